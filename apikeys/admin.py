@@ -1,0 +1,97 @@
+"""Keys in Django's admin: every change goes through ConfigService, and nothing here shows a secret."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from apikeys import validation
+from apikeys.config_service import ConfigService
+from apikeys.errors import AlreadyRevoked, InvalidParameters
+from apikeys.models import APIKey
+from events.origin import Origin
+
+EDITABLE = ("label", "owner", "scopes", "rate_limit", "expires_at", "enabled", "metadata")
+READ_ONLY = ("key_id", "state_now", "created_at", "revoked_at", "last_used_at", "epoch")
+
+
+class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A key's form. What was changed is judged by the rules of ConfigService, each fault beside its field."""
+
+    class Meta:
+        model = APIKey
+        fields = EDITABLE
+
+    def clean_scopes(self) -> object:
+        """An empty box is no scopes."""
+        return self.cleaned_data["scopes"] or []
+
+    def clean_metadata(self) -> object:
+        """An empty box is no metadata."""
+        return self.cleaned_data["metadata"] or {}
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            validation.clean(self.changes(), validation.UPDATE_RULES, timezone.now())
+        except InvalidParameters as error:
+            for fault in error.errors:
+                _, name, *inner = fault.pointer.split("/")
+                self.add_error(name, f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail)
+        return self.cleaned_data
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were changed and have a value."""
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in self.cleaned_data}
+
+
+@admin.register(APIKey)
+class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys: shown, changed through ConfigService, and never deleted. Keys are issued over REST or by `issue_key`."""
+
+    form = APIKeyForm
+    fields = (*EDITABLE, *READ_ONLY)
+    readonly_fields = READ_ONLY
+    list_display = ("key_id", "label", "owner", "state_now", "rate_limit", "last_used_at")
+    search_fields = ("key_id", "label", "owner")
+    show_full_result_count = False
+    actions = ("revoke",)
+
+    @admin.display(description="state")
+    def state_now(self, key: APIKey) -> str:
+        """The key's state at this moment."""
+        return key.state(timezone.now()).label
+
+    @admin.action(description="Revoke, for ever", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
+        """Revokes the chosen keys."""
+        service = _service(request)
+        revoked = 0
+        for key_id in queryset.values_list("key_id", flat=True):
+            try:
+                service.revoke(key_id)
+            except AlreadyRevoked:
+                continue
+            revoked += 1
+        self.message_user(request, f"{revoked} revoked.")
+
+    def save_model(self, request: HttpRequest, obj: APIKey, form: Any, change: bool) -> None:
+        _service(request).update(obj.key_id, form.changes())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.revoked_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
+        return False
+
+    def log_change(self, request: HttpRequest, obj: APIKey, message: Any) -> Any:
+        """Nothing: the event log is the audit trail."""
+
+
+def _service(request: HttpRequest) -> ConfigService:
+    return ConfigService(Origin(f"user:{request.user.get_username()}", request.META["latchkey.request_id"]))

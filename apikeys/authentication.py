@@ -1,0 +1,37 @@
+"""Django REST framework's door to the gate: who is calling."""
+
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
+
+from apikeys.client_address import client_address
+from apikeys.gate import FAILURES, Verified, default_gate
+from latchkey.auth_context import AuthContext
+from latchkey.credentials import CredentialError, credential_from_headers
+
+
+def address_of(request: Request) -> str:
+    """The address that answers for the request's failures."""
+    return client_address(
+        request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES
+    )
+
+
+class KeyAuthentication(BaseAuthentication):
+    """Verifies the request's one credential. `request.user` is an AuthContext, `request.auth` the gate's Verified."""
+
+    def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
+        try:
+            credential = credential_from_headers(
+                request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
+            )
+        except CredentialError as error:
+            FAILURES.labels(error.slug).inc()
+            raise
+        verified = default_gate().verify(credential, address_of(request))
+        bind_contextvars(key_id=verified.record.auth.key_id)
+        return verified.record.auth, verified
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Latchkey"'

@@ -1,0 +1,21 @@
+"""System checks of what keys need: usable peppers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from apikeys.peppers import PepperError, parse_peppers
+
+PEPPERS_INVALID = "apikeys.E001"
+
+
+@register
+def check_peppers(**_kwargs: Any) -> list[CheckMessage]:
+    """SECRET_PEPPERS is well-formed and long enough."""
+    try:
+        parse_peppers(settings.SECRET_PEPPERS)
+    except PepperError as error:
+        hint = "Make one with: python -c 'import secrets; print(\"p1:\" + secrets.token_hex(32))'"
+        return [Error(f"SECRET_PEPPERS: {error}.", hint=hint, id=PEPPERS_INVALID)]
+    return []

@@ -1,0 +1,44 @@
+"""Whose address a request came from, where proxies stand in between."""
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_IPV6_SITE_BITS = 64
+
+
+def parse_networks(entries: Sequence[str]) -> tuple[Network, ...]:
+    """The networks in CIDR notation (or single addresses). Raises ValueError for anything else."""
+    return tuple(ipaddress.ip_network(entry.strip(), strict=False) for entry in entries if entry.strip())
+
+
+def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The address to hold responsible for a request.
+
+    `peer` is the connection's other end. Only where it is a trusted proxy is X-Forwarded-For read, from the right, up
+    to the first address that is no trusted proxy: what stands left of that anybody may have written. An IPv6 address
+    stands for its /64, which one customer has whole. What is no address yields "unknown".
+    """
+    address = _parse(peer)
+    for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
+        if address is None or not any(address in network for network in trusted):
+            break
+        hop = _parse(entry.strip())
+        if hop is None:
+            break
+        address = hop
+    if address is None:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False))
+    return str(address)
+
+
+def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

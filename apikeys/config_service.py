@@ -1,0 +1,202 @@
+"""ConfigService, the only writer of keys: each change is validated, told by an event, and known everywhere at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apikeys import validation
+from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
+from apikeys.models import APIKey, KeySecret, SecretState
+from apikeys.peppers import configured_peppers
+from events import log as event_log
+from events.origin import Origin
+from events.types import EventType
+from latchkey.auth_context import AuthContext
+from latchkey.credentials import Credential, generate_key_id, generate_secret
+from ratelimit.limit import limit_from_text
+from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.stores import BucketStoreError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A key with the credential that was just made for it: the only moment at which the secret is known."""
+
+    key: APIKey
+    credential: Credential
+
+
+class ConfigService:
+    """Changes keys on behalf of `origin`.
+
+    Values come as decoded JSON, as REST, the admin and the commands receive them, and are validated here, the rate
+    limit first of all. A change and its event are one transaction; the key's epoch is raised in it and published after
+    the commit, so that the change holds for the next request in every process. `authority` is the key that asks,
+    and bounds the scopes that may be granted or, by a rotation, obtained; None (an operator) may grant all.
+
+    Every method raises InvalidParameters, NotFound, AlreadyRevoked or InsufficientScope, and then changes nothing.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        authority: AuthContext | None = None,
+        limiter: Limiter | None = None,
+        now: Callable[[], datetime] = timezone.now,
+    ) -> None:
+        self._origin = origin
+        self._authority = authority
+        self._limiter = limiter or default_limiter()
+        self._now = now
+
+    def issue(self, values: object) -> IssuedKey:
+        """A new key. `values`: label (required), owner, scopes, rate_limit (absent: DEFAULT_RATE_LIMIT), expires_at,
+        metadata.
+        """
+        now = self._now()
+        cleaned = validation.clean(values, validation.CREATE_RULES, now, required=("label",))
+        if "rate_limit" not in cleaned:
+            default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
+            cleaned["rate_limit"] = default.as_json() if default else None
+        key = APIKey(key_id=generate_key_id(), created_at=now, **cleaned)
+        self._check_grant(key.scopes)
+        with transaction.atomic():
+            key.save(force_insert=True)
+            credential = self._add_secret(key, slot=0, now=now)
+            self._tell(EventType.KEY_ISSUED, key, now, _public(cleaned))
+        return IssuedKey(key, credential)
+
+    def update(self, key_id: str, values: object) -> APIKey:
+        """Changes any of label, owner, scopes, rate_limit, expires_at, metadata, enabled. What is the same already is
+        no change and leaves no event.
+        """
+        now = self._now()
+        cleaned = validation.clean(values, validation.UPDATE_RULES, now)
+        with transaction.atomic():
+            key = self._locked(key_id)
+            changes = {name: value for name, value in cleaned.items() if getattr(key, name) != value}
+            if "scopes" in changes:
+                self._check_grant(sorted(set(cleaned["scopes"]) - set(key.scopes)))  # type: ignore[call-overload]
+            if changes:
+                before = {name: getattr(key, name) for name in changes}
+                for name, value in changes.items():
+                    setattr(key, name, value)
+                self._raise_epoch(key, *changes)
+                self._tell_changes(key, now, before, changes)
+        return key
+
+    def rotate(self, key_id: str, values: object = None) -> IssuedKey:
+        """A new secret for the key; the old one works on for `grace_seconds` (0 to 2592000, default one day).
+
+        Raises RotationInProgress while an older secret is still retiring, unless the grace is 0, which ends every
+        older secret at once.
+        """
+        now = self._now()
+        cleaned = validation.clean({} if values is None else values, validation.ROTATE_RULES, now)
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        with transaction.atomic():
+            key = self._locked(key_id)
+            self._check_grant(key.scopes)
+            retiring = key.secrets.filter(state=SecretState.RETIRING)
+            if grace and retiring.filter(expires_at__gt=now).exists():
+                raise RotationInProgress("An older secret of this key is still retiring.")
+            active = key.secrets.get(state=SecretState.ACTIVE)
+            if grace:
+                retiring.delete()
+                active.state, active.expires_at = SecretState.RETIRING, now + grace
+                active.save(update_fields=["state", "expires_at"])
+            else:
+                key.secrets.all().delete()
+            credential = self._add_secret(key, slot=1 - active.slot, now=now)
+            self._raise_epoch(key)
+            ends = (now + grace).isoformat()
+            self._tell(EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": ends})
+        return IssuedKey(key, credential)
+
+    def finish_rotation(self, key_id: str) -> APIKey:
+        """Ends the retiring secret now. Where none is retiring, there is nothing to do and no event."""
+        now = self._now()
+        with transaction.atomic():
+            key = self._locked(key_id)
+            ended, _ = key.secrets.filter(state=SecretState.RETIRING).delete()
+            if ended:
+                self._raise_epoch(key)
+                self._tell(EventType.ROTATION_FINISHED, key, now, {})
+        return key
+
+    def revoke(self, key_id: str) -> APIKey:
+        """Ends the key for ever. Its row stays, so that its id is never given again and its story can be read."""
+        now = self._now()
+        with transaction.atomic():
+            key = self._locked(key_id)
+            key.revoked_at = now
+            self._raise_epoch(key, "revoked_at")
+            self._tell(EventType.KEY_REVOKED, key, now, {})
+        return key
+
+    def _locked(self, key_id: str) -> APIKey:
+        key = APIKey.objects.select_for_update().filter(key_id=key_id).first()
+        if key is None:
+            raise NotFound("There is no key with this id.")
+        if key.revoked_at is not None:
+            raise AlreadyRevoked("The key was revoked and cannot be changed.")
+        return key
+
+    def _check_grant(self, scopes: list[str]) -> None:
+        if self._authority is None:
+            return
+        missing = [scope for scope in scopes if not self._authority.allows(scope)]
+        if missing:
+            raise InsufficientScope(f"A key can grant only scopes that it has; it lacks: {', '.join(missing)}.")
+
+    def _add_secret(self, key: APIKey, *, slot: int, now: datetime) -> Credential:
+        peppers = configured_peppers()
+        credential = Credential(key.key_id, generate_secret())
+        KeySecret.objects.create(
+            key=key,
+            slot=slot,
+            digest=peppers.digest(credential.secret, peppers.current),
+            pepper_id=peppers.current,
+            created_at=now,
+        )
+        return credential
+
+    def _raise_epoch(self, key: APIKey, *changed: str) -> None:
+        key.epoch += 1
+        key.save(update_fields=["epoch", *changed])
+        transaction.on_commit(partial(self._publish, key.key_id, key.epoch))
+
+    def _publish(self, key_id: str, epoch: int) -> None:
+        try:
+            self._limiter.publish_epoch(key_id, epoch)
+        except BucketStoreError:
+            # The change is committed. Other processes learn of it when their cached record ages out (directory.TTL).
+            log.exception("epoch_publication_failed", key_id=key_id, epoch=epoch)
+
+    def _tell_changes(self, key: APIKey, now: datetime, before: dict[str, object], changes: dict[str, object]) -> None:
+        plain = {name: value for name, value in changes.items() if name not in ("rate_limit", "enabled")}
+        if "rate_limit" in changes:
+            data = {"from": before["rate_limit"], "to": changes["rate_limit"]}
+            self._tell(EventType.RATE_LIMIT_CHANGED, key, now, data)
+        if "enabled" in changes:
+            self._tell(EventType.KEY_ENABLED if key.enabled else EventType.KEY_DISABLED, key, now, {})
+        if plain:
+            was = {name: before[name] for name in plain}
+            self._tell(EventType.KEY_UPDATED, key, now, {"from": _public(was), "to": _public(plain)})
+
+    def _tell(self, type: EventType, key: APIKey, now: datetime, data: dict[str, object]) -> None:
+        event_log.append(type, origin=self._origin, at=now, key_id=key.key_id, data=data)
+
+
+def _public(values: Mapping[str, object]) -> dict[str, object]:
+    """`values` as JSON, times as text."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}

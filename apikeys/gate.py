@@ -1,0 +1,157 @@
+"""The gate: whether a credential may pass, and what it costs its key. The same rule behind every door.
+
+A request is judged by a cached record of its key. Two things keep that as good as asking the database each time: no
+refusal is final until the bucket store says that the record's epoch is the newest, and no pass is either, as the
+epoch comes back with the very step that takes the token.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from time import time
+from typing import Final
+
+import structlog
+from django.conf import settings
+from prometheus_client import Counter
+
+from apikeys.directory import KeyDirectory, KeyRecord, default_directory
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.peppers import Peppers, configured_peppers
+from latchkey import metric_names
+from latchkey.credentials import Credential
+from latchkey.problems import ProblemError
+from ratelimit.decision import Decision
+from ratelimit.limit import Limit, limit_from_text
+from ratelimit.limiter import Limiter, default_limiter
+
+FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A credential that was right, the record that says so, and the slot of its secret."""
+
+    credential: Credential
+    record: KeyRecord
+    slot: int
+
+
+class Gate:
+    """Verifies credentials and charges keys. `now` is the wall clock in seconds."""
+
+    def __init__(
+        self,
+        *,
+        directory: KeyDirectory,
+        limiter: Limiter,
+        peppers: Peppers,
+        failure_limit: Limit,
+        now: Callable[[], float] = time,
+    ) -> None:
+        self._directory = directory
+        self._limiter = limiter
+        self._peppers = peppers
+        self._failure_limit = failure_limit
+        self._now = now
+
+    def verify(self, credential: Credential, address: str) -> Verified:
+        """The credential's key, where the secret is right and the key may be used. Nothing is charged to the key.
+
+        Raises InvalidCredential (or, once the failures of `address` are over AUTH_FAILURE_LIMIT, QuotaExceeded),
+        ExpiredKey, DisabledKey or RevokedKey.
+        """
+        record = self._directory.get(credential.key_id)
+        try:
+            return self._judge(credential, record)
+        except ProblemError as refusal:
+            if record is None or self._limiter.epoch(credential.key_id) <= record.epoch:
+                raise self._refused(refusal, address) from None
+        try:
+            return self._judge(credential, self._directory.load(credential.key_id))
+        except ProblemError as refusal:
+            raise self._refused(refusal, address) from None
+
+    def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
+        """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
+
+        Where the key has changed since `verified`, it is loaded and judged again before anything is taken; so this
+        raises what `verify` raises.
+        """
+        while True:
+            record = verified.record
+            decision = self._limiter.take(
+                verified.credential.key_id, record.limit, cost=cost, epoch=record.epoch, slot=verified.slot
+            )
+            if decision.epoch <= record.epoch:
+                return verified, decision
+            try:
+                verified = self._judge(verified.credential, self._directory.load(verified.credential.key_id))
+            except ProblemError as refusal:
+                raise self._refused(refusal, address) from None
+
+    def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
+        now = self._now()
+        slot = self._matching_slot(credential.secret, record, now)
+        if record is None or slot is None:
+            raise InvalidCredential("The key id is unknown or the secret is wrong.")
+        if record.revoked:
+            raise RevokedKey("This key was revoked.")
+        if not record.enabled:
+            raise DisabledKey("This key is disabled.")
+        if record.expires_at is not None and record.expires_at <= now:
+            raise ExpiredKey("This key has expired.")
+        return Verified(credential, record, slot)
+
+    def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:
+        """The slot of the secret that matches; every digest of the key is compared, each in constant time."""
+        candidates = record.secrets if record is not None else ()
+        digests = {self._peppers.current: self._peppers.digest(secret, self._peppers.current)}
+        slot = None
+        for candidate in candidates:
+            pepper_id = candidate.pepper_id
+            if pepper_id not in digests:
+                if pepper_id not in self._peppers.by_id:
+                    log.error("pepper_missing", pepper_id=pepper_id)
+                    continue
+                digests[pepper_id] = self._peppers.digest(secret, pepper_id)
+            alive = candidate.expires_at is None or now < candidate.expires_at
+            if hmac.compare_digest(digests[pepper_id], candidate.digest) and alive:
+                slot = candidate.slot
+        return slot
+
+    def _refused(self, refusal: ProblemError, address: str) -> ProblemError:
+        """Counts a refusal. A wrong secret is paid by the address, never by the key that it was tried on."""
+        FAILURES.labels(refusal.slug).inc()
+        if not isinstance(refusal, InvalidCredential):
+            return refusal
+        decision = self._limiter.take_for_address(address, self._failure_limit)
+        if decision.allowed:
+            return refusal
+        return QuotaExceeded(
+            "Too many failed authentications from this address.",
+            violated_policies=["address"],
+            retry_after_seconds=decision.retry_after_seconds,
+        )
+
+
+def failure_limit() -> Limit:
+    """AUTH_FAILURE_LIMIT; a system check refuses one that is unlimited or no limit."""
+    limit = limit_from_text(settings.AUTH_FAILURE_LIMIT)
+    if limit is None:
+        raise ValueError("AUTH_FAILURE_LIMIT cannot be unlimited")
+    return limit
+
+
+@cache
+def default_gate() -> Gate:
+    """The process's gate, as the settings make it."""
+    return Gate(
+        directory=default_directory(),
+        limiter=default_limiter(),
+        peppers=configured_peppers(),
+        failure_limit=failure_limit(),
+    )

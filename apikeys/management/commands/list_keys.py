@@ -1,0 +1,31 @@
+"""manage.py list_keys: the keys, newest first."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from apikeys.management.key_command import KeyCommand, key_row
+from apikeys.pages import STATES, key_page
+from apikeys.representation import key_json
+from ratelimit.limiter import default_limiter
+
+
+class Command(KeyCommand):
+    """Lists a page of keys."""
+
+    help = "List keys, newest first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--state", choices=STATES)
+        parser.add_argument("--q", help="begins the key id, or stands in the label or the owner")
+        parser.add_argument("--limit", default="50", help="1 to 200, default 50")
+        parser.add_argument("--cursor", help="the next of an earlier page")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        page = key_page(now, **{name: options[name] for name in ("cursor", "limit", "q", "state")})
+        items = [key_json(key, now, default_limiter()) for key in page.keys]
+        self.show({"items": items, "next": page.next}, options, [key_row(item) for item in items])
+        if page.next and options["format"] == "table":
+            self.stderr.write(f"More: --cursor {page.next}")

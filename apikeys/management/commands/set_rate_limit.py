@@ -1,0 +1,27 @@
+"""manage.py set_rate_limit: another limit for a key."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from apikeys.management.key_command import REFUSED, KeyCommand, add_limit_arguments, key_row, limit_value
+from apikeys.representation import key_json
+from ratelimit.limiter import default_limiter
+
+
+class Command(KeyCommand):
+    """Changes a key's rate limit."""
+
+    help = "Change a key's rate limit. It holds from the next request on; what was spent stays spent."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key_id")
+        add_limit_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        values = limit_value(options)
+        if not values:
+            raise CommandError("Give --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED)
+        key = key_json(self.service().update(options["key_id"], values), timezone.now(), default_limiter())
+        self.show(key, options, [key_row(key)])

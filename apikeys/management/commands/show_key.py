@@ -1,0 +1,27 @@
+"""manage.py show_key: one key."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from apikeys.lookup import find_key
+from apikeys.management.key_command import KeyCommand, fields
+from apikeys.representation import key_json
+from ratelimit.limiter import default_limiter
+
+
+class Command(KeyCommand):
+    """Shows a key."""
+
+    help = "Show one key with its secrets' state and last use."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key_id")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = key_json(find_key(options["key_id"]), timezone.now(), default_limiter())
+        if options["format"] == "json":
+            self.show(key, options, [])
+        else:
+            self.stdout.write(fields(key))

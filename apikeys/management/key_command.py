@@ -1,0 +1,148 @@
+"""What the commands about keys have in common: their output, their errors, and how limits and times are typed."""
+
+import json
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from apikeys.config_service import ConfigService
+from events.origin import Origin
+from latchkey.problems import CATALOGUE, ProblemError
+from latchkey.strict_json import MalformedJSON, loads
+from ratelimit.stores import BucketStoreError
+
+REFUSED: Final = 2
+COULD_NOT: Final = 3
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class KeyCommand(BaseCommand):
+    """A command whose result is JSON or a table on standard output, and nothing else there.
+
+    Exit: 0 done; 2 refused (the reason names each member and what to do); 3 could not (database or store).
+    """
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+        return parser
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except ProblemError as error:
+            raise CommandError(explain(error), returncode=REFUSED) from None
+        except (DatabaseError, BucketStoreError) as error:
+            raise CommandError(f"Could not: {error}", returncode=COULD_NOT) from None
+
+    def service(self) -> ConfigService:
+        """The writer, acting for this command."""
+        name = type(self).__module__.rpartition(".")[2]
+        return ConfigService(Origin.of_command(name))
+
+    def show(self, result: object, options: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> None:
+        """Writes `result` as JSON, or `rows` as a table."""
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write(table(rows))
+
+
+def explain(error: ProblemError) -> str:
+    """The refusal for a person: what, where, and what next."""
+    problem = CATALOGUE[error.slug]
+    if error.errors:
+        lines = [f"{problem.title}:"] + [f"  {fault.pointer or '/'}: {fault.detail}" for fault in error.errors]
+        return "\n".join(lines)
+    return f"{problem.title}: {error.detail} {problem.remedy}"
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of the same members as aligned columns under their names."""
+    if not rows:
+        return "(none)"
+    names = list(rows[0])
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
+    lines = [[name.upper() for name in names], *cells]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def fields(value: Mapping[str, object]) -> str:
+    """One object as lines of name and value."""
+    width = max(len(name) for name in value)
+    return "\n".join(f"{name.ljust(width)}  {_cell(member)}".rstrip() for name, member in value.items())
+
+
+def key_row(key: Mapping[str, object]) -> dict[str, object]:
+    """A key's JSON as a row of a table."""
+    row = {name: key[name] for name in ("key_id", "label", "owner", "state")}
+    return {**row, "limit": limit_text(key["rate_limit"]), "last used": key["last_used_at"] or "never"}
+
+
+def limit_text(rate_limit: object) -> str:
+    """A rate limit in words."""
+    if not isinstance(rate_limit, Mapping):
+        return "unlimited"
+    return f"{rate_limit['burst']} per {rate_limit['per_seconds']} s"
+
+
+def add_limit_arguments(parser: CommandParser) -> None:
+    """The ways to type a limit."""
+    parser.add_argument("--burst", metavar="B", help="tokens the bucket holds, 1 to 1000000")
+    parser.add_argument("--per-seconds", metavar="S", help="seconds in which they all come back, 1 to 2678400")
+    parser.add_argument("--unlimited", action="store_true", help="no limit (a guard rail will say so)")
+    parser.add_argument("--rate-limit", metavar="JSON", help='the same as JSON: \'{"burst": 60, "per_seconds": 60}\'')
+
+
+def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
+    """The `rate_limit` member that was typed; an empty mapping where none was. Raises CommandError."""
+    parts = {name: options[name] for name in ("burst", "per_seconds") if options[name] is not None}
+    ways = bool(parts) + bool(options["unlimited"]) + (options["rate_limit"] is not None)
+    if ways > 1:
+        raise CommandError(
+            "Give the limit one way: --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED
+        )
+    if options["unlimited"]:
+        return {"rate_limit": None}
+    if parts:
+        return {"rate_limit": {name: _number(text) for name, text in parts.items()}}
+    if options["rate_limit"] is None:
+        return {}
+    try:
+        return {"rate_limit": loads(options["rate_limit"])}
+    except MalformedJSON as error:
+        raise CommandError(f"--rate-limit: {error}", returncode=REFUSED) from None
+
+
+def duration(text: str) -> timedelta:
+    """A time span as typed: 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
+    if match is None or int(match[1]) == 0:
+        raise ArgumentTypeError("a time span is a whole number and s, m, h, d or w: 90d")
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        raise ArgumentTypeError("a time span of more than nine digits of days is no time span") from None
+
+
+def _number(text: str) -> object:
+    try:
+        return loads(text)
+    except MalformedJSON:
+        return text
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False) if value else "-"
+    return str(value)

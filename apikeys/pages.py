@@ -1,0 +1,77 @@
+"""Pages of keys: by cursor, newest first, so that a page costs the same however many keys there are."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Q
+
+from apikeys.errors import InvalidParameters
+from apikeys.models import APIKey, KeyState
+from latchkey.problems import FieldError
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+MAX_QUERY: Final = 200
+STATES: Final = (*KeyState.values, "unlimited", "rotating")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Keys, and the cursor of the next page or None."""
+
+    keys: list[APIKey]
+    next: str | None
+
+
+def key_page(
+    now: datetime,
+    *,
+    cursor: str | None = None,
+    limit: str | None = None,
+    q: str | None = None,
+    state: str | None = None,
+) -> KeyPage:
+    """One page of keys, from query parameters as they were sent. Raises InvalidParameters."""
+    faults: list[FieldError] = []
+    before = _decode_cursor(cursor, faults) if cursor else None
+    size = _size(limit, faults) if limit else DEFAULT_LIMIT
+    if state and state not in STATES:
+        faults.append(FieldError("/state", "not-a-state", f"state is one of {', '.join(STATES)}."))
+    if q and (len(q) > MAX_QUERY or "\0" in q):
+        faults.append(FieldError("/q", "not-a-search", f"q has at most {MAX_QUERY} characters and no NUL."))
+    if faults:
+        raise InvalidParameters("; ".join(fault.detail for fault in faults), errors=faults)
+    keys = APIKey.objects.in_state(state, now) if state else APIKey.objects.all()
+    if q:
+        keys = keys.filter(Q(key_id__startswith=q) | Q(label__icontains=q) | Q(owner__icontains=q))
+    if before is not None:
+        keys = keys.filter(id__lt=before)
+    found = list(keys.order_by("-id").prefetch_related("secrets")[: size + 1])
+    more = len(found) > size
+    return KeyPage(found[:size], _encode_cursor(found[size - 1].pk) if more else None)
+
+
+def _size(text: str, faults: list[FieldError]) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    faults.append(FieldError("/limit", "out-of-range", f"limit is a whole number from 1 to {MAX_LIMIT}."))
+    return DEFAULT_LIMIT
+
+
+def _encode_cursor(row: int) -> str:
+    return base64.urlsafe_b64encode(row.to_bytes(8, "big")).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, faults: list[FieldError]) -> int | None:
+    try:
+        raw = base64.b64decode(cursor + "=", altchars=b"-_", validate=True)
+        row = int.from_bytes(raw, "big")
+        if len(raw) == 8 and row < 1 << 63:
+            return row
+    except (binascii.Error, ValueError):
+        pass
+    faults.append(FieldError("/cursor", "not-a-cursor", "cursor is the next of an earlier page, unchanged."))
+    return None

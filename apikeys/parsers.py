@@ -1,0 +1,28 @@
+"""The parser of request bodies: strict JSON, bounded."""
+
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+from rest_framework.parsers import BaseParser
+
+from apikeys.errors import MalformedRequest, TooLarge
+from latchkey.strict_json import MalformedJSON, loads
+
+MAX_BODY_BYTES: Final = 65_536
+
+
+class StrictJSONParser(BaseParser):
+    """Reads application/json; raises MalformedRequest or TooLarge."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge("The body has more than 64 KiB.")
+        try:
+            return loads(body)
+        except MalformedJSON as error:
+            raise MalformedRequest(str(error)) from None

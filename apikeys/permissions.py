@@ -1,0 +1,33 @@
+"""The permission to make a call: the scope that it asks for."""
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apikeys.errors import InsufficientScope
+from latchkey.auth_context import AuthContext
+
+
+def require_scope(auth: AuthContext, scope: str) -> None:
+    """Raises InsufficientScope, which names `scope`, where the key lacks it."""
+    if not auth.allows(scope):
+        raise InsufficientScope(f"This call needs the scope {scope}.")
+
+
+def caller(request: Request) -> AuthContext:
+    """The key that calls."""
+    auth: object = request.user
+    if not isinstance(auth, AuthContext):
+        raise TypeError("the view is not authenticated by a key")
+    return auth
+
+
+class HasScope(BasePermission):
+    """The key holds the scope that the view's `scopes` names for the method; no name, no scope needed."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        scopes: dict[str, str] = getattr(view, "scopes", {})
+        wanted = scopes.get("GET" if request.method == "HEAD" else request.method or "")
+        if wanted is not None:
+            require_scope(caller(request), wanted)
+        return True

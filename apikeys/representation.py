@@ -1,0 +1,77 @@
+"""A key as JSON: the one shape that REST, commands and events show."""
+
+from datetime import UTC, datetime
+
+from apikeys.config_service import IssuedKey
+from apikeys.models import APIKey, KeySecret
+from ratelimit.bucket import Record
+from ratelimit.limiter import Limiter
+from ratelimit.stores import BucketStoreError
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A time in UTC, to the second, as in 2027-01-31T09:30:00Z; None stays None."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+
+
+def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
+    """The key with its living secrets; uses that are not yet written to the database are read from the store."""
+    record = _live_record(key, limiter)
+    return {
+        "key_id": key.key_id,
+        "label": key.label,
+        "owner": key.owner,
+        "scopes": key.scopes,
+        "rate_limit": key.rate_limit,
+        "enabled": key.enabled,
+        "state": key.state(now).value,
+        "created_at": rfc3339(key.created_at),
+        "expires_at": rfc3339(key.expires_at),
+        "revoked_at": rfc3339(key.revoked_at),
+        "last_used_at": rfc3339(_later(key.last_used_at, _moment(record.used_ns))),
+        "metadata": key.metadata,
+        "secrets": [
+            secret_json(secret, record)
+            for secret in key.secrets.all()
+            if secret.expires_at is None or secret.expires_at > now
+        ],
+    }
+
+
+def issued_json(issued: IssuedKey, now: datetime, limiter: Limiter) -> dict[str, object]:
+    """A key with its new secret, this once."""
+    credential = issued.credential
+    return {
+        **key_json(issued.key, now, limiter),
+        "secret": credential.secret,
+        "credential": credential.reveal(),
+    }
+
+
+def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
+    """A secret without its digest."""
+    live = _moment((record.used_ns_0, record.used_ns_1)[secret.slot])
+    if live is not None and live < secret.created_at:
+        live = None  # the slot's use by the secret that was there before
+    return {
+        "id": secret.pk,
+        "state": secret.state,
+        "created_at": rfc3339(secret.created_at),
+        "expires_at": rfc3339(secret.expires_at),
+        "last_used_at": rfc3339(_later(secret.last_used_at, live)),
+    }
+
+
+def _live_record(key: APIKey, limiter: Limiter) -> Record:
+    try:
+        return limiter.store.peek(key.key_id.encode())
+    except BucketStoreError:
+        return Record()  # what the database knows is shown; the request itself says that the store is down
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds else None
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)

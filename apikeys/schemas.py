@@ -1,0 +1,123 @@
+"""The shapes of requests and answers, for the OpenAPI document only; the rules themselves stand in `validation`."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from apikeys.models import KeyState
+from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
+from apikeys.usage_report import STEPS
+from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TEXT
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
+
+Shape = serializers.Serializer[Any]
+
+
+class RateLimit(Shape):
+    """A rate limit."""
+
+    burst = serializers.IntegerField(min_value=1, max_value=MAX_BURST)
+    per_seconds = serializers.IntegerField(min_value=1, max_value=MAX_PER_SECONDS)
+
+
+class Secret(Shape):
+    """A secret of a key, without the secret."""
+
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(["active", "retiring"])
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class Key(Shape):
+    """A key."""
+
+    key_id = serializers.RegexField(r"^lk_[0-9a-z]{12}$")
+    label = serializers.CharField()  # type: ignore[assignment]
+    owner = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    rate_limit = RateLimit(allow_null=True)
+    enabled = serializers.BooleanField()
+    state = serializers.ChoiceField(KeyState.values)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    metadata = serializers.JSONField()
+    secrets = Secret(many=True)
+
+
+class IssuedKey(Key):
+    """A key with its new secret."""
+
+    secret = serializers.RegexField(r"^lks_[0-9A-Za-z]{49}$")
+    credential = serializers.CharField()
+
+
+class KeyPage(Shape):
+    """A page of keys."""
+
+    items = Key(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class KeyCreate(Shape):
+    """What a key is issued with."""
+
+    label = serializers.CharField(max_length=MAX_TEXT)  # type: ignore[assignment]
+    owner = serializers.CharField(max_length=MAX_TEXT, required=False)
+    scopes = serializers.ListField(child=serializers.CharField(), required=False)
+    rate_limit = RateLimit(allow_null=True, required=False)
+    expires_at = serializers.DateTimeField(allow_null=True, required=False)
+    metadata = serializers.JSONField(required=False)
+
+
+class KeyUpdate(KeyCreate):
+    """What can be changed of a key."""
+
+    label = serializers.CharField(max_length=MAX_TEXT, required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class Rotate(Shape):
+    """How long the old secret works on."""
+
+    grace_seconds = serializers.IntegerField(
+        min_value=0, max_value=MAX_GRACE_SECONDS, default=DEFAULT_GRACE_SECONDS, required=False
+    )
+
+
+class Usage(Shape):
+    """Requests within one step."""
+
+    start = serializers.DateTimeField()
+    allowed = serializers.IntegerField()
+    throttled = serializers.IntegerField()
+
+
+class WhoAmI(Shape):
+    """The caller."""
+
+    key_id = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    owner = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    rate_limit = RateLimit(allow_null=True)
+    remaining = serializers.IntegerField(allow_null=True)
+    request_id = serializers.CharField()
+
+
+PAGE_PARAMETERS = [
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="The `next` of an earlier page."),
+    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}, default {DEFAULT_LIMIT}."),
+    OpenApiParameter("q", OpenApiTypes.STR, description="Begins the key id, or stands in the label or the owner."),
+    OpenApiParameter("state", OpenApiTypes.STR, enum=list(STATES)),
+]
+USAGE_PARAMETERS = [
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Default: a day before `until`."),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Default: now."),
+    OpenApiParameter("step", OpenApiTypes.STR, enum=list(STEPS), description="Default: hour."),
+]

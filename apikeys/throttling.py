@@ -1,0 +1,21 @@
+"""The throttle of an authenticated key."""
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apikeys.authentication import address_of
+from apikeys.gate import Verified, default_gate
+from ratelimit.decision import Decision
+from ratelimit.throttling import TokenBucketThrottle
+
+
+class KeyThrottle(TokenBucketThrottle):
+    """Takes one token of the calling key's bucket."""
+
+    def decide(self, request: Request, view: APIView) -> Decision | None:
+        if not isinstance(request.auth, Verified):
+            return None
+        verified, decision = default_gate().charge(request.auth, address_of(request))
+        # The key may have changed since it was authenticated; what follows judges it as it is now.
+        request.user, request.auth = verified.record.auth, verified  # type: ignore[assignment]
+        return decision

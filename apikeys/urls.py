@@ -1,0 +1,32 @@
+"""The paths under /v1/ that are about keys."""
+
+from django.urls import path, register_converter
+
+from apikeys.views.keys import KeyCollection, KeyItem
+from apikeys.views.rotation import KeyRotation, KeyRotationFinish
+from apikeys.views.usage import KeyUsage
+from apikeys.views.whoami import WhoAmI
+
+
+class KeyIdConverter:
+    """A key id in a path; anything else is no page."""
+
+    regex = "lk_[0-9a-z]{12}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(KeyIdConverter, "key_id")
+
+urlpatterns = [
+    path("whoami", WhoAmI.as_view(), name="whoami"),
+    path("keys", KeyCollection.as_view(), name="keys"),
+    path("keys/<key_id:key_id>", KeyItem.as_view(), name="key"),
+    path("keys/<key_id:key_id>/rotate", KeyRotation.as_view(), name="rotate"),
+    path("keys/<key_id:key_id>/rotate/finish", KeyRotationFinish.as_view(), name="finish-rotation"),
+    path("keys/<key_id:key_id>/usage", KeyUsage.as_view(), name="usage"),
+]

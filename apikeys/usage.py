@@ -1,0 +1,105 @@
+"""The ledger of use: writes the bucket store's counters down as rows by the minute, each request once.
+
+The counters in the store only ever grow, and a mark beside the rows says how far they are written down; rows and mark
+move in one transaction. So a writer that dies at any point loses nothing and counts nothing twice.
+"""
+
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from django.db import transaction
+
+from apikeys.models import APIKey, KeySecret, UsageMark, UsageMinute
+from ratelimit.bucket import Record
+from ratelimit.limiter import KEY_PREFIX
+from ratelimit.stores import BucketStore
+
+BATCH: Final = 500
+_MINUTE_NS: Final = 60_000_000_000
+
+
+class UsageLedger:
+    """Writes use down, time and again. One writer at a time: the steward's lease sees to that.
+
+    The first pass looks at every key; later ones only at keys that were used since the pass before began.
+    """
+
+    def __init__(self, store: BucketStore) -> None:
+        self._store = store
+        self._since_ns = 0
+
+    def write_down(self) -> int:
+        """Writes all use that is not yet written down; returns the number of keys that had any."""
+        began_ns = self._store.now_ns()
+        if began_ns < self._since_ns:
+            self._since_ns = 0  # the clock stepped back, so times of use cannot be compared: look at every key
+        generation = self._store.generation()
+        used = (
+            (key.decode(), record)
+            for key, record in self._store.usage()
+            if key.startswith(KEY_PREFIX) and record.used_ns >= self._since_ns and record.used_ns
+        )
+        written = 0
+        while batch := dict(islice(used, BATCH)):
+            with transaction.atomic():
+                written += _write_batch(batch, generation)
+        self._since_ns = began_ns
+        return written
+
+
+def _write_batch(batch: dict[str, Record], generation: str) -> int:
+    keys = list(APIKey.objects.filter(key_id__in=batch).select_related("usagemark").prefetch_related("secrets"))
+    changed = [(key, batch[key.key_id]) for key in keys if _unwritten(key, batch[key.key_id], generation) != (0, 0)]
+    _add_minutes({key.pk: (_minute(record), *_unwritten(key, record, generation)) for key, record in changed})
+    UsageMark.objects.bulk_create(
+        [
+            UsageMark(key=key, generation=generation, allowed=record.allowed, throttled=record.throttled)
+            for key, record in changed
+        ],
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["generation", "allowed", "throttled"],
+    )
+    _note_last_use(changed)
+    return len(changed)
+
+
+def _unwritten(key: APIKey, record: Record, generation: str) -> tuple[int, int]:
+    """Requests (allowed, throttled) of `record` that no row holds yet."""
+    mark = getattr(key, "usagemark", None)
+    if mark is None or mark.generation != generation:
+        return record.allowed, record.throttled
+    return record.allowed - mark.allowed, record.throttled - mark.throttled
+
+
+def _add_minutes(additions: dict[int, tuple[datetime, int, int]]) -> None:
+    starts = {start for start, _, _ in additions.values()}
+    rows = {(row.key_id, row.start): row for row in UsageMinute.objects.filter(key_id__in=additions, start__in=starts)}
+    for key_id, (start, allowed, throttled) in additions.items():
+        row = rows.setdefault((key_id, start), UsageMinute(key_id=key_id, start=start))
+        row.allowed += allowed
+        row.throttled += throttled
+    UsageMinute.objects.bulk_create([row for row in rows.values() if row.pk is None])
+    UsageMinute.objects.bulk_update([row for row in rows.values() if row.pk is not None], ["allowed", "throttled"])
+
+
+def _note_last_use(changed: list[tuple[APIKey, Record]]) -> None:
+    secrets = []
+    for key, record in changed:
+        key.last_used_at = _time(record.used_ns)
+        for secret in key.secrets.all():
+            used = _time((record.used_ns_0, record.used_ns_1)[secret.slot])
+            if used >= secret.created_at:
+                secret.last_used_at = used
+                secrets.append(secret)
+    APIKey.objects.bulk_update([key for key, _ in changed], ["last_used_at"])
+    KeySecret.objects.bulk_update(secrets, ["last_used_at"])
+
+
+def _time(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+
+
+def _minute(record: Record) -> datetime:
+    return _time(record.used_ns - record.used_ns % _MINUTE_NS)

@@ -1,0 +1,59 @@
+"""How much a key was used, by the minute, the hour or the day."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Sum
+from django.db.models.functions import TruncDay, TruncHour, TruncMinute
+
+from apikeys.errors import InvalidParameters
+from apikeys.models import APIKey, UsageMinute
+from apikeys.representation import rfc3339
+from apikeys.validation import Refused, parse_time
+from latchkey.problems import FieldError
+
+MAX_STEPS: Final = 1500
+STEPS: Final = {
+    "minute": (TruncMinute, timedelta(minutes=1)),
+    "hour": (TruncHour, timedelta(hours=1)),
+    "day": (TruncDay, timedelta(days=1)),
+}
+
+
+def usage_json(
+    key: APIKey, now: datetime, *, since: str | None = None, until: str | None = None, step: str | None = None
+) -> list[dict[str, object]]:
+    """`[{start, allowed, throttled}]` from query parameters as they were sent; steps without a request are left out.
+
+    Without parameters: the last 24 hours by the hour. Raises InvalidParameters, for more than 1500 steps too.
+    """
+    faults: list[FieldError] = []
+    end = _time(until, "until", faults) or now
+    begin = _time(since, "since", faults) or end - timedelta(days=1)
+    name = step or "hour"
+    if name not in STEPS:
+        faults.append(FieldError("/step", "not-a-step", f"step is one of {', '.join(STEPS)}."))
+    elif not faults and begin >= end:
+        faults.append(FieldError("/since", "not-before-until", "since must lie before until."))
+    elif not faults and (end - begin) / STEPS[name][1] > MAX_STEPS:
+        faults.append(FieldError("/step", "too-many-steps", f"At most {MAX_STEPS} steps; take a longer one."))
+    if faults:
+        raise InvalidParameters("; ".join(fault.detail for fault in faults), errors=faults)
+    rows = (
+        UsageMinute.objects.filter(key=key, start__gte=begin, start__lt=end)
+        .annotate(step=STEPS[name][0]("start"))
+        .values("step")
+        .annotate(allowed=Sum("allowed"), throttled=Sum("throttled"))
+        .order_by("step")
+    )
+    return [{"start": rfc3339(row["step"]), "allowed": row["allowed"], "throttled": row["throttled"]} for row in rows]
+
+
+def _time(text: str | None, name: str, faults: list[FieldError]) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except Refused as refused:
+        faults.extend(fault.under(f"/{name}") for fault in refused.faults)
+        return None

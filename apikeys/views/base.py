@@ -1,0 +1,48 @@
+"""What every authenticated call has in common."""
+
+from typing import Any, ClassVar, NoReturn
+
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apikeys.authentication import KeyAuthentication
+from apikeys.config_service import ConfigService
+from apikeys.errors import QuotaExceeded
+from apikeys.parsers import StrictJSONParser
+from apikeys.permissions import HasScope, caller
+from apikeys.throttling import KeyThrottle
+from events.origin import Origin
+
+
+class KeyAPIView(APIView):
+    """A call by a key. `scopes` names the scope that each method needs; a method without one needs none."""
+
+    authentication_classes = [KeyAuthentication]
+    throttle_classes = [KeyThrottle]
+    permission_classes = [HasScope]
+    parser_classes = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
+    scopes: ClassVar[dict[str, str]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticates, then takes tokens, then judges permissions: a 403 costs what a 200 costs, so that a key
+        cannot probe for scopes without limit. (REST framework's own order judges permissions first.)
+        """
+        self.format_kwarg = None
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        request.version, request.versioning_scheme = None, None
+        self.perform_authentication(request)
+        self.check_throttles(request)
+        self.check_permissions(request)
+
+    def throttled(self, request: Request, wait: float | None) -> NoReturn:
+        seconds = int(wait or 1)
+        detail = f"The key's limit is reached; the next request passes in {seconds} s."
+        raise QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
+
+
+def service_for(request: Request) -> ConfigService:
+    """The writer, acting for the key that calls and bounded by its scopes."""
+    auth = caller(request)
+    return ConfigService(Origin(auth.actor, request.META["latchkey.request_id"]), authority=auth)

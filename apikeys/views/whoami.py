@@ -1,0 +1,32 @@
+"""/v1/whoami: the caller, as the server sees it."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apikeys import schemas
+from apikeys.permissions import caller
+from apikeys.views.base import KeyAPIView
+from ratelimit.throttling import decision_of
+
+
+class WhoAmI(KeyAPIView):
+    """The calling key."""
+
+    @extend_schema(operation_id="whoami", responses=schemas.WhoAmI)
+    def get(self, request: Request) -> Response:
+        """Key id, label, scopes, rate limit, tokens left, and the request's id."""
+        auth = caller(request)
+        decision = decision_of(request.META)
+        limit = decision.limit if decision else None
+        return Response(
+            {
+                "key_id": auth.key_id,
+                "label": auth.label,
+                "owner": auth.owner,
+                "scopes": sorted(auth.scopes),
+                "rate_limit": limit.as_json() if limit else None,
+                "remaining": decision.remaining if decision and limit else None,
+                "request_id": request.META["latchkey.request_id"],
+            }
+        )

@@ -1,0 +1,47 @@
+"""The server's one ASGI application: a short router in front of Django, which runs as WSGI on a thread pool."""
+
+from typing import Final
+
+import structlog
+from a2wsgi import WSGIMiddleware
+
+from controlplane.server.asgi_types import Receive, Scope, Send
+from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
+from controlplane.server.refusal import Answer, send_problem
+from controlplane.wsgi import application as wsgi
+
+THREADS: Final = 8
+
+log = structlog.get_logger(__name__)
+django = WSGIMiddleware(wsgi, workers=THREADS)  # type: ignore[arg-type]
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers one connection event. Whatever goes wrong before Django or around it is still answered as a problem."""
+    if scope["type"] != "http":
+        await django(scope, receive, send)  # type: ignore[arg-type]
+        return
+    answer = Answer(send)
+    try:
+        await _to_django(scope, receive, answer.send)
+    except BodyTooLarge:
+        await send_problem(scope, send, "too-large", "The body has more than 64 KiB.")
+    except BodyTooSlow:
+        await send_problem(scope, send, "malformed-request", "The body did not arrive in time.")
+    except Exception:
+        log.exception("request_failed")
+        if not answer.started:
+            await send_problem(scope, send, "internal-error", "The request could not be completed.")
+
+
+async def _to_django(scope: Scope, receive: Receive, send: Send) -> None:
+    """Hands the request over with its body whole, so that a slow sender occupies no thread.
+
+    Fields whose name holds an underscore are dropped: in WSGI's environ they would pass for those with a hyphen.
+    """
+    if not scope["query_string"].isascii():
+        await send_problem(scope, send, "malformed-request", "The query must be ASCII, other characters escaped.")
+        return
+    fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    fields, receive = await bounded_body(fields, receive)
+    await django({**scope, "headers": fields}, receive, send)  # type: ignore[arg-type]

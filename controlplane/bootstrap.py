@@ -1,0 +1,52 @@
+"""`python -m controlplane.bootstrap`: makes SECRET_KEY and the first pepper, once, in DATA_DIR.
+
+Runs before Django does, as Django does not start without them.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from controlplane.environment import SECRETS_FILE
+
+
+def make_secrets(data_dir: Path) -> bool:
+    """Writes `secrets.env` in `data_dir`, mode 0600, unless it is there. Returns whether it was made now.
+
+    The file appears whole or not at all, so that a start that is interrupted leaves no half of it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data_dir / SECRETS_FILE
+    if path.exists():
+        return False
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\nSECRET_PEPPERS=p1:{secrets.token_hex(32)}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # unlike a rename, a link never replaces what another start has just made
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
+def main() -> int:
+    """Makes the secrets where DATA_DIR says; says where, and never what."""
+    data_dir = Path(os.environ.get("DATA_DIR") or "var").absolute()
+    try:
+        made = make_secrets(data_dir)
+    except OSError as error:
+        print(f"latchkey: DATA_DIR: {data_dir} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    if made:
+        print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

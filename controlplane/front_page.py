@@ -1,0 +1,11 @@
+"""The server's root: where to go from here."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def front_page(request: HttpRequest) -> HttpResponse:
+    """Leads people to the admin."""
+    return redirect("admin:index")

@@ -1,0 +1,73 @@
+"""Logs: one JSON object a line (or columns for people), with the request's id and key, and never a secret."""
+
+import logging
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from latchkey.redaction import redact
+
+_SHARED: Final[list[Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def _redact_line(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
+    """The last step: works on the finished line, so that no field, message or traceback escapes it."""
+    return redact(str(line))
+
+
+def _renderers(log_format: str) -> list[Processor]:
+    remove: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if log_format == "json":
+        return [
+            remove,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(sort_keys=True),
+            _redact_line,
+        ]
+    plain = structlog.dev.plain_traceback
+    return [remove, structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain), _redact_line]
+
+
+def configure_structlog() -> None:
+    """Sends what our own loggers are told through the standard library's handlers."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logging_config(level: str, log_format: str) -> dict[str, Any]:
+    """The `logging.config` of every process: all loggers, ours and libraries', end in one redacting handler."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _SHARED,
+                "processors": _renderers(log_format),
+            }
+        },
+        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["standard_error"], "level": level},
+        "loggers": {
+            "django": {"level": level, "handlers": [], "propagate": True},
+            # Each request is told once, by the access line of controlplane.middleware.
+            "django.server": {"level": logging.WARNING, "handlers": [], "propagate": True},
+            "django.request": {"level": logging.ERROR, "propagate": True},
+            "gunicorn.error": {"level": level, "handlers": ["standard_error"], "propagate": False},
+            "gunicorn.access": {"level": logging.CRITICAL, "handlers": [], "propagate": False},
+        },
+    }

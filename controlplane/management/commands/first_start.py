@@ -1,0 +1,45 @@
+"""manage.py first_start: an administrator and a first key, once."""
+
+import secrets
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from events.origin import Origin
+
+ADMINISTRATOR: Final = "admin"
+
+
+class Command(BaseCommand):
+    """Makes what a new installation needs to be used, and shows it this once; later it does nothing."""
+
+    help = "On a new installation: make an administrator and a first key, and show them once."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        users = get_user_model()
+        with transaction.atomic():
+            if users._default_manager.exists() or APIKey.objects.exists():
+                return
+            password = secrets.token_urlsafe(18)
+            users._default_manager.create_superuser(ADMINISTRATOR, password=password)
+            service = ConfigService(Origin.of_command("first_start"))
+            credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
+        self.stdout.write(
+            f"""
+  Latchkey is ready. This is shown once:
+
+    Admin      {settings.PUBLIC_URL}/admin/
+    Name       {ADMINISTRATOR}
+    Password   {password}
+    First key  {credential.reveal()}
+
+  Try it:
+
+    curl -i -u {credential.reveal()} {settings.PUBLIC_URL}/v1/whoami
+"""
+        )

@@ -1,0 +1,88 @@
+"""manage.py serve: the web server and the steward."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from controlplane.server.supervisor import Program, Supervisor
+
+REFUSED: Final = 2
+
+
+class Command(BaseCommand):
+    """Checks that the server can start, and starts it."""
+
+    help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bind", metavar="HOST:PORT", default=f"127.0.0.1:{settings.PORT}", help="%(default)s")
+        parser.add_argument("--workers", type=int, metavar="N", default=settings.WORKERS, help="%(default)s")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings.WORKERS = options["workers"]
+        self.check()  # again, as the number of workers is known only now
+        if not 1 <= settings.WORKERS <= 256:
+            raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
+        host, port = _parse_bind(options["bind"])
+        _refuse_unmigrated()
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+            "LATCHKEY_STARTED_AT": str(time.time()),
+            "PYTHONPATH": os.pathsep.join([str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]).rstrip(
+                os.pathsep
+            ),
+        }
+        manage = str(settings.BASE_DIR / "manage.py")
+        web_environment = {
+            **environment,
+            "LATCHKEY_BIND": options["bind"],
+            "WORKERS": str(settings.WORKERS),
+            "PROMETHEUS_MULTIPROC_DIR": str(_empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")),
+        }
+        gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
+        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment)
+        steward = Program([sys.executable, manage, "steward"], environment)
+        workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
+        self.stderr.write(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
+        sys.exit(Supervisor(web, steward).run())
+
+
+def _parse_bind(bind: str) -> tuple[str, int]:
+    """Host and port, which must be free."""
+    host, separator, port = bind.rpartition(":")
+    if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
+    bare = host.strip("[]")
+    try:
+        family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((bare, int(port)))
+    except OSError as error:
+        raise CommandError(
+            f"--bind: {bind} cannot be used: {error.strerror}. Take another with PORT or --bind.", returncode=REFUSED
+        ) from None
+    return bare, int(port)
+
+
+def _refuse_unmigrated() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
+
+
+def _empty_directory(path: Path) -> Path:
+    """The directory of the workers' metrics, without those of an earlier run."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in path.glob("*.db"):
+        leftover.unlink()
+    return path

@@ -1,0 +1,102 @@
+"""What surrounds each request: its id, its line in the log, and the fields that every answer carries."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from apikeys.client_address import client_address
+from controlplane.problems import problem_of, problem_response
+from latchkey import headers
+from latchkey.problems import CATALOGUE, MEDIA_TYPE
+from latchkey.request_id import resolve_request_id
+from ratelimit.headers import rate_limit_fields
+from ratelimit.throttling import decision_of
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_SLUG_OF_STATUS: Final = {
+    400: "malformed-request",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+    500: "internal-error",
+    503: "unavailable",
+}
+
+log = structlog.get_logger("latchkey.access")
+
+
+class RequestContextMiddleware:
+    """Names the request, logs it once, and writes X-Request-Id and the rate-limit fields on its answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = perf_counter()
+        request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        request.META["latchkey.request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response[headers.REQUEST_ID] = request_id
+        decision = decision_of(request.META)
+        if decision is not None:
+            for name, value in rate_limit_fields(decision):
+                response[name] = value
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round((perf_counter() - started) * 1000, 2),
+            address=client_address(
+                request.META.get("REMOTE_ADDR", ""),
+                request.META.get("HTTP_X_FORWARDED_FOR", ""),
+                settings.TRUSTED_PROXIES,
+            ),
+        )
+        return response
+
+
+class ProblemMiddleware:
+    """Gives every error the one shape, also those of views and middleware that know nothing of problems."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        slug = _SLUG_OF_STATUS.get(response.status_code)
+        if slug is None or response.get("Content-Type") == MEDIA_TYPE:
+            return response
+        problem = problem_response(request, slug, CATALOGUE[slug].title + ".")
+        if "Allow" in response:
+            problem["Allow"] = response["Allow"]
+        return problem
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Answers what is foreseen, such as a database that is away; the rest is Django's to log and answer."""
+        return problem_of(request, exception)
+
+
+class KnownMethodMiddleware:
+    """Refuses methods that nothing here answers, ahead of the metrics, whose labels would take any name."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method in METHODS:
+            return self.get_response(request)
+        response = problem_response(request, "method-not-allowed", "This method is not used here.")
+        response["Allow"] = ", ".join(METHODS)
+        return response

@@ -1,0 +1,65 @@
+"""The request's body: read whole, within a bound of bytes and of time, before a thread is spent on the request."""
+
+import asyncio
+from typing import Final
+
+from controlplane.server.asgi_types import Fields, Message, Receive
+
+MAX_BODY_BYTES: Final = 65_536
+MAX_BODY_SECONDS: Final = 10.0
+
+
+class BodyTooLarge(Exception):
+    """The body is over MAX_BODY_BYTES, as its Content-Length says or as it turned out."""
+
+
+class BodyTooSlow(Exception):
+    """The body was not there after MAX_BODY_SECONDS."""
+
+
+async def bounded_body(fields: Fields, receive: Receive) -> tuple[Fields, Receive]:
+    """The request's fields and a `receive` that yields its body at once.
+
+    A chunked body gets the Content-Length that WSGI needs. Raises BodyTooLarge or BodyTooSlow.
+    """
+    length = next((value for name, value in fields if name == b"content-length"), None)
+    chunked = any(name == b"transfer-encoding" for name, _ in fields)
+    if length is not None and int(length) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    if not chunked and (length is None or int(length) == 0):
+        return fields, receive
+    try:
+        async with asyncio.timeout(MAX_BODY_SECONDS):
+            body = await _read(receive)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    if chunked:
+        kept = [field for field in fields if field[0] not in (b"transfer-encoding", b"content-length")]
+        fields = [*kept, (b"content-length", str(len(body)).encode())]
+    return fields, _replay(body, receive)
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyTooSlow
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    first = True
+
+    async def replay() -> Message:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay

@@ -1,0 +1,95 @@
+"""uvicorn's HTTP protocol with two bounds that it leaves open: the bytes of a request's header, and the time for it."""
+
+import asyncio
+from typing import Final
+
+from httptools import HttpParserError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEADER_BYTES: Final = 32_768
+MAX_HEADER_SECONDS: Final = 10.0
+_CHECK_SECONDS: Final = 1.0
+
+_REFUSALS: Final = {
+    400: ("Bad Request", "The request is not HTTP/1.1."),
+    408: ("Request Timeout", "The request's header did not arrive in time."),
+    431: ("Request Header Fields Too Large", "The request's header has more than 32 KiB."),
+}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses a request whose header is over MAX_HEADER_BYTES (431) or takes over MAX_HEADER_SECONDS (408).
+
+    The time counts from a connection's start, or from a later request's first byte. One timer a connection looks now
+    and then, which is cheaper than one a request.
+    """
+
+    _status = 400
+    _header_bytes = 0
+    _header_since: float | None = None
+    _watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._header_since = self.loop.time()
+        self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._header_since is not None:
+            # Counts bytes of a field that the parser has not yet handed over; on_header counts those it has.
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES + len(data):
+                self._refuse(431)
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._field_bytes = 0
+        if self._header_since is None:
+            self._header_since = self.loop.time()
+            self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._header_since = None
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._status)
+
+    def _count(self, size: int) -> None:
+        self._field_bytes += size
+        if self._field_bytes > MAX_HEADER_BYTES:
+            self._status = 431
+            raise HttpParserError("header too large")
+
+    def _look(self) -> None:
+        since = self._header_since
+        if since is not None and self.loop.time() - since > MAX_HEADER_SECONDS:
+            self._refuse(408)
+        elif not self.transport.is_closing():
+            self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
+
+    def _refuse(self, status: int) -> None:
+        if self.transport.is_closing():
+            return
+        phrase, detail = _REFUSALS[status]
+        body = f'{{"type":"about:blank","title":"{phrase}","status":{status},"detail":"{detail}"}}'
+        self.transport.write(
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
+        )
+        self.transport.close()

@@ -1,0 +1,48 @@
+"""Problems that are answered before Django sees the request."""
+
+import json
+
+from django.conf import settings
+
+from controlplane.server.asgi_types import Message, Scope, Send
+from latchkey import headers
+from latchkey.problems import CATALOGUE, MEDIA_TYPE, problem_body
+from latchkey.request_id import resolve_request_id
+
+
+class Answer:
+    """Wraps `send` and remembers whether an answer was begun, after which none can be sent instead."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        """Passes the message on."""
+        self.started = True
+        await self._send(message)
+
+
+async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None:
+    """Answers with a problem and closes the connection, as the rest of the request was not read."""
+    wanted = headers.REQUEST_ID.lower().encode()
+    offered = next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
+    request_id = resolve_request_id(offered)
+    body = json.dumps(
+        problem_body(slug, detail=detail, instance=scope["path"], request_id=request_id, public_url=settings.PUBLIC_URL)
+    ).encode()
+    fields = {
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        headers.REQUEST_ID: request_id,
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": CATALOGUE[slug].status,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,82 @@
+"""Runs the web server and the steward side by side, and ends both together."""
+
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+import structlog
+
+_PR_SET_PDEATHSIG: Final = 1
+POLL_SECONDS: Final = 0.2
+STEWARD_PAUSE_SECONDS: Final = 2.0
+GRACE_SECONDS: Final = 12.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command line and its environment."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Starts it in a session of its own, so that Ctrl-C reaches it through the supervisor, once and in order."""
+        return subprocess.Popen(  # noqa: S603 - our own command lines
+            self.arguments,
+            env=dict(self.environment),
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
+        )
+
+
+class Supervisor:
+    """Ends when the web server ends, with its status; starts the steward again where it fell over."""
+
+    def __init__(self, web: Program, steward: Program) -> None:
+        self._web = web
+        self._steward = steward
+        self._stopping = False
+
+    def run(self) -> int:
+        """Serves until SIGTERM, SIGINT or SIGHUP; returns the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        web = self._web.start()
+        steward = self._steward.start()
+        steward_due = 0.0
+        while web.poll() is None and not self._stopping:
+            if steward.poll() is not None and time.monotonic() >= steward_due:
+                log.error("steward_ended", status=steward.returncode)
+                steward = self._steward.start()
+                steward_due = time.monotonic() + STEWARD_PAUSE_SECONDS
+            time.sleep(POLL_SECONDS)
+        for process in (web, steward):
+            _end(process)
+        return 0 if self._stopping else web.returncode
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _die_with_parent() -> None:
+    """Linux: a supervisor that is killed leaves no server behind that nobody watches."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

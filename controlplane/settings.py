@@ -1,0 +1,177 @@
+"""Django's settings, from the environment; docs/configuration.md describes each."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from apikeys.client_address import parse_networks
+from controlplane.environment import Environment
+from controlplane.logs import configure_structlog, logging_config
+from latchkey import __version__
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(BASE_DIR)
+
+DATA_DIR = env.data_dir
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret_key(debug=DEBUG)
+SECRET_PEPPERS = env.peppers(debug=DEBUG)
+ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
+WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
+if urlsplit(PUBLIC_URL).scheme not in ("http", "https") or not urlsplit(PUBLIC_URL).netloc:
+    raise ImproperlyConfigured("PUBLIC_URL: must be an http:// or https:// address, as clients reach this server.")
+
+BUCKET_STORE_URL = env.text("BUCKET_STORE_URL", f"lmdb://{DATA_DIR / 'buckets'}")
+DEFAULT_RATE_LIMIT = env.limit_text("DEFAULT_RATE_LIMIT", 60, 60)
+AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)
+METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_FORMAT = env.choice("LOG_FORMAT", "json", ("json", "console"))
+try:
+    TRUSTED_PROXIES = parse_networks(env.listed("TRUSTED_PROXIES", ""))
+except ValueError:
+    raise ImproperlyConfigured("TRUSTED_PROXIES: must be addresses or networks such as 10.0.0.0/8.") from None
+
+INSTALLED_APPS = [
+    "controlplane",
+    "apikeys",
+    "ratelimit",
+    "events",
+    "health",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_problems",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+]
+MIDDLEWARE = [
+    "controlplane.middleware.RequestContextMiddleware",
+    "controlplane.middleware.ProblemMiddleware",
+    "controlplane.middleware.KnownMethodMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "controlplane.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+ASGI_APPLICATION = "controlplane.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """The database that DATABASE_URL names: SQLite in WAL mode, or PostgreSQL through a pool."""
+    url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'latchkey.sqlite3'}")
+    try:
+        database: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    except Exception:  # noqa: BLE001 - the library raises what it meets, and none may show the URL, with its password
+        database = {}
+    if database.get("ENGINE") == "django.db.backends.sqlite3":
+        # A writer that would upgrade a read transaction fails at once instead of waiting; IMMEDIATE waits its turn.
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+        database["CONN_MAX_AGE"] = None
+    elif database.get("ENGINE") == "django.db.backends.postgresql":
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 10, "timeout": 5}}
+    else:
+        raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+_https = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
+APPEND_SLASH = False
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apikeys.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
+configure_structlog()
+structlog.contextvars.clear_contextvars()
+DEFAULT_EXCEPTION_REPORTER = "controlplane.crash_report.RedactedReporter"
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Latchkey",
+    "DESCRIPTION": "Issue, limit, rotate, watch and revoke API keys.",
+    "VERSION": __version__,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SERVERS": [{"url": PUBLIC_URL}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"KeyState": "apikeys.models.KeyState"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "controlplane.openapi.describe_problems",
+    ],
+}

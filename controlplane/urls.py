@@ -1,0 +1,25 @@
+"""All paths."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from controlplane.front_page import front_page
+from controlplane.problem_page import ProblemPage
+
+problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]
+
+urlpatterns = [
+    path("", front_page, name="front-page"),
+    path("v1/", include("apikeys.urls")),
+    path("", include("health.urls")),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("problems/", include((problem_pages, "drf_problems"))),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "controlplane.problems.bad_request"
+handler403 = "controlplane.problems.permission_denied"
+handler404 = "controlplane.problems.page_not_found"
+handler500 = "controlplane.problems.server_error"

@@ -1,0 +1,1 @@
+"""The event log: what happened, who did it, and the proof that nothing was changed since."""

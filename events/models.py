@@ -1,0 +1,50 @@
+"""The event log's tables."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+
+class AppendOnlyError(TypeError):
+    """An event was to be changed or deleted; events are only ever appended, by `events.log.append`."""
+
+
+class Event(models.Model):
+    """One thing that happened. Ids are given in the order of commits and without gaps."""
+
+    id = models.BigIntegerField(primary_key=True)
+    type = models.CharField(max_length=64, db_index=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    request_id = models.CharField(max_length=128, db_index=True)
+    key_id = models.CharField(max_length=15, blank=True, db_index=True)
+    data = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.type}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("an event is never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("an event is never deleted")
+
+
+class ChainHead(models.Model):
+    """The one row that holds the last event's id and digest; locking it puts writers in order."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    last_id = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="chain_head_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"event {self.last_id}"

@@ -1,0 +1,18 @@
+"""Where a change came from: the actor and the request, as each event names them."""
+
+from dataclasses import dataclass
+
+from latchkey.request_id import new_request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`actor` is `key:lk_…`, `user:NAME`, `command:NAME` or `system`; `request_id` that of the request or the run."""
+
+    actor: str
+    request_id: str
+
+    @classmethod
+    def of_command(cls, name: str) -> "Origin":
+        """The origin of one run of a `manage.py` command."""
+        return cls(f"command:{name}", new_request_id())

@@ -1,0 +1,66 @@
+"""/health, /health/full and /metrics."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CONTENT_TYPE_LATEST
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apikeys.views.base import KeyAPIView
+from health import report
+from health.measurements import exposition
+
+
+class Health(APIView):
+    """Whether to send traffic here. Open to all, so it tells nothing but that."""
+
+    authentication_classes: list[type[BaseAuthentication]] = []
+    permission_classes: list[type[BasePermission]] = []
+    renderer_classes = [JSONRenderer]
+
+    @extend_schema(operation_id="health", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Ok or degraded; 503 and down without a database."""
+        if not report.database_answers():
+            return Response({"status": "down"}, status=503)
+        return Response({"status": "degraded" if report.degraded_components() else "ok"})
+
+
+class HealthFull(KeyAPIView):
+    """The whole state of health."""
+
+    scopes = {"GET": "health:read"}
+
+    @extend_schema(operation_id="health_full", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """Components, limits and metrics."""
+        return Response(report.full_report())
+
+
+class Metrics(KeyAPIView):
+    """Prometheus' scrape."""
+
+    scopes = {"GET": "metrics:read"}
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [] if settings.METRICS_PUBLIC else super().get_authenticators()
+
+    def get_permissions(self) -> Any:
+        return [] if settings.METRICS_PUBLIC else super().get_permissions()
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """Whatever a scraper says it accepts, it gets the text format; only problems are rendered."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+    @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        """All metrics, summed over all workers."""
+        return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

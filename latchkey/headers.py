@@ -1,0 +1,14 @@
+"""The names of the HTTP fields that Latchkey reads and writes."""
+
+from typing import Final
+
+API_KEY: Final = "X-API-Key"
+AUTHORIZATION: Final = "Authorization"
+REQUEST_ID: Final = "X-Request-Id"
+
+RATE_LIMIT: Final = "RateLimit"
+RATE_LIMIT_POLICY: Final = "RateLimit-Policy"
+X_RATE_LIMIT_LIMIT: Final = "X-RateLimit-Limit"
+X_RATE_LIMIT_REMAINING: Final = "X-RateLimit-Remaining"
+X_RATE_LIMIT_RESET: Final = "X-RateLimit-Reset"
+RETRY_AFTER: Final = "Retry-After"

@@ -1,0 +1,11 @@
+"""The names of Latchkey's own metrics, as Prometheus sees them; docs/telemetry.md describes each."""
+
+from typing import Final
+
+RATE_LIMIT_ALLOWED: Final = "api_rate_limit_allowed_total"
+RATE_LIMIT_THROTTLED: Final = "api_rate_limit_throttled_total"
+AUTH_FAILURES: Final = "api_auth_failures_total"
+EVENTS_EMITTED: Final = "events_emitted_total"
+BUCKET_STORE_SECONDS: Final = "bucket_store_seconds"
+BUCKET_STORE_ERRORS: Final = "bucket_store_errors_total"
+KEY_DIRECTORY_LOOKUPS: Final = "key_directory_lookups_total"

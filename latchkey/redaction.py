@@ -1,0 +1,27 @@
+"""Takes credentials out of text that is about to be written where others can read it."""
+
+import re
+from typing import Final
+
+REDACTED: Final = "[redacted]"
+
+_SECRET = re.compile(r"lks_[0-9A-Za-z]+")
+# HTTP Basic carries a credential as base64; every key id starts "lk_", so every such token starts "bGtf".
+_BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
+# A signing secret of a webhook (Standard Webhooks), a password in a URL, and a pepper or key in a setting's text.
+_NAMED = re.compile(
+    r"""(?i)(whsec_|(?:secret_key|secret_peppers|password|passwd|authorization|x-api-key|cookie)["']?\s*[=:]\s*["']?)"""
+    r"""(?!\[redacted\])(?:(?:bearer|basic)\s+)?[^\s"',;}]+"""
+)
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
+
+
+def redact(text: str) -> str:
+    """`text` without secrets: every `lks_…`, Basic token, named password and URL password is replaced.
+
+    A key id is no secret and stays, so that a line can still be matched to its key.
+    """
+    text = _SECRET.sub("lks_" + REDACTED, text)
+    text = _BASIC.sub(REDACTED, text)
+    text = _NAMED.sub(r"\1" + REDACTED, text)
+    return _URL_PASSWORD.sub(r"\1" + REDACTED + "@", text)

@@ -1,0 +1,129 @@
+"""The token bucket in one number, as pure functions: a stored record and the time in, the outcome and a new record out.
+
+This is the generic cell rate algorithm (GCRA, ITU-T I.371): a bucket is its theoretical arrival time (TAT), the moment
+at which it will be full again. What it lacks until then is its debt. Spending moves the TAT on by a token's price;
+a request passes where the debt stays within a full bucket's worth.
+
+Time is in nanoseconds and debt in ticks (see `Limit`), in which all quantities are whole numbers: the arithmetic is
+exact, and a bucket admits what burst + elapsed x burst / per_seconds allows, to the token.
+"""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from ratelimit.limit import NS_PER_SECOND, Limit
+
+Outcome = tuple[bool, int, int, int]
+"""(allowed, debt, wait_ns, epoch): see `ratelimit.decision.Decision`, which is made of it. A plain tuple, because a
+store makes one for every request."""
+
+SECRET_SLOTS: Final = 2
+
+_LAYOUT: Final = Struct("<QQQQQQII")
+_pack = _LAYOUT.pack
+_unpack = _LAYOUT.unpack
+
+
+class CostExceedsBurst(ValueError):
+    """A request asks for more tokens than its bucket can ever hold, so no wait would help."""
+
+
+class Record(NamedTuple):
+    """What a store keeps of a key, in 56 bytes.
+
+    The bucket is `tat_ns` and `fraction`, the ticks (0 to ticks - 1) by which the TAT lies beyond that nanosecond,
+    under the limit of which `limit_code` is the code (0: none yet). `allowed` and `throttled` count requests and only
+    ever grow. `used_ns_0` and `used_ns_1` tell when the secret in that slot was last used (0: never).
+    """
+
+    tat_ns: int = 0
+    limit_code: int = 0
+    allowed: int = 0
+    throttled: int = 0
+    used_ns_0: int = 0
+    used_ns_1: int = 0
+    fraction: int = 0
+    epoch: int = 0
+
+    @classmethod
+    def load(cls, raw: bytes) -> "Record":
+        """The fields of a stored record."""
+        return cls._make(_unpack(raw))
+
+    def dump(self) -> bytes:
+        """The bytes to store."""
+        return _pack(*self)
+
+    @property
+    def used_ns(self) -> int:
+        """When any secret of the key was last used; 0 for never."""
+        return max(self.used_ns_0, self.used_ns_1)
+
+
+EMPTY: Final = Record().dump()
+
+
+def take(
+    raw: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
+) -> tuple[Outcome, bytes | None]:
+    """One request that asks for `cost` tokens (1 to burst) with the secret in `slot`: all are taken, or none.
+
+    Returns the outcome and the record to store, None where it stays as it is. `epoch` is the key's as the caller knows
+    it: where the record's is newer, the caller's limit or secret may be of yesterday, so nothing is decided or counted
+    and the outcome tells the newer epoch. A TAT further ahead than a full bucket, as a clock that stepped back leaves
+    it, is drawn in, so that no wait is longer than `per_seconds`. Raises CostExceedsBurst.
+    """
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(raw)
+    if known_epoch > epoch:
+        return (False, 0, 0, known_epoch), None
+    if slot:
+        used_ns_1 = now_ns
+    else:
+        used_ns_0 = now_ns
+    if limit is None:
+        record = _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch)
+        return (True, 0, 0, epoch), record
+    ticks = limit.ticks
+    capacity = limit.capacity
+    if limit_code == limit.code:
+        debt = (tat_ns - now_ns) * ticks + fraction
+        if debt < 0:
+            debt = 0
+        elif debt > capacity:
+            debt = capacity
+            tat_ns, fraction = now_ns + limit.per_seconds * NS_PER_SECOND, 0
+    else:
+        debt = debt_under(limit, tat_ns, fraction, limit_code, now_ns)
+        ahead_ns, fraction = divmod(debt, ticks)
+        tat_ns = now_ns + ahead_ns
+    after = debt + cost * limit.price
+    if after <= capacity:
+        ahead_ns, fraction = divmod(after, ticks)
+        record = _pack(now_ns + ahead_ns, limit.code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch)
+        return (True, after, 0, epoch), record
+    if cost > limit.burst:
+        raise CostExceedsBurst(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+    record = _pack(tat_ns, limit.code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch)
+    return (False, debt, -((capacity - after) // ticks), epoch), record
+
+
+def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
+    """The debt in ticks of `limit` of a bucket that was last used under the limit of `limit_code`.
+
+    What was spent stays spent, up to a full bucket, and a change gives no free refill: 10 of 60 spent leaves 50 of
+    60, 110 of 120, and nothing of 10. Tokens convert by the ratio of their prices, rounded up by less than a tick.
+    """
+    if limit_code == 0:
+        return 0
+    old = limit if limit_code == limit.code else Limit.from_code(limit_code)
+    debt = min(max((tat_ns - now_ns) * old.ticks + fraction, 0), old.capacity)
+    return min(-(-debt * limit.price // old.price), limit.capacity)
+
+
+def peek(record: Record, limit: Limit | None, now_ns: int) -> Outcome:
+    """What `take` would find for one token, with nothing taken and nothing counted."""
+    if limit is None:
+        return True, 0, 0, record.epoch
+    debt = debt_under(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
+    lacking = debt + limit.price - limit.capacity
+    return lacking <= 0, debt, max(0, -(-lacking // limit.ticks)), record.epoch

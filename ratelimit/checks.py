@@ -1,0 +1,58 @@
+"""System checks of the rate limit's settings: each fault is one line with what to do about it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from ratelimit.limit import LimitError, limit_from_text
+from ratelimit.stores import open_store
+
+STORE_URL_INVALID = "ratelimit.E001"
+STORE_PROCESS_LOCAL = "ratelimit.E002"
+DEFAULT_LIMIT_INVALID = "ratelimit.E003"
+FAILURE_LIMIT_INVALID = "ratelimit.E004"
+DEFAULT_LIMIT_UNLIMITED = "ratelimit.W005"
+
+
+@register
+def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
+    """The store's address is understood, and shared by all workers where there are several."""
+    try:
+        store = open_store(settings.BUCKET_STORE_URL)
+    except ValueError as error:
+        hint = "Set it to lmdb:// and a path, or leave it out for the default in DATA_DIR."
+        return [Error(f"BUCKET_STORE_URL {error}.", hint=hint, id=STORE_URL_INVALID)]
+    if settings.WORKERS > 1 and not store.shared:
+        return [
+            Error(
+                f"BUCKET_STORE_URL names a store that lives in one process, but {settings.WORKERS} workers serve: "
+                "each would count alone and let a full limit through.",
+                hint="Use lmdb:// for several workers, or WORKERS=1.",
+                id=STORE_PROCESS_LOCAL,
+            )
+        ]
+    return []
+
+
+@register
+def check_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """DEFAULT_RATE_LIMIT and AUTH_FAILURE_LIMIT are rate limits."""
+    messages: list[CheckMessage] = []
+    example = 'Write it as {"burst": 60, "per_seconds": 60}.'
+    for name, identifier in (
+        ("DEFAULT_RATE_LIMIT", DEFAULT_LIMIT_INVALID),
+        ("AUTH_FAILURE_LIMIT", FAILURE_LIMIT_INVALID),
+    ):
+        try:
+            limit = limit_from_text(getattr(settings, name))
+        except LimitError as error:
+            messages.append(Error(f"{name} is no rate limit: {error}", hint=example, id=identifier))
+            continue
+        if limit is None and name == "AUTH_FAILURE_LIMIT":
+            messages.append(Error(f"{name} cannot be unlimited.", hint=example, id=identifier))
+        elif limit is None:
+            messages.append(
+                Warning(f"{name} is null: each new key is unlimited.", hint=example, id=DEFAULT_LIMIT_UNLIMITED)
+            )
+    return messages

@@ -1,0 +1,65 @@
+"""The model field and the form field that hold a rate limit, and nothing that is none."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from latchkey.strict_json import MalformedJSON, loads
+from ratelimit.limit import Limit, LimitError, parse_limit
+
+
+def _refuse(error: LimitError) -> ValidationError:
+    return ValidationError(
+        [
+            ValidationError(
+                "%(pointer)s: %(reason)s", fault.code, {"pointer": fault.pointer or "/", "reason": fault.detail}
+            )
+            for fault in error.errors
+        ]
+    )
+
+
+def validate_rate_limit(value: object) -> None:
+    """Raises ValidationError, an entry a fault with its JSON pointer, for a JSON value that is no rate limit."""
+    try:
+        parse_limit(value)
+    except LimitError as error:
+        raise _refuse(error) from None
+
+
+class RateLimitFormField(forms.JSONField):
+    """A text box for a rate limit's JSON; empty means null, unlimited. Read strictly: no member twice, no NaN."""
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values or isinstance(value, dict):
+            return value or None
+        try:
+            return loads(str(value))
+        except MalformedJSON as error:
+            raise ValidationError(str(error), code="malformed-json") from None
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        validate_rate_limit(value)
+
+
+class RateLimitField(models.JSONField):
+    """`{"burst": n, "per_seconds": n}`, or null for unlimited; checked by `full_clean` and again at each write."""
+
+    description = "A rate limit"
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        super().validate(value, model_instance)
+        validate_rate_limit(value)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if isinstance(value, Limit):
+            value = value.as_json()
+        if value is None or isinstance(value, (dict, list, str, int, float)):
+            validate_rate_limit(value)
+        return super().get_db_prep_save(value, connection)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": RateLimitFormField, **kwargs})

@@ -1,0 +1,62 @@
+"""The limiter: one bucket store for the process, with each decision timed and counted."""
+
+from functools import cache
+from time import perf_counter
+from typing import Final
+
+from django.conf import settings
+
+from ratelimit import metrics
+from ratelimit.bucket import Outcome
+from ratelimit.decision import Decision
+from ratelimit.limit import Limit
+from ratelimit.stores import BucketStore, BucketStoreError, open_store
+
+_ADDRESS_PREFIX: Final = "ip:"
+KEY_PREFIX: Final = b"lk_"
+
+
+class Limiter:
+    """Takes tokens for keys and for addresses from a store. Every method may raise BucketStoreError."""
+
+    def __init__(self, store: BucketStore) -> None:
+        self.store = store
+
+    def take(self, key_id: str, limit: Limit | None, *, cost: int, epoch: int, slot: int) -> Decision:
+        """Takes `cost` tokens of the key's bucket, or none.
+
+        A decision whose epoch is above `epoch` decided nothing and counts for nothing: load the key and come again.
+        """
+        outcome = self._timed_take(key_id.encode(), limit, cost, epoch, slot)
+        decision = Decision(limit, *outcome)
+        if decision.epoch == epoch:
+            (metrics.ALLOWED if decision.allowed else metrics.THROTTLED).inc()
+        return decision
+
+    def take_for_address(self, address: str, limit: Limit) -> Decision:
+        """Takes one token of the bucket that pays for the failed authentications of `address`."""
+        return Decision(limit, *self._timed_take((_ADDRESS_PREFIX + address).encode(), limit, 1, 0, 0))
+
+    def epoch(self, key_id: str) -> int:
+        """The newest epoch that is known of the key; 0 where the store has never heard of it."""
+        return self.store.peek(key_id.encode()).epoch
+
+    def publish_epoch(self, key_id: str, epoch: int) -> None:
+        """Tells every process that shares the store that the key has changed."""
+        self.store.set_epoch(key_id.encode(), epoch)
+
+    def _timed_take(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
+        started = perf_counter()
+        try:
+            return self.store.take(key, limit, cost, epoch, slot)
+        except BucketStoreError:
+            metrics.STORE_ERRORS.inc()
+            raise
+        finally:
+            metrics.STORE_SECONDS.observe(perf_counter() - started)
+
+
+@cache
+def default_limiter() -> Limiter:
+    """The process's limiter, on the store that BUCKET_STORE_URL names."""
+    return Limiter(open_store(settings.BUCKET_STORE_URL))

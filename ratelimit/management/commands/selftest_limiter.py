@@ -1,0 +1,63 @@
+"""manage.py selftest_limiter: proof that the running server's own store lets exactly a limit through."""
+
+import json
+import sys
+import time
+from multiprocessing import get_context
+from typing import Any, Final
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from ratelimit.limit import Limit
+from ratelimit.stores import open_store
+
+FAILED: Final = 2
+
+
+class Command(BaseCommand):
+    """Fires requests at one bucket of the configured store from several processes at once."""
+
+    help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--processes", type=int, default=4, help="default: 4")
+        parser.add_argument("--requests", type=int, default=5000, help="of each process; default: 5000")
+        parser.add_argument("--burst", type=int, default=1000, help="default: 1000")
+        parser.add_argument("--per-seconds", type=int, default=3600, help="default: 3600")
+        parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        limit = Limit(options["burst"], options["per_seconds"])
+        key = f"selftest:{uuid4().hex}".encode()
+        processes, requests = options["processes"], options["requests"]
+        started = time.time_ns()
+        context = get_context("spawn")
+        with context.Pool(processes) as pool:
+            admitted = sum(pool.starmap(fire, [(settings.BUCKET_STORE_URL, key, limit, requests)] * processes))
+        seconds = (time.time_ns() - started) / 1e9
+        open_store(settings.BUCKET_STORE_URL).forget(key)
+        asked = processes * requests
+        most = int(limit.burst + seconds * limit.burst / limit.per_seconds)
+        result = {
+            "store": settings.BUCKET_STORE_URL.partition("://")[0],
+            "processes": processes,
+            "asked": asked,
+            "admitted": admitted,
+            "at_least": min(asked, limit.burst),
+            "at_most": min(asked, most),
+            "exact": min(asked, limit.burst) <= admitted <= most,
+        }
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(result, indent=2))
+        else:
+            self.stdout.write("\n".join(f"{name:<10} {value}" for name, value in result.items()))
+        if not result["exact"]:
+            sys.exit(FAILED)
+
+
+def fire(url: str, key: bytes, limit: Limit, requests: int) -> int:
+    """Takes `requests` times one token; returns how often it was there."""
+    store = open_store(url)
+    return sum(store.take(key, limit)[0] for _ in range(requests))

@@ -1,0 +1,56 @@
+"""What every bucket store does: it owns the clock and the atomicity, and nothing else."""
+
+from collections.abc import Callable, Iterator
+from time import time_ns
+from typing import Final, Protocol
+
+from ratelimit.bucket import Outcome, Record
+from ratelimit.limit import Limit
+
+Clock = Callable[[], int]
+WALL_CLOCK: Final[Clock] = time_ns
+
+
+class BucketStoreError(Exception):
+    """The store could not answer: that is a failure of the service, and no denial by a limit."""
+
+
+class BucketStore(Protocol):
+    """Buckets by key, ASCII bytes of 1 to 128. Every method may raise BucketStoreError."""
+
+    @property
+    def url(self) -> str:
+        """The store's address, without a password."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all worker processes of a host see the same buckets."""
+
+    def generation(self) -> str:
+        """A name for the store's contents: it changes where they were lost and the counters began again at 0."""
+
+    def now_ns(self) -> int:
+        """The store's clock, nanoseconds since the epoch: the one by which its buckets refill."""
+
+    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+        """Takes `cost` tokens or none, counts the use of the secret in `slot`, and tells the key's epoch: one atomic
+        step over all threads, processes and hosts, as `ratelimit.bucket.take` says. Raises CostExceedsBurst.
+        """
+
+    def peek(self, key: bytes) -> Record:
+        """The key's record as it stands; a key that was never used has an empty one."""
+
+    def set_epoch(self, key: bytes, epoch: int) -> None:
+        """Makes `epoch` known where it is newer than the store's: whoever knows an older one has to load the key."""
+
+    def reset(self, key: bytes) -> None:
+        """Fills the key's bucket; epoch and counters stay."""
+
+    def usage(self) -> Iterator[tuple[bytes, Record]]:
+        """Every key with its record, in the order of keys, without holding writers up."""
+
+    def forget(self, key: bytes) -> None:
+        """Drops the key's record, its counters included."""
+
+    def close(self) -> None:
+        """Lets go of files and connections; the next call opens them again."""

@@ -1,0 +1,57 @@
+"""`memory://`: buckets in this process, for tests and as the reference that the other stores are held to."""
+
+from collections.abc import Iterator
+from threading import Lock
+from uuid import uuid4
+
+from ratelimit import bucket
+from ratelimit.bucket import EMPTY, Outcome, Record
+from ratelimit.limit import Limit
+from ratelimit.stores.base import WALL_CLOCK, Clock
+
+
+class MemoryStore:
+    """A dictionary under a lock. Exact over threads; each process has its own."""
+
+    url = "memory://"
+    shared = False
+
+    def __init__(self, clock: Clock = WALL_CLOCK) -> None:
+        self.now_ns = clock
+        self._generation = uuid4().hex
+        self._lock = Lock()
+        self._records: dict[bytes, bytes] = {}
+
+    def generation(self) -> str:
+        return self._generation
+
+    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+        with self._lock:
+            raw = self._records.get(key, EMPTY)
+            outcome, changed = bucket.take(raw, limit, cost, epoch, slot, self.now_ns())
+            if changed is not None:
+                self._records[key] = changed
+            return outcome
+
+    def peek(self, key: bytes) -> Record:
+        return Record.load(self._records.get(key, EMPTY))
+
+    def set_epoch(self, key: bytes, epoch: int) -> None:
+        with self._lock:
+            known = self.peek(key)
+            self._records[key] = known._replace(epoch=max(epoch, known.epoch)).dump()
+
+    def reset(self, key: bytes) -> None:
+        with self._lock:
+            self._records[key] = self.peek(key)._replace(tat_ns=0, fraction=0).dump()
+
+    def usage(self) -> Iterator[tuple[bytes, Record]]:
+        for key, raw in sorted(self._records.items()):
+            yield key, Record.load(raw)
+
+    def forget(self, key: bytes) -> None:
+        with self._lock:
+            self._records.pop(key, None)
+
+    def close(self) -> None:
+        """Keeps the buckets: they live as long as the process."""
