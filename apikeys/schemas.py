@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from apikeys.models import KeyState
+from apikeys.models import KeyState, SecretState
 from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
 from apikeys.usage_report import STEPS
 from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TEXT
@@ -26,7 +26,7 @@ class Secret(Shape):
     """A secret of a key, without the secret."""
 
     id = serializers.IntegerField()
-    state = serializers.ChoiceField(["active", "retiring"])
+    state = serializers.ChoiceField(SecretState.choices)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -41,7 +41,7 @@ class Key(Shape):
     scopes = serializers.ListField(child=serializers.CharField())
     rate_limit = RateLimit(allow_null=True)
     enabled = serializers.BooleanField()
-    state = serializers.ChoiceField(KeyState.values)
+    state = serializers.ChoiceField(KeyState.choices)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)

@@ -39,9 +39,6 @@ async def _to_django(scope: Scope, receive: Receive, send: Send) -> None:
 
     Fields whose name holds an underscore are dropped: in WSGI's environ they would pass for those with a hyphen.
     """
-    if not scope["query_string"].isascii():
-        await send_problem(scope, send, "malformed-request", "The query must be ASCII, other characters escaped.")
-        return
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(fields, receive)
     await django({**scope, "headers": fields}, receive, send)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 SECRETS_FILE: Final = "secrets.env"
-MINIMUM_KEY_LENGTH: Final = 32
+MINIMUM_KEY_LENGTH: Final = 50
 _TRUE: Final = frozenset(("1", "true", "yes", "on"))
 _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 

@@ -28,7 +28,6 @@ _SLUG_OF_STATUS: Final = {
     413: "too-large",
     415: "unsupported-media-type",
     500: "internal-error",
-    503: "unavailable",
 }
 
 log = structlog.get_logger("latchkey.access")

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from apikeys.usage import UsageLedger
@@ -32,7 +32,6 @@ class Steward:
 
     def turn(self) -> bool:
         """One turn; False where another steward holds the lease. A task that fails is logged and tried again."""
-        close_old_connections()
         try:
             if not take_lease(LEASE, self._holder, now=self._now(), duration=LEASE_DURATION):
                 return False

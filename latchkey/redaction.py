@@ -5,7 +5,7 @@ from typing import Final
 
 REDACTED: Final = "[redacted]"
 
-_SECRET = re.compile(r"lks_[0-9A-Za-z]+")
+_SECRET = re.compile(r"lks_[0-9A-Za-z_]+")  # with "_", as two secrets may stand side by side
 # HTTP Basic carries a credential as base64; every key id starts "lk_", so every such token starts "bGtf".
 _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
 # A signing secret of a webhook (Standard Webhooks), a password in a URL, and a pepper or key in a setting's text.

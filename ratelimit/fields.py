@@ -49,6 +49,7 @@ class RateLimitField(models.JSONField):
     """`{"burst": n, "per_seconds": n}`, or null for unlimited; checked by `full_clean` and again at each write."""
 
     description = "A rate limit"
+    empty_values = [None]  # so that [], {} and "" are judged, and refused, like any other value
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)

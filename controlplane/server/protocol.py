@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEADER_BYTES: Final = 32_768
 MAX_HEADER_SECONDS: Final = 10.0
 _CHECK_SECONDS: Final = 1.0
+_LINGER_SECONDS: Final = 1.0
 
 _REFUSALS: Final = {
     400: ("Bad Request", "The request is not HTTP/1.1."),
@@ -25,6 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     _status = 400
+    _refused = False
     _header_bytes = 0
     _header_since: float | None = None
     _watch: asyncio.TimerHandle | None = None
@@ -40,6 +42,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._header_since is not None:
             # Counts bytes of a field that the parser has not yet handed over; on_header counts those it has.
             self._header_bytes += len(data)
@@ -84,12 +88,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
 
     def _refuse(self, status: int) -> None:
-        if self.transport.is_closing():
+        """Answers and ends the connection. What still comes is read and dropped for a moment: a socket that is closed
+        over unread bytes is reset, and its peer would never see the answer.
+        """
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
         phrase, detail = _REFUSALS[status]
         body = f'{{"type":"about:blank","title":"{phrase}","status":{status},"detail":"{detail}"}}'
         self.transport.write(
             f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
         )
-        self.transport.close()
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)

@@ -13,6 +13,7 @@ import structlog
 
 INITIAL_SIZE: Final = 64 << 20
 DATA_FILE: Final = "data.mdb"
+_BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def reserve(path: Path, size: int) -> None:
     """
     descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if os.fstat(descriptor).st_size < size:
+        if os.fstat(descriptor).st_blocks * _BLOCK < size:
             os.posix_fallocate(descriptor, 0, size)
     finally:
         os.close(descriptor)

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from controlplane.server.supervisor import Program, Supervisor
+from latchkey.redaction import redact
 
 REFUSED: Final = 2
 
@@ -75,7 +76,10 @@ def _parse_bind(bind: str) -> tuple[str, int]:
 
 
 def _refuse_unmigrated() -> None:
-    executor = MigrationExecutor(connection)
+    try:
+        executor = MigrationExecutor(connection)
+    except DatabaseError as error:
+        raise CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3) from None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
 

@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
 
 from health.steward import INTERVAL_SECONDS, Steward
 from ratelimit.limiter import default_limiter
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         steward = Steward(default_limiter().store)
         steward.turn()
         while not options["once"] and not stop.wait(INTERVAL_SECONDS):
+            close_old_connections()  # one that broke is opened anew
             steward.turn()
         if not options["once"]:
             steward.turn()  # what was used since the last turn is not left lying

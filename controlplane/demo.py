@@ -1,0 +1,172 @@
+"""`python -m controlplane.demo`: plays the whole story of a key against a server of its own, and checks each step."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from controlplane.bootstrap import make_secrets
+
+BURST: Final = 5
+CALLS: Final = 8
+START_SECONDS: Final = 30.0
+_MANAGE: Final = str(Path(__file__).resolve().parent.parent / "manage.py")
+
+
+class StepFailed(Exception):
+    """A step did not come out as the story says."""
+
+
+class Demo:
+    """The story, told line by line. `root` is the first key's credential, `http` speaks to the server."""
+
+    def __init__(self, http: httpx.Client, root: str, tell: Callable[[str], None]) -> None:
+        self.http = http
+        self.root = root
+        self.tell = tell
+
+    def play(self) -> None:
+        """Plays every step. Raises StepFailed."""
+        key = self.issue()
+        self.exhaust(key["credential"])
+        self.look_at_the_counter()
+        new = self.rotate(key)
+        self.finish(key, new)
+        self.revoke(key, new)
+
+    def issue(self) -> dict[str, Any]:
+        """A key with a small limit."""
+        limit = {"burst": BURST, "per_seconds": 3600}
+        self.tell(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
+        answer = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
+        self._expect(answer, 201)
+        key: dict[str, Any] = answer.json()
+        self.tell(
+            f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown this once)"
+        )
+        return key
+
+    def exhaust(self, credential: str) -> None:
+        """More calls than the bucket holds."""
+        self.tell(f"Call /v1/whoami {CALLS} times")
+        answers = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
+        for answer in answers:
+            retry = f"  Retry-After: {answer.headers['Retry-After']}" if "Retry-After" in answer.headers else ""
+            self.tell(f"    {answer.status_code}  RateLimit: {answer.headers['RateLimit']}{retry}")
+        self.tell(f"    {answers[-1].headers['Content-Type']}: {answers[-1].json()['detail']}")
+        self._check([answer.status_code for answer in answers] == [200] * BURST + [429] * (CALLS - BURST))
+        self._check(answers[-1].json()["violated-policies"] == ["key"])
+
+    def look_at_the_counter(self) -> None:
+        """The same, as Prometheus sees it, over all workers."""
+        self.tell("Scrape /metrics")
+        text = self._call("GET", "/metrics", self.root).text
+        (line,) = [line for line in text.splitlines() if line.startswith("api_rate_limit_throttled_total ")]
+        self.tell(f"    {line}")
+        self._check(float(line.split()[1]) == CALLS - BURST)
+
+    def rotate(self, key: dict[str, Any]) -> str:
+        """Two secrets that both work. The bucket is the key's, so there is first to be room in it."""
+        path = f"/v1/keys/{key['key_id']}"
+        self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
+        self.tell("Rotate with an hour of overlap")
+        answer = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
+        self._expect(answer, 200)
+        new: str = answer.json()["credential"]
+        self._tell_use("old secret", key["credential"], 200)
+        self._tell_use("new secret", new, 200)
+        return new
+
+    def finish(self, key: dict[str, Any], new: str) -> None:
+        """The old secret's end."""
+        self.tell("Finish the rotation")
+        self._expect(self._call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
+        self._tell_use("old secret", key["credential"], 401)
+        self._tell_use("new secret", new, 200)
+
+    def revoke(self, key: dict[str, Any], new: str) -> None:
+        """The key's end."""
+        self.tell("Revoke the key")
+        self._expect(self._call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
+        self._tell_use("next call", new, 401)
+
+    def _tell_use(self, name: str, credential: str, status: int) -> None:
+        answer = self._call("GET", "/v1/whoami", credential)
+        reason = "" if answer.is_success else f"  {answer.json()['title']}"
+        self.tell(f"    {answer.status_code}  {name}{reason}")
+        self._expect(answer, status)
+
+    def _call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
+        return self.http.request(method, path, headers={"X-API-Key": credential}, **content)
+
+    def _expect(self, answer: httpx.Response, status: int) -> None:
+        if answer.status_code != status:
+            raise StepFailed(f"expected {status}, got {answer.status_code}: {answer.text}")
+
+    def _check(self, right: bool) -> None:
+        if not right:
+            raise StepFailed("that is not what the story says")
+
+
+def main() -> int:
+    """Exit 0 only if every step came out right."""
+    with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as directory:
+        port = _free_port()
+        environment = {**os.environ, "DATA_DIR": directory, "PORT": str(port), "WORKERS": "2"}
+        for name in ("DATABASE_URL", "BUCKET_STORE_URL", "PUBLIC_URL", "SECRET_KEY", "SECRET_PEPPERS", "DEBUG"):
+            environment.pop(name, None)
+        make_secrets(Path(directory))
+        _manage(environment, "migrate", "--verbosity", "0")
+        arguments = ["--label", "root", "--scope", "*", "--burst", "1000", "--per-seconds", "60", "--format", "json"]
+        root = json.loads(_manage(environment, "issue_key", *arguments))["credential"]
+        print(f"A server of its own on port {port}, 2 workers, in a throw-away directory")
+        with (Path(directory) / "server.log").open("wb") as log:
+            command = [sys.executable, _MANAGE, "serve", "--bind", f"127.0.0.1:{port}"]
+            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own command
+            try:
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+                    _wait_for(http, server)
+                    Demo(http, root, print).play()
+            except (StepFailed, httpx.TransportError) as error:
+                print(f"Failed: {error}", file=sys.stderr)
+                return 1
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.wait()
+    print("Every step came out right.")
+    return 0
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, _MANAGE, *arguments]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
+
+
+def _wait_for(http: httpx.Client, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if http.get("/health").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise StepFailed("the server did not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.errors import AlreadyRevoked, InsufficientScope, InvalidParameters, NotFound, RotationInProgress
+from apikeys.models import APIKey, KeySecret
+from apikeys.peppers import configured_peppers
+from events.models import Event
+from events.origin import Origin
+from latchkey.auth_context import AuthContext
+from ratelimit.limit import Limit
+from ratelimit.stores import MemoryStore
+
+pytestmark = pytest.mark.django_db
+
+
+def types() -> list[str]:
+    return list(Event.objects.values_list("type", flat=True))
+
+
+def limited(*scopes: str) -> ConfigService:
+    return ConfigService(Origin("key:lk_0123456789ab", "r"), authority=AuthContext("k", "", "", frozenset(scopes)))
+
+
+def test_issue_keeps_a_digest_and_tells_one_event(service: ConfigService) -> None:
+    issued = service.issue({"label": " Billing ", "scopes": ["b:x", "a:x", "a:x"], "metadata": {"team": 1}})
+    secret = issued.key.secrets.get()
+    assert bytes(secret.digest) == configured_peppers().digest(issued.credential.secret, "t2")
+    assert (secret.pepper_id, secret.slot, secret.state) == ("t2", 0, "active")
+    key = APIKey.objects.get()
+    assert (key.label, key.scopes, key.limit, key.epoch) == ("Billing", ["a:x", "b:x"], Limit(60, 60), 1)
+    event = Event.objects.get()
+    assert (event.type, event.actor, event.request_id) == ("KeyIssued", "command:test", "request-of-test")
+    assert "lks_" not in str(event.data)
+
+
+def test_null_limit_is_unlimited_and_absent_is_the_default(service: ConfigService) -> None:
+    assert service.issue({"label": "x", "rate_limit": None}).key.limit is None
+    assert service.issue({"label": "x"}).key.limit == Limit(60, 60)
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer", "code"),
+    [
+        ({}, "/label", "missing"),
+        ({"label": ""}, "/label", "empty"),
+        ({"label": "  "}, "/label", "empty"),
+        ({"label": 5}, "/label", "not-a-string"),
+        ({"label": "x" * 201}, "/label", "too-long"),
+        ({"label": "a\nb"}, "/label", "control-character"),
+        ({"label": "x", "owner": None}, "/owner", "not-a-string"),
+        ({"label": "x", "scopes": "keys:read"}, "/scopes", "not-an-array"),
+        ({"label": "x", "scopes": ["keys:read", "KEYS"]}, "/scopes/1", "not-a-scope"),
+        ({"label": "x", "scopes": [["keys:read"]]}, "/scopes/0", "not-a-scope"),
+        ({"label": "x", "scopes": ["a:b"] * 65}, "/scopes", "too-many"),
+        ({"label": "x", "rate_limit": {"burst": 0, "per_seconds": 1}}, "/rate_limit/burst", "out-of-range"),
+        ({"label": "x", "expires_at": "tomorrow"}, "/expires_at", "not-a-time"),
+        ({"label": "x", "expires_at": "2099-01-01T00:00:00"}, "/expires_at", "not-a-time"),
+        ({"label": "x", "expires_at": "2099-02-31T00:00:00Z"}, "/expires_at", "not-a-time"),
+        ({"label": "x", "expires_at": "2001-01-01T00:00:00Z"}, "/expires_at", "in-the-past"),
+        ({"label": "x", "expires_at": 4102444800}, "/expires_at", "not-a-time"),
+        ({"label": "x", "metadata": []}, "/metadata", "not-an-object"),
+        ({"label": "x", "metadata": {"a": "b" * 5000}}, "/metadata", "too-long"),
+        ({"label": "x", "enabled": True}, "/enabled", "unknown-member"),
+        ({"label": "x", "key_id": "lk_000000000000"}, "/key_id", "unknown-member"),
+        ([], "", "not-an-object"),
+    ],
+)
+def test_issue_refuses_with_a_pointer(service: ConfigService, values: object, pointer: str, code: str) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        service.issue(values)
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [(pointer, code)]
+    assert not APIKey.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_all_faults_are_told_at_once(service: ConfigService) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        service.issue({"owner": 1, "rate_limit": {"burst": "x"}, "more": 1})
+    pointers = [error.pointer for error in caught.value.errors]
+    assert pointers == ["/label", "/owner", "/rate_limit/burst", "/rate_limit/per_seconds", "/more"]
+
+
+def test_update_tells_each_kind_of_change(service: ConfigService, root: IssuedKey, store: MemoryStore) -> None:
+    key_id = root.key.key_id
+    with transaction.atomic():
+        key = service.update(key_id, {"label": "new", "enabled": False, "rate_limit": {"burst": 5, "per_seconds": 1}})
+    assert types() == ["KeyIssued", "RateLimitChanged", "KeyDisabled", "KeyUpdated"]
+    assert key.epoch == 2
+    service.update(key_id, {"enabled": True})
+    assert types()[-1] == "KeyEnabled"
+
+
+def test_update_to_the_same_is_no_change(service: ConfigService, root: IssuedKey) -> None:
+    key = service.update(root.key.key_id, {"label": "root", "enabled": True, "scopes": ["*"]})
+    assert key.epoch == 1
+    assert types() == ["KeyIssued"]
+
+
+def test_rotation_with_overlap_then_finish(service: ConfigService, root: IssuedKey) -> None:
+    key_id = root.key.key_id
+    rotated = service.rotate(key_id, {"grace_seconds": 60})
+    assert rotated.credential != root.credential
+    states = {secret.state: secret for secret in KeySecret.objects.all()}
+    assert set(states) == {"active", "retiring"}
+    assert states["active"].slot != states["retiring"].slot
+    with pytest.raises(RotationInProgress):
+        service.rotate(key_id)
+    key = service.finish_rotation(key_id)
+    assert [secret.state for secret in key.secrets.all()] == ["active"]
+    assert key.epoch == 3
+    assert types() == ["KeyIssued", "KeyRotated", "RotationFinished"]
+    service.finish_rotation(key_id)
+    assert types() == ["KeyIssued", "KeyRotated", "RotationFinished"]
+
+
+def test_rotation_without_grace_ends_every_older_secret(service: ConfigService, root: IssuedKey) -> None:
+    key_id = root.key.key_id
+    service.rotate(key_id, {"grace_seconds": 60})
+    rotated = service.rotate(key_id, {"grace_seconds": 0})
+    secret = KeySecret.objects.get()
+    assert bytes(secret.digest) == configured_peppers().digest(rotated.credential.secret, "t2")
+
+
+def test_a_lapsed_rotation_makes_room_for_the_next(service: ConfigService, root: IssuedKey) -> None:
+    key_id = root.key.key_id
+    service.rotate(key_id, {"grace_seconds": 60})
+    later = ConfigService(Origin("system", "r"), now=lambda: timezone.now() + timedelta(seconds=61))
+    later.rotate(key_id, {"grace_seconds": 60})
+    assert KeySecret.objects.count() == 2
+
+
+@pytest.mark.parametrize("grace", [-1, 2_592_001, True, 1.5, "60", None])
+def test_rotation_refuses_another_grace(service: ConfigService, root: IssuedKey, grace: object) -> None:
+    with pytest.raises(InvalidParameters) as caught:
+        service.rotate(root.key.key_id, {"grace_seconds": grace})
+    assert caught.value.errors[0].pointer == "/grace_seconds"
+
+
+def test_revocation_is_for_ever(service: ConfigService, root: IssuedKey) -> None:
+    key_id = root.key.key_id
+    service.revoke(key_id)
+    for change in (
+        lambda: service.revoke(key_id),
+        lambda: service.update(key_id, {"enabled": True}),
+        lambda: service.rotate(key_id),
+        lambda: service.finish_rotation(key_id),
+    ):
+        with pytest.raises(AlreadyRevoked):
+            change()
+
+
+@pytest.mark.parametrize("value", [None, datetime(2030, 1, 1, tzinfo=UTC)])
+def test_the_database_holds_a_revocation(service: ConfigService, root: IssuedKey, value: datetime | None) -> None:
+    service.revoke(root.key.key_id)
+    with pytest.raises(DatabaseError, match="a revocation is final"), transaction.atomic():
+        APIKey.objects.update(revoked_at=value)
+
+
+@pytest.mark.parametrize("changes", [{"key_id": "lk_UPPERCASE000"}, {"key_id": "x"}, {"epoch": 0}, {"label": ""}])
+def test_the_database_refuses_impossible_keys(root: IssuedKey, changes: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        APIKey.objects.update(**changes)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "active", "slot": 1},
+        {"state": "retiring", "slot": 0, "expires_at": datetime(2030, 1, 1, tzinfo=UTC)},
+        {"state": "retiring", "slot": 1},
+        {"state": "active", "slot": 2},
+    ],
+)
+def test_the_database_refuses_impossible_secrets(root: IssuedKey, values: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        KeySecret.objects.create(key=root.key, digest=b"x" * 32, pepper_id="t2", created_at=timezone.now(), **values)
+
+
+def test_unknown_key(service: ConfigService) -> None:
+    with pytest.raises(NotFound):
+        service.revoke("lk_000000000000")
+
+
+def test_a_key_grants_only_what_it_has(service: ConfigService, root: IssuedKey) -> None:
+    weak = limited("keys:write", "orders:*")
+    assert weak.issue({"label": "x", "scopes": ["orders:read"]})
+    with pytest.raises(InsufficientScope, match="events:read"):
+        weak.issue({"label": "x", "scopes": ["events:read"]})
+    with pytest.raises(InsufficientScope, match=r"lacks: \*"):
+        weak.issue({"label": "x", "scopes": ["*"]})
+
+
+def test_a_key_cannot_win_a_stronger_one_by_rotating_it(root: IssuedKey) -> None:
+    with pytest.raises(InsufficientScope):
+        limited("keys:write").rotate(root.key.key_id)
+    assert KeySecret.objects.count() == 1
+
+
+def test_scopes_that_a_key_has_already_need_no_grant(service: ConfigService, root: IssuedKey) -> None:
+    weak = limited("keys:write", "a:b")
+    key = service.issue({"label": "x", "scopes": ["events:read"]}).key
+    assert weak.update(key.key_id, {"scopes": ["events:read", "a:b"]}).scopes == ["a:b", "events:read"]
+    with pytest.raises(InsufficientScope):
+        weak.update(key.key_id, {"scopes": ["*"]})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_epoch_is_published_after_the_commit_alone(service: ConfigService, root: IssuedKey, store: MemoryStore) -> None:
+    key_id = root.key.key_id
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        service.update(key_id, {"label": "new"})
+        raise ZeroDivisionError
+    assert store.peek(key_id.encode()).epoch == 0
+    service.update(key_id, {"label": "new"})
+    assert store.peek(key_id.encode()).epoch == 2

@@ -1,0 +1,209 @@
+"""The gate, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.directory import TTL_SECONDS, KeyDirectory
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.gate import Gate
+from apikeys.peppers import Peppers, configured_peppers, parse_peppers
+from latchkey.credentials import Credential, generate_secret
+from latchkey.problems import ProblemError
+from ratelimit.limit import Limit
+from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.stores import MemoryStore
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDRESS = "203.0.113.7"
+
+
+class Process:
+    """A worker with a directory of its own and the store that all share."""
+
+    def __init__(self, limiter: Limiter, peppers: Peppers | None = None) -> None:
+        self.monotonic = 100.0
+        self.wall = timezone.now()
+        self.directory = KeyDirectory(clock=lambda: self.monotonic)
+        self.gate = Gate(
+            directory=self.directory,
+            limiter=limiter,
+            peppers=peppers or configured_peppers(),
+            failure_limit=Limit(3, 60),
+            now=lambda: self.wall.timestamp(),
+        )
+
+    def passes(self, credential: Credential) -> bool:
+        """One whole request; False where its bucket denies it."""
+        return self.gate.charge(self.gate.verify(credential, ADDRESS), ADDRESS)[1].allowed
+
+
+@pytest.fixture
+def here() -> Process:
+    return Process(default_limiter())
+
+
+def tokens_used(store: MemoryStore, key: IssuedKey) -> int:
+    return store.peek(key.key.key_id.encode()).allowed
+
+
+def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+    assert here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(20):
+            assert here.passes(root.credential)
+    assert len(queries) == 0
+
+
+def test_record_ages_out(here: Process, root: IssuedKey) -> None:
+    here.passes(root.credential)
+    here.monotonic += TTL_SECONDS
+    with CaptureQueriesContext(connection) as queries:
+        here.passes(root.credential)
+    assert len(queries) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda service, key_id: service.revoke(key_id), RevokedKey),
+        (lambda service, key_id: service.update(key_id, {"enabled": False}), DisabledKey),
+        (lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}), InvalidCredential),
+    ],
+)
+def test_change_made_elsewhere_holds_for_the_next_request_here(
+    here: Process, service: ConfigService, root: IssuedKey, store: MemoryStore, change: object, refusal: type
+) -> None:
+    assert callable(change)
+    here.passes(root.credential)
+    change(service, root.key.key_id)
+    with pytest.raises(refusal):
+        here.passes(root.credential)
+    assert tokens_used(store, root) == 1
+
+
+def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    assert here.passes(root.credential)
+    service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
+    assert not here.passes(root.credential)
+    service.update(root.key.key_id, {"rate_limit": {"burst": 3, "per_seconds": 3600}})
+    assert [here.passes(root.credential) for _ in range(3)] == [True, True, False]
+
+
+def test_enabling_again_elsewhere_lifts_a_cached_refusal(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    service.update(root.key.key_id, {"enabled": False})
+    with pytest.raises(DisabledKey):
+        here.passes(root.credential)
+    service.update(root.key.key_id, {"enabled": True})
+    assert here.passes(root.credential)
+
+
+def test_new_secret_made_elsewhere_works_here_at_once_and_the_old_until_it_is_finished(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    here.passes(root.credential)
+    rotated = service.rotate(root.key.key_id)
+    assert here.passes(rotated.credential)
+    assert here.passes(root.credential)
+    service.finish_rotation(root.key.key_id)
+    with pytest.raises(InvalidCredential):
+        here.passes(root.credential)
+    assert here.passes(rotated.credential)
+
+
+def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.rotate(root.key.key_id, {"grace_seconds": 60})
+    end = root.key.secrets.get(state="retiring").expires_at
+    assert end is not None
+    here.wall = end - timedelta(milliseconds=1)
+    assert here.passes(root.credential)
+    here.wall = end
+    with pytest.raises(InvalidCredential):
+        here.passes(root.credential)
+
+
+def test_key_expires_at_its_second(here: Process, service: ConfigService) -> None:
+    end = timezone.now() + timedelta(days=1)
+    issued = service.issue({"label": "x", "expires_at": end})
+    here.wall = end - timedelta(milliseconds=1)
+    assert here.passes(issued.credential)
+    here.wall = end
+    with pytest.raises(ExpiredKey):
+        here.passes(issued.credential)
+
+
+def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
+    here: Process, root: IssuedKey, store: MemoryStore
+) -> None:
+    wrong = Credential(root.key.key_id, generate_secret())
+    for _ in range(3):
+        with pytest.raises(InvalidCredential):
+            here.passes(wrong)
+    with pytest.raises(QuotaExceeded) as caught:
+        here.passes(wrong)
+    assert caught.value.violated_policies == ("address",)
+    assert caught.value.retry_after_seconds == 20
+    assert tokens_used(store, root) == 0
+    assert here.passes(root.credential)
+
+
+def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:
+    answers = []
+    for credential in (
+        Credential(root.key.key_id, generate_secret()),
+        Credential("lk_000000000000", generate_secret()),
+    ):
+        with pytest.raises(ProblemError) as caught:
+            here.passes(credential)
+        answers.append((type(caught.value), caught.value.detail, caught.value.slug, caught.value.errors))
+    assert answers[0] == answers[1]
+
+
+def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.revoke(root.key.key_id)
+    with pytest.raises(InvalidCredential):
+        here.passes(Credential(root.key.key_id, generate_secret()))
+
+
+def test_a_guess_at_a_cached_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+    here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
+        here.passes(Credential(root.key.key_id, generate_secret()))
+    assert len(queries) == 0
+
+
+def test_secrets_of_an_older_pepper_work_until_it_is_gone(service: ConfigService, root: IssuedKey) -> None:
+    both = parse_peppers("t3:" + "33" * 32 + ",t2:" + "22" * 32)
+    assert Process(default_limiter(), both).passes(root.credential)
+    with pytest.raises(InvalidCredential):
+        Process(default_limiter(), parse_peppers("t3:" + "33" * 32)).passes(root.credential)
+
+
+def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.update(root.key.key_id, {"label": "later"})
+    here.passes(root.credential)
+    default_limiter().store.forget(root.key.key_id.encode())
+    assert here.passes(root.credential)
+    assert default_limiter().epoch(root.key.key_id) == 2
+
+
+def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
+    directory = KeyDirectory(capacity=2)
+    keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
+    for key_id in keys:
+        directory.get(key_id)
+    with CaptureQueriesContext(connection) as queries:
+        directory.get(keys[1])
+        directory.get(keys[2])
+    assert len(queries) == 0
+    with CaptureQueriesContext(connection) as queries:
+        directory.get(keys[0])
+    assert len(queries) > 0

@@ -1,0 +1,96 @@
+"""Every rate limit that is none is refused by every door: model, REST, command and admin."""
+
+import io
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from apikeys.config_service import IssuedKey
+from apikeys.models import APIKey
+from latchkey.strict_json import loads
+from tests.conftest import Caller
+from tests.ratelimit.refusals import REFUSALS, Refusal
+
+pytestmark = pytest.mark.django_db
+
+each = pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.text[:40])
+values = pytest.mark.parametrize(
+    "refusal", [refusal for refusal in REFUSALS if not refusal.malformed], ids=lambda refusal: refusal.text[:40]
+)
+LIMIT = {"burst": 1000, "per_seconds": 60}
+
+
+@values
+def test_model(refusal: Refusal) -> None:
+    key = APIKey(key_id="lk_000000000000", label="x", created_at=timezone.now(), rate_limit=loads(refusal.text))
+    with pytest.raises(ValidationError) as caught:
+        key.full_clean()
+    messages = caught.value.message_dict["rate_limit"]
+    for pointer, _ in refusal.faults:
+        assert any(message.startswith(f"{pointer or '/'}: ") for message in messages)
+    with pytest.raises(ValidationError), transaction.atomic():
+        key.save()
+    assert not APIKey.objects.exists()
+
+
+@each
+def test_rest_create_and_update(refusal: Refusal, api: Caller, root: IssuedKey) -> None:
+    for call, path, text in (
+        (api.post, "/v1/keys", f'{{"label": "x", "rate_limit": {refusal.text}}}'),
+        (api.patch, f"/v1/keys/{root.key.key_id}", f'{{"rate_limit": {refusal.text}}}'),
+    ):
+        response = call(path, text, content_type="application/json")
+        body: dict[str, Any] = response.json()
+        if refusal.malformed:
+            assert (response.status_code, body["type"].rpartition("/")[2]) == (400, "malformed-request")
+        else:
+            assert (response.status_code, body["type"].rpartition("/")[2]) == (422, "invalid-parameters")
+            found = [(error["pointer"], error["code"]) for error in body["errors"]]
+            assert found == [(f"/rate_limit{pointer}", code) for pointer, code in refusal.faults]
+    assert APIKey.objects.get().rate_limit == LIMIT
+
+
+@each
+@pytest.mark.parametrize("command", ["issue_key", "set_rate_limit"])
+def test_commands(refusal: Refusal, root: IssuedKey, command: str) -> None:
+    arguments = ["--label", "x"] if command == "issue_key" else [root.key.key_id]
+    with pytest.raises(CommandError) as caught:
+        call_command(command, *arguments, f"--rate-limit={refusal.text}", stdout=io.StringIO(), stderr=io.StringIO())
+    assert caught.value.returncode == 2
+    for pointer, _ in refusal.faults:
+        assert refusal.malformed or f"/rate_limit{pointer}: " in str(caught.value)
+    assert APIKey.objects.get().rate_limit == LIMIT
+
+
+@each
+def test_admin(refusal: Refusal, root: IssuedKey, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("ada"))
+    form = {
+        "label": "root",
+        "owner": "",
+        "scopes": '["*"]',
+        "metadata": "{}",
+        "enabled": "on",
+        "expires_at_0": "",
+        "expires_at_1": "",
+    }
+    response = client.post(f"/admin/apikeys/apikey/{root.key.pk}/change/", {**form, "rate_limit": refusal.text})
+    assert response.status_code == 200
+    errors = response.context["adminform"].form.errors["rate_limit"]
+    for pointer, _ in refusal.faults:
+        assert refusal.malformed or any(f"{pointer or '/'}: " in error for error in errors)
+    assert APIKey.objects.get().rate_limit == LIMIT
+
+
+@pytest.mark.parametrize(("burst", "per_seconds"), [("true", "1"), ("1.5", "1"), ("0", "1"), ("x", "1"), ("5", "")])
+def test_command_flags(root: IssuedKey, burst: str, per_seconds: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("set_rate_limit", root.key.key_id, f"--burst={burst}", f"--per-seconds={per_seconds}")
+    assert caught.value.returncode == 2
+    assert "/rate_limit/" in str(caught.value)

@@ -1,0 +1,89 @@
+"""Fixtures that many tests share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from apikeys import directory, gate
+from apikeys.config_service import ConfigService, IssuedKey
+from events.origin import Origin
+from ratelimit import limiter
+from ratelimit.stores import MemoryStore
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    ns: int = 1_800_000_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.ns
+
+    def seconds(self) -> float:
+        """The same time in seconds."""
+        return self.ns / 1e9
+
+    def move(self, seconds: float) -> None:
+        """Moves on, or back."""
+        self.ns += round(seconds * 1e9)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """Each test begins as a process does: no key cached, all buckets full."""
+    caches = (limiter.default_limiter, directory.default_directory, gate.default_gate)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """The store behind the process's limiter."""
+    found = limiter.default_limiter().store
+    assert isinstance(found, MemoryStore)
+    return found
+
+
+@pytest.fixture
+def service(db: None) -> ConfigService:
+    return ConfigService(Origin("command:test", "request-of-test"))
+
+
+@pytest.fixture
+def root(service: ConfigService) -> IssuedKey:
+    """A key that may do everything, with room for many requests."""
+    values = {"label": "root", "scopes": ["*"], "rate_limit": {"burst": 1000, "per_seconds": 60}}
+    return service.issue(values)
+
+
+class Caller(APIClient):
+    """A REST client that speaks JSON with one credential."""
+
+    def __init__(self, credential: str | None = None, **extra: Any) -> None:
+        super().__init__(**extra)
+        self.default_format = "json"
+        if credential is not None:
+            self.credentials(HTTP_X_API_KEY=credential)
+
+
+@pytest.fixture
+def api(root: IssuedKey) -> Caller:
+    """A client with the root key."""
+    return Caller(root.credential.reveal())
+
+
+@pytest.fixture
+def anonymous() -> Caller:
+    return Caller()

@@ -1,0 +1,69 @@
+import io
+import json
+import logging
+import logging.config
+from typing import Any
+
+import pytest
+import structlog
+
+from controlplane.logs import logging_config
+from latchkey.credentials import generate_key_id, generate_secret
+
+SECRET = generate_secret()
+KEY_ID = generate_key_id()
+
+
+def written(log_format: str, tell: Any) -> str:
+    """What one call writes to the handler that logging_config makes."""
+    config = logging_config("INFO", log_format)
+    formatter = config["formatters"]["line"]
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        formatter["()"](foreign_pre_chain=formatter["foreign_pre_chain"], processors=formatter["processors"])
+    )
+    logger = logging.getLogger("latchkey.test")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        tell(logger)
+    finally:
+        logger.removeHandler(handler)
+    return stream.getvalue()
+
+
+def crash(logger: logging.Logger) -> None:
+    try:
+        raise ValueError(f"cannot use {KEY_ID}:{SECRET}")
+    except ValueError:
+        structlog.get_logger("latchkey.test").exception("failed", credential=f"{KEY_ID}:{SECRET}")
+        logger.exception("failed for %s", SECRET)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_secret_in_fields_messages_or_tracebacks(log_format: str) -> None:
+    text = written(log_format, crash)
+    assert "Traceback" in text
+    assert KEY_ID in text
+    assert SECRET not in text
+    assert "[redacted]" in text
+
+
+def test_json_lines_carry_the_context() -> None:
+    with structlog.contextvars.bound_contextvars(request_id="r-1", key_id=KEY_ID):
+        text = written("json", lambda logger: logger.info("library says %s", "hello"))
+    (line,) = [json.loads(line) for line in text.splitlines()]
+    assert (line["event"], line["request_id"], line["key_id"], line["level"]) == (
+        "library says hello",
+        "r-1",
+        KEY_ID,
+        "info",
+    )
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_line_break_cannot_forge_a_line() -> None:
+    text = written("json", lambda logger: logger.info('a\n{"event": "forged"}'))
+    assert len(text.splitlines()) == 1

@@ -1,0 +1,132 @@
+"""The bounds of the HTTP protocol, with a clock that the test moves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from controlplane.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_SECONDS, BoundedProtocol
+
+
+class Nothing:
+    """A timer or a task that nobody looks at."""
+
+    def cancel(self) -> None:
+        """The protocol does not need it any more."""
+
+    def add_done_callback(self, callback: Any) -> None:
+        """It is never done."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Loop:
+    """As much of an event loop as the protocol asks for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> "Nothing":
+        self.timers.append((self.now + delay, lambda: callback(*arguments)))
+        return Nothing()
+
+    def create_task(self, coroutine: Any) -> Any:
+        coroutine.close()
+        return Nothing()
+
+    def move(self, seconds: float) -> None:
+        """Moves the clock on, calling what falls due on the way."""
+        end = self.now + seconds
+        while due := [timer for timer in self.timers if timer[0] <= end]:
+            timer = min(due, key=lambda timer: timer[0])
+            self.timers.remove(timer)
+            self.now = timer[0]
+            timer[1]()
+        self.now = end
+
+
+class Transport:
+    """Remembers what was written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def write_eof(self) -> None:
+        """The protocol is done talking."""
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, _: str, default: Any = None) -> Any:
+        return default
+
+
+@pytest.fixture
+def connection(request: pytest.FixtureRequest) -> tuple[BoundedProtocol, Transport, Loop]:
+    config = Config(
+        app=lambda *_: None, http=BoundedProtocol, log_config=None, ws="none", lifespan="off", proxy_headers=False
+    )
+    config.load()
+    loop, transport = Loop(), Transport()
+    protocol = BoundedProtocol(config, ServerState(), {}, loop)  # type: ignore[arg-type]
+    protocol.connection_made(transport)  # type: ignore[arg-type]
+    return protocol, transport, loop
+
+
+Connection = tuple[BoundedProtocol, Transport, Loop]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nX-Slow: "])
+def test_header_that_does_not_come_ends_the_connection(connection: Connection, sent: bytes) -> None:
+    protocol, transport, loop = connection
+    if sent:
+        protocol.data_received(sent)
+    loop.move(MAX_HEADER_SECONDS - 0.1)
+    assert transport.written == b""
+    loop.move(1.2)
+    assert transport.written.startswith(b"HTTP/1.1 408 ")
+    loop.move(2)
+    assert transport.closed
+
+
+def test_drip_by_drip_is_no_way_around(connection: Connection) -> None:
+    protocol, transport, loop = connection
+    protocol.data_received(b"GET / HTTP/1.1\r\nX-Slow: ")
+    for _ in range(12):
+        loop.move(1)
+        protocol.data_received(b"x")
+    assert transport.written.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("piece", [1000, 20_000, 65_536])
+def test_header_without_end_takes_bounded_bytes(connection: Connection, piece: int) -> None:
+    protocol, transport, _ = connection
+    protocol.data_received(b"GET / HTTP/1.1\r\nX-Big: ")
+    sent = 0
+    while not transport.written and sent < 10 * MAX_HEADER_BYTES:
+        protocol.data_received(b"x" * piece)
+        sent += piece
+    assert transport.written.startswith(b"HTTP/1.1 431 ")
+    assert sent <= 2 * MAX_HEADER_BYTES + piece
+
+
+def test_whole_header_in_time_is_left_alone(connection: Connection) -> None:
+    protocol, transport, loop = connection
+    protocol.data_received(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    loop.move(3 * MAX_HEADER_SECONDS)
+    assert transport.written == b""
+    assert not transport.closed

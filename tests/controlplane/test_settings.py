@@ -1,0 +1,92 @@
+"""Settings that are wrong stop the start with one plain line."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import free_port
+
+ROOT = Path(__file__).parent.parent.parent
+GOOD = {"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "SECRET_PEPPERS": "p1:" + "ab" * 32}
+
+
+def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    names = ("PATH", "LANG", "HOME")
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
+    return subprocess.run(
+        [sys.executable, ROOT / "manage.py", *arguments],
+        env={**inherited, "DATA_DIR": str(tmp_path / "data"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "a" * 60),
+        ("SECRET_KEY", "django-insecure-abcdefghijklmnopqrstuvwxyz"),
+        ("SECRET_PEPPERS", ""),
+        ("SECRET_PEPPERS", "p1:abcd"),
+        ("SECRET_PEPPERS", "p1:" + "zz" * 32),
+        ("SECRET_PEPPERS", "p1:" + "ab" * 32 + ",p1:" + "cd" * 32),
+        ("DEBUG", "maybe"),
+        ("METRICS_PUBLIC", "2"),
+        ("PORT", "0"),
+        ("PORT", "http"),
+        ("WORKERS", "-1"),
+        ("WORKERS", "1.5"),
+        ("PUBLIC_URL", "keys.example.test"),
+        ("PUBLIC_URL", "ftp://keys.example.test"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("DATABASE_URL", "mysql://u:hunter2@h/d"),
+        ("DATABASE_URL", "nonsense hunter2"),
+        ("BUCKET_STORE_URL", "redis://:hunter2@h"),
+        ("DEFAULT_RATE_LIMIT", '{"burst": 0, "per_seconds": 1}'),
+        ("AUTH_FAILURE_LIMIT", "null"),
+    ],
+)
+def test_bad_setting_is_named_in_a_plain_line(tmp_path: Path, name: str, value: str) -> None:
+    result = manage(tmp_path, "check", **{**GOOD, name: value})
+    assert result.returncode != 0
+    assert name in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "hunter2" not in result.stderr + result.stdout
+    if value:
+        assert value not in result.stderr or len(value) < 8
+
+
+def test_good_settings_start(tmp_path: Path) -> None:
+    result = manage(tmp_path, "check", **GOOD)
+    assert result.returncode == 0, result.stderr
+
+
+def test_deployment_behind_https_has_no_warning(tmp_path: Path) -> None:
+    result = manage(
+        tmp_path, "check", "--deploy", "--fail-level", "WARNING", **GOOD,
+        PUBLIC_URL="https://keys.example.test", ALLOWED_HOSTS="keys.example.test",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+def test_serve_refuses_what_cannot_work(tmp_path: Path) -> None:
+    assert "manage.py migrate" in manage(tmp_path, "serve", "--bind", f"127.0.0.1:{free_port()}", **GOOD).stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = manage(tmp_path, "serve", "--bind", f"127.0.0.1:{taken.getsockname()[1]}", **GOOD)
+    assert (result.returncode, "cannot be used" in result.stderr) == (2, True)
+    for bind in ("8000", "host:", ":80", "127.0.0.1:99999", "127.0.0.1:x"):
+        result = manage(tmp_path, "serve", "--bind", bind, **GOOD)
+        assert (result.returncode, "--bind" in result.stderr) == (2, True)
+    result = manage(tmp_path, "serve", "--workers", "4", **GOOD, BUCKET_STORE_URL="memory://")
+    assert result.returncode != 0
+    assert "ratelimit.E002" in result.stderr

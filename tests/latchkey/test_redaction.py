@@ -1,0 +1,52 @@
+import base64
+import traceback
+
+import pytest
+
+from latchkey.credentials import generate_key_id, generate_secret
+from latchkey.redaction import redact
+
+
+@pytest.mark.parametrize("form", ["{0}", "x{0}y", "key=lk_abc:{0}", '{{"a": "{0}"}}', "lk_abc%3A{0}&x=1", "{0}{0}"])
+def test_secret_is_gone_wherever_it_stands(form: str) -> None:
+    secret = generate_secret()
+    clean = redact(form.format(secret))
+    assert secret not in clean
+    assert secret[4:20] not in clean
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_basic_token_is_gone(encode: object) -> None:
+    assert callable(encode)
+    token = encode(f"{generate_key_id()}:{generate_secret()}".encode()).decode()
+    assert token[:30] not in redact(f"Authorization: Basic {token}")
+    assert token[:30] not in redact(f"saw {token} there")
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("password=hunter22", "hunter22"),
+        ("SECRET_KEY: abcdefghijk", "abcdefghijk"),
+        ("'SECRET_PEPPERS': 'p1:0011223344'", "0011223344"),
+        ("postgres://app:s3cr3t@db/x", "s3cr3t"),
+        ("Authorization: Bearer something-else", "something-else"),
+        ("Cookie: sessionid=abc123", "abc123"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ],
+)
+def test_named_secrets_are_gone(text: str, secret: str) -> None:
+    assert secret not in redact(text)
+
+
+def test_key_id_and_plain_text_stay() -> None:
+    text = "key lk_0123456789ab was throttled at /v1/keys"
+    assert redact(text) == text
+
+
+def test_traceback_is_cleaned() -> None:
+    secret = generate_secret()
+    try:
+        raise ValueError(f"bad credential {secret}")
+    except ValueError:
+        assert secret not in redact(traceback.format_exc())

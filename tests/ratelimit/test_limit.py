@@ -1,0 +1,35 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, Limit, LimitError, limit_from_text, parse_limit
+from tests.ratelimit.refusals import REFUSALS, Refusal
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.text[:40])
+def test_refused_with_pointer_and_reason(refusal: Refusal) -> None:
+    with pytest.raises(LimitError) as caught:
+        limit_from_text(refusal.text)
+    assert tuple((error.pointer, error.code) for error in caught.value.errors) == refusal.faults
+    assert all(error.detail.endswith(".") for error in caught.value.errors)
+
+
+@given(st.integers(1, MAX_BURST), st.integers(1, MAX_PER_SECONDS))
+def test_every_legal_limit_is_accepted_and_survives_its_code(burst: int, per_seconds: int) -> None:
+    limit = parse_limit({"burst": burst, "per_seconds": per_seconds})
+    assert limit == Limit(burst, per_seconds)
+    assert limit is not None
+    assert Limit.from_code(limit.code) == limit
+    assert limit.as_json() == {"burst": burst, "per_seconds": per_seconds}
+    assert limit.price * limit.burst == limit.per_seconds * 10**9 * limit.ticks == limit.capacity
+
+
+def test_null_is_unlimited() -> None:
+    assert parse_limit(None) is None
+    assert limit_from_text("null") is None
+
+
+@pytest.mark.parametrize(("burst", "per_seconds"), [(0, 1), (1, 0), (MAX_BURST + 1, 1), (1, MAX_PER_SECONDS + 1)])
+def test_no_limit_out_of_range_can_be_made(burst: int, per_seconds: int) -> None:
+    with pytest.raises(ValueError, match="must be from 1"):
+        Limit(burst, per_seconds)

@@ -1,0 +1,227 @@
+"""What every store promises, asked of each; and what the embedded one promises over processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ratelimit.bucket import CostExceedsBurst, Record
+from ratelimit.decision import Decision
+from ratelimit.limit import Limit
+from ratelimit.stores import BucketStore, open_store
+from tests.conftest import Clock
+from tests.ratelimit.test_bucket import CASES, LIMITS, SECOND, STEPS
+
+KEY = b"lk_0123456789ab"
+MakeStore = Callable[[Clock], BucketStore]
+
+
+@pytest.fixture(params=["memory", "lmdb"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
+    url = "memory://" if request.param == "memory" else f"lmdb://{tmp_path / 'buckets'}"
+    opened: list[BucketStore] = []
+
+    def make(clock: Clock) -> BucketStore:
+        opened.append(open_store(url, clock))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def bucket_store(make_store: MakeStore, clock: Clock) -> BucketStore:
+    return make_store(clock)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_table(bucket_store: BucketStore, clock: Clock, name: str) -> None:
+    limit, steps = CASES[name]
+    start = clock.ns
+    for step in steps:
+        clock.ns = start + round(step.at * SECOND)
+        decision = Decision(limit, *bucket_store.take(KEY, limit, step.cost))
+        assert (decision.allowed, decision.remaining) == (step.allowed, step.remaining), step
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(limit=LIMITS, steps=st.lists(STEPS, min_size=1, max_size=30), key=st.binary(min_size=1, max_size=64))
+def test_equals_exact_rational_arithmetic(
+    make_store: MakeStore, limit: Limit, steps: list[tuple[int, int]], key: bytes
+) -> None:
+    key = b"p" + key
+    clock = Clock()
+    store = make_store(clock)
+    store.forget(key)
+    tokens = Fraction(limit.burst)
+    for elapsed, percent in steps:
+        earlier, clock.ns = clock.ns, max(0, clock.ns + elapsed)
+        refilled = tokens + Fraction((clock.ns - earlier) * limit.burst, limit.per_seconds * SECOND)
+        tokens = min(Fraction(limit.burst), max(Fraction(0), refilled))
+        cost = max(1, limit.burst * percent // 100)
+        allowed, *_ = store.take(key, limit, cost)
+        assert allowed == (tokens >= cost)
+        if allowed:
+            tokens -= cost
+    store.close()
+
+
+def test_keys_have_buckets_of_their_own(bucket_store: BucketStore) -> None:
+    limit = Limit(1, 60)
+    assert bucket_store.take(b"a", limit)[0]
+    assert bucket_store.take(b"ab", limit)[0]
+    assert not bucket_store.take(b"a", limit)[0]
+
+
+def test_usage_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Clock) -> None:
+    limit = Limit(2, 60)
+    bucket_store.take(b"b", None)
+    for _ in range(3):
+        bucket_store.take(b"a", limit, slot=1)
+    found = dict(bucket_store.usage())
+    assert list(found) == [b"a", b"b"]
+    assert (found[b"a"].allowed, found[b"a"].throttled) == (2, 1)
+    assert (found[b"a"].used_ns_0, found[b"a"].used_ns_1) == (0, clock.ns)
+    assert found[b"b"].used_ns == clock.ns
+
+
+def test_usage_reads_past_one_batch(bucket_store: BucketStore) -> None:
+    keys = [f"k{number:05}".encode() for number in range(2500)]
+    for key in keys:
+        bucket_store.take(key, None)
+    assert [key for key, _ in bucket_store.usage()] == keys
+
+
+def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore) -> None:
+    limit = Limit(5, 60)
+    bucket_store.set_epoch(KEY, 3)
+    bucket_store.set_epoch(KEY, 2)
+    assert bucket_store.peek(KEY).epoch == 3
+    assert bucket_store.take(KEY, limit, epoch=2) == (False, 0, 0, 3)
+    assert bucket_store.peek(KEY).throttled == 0
+    assert bucket_store.take(KEY, limit, epoch=4)[0]
+    assert bucket_store.peek(KEY).epoch == 4
+
+
+def test_reset_fills_and_keeps_the_rest(bucket_store: BucketStore) -> None:
+    limit = Limit(1, 60)
+    bucket_store.take(KEY, limit, epoch=7)
+    bucket_store.reset(KEY)
+    assert bucket_store.take(KEY, limit, epoch=7)[0]
+    assert bucket_store.peek(KEY).allowed == 2
+    assert bucket_store.peek(KEY).epoch == 7
+
+
+def test_forget_drops_the_record(bucket_store: BucketStore) -> None:
+    bucket_store.take(KEY, None, epoch=7)
+    bucket_store.forget(KEY)
+    assert bucket_store.peek(KEY) == Record()
+
+
+def test_cost_above_burst_changes_nothing(bucket_store: BucketStore) -> None:
+    with pytest.raises(CostExceedsBurst):
+        bucket_store.take(KEY, Limit(5, 1), 6)
+    assert bucket_store.peek(KEY) == Record()
+    assert bucket_store.take(KEY, Limit(5, 1), 5)[0]
+
+
+def test_generation_is_stable(bucket_store: BucketStore) -> None:
+    assert bucket_store.generation() == bucket_store.generation() != ""
+    assert list(bucket_store.usage()) == []
+
+
+def test_a_hundred_threads_let_exactly_the_burst_pass(bucket_store: BucketStore) -> None:
+    limit = Limit(60, 3600)
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: bucket_store.take(KEY, limit)[0], range(1000)))
+    assert sum(answers) == 60
+    record = bucket_store.peek(KEY)
+    assert (record.allowed, record.throttled) == (60, 940)
+
+
+def test_lmdb_keeps_its_buckets_over_a_restart(tmp_path: Path, clock: Clock) -> None:
+    limit = Limit(1, 3600)
+    first = open_store(f"lmdb://{tmp_path}/b", clock)
+    assert first.take(KEY, limit)[0]
+    generation = first.generation()
+    first.close()
+    second = open_store(f"lmdb://{tmp_path}/b", clock)
+    assert not second.take(KEY, limit)[0]
+    assert second.generation() == generation
+    second.close()
+
+
+FIRE = """
+    import sys
+    from ratelimit.limit import Limit
+    from ratelimit.stores import open_store
+    store = open_store(sys.argv[1])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(sum(store.take(b"k", Limit(500, 86400))[0] for _ in range(2000)), flush=True)
+"""
+HAMMER = """
+    import sys
+    from ratelimit.limit import Limit
+    from ratelimit.stores import open_store
+    store = open_store(sys.argv[1])
+    store.take(b"other", None)
+    print("ready", flush=True)
+    while True:
+        store.take(b"other", None)
+"""
+
+
+def start(program: str, url: str) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent.parent,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_lmdb_is_exact_over_processes(tmp_path: Path) -> None:
+    processes = [start(FIRE, f"lmdb://{tmp_path}/b") for _ in range(4)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    admitted = sum(int(process.communicate(timeout=60)[0]) for process in processes)
+    assert admitted == 500
+
+
+def test_lmdb_outlives_writers_killed_in_the_middle(tmp_path: Path) -> None:
+    url = f"lmdb://{tmp_path}/b"
+    store = open_store(url)
+    limit = Limit(1000, 86400)
+    for _ in range(8):
+        process = start(HAMMER, url)
+        for _ in range(50):
+            store.take(KEY, limit)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert store.take(KEY, limit)[0]
+    assert store.peek(KEY).allowed == 8 * 51
+    assert store.peek(b"other").allowed > 0
+    store.close()
+
+
+@pytest.mark.parametrize("url", ["", "lmdb://", "memory://x", "redis//x", "file:///tmp/x", "lmdb"])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must be lmdb://PATH or memory://"):
+        open_store(url)

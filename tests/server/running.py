@@ -1,0 +1,121 @@
+"""A real server for a test: `manage.py serve` on a free port, with a data directory of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent.parent
+MANAGE = str(ROOT / "manage.py")
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningServer:
+    """The server's processes and address; `log` is what they wrote."""
+
+    data_dir: Path
+    workers: int = 4
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "server.log").read_text()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+        }
+        return {
+            **kept,
+            "DATA_DIR": str(self.data_dir),
+            "SECRET_KEY": "a-key-for-a-test-server-" + "0123456789abcdef" * 2,
+            "SECRET_PEPPERS": "p1:" + "ab" * 32,
+            "PORT": str(self.port),
+            **self.settings,
+        }
+
+    def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Runs one manage.py command beside the server."""
+        return subprocess.run(
+            [sys.executable, MANAGE, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=check,
+        )
+
+    def start(self) -> None:
+        """Starts it and returns when it answers."""
+        command = [
+            sys.executable,
+            MANAGE,
+            "serve",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--workers",
+            str(self.workers),
+        ]
+        with (self.data_dir / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if self.log.count("Started server process") >= self.workers and self._answers():
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the server did not start:\n{self.log}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Asks it to stop and returns its exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def worker_pids(self) -> list[int]:
+        """The processes that serve now, by what they said when they started and by whether they live."""
+        pids = [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", self.log)]
+        return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+    def metric(self, credential: str, name: str) -> float:
+        """One metric without labels, as a scrape tells it."""
+        text = httpx.get(f"{self.url}/metrics", headers={"X-API-Key": credential}).text
+        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))  # type: ignore[union-attr]
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def issue(server: RunningServer, *arguments: str) -> dict[str, Any]:
+    """A key issued by command, as JSON."""
+    issued: dict[str, Any] = json.loads(server.manage("issue_key", "--format", "json", *arguments).stdout)
+    return issued

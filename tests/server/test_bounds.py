@@ -1,0 +1,141 @@
+"""What a hostile or broken client may send, and what it gets."""
+
+import json
+import socket
+import ssl
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.running import RunningServer
+
+
+def exchange(server: RunningServer, *parts: bytes) -> bytes:
+    """Sends parts over one connection and reads until the server closes it."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+        except OSError:
+            pass  # refused before it was all said
+        answer = b""
+        try:
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def test_header_of_many_bytes_is_431(server: RunningServer) -> None:
+    for size in (40_000, 300_000):
+        answer = exchange(server, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Big: " + b"x" * size + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
+
+
+def test_header_of_many_fields_is_431(server: RunningServer) -> None:
+    fields = b"".join(b"X-%d: y\r\n" % number for number in range(5000))
+    assert exchange(server, b"GET /health HTTP/1.1\r\n" + fields + b"\r\n").startswith(b"HTTP/1.1 431 ")
+
+
+def test_long_target_is_431(server: RunningServer) -> None:
+    assert exchange(server, b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 431 ")
+
+
+def test_header_below_the_bound_passes(server: RunningServer) -> None:
+    assert httpx.get(f"{server.url}/health", headers={"X-Big": "x" * 30_000}).status_code == 200
+
+
+def test_connections_are_reused_up_to_the_bound_of_each_request(server: RunningServer) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        for _ in range(5):
+            assert client.get("/health", headers={"X-Big": "x" * 20_000}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"\0" * 100,
+    ],
+)
+def test_what_is_no_http_is_400(server: RunningServer, garbage: bytes) -> None:
+    assert exchange(server, garbage, b"\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_tls_on_the_plain_port_fails_at_once(server: RunningServer) -> None:
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url.replace("http", "https"), verify=ssl.create_default_context())
+
+
+def problem(answer: bytes) -> tuple[bytes, dict[str, Any]]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    return head, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 70000\r\n\r\n" + b"x" * 70_000,
+        b"Transfer-Encoding: chunked\r\n\r\n"
+        + b"10000\r\n"
+        + b"x" * 65536
+        + b"\r\n10\r\n"
+        + b"x" * 16
+        + b"\r\n0\r\n\r\n",
+    ],
+)
+def test_large_body_is_413_before_anything_else(server: RunningServer, body: bytes) -> None:
+    request = b"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: big-1\r\nContent-Type: application/json\r\n"
+    head, shown = problem(exchange(server, request + body))
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert (shown["status"], shown["request_id"], shown["instance"]) == (413, "big-1", "/v1/keys")
+    assert shown["type"].endswith("/problems/too-large")
+
+
+def test_chunked_body_arrives(server: RunningServer, root: str) -> None:
+    def chunks() -> Any:
+        yield b'{"label": '
+        yield b'"chunked"}'
+
+    headers = {"X-API-Key": root, "Content-Type": "application/json"}
+    answer = httpx.post(f"{server.url}/v1/keys", content=chunks(), headers=headers)
+    assert (answer.status_code, answer.json()["label"]) == (201, "chunked")
+
+
+def test_field_with_an_underscore_passes_for_nothing(server: RunningServer, root: str) -> None:
+    request = f"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nX_API_Key: {root}\r\nConnection: close\r\n\r\n"
+    _, shown = problem(exchange(server, request.encode()))
+    assert shown["type"].endswith("/problems/missing-credential")
+
+
+def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None:
+    one = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %s\r\n%s\r\n"
+    answer = exchange(server, one % (b"first", b"") + one % (b"second", b"Connection: close\r\n"))
+    assert answer.index(b"x-request-id: first") < answer.index(b"x-request-id: second")
+
+
+def test_forwarded_address_of_a_stranger_is_not_believed(server: RunningServer) -> None:
+    httpx.get(f"{server.url}/health", headers={"X-Forwarded-For": "198.51.100.9", "X-Request-Id": "stranger"})
+    (line,) = [line for line in server.log.splitlines() if '"stranger"' in line]
+    assert json.loads(line)["address"] == "127.0.0.1"
+
+
+def test_idle_connections_hold_nobody_up(server: RunningServer) -> None:
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(200)]
+    assert httpx.get(f"{server.url}/health").status_code == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_no_secret_and_no_crash_in_the_log(server: RunningServer, root: str) -> None:
+    secret = root.partition(":")[2]
+    httpx.get(f"{server.url}/v1/keys?q={secret}", headers={"X-API-Key": root + "x"})
+    httpx.get(f"{server.url}/{root}", headers={"X-API-Key": root})
+    assert "lks_" not in server.log.replace("lks_[redacted]", "")
+    assert "Traceback" not in server.log

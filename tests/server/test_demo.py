@@ -1,0 +1,24 @@
+import os
+import subprocess
+import sys
+
+from tests.server.running import ROOT
+
+
+def test_demo_tells_the_whole_story() -> None:
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    result = subprocess.run(
+        [sys.executable, "-m", "controlplane.demo"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("\n    200  RateLimit: ") == 5
+    assert result.stdout.count("\n    429  RateLimit: ") == 3
+    assert "api_rate_limit_throttled_total 3.0" in result.stdout
+    assert result.stdout.endswith("Every step came out right.\n")
+    assert "lks_" not in result.stdout

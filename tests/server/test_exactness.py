@@ -1,0 +1,83 @@
+"""The limit over worker processes: exactly what was promised, also when workers are killed."""
+
+import os
+import signal
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.server.conftest import StartServer
+from tests.server.parallel import fire
+from tests.server.running import RunningServer, issue
+
+HOURLY = ("--burst", "60", "--per-seconds", "3600")
+
+
+def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: str) -> None:
+    key = issue(server, "--label", "exact", *HOURLY)
+    assert len(server.worker_pids()) == 4
+    before = server.metric(root, "api_rate_limit_throttled_total")
+    answers = fire(server.port, key["credential"], connections=16, requests=25)
+    assert answers == {200: 60, 429: 340}
+    for _ in range(20):
+        assert server.metric(root, "api_rate_limit_throttled_total") - before == 340
+
+
+def test_work_is_spread_over_the_workers(server: RunningServer, root: str) -> None:
+    files = {path.name for path in (server.data_dir / "metrics").glob("*/counter_worker*.db")}
+    assert files == {f"counter_worker{place}.db" for place in range(4)}
+
+
+def test_selftest_agrees(server: RunningServer) -> None:
+    result = server.manage("selftest_limiter", "--requests", "1000", "--burst", "200", "--format", "json")
+    assert '"exact": true' in result.stdout
+
+
+def test_worker_killed_in_the_middle_lets_no_more_pass(start_server: StartServer) -> None:
+    server = start_server()
+    root = issue(server, "--label", "root", "--scope", "*", "--unlimited")["credential"]
+    for _ in range(3):
+        key = issue(server, "--label", "crash", *HOURLY)["credential"]
+        with ThreadPoolExecutor(1) as pool:
+            firing = pool.submit(fire, server.port, key, connections=16, requests=25)
+            os.kill(server.worker_pids()[0], signal.SIGKILL)
+            answers = firing.result()
+        assert sum(answers.values()) == 400
+        assert 60 - answers[0] <= answers[200] <= 60
+        assert answers[200] + answers[429] + answers[0] == 400
+        wait_for_workers(server, 4)
+    metric_files = list((server.data_dir / "metrics").glob("*/counter_worker*.db"))
+    assert len(metric_files) == 4
+    passed = server.metric(root, "api_rate_limit_allowed_total")
+    assert server.metric(root, "api_rate_limit_allowed_total") == passed + 1
+
+
+def test_restart_finds_the_bucket_as_it_was(start_server: StartServer) -> None:
+    server = start_server(workers=2)
+    key = issue(server, "--label", "restart", *HOURLY)["credential"]
+    assert fire(server.port, key, connections=4, requests=25)[200] == 60
+    assert server.stop() == 0
+    server.start()
+    assert fire(server.port, key, connections=4, requests=5) == Counter({429: 20})
+
+
+def test_stopping_in_the_middle_answers_what_was_begun(start_server: StartServer) -> None:
+    server = start_server(workers=2)
+    key = issue(server, "--label", "stop", "--unlimited")["credential"]
+    with ThreadPoolExecutor(1) as pool:
+        firing = pool.submit(fire, server.port, key, connections=4, requests=50)
+        while server.log.count('"path": "/v1/whoami"') < 20 and not firing.done():
+            pass
+        assert server.stop(signal.SIGINT) == 0
+        answers = firing.result()
+    assert set(answers) <= {200, 0}
+    assert "Traceback" not in server.log
+    assert httpx.codes.OK in answers
+
+
+def wait_for_workers(server: RunningServer, number: int) -> None:
+    """Returns when gunicorn has put a new worker in the place of a killed one."""
+    while len(server.worker_pids()) < number:
+        assert server.process is not None
+        assert server.process.poll() is None

@@ -1,0 +1,50 @@
+"""The services that some tests need, whether they are there, and how to have them."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Service:
+    """Something that a machine may lack. `asked` remembers whether a test wanted it."""
+
+    name: str
+    remedy: str
+    present: Callable[[], bool]
+    asked: bool = field(default=False, init=False)
+
+    def missing(self) -> bool:
+        """Whether it does not answer."""
+        self.asked = True
+        return not self._present
+
+    @cached_property
+    def _present(self) -> bool:
+        return self.present()
+
+
+def postgresql_url() -> str:
+    """Where PostgreSQL is tested; the role must be allowed to make databases."""
+    return os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+
+
+def _listens(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 5432), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+SERVICES = {
+    "postgresql": Service(
+        "PostgreSQL",
+        "start one on 127.0.0.1:5432 with a role postgres, or name it in TEST_POSTGRESQL_URL",
+        lambda: _listens(postgresql_url()),
+    ),
+}
