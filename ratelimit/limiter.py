@@ -7,12 +7,12 @@ from typing import Final
 from django.conf import settings
 
 from ratelimit import metrics
-from ratelimit.bucket import Outcome
+from ratelimit.bucket import Outcome, Record
 from ratelimit.decision import Decision
-from ratelimit.limit import Limit
+from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import BucketStore, BucketStoreError, open_store
 
-_ADDRESS_PREFIX: Final = "ip:"
+_ADDRESS_PREFIX: Final = b"ip:"
 KEY_PREFIX: Final = b"lk_"
 
 
@@ -35,7 +35,18 @@ class Limiter:
 
     def take_for_address(self, address: str, limit: Limit) -> Decision:
         """Takes one token of the bucket that pays for the failed authentications of `address`."""
-        return Decision(limit, *self._timed_take((_ADDRESS_PREFIX + address).encode(), limit, 1, 0, 0))
+        return Decision(limit, *self._timed_take(_ADDRESS_PREFIX + address.encode(), limit, 1, 0, 0))
+
+    def forget_idle_addresses(self, limit: Limit) -> int:
+        """Drops the buckets of addresses that are full again under `limit`, and so tell nothing; returns how many.
+
+        An attacker with many addresses would fill the store with them otherwise.
+        """
+        full_since_ns = self.store.now_ns() - limit.per_seconds * NS_PER_SECOND
+        idle = [key for key, record in self.store.usage() if _idle_address(key, record, full_since_ns)]
+        for key in idle:
+            self.store.forget(key, full_since_ns)
+        return len(idle)
 
     def epoch(self, key_id: str) -> int:
         """The newest epoch that is known of the key; 0 where the store has never heard of it."""
@@ -54,6 +65,10 @@ class Limiter:
             raise
         finally:
             metrics.STORE_SECONDS.observe(perf_counter() - started)
+
+
+def _idle_address(key: bytes, record: Record, since_ns: int) -> bool:
+    return key.startswith(_ADDRESS_PREFIX) and record.used_ns < since_ns
 
 
 @cache

@@ -49,8 +49,8 @@ class BucketStore(Protocol):
     def usage(self) -> Iterator[tuple[bytes, Record]]:
         """Every key with its record, in the order of keys, without holding writers up."""
 
-    def forget(self, key: bytes) -> None:
-        """Drops the key's record, its counters included."""
+    def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
+        """Drops the key's record, its counters included; with a time given, only where it was not used since."""
 
     def close(self) -> None:
         """Lets go of files and connections; the next call opens them again."""

@@ -85,8 +85,12 @@ class LmdbStore:
             yield from batch
             after = batch[-1][0]
 
-    def forget(self, key: bytes) -> None:
-        self._within(lambda transaction: transaction.delete(key), write=True)
+    def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
+        def delete(transaction: lmdb.Transaction) -> None:
+            if unused_since_ns is None or _load(transaction, key).used_ns < unused_since_ns:
+                transaction.delete(key)
+
+        self._within(delete, write=True)
 
     def close(self) -> None:
         with self._lock:

@@ -49,9 +49,10 @@ class MemoryStore:
         for key, raw in sorted(self._records.items()):
             yield key, Record.load(raw)
 
-    def forget(self, key: bytes) -> None:
+    def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         with self._lock:
-            self._records.pop(key, None)
+            if unused_since_ns is None or self.peek(key).used_ns < unused_since_ns:
+                self._records.pop(key, None)
 
     def close(self) -> None:
         """Keeps the buckets: they live as long as the process."""

@@ -6,7 +6,10 @@ from apikeys.config_service import IssuedKey
 from apikeys.models import UsageMinute
 from health.models import Lease, release_lease, take_lease
 from health.steward import LEASE, LEASE_DURATION, Steward
+from ratelimit.limit import Limit
+from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
+from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -34,7 +37,7 @@ def test_a_lease_given_back_is_free_and_only_its_holder_gives_it() -> None:
 def test_of_two_stewards_one_works(root: IssuedKey) -> None:
     store = MemoryStore()
     now = [NOW]
-    one, two = Steward(store, now=lambda: now[0]), Steward(store, now=lambda: now[0])
+    one, two = Steward(Limiter(store), now=lambda: now[0]), Steward(Limiter(store), now=lambda: now[0])
     store.take(root.key.key_id.encode(), None)
     assert [one.turn(), two.turn()] == [True, False]
     assert UsageMinute.objects.get().allowed == 1
@@ -49,7 +52,7 @@ def test_of_two_stewards_one_works(root: IssuedKey) -> None:
 def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     store.take(root.key.key_id.encode(), None)
-    steward = Steward(store, now=lambda: NOW)
+    steward = Steward(Limiter(store), now=lambda: NOW)
 
     def fail() -> None:
         raise BucketStoreError("no room")
@@ -59,3 +62,16 @@ def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.M
         assert steward.turn()
     assert steward.turn()
     assert UsageMinute.objects.get().allowed == 1
+
+
+def test_idle_addresses_are_forgotten(clock: Clock) -> None:
+    store = MemoryStore(clock)
+    limiter = Limiter(store)
+    limit = Limit(20, 60)
+    limiter.take_for_address("203.0.113.1", limit)
+    store.take(b"lk_000000000000", None)
+    clock.move(30)
+    limiter.take_for_address("203.0.113.2", limit)
+    clock.move(31)
+    assert Steward(limiter, now=lambda: NOW).turn()
+    assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]

@@ -128,6 +128,14 @@ def test_forget_drops_the_record(bucket_store: BucketStore) -> None:
     assert bucket_store.peek(KEY) == Record()
 
 
+def test_forget_spares_what_was_used_since(bucket_store: BucketStore, clock: Clock) -> None:
+    bucket_store.take(KEY, None)
+    bucket_store.forget(KEY, clock.ns)
+    assert bucket_store.peek(KEY).allowed == 1
+    bucket_store.forget(KEY, clock.ns + 1)
+    assert bucket_store.peek(KEY) == Record()
+
+
 def test_cost_above_burst_changes_nothing(bucket_store: BucketStore) -> None:
     with pytest.raises(CostExceedsBurst):
         bucket_store.take(KEY, Limit(5, 1), 6)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        steward = Steward(default_limiter().store)
+        steward = Steward(default_limiter())
         steward.turn()
         while not options["once"] and not stop.wait(INTERVAL_SECONDS):
             close_old_connections()  # one that broke is opened anew
