@@ -2,11 +2,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-PORT ?= 8000
-WORKERS ?= 2
-BIND ?= 127.0.0.1:$(PORT)
-DATA_DIR ?= $(CURDIR)/var
-export PORT WORKERS DATA_DIR
 
 .DEFAULT_GOAL = help
 .PHONY: help run demo test lint bench lock clean
@@ -18,7 +13,7 @@ run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an ad
 	@$(BIN)/python -m controlplane.bootstrap
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py first_start
-	@LOG_FORMAT=$${LOG_FORMAT:-console} exec $(BIN)/python manage.py serve --bind $(BIND) --workers $(WORKERS)
+	@exec $(BIN)/python manage.py serve $(if $(BIND),--bind $(BIND))
 
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory
 	@$(BIN)/python -m controlplane.demo

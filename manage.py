@@ -10,6 +10,7 @@ from django.core.management import execute_from_command_line
 
 def main() -> None:
     """Runs one command. A setting that is wrong is one plain line and exit 2."""
+    os.umask(0o077)  # what a command writes, the database file too, is for this account alone
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     try:
         execute_from_command_line(sys.argv)

@@ -13,6 +13,7 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import AlreadyRevoked, InvalidParameters
 from apikeys.models import APIKey
 from events.origin import Origin
+from ratelimit.fields import StrictJSONFormField
 
 EDITABLE = ("label", "owner", "scopes", "rate_limit", "expires_at", "enabled", "metadata")
 READ_ONLY = ("key_id", "state_now", "created_at", "revoked_at", "last_used_at", "epoch")
@@ -24,14 +25,15 @@ class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = APIKey
         fields = EDITABLE
+        field_classes = {"scopes": StrictJSONFormField, "metadata": StrictJSONFormField}
 
     def clean_scopes(self) -> object:
         """An empty box is no scopes."""
-        return self.cleaned_data["scopes"] or []
+        return [] if self.cleaned_data["scopes"] is None else self.cleaned_data["scopes"]
 
     def clean_metadata(self) -> object:
         """An empty box is no metadata."""
-        return self.cleaned_data["metadata"] or {}
+        return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
 
     def clean(self) -> dict[str, Any]:
         try:

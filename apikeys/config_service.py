@@ -19,6 +19,7 @@ from events.origin import Origin
 from events.types import EventType
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
+from latchkey.timestamps import rfc3339
 from ratelimit.limit import limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
@@ -118,8 +119,7 @@ class ConfigService:
                 key.secrets.all().delete()
             credential = self._add_secret(key, slot=1 - active.slot, now=now)
             self._raise_epoch(key)
-            ends = (now + grace).isoformat()
-            self._tell(EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": ends})
+            self._tell(EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": rfc3339(now + grace)})
         return IssuedKey(key, credential)
 
     def finish_rotation(self, key_id: str) -> APIKey:
@@ -171,9 +171,16 @@ class ConfigService:
         return credential
 
     def _raise_epoch(self, key: APIKey, *changed: str) -> None:
-        key.epoch += 1
+        key.epoch = max(key.epoch, self._known_epoch(key.key_id)) + 1
         key.save(update_fields=["epoch", *changed])
         transaction.on_commit(partial(self._publish, key.key_id, key.epoch))
+
+    def _known_epoch(self, key_id: str) -> int:
+        """The store's epoch: above the database's where that was restored from a backup, and then to be passed too."""
+        try:
+            return self._limiter.epoch(key_id)
+        except BucketStoreError:
+            return 0
 
     def _publish(self, key_id: str, epoch: int) -> None:
         try:
@@ -199,4 +206,4 @@ class ConfigService:
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:
     """`values` as JSON, times as text."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Lock
 from time import monotonic
@@ -76,8 +76,12 @@ class KeyDirectory:
                 return entry[1]
         return self.load(key_id)
 
-    def load(self, key_id: str) -> KeyRecord | None:
-        """The key's record, read from the database now."""
+    def load(self, key_id: str, epoch: int = 0) -> KeyRecord | None:
+        """The key's record, read from the database now.
+
+        `epoch` is the newest that the caller has heard of. The record carries it where the database's own is older, as
+        after a backup was restored: what the database says is the truth all the same, and asking again is no use.
+        """
         read_at = self._clock()
         try:
             record = _read(key_id)
@@ -89,6 +93,7 @@ class KeyDirectory:
                 self._records.pop(key_id, None)
                 _UNKNOWN.inc()
                 return None
+            record = replace(record, epoch=max(record.epoch, epoch))
             self._records[key_id] = (read_at, record)
             self._records.move_to_end(key_id)
             if len(self._records) > self._capacity:

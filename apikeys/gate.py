@@ -68,12 +68,10 @@ class Gate:
         try:
             return self._judge(credential, record)
         except ProblemError as refusal:
-            if record is None or self._limiter.epoch(credential.key_id) <= record.epoch:
+            newest = self._limiter.epoch(credential.key_id) if record is not None else 0
+            if record is None or newest <= record.epoch:
                 raise self._refused(refusal, address) from None
-        try:
-            return self._judge(credential, self._directory.load(credential.key_id))
-        except ProblemError as refusal:
-            raise self._refused(refusal, address) from None
+        return self._judge_anew(credential, newest, address)
 
     def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
@@ -88,10 +86,13 @@ class Gate:
             )
             if decision.epoch <= record.epoch:
                 return verified, decision
-            try:
-                verified = self._judge(verified.credential, self._directory.load(verified.credential.key_id))
-            except ProblemError as refusal:
-                raise self._refused(refusal, address) from None
+            verified = self._judge_anew(verified.credential, decision.epoch, address)
+
+    def _judge_anew(self, credential: Credential, epoch: int, address: str) -> Verified:
+        try:
+            return self._judge(credential, self._directory.load(credential.key_id, epoch))
+        except ProblemError as refusal:
+            raise self._refused(refusal, address) from None
 
     def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
         now = self._now()

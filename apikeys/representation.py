@@ -4,14 +4,10 @@ from datetime import UTC, datetime
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey, KeySecret
+from latchkey.timestamps import rfc3339
 from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """A time in UTC, to the second, as in 2027-01-31T09:30:00Z; None stays None."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
 
 
 def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
@@ -26,9 +22,9 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
         "enabled": key.enabled,
         "state": key.state(now).value,
         "created_at": rfc3339(key.created_at),
-        "expires_at": rfc3339(key.expires_at),
-        "revoked_at": rfc3339(key.revoked_at),
-        "last_used_at": rfc3339(_later(key.last_used_at, _moment(record.used_ns))),
+        "expires_at": _time(key.expires_at),
+        "revoked_at": _time(key.revoked_at),
+        "last_used_at": _time(_later(key.last_used_at, _moment(record.used_ns))),
         "metadata": key.metadata,
         "secrets": [
             secret_json(secret, record)
@@ -57,8 +53,8 @@ def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
         "id": secret.pk,
         "state": secret.state,
         "created_at": rfc3339(secret.created_at),
-        "expires_at": rfc3339(secret.expires_at),
-        "last_used_at": rfc3339(_later(secret.last_used_at, live)),
+        "expires_at": _time(secret.expires_at),
+        "last_used_at": _time(_later(secret.last_used_at, live)),
     }
 
 
@@ -71,6 +67,10 @@ def _live_record(key: APIKey, limiter: Limiter) -> Record:
 
 def _moment(nanoseconds: int) -> datetime | None:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds else None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

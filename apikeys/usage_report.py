@@ -8,9 +8,9 @@ from django.db.models.functions import TruncDay, TruncHour, TruncMinute
 
 from apikeys.errors import InvalidParameters
 from apikeys.models import APIKey, UsageMinute
-from apikeys.representation import rfc3339
 from apikeys.validation import Refused, parse_time
 from latchkey.problems import FieldError
+from latchkey.timestamps import rfc3339
 
 MAX_STEPS: Final = 1500
 STEPS: Final = {

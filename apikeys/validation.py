@@ -20,7 +20,7 @@ MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
 DEFAULT_GRACE_SECONDS: Final = 86_400
 
 _SCOPE = re.compile(r"\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Rule = Callable[[object, datetime], object]
 
@@ -41,7 +41,7 @@ def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise _fault("not-a-string", f"{name} must be a string.")
     if _CONTROL.search(value):
-        raise _fault("control-character", f"{name} must hold no control characters.")
+        raise _fault("control-character", f"{name} must hold no control characters and no half of a surrogate pair.")
     text = value.strip()
     if len(text) > MAX_TEXT:
         raise _fault("too-long", f"{name} must have at most {MAX_TEXT} characters.")

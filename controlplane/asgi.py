@@ -1,9 +1,11 @@
 """The server's one ASGI application: a short router in front of Django, which runs as WSGI on a thread pool."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
@@ -11,6 +13,9 @@ from controlplane.server.refusal import Answer, send_problem
 from controlplane.wsgi import application as wsgi
 
 THREADS: Final = 8
+
+# TLS ends in a proxy, so the connection here tells nothing; PUBLIC_URL says how clients come.
+_SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
 log = structlog.get_logger(__name__)
 django = WSGIMiddleware(wsgi, workers=THREADS)  # type: ignore[arg-type]
@@ -27,7 +32,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except BodyTooLarge:
         await send_problem(scope, send, "too-large", "The body has more than 64 KiB.")
     except BodyTooSlow:
-        await send_problem(scope, send, "malformed-request", "The body did not arrive in time.")
+        await send_problem(scope, send, "request-timeout", "The body did not arrive in time.")
     except Exception:
         log.exception("request_failed")
         if not answer.started:
@@ -41,4 +46,4 @@ async def _to_django(scope: Scope, receive: Receive, send: Send) -> None:
     """
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(fields, receive)
-    await django({**scope, "headers": fields}, receive, send)  # type: ignore[arg-type]
+    await django({**scope, "headers": fields, "scheme": _SCHEME}, receive, send)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from controlplane.environment import SECRETS_FILE
+from controlplane.environment import SECRETS_FILE, Environment
 
 
 def make_secrets(data_dir: Path) -> bool:
@@ -37,7 +37,7 @@ def make_secrets(data_dir: Path) -> bool:
 
 def main() -> int:
     """Makes the secrets where DATA_DIR says; says where, and never what."""
-    data_dir = Path(os.environ.get("DATA_DIR") or "var").absolute()
+    data_dir = Environment(Path(__file__).resolve().parent.parent).data_dir
     try:
         made = make_secrets(data_dir)
     except OSError as error:

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -15,7 +16,7 @@ _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 
 
 class Environment:
-    """The process's environment, over `.env` in the working directory, over `secrets.env` in DATA_DIR.
+    """The process's environment, over `.env` beside manage.py, over `secrets.env` in DATA_DIR.
 
     Every method raises ImproperlyConfigured, whose message names the setting and what to do, and never a secret value.
     """
@@ -54,6 +55,16 @@ class Environment:
     def listed(self, name: str, default: str) -> list[str]:
         """Entries separated by commas."""
         return [entry.strip() for entry in self.text(name, default).split(",") if entry.strip()]
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> SplitResult:
+        """An address of one of `schemes`."""
+        try:
+            parts = urlsplit(self.text(name, default))
+            if parts.scheme in schemes and (parts.port or 1) > 0:
+                return parts
+        except ValueError:
+            pass
+        raise ImproperlyConfigured(f"{name}: must be an address that begins with {' or '.join(schemes)}://.")
 
     def limit_text(self, name: str, burst: int, per_seconds: int) -> str:
         """The JSON of a rate limit, as text; whether it is one is for the system checks to say."""

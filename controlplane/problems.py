@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from drf_problems import PROBLEM_EXCEPTION_MAP
@@ -84,7 +84,10 @@ def problem_of(request: HttpRequest, exc: Exception) -> JsonResponse | None:
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Django's answer to a request that it refuses to look at, such as one for a host it does not serve."""
-    return problem_response(request, "malformed-request", "The request was refused before it was read.")
+    detail = "The request was refused before it was read."
+    if isinstance(exception, DisallowedHost):
+        detail = "This server does not answer for that host; an operator adds it to ALLOWED_HOSTS."
+    return problem_response(request, "malformed-request", detail)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:

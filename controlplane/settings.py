@@ -1,15 +1,14 @@
 """Django's settings, from the environment; docs/configuration.md describes each."""
 
-from contextlib import suppress
+import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from apikeys.client_address import parse_networks
+from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
 from latchkey import __version__
@@ -25,19 +24,20 @@ except OSError as error:
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
-ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
-PUBLIC_URL = env.text("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
-if urlsplit(PUBLIC_URL).scheme not in ("http", "https") or not urlsplit(PUBLIC_URL).netloc:
-    raise ImproperlyConfigured("PUBLIC_URL: must be an http:// or https:// address, as clients reach this server.")
+_public = env.url("PUBLIC_URL", f"http://localhost:{PORT}", ("http", "https"))
+if not _public.hostname:
+    raise ImproperlyConfigured("PUBLIC_URL: must name the host by which clients reach this server.")
+PUBLIC_URL = _public.geturl().rstrip("/")
+ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
 
 BUCKET_STORE_URL = env.text("BUCKET_STORE_URL", f"lmdb://{DATA_DIR / 'buckets'}")
 DEFAULT_RATE_LIMIT = env.limit_text("DEFAULT_RATE_LIMIT", 60, 60)
 AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-LOG_FORMAT = env.choice("LOG_FORMAT", "json", ("json", "console"))
+LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
 try:
     TRUSTED_PROXIES = parse_networks(env.listed("TRUSTED_PROXIES", ""))
 except ValueError:
@@ -95,31 +95,7 @@ TEMPLATES = [
 ]
 
 
-def _database() -> dict[str, Any]:
-    """The database that DATABASE_URL names: SQLite in WAL mode, or PostgreSQL through a pool."""
-    url = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'latchkey.sqlite3'}")
-    database: dict[str, Any] = {}
-    if urlsplit(url).scheme in ("sqlite", "postgres", "postgresql"):
-        with suppress(
-            Exception
-        ):  # the library raises what it meets, and none of it may show the URL, with its password
-            database = dict(environ.Env.db_url_config(url))
-    if database.get("ENGINE") == "django.db.backends.sqlite3":
-        # A writer that would upgrade a read transaction fails at once instead of waiting; IMMEDIATE waits its turn.
-        database["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        }
-        database["CONN_MAX_AGE"] = None
-    elif database.get("ENGINE") == "django.db.backends.postgresql":
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 10, "timeout": 5}}
-    else:
-        raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")
-    return database
-
-
-DATABASES = {"default": _database()}
+DATABASES = {"default": database_config(env)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"
@@ -133,7 +109,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-_https = PUBLIC_URL.startswith("https://")
+_https = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
@@ -165,7 +141,6 @@ REST_FRAMEWORK = {
 LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
 configure_structlog()
 structlog.contextvars.clear_contextvars()
-DEFAULT_EXCEPTION_REPORTER = "controlplane.crash_report.RedactedReporter"
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Latchkey",

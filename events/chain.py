@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from latchkey.timestamps import rfc3339
+
 GENESIS: Final = "0" * 64
-
-
-def rfc3339(moment: datetime) -> str:
-    """`moment` in UTC to the microsecond, as in `2026-01-31T09:30:00.000000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def event_digest(
@@ -22,13 +19,17 @@ def event_digest(
     actor: str,
     request_id: str,
     key_id: str,
-    data: dict[str, object],
+    data: str,
 ) -> str:
     """SHA-256, hexadecimal, of the previous event's digest and this event's members.
 
-    The members are written as JSON with sorted names, no white space and UTF-8, so that the bytes are the same
-    whatever the database made of them.
+    `data` is the text that is stored, as `canonical` writes it: a database that keeps JSON as values may write a number
+    another way than it came, and the digest would no longer be that of what is read.
     """
-    members = [previous, event_id, type, rfc3339(at), actor, request_id, key_id, data]
-    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    members = [previous, event_id, type, rfc3339(at, timespec="microseconds"), actor, request_id, key_id, data]
+    return hashlib.sha256(canonical(members).encode()).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted names, no white space, and every character as itself."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

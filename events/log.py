@@ -5,11 +5,12 @@ from datetime import datetime
 from django.db import transaction
 from prometheus_client import Counter
 
-from events.chain import GENESIS, event_digest, rfc3339
+from events.chain import GENESIS, canonical, event_digest
 from events.models import ChainHead, Event
 from events.origin import Origin
 from events.types import EventType
 from latchkey import metric_names
+from latchkey.timestamps import rfc3339
 
 EMITTED = Counter(metric_names.EVENTS_EMITTED, "Events appended to the log.", ["type"])
 
@@ -30,7 +31,7 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
         actor=origin.actor,
         request_id=origin.request_id,
         key_id=key_id,
-        data=data,
+        data_json=canonical(data),
     )
     event.digest = event_digest(
         head.digest,
@@ -40,7 +41,7 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
         actor=event.actor,
         request_id=event.request_id,
         key_id=key_id,
-        data=data,
+        data=event.data_json,
     )
     event.save(force_insert=True)
     ChainHead.objects.filter(id=1).update(last_id=event.id, digest=event.digest)
@@ -53,7 +54,7 @@ def as_json(event: Event) -> dict[str, object]:
     return {
         "id": event.id,
         "type": event.type,
-        "at": rfc3339(event.at),
+        "at": rfc3339(event.at, timespec="microseconds"),
         "actor": event.actor,
         "request_id": event.request_id,
         "key_id": event.key_id or None,

@@ -1,5 +1,6 @@
 """The event log's tables."""
 
+import json
 from typing import Any, NoReturn
 
 from django.db import models
@@ -18,7 +19,7 @@ class Event(models.Model):
     actor = models.CharField(max_length=200)
     request_id = models.CharField(max_length=128, db_index=True)
     key_id = models.CharField(max_length=15, blank=True, db_index=True)
-    data = models.JSONField(default=dict)
+    data_json = models.TextField()
     digest = models.CharField(max_length=64)
 
     class Meta:
@@ -34,6 +35,12 @@ class Event(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("an event is never deleted")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the event tells beside its type."""
+        data: dict[str, Any] = json.loads(self.data_json)
+        return data
 
 
 class ChainHead(models.Model):

@@ -50,4 +50,7 @@ class Steward:
 
     def resign(self) -> None:
         """Gives the lease back."""
-        release_lease(LEASE, self._holder)
+        try:
+            release_lease(LEASE, self._holder)
+        except DatabaseError:
+            log.exception("steward_resignation_failed")  # it lapses by itself

@@ -144,6 +144,12 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "Accept application/json, or leave the Accept header out.",
         ),
         ProblemType(
+            "request-timeout",
+            408,
+            "The request came too slowly",
+            "Send the request's header and its body within 10 seconds each.",
+        ),
+        ProblemType(
             "rotation-in-progress",
             409,
             "A rotation is under way",

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.forms.fields import InvalidJSONInput
 
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.limit import Limit, LimitError, parse_limit
@@ -29,16 +30,28 @@ def validate_rate_limit(value: object) -> None:
         raise _refuse(error) from None
 
 
-class RateLimitFormField(forms.JSONField):
-    """A text box for a rate limit's JSON; empty means null, unlimited. Read strictly: no member twice, no NaN."""
+class StrictJSONFormField(forms.JSONField):
+    """A text box for JSON, empty for null, read strictly: no member twice, no NaN, nothing that no database keeps."""
 
     def to_python(self, value: Any) -> Any:
-        if value in self.empty_values or isinstance(value, dict):
+        if value in self.empty_values or isinstance(value, (dict, list)):
             return value or None
         try:
             return loads(str(value))
         except MalformedJSON as error:
             raise ValidationError(str(error), code="malformed-json") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed, shown again as it was typed where it is refused."""
+        try:
+            loads(str(data))
+        except MalformedJSON:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
+class RateLimitFormField(StrictJSONFormField):
+    """A text box for a rate limit; empty means unlimited."""
 
     def validate(self, value: Any) -> None:
         super().validate(value)

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 from latchkey.problems import CATALOGUE, ProblemError
+from latchkey.redaction import redact
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.stores import BucketStoreError
 
@@ -38,7 +39,10 @@ class KeyCommand(BaseCommand):
         except ProblemError as error:
             raise CommandError(explain(error), returncode=REFUSED) from None
         except (DatabaseError, BucketStoreError) as error:
-            raise CommandError(f"Could not: {error}", returncode=COULD_NOT) from None
+            raise CommandError(
+                f"Could not: {redact(str(error))}. Is the database there, and migrated (manage.py migrate)?",
+                returncode=COULD_NOT,
+            ) from None
 
     def service(self) -> ConfigService:
         """The writer, acting for this command."""
@@ -98,7 +102,7 @@ def add_limit_arguments(parser: CommandParser) -> None:
     """The ways to type a limit."""
     parser.add_argument("--burst", metavar="B", help="tokens the bucket holds, 1 to 1000000")
     parser.add_argument("--per-seconds", metavar="S", help="seconds in which they all come back, 1 to 2678400")
-    parser.add_argument("--unlimited", action="store_true", help="no limit (a guard rail will say so)")
+    parser.add_argument("--unlimited", action="store_true", help="no limit at all")
     parser.add_argument("--rate-limit", metavar="JSON", help='the same as JSON: \'{"burst": 60, "per_seconds": 60}\'')
 
 

@@ -11,12 +11,13 @@ workers = int(os.environ["WORKERS"])
 worker_class = "controlplane.server.worker.Worker"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file must not wait for a disk
 preload_app = False
+umask = 0o077
 timeout = 30
 graceful_timeout = 10
 keepalive = 75
 control_socket_disable = True
 proc_name = "latchkey"
-logconfig_dict = logging_config(os.environ.get("LOG_LEVEL", "INFO").upper(), os.environ.get("LOG_FORMAT", "json"))
+logconfig_dict = logging_config(os.environ["LOG_LEVEL"], os.environ["LOG_FORMAT"])
 logger_class = "gunicorn.glogging.Logger"
 
 

@@ -1,10 +1,17 @@
 """uvicorn's HTTP protocol with two bounds that it leaves open: the bytes of a request's header, and the time for it."""
 
 import asyncio
+import json
+from http import HTTPStatus
 from typing import Final
 
+from django.conf import settings
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from latchkey.headers import REQUEST_ID
+from latchkey.problems import CATALOGUE, MEDIA_TYPE, problem_body
+from latchkey.request_id import new_request_id
 
 MAX_HEADER_BYTES: Final = 32_768
 MAX_HEADER_SECONDS: Final = 10.0
@@ -12,9 +19,9 @@ _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 1.0
 
 _REFUSALS: Final = {
-    400: ("Bad Request", "The request is not HTTP/1.1."),
-    408: ("Request Timeout", "The request's header did not arrive in time."),
-    431: ("Request Header Fields Too Large", "The request's header has more than 32 KiB."),
+    400: ("malformed-request", "This cannot be read as HTTP/1.1."),
+    408: ("request-timeout", "The request's header did not arrive in time."),
+    431: ("header-too-large", "The request's header has more than 32 KiB."),
 }
 
 
@@ -94,11 +101,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
-        phrase, detail = _REFUSALS[status]
-        body = f'{{"type":"about:blank","title":"{phrase}","status":{status},"detail":"{detail}"}}'
-        self.transport.write(
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n{body}".encode()
-        )
+        slug, detail = _REFUSALS[status]
+        self.transport.write(_answer(slug, detail))
         self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _answer(slug: str, detail: str) -> bytes:
+    """A whole answer. What was asked for is not known, so `instance` is empty and the request id a new one."""
+    request_id = new_request_id()
+    shown = problem_body(slug, detail=detail, instance="", request_id=request_id, public_url=settings.PUBLIC_URL)
+    body = json.dumps(shown).encode()
+    status = HTTPStatus(CATALOGUE[slug].status)
+    head = (
+        f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        f"{REQUEST_ID.lower()}: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -78,3 +78,12 @@ def test_a_viewer_changes_nothing(client: Client, root: IssuedKey) -> None:
     assert client.post(path(root), {**FORM, "label": "new"}).status_code == 403
     client.post("/admin/apikeys/apikey/", {"action": "revoke", "_selected_action": [root.key.pk]})
     assert APIKey.objects.get().revoked_at is None
+
+
+@pytest.mark.parametrize(
+    "metadata", ['{"a": NaN}', '{"a": 1, "a": 2}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', "[]", '"x"']
+)
+def test_metadata_is_strict_json(admin: Client, root: IssuedKey, metadata: str) -> None:
+    response = admin.post(path(root), {**FORM, "metadata": metadata})
+    assert response.status_code == 200
+    assert "metadata" in response.context["adminform"].form.errors

@@ -207,3 +207,15 @@ def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
     with CaptureQueriesContext(connection) as queries:
         directory.get(keys[0])
     assert len(queries) > 0
+
+
+def test_database_restored_from_a_backup_is_the_truth(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    """The store has heard of a later epoch than the database knows: no endless reloading, and the next change holds."""
+    default_limiter().publish_epoch(root.key.key_id, 99)
+    assert here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries:
+        assert here.passes(root.credential)
+    assert len(queries) == 0
+    service.update(root.key.key_id, {"enabled": False})
+    with pytest.raises(DisabledKey):
+        here.passes(root.credential)

@@ -30,7 +30,7 @@ def test_each_digest_covers_the_one_before() -> None:
             actor=event.actor,
             request_id=event.request_id,
             key_id=event.key_id,
-            data=event.data,
+            data=event.data_json,
         )
         previous = event.digest
     assert ChainHead.objects.get().digest == previous
@@ -72,3 +72,21 @@ def test_json_has_the_public_members() -> None:
     shown = as_json(add(label="x"))
     assert list(shown) == ["id", "type", "at", "actor", "request_id", "key_id", "data", "digest"]
     assert str(shown["at"]).endswith("Z")
+
+
+@pytest.mark.django_db
+def test_what_is_read_has_the_digest_however_numbers_are_written() -> None:
+    numbers = [1e16, -0.0, 1e-7, 10**30, 0.1, 1.0, 2**63]
+    add(metadata={"numbers": numbers, "text": "ä\u2028😀"})
+    event = Event.objects.get()
+    assert event.data["metadata"]["numbers"] == numbers
+    assert event.digest == event_digest(
+        GENESIS,
+        event_id=1,
+        type=event.type,
+        at=event.at,
+        actor=event.actor,
+        request_id=event.request_id,
+        key_id=event.key_id,
+        data=event.data_json,
+    )

@@ -18,7 +18,9 @@ class Command(KeyCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--label", required=True, help="what the key is for")
         parser.add_argument("--owner", default="", help="who answers for it")
-        parser.add_argument("--scope", action="append", default=[], dest="scopes", help="may be given several times")
+        parser.add_argument(
+            "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="may be given several times"
+        )
         add_limit_arguments(parser)
         parser.add_argument("--expires-in", type=duration, metavar="SPAN", help="such as 90d; default: never")
 

@@ -24,8 +24,15 @@ class Command(BaseCommand):
     help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--bind", metavar="HOST:PORT", default=f"127.0.0.1:{settings.PORT}", help="%(default)s")
-        parser.add_argument("--workers", type=int, metavar="N", default=settings.WORKERS, help="%(default)s")
+        parser.add_argument(
+            "--bind",
+            metavar="HOST:PORT",
+            default=f"127.0.0.1:{settings.PORT}",
+            help=f"default: 127.0.0.1:{settings.PORT}",
+        )
+        parser.add_argument(
+            "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings.WORKERS = options["workers"]
@@ -38,6 +45,9 @@ class Command(BaseCommand):
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
             "LATCHKEY_STARTED_AT": str(time.time()),
+            "LOG_LEVEL": settings.LOG_LEVEL,
+            "LOG_FORMAT": settings.LOG_FORMAT,
+            "PORT": str(port),
             "PYTHONPATH": os.pathsep.join([str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]).rstrip(
                 os.pathsep
             ),

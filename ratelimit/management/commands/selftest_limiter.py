@@ -3,17 +3,19 @@
 import json
 import sys
 import time
+from argparse import ArgumentTypeError
 from multiprocessing import get_context
 from typing import Any, Final
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ratelimit.limit import Limit
 from ratelimit.stores import open_store
 
 FAILED: Final = 2
+MOST: Final = 1_000_000
 
 
 class Command(BaseCommand):
@@ -22,14 +24,17 @@ class Command(BaseCommand):
     help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--processes", type=int, default=4, help="default: 4")
-        parser.add_argument("--requests", type=int, default=5000, help="of each process; default: 5000")
+        parser.add_argument("--processes", type=_positive, default=4, help="default: 4")
+        parser.add_argument("--requests", type=_positive, default=5000, help="of each process; default: 5000")
         parser.add_argument("--burst", type=int, default=1000, help="default: 1000")
         parser.add_argument("--per-seconds", type=int, default=3600, help="default: 3600")
         parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        limit = Limit(options["burst"], options["per_seconds"])
+        try:
+            limit = Limit(options["burst"], options["per_seconds"])
+        except ValueError as error:
+            raise CommandError(f"{error}.", returncode=FAILED) from None
         key = f"selftest:{uuid4().hex}".encode()
         processes, requests = options["processes"], options["requests"]
         started = time.time_ns()
@@ -55,6 +60,13 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(f"{name:<10} {value}" for name, value in result.items()))
         if not result["exact"]:
             sys.exit(FAILED)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MOST:
+        raise ArgumentTypeError(f"a whole number from 1 to {MOST}")
+    return number
 
 
 def fire(url: str, key: bytes, limit: Limit, requests: int) -> int:
