@@ -12,6 +12,7 @@ from apikeys import validation
 from apikeys.config_service import ConfigService
 from apikeys.errors import AlreadyRevoked, InvalidParameters
 from apikeys.models import APIKey
+from apikeys.request_context import request_id_of
 from events.origin import Origin
 from ratelimit.fields import StrictJSONFormField
 
@@ -96,4 +97,4 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _service(request: HttpRequest) -> ConfigService:
-    return ConfigService(Origin(f"user:{request.user.get_username()}", request.META["latchkey.request_id"]))
+    return ConfigService(Origin(f"user:{request.user.get_username()}", request_id_of(request.META)))

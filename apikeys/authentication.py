@@ -1,21 +1,13 @@
 """Django REST framework's door to the gate: who is calling."""
 
-from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
-from apikeys.client_address import client_address
 from apikeys.gate import FAILURES, Verified, default_gate
+from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import CredentialError, credential_from_headers
-
-
-def address_of(request: Request) -> str:
-    """The address that answers for the request's failures."""
-    return client_address(
-        request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES
-    )
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -29,7 +21,7 @@ class KeyAuthentication(BaseAuthentication):
         except CredentialError as error:
             FAILURES.labels(error.slug).inc()
             raise
-        verified = default_gate().verify(credential, address_of(request))
+        verified = default_gate().verify(credential, address_of(request.META))
         bind_contextvars(key_id=verified.record.auth.key_id)
         return verified.record.auth, verified
 

@@ -3,8 +3,8 @@
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apikeys.authentication import address_of
 from apikeys.gate import Verified, default_gate
+from apikeys.request_context import address_of
 from ratelimit.decision import Decision
 from ratelimit.throttling import TokenBucketThrottle
 
@@ -15,7 +15,7 @@ class KeyThrottle(TokenBucketThrottle):
     def decide(self, request: Request, view: APIView) -> Decision | None:
         if not isinstance(request.auth, Verified):
             return None
-        verified, decision = default_gate().charge(request.auth, address_of(request))
-        # The key may have changed since it was authenticated; what follows judges it as it is now.
-        request.user, request.auth = verified.record.auth, verified  # type: ignore[assignment]
+        verified, decision = default_gate().charge(request.auth, address_of(request.META))
+        if verified is not request.auth:  # the key has changed since; what follows judges it as it is now
+            request.user, request.auth = verified.record.auth, verified  # type: ignore[assignment]
         return decision

@@ -12,7 +12,7 @@ from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
 from controlplane.server.refusal import Answer, send_problem
 from controlplane.wsgi import application as wsgi
 
-THREADS: Final = 8
+THREADS: Final = 4
 
 # TLS ends in a proxy, so the connection here tells nothing; PUBLIC_URL says how clients come.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from apikeys.client_address import client_address
+from apikeys.request_context import settle
 from controlplane.problems import problem_of, problem_response
 from latchkey import headers
 from latchkey.problems import CATALOGUE, MEDIA_TYPE
@@ -42,7 +43,12 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
         request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
-        request.META["latchkey.request_id"] = request_id
+        address = client_address(
+            request.META.get("REMOTE_ADDR", ""),
+            request.META.get("HTTP_X_FORWARDED_FOR", ""),
+            settings.TRUSTED_PROXIES,
+        )
+        settle(request.META, request_id=request_id, address=address)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
@@ -57,11 +63,7 @@ class RequestContextMiddleware:
             path=request.path,
             status=response.status_code,
             milliseconds=round((perf_counter() - started) * 1000, 2),
-            address=client_address(
-                request.META.get("REMOTE_ADDR", ""),
-                request.META.get("HTTP_X_FORWARDED_FOR", ""),
-                settings.TRUSTED_PROXIES,
-            ),
+            address=address,
         )
         return response
 

@@ -17,6 +17,7 @@ from drf_problems.utils import register_exception
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from apikeys.request_context import request_id_of
 from latchkey import headers
 from latchkey.problems import CATALOGUE, MEDIA_TYPE, ProblemError, problem_body
 from ratelimit.stores import BucketStoreError
@@ -139,7 +140,7 @@ def _body(request: Any, error: ProblemError) -> dict[str, object]:
         error.slug,
         detail=error.detail,
         instance=request.path,
-        request_id=request.META.get("latchkey.request_id", ""),
+        request_id=request_id_of(request.META),
         public_url=settings.PUBLIC_URL,
         errors=error.errors,
         violated_policies=error.violated_policies,

@@ -83,28 +83,35 @@ def take(
     if limit is None:
         record = _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch)
         return (True, 0, 0, epoch), record
+    # With one tick a nanosecond, as most limits have it, a multiplication and a division of large numbers fall away.
     ticks = limit.ticks
     capacity = limit.capacity
     if limit_code == limit.code:
-        debt = (tat_ns - now_ns) * ticks + fraction
+        debt = tat_ns - now_ns if ticks == 1 else (tat_ns - now_ns) * ticks + fraction
         if debt < 0:
             debt = 0
         elif debt > capacity:
             debt = capacity
             tat_ns, fraction = now_ns + limit.per_seconds * NS_PER_SECOND, 0
     else:
-        debt = debt_under(limit, tat_ns, fraction, limit_code, now_ns)
+        limit_code, debt = limit.code, debt_under(limit, tat_ns, fraction, limit_code, now_ns)
         ahead_ns, fraction = divmod(debt, ticks)
         tat_ns = now_ns + ahead_ns
     after = debt + cost * limit.price
-    if after <= capacity:
+    if after > capacity:
+        if cost > limit.burst:
+            raise CostExceedsBurst(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+        wait_ns = after - capacity if ticks == 1 else -((capacity - after) // ticks)
+        record = _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch)
+        return (False, debt, wait_ns, epoch), record
+    if ticks == 1:
+        tat_ns = now_ns + after
+    else:
         ahead_ns, fraction = divmod(after, ticks)
-        record = _pack(now_ns + ahead_ns, limit.code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch)
-        return (True, after, 0, epoch), record
-    if cost > limit.burst:
-        raise CostExceedsBurst(f"cost {cost} is more than the bucket's burst of {limit.burst}")
-    record = _pack(tat_ns, limit.code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch)
-    return (False, debt, -((capacity - after) // ticks), epoch), record
+        tat_ns = now_ns + ahead_ns
+    return (True, after, 0, epoch), _pack(
+        tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch
+    )
 
 
 def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:

@@ -38,5 +38,5 @@ class Decision(NamedTuple):
 
     @property
     def retry_after_seconds(self) -> int:
-        """Whole seconds, rounded up and at least 1, after which the denied request passes."""
-        return max(1, -(-self.wait_ns // NS_PER_SECOND))
+        """Whole seconds, rounded up and so at least 1, after which the denied request passes."""
+        return -(-self.wait_ns // NS_PER_SECOND)

@@ -11,6 +11,7 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import QuotaExceeded
 from apikeys.parsers import StrictJSONParser
 from apikeys.permissions import HasScope, caller
+from apikeys.request_context import request_id_of
 from apikeys.throttling import KeyThrottle
 from events.origin import Origin
 
@@ -45,4 +46,4 @@ class KeyAPIView(APIView):
 def service_for(request: Request) -> ConfigService:
     """The writer, acting for the key that calls and bounded by its scopes."""
     auth = caller(request)
-    return ConfigService(Origin(auth.actor, request.META["latchkey.request_id"]), authority=auth)
+    return ConfigService(Origin(auth.actor, request_id_of(request.META)), authority=auth)

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from apikeys import schemas
 from apikeys.permissions import caller
+from apikeys.request_context import request_id_of
 from apikeys.views.base import KeyAPIView
 from ratelimit.throttling import decision_of
 
@@ -27,6 +28,6 @@ class WhoAmI(KeyAPIView):
                 "scopes": sorted(auth.scopes),
                 "rate_limit": limit.as_json() if limit else None,
                 "remaining": decision.remaining if decision and limit else None,
-                "request_id": request.META["latchkey.request_id"],
+                "request_id": request_id_of(request.META),
             }
         )

@@ -46,7 +46,7 @@ class LmdbStore:
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         transaction = None
         try:
-            transaction = (self._environment or self._open()).begin(None, None, True)
+            transaction = (self._environment or self._open()).begin(None, None, True)  # positional: half the cost
             outcome, changed = _take(transaction.get(key, EMPTY), limit, cost, epoch, slot, self.now_ns())
             if changed is None:
                 transaction.abort()
