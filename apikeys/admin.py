@@ -23,10 +23,16 @@ READ_ONLY = ("key_id", "state_now", "created_at", "revoked_at", "last_used_at", 
 class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """A key's form. What was changed is judged by the rules of ConfigService, each fault beside its field."""
 
+    known_epoch = forms.IntegerField(widget=forms.HiddenInput)
+
     class Meta:
         model = APIKey
         fields = EDITABLE
         field_classes = {"scopes": StrictJSONFormField, "metadata": StrictJSONFormField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["known_epoch"].initial = self.instance.epoch
 
     def clean_scopes(self) -> object:
         """An empty box is no scopes."""
@@ -37,6 +43,8 @@ class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
 
     def clean(self) -> dict[str, Any]:
+        if self.cleaned_data.get("known_epoch") != self.instance.epoch:
+            self.add_error(None, "The key was changed since this page was loaded. Load it again.")
         try:
             validation.clean(self.changes(), validation.UPDATE_RULES, timezone.now())
         except InvalidParameters as error:
@@ -47,7 +55,11 @@ class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def changes(self) -> dict[str, Any]:
         """The fields that were changed and have a value."""
-        return {name: self.cleaned_data[name] for name in self.changed_data if name in self.cleaned_data}
+        return {
+            name: self.cleaned_data[name]
+            for name in self.changed_data
+            if name in EDITABLE and name in self.cleaned_data
+        }
 
 
 @admin.register(APIKey)
@@ -55,7 +67,7 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Keys: shown, changed through ConfigService, and never deleted. Keys are issued over REST or by `issue_key`."""
 
     form = APIKeyForm
-    fields = (*EDITABLE, *READ_ONLY)
+    fields = (*EDITABLE, *READ_ONLY, "known_epoch")
     readonly_fields = READ_ONLY
     list_display = ("key_id", "label", "owner", "state_now", "rate_limit", "last_used_at")
     search_fields = ("key_id", "label", "owner")

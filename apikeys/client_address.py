@@ -23,7 +23,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
         if address is None or not any(address in network for network in trusted):
             break
-        hop = _parse(entry.strip())
+        hop = _parse(_without_port(entry.strip()))
         if hop is None:
             break
         address = hop
@@ -32,6 +32,13 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False))
     return str(address)
+
+
+def _without_port(entry: str) -> str:
+    """`1.2.3.4:5678` and `[::1]:5678`, as some proxies write a hop, without the port."""
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

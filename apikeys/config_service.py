@@ -15,6 +15,7 @@ from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, Rotation
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
 from events import log as event_log
+from events.chain import canonical
 from events.origin import Origin
 from events.types import EventType
 from latchkey.auth_context import AuthContext
@@ -41,7 +42,7 @@ class ConfigService:
     Values come as decoded JSON, as REST, the admin and the commands receive them, and are validated here, the rate
     limit first of all. A change and its event are one transaction; the key's epoch is raised in it and published after
     the commit, so that the change holds for the next request in every process. `authority` is the key that asks,
-    and bounds the scopes that may be granted or, by a rotation, obtained; None (an operator) may grant all.
+    and bounds the scopes that may be granted, taken away or, by a rotation, obtained; None (an operator) may grant all.
 
     Every method raises InvalidParameters, NotFound, AlreadyRevoked or InsufficientScope, and then changes nothing.
     """
@@ -84,9 +85,9 @@ class ConfigService:
         cleaned = validation.clean(values, validation.UPDATE_RULES, now)
         with transaction.atomic():
             key = self._locked(key_id)
-            changes = {name: value for name, value in cleaned.items() if getattr(key, name) != value}
+            changes = {name: value for name, value in cleaned.items() if _differ(getattr(key, name), value)}
             if "scopes" in changes:
-                self._check_grant(sorted(set(cleaned["scopes"]) - set(key.scopes)))  # type: ignore[call-overload]
+                self._check_grant(sorted(set(changes["scopes"]) ^ set(key.scopes)))  # type: ignore[call-overload]
             if changes:
                 before = {name: getattr(key, name) for name in changes}
                 for name, value in changes.items():
@@ -202,6 +203,13 @@ class ConfigService:
 
     def _tell(self, type: EventType, key: APIKey, now: datetime, data: dict[str, object]) -> None:
         event_log.append(type, origin=self._origin, at=now, key_id=key.key_id, data=data)
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether two values differ as JSON, in which 1, 1.0 and true are three things."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return canonical(one) != canonical(other)
+    return one != other
 
 
 def _public(values: Mapping[str, object]) -> dict[str, object]:

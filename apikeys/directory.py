@@ -11,7 +11,7 @@ from typing import Final
 from django.db import DatabaseError
 from prometheus_client import Counter
 
-from apikeys.models import APIKey
+from apikeys.models import APIKey, KeySecret
 from latchkey import metric_names
 from latchkey.auth_context import AuthContext
 from ratelimit.limit import Limit
@@ -63,8 +63,8 @@ class KeyDirectory:
         self._lock = Lock()
         self._records: OrderedDict[str, tuple[float, KeyRecord]] = OrderedDict()
 
-    def get(self, key_id: str) -> KeyRecord | None:
-        """The key's record, from memory where it is young enough; None for an unknown id.
+    def cached(self, key_id: str) -> KeyRecord | None:
+        """The key's record, where one is in memory that is young enough.
 
         Unknown ids are not remembered: a flood of invented ids evicts nothing.
         """
@@ -74,7 +74,7 @@ class KeyDirectory:
                 self._records.move_to_end(key_id)
                 _HIT.inc()
                 return entry[1]
-        return self.load(key_id)
+        return None
 
     def load(self, key_id: str, epoch: int = 0) -> KeyRecord | None:
         """The key's record, read from the database now.
@@ -108,7 +108,12 @@ class KeyDirectory:
 
 
 def _read(key_id: str) -> KeyRecord | None:
-    key = APIKey.objects.prefetch_related("secrets").filter(key_id=key_id).first()
+    """Two queries, for a key that exists and for one that does not: an answer's time is not to tell them apart.
+
+    The key is read before its secrets. Secrets of a later epoch under an earlier one are found out by the bucket store.
+    """
+    key = APIKey.objects.filter(key_id=key_id).first()
+    secrets = list(KeySecret.objects.filter(key__key_id=key_id))
     if key is None:
         return None
     return KeyRecord(
@@ -125,7 +130,7 @@ def _read(key_id: str) -> KeyRecord | None:
                 slot=secret.slot,
                 expires_at=secret.expires_at.timestamp() if secret.expires_at else None,
             )
-            for secret in key.secrets.all()
+            for secret in secrets
         ),
         epoch=key.epoch,
     )

@@ -1,8 +1,8 @@
 """The gate: whether a credential may pass, and what it costs its key. The same rule behind every door.
 
 A request is judged by a cached record of its key. Two things keep that as good as asking the database each time: no
-refusal is final until the bucket store says that the record's epoch is the newest, and no pass is either, as the
-epoch comes back with the very step that takes the token.
+refusal is final until the bucket store says that the record's epoch is the newest, or the database was asked, and no
+pass is either, as the epoch comes back with the very step that takes the token.
 """
 
 import hmac
@@ -64,14 +64,17 @@ class Gate:
         Raises InvalidCredential (or, once the failures of `address` are over AUTH_FAILURE_LIMIT, QuotaExceeded),
         ExpiredKey, DisabledKey or RevokedKey.
         """
-        record = self._directory.get(credential.key_id)
+        record = self._directory.cached(credential.key_id)
+        if record is None:
+            return self._judge_anew(credential, 0, address)
         try:
             return self._judge(credential, record)
+        except InvalidCredential:
+            pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells no difference
         except ProblemError as refusal:
-            newest = self._limiter.epoch(credential.key_id) if record is not None else 0
-            if record is None or newest <= record.epoch:
+            if self._limiter.epoch(credential.key_id) <= record.epoch:
                 raise self._refused(refusal, address) from None
-        return self._judge_anew(credential, newest, address)
+        return self._judge_anew(credential, self._limiter.epoch(credential.key_id), address)
 
     def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.

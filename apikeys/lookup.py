@@ -2,10 +2,13 @@
 
 from apikeys.errors import NotFound
 from apikeys.models import APIKey
+from latchkey.credentials import KEY_ID_PATTERN
 
 
 def find_key(key_id: str) -> APIKey:
     """The key with this id, with its secrets. Raises NotFound."""
+    if not KEY_ID_PATTERN.fullmatch(key_id):
+        raise NotFound("This is not the id of a key.")
     key = APIKey.objects.prefetch_related("secrets").filter(key_id=key_id).first()
     if key is None:
         raise NotFound("There is no key with this id.")

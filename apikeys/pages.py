@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,6 +16,7 @@ from latchkey.problems import FieldError
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_QUERY: Final = 200
+_UNSEARCHABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 STATES: Final = (*KeyState.values, "unlimited", "rotating")
 
 
@@ -40,7 +42,7 @@ def key_page(
     size = _size(limit, faults) if limit else DEFAULT_LIMIT
     if state and state not in STATES:
         faults.append(FieldError("/state", "not-a-state", f"state is one of {', '.join(STATES)}."))
-    if q and (len(q) > MAX_QUERY or "\0" in q):
+    if q and (len(q) > MAX_QUERY or _UNSEARCHABLE.search(q)):
         faults.append(FieldError("/q", "not-a-search", f"q has at most {MAX_QUERY} characters and no NUL."))
     if faults:
         raise InvalidParameters("; ".join(fault.detail for fault in faults), errors=faults)

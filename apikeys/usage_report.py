@@ -1,6 +1,6 @@
 """How much a key was used, by the minute, the hour or the day."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db.models import Sum
@@ -13,6 +13,7 @@ from latchkey.problems import FieldError
 from latchkey.timestamps import rfc3339
 
 MAX_STEPS: Final = 1500
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 STEPS: Final = {
     "minute": (TruncMinute, timedelta(minutes=1)),
     "hour": (TruncHour, timedelta(hours=1)),
@@ -29,7 +30,7 @@ def usage_json(
     """
     faults: list[FieldError] = []
     end = _time(until, "until", faults) or now
-    begin = _time(since, "since", faults) or end - timedelta(days=1)
+    begin = _time(since, "since", faults) or max(end, _EARLIEST) - timedelta(days=1)
     name = step or "hour"
     if name not in STEPS:
         faults.append(FieldError("/step", "not-a-step", f"step is one of {', '.join(STEPS)}."))

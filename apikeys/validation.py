@@ -20,7 +20,9 @@ MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
 DEFAULT_GRACE_SECONDS: Final = 86_400
 
 _SCOPE = re.compile(r"\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 Rule = Callable[[object, datetime], object]
 
@@ -41,7 +43,7 @@ def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise _fault("not-a-string", f"{name} must be a string.")
     if _CONTROL.search(value):
-        raise _fault("control-character", f"{name} must hold no control characters and no half of a surrogate pair.")
+        raise _fault("control-character", f"{name} must hold no characters that control or turn text.")
     text = value.strip()
     if len(text) > MAX_TEXT:
         raise _fault("too-long", f"{name} must have at most {MAX_TEXT} characters.")
@@ -94,7 +96,7 @@ def _expires_at(value: object, now: datetime) -> datetime | None:
 def parse_time(value: object) -> datetime:
     """The moment that an RFC 3339 text with an offset tells, in UTC. Raises Refused."""
     try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
+        moment = parse_datetime(value) if isinstance(value, str) and _RFC3339.fullmatch(value) else None
         if moment is not None and moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -1,12 +1,13 @@
 """Logs: one JSON object a line (or columns for people), with the request's id and key, and never a secret."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from latchkey.redaction import redact
+from latchkey.redaction import redact, redact_tokens
 
 _SHARED: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
@@ -17,8 +18,28 @@ _SHARED: Final[list[Processor]] = [
 ]
 
 
+def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Redacts each value as it is, before quoting makes another text of it."""
+    return {name: _redacted(value) for name, value in event.items()}
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _redacted(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_redacted(element) for element in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return redact(str(value))
+
+
+def _redact_json(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
+    """The last step: whatever got by is taken out of the finished line, which stays JSON."""
+    return redact_tokens(str(line))
+
+
 def _redact_line(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
-    """The last step: works on the finished line, so that no field, message or traceback escapes it."""
+    """The last step for lines that people read."""
     return redact(str(line))
 
 
@@ -28,8 +49,9 @@ def _renderers(log_format: str) -> list[Processor]:
         return [
             remove,
             structlog.processors.format_exc_info,
+            _redact_values,
             structlog.processors.JSONRenderer(sort_keys=True),
-            _redact_line,
+            _redact_json,
         ]
     plain = structlog.dev.plain_traceback
     return [remove, structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain), _redact_line]

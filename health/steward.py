@@ -15,7 +15,6 @@ from apikeys.gate import failure_limit
 from apikeys.usage import UsageLedger
 from health.models import release_lease, take_lease
 from ratelimit.limiter import Limiter
-from ratelimit.stores import BucketStoreError
 
 LEASE: Final = "steward"
 LEASE_DURATION: Final = timedelta(seconds=30)
@@ -40,11 +39,12 @@ class Steward:
         try:
             if not take_lease(LEASE, self._holder, now=self._now(), duration=LEASE_DURATION):
                 return False
+            self._limiter.store.tidy()
             self._ledger.write_down()
             if self._turns % PRUNE_EVERY_TURNS == 0:
                 self._limiter.forget_idle_addresses(failure_limit())
             self._turns += 1
-        except (DatabaseError, BucketStoreError):
+        except Exception:
             log.exception("steward_turn_failed")
         return True
 

@@ -8,11 +8,14 @@ REDACTED: Final = "[redacted]"
 _SECRET = re.compile(r"lks_[0-9A-Za-z_]+")  # with "_", as two secrets may stand side by side
 # HTTP Basic carries a credential as base64; every key id starts "lk_", so every such token starts "bGtf".
 _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
-# A signing secret of a webhook (Standard Webhooks), a password in a URL, and a pepper or key in a setting's text.
+# A webhook's signing secret, and what stands behind a telling name: `password=x`, `"password": "x"`, also within a
+# string that is JSON itself. Peppers are several, with commas between them.
+_WEBHOOK = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _NAMED = re.compile(
-    r"""(?i)(whsec_|(?:secret_key|secret_peppers|password|passwd|authorization|x-api-key|cookie)["']?\s*[=:]\s*["']?)"""
-    r"""(?!\[redacted\])(?:(?:bearer|basic)\s+)?[^\s"',;}]+"""
+    r"""(?i)((?:secret_key|password|passwd|authorization|x-api-key|cookie)[\\"']*\s*[=:]\s*[\\"']*)"""
+    r"""(?!\[redacted\])(?:(?:bearer|basic)\s+)?[^\s"'\\,;}]+"""
 )
+_PEPPERS = re.compile(r"""(?i)(secret_peppers[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+""")
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
 
 
@@ -21,7 +24,14 @@ def redact(text: str) -> str:
 
     A key id is no secret and stays, so that a line can still be matched to its key.
     """
+    text = redact_tokens(text)
+    text = _NAMED.sub(r"\1" + REDACTED, text)
+    text = _PEPPERS.sub(r"\1" + REDACTED, text)
+    return _URL_PASSWORD.sub(r"\1" + REDACTED + "@", text)
+
+
+def redact_tokens(text: str) -> str:
+    """`text` without what is a secret by its own shape. It takes no quote and no backslash out, so JSON stays JSON."""
     text = _SECRET.sub("lks_" + REDACTED, text)
     text = _BASIC.sub(REDACTED, text)
-    text = _NAMED.sub(r"\1" + REDACTED, text)
-    return _URL_PASSWORD.sub(r"\1" + REDACTED + "@", text)
+    return _WEBHOOK.sub("whsec_" + REDACTED, text)

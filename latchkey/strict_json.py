@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 4000
 
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{\]}])', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{\]}])', re.DOTALL)
 
 
 class MalformedJSON(ValueError):

@@ -1,4 +1,4 @@
-"""The token bucket in one number, as pure functions: a stored record and the time in, the outcome and a new record out.
+"""The token bucket in one number: functions of a stored record and of the time, which know no server and no clock.
 
 This is the generic cell rate algorithm (GCRA, ITU-T I.371): a bucket is its theoretical arrival time (TAT), the moment
 at which it will be full again. What it lacks until then is its debt. Spending moves the TAT on by a token's price;
@@ -9,7 +9,7 @@ exact, and a bucket admits what burst + elapsed x burst / per_seconds allows, to
 """
 
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ratelimit.limit import NS_PER_SECOND, Limit
 
@@ -63,26 +63,34 @@ class Record(NamedTuple):
 EMPTY: Final = Record().dump()
 
 
-def take(
-    raw: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
-) -> tuple[Outcome, bytes | None]:
+class Cells(Protocol):
+    """Where records lie while one request is decided: a dictionary, or a transaction of a store."""
+
+    def get(self, key: bytes, default: bytes, /) -> Any:
+        """The bytes under `key`."""
+
+    def put(self, key: bytes, value: bytes, /) -> Any:
+        """Replaces the bytes under `key`."""
+
+
+def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int) -> Outcome:
     """One request that asks for `cost` tokens (1 to burst) with the secret in `slot`: all are taken, or none.
 
-    Returns the outcome and the record to store, None where it stays as it is. `epoch` is the key's as the caller knows
-    it: where the record's is newer, the caller's limit or secret may be of yesterday, so nothing is decided or counted
-    and the outcome tells the newer epoch. A TAT further ahead than a full bucket, as a clock that stepped back leaves
-    it, is drawn in, so that no wait is longer than `per_seconds`. Raises CostExceedsBurst.
+    The key's record is read from `cells` once and written once, also after a denial. `epoch` is the key's as the caller
+    knows it: where the record's is newer, the caller's limit or secret may be of yesterday, so nothing is decided,
+    counted or written and the outcome tells the newer epoch. A TAT further ahead than a full bucket, as a clock that
+    stepped back leaves it, is drawn in, so that no wait is longer than `per_seconds`. Raises CostExceedsBurst.
     """
-    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(raw)
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(cells.get(key, EMPTY))
     if known_epoch > epoch:
-        return (False, 0, 0, known_epoch), None
+        return False, 0, 0, known_epoch
     if slot:
         used_ns_1 = now_ns
     else:
         used_ns_0 = now_ns
     if limit is None:
-        record = _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch)
-        return (True, 0, 0, epoch), record
+        cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
+        return True, 0, 0, epoch
     # With one tick a nanosecond, as most limits have it, a multiplication and a division of large numbers fall away.
     ticks = limit.ticks
     capacity = limit.capacity
@@ -101,17 +109,15 @@ def take(
     if after > capacity:
         if cost > limit.burst:
             raise CostExceedsBurst(f"cost {cost} is more than the bucket's burst of {limit.burst}")
-        wait_ns = after - capacity if ticks == 1 else -((capacity - after) // ticks)
-        record = _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch)
-        return (False, debt, wait_ns, epoch), record
+        cells.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
+        return False, debt, after - capacity if ticks == 1 else -((capacity - after) // ticks), epoch
     if ticks == 1:
         tat_ns = now_ns + after
     else:
         ahead_ns, fraction = divmod(after, ticks)
         tat_ns = now_ns + ahead_ns
-    return (True, after, 0, epoch), _pack(
-        tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch
-    )
+    cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
+    return True, after, 0, epoch
 
 
 def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
@@ -122,7 +128,10 @@ def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns
     """
     if limit_code == 0:
         return 0
-    old = limit if limit_code == limit.code else Limit.from_code(limit_code)
+    try:
+        old = limit if limit_code == limit.code else Limit.from_code(limit_code)
+    except ValueError:
+        return 0  # a damaged record; what was spent under it is not known
     debt = min(max((tat_ns - now_ns) * old.ticks + fraction, 0), old.capacity)
     return min(-(-debt * limit.price // old.price), limit.capacity)
 

@@ -51,7 +51,14 @@ class StrictJSONFormField(forms.JSONField):
 
 
 class RateLimitFormField(StrictJSONFormField):
-    """A text box for a rate limit; empty means unlimited."""
+    """A text box for a rate limit. Unlimited is the word null: an emptied box is refused, so that nobody lifts a limit
+    by accident.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        if value in ("", None):
+            raise ValidationError("Write a limit, or null for unlimited.", code="empty")
+        return super().to_python(value)
 
     def validate(self, value: Any) -> None:
         super().validate(value)

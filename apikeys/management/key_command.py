@@ -19,7 +19,8 @@ from ratelimit.stores import BucketStoreError
 
 REFUSED: Final = 2
 COULD_NOT: Final = 3
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST: Final = timedelta(days=36_525)
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class KeyCommand(BaseCommand):
@@ -128,13 +129,13 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 def duration(text: str) -> timedelta:
     """A time span as typed: 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
+    match = re.fullmatch(r"([0-9]+)([smhdw])", text)
     if match is None or int(match[1]) == 0:
         raise ArgumentTypeError("a time span is a whole number and s, m, h, d or w: 90d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError:
-        raise ArgumentTypeError("a time span of more than nine digits of days is no time span") from None
+    seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise ArgumentTypeError(f"a time span is at most {_LONGEST.days}d")
+    return timedelta(seconds=seconds)
 
 
 def _number(text: str) -> object:

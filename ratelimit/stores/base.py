@@ -52,5 +52,8 @@ class BucketStore(Protocol):
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         """Drops the key's record, its counters included; with a time given, only where it was not used since."""
 
+    def tidy(self) -> None:
+        """Removes what killed processes left behind; the steward calls it, time and again."""
+
     def close(self) -> None:
         """Lets go of files and connections; the next call opens them again."""

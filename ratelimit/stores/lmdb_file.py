@@ -13,39 +13,57 @@ import structlog
 
 INITIAL_SIZE: Final = 64 << 20
 DATA_FILE: Final = "data.mdb"
+GENERATION_KEY: Final = b"\x00generation"  # a key that begins with NUL sorts before all others, which never do
+_LAYOUT_KEY: Final = b"\x00layout"
+_LAYOUT: Final = b"1"
+_READERS: Final = 1024
+_REFUSALS: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
 _BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
 
 log = structlog.get_logger(__name__)
 
 
-def open_file(path: Path) -> lmdb.Environment:
-    """The environment in the directory `path`, made where it is not there.
+def open_file(path: Path) -> tuple[lmdb.Environment, int]:
+    """The environment in the directory `path`, made where it is not there, and the identity of its file.
 
-    A file that LMDB refuses is renamed to `PATH.corrupt-NANOSECONDS` and a new one takes its place. Raises lmdb.Error
-    or OSError where that does not help either.
+    A file that LMDB refuses, or that has another layout, is renamed to `PATH.corrupt-NANOSECONDS` and a new one takes
+    its place. Raises lmdb.Error or OSError where that does not help either.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(path):
         try:
-            return _open(path)
-        except (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError) as error:
+            return _open(path), identity(path)
+        except _REFUSALS as error:
             _rename(path, str(error))
-            return _open(path)
+            return _open(path), identity(path)
 
 
-def set_aside(path: Path, inode: int, *, reason: str) -> None:
-    """Sets a damaged file aside, unless another process was quicker and the one there is no more the file `inode`."""
+def set_aside(path: Path, known: int, *, reason: str) -> None:
+    """Sets a damaged file aside, unless another process was quicker and the one there is not the `known` one."""
     with _alone(path):
-        if inode_of(path) == inode:
+        if identity(path) == known:
             _rename(path, reason)
 
 
-def inode_of(path: Path) -> int:
-    """The identity of the data file in the directory `path`; 0 where there is none."""
+def identity(path: Path) -> int:
+    """Which file the directory `path` holds now (its inode); 0 where there is none."""
     try:
         return (path / DATA_FILE).stat().st_ino
     except FileNotFoundError:
         return 0
+
+
+def grow(path: Path, environment: lmdb.Environment) -> None:
+    """Makes the map larger: as large as another process has made the file already, else twice what it was.
+
+    No other thread may use the environment meanwhile. Raises OSError where the disk has no room.
+    """
+    size, found = environment.info()["map_size"], (path / DATA_FILE).stat().st_size
+    if found <= size:
+        found = 2 * size
+        reserve(path, found)
+        log.info("bucket_store_grown", bytes=found)
+    environment.set_mapsize(found)
 
 
 def reserve(path: Path, size: int) -> None:
@@ -65,9 +83,12 @@ def reserve(path: Path, size: int) -> None:
 def _open(path: Path) -> lmdb.Environment:
     data = path / DATA_FILE
     size = max(INITIAL_SIZE, data.stat().st_size if data.exists() else 0)
-    environment = lmdb.open(str(path), map_size=size, sync=False, metasync=False, writemap=True, mode=0o600)
+    environment = lmdb.open(
+        str(path), map_size=size, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=_READERS
+    )
     try:
         reserve(path, size)
+        environment.reader_check()
         _check(environment)
     except BaseException:
         environment.close()
@@ -75,18 +96,20 @@ def _open(path: Path) -> lmdb.Environment:
     return environment
 
 
+def _check(environment: lmdb.Environment) -> None:
+    """Reads the tree's spine and the layout's name, so that damage shows at the start and not under a request."""
+    with environment.begin(write=True) as transaction:
+        transaction.cursor().last()
+        transaction.put(_LAYOUT_KEY, _LAYOUT, overwrite=False)
+        if transaction.get(_LAYOUT_KEY) != _LAYOUT:
+            raise lmdb.VersionMismatchError("the records are of another layout")
+
+
 def _rename(path: Path, reason: str) -> None:
     aside = path.with_name(f"{path.name}.corrupt-{time_ns()}")
     path.rename(aside)
     path.mkdir(mode=0o700)
     log.error("bucket_store_rebuilt", reason=reason, set_aside=str(aside))
-
-
-def _check(environment: lmdb.Environment) -> None:
-    """Reads once through the tree's spine, so that damage shows at the start and not under a request."""
-    with environment.begin() as transaction:
-        transaction.stat()
-        transaction.cursor().last()
 
 
 @contextmanager

@@ -10,6 +10,12 @@ from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, Clock
 
 
+class _Records(dict[bytes, bytes]):
+    """Records by key, as `ratelimit.bucket.Cells`."""
+
+    put = dict.__setitem__
+
+
 class MemoryStore:
     """A dictionary under a lock. Exact over threads; each process has its own."""
 
@@ -20,18 +26,14 @@ class MemoryStore:
         self.now_ns = clock
         self._generation = uuid4().hex
         self._lock = Lock()
-        self._records: dict[bytes, bytes] = {}
+        self._records = _Records()
 
     def generation(self) -> str:
         return self._generation
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         with self._lock:
-            raw = self._records.get(key, EMPTY)
-            outcome, changed = bucket.take(raw, limit, cost, epoch, slot, self.now_ns())
-            if changed is not None:
-                self._records[key] = changed
-            return outcome
+            return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))
@@ -53,6 +55,9 @@ class MemoryStore:
         with self._lock:
             if unused_since_ns is None or self.peek(key).used_ns < unused_since_ns:
                 self._records.pop(key, None)
+
+    def tidy(self) -> None:
+        """There is nothing to tidy."""
 
     def close(self) -> None:
         """Keeps the buckets: they live as long as the process."""

@@ -12,6 +12,7 @@ FORM = {
     "owner": "",
     "scopes": '["*"]',
     "metadata": "{}",
+    "known_epoch": "1",
     "enabled": "on",
     "expires_at_0": "",
     "expires_at_1": "",
@@ -87,3 +88,23 @@ def test_metadata_is_strict_json(admin: Client, root: IssuedKey, metadata: str) 
     response = admin.post(path(root), {**FORM, "metadata": metadata})
     assert response.status_code == 200
     assert "metadata" in response.context["adminform"].form.errors
+
+
+def test_a_page_that_was_loaded_before_another_change_changes_nothing(
+    admin: Client, root: IssuedKey, service: ConfigService
+) -> None:
+    service.update(root.key.key_id, {"enabled": False})
+    response = admin.post(path(root), {**FORM, "label": "new"})
+    assert response.status_code == 200
+    assert "was changed since" in str(response.context["adminform"].form.errors)
+    key = APIKey.objects.get()
+    assert (key.enabled, key.label) == (False, "root")
+
+
+@pytest.mark.parametrize("rate_limit", ["", None])
+def test_an_emptied_box_lifts_no_limit(admin: Client, root: IssuedKey, rate_limit: str | None) -> None:
+    form = {name: value for name, value in {**FORM, "rate_limit": rate_limit}.items() if value is not None}
+    assert admin.post(path(root), form).status_code == 200
+    assert APIKey.objects.get().rate_limit is not None
+    assert admin.post(path(root), {**FORM, "rate_limit": "null"}).status_code == 302
+    assert APIKey.objects.get().rate_limit is None

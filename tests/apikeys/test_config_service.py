@@ -61,6 +61,10 @@ def test_null_limit_is_unlimited_and_absent_is_the_default(service: ConfigServic
         ({"label": "x", "expires_at": "2099-01-01T00:00:00"}, "/expires_at", "not-a-time"),
         ({"label": "x", "expires_at": "2099-02-31T00:00:00Z"}, "/expires_at", "not-a-time"),
         ({"label": "x", "expires_at": "2001-01-01T00:00:00Z"}, "/expires_at", "in-the-past"),
+        ({"label": "x", "expires_at": "2099-W05-7T09:30:00Z"}, "/expires_at", "not-a-time"),
+        ({"label": "x", "expires_at": "20990131T093000Z"}, "/expires_at", "not-a-time"),
+        ({"label": "a\u202egnp.exe"}, "/label", "control-character"),
+        ({"label": "a\udcff"}, "/label", "control-character"),
         ({"label": "x", "expires_at": 4102444800}, "/expires_at", "not-a-time"),
         ({"label": "x", "metadata": []}, "/metadata", "not-an-object"),
         ({"label": "x", "metadata": {"a": "b" * 5000}}, "/metadata", "too-long"),
@@ -217,3 +221,18 @@ def test_epoch_is_published_after_the_commit_alone(service: ConfigService, root:
     assert store.peek(key_id.encode()).epoch == 0
     service.update(key_id, {"label": "new"})
     assert store.peek(key_id.encode()).epoch == 2
+
+
+def test_a_key_cannot_take_away_what_it_lacks_to_win_the_key_after(service: ConfigService, root: IssuedKey) -> None:
+    weak = limited("keys:write", "a:b")
+    with pytest.raises(InsufficientScope):
+        weak.update(root.key.key_id, {"scopes": []})
+    key = service.issue({"label": "x", "scopes": ["a:b", "events:read"]}).key
+    assert weak.update(key.key_id, {"scopes": ["events:read"]}).scopes == ["events:read"]
+
+
+def test_metadata_differs_as_json_does(service: ConfigService) -> None:
+    key_id = service.issue({"label": "x", "metadata": {"a": 1, "b": 1.0}}).key.key_id
+    key = service.update(key_id, {"metadata": {"a": True, "b": 1}})
+    assert str(key.metadata) == "{'a': True, 'b': 1}"
+    assert key.epoch == 2

@@ -173,10 +173,24 @@ def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigS
         here.passes(Credential(root.key.key_id, generate_secret()))
 
 
-def test_a_guess_at_a_cached_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+def test_a_wrong_secret_and_an_unknown_id_cost_the_same_queries(here: Process, root: IssuedKey) -> None:
+    counts = []
     here.passes(root.credential)
-    with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
-        here.passes(Credential(root.key.key_id, generate_secret()))
+    for key_id in (root.key.key_id, "lk_000000000000", "lk_000000000000", root.key.key_id):
+        with CaptureQueriesContext(connection) as queries, pytest.raises(ProblemError):
+            here.passes(Credential(key_id, generate_secret()))
+        counts.append(len(queries))
+    assert counts == [2, 2, 2, 2]
+
+
+def test_a_refused_state_costs_no_query_once_it_is_known(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    service.revoke(root.key.key_id)
+    with pytest.raises(RevokedKey):
+        here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(RevokedKey):
+        here.passes(root.credential)
     assert len(queries) == 0
 
 
@@ -199,14 +213,12 @@ def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
     directory = KeyDirectory(capacity=2)
     keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
     for key_id in keys:
-        directory.get(key_id)
+        directory.load(key_id)
     with CaptureQueriesContext(connection) as queries:
-        directory.get(keys[1])
-        directory.get(keys[2])
+        assert directory.cached(keys[1])
+        assert directory.cached(keys[2])
     assert len(queries) == 0
-    with CaptureQueriesContext(connection) as queries:
-        directory.get(keys[0])
-    assert len(queries) > 0
+    assert directory.cached(keys[0]) is None
 
 
 def test_database_restored_from_a_backup_is_the_truth(here: Process, service: ConfigService, root: IssuedKey) -> None:

@@ -76,6 +76,7 @@ def test_admin(refusal: Refusal, root: IssuedKey, client: Client) -> None:
         "owner": "",
         "scopes": '["*"]',
         "metadata": "{}",
+        "known_epoch": "1",
         "enabled": "on",
         "expires_at_0": "",
         "expires_at_1": "",

@@ -258,6 +258,7 @@ def test_usage_by_step(api: Caller, root: IssuedKey) -> None:
         ("until=5", "/until"),
         ("step=year", "/step"),
         ("since=2099-01-01T00:00:00Z", "/since"),
+        ("until=0001-01-01T12:00:00Z", "/since"),
     ],
 )
 def test_usage_refuses_bad_parameters(api: Caller, root: IssuedKey, query: str, pointer: str) -> None:

@@ -77,6 +77,30 @@ def test_a_clock_that_steps_back_hides_no_use(service: ConfigService, clock: Clo
     assert totals()["allowed"] == 2
 
 
+def test_a_record_that_was_lost_and_begun_anew_stops_nothing(service: ConfigService, clock: Clock) -> None:
+    store = MemoryStore(clock)
+    ledger = UsageLedger(store)
+    lost, other = (service.issue({"label": "x"}).key.key_id.encode() for _ in range(2))
+    for _ in range(5):
+        store.take(lost, None)
+    ledger.write_down()
+    store.forget(lost)
+    store.take(lost, None)
+    store.take(other, None)
+    assert ledger.write_down() == 2
+    assert totals()["allowed"] == 7
+
+
+def test_a_request_that_is_written_late_is_seen(service: ConfigService, clock: Clock) -> None:
+    store = MemoryStore(clock)
+    ledger, key = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
+    ledger.write_down()
+    clock.move(-1.5)
+    store.take(key, None)
+    clock.move(1.5)
+    assert ledger.write_down() == 1
+
+
 def test_what_is_no_key_is_passed_over(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
     for name in (b"ip:203.0.113.7", b"selftest:1", b"lk_000000000000"):

@@ -67,3 +67,16 @@ def test_json_lines_carry_the_context() -> None:
 def test_a_line_break_cannot_forge_a_line() -> None:
     text = written("json", lambda logger: logger.info('a\n{"event": "forged"}'))
     assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ['/password=a",x', '/x/x-api-key:"zz', '/w/whsec_"zz', "/cookie=\\", '/a"b\\c', '{\\"password\\": \\"hunter2\\"}'],
+)
+def test_redaction_leaves_json_json(path: str) -> None:
+    text = written(
+        "json", lambda _: structlog.get_logger("latchkey.test").info("request", path=path, more={"password": [path]})
+    )
+    (line,) = [json.loads(line) for line in text.splitlines()]
+    assert line["event"] == "request"
+    assert "hunter2" not in text

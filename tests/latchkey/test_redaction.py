@@ -29,6 +29,8 @@ def test_basic_token_is_gone(encode: object) -> None:
         ("password=hunter22", "hunter22"),
         ("SECRET_KEY: abcdefghijk", "abcdefghijk"),
         ("'SECRET_PEPPERS': 'p1:0011223344'", "0011223344"),
+        ('{\\"password\\": \\"hunter2\\"}', "hunter2"),
+        ("SECRET_PEPPERS=p1:aa11,p2:bb22", "bb22"),
         ("postgres://app:s3cr3t@db/x", "s3cr3t"),
         ("Authorization: Bearer something-else", "something-else"),
         ("Cookie: sessionid=abc123", "abc123"),

@@ -61,3 +61,9 @@ def test_errors_repeat_nothing_of_the_text() -> None:
     with pytest.raises(MalformedJSON) as caught:
         loads(b'{"password": hunter2}')
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_string_of_quotes_is_read_in_one_pass() -> None:
+    """With a pattern that goes back over it, this would take minutes."""
+    with pytest.raises(MalformedJSON):
+        loads('{"label": "' + '\\"' * 1_000_000)

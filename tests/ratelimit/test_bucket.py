@@ -8,12 +8,31 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, CostExceedsBurst, Record
+from ratelimit.bucket import EMPTY, CostExceedsBurst, Outcome, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
 
 T0 = 1_800_000_000_000_000_000
 SECOND = NS_PER_SECOND
+
+
+KEY = b"k"
+
+
+class OneCell(dict[bytes, bytes]):
+    """Cells that hold one record."""
+
+    put = dict.__setitem__
+
+
+def take(
+    raw: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
+) -> tuple[Outcome, bytes | None]:
+    """The outcome and the record that was written, None where none was."""
+    cells = OneCell() if raw == EMPTY else OneCell({KEY: raw})
+    outcome = bucket.take(cells, KEY, limit, cost, epoch, slot, now_ns)
+    written = cells.get(KEY)
+    return outcome, None if written == raw else written
 
 
 @dataclass
@@ -85,7 +104,7 @@ def test_case(name: str) -> None:
     limit, steps = CASES[name]
     raw = EMPTY
     for step in steps:
-        outcome, changed = bucket.take(raw, limit, step.cost, 0, 0, T0 + round(step.at * SECOND))
+        outcome, changed = take(raw, limit, step.cost, 0, 0, T0 + round(step.at * SECOND))
         assert changed is not None
         raw = changed
         decision = Decision(limit, *outcome)
@@ -120,7 +139,7 @@ def test_equals_exact_rational_arithmetic(limit: Limit, steps: list[tuple[int, i
         now += elapsed
         tokens = min(Fraction(limit.burst), tokens + elapsed * rate)
         cost = max(1, limit.burst * percent // 100)
-        (allowed, debt, wait_ns, _), changed = bucket.take(raw, limit, cost, 0, 0, now)
+        (allowed, debt, wait_ns, _), changed = take(raw, limit, cost, 0, 0, now)
         assert changed is not None
         raw = changed
         assert allowed == (tokens >= cost)
@@ -145,7 +164,7 @@ def test_a_clock_that_steps_back_gives_nothing_and_takes_at_most_what_it_went(
         elapsed = max(-now, elapsed)
         now += elapsed
         cost = max(1, limit.burst * percent // 100)
-        (allowed, debt, wait_ns, _), changed = bucket.take(raw, limit, cost, 0, 0, now)
+        (allowed, debt, wait_ns, _), changed = take(raw, limit, cost, 0, 0, now)
         assert changed is not None
         raw = changed
         left = limit.burst - Fraction(debt, limit.price)
@@ -166,7 +185,7 @@ def test_no_window_admits_more_than_the_bound(limit: Limit, steps: list[tuple[in
     for elapsed, percent in steps:
         now += elapsed
         cost = max(1, limit.burst * percent // 100)
-        (allowed, *_), changed = bucket.take(raw, limit, cost, 0, 0, now)
+        (allowed, *_), changed = take(raw, limit, cost, 0, 0, now)
         raw = changed or raw
         passed.append((now, cost if allowed else 0))
     for first in range(len(passed)):
@@ -181,16 +200,16 @@ def test_no_window_admits_more_than_the_bound(limit: Limit, steps: list[tuple[in
 @given(LIMITS, st.integers(1, 100), st.integers(0, 10**10))
 def test_whoever_waits_as_told_passes(limit: Limit, percent: int, later: int) -> None:
     cost = max(1, limit.burst * percent // 100)
-    _, raw = bucket.take(EMPTY, limit, limit.burst, 0, 0, T0)
+    _, raw = take(EMPTY, limit, limit.burst, 0, 0, T0)
     assert raw is not None
-    (allowed, debt, wait_ns, epoch), raw = bucket.take(raw, limit, cost, 0, 0, T0 + later)
+    (allowed, debt, wait_ns, epoch), raw = take(raw, limit, cost, 0, 0, T0 + later)
     assert raw is not None
     if allowed:
         return
     seconds = Decision(limit, allowed, debt, wait_ns, epoch).retry_after_seconds
-    (just_before, *_), _ = bucket.take(raw, limit, cost, 0, 0, T0 + later + wait_ns - 1)
-    (then, *_), _ = bucket.take(raw, limit, cost, 0, 0, T0 + later + wait_ns)
-    (as_told, *_), _ = bucket.take(raw, limit, cost, 0, 0, T0 + later + seconds * SECOND)
+    (just_before, *_), _ = take(raw, limit, cost, 0, 0, T0 + later + wait_ns - 1)
+    (then, *_), _ = take(raw, limit, cost, 0, 0, T0 + later + wait_ns)
+    (as_told, *_), _ = take(raw, limit, cost, 0, 0, T0 + later + seconds * SECOND)
     assert (just_before, then, as_told) == (False, True, True)
 
 
@@ -200,7 +219,7 @@ def test_a_new_limit_keeps_what_was_spent(old: Limit, new: Limit, percent: int, 
     spent = old.burst * percent // 100
     raw = EMPTY
     if spent:
-        _, changed = bucket.take(raw, old, spent, 0, 0, T0)
+        _, changed = take(raw, old, spent, 0, 0, T0)
         assert changed is not None
         raw = changed
     left = max(Fraction(0), spent - Fraction(later * old.burst, old.per_seconds * SECOND))
@@ -212,20 +231,20 @@ def test_a_new_limit_keeps_what_was_spent(old: Limit, new: Limit, percent: int, 
 
 def test_denied_requests_cost_nothing() -> None:
     limit = Limit(1, 10)
-    _, raw = bucket.take(EMPTY, limit, 1, 0, 0, T0)
+    _, raw = take(EMPTY, limit, 1, 0, 0, T0)
     for tenth in range(1, 100):
         assert raw is not None
-        (allowed, *_), raw = bucket.take(raw, limit, 1, 0, 0, T0 + tenth * SECOND // 10)
+        (allowed, *_), raw = take(raw, limit, 1, 0, 0, T0 + tenth * SECOND // 10)
         assert not allowed
     assert raw is not None
-    (allowed, *_), _ = bucket.take(raw, limit, 1, 0, 0, T0 + 10 * SECOND)
+    (allowed, *_), _ = take(raw, limit, 1, 0, 0, T0 + 10 * SECOND)
     assert allowed
 
 
 def test_a_stale_epoch_decides_and_counts_nothing() -> None:
     raw = Record(epoch=5, allowed=3).dump()
-    assert bucket.take(raw, Limit(1, 1), 1, 4, 0, T0) == ((False, 0, 0, 5), None)
-    (allowed, _, _, epoch), changed = bucket.take(raw, Limit(1, 1), 1, 6, 1, T0)
+    assert take(raw, Limit(1, 1), 1, 4, 0, T0) == ((False, 0, 0, 5), None)
+    (allowed, _, _, epoch), changed = take(raw, Limit(1, 1), 1, 6, 1, T0)
     assert changed is not None
     assert (allowed, epoch) == (True, 6)
     assert Record.load(changed)._replace(tat_ns=0, limit_code=0) == Record(0, 0, 4, 0, 0, T0, 0, 6)
@@ -233,19 +252,19 @@ def test_a_stale_epoch_decides_and_counts_nothing() -> None:
 
 def test_an_unlimited_key_is_counted_and_its_old_bucket_kept() -> None:
     limit = Limit(10, 10)
-    _, raw = bucket.take(EMPTY, limit, 10, 0, 0, T0)
+    _, raw = take(EMPTY, limit, 10, 0, 0, T0)
     assert raw is not None
-    outcome, raw = bucket.take(raw, None, 1, 0, 0, T0)
+    outcome, raw = take(raw, None, 1, 0, 0, T0)
     assert outcome == (True, 0, 0, 0)
     assert raw is not None
     assert Record.load(raw).allowed == 2
-    (allowed, *_), _ = bucket.take(raw, limit, 1, 0, 0, T0)
+    (allowed, *_), _ = take(raw, limit, 1, 0, 0, T0)
     assert not allowed
 
 
 def test_a_cost_above_the_burst_is_an_error_and_no_denial() -> None:
     with pytest.raises(CostExceedsBurst):
-        bucket.take(EMPTY, Limit(5, 1), 6, 0, 0, T0)
+        take(EMPTY, Limit(5, 1), 6, 0, 0, T0)
 
 
 def test_record_survives_its_bytes() -> None:

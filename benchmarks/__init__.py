@@ -1,0 +1,1 @@
+"""Latchkey beside its peers, measured in one run: `python -m benchmarks`."""

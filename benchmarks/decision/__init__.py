@@ -1,0 +1,42 @@
+"""What one decision costs, in our stores and in those of the peers."""
+
+import json
+import os
+import subprocess
+from typing import Final
+
+from benchmarks.condition import Condition
+from benchmarks.decision import names
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.peer_environment import ROOT, peer_python
+from benchmarks.section import Section
+from benchmarks.series import Series, ratio
+
+BOUND: Final = 0.5
+_TITLES: Final = {"allow": "A decision that allows", "deny": "A decision that denies"}
+
+
+def sections(*, quick: bool) -> list[Section]:
+    """Measures in the peers' environment, where our stores run too: one process, one Python, one set of versions."""
+    rounds, times = (5, 5) if quick else (15, 10)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DJANGO_SETTINGS_MODULE": "benchmarks.rest_framework_settings",
+    }
+    command = [str(peer_python()), "-m", "benchmarks.decision.rounds", str(rounds), str(times)]
+    child = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=False)
+    if child.returncode:
+        raise CouldNotMeasure("The process that times decisions failed; see above.")
+    return [_section(path, measured) for path, measured in json.loads(child.stdout).items()]
+
+
+def _section(path: str, measured: dict[str, list[float]]) -> Section:
+    series = {name: Series(name, tuple(rounds)) for name, rounds in measured.items()}
+    bound = Condition(
+        f"{names.LMDB} over {names.THROTTLED}, to {path}",
+        ratio(series[names.LMDB], series[names.THROTTLED]),
+        "<=",
+        BOUND,
+    )
+    return Section(f"decision-{path}", _TITLES[path], "µs", names.THROTTLED, tuple(series.values()), (bound,))

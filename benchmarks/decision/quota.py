@@ -1,0 +1,24 @@
+"""The quotas under which decisions are measured, and the keys that they are measured on."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+KEYS: Final = tuple(f"lk_{number:012}" for number in range(1000))
+"""Used in turn. Fewer than the 1,024 that throttled-py's store holds, so that no peer evicts and starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """`burst` requests in `per_seconds`; before the clock runs each key has `spent` of them. `letter` is REST
+    framework's name of the period.
+    """
+
+    burst: int
+    per_seconds: int
+    letter: Literal["s", "h"]
+    spent: int
+    allows: bool
+
+
+ALLOWING: Final = Quota(1_000_000, 1, "s", spent=1, allows=True)
+DENYING: Final = Quota(10, 3600, "h", spent=10, allows=False)

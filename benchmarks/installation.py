@@ -1,0 +1,123 @@
+"""A throw-away Latchkey: its data directory, its server, and keys to call it with."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from benchmarks import paths, server
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.peer_environment import ROOT
+from latchkey.metric_names import RATE_LIMIT_ALLOWED
+
+Limit = dict[str, int]
+
+UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
+"""A limit, so that the bucket is asked and written, that no load generator reaches."""
+
+_GUNICORN: Final = ("-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf")
+_ALLOWED: Final = re.compile(rf"^{RATE_LIMIT_ALLOWED}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
+
+
+class Installation:
+    """Latchkey on SQLite and an embedded bucket store, both in `directory`, with one key that may do anything."""
+
+    def __init__(self, directory: Path, *, workers: int) -> None:
+        self._directory = directory
+        self._workers = workers
+        self.port = server.free_port()
+        self._environment = _environment(directory, self.port, workers)
+        self._manage("migrate", "--verbosity", "0")
+        limit = ["--burst", str(UNLIMITED_LIKE["burst"]), "--per-seconds", str(UNLIMITED_LIKE["per_seconds"])]
+        issued = json.loads(self._manage("issue_key", "--label", "benchmark", "--scope", "*", *limit, "--format=json"))
+        self.credential: str = issued["credential"]
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Runs gunicorn as `manage.py serve` does, without the steward, which answers no request."""
+        metrics = self._directory / "metrics"
+        metrics.mkdir()
+        environment = {
+            **self._environment,
+            "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+            "LATCHKEY_BIND": f"127.0.0.1:{self.port}",
+            "LATCHKEY_STARTED_AT": str(time.time()),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        }
+        arguments = [*_GUNICORN, "controlplane.asgi:application"]
+        with server.running(arguments, environment, self._directory / "server.log"):
+            yield
+
+    def issue(self, limit: Limit) -> str:
+        """The credential of a new key under `limit`."""
+        body = json.dumps({"label": "benchmark", "rate_limit": limit})
+        fields = {"Content-Type": "application/json", "X-API-Key": self.credential}
+        issued: dict[str, Any] = json.loads(self._call("POST", paths.KEYS, body, fields))
+        return str(issued["credential"])
+
+    def allowed_total(self) -> int:
+        """The server's own count of the requests that a bucket let pass, over all workers."""
+        return int(sum(float(value) for value in _ALLOWED.findall(self._call("GET", paths.METRICS))))
+
+    def _call(self, method: str, path: str, body: str | None = None, fields: dict[str, str] | None = None) -> str:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request(method, path, body, fields or {})
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        if response.status not in (200, 201):
+            raise CouldNotMeasure(f"{method} {path} was answered with {response.status}: {text}")
+        return text
+
+    def _manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CouldNotMeasure(f"manage.py {arguments[0]} failed: {done.stderr}")
+        return done.stdout
+
+
+@contextmanager
+def installation(*, workers: int) -> Iterator[Installation]:
+    """A Latchkey that is served for as long as the context lasts, and then removed."""
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
+        latchkey = Installation(Path(directory), workers=workers)
+        with latchkey.serving():
+            yield latchkey
+
+
+def _environment(directory: Path, port: int, workers: int) -> dict[str, str]:
+    """Everything that decides where data goes and what a request costs, so that no `.env` and no shell has a say."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": str(ROOT),
+        "DATA_DIR": str(directory),
+        "DATABASE_URL": f"sqlite:///{directory / 'latchkey.sqlite3'}",
+        "BUCKET_STORE_URL": f"lmdb://{directory / 'buckets'}",
+        "SECRET_KEY": token_hex(32),
+        "SECRET_PEPPERS": f"p1:{token_hex(32)}",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "TRUSTED_PROXIES": "",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PORT": str(port),
+        "WORKERS": str(workers),
+        "METRICS_PUBLIC": "true",  # a scrape with a key would count itself
+        "DEBUG": "false",
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": "json",
+    }

@@ -1,0 +1,96 @@
+"""The load generator: kept-alive connections, each with one request under way at any moment."""
+
+import selectors
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.response import Response, parse
+
+PATIENCE_SECONDS: Final = 10.0
+
+
+def get_request(path: str, **fields: str) -> bytes:
+    """The bytes of a GET. A field's name is written with underscores: `x_api_key`."""
+    lines = [f"GET {path} HTTP/1.1", "host: 127.0.0.1"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many answers of each status came, and the seconds from the first request to the last answer."""
+
+    statuses: Counter[int]
+    seconds: float
+
+
+class Load:
+    """Owns open connections to one server. One thread and no event loop, as it shares the cores with the server."""
+
+    def __init__(self, connections: Sequence[socket.socket]) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._sockets = connections
+        for connection in connections:
+            self._selector.register(connection, selectors.EVENT_READ, data=connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._selector.close()
+        for connection in self._sockets:
+            connection.close()
+
+    def fire(self, request: bytes, count: int) -> Tally:
+        """Sends `count` requests over all connections, the next on whichever has just been answered."""
+        statuses: Counter[int] = Counter()
+        started = time.perf_counter()
+        for response in self._exchange(request, count):
+            statuses[response.status] += 1
+        return Tally(statuses, time.perf_counter() - started)
+
+    def _exchange(self, request: bytes, count: int) -> Iterator[Response]:
+        first = self._sockets[:count]
+        for connection in first:
+            connection.sendall(request)
+        unsent, unanswered = count - len(first), count
+        parts = dict.fromkeys(self._sockets, b"")
+        while unanswered:
+            for connection in self._readable():
+                received = parts[connection] + receive(connection)
+                response = parse(received)
+                if response is None:
+                    parts[connection] = received
+                    continue
+                parts[connection] = b""
+                unanswered -= 1
+                if unsent:
+                    connection.sendall(request)
+                    unsent -= 1
+                yield response
+
+    def _readable(self) -> list[socket.socket]:
+        ready = self._selector.select(PATIENCE_SECONDS)
+        if not ready:
+            raise CouldNotMeasure(f"The server did not answer within {PATIENCE_SECONDS:g} s.")
+        return [key.data for key, _ in ready]
+
+
+def receive(connection: socket.socket) -> bytes:
+    """What has arrived, at least a byte."""
+    data = connection.recv(65_536)
+    if not data:
+        raise CouldNotMeasure("The server closed a connection that was to be kept.")
+    return data

@@ -1,0 +1,28 @@
+"""A section of the report: candidates measured side by side, and what has to hold of them."""
+
+from dataclasses import dataclass
+
+from benchmarks.condition import Condition
+from benchmarks.series import Series, ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Measurements in `unit`. `base` is the name of the series that the others are compared with."""
+
+    name: str
+    title: str
+    unit: str
+    base: str
+    series: tuple[Series, ...]
+    conditions: tuple[Condition, ...]
+
+    def ratios(self) -> dict[str, float]:
+        """Each series over the base, by name."""
+        base = next(series for series in self.series if series.name == self.base)
+        return {series.name: ratio(series, base) for series in self.series}
+
+    @property
+    def holds(self) -> bool:
+        """Whether every condition holds."""
+        return all(condition.holds for condition in self.conditions)

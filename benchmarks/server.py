@@ -1,0 +1,68 @@
+"""A server under measurement: started on a free port, and always stopped."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.peer_environment import ROOT
+
+_STOP_SECONDS: Final = 15.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Runs a command of this Python, with its output in `log`, for as long as the context lasts.
+
+    It gets a session of its own: Ctrl-C reaches this process alone, which then stops it.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+        )
+        try:
+            yield
+        except CouldNotMeasure as failure:
+            last = log.read_text(errors="replace").splitlines()[-15:]
+            raise CouldNotMeasure("\n".join([str(failure), "The server's last lines:", *last])) from failure
+        finally:
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the server in order; where that takes too long, ends all of its session."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _die_with_parent() -> None:
+    """Linux: a benchmark that is killed leaves no server behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
