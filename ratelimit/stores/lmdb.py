@@ -19,12 +19,20 @@ from ratelimit import bucket
 from ratelimit.bucket import EMPTY, Outcome, Record
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock
-from ratelimit.stores.lmdb_file import GENERATION_KEY, grow, identity, open_file, set_aside
+from ratelimit.stores.lmdb_file import (
+    DAMAGE,
+    GENERATION_KEY,
+    MARGIN,
+    identity,
+    open_file,
+    reserve,
+    set_aside,
+    used_bytes,
+)
 
 _LAST_OWN_KEY: Final = b"\x00\xff"
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 4
-_DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.PanicError)
 _Result = TypeVar("_Result")
 _take = bucket.take
 
@@ -34,8 +42,8 @@ log = structlog.get_logger(__name__)
 class LmdbStore:
     """The embedded store. It opens its file at the first use, once a process, and never before a fork.
 
-    One lock keeps the threads of a process apart: the map is replaced when it grows or is found damaged, and that
-    must not happen under another thread's transaction. Processes are kept apart by LMDB itself.
+    Threads share one environment. One that turns out damaged, or is no more the file at its path, is not closed, as
+    other threads may be inside it; it is left behind.
     """
 
     shared = True
@@ -46,33 +54,28 @@ class LmdbStore:
         self._path = path
         self._lock = Lock()
         self._environment: lmdb.Environment | None = None
+        self._left_behind: list[lmdb.Environment] = []
         self._identity = 0
-        self._looked_ns = 0
+        self._reserved = 0
+        self._looked_ns = self._look_at_ns = 0
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        """The hot path: what goes wrong in it is left to `_within`, which mends and does it again."""
-        lock = self._lock
-        lock.acquire()
+        """The hot path. What goes wrong in it is left to `_within`, which mends and does it again."""
+        now_ns = self.now_ns()
+        if not self._looked_ns <= now_ns < self._look_at_ns:
+            self._look(now_ns)
+        transaction = None
         try:
-            now_ns = self.now_ns()
-            if not self._looked_ns <= now_ns < self._looked_ns + NS_PER_SECOND:
-                self._look(now_ns)
             transaction = (self._environment or self._open()).begin(None, None, True)  # by position: half the cost
-            try:
-                outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
-                transaction.commit()
-                return outcome
-            except BaseException:
-                with suppress(lmdb.Error):
-                    transaction.abort()
-                raise
+            outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
+            transaction.commit()
+            return outcome
         except (lmdb.Error, struct.error):
-            pass
-        finally:
-            lock.release()
-        return self._within(
-            lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
-        )
+            _abort(transaction)
+        except BaseException:
+            _abort(transaction)
+            raise
+        return self._take_again(key, limit, cost, epoch, slot)
 
     def peek(self, key: bytes) -> Record:
         return self._within(lambda transaction: _load(transaction, key), write=False)
@@ -106,12 +109,21 @@ class LmdbStore:
 
     def tidy(self) -> None:
         """Frees what killed processes held: a reader that is no more would keep every page of its time from reuse."""
-        with self._lock:
-            (self._environment or self._open()).reader_check()
+        (self._environment or self._open()).reader_check()
 
     def close(self) -> None:
+        """No other thread may be in the store."""
         with self._lock:
-            self._drop()
+            for environment in (*self._left_behind, self._environment):
+                if environment is not None:
+                    environment.close()
+            self._left_behind, self._environment, self._look_at_ns = [], None, 0
+
+    def _take_again(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
+        """On its own, as a closure in `take` would cost every call."""
+        return self._within(
+            lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
+        )
 
     def _batch(self, after: bytes) -> list[tuple[bytes, Record]]:
         return self._within(lambda transaction: _read_batch(transaction, after), write=False)
@@ -126,56 +138,87 @@ class LmdbStore:
         """What `work` makes of a transaction, done again after what can be mended. A record at `key` that cannot be
         read is dropped. Raises BucketStoreError.
         """
-        with self._lock:
-            self._look(self.now_ns())
-            for _ in range(_ATTEMPTS):
-                try:
-                    with (self._environment or self._open()).begin(write=write) as transaction:
-                        return work(transaction)
-                except struct.error:
-                    log.exception("bucket_record_dropped", key=key.decode(errors="replace"))
-                    with (self._environment or self._open()).begin(write=True) as transaction:
-                        transaction.delete(key)
-                except lmdb.Error as error:
-                    self._mend(error)
+        for _ in range(_ATTEMPTS):
+            environment = self._environment or self._open()
+            try:
+                with environment.begin(write=write) as transaction:
+                    return work(transaction)
+            except struct.error:
+                log.exception("bucket_record_dropped", key=key.decode(errors="replace"))
+                with environment.begin(write=True) as transaction:
+                    transaction.delete(key)
+            except lmdb.Error as error:
+                self._mend(environment, error)
         raise BucketStoreError(f"{self.url} fails again and again")
 
     def _open(self) -> lmdb.Environment:
-        try:
-            self._environment, self._identity = open_file(self._path)
-        except (OSError, lmdb.Error) as error:
-            raise BucketStoreError(f"{self.url} cannot be opened: {error}") from error
-        return self._environment
-
-    def _drop(self) -> None:
-        environment, self._environment = self._environment, None
-        if environment is not None:
-            with suppress(lmdb.Error):
-                environment.close()
+        with self._lock:
+            if self._environment is None:
+                try:
+                    self._environment, self._identity = open_file(self._path)
+                    self._reserved = used_bytes(self._environment) + MARGIN
+                except (OSError, lmdb.Error) as error:
+                    raise BucketStoreError(f"{self.url} cannot be opened: {error}") from error
+            return self._environment
 
     def _look(self, now_ns: int) -> None:
-        """Once a second: where another process has set the file aside, or an operator has, goes over to the new one."""
-        self._looked_ns = now_ns
-        if self._environment is not None and identity(self._path) != self._identity:
-            self._drop()
+        """Once a second: goes over to the file at the path where that is another one, and keeps room ahead on the disk.
 
-    def _mend(self, error: lmdb.Error) -> None:
-        """Removes the cause of `error` where it is known; where it is not, the file is opened anew."""
+        Raises BucketStoreError where the disk is full and what was reserved is nearly used up.
+        """
+        with self._lock:
+            self._looked_ns, self._look_at_ns = now_ns, now_ns + NS_PER_SECOND
+            environment = self._environment
+            if environment is None:
+                return
+            if identity(self._path) != self._identity:
+                self._leave(environment)
+                return
+            try:
+                self._keep_room(used_bytes(environment))
+            except lmdb.Error as error:
+                self._replace(environment, error)
+
+    def _keep_room(self, used: int) -> None:
+        """Reserves more of the disk well before it is needed. Where that fails, every request is refused once what was
+        reserved is nearly used up: a page for which there is no room would kill the process.
+        """
+        left = self._reserved - used
+        if left > MARGIN // 2:
+            return
         try:
-            if self._environment is not None and isinstance(error, lmdb.MapResizedError):
-                self._environment.set_mapsize(0)
-            elif self._environment is not None and isinstance(error, lmdb.MapFullError):
-                self._environment.reader_check()
-                grow(self._path, self._environment)
-            else:
-                log.warning("bucket_store_reopened", reason=str(error))
-                self._drop()
-                if isinstance(error, _DAMAGE):
-                    set_aside(self._path, self._identity, reason=str(error))
-        except lmdb.Error:
-            self._drop()
-        except OSError as unmendable:
-            raise BucketStoreError(f"{self.url}: {unmendable}") from error
+            reserve(self._path, used + MARGIN)
+            self._reserved = used + MARGIN
+        except OSError as error:
+            log.exception("bucket_store_cannot_grow")
+            if left < MARGIN // 4:
+                self._look_at_ns = 0  # and look again at the next request
+                raise BucketStoreError(f"{self.url}: {error.strerror}") from error
+
+    def _mend(self, environment: lmdb.Environment, error: lmdb.Error) -> None:
+        """Removes the cause of `error` where it is known; a damaged file gives way to a new one."""
+        with self._lock:
+            if isinstance(error, lmdb.ReadersFullError):
+                environment.reader_check()
+            elif not isinstance(error, DAMAGE):
+                raise BucketStoreError(f"{self.url}: {error}") from error
+            elif environment is self._environment:
+                self._replace(environment, error)
+
+    def _replace(self, environment: lmdb.Environment, error: lmdb.Error) -> None:
+        """Sets a damaged file aside. What it held are debts and counts of a few seconds."""
+        self._leave(environment)
+        set_aside(self._path, self._identity, reason=str(error))
+
+    def _leave(self, environment: lmdb.Environment) -> None:
+        self._left_behind.append(environment)
+        self._environment = None
+
+
+def _abort(transaction: lmdb.Transaction | None) -> None:
+    if transaction is not None:
+        with suppress(lmdb.Error):
+            transaction.abort()
 
 
 def _load(transaction: lmdb.Transaction, key: bytes) -> Record:

@@ -11,13 +11,23 @@ from typing import Final
 import lmdb
 import structlog
 
-INITIAL_SIZE: Final = 64 << 20
+# The map is as large as it will ever be from the start, as one that grows has to be replaced under running threads. The
+# file is sparse: it shows this size, and takes what is reserved.
+MAP_SIZE: Final = 64 << 30
+MARGIN: Final = 64 << 20
 DATA_FILE: Final = "data.mdb"
 GENERATION_KEY: Final = b"\x00generation"  # a key that begins with NUL sorts before all others, which never do
 _LAYOUT_KEY: Final = b"\x00layout"
 _LAYOUT: Final = b"1"
 _READERS: Final = 1024
-_REFUSALS: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
+DAMAGE: Final = (
+    lmdb.CorruptedError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
+_PAGE: Final = os.sysconf("SC_PAGESIZE")
 _BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
 
 log = structlog.get_logger(__name__)
@@ -33,7 +43,7 @@ def open_file(path: Path) -> tuple[lmdb.Environment, int]:
     with _alone(path):
         try:
             return _open(path), identity(path)
-        except _REFUSALS as error:
+        except DAMAGE as error:
             _rename(path, str(error))
             return _open(path), identity(path)
 
@@ -53,19 +63,6 @@ def identity(path: Path) -> int:
         return 0
 
 
-def grow(path: Path, environment: lmdb.Environment) -> None:
-    """Makes the map larger: as large as another process has made the file already, else twice what it was.
-
-    No other thread may use the environment meanwhile. Raises OSError where the disk has no room.
-    """
-    size, found = environment.info()["map_size"], (path / DATA_FILE).stat().st_size
-    if found <= size:
-        found = 2 * size
-        reserve(path, found)
-        log.info("bucket_store_grown", bytes=found)
-    environment.set_mapsize(found)
-
-
 def reserve(path: Path, size: int) -> None:
     """Gives the data file `size` bytes of real disk.
 
@@ -80,14 +77,20 @@ def reserve(path: Path, size: int) -> None:
         os.close(descriptor)
 
 
+def used_bytes(environment: lmdb.Environment) -> int:
+    """How far into the file pages are in use. Raises lmdb.CorruptedError where that cannot be."""
+    used = int(environment.info()["last_pgno"] + 1) * _PAGE
+    if used > MAP_SIZE:
+        raise lmdb.CorruptedError("the file's first pages are damaged")
+    return used
+
+
 def _open(path: Path) -> lmdb.Environment:
-    data = path / DATA_FILE
-    size = max(INITIAL_SIZE, data.stat().st_size if data.exists() else 0)
     environment = lmdb.open(
-        str(path), map_size=size, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=_READERS
+        str(path), map_size=MAP_SIZE, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=_READERS
     )
     try:
-        reserve(path, size)
+        reserve(path, used_bytes(environment) + MARGIN)
         environment.reader_check()
         _check(environment)
     except BaseException:

@@ -13,44 +13,69 @@ import pytest
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_file
+from ratelimit.stores import lmdb as lmdb_store
 from tests.conftest import Clock
 
 LIMIT = Limit(2, 3600)
 
 
+def reserved(path: Path) -> int:
+    return (path / "data.mdb").stat().st_blocks * 512
+
+
 def test_file_is_private_and_reserved_on_disk(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.take(b"k", LIMIT)
-    data = (tmp_path / "b" / "data.mdb").stat()
-    assert data.st_mode & 0o777 == 0o600
+    assert (tmp_path / "b" / "data.mdb").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o700
-    assert data.st_blocks * 512 >= lmdb_file.INITIAL_SIZE
+    assert reserved(tmp_path / "b") >= lmdb_file.MARGIN
+    assert reserved(tmp_path / "b") < 2 * lmdb_file.MARGIN
     store.close()
 
 
-def test_map_grows_when_full_and_other_processes_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lmdb_file, "INITIAL_SIZE", 1 << 20)
-    store = LmdbStore(tmp_path / "b")
-    for number in range(20_000):
+@pytest.fixture
+def small_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmdb_file, "MARGIN", 1 << 20)
+    monkeypatch.setattr(lmdb_store, "MARGIN", 1 << 20)
+
+
+def fill(store: LmdbStore, clock: Clock, keys: int) -> None:
+    for number in range(keys):
         store.take(f"k{number}".encode(), LIMIT)
-    assert (tmp_path / "b" / "data.mdb").stat().st_size > 1 << 20
-    assert sum(1 for _ in store.usage()) == 20_000
-    assert store.peek(b"k0").allowed == 1
+        if number % 1000 == 0:
+            clock.move(1)
+
+
+@pytest.mark.usefixtures("small_margin")
+def test_room_is_kept_ahead_of_use(tmp_path: Path, clock: Clock) -> None:
+    store = LmdbStore(tmp_path / "b", clock)
+    fill(store, clock, 30_000)
+    assert store._environment is not None
+    used = lmdb_file.used_bytes(store._environment)
+    assert used > 2 << 20
+    assert reserved(tmp_path / "b") >= used + (1 << 18)
+    assert sum(1 for _ in store.usage()) == 30_000
     store.close()
 
 
-def test_full_disk_is_an_error_and_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lmdb_file, "INITIAL_SIZE", 1 << 20)
-    store = LmdbStore(tmp_path / "b")
+@pytest.mark.usefixtures("small_margin")
+def test_full_disk_is_an_error_in_time_and_no_crash(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LmdbStore(tmp_path / "b", clock)
     store.take(b"first", LIMIT)
 
     def no_room(path: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(lmdb_file, "reserve", no_room)
-    with pytest.raises(BucketStoreError, match="No space left"):
-        for number in range(20_000):
-            store.take(f"k{number}".encode(), LIMIT)
+    with monkeypatch.context() as patch:
+        patch.setattr(lmdb_store, "reserve", no_room)
+        with pytest.raises(BucketStoreError, match="No space left"):
+            fill(store, clock, 30_000)
+        assert store._environment is not None
+        assert lmdb_file.used_bytes(store._environment) < reserved(tmp_path / "b")
+        with pytest.raises(BucketStoreError, match="No space left"):
+            store.take(b"first", LIMIT)
     assert store.take(b"first", LIMIT)[0]
     store.close()
 
@@ -87,45 +112,26 @@ def test_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         store.take(b"k", LIMIT)
 
 
-def test_map_grows_under_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lmdb_file, "INITIAL_SIZE", 1 << 20)
+def test_threads_in_the_store_outlive_its_file(tmp_path: Path) -> None:
+    """Eight threads take while the file is set aside under them, again and again: none hangs, none crashes."""
     store = LmdbStore(tmp_path / "b")
 
-    def work(thread: int) -> int:
-        passed = 0
-        for number in range(1500):
-            passed += store.take(f"k{thread}-{number}".encode(), LIMIT)[0]
-            store.peek(b"k0-0")
-        return passed
+    done: list[bool] = []
+
+    def work(thread: int) -> None:
+        done.extend(store.take(f"k{thread}-{number}".encode(), LIMIT)[0] for number in range(3000))
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(work, range(8))) == 8 * 1500
-    assert sum(1 for _ in store.usage()) == 8 * 1500
-    assert (tmp_path / "b" / "data.mdb").stat().st_size <= 8 << 20
-    store.close()
-
-
-def test_growth_by_another_process_is_adopted_and_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lmdb_file, "INITIAL_SIZE", 1 << 20)
-    store = LmdbStore(tmp_path / "b")
-    store.take(b"k", LIMIT)
-    program = """
-        import sys
-        from pathlib import Path
-        from ratelimit.limit import Limit
-        from ratelimit.stores import LmdbStore, lmdb_file
-        lmdb_file.INITIAL_SIZE = 1 << 20
-        store = LmdbStore(Path(sys.argv[1]))
-        for number in range(20_000):
-            store.take(f"o{number}".encode(), Limit(2, 3600))
-    """
-    run(program, tmp_path / "b")
-    grown = (tmp_path / "b" / "data.mdb").stat().st_size
-    assert grown > 1 << 20
-    assert store.take(b"k", LIMIT)[0]
-    assert not store.take(b"k", LIMIT)[0]
-    assert store.peek(b"o19999").allowed == 1
-    assert (tmp_path / "b" / "data.mdb").stat().st_size == grown
+        working = [pool.submit(work, thread) for thread in range(8)]
+        for turn in range(1, 6):
+            while len(done) < turn * 3000 and not all(task.done() for task in working):
+                store.peek(b"k0-0")
+            lmdb_file.set_aside(tmp_path / "b", lmdb_file.identity(tmp_path / "b"), reason="test")
+            store._look(store.now_ns())
+        for task in working:
+            task.result()
+    assert len(done) == sum(done) == 8 * 3000
+    assert len(list(tmp_path.glob("b.corrupt-*"))) == 5
     store.close()
 
 
@@ -134,7 +140,7 @@ def test_reader_that_was_killed_is_tidied_away(tmp_path: Path) -> None:
     store.take(b"k", None)
     program = """
         import os, sys, lmdb
-        transaction = lmdb.open(sys.argv[1], map_size=64 << 20, writemap=True).begin()
+        transaction = lmdb.open(sys.argv[1], map_size=64 << 30, writemap=True).begin()
         transaction.get(b"k")
         os.kill(os.getpid(), 9)
     """
