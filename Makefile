@@ -10,9 +10,7 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
-	@$(BIN)/python -m controlplane.bootstrap
-	@$(BIN)/python manage.py migrate --verbosity 0
-	@$(BIN)/python manage.py first_start
+	@$(BIN)/python -m controlplane.bootstrap --first-start
 	@exec $(BIN)/python manage.py serve $(if $(BIND),--bind $(BIND))
 
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory

@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from apikeys import validation
@@ -80,8 +81,11 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return key.state(timezone.now()).label
 
     @admin.action(description="Revoke, for ever", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
-        """Revokes the chosen keys."""
+    def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> HttpResponse | None:
+        """Revokes the chosen keys, once that was confirmed on a page that lists them."""
+        if "confirmed" not in request.POST:
+            context = {**self.admin_site.each_context(request), "title": "Revoke for ever?", "keys": queryset}
+            return TemplateResponse(request, "admin/apikeys/confirm_revocation.html", context)
         service = _service(request)
         revoked = 0
         for key_id in queryset.values_list("key_id", flat=True):
@@ -91,6 +95,7 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 continue
             revoked += 1
         self.message_user(request, f"{revoked} revoked.")
+        return None
 
     def save_model(self, request: HttpRequest, obj: APIKey, form: Any, change: bool) -> None:
         _service(request).update(obj.key_id, form.changes())

@@ -20,7 +20,8 @@ THREADS: Final = 2
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
 log = structlog.get_logger(__name__)
-django = WSGIMiddleware(wsgi, workers=THREADS)  # type: ignore[arg-type]
+# An answer waits in memory for its client, never a thread for a client that does not read.
+django = WSGIMiddleware(wsgi, workers=THREADS, send_queue_size=0)  # type: ignore[arg-type]
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,12 +3,18 @@
 Runs before Django does, as Django does not start without them.
 """
 
+import fcntl
 import os
 import secrets
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from controlplane.environment import SECRETS_FILE, Environment
+
+BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 def make_secrets(data_dir: Path) -> bool:
@@ -35,18 +41,31 @@ def make_secrets(data_dir: Path) -> bool:
     return True
 
 
-def main() -> int:
-    """Makes the secrets where DATA_DIR says; says where, and never what."""
-    data_dir = Environment(Path(__file__).resolve().parent.parent).data_dir
+def main(arguments: Sequence[str]) -> int:
+    """Makes the secrets where DATA_DIR says; says where, and never what. With `--first-start` it then migrates the
+    database and makes an administrator and a first key.
+    """
+    data_dir = Environment(BASE_DIR).data_dir
     try:
         made = make_secrets(data_dir)
     except OSError as error:
         print(f"latchkey: DATA_DIR: {data_dir} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2
     if made:
-        print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.")
-    return 0
+        print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
+    return _first_start(data_dir) if "--first-start" in arguments else 0
+
+
+def _first_start(data_dir: Path) -> int:
+    """One process at a time: of two that start at once, the second finds everything made."""
+    with (data_dir / "first-start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _manage("migrate", "--verbosity", "0") or _manage("first_start")
+
+
+def _manage(*arguments: str) -> int:
+    return subprocess.run([sys.executable, str(BASE_DIR / "manage.py"), *arguments], check=False).returncode  # noqa: S603
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,8 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-
-from controlplane.bootstrap import make_secrets
 
 BURST: Final = 5
 CALLS: Final = 8
@@ -121,10 +120,7 @@ def main() -> int:
     """Exit 0 only if every step came out right."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as directory:
         port = _free_port()
-        environment = {**os.environ, "DATA_DIR": directory, "PORT": str(port), "WORKERS": "2"}
-        for name in ("DATABASE_URL", "BUCKET_STORE_URL", "PUBLIC_URL", "SECRET_KEY", "SECRET_PEPPERS", "DEBUG"):
-            environment.pop(name, None)
-        make_secrets(Path(directory))
+        environment = {**os.environ, **_settings(Path(directory), port)}
         _manage(environment, "migrate", "--verbosity", "0")
         arguments = ["--label", "root", "--scope", "*", "--burst", "1000", "--per-seconds", "60", "--format", "json"]
         root = json.loads(_manage(environment, "issue_key", *arguments))["credential"]
@@ -146,6 +142,23 @@ def main() -> int:
     return 0
 
 
+def _settings(directory: Path, port: int) -> dict[str, str]:
+    """Every setting that leads to data or secrets, so that no `.env` leads the demo to those of the real server."""
+    return {
+        "DATA_DIR": str(directory),
+        "DATABASE_URL": f"sqlite:///{directory / 'demo.sqlite3'}",
+        "BUCKET_STORE_URL": f"lmdb://{directory / 'buckets'}",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "SECRET_PEPPERS": f"demo:{secrets.token_hex(32)}",
+        "DEBUG": "false",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "PORT": str(port),
+        "WORKERS": "2",
+        "AUTH_FAILURE_LIMIT": '{"burst": 20, "per_seconds": 60}',
+    }
+
+
 def _manage(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, _MANAGE, *arguments]
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
@@ -158,7 +171,8 @@ def _wait_for(http: httpx.Client, server: "subprocess.Popen[bytes]") -> None:
             if http.get("/health").is_success:
                 return
         except httpx.TransportError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     raise StepFailed("the server did not start")
 
 

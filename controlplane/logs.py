@@ -1,6 +1,7 @@
 """Logs: one JSON object a line (or columns for people), with the request's id and key, and never a secret."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from latchkey.redaction import redact, redact_tokens
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _SHARED: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
@@ -39,8 +42,8 @@ def _redact_json(_logger: WrappedLogger, _name: str, line: EventDict | str) -> s
 
 
 def _redact_line(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
-    """The last step for lines that people read."""
-    return redact(str(line))
+    """The last step for lines that people read: a request's bytes must not steer their terminal."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], redact(str(line)))
 
 
 def _renderers(log_format: str) -> list[Processor]:
@@ -89,6 +92,7 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
             # Each request is told once, by the access line of controlplane.middleware.
             "django.server": {"level": logging.WARNING, "handlers": [], "propagate": True},
             "django.request": {"level": logging.ERROR, "propagate": True},
+            "django.security.DisallowedHost": {"level": logging.CRITICAL, "propagate": True},
             "gunicorn.error": {"level": level, "handlers": ["standard_error"], "propagate": False},
             "gunicorn.access": {"level": logging.CRITICAL, "handlers": [], "propagate": False},
         },

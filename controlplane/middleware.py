@@ -28,6 +28,7 @@ _SLUG_OF_STATUS: Final = {
     406: "not-acceptable",
     413: "too-large",
     415: "unsupported-media-type",
+    416: "range-not-satisfiable",
     500: "internal-error",
 }
 
@@ -53,6 +54,10 @@ class RequestContextMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response[headers.REQUEST_ID] = request_id
+        if not response.streaming and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
+        if request.path.startswith("/v1/") and "Cache-Control" not in response:
+            response["Cache-Control"] = "private, no-store"
         decision = decision_of(request.META)
         if decision is not None:
             for name, value in rate_limit_fields(decision):

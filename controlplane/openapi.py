@@ -53,5 +53,7 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
     }
     for calls in result["paths"].values():
         for call in calls.values():
+            # Listed together they would all be asked for; any one of them is.
+            call["security"] = [{name: []} for needed in call.get("security", []) for name in needed]
             call["responses"] |= {"4XX": answer, "5XX": answer}
     return result

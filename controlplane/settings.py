@@ -27,8 +27,14 @@ SECRET_PEPPERS = env.peppers(debug=DEBUG)
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
 _public = env.url("PUBLIC_URL", f"http://localhost:{PORT}", ("http", "https"))
-if not _public.hostname:
-    raise ImproperlyConfigured("PUBLIC_URL: must name the host by which clients reach this server.")
+if (
+    not _public.hostname
+    or _public.query
+    or _public.fragment
+    or not _public.geturl().isprintable()
+    or " " in _public.geturl()
+):
+    raise ImproperlyConfigured("PUBLIC_URL: must be the address by which clients reach this server, without a query.")
 PUBLIC_URL = _public.geturl().rstrip("/")
 ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
 
@@ -123,6 +129,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
 APPEND_SLASH = False
 
+LOGIN_REDIRECT_URL = "admin:index"
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -149,7 +156,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.0",
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
-    "SERVERS": [{"url": PUBLIC_URL}],
+    "SERVERS": [{"url": "/"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

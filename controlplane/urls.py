@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from controlplane.front_page import front_page
@@ -14,10 +15,16 @@ urlpatterns = [
     path("v1/", include("apikeys.urls")),
     path("", include("health.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("problems/", include((problem_pages, "drf_problems"))),
     path("admin/", admin.site.urls),
 ]
+
+admin.site.site_header = admin.site.site_title = "Latchkey"
+admin.site.index_title = "Control plane"
+admin.site.site_url = "/docs/"
 
 handler400 = "controlplane.problems.bad_request"
 handler403 = "controlplane.problems.permission_denied"

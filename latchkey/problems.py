@@ -170,6 +170,9 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "Send JSON with Content-Type: application/json.",
         ),
         ProblemType(
+            "range-not-satisfiable", 416, "No such part", "Ask for a range that the file has, or for all of it."
+        ),
+        ProblemType(
             "invalid-parameters",
             422,
             "Refused by a rule",

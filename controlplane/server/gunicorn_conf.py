@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from controlplane.logs import logging_config
+from controlplane.server.processes import die_with_parent
 
 bind = os.environ["LATCHKEY_BIND"]
 workers = int(os.environ["WORKERS"])
@@ -33,6 +34,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Makes the worker's metrics those of its place, before the application makes any."""
+    die_with_parent()
     from prometheus_client import values
 
     own_place = values.MultiProcessValue(lambda: f"worker{worker.place}")  # type: ignore[no-untyped-call]

@@ -5,8 +5,9 @@ import json
 from http import HTTPStatus
 from typing import Final
 
+import structlog
 from django.conf import settings
-from httptools import HttpParserError
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from latchkey.headers import REQUEST_ID
@@ -15,8 +16,11 @@ from latchkey.request_id import new_request_id
 
 MAX_HEADER_BYTES: Final = 32_768
 MAX_HEADER_SECONDS: Final = 10.0
+MAX_PIPELINE: Final = 16
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 _REFUSALS: Final = {
     400: ("malformed-request", "This cannot be read as HTTP/1.1."),
@@ -26,16 +30,19 @@ _REFUSALS: Final = {
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a request whose header is over MAX_HEADER_BYTES (431) or takes over MAX_HEADER_SECONDS (408).
+    """Refuses a request whose header is over MAX_HEADER_BYTES (431) or takes over MAX_HEADER_SECONDS (408), a pipeline
+    of more than MAX_PIPELINE requests, and what is not HTTP/1.1 (400).
 
     The time counts from a connection's start, or from a later request's first byte. One timer a connection looks now
-    and then, which is cheaper than one a request.
+    and then, which is cheaper than one a request. An offer to upgrade is passed over: the request is answered as it is.
     """
 
     _status = 400
     _refused = False
-    _header_bytes = 0
+    _in_header = False
+    _header_bytes = _field_bytes = 0
     _header_since: float | None = None
+    _body_left = 0
     _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -48,8 +55,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._watch.cancel()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that is done talking still gets the answer that is under way."""
+        if self._idle:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            return
+        if self._body_left:
+            self._feed_body(data)
             return
         if self._header_since is not None:
             # Counts bytes of a field that the parser has not yet handed over; on_header counts those it has.
@@ -57,14 +74,22 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._header_bytes > MAX_HEADER_BYTES + len(data):
                 self._refuse(431)
                 return
-        super().data_received(data)
+        elif self._idle:
+            self._begin_header()
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self._feed_body(data[upgrade.args[0] :])
+        except HttpParserError:
+            self._refuse(self._status)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_header = True
         self._field_bytes = 0
         if self._header_since is None:
-            self._header_since = self.loop.time()
-            self._header_bytes = 0
+            self._begin_header()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -72,14 +97,48 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        if self._in_header:  # else it is a trailer, which must not pass for what a proxy in front has checked
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._in_header = False
         self._header_since = None
+        if len(self.pipeline) >= MAX_PIPELINE:
+            raise HttpParserError("too many requests at once")
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self._expect_body()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(self._status)
+    def on_message_complete(self) -> None:
+        if not self._body_left:
+            super().on_message_complete()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _begin_header(self) -> None:
+        self._header_since = self.loop.time()
+        self._header_bytes = 0
+
+    def _expect_body(self) -> None:
+        """The parser stops at an offer to upgrade and leaves the body to us; after it the connection ends."""
+        fields = dict(self.headers)
+        if b"transfer-encoding" in fields:
+            raise HttpParserError("an upgrade with a chunked body")
+        self._body_left = int(fields.get(b"content-length", 0))
+        self.cycle.keep_alive = False
+
+    def _feed_body(self, data: bytes) -> None:
+        if not self._body_left:
+            return
+        part = data[: self._body_left]
+        self._body_left -= len(part)
+        self.on_body(part)
+        if not self._body_left:
+            super().on_message_complete()
+            self._refused = True  # nothing that comes after it is read
 
     def _count(self, size: int) -> None:
         self._field_bytes += size
@@ -96,20 +155,26 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         """Answers and ends the connection. What still comes is read and dropped for a moment: a socket that is closed
-        over unread bytes is reset, and its peer would never see the answer.
+        over unread bytes is reset, and its peer would never see the answer. Where an earlier request is still being
+        answered, its answer is the last thing that is said.
         """
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
+        self.pipeline.clear()
+        if not self._idle:
+            self.cycle.keep_alive = False
+            return
         slug, detail = _REFUSALS[status]
-        self.transport.write(_answer(slug, detail))
+        self.transport.write(_answer(slug, detail, self.client))
         self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
-def _answer(slug: str, detail: str) -> bytes:
+def _answer(slug: str, detail: str, client: tuple[str, int] | None) -> bytes:
     """A whole answer. What was asked for is not known, so `instance` is empty and the request id a new one."""
     request_id = new_request_id()
+    log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
     shown = problem_body(slug, detail=detail, instance="", request_id=request_id, public_url=settings.PUBLIC_URL)
     body = json.dumps(shown).encode()
     status = HTTPStatus(CATALOGUE[slug].status)

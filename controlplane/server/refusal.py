@@ -1,7 +1,10 @@
 """Problems that are answered before Django sees the request."""
 
+import asyncio
 import json
+from typing import Final
 
+import structlog
 from django.conf import settings
 
 from controlplane.server.asgi_types import Message, Scope, Send
@@ -9,18 +12,31 @@ from latchkey import headers
 from latchkey.problems import CATALOGUE, MEDIA_TYPE, problem_body
 from latchkey.request_id import resolve_request_id
 
+MAX_SEND_SECONDS: Final = 60.0
+
+log = structlog.get_logger(__name__)
+
 
 class Answer:
-    """Wraps `send` and remembers whether an answer was begun, after which none can be sent instead."""
+    """Wraps `send`: remembers whether an answer was begun, after which none can be sent instead, and lets go of a
+    client that has gone away or does not read.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self._gone = False
 
     async def send(self, message: Message) -> None:
-        """Passes the message on."""
+        """Passes the message on, while there is somebody to take it."""
+        if self._gone:
+            return
         self.started = True
-        await self._send(message)
+        try:
+            async with asyncio.timeout(MAX_SEND_SECONDS):
+                await self._send(message)
+        except (TimeoutError, RuntimeError, OSError):  # uvicorn tells a lost connection by a RuntimeError
+            self._gone = True
 
 
 async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None:
@@ -28,6 +44,8 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
     wanted = headers.REQUEST_ID.lower().encode()
     offered = next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
     request_id = resolve_request_id(offered)
+    client = scope.get("client")
+    log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
     body = json.dumps(
         problem_body(slug, detail=detail, instance=scope["path"], request_id=request_id, public_url=settings.PUBLIC_URL)
     ).encode()

@@ -1,9 +1,7 @@
 """Runs the web server and the steward side by side, and ends both together."""
 
-import ctypes
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,8 @@ from typing import Final
 
 import structlog
 
-_PR_SET_PDEATHSIG: Final = 1
+from controlplane.server.processes import die_with_parent
+
 POLL_SECONDS: Final = 0.2
 STEWARD_PAUSE_SECONDS: Final = 2.0
 GRACE_SECONDS: Final = 12.0
@@ -33,7 +32,7 @@ class Program:
             self.arguments,
             env=dict(self.environment),
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
         )
 
 
@@ -60,7 +59,9 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
         for process in (web, steward):
             _end(process)
-        return 0 if self._stopping else web.returncode
+        if self._stopping:
+            return 0
+        return web.returncode if web.returncode >= 0 else 128 - web.returncode
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -74,9 +75,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _die_with_parent() -> None:
-    """Linux: a supervisor that is killed leaves no server behind that nobody watches."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -51,7 +51,12 @@ def test_rules_of_the_service_hold_in_the_form(admin: Client, root: IssuedKey) -
 
 
 def test_revoke_by_action_and_nothing_after(admin: Client, root: IssuedKey) -> None:
-    admin.post("/admin/apikeys/apikey/", {"action": "revoke", "_selected_action": [root.key.pk]})
+    chosen = {"action": "revoke", "_selected_action": [root.key.pk]}
+    page = admin.post("/admin/apikeys/apikey/", chosen).content.decode()
+    assert "cannot be undone" in page
+    assert root.key.key_id in page
+    assert APIKey.objects.get().revoked_at is None
+    admin.post("/admin/apikeys/apikey/", {**chosen, "confirmed": "yes"})
     assert APIKey.objects.get().revoked_at is not None
     assert admin.post(path(root), {**FORM, "label": "new"}).status_code == 403
     assert Event.objects.count() == 2
@@ -77,7 +82,8 @@ def test_a_viewer_changes_nothing(client: Client, root: IssuedKey) -> None:
     client.force_login(viewer)
     assert client.get(path(root)).status_code == 200
     assert client.post(path(root), {**FORM, "label": "new"}).status_code == 403
-    client.post("/admin/apikeys/apikey/", {"action": "revoke", "_selected_action": [root.key.pk]})
+    chosen = {"action": "revoke", "_selected_action": [root.key.pk], "confirmed": "yes"}
+    client.post("/admin/apikeys/apikey/", chosen)
     assert APIKey.objects.get().revoked_at is None
 
 

@@ -10,12 +10,12 @@ def test_secrets_are_made_once_and_private(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "new"))
-    assert bootstrap.main() == 0
+    assert bootstrap.main([]) == 0
     path = tmp_path / "new" / "secrets.env"
     first = path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert bootstrap.main() == 0
+    assert bootstrap.main([]) == 0
     assert path.read_text() == first
     assert [entry.name for entry in path.parent.iterdir()] == ["secrets.env"]
     printed = capsys.readouterr().out
@@ -41,5 +41,5 @@ def test_directory_that_cannot_be_made(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "file" / "below"))
-    assert bootstrap.main() == 2
+    assert bootstrap.main([]) == 2
     assert "DATA_DIR" in capsys.readouterr().err

@@ -29,17 +29,21 @@ class Command(BaseCommand):
             users._default_manager.create_superuser(ADMINISTRATOR, password=password)
             service = ConfigService(Origin.of_command("first_start"))
             credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
-        self.stdout.write(
-            f"""
-  Latchkey is ready. This is shown once:
+            # Within the transaction: what could not be shown is not kept, and the next start makes it anew.
+            self.stdout.write(_welcome(password, credential.reveal()))
+            self.stdout.flush()
+
+
+def _welcome(password: str, credential: str) -> str:
+    return f"""
+  Made for this new installation, and shown this once:
 
     Admin      {settings.PUBLIC_URL}/admin/
     Name       {ADMINISTRATOR}
     Password   {password}
-    First key  {credential.reveal()}
+    First key  {credential}
 
-  Try it:
+  Try it, once the server says that it serves:
 
-    curl -i -u {credential.reveal()} {settings.PUBLIC_URL}/v1/whoami
+    curl -i -u {credential} {settings.PUBLIC_URL}/v1/whoami
 """
-        )

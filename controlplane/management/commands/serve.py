@@ -14,6 +14,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from controlplane.server.supervisor import Program, Supervisor
 from latchkey.redaction import redact
+from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
 
 REFUSED: Final = 2
 
@@ -41,6 +43,7 @@ class Command(BaseCommand):
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
         host, port = _parse_bind(options["bind"])
         _refuse_unmigrated()
+        _refuse_broken_store()
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
@@ -78,9 +81,10 @@ def _parse_bind(bind: str) -> tuple[str, int]:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((bare, int(port)))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no host"
         raise CommandError(
-            f"--bind: {bind} cannot be used: {error.strerror}. Take another with PORT or --bind.", returncode=REFUSED
+            f"--bind: {bind} cannot be used: {reason}. Take another with PORT or --bind.", returncode=REFUSED
         ) from None
     return bare, int(port)
 
@@ -92,6 +96,15 @@ def _refuse_unmigrated() -> None:
         raise CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3) from None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
+
+
+def _refuse_broken_store() -> None:
+    store = default_limiter().store
+    try:
+        store.generation()
+        store.close()
+    except BucketStoreError as error:
+        raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
 
 
 def _empty_directory(path: Path) -> Path:
