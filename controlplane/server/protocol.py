@@ -105,8 +105,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_since = None
         if len(self.pipeline) >= MAX_PIPELINE:
             raise HttpParserError("too many requests at once")
+        upgrade = self.parser.should_upgrade()
+        if upgrade and any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise HttpParserError("an upgrade with a chunked body")
         super().on_headers_complete()
-        if self.parser.should_upgrade():
+        if upgrade:
             self._expect_body()
 
     def on_message_complete(self) -> None:
@@ -124,10 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect_body(self) -> None:
         """The parser stops at an offer to upgrade and leaves the body to us; after it the connection ends."""
-        fields = dict(self.headers)
-        if b"transfer-encoding" in fields:
-            raise HttpParserError("an upgrade with a chunked body")
-        self._body_left = int(fields.get(b"content-length", 0))
+        self._body_left = int(dict(self.headers).get(b"content-length", 0))
         self.cycle.keep_alive = False
 
     def _feed_body(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,13 +20,18 @@ def exchange(server: RunningServer, *parts: bytes) -> bytes:
                 connection.sendall(part)
         except OSError:
             pass  # refused before it was all said
-        answer = b""
-        try:
-            while chunk := connection.recv(65536):
-                answer += chunk
-        except ConnectionResetError:
-            pass
-        return answer
+        return read_all(connection)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What the server says until it closes."""
+    answer = b""
+    try:
+        while chunk := connection.recv(65536):
+            answer += chunk
+    except ConnectionResetError:
+        pass
+    return answer
 
 
 def test_header_of_many_bytes_is_431(server: RunningServer) -> None:
@@ -118,6 +124,93 @@ def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None
     one = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: %s\r\n%s\r\n"
     answer = exchange(server, one % (b"first", b"") + one % (b"second", b"Connection: close\r\n"))
     assert answer.index(b"x-request-id: first") < answer.index(b"x-request-id: second")
+
+
+def test_half_closed_client_gets_its_answer(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_offer_to_upgrade_loses_no_body_and_smuggles_no_request(server: RunningServer, root: str) -> None:
+    body = b'{"label": "upgraded"}GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    length = body.index(b"}") + 1
+    head = (
+        f"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {root}\r\nContent-Type: application/json\r\n"
+        f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+    for parts in ([head + body], [head, body], [head, body[:5], body[5:]]):
+        answer = exchange(server, *parts)
+        assert answer.startswith(b"HTTP/1.1 201 "), answer[:200]
+        assert answer.count(b"HTTP/1.1 ") == 1
+    assert "/smuggled" not in server.log
+
+
+def test_upgrade_with_a_chunked_body_is_refused(server: RunningServer) -> None:
+    request = b"POST /health HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    assert exchange(server, request).startswith(b"HTTP/1.1 400 ")
+
+
+def test_trailer_is_no_field(server: RunningServer, root: str) -> None:
+    request = (
+        "POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: head\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        f"2\r\n{{}}\r\n0\r\nX-Request-Id: trailer\r\nX-API-Key: {root}\r\n\r\n"
+    )
+    _, shown = problem(exchange(server, request.encode()))
+    assert shown["type"].endswith("/problems/missing-credential")
+    assert shown["request_id"] == "head"
+
+
+def test_endless_pipeline_takes_bounded_memory(server: RunningServer) -> None:
+    def resident() -> int:
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in server.worker_pids()]
+        return max(pages) * 4096
+
+    before = resident()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.setblocking(False)
+        block, sent = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000, 0
+        try:
+            while sent < 20_000_000:
+                sent += connection.send(block)
+        except OSError:
+            pass  # refused, or nobody takes more
+    assert resident() - before < 50_000_000
+    assert httpx.get(f"{server.url}/health").status_code == 200
+
+
+def test_clients_that_read_nothing_hold_no_thread(server: RunningServer) -> None:
+    large = (
+        b"GET /static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
+    connections = []
+    for _ in range(4 * len(server.worker_pids())):
+        connections.append(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+        connections[-1].sendall(large * 6)
+    for _ in range(20):
+        assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
+    for connection in connections:
+        connection.close()
+    for _ in range(20):
+        assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
+
+
+def test_refusal_does_not_stand_in_for_an_answer(server: RunningServer, root: str) -> None:
+    request = (
+        f"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {root}\r\nContent-Type: application/json\r\n"
+        'Content-Length: 14\r\n\r\n{"label": "x"}'
+    )
+    answer = exchange(server, request.encode() + b"garbage\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 201 "), answer[:200]
+    assert b'"secret"' in answer
+
+
+def test_file_is_not_cut_into_parts_that_it_has_not(server: RunningServer) -> None:
+    path = "/static/latchkey/page.css"
+    answer = httpx.get(f"{server.url}{path}", headers={"Range": "bytes=99999999-"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (416, "application/problem+json")
 
 
 def test_forwarded_address_of_a_stranger_is_not_believed(server: RunningServer) -> None:

@@ -1,0 +1,78 @@
+"""Nothing goes on serving unwatched, and what fell over is started again."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.server.conftest import StartServer
+from tests.server.running import MANAGE, RunningServer
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started and that live."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return [int(line) for line in listed.split()]
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Returns when none of them lives; the test's own time limit is the bound."""
+    while any(Path(f"/proc/{pid}/fd").exists() for pid in pids):
+        os.sched_yield()
+
+
+def family(server: RunningServer) -> tuple[list[int], list[int]]:
+    """The supervisor's children (web server and steward), and the workers."""
+    assert server.process is not None
+    direct = children(server.process.pid)
+    return direct, [worker for pid in direct for worker in children(pid)]
+
+
+def test_killed_supervisor_leaves_nothing_behind(start_server: StartServer) -> None:
+    server = start_server(workers=2)
+    direct, workers = family(server)
+    assert (len(direct), len(workers)) == (2, 2)
+    server.stop(signal.SIGKILL)
+    wait_until_gone(direct + workers)
+
+
+def test_killed_web_server_takes_its_workers_along_and_ends_the_rest(start_server: StartServer) -> None:
+    server = start_server(workers=2)
+    direct, workers = family(server)
+    (master,) = [pid for pid in direct if children(pid)]
+    os.kill(master, signal.SIGKILL)
+    assert server.process is not None
+    assert server.process.wait(30) == 128 + signal.SIGKILL
+    wait_until_gone(direct + workers)
+    server.start()
+
+
+def test_killed_steward_is_started_again(start_server: StartServer) -> None:
+    server = start_server(workers=1)
+    direct, _ = family(server)
+    (steward,) = [pid for pid in direct if not children(pid)]
+    os.kill(steward, signal.SIGKILL)
+    while '"steward_ended"' not in server.log:
+        os.sched_yield()
+    while len(family(server)[0]) < 2:
+        os.sched_yield()
+    assert server.stop() == 0
+
+
+def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path)
+    command = [sys.executable, "-m", "controlplane.bootstrap", "--first-start"]
+    root = Path(MANAGE).parent
+    starts = [
+        subprocess.Popen(
+            command, env=server.environment, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    printed = [start.communicate(timeout=60) for start in starts]
+    assert [start.returncode for start in starts] == [0, 0], printed
+    assert sum("First key" in out for out, _ in printed) == 1
+    assert '"items": [\n' in server.manage("list_keys", "--format", "json").stdout
