@@ -22,19 +22,24 @@ class PepperError(ValueError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Peppers:
-    """Peppers by id. `current` is the id under which new secrets are digested; the others verify older ones."""
+    """Peppers by id, each as an HMAC that is keyed and waits for its message, so that the key is set up once.
+
+    `current` is the id under which new secrets are digested; the others verify older ones.
+    """
 
     current: str
-    by_id: dict[str, bytes]
+    by_id: dict[str, hmac.HMAC]
 
     def digest(self, secret: str, pepper_id: str) -> bytes:
         """HMAC-SHA-256 of the secret, 32 bytes. Raises KeyError for a pepper that is no more configured."""
-        return hmac.digest(self.by_id[pepper_id], secret.encode("ascii"), "sha256")
+        mac = self.by_id[pepper_id].copy()
+        mac.update(secret.encode("ascii"))
+        return mac.digest()
 
 
 def parse_peppers(text: str) -> Peppers:
     """The peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more, the first for new secrets. Raises PepperError."""
-    by_id: dict[str, bytes] = {}
+    by_id: dict[str, hmac.HMAC] = {}
     for entry in text.split(","):
         match = _ENTRY.fullmatch(entry.strip())
         if match is None:
@@ -44,7 +49,7 @@ def parse_peppers(text: str) -> Peppers:
             raise PepperError(f"a pepper needs {MINIMUM_BYTES} bytes or more ({2 * MINIMUM_BYTES} hexadecimal digits)")
         if pepper_id in by_id:
             raise PepperError("an id stands twice")
-        by_id[pepper_id] = value
+        by_id[pepper_id] = hmac.new(value, digestmod="sha256")
     return Peppers(next(iter(by_id)), by_id)
 
 

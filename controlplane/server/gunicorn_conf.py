@@ -37,7 +37,8 @@ def post_fork(server: Any, worker: Any) -> None:
     die_with_parent()
     from prometheus_client import values
 
-    own_place = values.MultiProcessValue(lambda: f"worker{worker.place}")  # type: ignore[no-untyped-call]
+    place = f"worker{worker.place}"
+    own_place = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
     values.ValueClass = own_place
 
 
