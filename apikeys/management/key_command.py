@@ -50,6 +50,10 @@ class KeyCommand(BaseCommand):
         name = type(self).__module__.rpartition(".")[2]
         return ConfigService(Origin.of_command(name))
 
+    def say(self, text: str) -> None:
+        """Tells a person something beside the result, on standard error and not in the colour of an error."""
+        self.stderr.write(text, style_func=str)
+
     def show(self, result: object, options: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> None:
         """Writes `result` as JSON, or `rows` as a table."""
         if options["format"] == "json":

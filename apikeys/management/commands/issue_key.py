@@ -36,4 +36,4 @@ class Command(KeyCommand):
             return
         shown = {name: result[name] for name in ("key_id", "label", "owner", "scopes", "expires_at", "credential")}
         self.stdout.write(fields({**shown, "limit": limit_text(result["rate_limit"])}))
-        self.stderr.write("The credential is shown this once. Keep it where secrets are kept.")
+        self.say("The credential is shown this once. Keep it where secrets are kept.")

@@ -28,4 +28,4 @@ class Command(KeyCommand):
         items = [key_json(key, now, default_limiter()) for key in page.keys]
         self.show({"items": items, "next": page.next}, options, [key_row(item) for item in items])
         if page.next and options["format"] == "table":
-            self.stderr.write(f"More: --cursor {page.next}")
+            self.say(f"More: --cursor {page.next}")

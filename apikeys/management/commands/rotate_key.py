@@ -32,4 +32,4 @@ class Command(KeyCommand):
             self.show(result, options, [])
             return
         self.stdout.write(fields({name: result[name] for name in ("key_id", "label", "credential", "secrets")}))
-        self.stderr.write("The credential is shown this once. Keep it where secrets are kept.")
+        self.say("The credential is shown this once. Keep it where secrets are kept.")

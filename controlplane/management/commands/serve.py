@@ -66,8 +66,13 @@ class Command(BaseCommand):
         web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment)
         steward = Program([sys.executable, manage, "steward"], environment)
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
-        self.stderr.write(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
-        sys.exit(Supervisor(web, steward).run())
+        self._say(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
+        status = Supervisor(web, steward).run()
+        self._say("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
+        sys.exit(status)
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text, style_func=str)  # str: news, and not in the colour of an error
 
 
 def _parse_bind(bind: str) -> tuple[str, int]:
