@@ -157,7 +157,7 @@ class ConfigService:
             return
         missing = [scope for scope in scopes if not self._authority.allows(scope)]
         if missing:
-            raise InsufficientScope(f"A key can grant only scopes that it has; it lacks: {', '.join(missing)}.")
+            raise InsufficientScope(f"A key can grant, take away or obtain only scopes that it has; it lacks: {', '.join(missing)}.")
 
     def _add_secret(self, key: APIKey, *, slot: int, now: datetime) -> Credential:
         peppers = configured_peppers()

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     """Makes the secrets where DATA_DIR says; says where, and never what. With `--first-start` it then migrates the
     database and makes an administrator and a first key.
     """
+    os.umask(0o077)
     data_dir = Environment(BASE_DIR).data_dir
     try:
         made = make_secrets(data_dir)

@@ -31,9 +31,10 @@ def database_config(env: Environment) -> dict[str, Any]:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, **_SQLITE}
     url = env.url("DATABASE_URL", "", ("sqlite", "postgres", "postgresql"))
     database: dict[str, Any] = {}
-    with suppress(Exception):  # the library raises what it meets
-        database = dict(environ.Env.db_url_config(os.environ["DATABASE_URL"]))
-    if url.scheme == "sqlite" and url.netloc == "" and database.get("NAME") not in (None, "", ":memory:"):
+    if url.scheme != "sqlite" or url.netloc == "":
+        with suppress(Exception):  # the library raises what it meets
+            database = dict(environ.Env.db_url_config(os.environ["DATABASE_URL"]))
+    if url.scheme == "sqlite" and database.get("NAME") not in (None, "", ":memory:"):
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
         return {**database, "OPTIONS": {**database.get("OPTIONS", {}), "pool": _POSTGRESQL_POOL}}

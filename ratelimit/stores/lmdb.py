@@ -109,6 +109,7 @@ class LmdbStore:
 
     def tidy(self) -> None:
         """Frees what killed processes held: a reader that is no more would keep every page of its time from reuse."""
+        self._look_if_due()
         (self._environment or self._open()).reader_check()
 
     def close(self) -> None:
@@ -138,6 +139,7 @@ class LmdbStore:
         """What `work` makes of a transaction, done again after what can be mended. A record at `key` that cannot be
         read is dropped. Raises BucketStoreError.
         """
+        self._look_if_due()
         for _ in range(_ATTEMPTS):
             environment = self._environment or self._open()
             try:
@@ -160,6 +162,11 @@ class LmdbStore:
                 except (OSError, lmdb.Error) as error:
                     raise BucketStoreError(f"{self.url} cannot be opened: {error}") from error
             return self._environment
+
+    def _look_if_due(self) -> None:
+        now_ns = self.now_ns()
+        if not self._looked_ns <= now_ns < self._look_at_ns:
+            self._look(now_ns)
 
     def _look(self, now_ns: int) -> None:
         """Once a second: goes over to the file at the path where that is another one, and keeps room ahead on the disk.

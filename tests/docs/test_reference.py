@@ -13,7 +13,7 @@ from latchkey import metric_names
 from latchkey.problems import CATALOGUE
 
 PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "controlplane")
-READERS = ("text", "flag", "integer", "choice", "listed", "limit_text")
+READERS = ("text", "flag", "integer", "choice", "listed", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

@@ -177,6 +177,7 @@ def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Pat
     """
     run(program, tmp_path / "b")
     clock.move(1)
+    assert here.peek(b"k").epoch == 7
     assert here.take(b"k", LIMIT) == (False, 0, 0, 7)
     here.close()
 
