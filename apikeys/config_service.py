@@ -157,7 +157,8 @@ class ConfigService:
             return
         missing = [scope for scope in scopes if not self._authority.allows(scope)]
         if missing:
-            raise InsufficientScope(f"A key can grant, take away or obtain only scopes that it has; it lacks: {', '.join(missing)}.")
+            lacking = ", ".join(missing)
+            raise InsufficientScope(f"A key can give, take or obtain only scopes that it has; it lacks: {lacking}.")
 
     def _add_secret(self, key: APIKey, *, slot: int, now: datetime) -> Credential:
         peppers = configured_peppers()
