@@ -10,6 +10,7 @@ from apikeys.models import KeyState, SecretState
 from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
 from apikeys.usage_report import STEPS
 from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TEXT
+from events.types import EventType
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
 Shape = serializers.Serializer[Any]
@@ -96,6 +97,26 @@ class Usage(Shape):
     start = serializers.DateTimeField()
     allowed = serializers.IntegerField()
     throttled = serializers.IntegerField()
+
+
+class Event(Shape):
+    """Something that happened."""
+
+    id = serializers.IntegerField()
+    type = serializers.ChoiceField([(name.value, name.value) for name in EventType])
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(help_text="key:lk_…, user:NAME, command:NAME or system")
+    request_id = serializers.CharField()
+    key_id = serializers.CharField(allow_null=True)
+    data = serializers.JSONField()  # type: ignore[assignment]
+    digest = serializers.RegexField(r"^[0-9a-f]{64}$")
+
+
+class EventPage(Shape):
+    """A page of events."""
+
+    items = Event(many=True)
+    next = serializers.IntegerField(allow_null=True)
 
 
 class WhoAmI(Shape):

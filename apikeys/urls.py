@@ -2,6 +2,7 @@
 
 from django.urls import path, register_converter
 
+from apikeys.views.events import EventCollection
 from apikeys.views.keys import KeyCollection, KeyItem
 from apikeys.views.rotation import KeyRotation, KeyRotationFinish
 from apikeys.views.usage import KeyUsage
@@ -24,6 +25,7 @@ register_converter(KeyIdConverter, "key_id")
 
 urlpatterns = [
     path("whoami", WhoAmI.as_view(), name="whoami"),
+    path("events", EventCollection.as_view(), name="events"),
     path("keys", KeyCollection.as_view(), name="keys"),
     path("keys/<key_id:key_id>", KeyItem.as_view(), name="key"),
     path("keys/<key_id:key_id>/rotate", KeyRotation.as_view(), name="rotate"),

@@ -276,6 +276,7 @@ CALLS = [
     ("post", "/v1/keys/{}/rotate", "keys:write"),
     ("post", "/v1/keys/{}/rotate/finish", "keys:write"),
     ("get", "/v1/keys/{}/usage", "keys:read"),
+    ("get", "/v1/events", "events:read"),
     ("get", "/health/full", "health:read"),
     ("get", "/metrics", "metrics:read"),
 ]
@@ -285,7 +286,7 @@ CALLS = [
 def test_each_call_needs_its_scope_and_its_refusal_is_charged(
     service: ConfigService, store: MemoryStore, root: IssuedKey, method: str, path: str, scope: str
 ) -> None:
-    others = sorted({"keys:read", "keys:write", "health:read", "metrics:read"} - {scope})
+    others = sorted({"keys:read", "keys:write", "events:read", "health:read", "metrics:read"} - {scope})
     issued = service.issue({"label": "x", "scopes": others})
     caller = Caller(issued.credential.reveal())
     response = getattr(caller, method)(path.format(root.key.key_id))

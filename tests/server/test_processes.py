@@ -20,8 +20,16 @@ def children(pid: int) -> list[int]:
 
 def wait_until_gone(pids: list[int]) -> None:
     """Returns when none of them lives; the test's own time limit is the bound."""
-    while any(Path(f"/proc/{pid}/fd").exists() for pid in pids):
+    while any(lives(pid) for pid in pids):
         os.sched_yield()
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that ended and was not yet asked for its status does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def family(server: RunningServer) -> tuple[list[int], list[int]]:

@@ -1,0 +1,47 @@
+"""Holds in the database that an event is neither changed nor deleted, whoever writes."""
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+SQL = {
+    "sqlite": [
+        """
+        CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events_event
+        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+        """,
+        """
+        CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events_event
+        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+        """,
+    ],
+    "postgresql": [
+        """
+        CREATE FUNCTION events_refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$
+        """,
+        """
+        CREATE TRIGGER events_are_append_only BEFORE UPDATE OR DELETE ON events_event
+        FOR EACH ROW EXECUTE FUNCTION events_refuse_change()
+        """,
+    ],
+}
+UNDO = {
+    "sqlite": ["DROP TRIGGER events_are_not_changed", "DROP TRIGGER events_are_not_deleted"],
+    "postgresql": ["DROP TRIGGER events_are_append_only ON events_event", "DROP FUNCTION events_refuse_change()"],
+}
+
+
+def apply(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in SQL[editor.connection.vendor]:
+        editor.execute(statement)
+
+
+def undo(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in UNDO[editor.connection.vendor]:
+        editor.execute(statement)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("events", "0001_initial")]
+    operations = [migrations.RunPython(apply, undo)]
