@@ -1,6 +1,6 @@
 """ConfigService, the only writer of keys: each change is validated, told by an event, and known everywhere at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,11 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from apikeys import validation
+from apikeys.change_events import as_data, differ, tell, tell_changes
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
-from events import log as event_log
-from events.chain import canonical
 from events.origin import Origin
 from events.types import EventType
 from latchkey.auth_context import AuthContext
@@ -74,7 +73,7 @@ class ConfigService:
         with transaction.atomic():
             key.save(force_insert=True)
             credential = self._add_secret(key, slot=0, now=now)
-            self._tell(EventType.KEY_ISSUED, key, now, _public(cleaned))
+            tell(EventType.KEY_ISSUED, key, self._origin, now, as_data(cleaned))
         return IssuedKey(key, credential)
 
     def update(self, key_id: str, values: object) -> APIKey:
@@ -85,7 +84,7 @@ class ConfigService:
         cleaned = validation.clean(values, validation.UPDATE_RULES, now)
         with transaction.atomic():
             key = self._locked(key_id)
-            changes = {name: value for name, value in cleaned.items() if _differ(getattr(key, name), value)}
+            changes = {name: value for name, value in cleaned.items() if differ(getattr(key, name), value)}
             if "scopes" in changes:
                 self._check_grant(sorted(set(changes["scopes"]) ^ set(key.scopes)))  # type: ignore[call-overload]
             if changes:
@@ -93,7 +92,7 @@ class ConfigService:
                 for name, value in changes.items():
                     setattr(key, name, value)
                 self._raise_epoch(key, *changes)
-                self._tell_changes(key, now, before, changes)
+                tell_changes(key, self._origin, now, before, changes)
         return key
 
     def rotate(self, key_id: str, values: object = None) -> IssuedKey:
@@ -120,7 +119,7 @@ class ConfigService:
                 key.secrets.all().delete()
             credential = self._add_secret(key, slot=1 - active.slot, now=now)
             self._raise_epoch(key)
-            self._tell(EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": rfc3339(now + grace)})
+            tell(EventType.KEY_ROTATED, key, self._origin, now, {"retiring_secret_ends_at": rfc3339(now + grace)})
         return IssuedKey(key, credential)
 
     def finish_rotation(self, key_id: str) -> APIKey:
@@ -131,7 +130,7 @@ class ConfigService:
             ended, _ = key.secrets.filter(state=SecretState.RETIRING).delete()
             if ended:
                 self._raise_epoch(key)
-                self._tell(EventType.ROTATION_FINISHED, key, now, {})
+                tell(EventType.ROTATION_FINISHED, key, self._origin, now, {})
         return key
 
     def revoke(self, key_id: str) -> APIKey:
@@ -141,7 +140,7 @@ class ConfigService:
             key = self._locked(key_id)
             key.revoked_at = now
             self._raise_epoch(key, "revoked_at")
-            self._tell(EventType.KEY_REVOKED, key, now, {})
+            tell(EventType.KEY_REVOKED, key, self._origin, now, {})
         return key
 
     def _locked(self, key_id: str) -> APIKey:
@@ -190,29 +189,3 @@ class ConfigService:
         except BucketStoreError:
             # The change is committed. Other processes learn of it when their cached record ages out (directory.TTL).
             log.exception("epoch_publication_failed", key_id=key_id, epoch=epoch)
-
-    def _tell_changes(self, key: APIKey, now: datetime, before: dict[str, object], changes: dict[str, object]) -> None:
-        plain = {name: value for name, value in changes.items() if name not in ("rate_limit", "enabled")}
-        if "rate_limit" in changes:
-            data = {"from": before["rate_limit"], "to": changes["rate_limit"]}
-            self._tell(EventType.RATE_LIMIT_CHANGED, key, now, data)
-        if "enabled" in changes:
-            self._tell(EventType.KEY_ENABLED if key.enabled else EventType.KEY_DISABLED, key, now, {})
-        if plain:
-            was = {name: before[name] for name in plain}
-            self._tell(EventType.KEY_UPDATED, key, now, {"from": _public(was), "to": _public(plain)})
-
-    def _tell(self, type: EventType, key: APIKey, now: datetime, data: dict[str, object]) -> None:
-        event_log.append(type, origin=self._origin, at=now, key_id=key.key_id, data=data)
-
-
-def _differ(one: object, other: object) -> bool:
-    """Whether two values differ as JSON, in which 1, 1.0 and true are three things."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return canonical(one) != canonical(other)
-    return one != other
-
-
-def _public(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` as JSON, times as text."""
-    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -12,7 +12,8 @@ from apikeys.client_address import client_address
 from apikeys.request_context import settle
 from controlplane.problems import problem_of, problem_response
 from latchkey import headers
-from latchkey.problems import CATALOGUE, MEDIA_TYPE
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE
 from latchkey.request_id import resolve_request_id
 from ratelimit.headers import rate_limit_fields
 from ratelimit.throttling import decision_of

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 
 from apikeys.request_context import request_id_of
 from latchkey import headers
-from latchkey.problems import CATALOGUE, MEDIA_TYPE, ProblemError, problem_body
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body
 from ratelimit.stores import BucketStoreError
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,8 @@ from django.db import DatabaseError
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
-from latchkey.problems import CATALOGUE, ProblemError
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import ProblemError
 from latchkey.redaction import redact
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.stores import BucketStoreError

@@ -11,7 +11,8 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from latchkey.headers import REQUEST_ID
-from latchkey.problems import CATALOGUE, MEDIA_TYPE, problem_body
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE, problem_body
 from latchkey.request_id import new_request_id
 
 MAX_HEADER_BYTES: Final = 32_768

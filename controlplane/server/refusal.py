@@ -9,7 +9,8 @@ from django.conf import settings
 
 from controlplane.server.asgi_types import Message, Scope, Send
 from latchkey import headers
-from latchkey.problems import CATALOGUE, MEDIA_TYPE, problem_body
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE, problem_body
 from latchkey.request_id import resolve_request_id
 
 MAX_SEND_SECONDS: Final = 60.0

@@ -18,7 +18,18 @@ FRAMEWORKS = {"django", "rest_framework", "drf_spectacular", "drf_problems", "pr
 PURE = ["ratelimit/bucket.py", "ratelimit/limit.py", "ratelimit/decision.py", "ratelimit/headers.py", "events/chain.py"]
 LAYERS = [
     {"admin", "views", "urls", "authentication", "throttling", "permissions", "parsers", "schemas", "management"},
-    {"config_service", "gate", "directory", "usage", "usage_report", "pages", "lookup", "representation"},
+    {
+        "config_service",
+        "change_events",
+        "request_context",
+        "gate",
+        "directory",
+        "usage",
+        "usage_report",
+        "pages",
+        "lookup",
+        "representation",
+    },
     {"models", "validation", "errors", "peppers", "client_address", "apps", "checks", "migrations"},
 ]
 

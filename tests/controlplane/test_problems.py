@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apikeys.config_service import ConfigService, IssuedKey
-from latchkey.problems import CATALOGUE
+from latchkey.problem_catalogue import CATALOGUE
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from tests.conftest import Caller

@@ -9,8 +9,9 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apikeys.views.base import KeyAPIView
+from events.types import EventType
 from latchkey import metric_names
-from latchkey.problems import CATALOGUE
+from latchkey.problem_catalogue import CATALOGUE
 
 PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "controlplane")
 READERS = ("text", "flag", "integer", "choice", "listed", "url", "limit_text")
@@ -163,3 +164,7 @@ def test_calls_and_their_scopes() -> None:
         assert scope, row
         described[row[0].strip("`")] = scope.group(1) or "none"
     assert described == dict(calls(get_resolver().url_patterns))
+
+
+def test_event_types() -> None:
+    assert sorted(first_cells(section("docs/events.md", "## Types"))) == sorted(EventType)

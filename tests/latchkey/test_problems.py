@@ -1,6 +1,7 @@
 import pytest
 
-from latchkey.problems import CATALOGUE, FieldError, problem_body
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import FieldError, problem_body
 
 
 @pytest.mark.parametrize("slug", CATALOGUE)

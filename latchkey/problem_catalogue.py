@@ -1,0 +1,158 @@
+"""The catalogue of problems: what can go wrong, its HTTP status, and what to do next."""
+
+from dataclasses import dataclass
+from typing import Final
+
+QUOTA_EXCEEDED_TYPE: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem: its slug (the page under /problems/), HTTP status, title, and what to do next."""
+
+    slug: str
+    status: int
+    title: str
+    remedy: str
+
+    def uri(self, public_url: str) -> str:
+        """The problem's `type`; `public_url` is the server's configured address, never the Host header."""
+        if self.slug == "quota-exceeded":
+            return QUOTA_EXCEEDED_TYPE
+        return f"{public_url.rstrip('/')}/problems/{self.slug}"
+
+
+CATALOGUE: Final[dict[str, ProblemType]] = {
+    problem.slug: problem
+    for problem in (
+        ProblemType(
+            "malformed-request",
+            400,
+            "The request cannot be read",
+            "Send a JSON document in UTF-8 with each member once, no NaN or Infinity, at most 32 levels deep.",
+        ),
+        ProblemType(
+            "ambiguous-credential",
+            400,
+            "Two credentials that differ",
+            "Send one credential: X-API-Key, or Authorization: Bearer, or HTTP Basic. Not two that differ.",
+        ),
+        ProblemType(
+            "missing-credential",
+            401,
+            "No credential",
+            "Send the key as X-API-Key: key_id:secret, Authorization: Bearer key_id:secret, or curl -u key_id:secret.",
+        ),
+        ProblemType(
+            "malformed-credential",
+            401,
+            "Not a credential",
+            "A credential is key_id:secret, such as lk_ and 12 characters, a colon, lks_ and 49 characters. "
+            "Where the shape is right, the checksum is not: a character is mistyped or cut off. Copy it again, whole.",
+        ),
+        ProblemType(
+            "invalid-credential",
+            401,
+            "Unknown key or wrong secret",
+            "Check that the key belongs to this server and that its secret was not replaced by a rotation. "
+            "An operator can rotate the key to get a new secret.",
+        ),
+        ProblemType(
+            "expired-key",
+            401,
+            "The key has expired",
+            "Ask an operator to move the key's expiry or to issue another key.",
+        ),
+        ProblemType(
+            "disabled-key",
+            401,
+            "The key is disabled",
+            "Ask an operator why it was disabled; enabling it again makes the same secret work.",
+        ),
+        ProblemType(
+            "revoked-key",
+            401,
+            "The key is revoked",
+            "Revocation is for ever. Ask an operator to issue another key.",
+        ),
+        ProblemType(
+            "insufficient-scope",
+            403,
+            "The key lacks a scope",
+            "Ask an operator whose key holds the missing scope to grant it to this key.",
+        ),
+        ProblemType(
+            "forbidden",
+            403,
+            "Not allowed",
+            "Sign in with an account that has this right, or reload the page and send the form again.",
+        ),
+        ProblemType("not-found", 404, "Nothing here", "Check the path and the key id; /docs/ lists every call."),
+        ProblemType(
+            "method-not-allowed",
+            405,
+            "The method does not apply here",
+            "Use one of the methods that the Allow header lists.",
+        ),
+        ProblemType(
+            "not-acceptable",
+            406,
+            "No representation fits the Accept header",
+            "Accept application/json, or leave the Accept header out.",
+        ),
+        ProblemType(
+            "request-timeout",
+            408,
+            "The request came too slowly",
+            "Send the request's header and its body within 10 seconds each.",
+        ),
+        ProblemType(
+            "rotation-in-progress",
+            409,
+            "A rotation is under way",
+            "Finish it (rotate/finish), wait until the retiring secret ends, or rotate with grace_seconds 0, "
+            "which ends every older secret at once.",
+        ),
+        ProblemType(
+            "already-revoked",
+            409,
+            "The key is revoked already",
+            "A revoked key cannot be changed. Issue another key.",
+        ),
+        ProblemType("too-large", 413, "The body is too large", "Send at most 64 KiB."),
+        ProblemType(
+            "unsupported-media-type",
+            415,
+            "The body's media type is not understood",
+            "Send JSON with Content-Type: application/json.",
+        ),
+        ProblemType(
+            "range-not-satisfiable", 416, "No such part", "Ask for a range that the file has, or for all of it."
+        ),
+        ProblemType(
+            "invalid-parameters",
+            422,
+            "Refused by a rule",
+            "Mend each member that errors names and send the request again; nothing was changed.",
+        ),
+        ProblemType(
+            "quota-exceeded",
+            429,
+            "Too many requests",
+            "Wait the seconds that Retry-After tells, then send the request again; it will find a token.",
+        ),
+        ProblemType("header-too-large", 431, "The request's header is too large", "Send at most 32 KiB of header."),
+        ProblemType(
+            "internal-error",
+            500,
+            "Something broke here",
+            "Try again; if it stays, give the request id to an operator: the cause is in the log under it.",
+        ),
+        ProblemType(
+            "unavailable",
+            503,
+            "Not available now",
+            "Try again in a few seconds; if it stays, an operator finds the cause at /health/full.",
+        ),
+    )
+}
