@@ -31,10 +31,10 @@ class KeyAPIView(APIView):
         cannot probe for scopes without limit. (REST framework's own order judges permissions first.)
         """
         self.format_kwarg = None
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         request.version, request.versioning_scheme = None, None
         self.perform_authentication(request)
         self.check_throttles(request)
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.check_permissions(request)
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:

@@ -339,3 +339,11 @@ def test_failed_guesses_end_in_429_for_the_address(root: IssuedKey, anonymous: C
     assert int(answers[-1]["Retry-After"]) >= 1
     assert "RateLimit" not in answers[-1]
     assert Caller(root.credential.reveal()).get("/v1/whoami").status_code == 200
+
+
+def test_a_406_costs_what_a_200_costs(service: ConfigService, store: MemoryStore) -> None:
+    issued = service.issue({"label": "x"})
+    caller = Caller(issued.credential.reveal())
+    response = caller.get("/v1/whoami", headers={"Accept": "image/png"})
+    assert (response.status_code, response["X-RateLimit-Remaining"]) == (406, "59")
+    assert store.peek(issued.key.key_id.encode()).allowed == 1
