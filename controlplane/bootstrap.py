@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,8 @@ def make_secrets(data_dir: Path) -> bool:
     path = data_dir / SECRETS_FILE
     if path.exists():
         return False
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=data_dir)  # mode 0600
+    draft = Path(name)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\nSECRET_PEPPERS=p1:{secrets.token_hex(32)}\n")
         file.flush()

@@ -129,7 +129,7 @@ def main() -> int:
             command = [sys.executable, _MANAGE, "serve", "--bind", f"127.0.0.1:{port}"]
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own command
             try:
-                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as http:
                     _wait_for(http, server)
                     Demo(http, root, print).play()
             except (StepFailed, httpx.TransportError) as error:

@@ -8,8 +8,9 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from latchkey.redaction import redact, redact_tokens
+from latchkey.redaction import REDACTED, redact, redact_tokens
 
+_SENSITIVE: Final = re.compile(r"(?i)passw|secret|authorization|api.?key|cookie|credential|token")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _SHARED: Final[list[Processor]] = [
@@ -23,12 +24,17 @@ _SHARED: Final[list[Processor]] = [
 
 def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Redacts each value as it is, before quoting makes another text of it."""
-    return {name: _redacted(value) for name, value in event.items()}
+    return {name: _redacted_member(name, value) for name, value in event.items()}
+
+
+def _redacted_member(name: object, value: object) -> object:
+    """A member whose very name says that it is a secret tells nothing else."""
+    return REDACTED if _SENSITIVE.search(str(name)) else _redacted(value)
 
 
 def _redacted(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(name): _redacted(member) for name, member in value.items()}
+        return {str(name): _redacted_member(name, member) for name, member in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_redacted(element) for element in value]
     if value is None or isinstance(value, (bool, int, float)):

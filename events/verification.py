@@ -29,7 +29,11 @@ def verify() -> Iterator[int | Break]:
         yield Break(0, "there is an event before the first")
         return
     held, previous = 0, GENESIS
-    while batch := list(Event.objects.filter(id__gt=held).order_by("id")[:BATCH]):
+    while True:
+        head = _head()  # read ahead of the events, as the log may go on meanwhile
+        batch = list(Event.objects.filter(id__gt=held).order_by("id")[:BATCH])
+        if not batch:
+            break
         for event in batch:
             reason = _reason(event, held + 1, previous)
             if reason:
@@ -37,22 +41,28 @@ def verify() -> Iterator[int | Break]:
                 return
             held, previous = event.id, event.digest
         yield held
-    head = ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)
     if (head.last_id, head.digest) != (held, previous):
         yield Break(held + 1, f"the log ends after event {held}, but its head says {head.last_id}")
+
+
+def _head() -> ChainHead:
+    return ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)
 
 
 def _reason(event: Event, expected_id: int, previous: str) -> str | None:
     if event.id != expected_id:
         return f"event {expected_id} is missing"
-    digest = event_digest(
-        previous,
-        event_id=event.id,
-        type=event.type,
-        at=event.at,
-        actor=event.actor,
-        request_id=event.request_id,
-        key_id=event.key_id,
-        data=event.data_json,
-    )
+    try:
+        digest = event_digest(
+            previous,
+            event_id=event.id,
+            type=event.type,
+            at=event.at,
+            actor=event.actor,
+            request_id=event.request_id,
+            key_id=event.key_id,
+            data=event.data_json,
+        )
+    except (AttributeError, TypeError, ValueError):
+        return "its content cannot be read"
     return None if digest == event.digest else "its content is not what its digest covers"

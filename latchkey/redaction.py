@@ -12,13 +12,16 @@ _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
 # string that is JSON itself. Peppers are several, with commas between them.
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _NAMED = re.compile(
-    r"""(?i)((?:secret_key|password|passwd|authorization|x-api-key|cookie)[\\"']*\s*[=:]\s*[\\"']*)"""
-    r"""(?!\[redacted\])(?:(?:bearer|basic)\s+)?[^\s"'\\,;}]+"""
+    r"""(?i)((?:secret_key|password\d*|passwd|x-api-key)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
+    r"""(?!\[redacted\])[^\s"'\\;}]+"""
+)
+_FIELDS = re.compile(
+    r"""(?i)((?:authorization|cookie)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)(?!\[redacted\])[^"'\\\r\n]+"""
 )
 _PEPPERS = re.compile(r"""(?i)(secret_peppers[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+""")
 # What every secret that is found below has about it: most texts have none of it, and are done with at one look.
 _SUSPECT = re.compile(r"(?i)lks_|bgtf|whsec_|secret_|passw|authorization|x-api-key|cookie|://")
-_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/]+@")
 
 
 def redact(text: str) -> str:
@@ -30,6 +33,7 @@ def redact(text: str) -> str:
         return text
     text = redact_tokens(text)
     text = _NAMED.sub(r"\1" + REDACTED, text)
+    text = _FIELDS.sub(r"\1" + REDACTED, text)
     text = _PEPPERS.sub(r"\1" + REDACTED, text)
     return _URL_PASSWORD.sub(r"\1" + REDACTED + "@", text)
 

@@ -3,12 +3,12 @@
 import asyncio
 import json
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from latchkey.headers import REQUEST_ID
 from latchkey.problem_catalogue import CATALOGUE
@@ -18,6 +18,7 @@ from latchkey.request_id import new_request_id
 MAX_HEADER_BYTES: Final = 32_768
 MAX_HEADER_SECONDS: Final = 10.0
 MAX_PIPELINE: Final = 16
+MAX_PAUSED_SECONDS: Final = 60.0
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 1.0
 
@@ -41,9 +42,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _status = 400
     _refused = False
     _in_header = False
-    _header_bytes = _field_bytes = 0
-    _header_since: float | None = None
+    _field_bytes = 0
+    _silent_bytes = 0
     _body_left = 0
+    _header_since: float | None = None
+    _paused_since: float | None = None
+    _running: RequestResponseCycle | None = None
     _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -57,11 +61,20 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that is done talking still gets the answer that is under way."""
-        if self._idle:
+        """A client that is done talking still gets the answer that is under way, unless it left in mid-sentence."""
+        running = self._under_way()
+        if running is None or self._breaks_off(running):
             return False
-        self.cycle.keep_alive = False
+        running.keep_alive = False
         return True
+
+    def pause_writing(self) -> None:
+        self._paused_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._paused_since = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -69,14 +82,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._body_left:
             self._feed_body(data)
             return
-        if self._header_since is not None:
-            # Counts bytes of a field that the parser has not yet handed over; on_header counts those it has.
-            self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES + len(data):
-                self._refuse(431)
-                return
-        elif self._idle:
-            self._begin_header()
+        # What the parser keeps to itself, as it is not yet a whole field: a header's, a trailer's, a chunk's extension.
+        self._silent_bytes += len(data)
+        if self._silent_bytes > MAX_HEADER_BYTES + len(data):
+            self._refuse(431)
+            return
+        if self._header_since is None and self._under_way() is None:
+            self._header_since = self.loop.time()
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
@@ -90,7 +102,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_header = True
         self._field_bytes = 0
         if self._header_since is None:
-            self._begin_header()
+            self._header_since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -104,6 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_header = False
         self._header_since = None
+        self._silent_bytes = 0
         if len(self.pipeline) >= MAX_PIPELINE:
             raise HttpParserError("too many requests at once")
         upgrade = self.parser.should_upgrade()
@@ -113,18 +126,31 @@ class BoundedProtocol(HttpToolsProtocol):
         if upgrade:
             self._expect_body()
 
+    def on_body(self, body: bytes) -> None:
+        self._silent_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._silent_bytes = 0
         if not self._body_left:
             super().on_message_complete()
 
-    @property
-    def _idle(self) -> bool:
-        """Whether no request is under way."""
-        return self.cycle is None or self.cycle.response_complete
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
-    def _begin_header(self) -> None:
-        self._header_since = self.loop.time()
-        self._header_bytes = 0
+    def _under_way(self) -> RequestResponseCycle | None:
+        """The request that is being answered; those behind it in the pipeline have not begun."""
+        running = self._running
+        return None if running is None or running.response_complete else running
+
+    def _breaks_off(self, running: RequestResponseCycle) -> bool:
+        """Whether the running request's own body is what ends; then its application is told that nobody waits."""
+        if running is not self.cycle or not running.more_body or running.response_started:
+            return False
+        running.disconnected = True
+        running.message_event.set()
+        return True
 
     def _expect_body(self) -> None:
         """The parser stops at an offer to upgrade and leaves the body to us; after it the connection ends."""
@@ -148,11 +174,13 @@ class BoundedProtocol(HttpToolsProtocol):
             raise HttpParserError("header too large")
 
     def _look(self) -> None:
-        since = self._header_since
-        if since is not None and self.loop.time() - since > MAX_HEADER_SECONDS:
+        now = self.loop.time()
+        if self._paused_since is not None and now - self._paused_since > MAX_PAUSED_SECONDS:
+            self.transport.abort()
+            return
+        self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
+        if self._header_since is not None and now - self._header_since > MAX_HEADER_SECONDS:
             self._refuse(408)
-        elif not self.transport.is_closing():
-            self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
 
     def _refuse(self, status: int) -> None:
         """Answers and ends the connection. What still comes is read and dropped for a moment: a socket that is closed
@@ -163,8 +191,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._refused = True
         self.pipeline.clear()
-        if not self._idle:
-            self.cycle.keep_alive = False
+        running = self._under_way()
+        if running is not None and not self._breaks_off(running):
+            running.keep_alive = False
             return
         slug, detail = _REFUSALS[status]
         self.transport.write(_answer(slug, detail, self.client))

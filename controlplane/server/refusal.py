@@ -32,11 +32,15 @@ class Answer:
         """Passes the message on, while there is somebody to take it."""
         if self._gone:
             return
-        self.started = True
         try:
             async with asyncio.timeout(MAX_SEND_SECONDS):
                 await self._send(message)
-        except (TimeoutError, RuntimeError, OSError):  # uvicorn tells a lost connection by a RuntimeError
+            self.started = True
+        except (TimeoutError, OSError):
+            self._gone = True
+        except RuntimeError as error:
+            if "closed" not in str(error):  # the event loop's word for a connection that was lost
+                raise
             self._gone = True
 
 

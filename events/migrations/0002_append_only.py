@@ -11,6 +11,11 @@ SQL = {
         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
         """,
         """
+        CREATE TRIGGER events_are_not_replaced BEFORE INSERT ON events_event
+        WHEN EXISTS (SELECT 1 FROM events_event WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+        """,
+        """
         CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events_event
         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
         """,
@@ -27,7 +32,11 @@ SQL = {
     ],
 }
 UNDO = {
-    "sqlite": ["DROP TRIGGER events_are_not_changed", "DROP TRIGGER events_are_not_deleted"],
+    "sqlite": [
+        "DROP TRIGGER events_are_not_changed",
+        "DROP TRIGGER events_are_not_replaced",
+        "DROP TRIGGER events_are_not_deleted",
+    ],
     "postgresql": ["DROP TRIGGER events_are_append_only ON events_event", "DROP FUNCTION events_refuse_change()"],
 }
 

@@ -110,7 +110,10 @@ class LmdbStore:
     def tidy(self) -> None:
         """Frees what killed processes held: a reader that is no more would keep every page of its time from reuse."""
         self._look_if_due()
-        (self._environment or self._open()).reader_check()
+        try:
+            (self._environment or self._open()).reader_check()
+        except lmdb.Error as error:
+            raise BucketStoreError(f"{self.url}: {error}") from error
 
     def close(self) -> None:
         """No other thread may be in the store."""
@@ -143,12 +146,15 @@ class LmdbStore:
         for _ in range(_ATTEMPTS):
             environment = self._environment or self._open()
             try:
-                with environment.begin(write=write) as transaction:
-                    return work(transaction)
-            except struct.error:
-                log.exception("bucket_record_dropped", key=key.decode(errors="replace"))
-                with environment.begin(write=True) as transaction:
-                    transaction.delete(key)
+                try:
+                    with environment.begin(write=write) as transaction:
+                        return work(transaction)
+                except struct.error as error:
+                    if not key:
+                        raise BucketStoreError(f"{self.url}: a record cannot be written: {error}") from error
+                    log.exception("bucket_record_dropped", key=key.decode(errors="replace"))
+                    with environment.begin(write=True) as transaction:
+                        transaction.delete(key)
             except lmdb.Error as error:
                 self._mend(environment, error)
         raise BucketStoreError(f"{self.url} fails again and again")
@@ -178,13 +184,15 @@ class LmdbStore:
             environment = self._environment
             if environment is None:
                 return
-            if identity(self._path) != self._identity:
-                self._leave(environment)
-                return
             try:
+                if identity(self._path) != self._identity:
+                    self._leave(environment)
+                    return
                 self._keep_room(used_bytes(environment))
             except lmdb.Error as error:
                 self._replace(environment, error)
+            except OSError as error:
+                raise BucketStoreError(f"{self.url}: {error}") from error
 
     def _keep_room(self, used: int) -> None:
         """Reserves more of the disk well before it is needed. Where that fails, every request is refused once what was
@@ -214,8 +222,11 @@ class LmdbStore:
 
     def _replace(self, environment: lmdb.Environment, error: lmdb.Error) -> None:
         """Sets a damaged file aside. What it held are debts and counts of a few seconds."""
+        try:
+            set_aside(self._path, self._identity, reason=str(error))
+        except OSError as failure:
+            raise BucketStoreError(f"{self.url}: {failure}") from error
         self._leave(environment)
-        set_aside(self._path, self._identity, reason=str(error))
 
     def _leave(self, environment: lmdb.Environment) -> None:
         self._left_behind.append(environment)

@@ -1,5 +1,6 @@
 """The file under `lmdb://`: opened once a process, reserved on disk ahead of use, set aside where it is corrupt."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ DAMAGE: Final = (
     lmdb.PanicError,
     lmdb.VersionMismatchError,
 )
+_SHORTAGES: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EACCES, errno.EMFILE, errno.ENFILE)
 _PAGE: Final = os.sysconf("SC_PAGESIZE")
 _BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
 
@@ -36,14 +38,17 @@ log = structlog.get_logger(__name__)
 def open_file(path: Path) -> tuple[lmdb.Environment, int]:
     """The environment in the directory `path`, made where it is not there, and the identity of its file.
 
-    A file that LMDB refuses, or that has another layout, is renamed to `PATH.corrupt-NANOSECONDS` and a new one takes
-    its place. Raises lmdb.Error or OSError where that does not help either.
+    A file that LMDB refuses, that has another layout, or whose directory this process still has open from before is
+    renamed to `PATH.corrupt-NANOSECONDS`, and a new one takes its place. Raises lmdb.Error or OSError where that does
+    not help either.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(path):
         try:
             return _open(path), identity(path)
-        except DAMAGE as error:
+        except lmdb.Error as error:
+            if (not (path / DATA_FILE).exists() and not _left_open(error)) or _shortage(error):
+                raise
             _rename(path, str(error))
             return _open(path), identity(path)
 
@@ -69,7 +74,7 @@ def reserve(path: Path, size: int) -> None:
     A page of a sparse map for which the disk has no room kills its writer with SIGBUS; asked for ahead, the same
     shortage is an OSError that can be answered.
     """
-    descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
     try:
         if os.fstat(descriptor).st_blocks * _BLOCK < size:
             os.posix_fallocate(descriptor, 0, size)
@@ -106,6 +111,16 @@ def _check(environment: lmdb.Environment) -> None:
         transaction.put(_LAYOUT_KEY, _LAYOUT, overwrite=False)
         if transaction.get(_LAYOUT_KEY) != _LAYOUT:
             raise lmdb.VersionMismatchError("the records are of another layout")
+
+
+def _left_open(error: lmdb.Error) -> bool:
+    """Whether LMDB refuses as this process has the directory open already: only its file was replaced."""
+    return "already open in this process" in str(error)
+
+
+def _shortage(error: lmdb.Error) -> bool:
+    """Whether LMDB refuses for want of something that the machine may have again, and not because of the file."""
+    return isinstance(error, lmdb.ReadersFullError) or any(os.strerror(number) in str(error) for number in _SHORTAGES)
 
 
 def _rename(path: Path, reason: str) -> None:

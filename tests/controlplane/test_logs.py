@@ -80,3 +80,10 @@ def test_redaction_leaves_json_json(path: str) -> None:
     (line,) = [json.loads(line) for line in text.splitlines()]
     assert line["event"] == "request"
     assert "hunter2" not in text
+
+
+def test_a_member_named_as_a_secret_tells_nothing() -> None:
+    data = {"password": "hunter2", "headers": {"cookie": "sessionid=hunter2"}, "API-Key": ["hunter2"], "label": "kept"}
+    text = written("json", lambda _: structlog.get_logger("latchkey.test").info("e", credential="hunter2", data=data))
+    assert "hunter2" not in text
+    assert json.loads(text)["data"]["label"] == "kept"

@@ -134,6 +134,15 @@ def test_an_event_before_the_first_is_found() -> None:
     assert first_break() == Break(0, "there is an event before the first")
 
 
+def test_a_log_that_goes_on_meanwhile_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("events.verification.BATCH", 1)
+    write(1)
+    walk = verify()
+    assert next(walk) == 1
+    write(1)
+    assert [found for found in walk if isinstance(found, Break)] == []
+
+
 def test_a_head_that_was_changed_is_found() -> None:
     write(2)
     ChainHead.objects.update(last_id=1)
@@ -154,7 +163,13 @@ def test_command_tells_and_exits() -> None:
     assert (shown["holds"], shown["first_break"]["id"]) == (False, 2)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE events_event SET actor = 'user:mallory'", "DELETE FROM events_event"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events_event SET actor = 'user:mallory'",
+        "DELETE FROM events_event",
+    ],
+)
 def test_the_database_refuses_to_change_events(statement: str) -> None:
     write(2)
     with connection.cursor() as cursor:

@@ -34,6 +34,12 @@ def test_basic_token_is_gone(encode: object) -> None:
         ("postgres://app:s3cr3t@db/x", "s3cr3t"),
         ("Authorization: Bearer something-else", "something-else"),
         ("Cookie: sessionid=abc123", "abc123"),
+        ("Cookie: csrftoken=a; sessionid=hunter2", "hunter2"),
+        ("Authorization: Token hunter2", "hunter2"),
+        ("{'password': b'hunter2'}", "hunter2"),
+        ("new_password1=hunter2", "hunter2"),
+        ("password=a,hunter2", "hunter2"),
+        ("postgres://u:p@hunter2@host/d", "hunter2"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )

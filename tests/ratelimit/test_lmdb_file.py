@@ -182,6 +182,53 @@ def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Pat
     here.close()
 
 
+def test_file_that_was_removed_under_way_is_made_anew(tmp_path: Path, clock: Clock) -> None:
+    store = LmdbStore(tmp_path / "b", clock)
+    for _ in range(3):
+        assert store.take(b"k", LIMIT)[0]
+        (tmp_path / "b" / "data.mdb").unlink()
+        clock.move(1)
+    assert store.take(b"k", LIMIT)[0]
+    store.close()
+
+
+def test_rename_that_fails_is_an_error_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LmdbStore(tmp_path / "b")
+    store.take(b"k", LIMIT)
+    with (tmp_path / "b" / "data.mdb").open("r+b") as file:
+        file.write(b"\xff" * (1 << 16))
+
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lmdb_store, "set_aside", no_room)
+        with pytest.raises(BucketStoreError, match="No space left"):
+            store.take(b"k", LIMIT)
+    assert store.take(b"k", LIMIT)[0]
+    store.close()
+
+
+@pytest.mark.parametrize("offset", [16, 20, 21, 22, 23, 40, 4112, 4116])
+def test_any_damage_of_the_first_pages_is_mended(tmp_path: Path, offset: int) -> None:
+    store = LmdbStore(tmp_path / "b")
+    store.take(b"k", LIMIT)
+    store.close()
+    with (tmp_path / "b" / "data.mdb").open("r+b") as file:
+        for page in (0, 4096):
+            file.seek(page + offset % 4096)
+            file.write(b"\xa5")
+    assert store.take(b"other", LIMIT)[0]
+    store.close()
+
+
+def test_epoch_that_no_record_holds_is_an_error(tmp_path: Path) -> None:
+    store = LmdbStore(tmp_path / "b")
+    with pytest.raises(BucketStoreError, match="cannot be written"):
+        store.set_epoch(b"k", 1 << 32)
+    store.close()
+
+
 def test_record_that_cannot_be_read_is_dropped_alone(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     for key in (b"bad", b"good"):

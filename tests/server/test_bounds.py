@@ -163,6 +163,25 @@ def test_trailer_is_no_field(server: RunningServer, root: str) -> None:
     assert shown["request_id"] == "head"
 
 
+CHUNKED = b"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("endless", [b"2\r\n{}\r\n0\r\nx: ", b"2;x="])
+def test_endless_trailer_or_extension_is_431(server: RunningServer, endless: bytes) -> None:
+    assert exchange(server, CHUNKED + endless, *[b"a" * 10_000] * 10).startswith(b"HTTP/1.1 431 ")
+
+
+def test_broken_body_is_400_at_once(server: RunningServer) -> None:
+    assert exchange(server, CHUNKED + b"ZZ\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_garbage_after_a_pipeline_ends_the_connection_after_an_answer(server: RunningServer) -> None:
+    one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = exchange(server, one * 3 + b"garbage\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer.lower()
+
+
 def test_endless_pipeline_takes_bounded_memory(server: RunningServer) -> None:
     def resident() -> int:
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in server.worker_pids()]
