@@ -82,16 +82,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._body_left:
             self._feed_body(data)
             return
-        # What the parser keeps to itself, as it is not yet a whole field: a header's, a trailer's, a chunk's extension.
-        self._silent_bytes += len(data)
-        if self._silent_bytes > MAX_HEADER_BYTES + len(data):
-            self._refuse(431)
-            return
         if self._header_since is None and self._under_way() is None:
             self._header_since = self.loop.time()
         self._unset_keepalive_if_required()
+        self._silent_bytes += len(data)
         try:
             self.parser.feed_data(data)
+            if self._silent_bytes > MAX_HEADER_BYTES:
+                # Kept by the parser, as it is not yet a whole field of a header or a trailer, or a chunk's extension.
+                self._refuse(431)
         except HttpParserUpgrade as upgrade:
             self._feed_body(data[upgrade.args[0] :])
         except HttpParserError:
