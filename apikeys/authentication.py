@@ -8,6 +8,7 @@ from apikeys.gate import FAILURES, Verified, default_gate
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import CredentialError, credential_from_headers
+from latchkey.headers import CHALLENGE
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -26,4 +27,4 @@ class KeyAuthentication(BaseAuthentication):
         return verified.record.auth, verified
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="Latchkey"'
+        return CHALLENGE

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from latchkey.auth_context import AuthContext
+from latchkey.timestamps import from_ns
+from ratelimit.bucket import Record
 from ratelimit.fields import RateLimitField
 from ratelimit.limit import Limit, parse_limit
 
@@ -123,6 +125,12 @@ class KeySecret(models.Model):
 
     def __str__(self) -> str:
         return f"secret {self.pk} of {self.key_id}"
+
+    def last_use_in(self, record: Record) -> datetime | None:
+        """When the store last saw this secret used; the use of the secret that held its slot before does not count."""
+        used_ns = record.used_ns_of(self.slot)
+        used = from_ns(used_ns) if used_ns else None
+        return used if used is not None and used >= self.created_at else None
 
 
 class UsageMinute(models.Model):

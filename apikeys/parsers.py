@@ -1,14 +1,12 @@
 """The parser of request bodies: strict JSON, bounded."""
 
 from collections.abc import Mapping
-from typing import IO, Any, Final
+from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 
 from apikeys.errors import MalformedRequest, TooLarge
-from latchkey.strict_json import MalformedJSON, loads
-
-MAX_BODY_BYTES: Final = 65_536
+from latchkey.strict_json import MAX_BYTES, MalformedJSON, loads
 
 
 class StrictJSONParser(BaseParser):
@@ -19,8 +17,8 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
             raise TooLarge("The body has more than 64 KiB.")
         try:
             return loads(body)

@@ -1,10 +1,10 @@
 """A key as JSON: the one shape that REST, commands and events show."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey, KeySecret
-from latchkey.timestamps import rfc3339
+from latchkey.timestamps import from_ns, rfc3339
 from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError
@@ -13,6 +13,7 @@ from ratelimit.stores import BucketStoreError
 def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
     """The key with its living secrets; uses that are not yet written to the database are read from the store."""
     record = _live_record(key, limiter)
+    live = from_ns(record.used_ns) if record.used_ns else None
     return {
         "key_id": key.key_id,
         "label": key.label,
@@ -24,7 +25,7 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
         "created_at": rfc3339(key.created_at),
         "expires_at": _time(key.expires_at),
         "revoked_at": _time(key.revoked_at),
-        "last_used_at": _time(_later(key.last_used_at, _moment(record.used_ns))),
+        "last_used_at": _time(_later(key.last_used_at, live)),
         "metadata": key.metadata,
         "secrets": [
             secret_json(secret, record)
@@ -46,15 +47,12 @@ def issued_json(issued: IssuedKey, now: datetime, limiter: Limiter) -> dict[str,
 
 def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
     """A secret without its digest."""
-    live = _moment((record.used_ns_0, record.used_ns_1)[secret.slot])
-    if live is not None and live < secret.created_at:
-        live = None  # the slot's use by the secret that was there before
     return {
         "id": secret.pk,
         "state": secret.state,
         "created_at": rfc3339(secret.created_at),
         "expires_at": _time(secret.expires_at),
-        "last_used_at": _time(_later(secret.last_used_at, live)),
+        "last_used_at": _time(_later(secret.last_used_at, secret.last_use_in(record))),
     }
 
 
@@ -63,10 +61,6 @@ def _live_record(key: APIKey, limiter: Limiter) -> Record:
         return limiter.store.peek(key.key_id.encode())
     except BucketStoreError:
         return Record()  # what the database knows is shown; the request itself says that the store is down
-
-
-def _moment(nanoseconds: int) -> datetime | None:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -4,13 +4,14 @@ The counters in the store only ever grow, and a mark beside the rows says how fa
 move in one transaction. So a writer that dies at any point loses nothing and counts nothing twice.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from django.db import transaction
 
 from apikeys.models import APIKey, KeySecret, UsageMark, UsageMinute
+from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.limiter import KEY_PREFIX
 from ratelimit.stores import BucketStore
@@ -54,8 +55,9 @@ def _write_batch(batch: dict[str, Record], generation: str) -> int:
     # Locked in one order, and marks read under the lock: two writers that overlap count nothing twice.
     locked = APIKey.objects.filter(key_id__in=batch).select_for_update().order_by("pk")
     keys = list(locked.prefetch_related("usagemark", "secrets"))
-    changed = [(key, batch[key.key_id]) for key in keys if _unwritten(key, batch[key.key_id], generation) != (0, 0)]
-    _add_minutes({key.pk: (_minute(record), *_unwritten(key, record, generation)) for key, record in changed})
+    unwritten = {key.pk: _unwritten(key, batch[key.key_id], generation) for key in keys}
+    changed = [(key, batch[key.key_id]) for key in keys if unwritten[key.pk] != (0, 0)]
+    _add_minutes({key.pk: (_minute(record), *unwritten[key.pk]) for key, record in changed})
     UsageMark.objects.bulk_create(
         [
             UsageMark(key=key, generation=generation, allowed=record.allowed, throttled=record.throttled)
@@ -93,19 +95,15 @@ def _add_minutes(additions: dict[int, tuple[datetime, int, int]]) -> None:
 def _note_last_use(changed: list[tuple[APIKey, Record]]) -> None:
     secrets = []
     for key, record in changed:
-        key.last_used_at = _time(record.used_ns)
+        key.last_used_at = from_ns(record.used_ns)
         for secret in key.secrets.all():
-            used = _time((record.used_ns_0, record.used_ns_1)[secret.slot])
-            if used >= secret.created_at:
+            used = secret.last_use_in(record)
+            if used is not None:
                 secret.last_used_at = used
                 secrets.append(secret)
     APIKey.objects.bulk_update([key for key, _ in changed], ["last_used_at"])
     KeySecret.objects.bulk_update(secrets, ["last_used_at"])
 
 
-def _time(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
-
-
 def _minute(record: Record) -> datetime:
-    return _time(record.used_ns - record.used_ns % _MINUTE_NS)
+    return from_ns(record.used_ns - record.used_ns % _MINUTE_NS)

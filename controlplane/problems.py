@@ -151,7 +151,7 @@ def _body(request: Any, error: ProblemError) -> dict[str, object]:
 def _fields(error: ProblemError) -> list[tuple[str, str]]:
     fields = [("Cache-Control", "no-store")]
     if CATALOGUE[error.slug].status == 401:
-        fields.append(("WWW-Authenticate", 'Bearer realm="Latchkey"'))
+        fields.append(("WWW-Authenticate", headers.CHALLENGE))
     if error.retry_after_seconds is not None:
         fields.append((headers.RETRY_AFTER, str(error.retry_after_seconds)))
     return fields

@@ -12,6 +12,7 @@ from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
 from latchkey import __version__
+from latchkey.strict_json import MAX_BYTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -126,7 +127,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 # TLS ends in the proxy in front, which also redirects; whether subdomains share it is for its operator to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BYTES
 APPEND_SLASH = False
 
 LOGIN_REDIRECT_URL = "admin:index"

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from prometheus_client import Counter
 
-from events.chain import GENESIS, canonical, event_digest
+from events.chain import GENESIS, canonical
 from events.models import ChainHead, Event
 from events.origin import Origin
 from events.types import EventType
@@ -33,16 +33,7 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
         key_id=key_id,
         data_json=canonical(data),
     )
-    event.digest = event_digest(
-        head.digest,
-        event_id=event.id,
-        type=event.type,
-        at=at,
-        actor=event.actor,
-        request_id=event.request_id,
-        key_id=key_id,
-        data=event.data_json,
-    )
+    event.digest = event.digest_after(head.digest)
     event.save(force_insert=True)
     ChainHead.objects.filter(id=1).update(last_id=event.id, digest=event.digest)
     transaction.on_commit(lambda: EMITTED.labels(type.value).inc())

@@ -5,6 +5,8 @@ from typing import Any, NoReturn
 
 from django.db import models
 
+from events.chain import event_digest
+
 
 class AppendOnlyError(TypeError):
     """An event was to be changed or deleted; events are only ever appended, by `events.log.append`."""
@@ -35,6 +37,19 @@ class Event(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("an event is never deleted")
+
+    def digest_after(self, previous: str) -> str:
+        """The digest that this event has in a chain in which `previous` is the digest before it."""
+        return event_digest(
+            previous,
+            event_id=self.id,
+            type=self.type,
+            at=self.at,
+            actor=self.actor,
+            request_id=self.request_id,
+            key_id=self.key_id,
+            data=self.data_json,
+        )
 
     @property
     def data(self) -> dict[str, Any]:

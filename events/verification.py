@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from events.chain import GENESIS, event_digest
+from events.chain import GENESIS
 from events.models import ChainHead, Event
 
 BATCH: Final = 1000
@@ -53,16 +53,7 @@ def _reason(event: Event, expected_id: int, previous: str) -> str | None:
     if event.id != expected_id:
         return f"event {expected_id} is missing"
     try:
-        digest = event_digest(
-            previous,
-            event_id=event.id,
-            type=event.type,
-            at=event.at,
-            actor=event.actor,
-            request_id=event.request_id,
-            key_id=event.key_id,
-            data=event.data_json,
-        )
+        digest = event.digest_after(previous)
     except (AttributeError, TypeError, ValueError):
         return "its content cannot be read"
     return None if digest == event.digest else "its content is not what its digest covers"

@@ -3,7 +3,6 @@
 from typing import Final
 
 API_KEY: Final = "X-API-Key"
-AUTHORIZATION: Final = "Authorization"
 REQUEST_ID: Final = "X-Request-Id"
 
 RATE_LIMIT: Final = "RateLimit"
@@ -12,3 +11,6 @@ X_RATE_LIMIT_LIMIT: Final = "X-RateLimit-Limit"
 X_RATE_LIMIT_REMAINING: Final = "X-RateLimit-Remaining"
 X_RATE_LIMIT_RESET: Final = "X-RateLimit-Reset"
 RETRY_AFTER: Final = "Retry-After"
+
+CHALLENGE: Final = 'Bearer realm="Latchkey"'
+"""The value of WWW-Authenticate in every 401."""

@@ -17,8 +17,6 @@ Outcome = tuple[bool, int, int, int]
 """(allowed, debt, wait_ns, epoch): see `ratelimit.decision.Decision`, which is made of it. A plain tuple, because a
 store makes one for every request."""
 
-SECRET_SLOTS: Final = 2
-
 _LAYOUT: Final = Struct("<QQQQQQII")
 _pack = _LAYOUT.pack
 _unpack = _LAYOUT.unpack
@@ -53,6 +51,10 @@ class Record(NamedTuple):
     def dump(self) -> bytes:
         """The bytes to store."""
         return _pack(*self)
+
+    def used_ns_of(self, slot: int) -> int:
+        """When the secret in `slot` was last used; 0 for never."""
+        return self.used_ns_1 if slot else self.used_ns_0
 
     @property
     def used_ns(self) -> int:

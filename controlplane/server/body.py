@@ -4,13 +4,13 @@ import asyncio
 from typing import Final
 
 from controlplane.server.asgi_types import Fields, Message, Receive
+from latchkey.strict_json import MAX_BYTES
 
-MAX_BODY_BYTES: Final = 65_536
 MAX_BODY_SECONDS: Final = 10.0
 
 
 class BodyTooLarge(Exception):
-    """The body is over MAX_BODY_BYTES, as its Content-Length says or as it turned out."""
+    """The body is over MAX_BYTES, as its Content-Length says or as it turned out."""
 
 
 class BodyTooSlow(Exception):
@@ -24,7 +24,7 @@ async def bounded_body(fields: Fields, receive: Receive) -> tuple[Fields, Receiv
     """
     length = next((value for name, value in fields if name == b"content-length"), None)
     chunked = any(name == b"transfer-encoding" for name, _ in fields)
-    if length is not None and int(length) > MAX_BODY_BYTES:
+    if length is not None and int(length) > MAX_BYTES:
         raise BodyTooLarge
     if not chunked and (length is None or int(length) == 0):
         return fields, receive
@@ -46,7 +46,7 @@ async def _read(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise BodyTooSlow
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > MAX_BYTES:
             raise BodyTooLarge
         if not message.get("more_body", False):
             return bytes(body)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from latchkey.strict_json import loads
+from tests.apikeys.test_admin import FORM
 from tests.conftest import Caller
 from tests.ratelimit.refusals import REFUSALS, Refusal
 
@@ -71,17 +72,7 @@ def test_commands(refusal: Refusal, root: IssuedKey, command: str) -> None:
 @each
 def test_admin(refusal: Refusal, root: IssuedKey, client: Client) -> None:
     client.force_login(User.objects.create_superuser("ada"))
-    form = {
-        "label": "root",
-        "owner": "",
-        "scopes": '["*"]',
-        "metadata": "{}",
-        "known_epoch": "1",
-        "enabled": "on",
-        "expires_at_0": "",
-        "expires_at_1": "",
-    }
-    response = client.post(f"/admin/apikeys/apikey/{root.key.pk}/change/", {**form, "rate_limit": refusal.text})
+    response = client.post(f"/admin/apikeys/apikey/{root.key.pk}/change/", {**FORM, "rate_limit": refusal.text})
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors["rate_limit"]
     for pointer, _ in refusal.faults:
