@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from apikeys import validation
 from apikeys.config_service import ConfigService
-from apikeys.errors import AlreadyRevoked, InvalidParameters
+from apikeys.errors import AlreadyRevoked
 from apikeys.models import APIKey
 from apikeys.request_context import request_id_of
 from events.origin import Origin
+from latchkey.validation import InvalidParameters, clean
 from ratelimit.fields import StrictJSONFormField
 
 EDITABLE = ("label", "owner", "scopes", "rate_limit", "expires_at", "enabled", "metadata")
@@ -47,7 +48,7 @@ class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.cleaned_data.get("known_epoch") != self.instance.epoch:
             self.add_error(None, "The key was changed since this page was loaded. Load it again.")
         try:
-            validation.clean(self.changes(), validation.UPDATE_RULES, timezone.now())
+            clean(self.changes(), validation.UPDATE_RULES, timezone.now())
         except InvalidParameters as error:
             for fault in error.errors:
                 _, name, *inner = fault.pointer.split("/")

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from apikeys.peppers import PepperError, parse_peppers
+from latchkey.peppers import PepperError, parse_peppers
 
 PEPPERS_INVALID = "apikeys.E001"
 

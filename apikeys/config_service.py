@@ -20,6 +20,7 @@ from events.types import EventType
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.timestamps import rfc3339
+from latchkey.validation import clean
 from ratelimit.limit import limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
@@ -64,7 +65,7 @@ class ConfigService:
         metadata.
         """
         now = self._now()
-        cleaned = validation.clean(values, validation.CREATE_RULES, now, required=("label",))
+        cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
         if "rate_limit" not in cleaned:
             default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
@@ -81,7 +82,7 @@ class ConfigService:
         no change and leaves no event.
         """
         now = self._now()
-        cleaned = validation.clean(values, validation.UPDATE_RULES, now)
+        cleaned = clean(values, validation.UPDATE_RULES, now)
         with transaction.atomic():
             key = self._locked(key_id)
             changes = {name: value for name, value in cleaned.items() if differ(getattr(key, name), value)}
@@ -102,7 +103,7 @@ class ConfigService:
         older secret at once.
         """
         now = self._now()
-        cleaned = validation.clean({} if values is None else values, validation.ROTATE_RULES, now)
+        cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
         grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
             key = self._locked(key_id)

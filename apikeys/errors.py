@@ -9,12 +9,6 @@ class NotFound(ProblemError):
     slug = "not-found"
 
 
-class InvalidParameters(ProblemError):
-    """Well-formed, but refused by a rule; `errors` names every fault at once."""
-
-    slug = "invalid-parameters"
-
-
 class MalformedRequest(ProblemError):
     """The request's body cannot be read."""
 

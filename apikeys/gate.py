@@ -18,9 +18,10 @@ from prometheus_client import Counter
 
 from apikeys.directory import KeyDirectory, KeyRecord, default_directory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
-from apikeys.peppers import Peppers, configured_peppers
+from apikeys.peppers import configured_peppers
 from latchkey import metric_names
 from latchkey.credentials import Credential
+from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit, limit_from_text

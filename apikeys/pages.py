@@ -9,9 +9,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from apikeys.errors import InvalidParameters
 from apikeys.models import APIKey, KeyState
 from latchkey.problems import FieldError
+from latchkey.validation import InvalidParameters, Refused, whole_number
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -45,7 +45,7 @@ def key_page(
     if q and (len(q) > MAX_QUERY or _UNSEARCHABLE.search(q)):
         faults.append(FieldError("/q", "not-a-search", f"q has at most {MAX_QUERY} characters and no NUL."))
     if faults:
-        raise InvalidParameters("; ".join(fault.detail for fault in faults), errors=faults)
+        raise InvalidParameters.of(faults)
     keys = APIKey.objects.in_state(state, now) if state else APIKey.objects.all()
     if q:
         keys = keys.filter(Q(key_id__startswith=q) | Q(label__icontains=q) | Q(owner__icontains=q))
@@ -57,10 +57,11 @@ def key_page(
 
 
 def _size(text: str, faults: list[FieldError]) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    faults.append(FieldError("/limit", "out-of-range", f"limit is a whole number from 1 to {MAX_LIMIT}."))
-    return DEFAULT_LIMIT
+    try:
+        return whole_number(text, "limit", 1, MAX_LIMIT)
+    except Refused as refusal:
+        faults.extend(refusal.faults)
+        return DEFAULT_LIMIT
 
 
 def _encode_cursor(row: int) -> str:

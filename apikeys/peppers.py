@@ -1,59 +1,13 @@
-"""The server's peppers, and the digest of a secret that is all that is ever kept of it.
+"""The peppers that this process was started with."""
 
-A secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash defends guessable passwords, and would here
-only cost time on each request. The pepper lies outside the database, so a copy of the database verifies nothing.
-"""
-
-import hmac
-import re
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
 from django.conf import settings
 
-MINIMUM_BYTES: Final = 32
-_ENTRY = re.compile(r"([A-Za-z0-9._-]{1,32}):((?:[0-9a-fA-F]{2})+)")
-
-
-class PepperError(ValueError):
-    """SECRET_PEPPERS cannot be used; the message says why and shows none of it."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Peppers:
-    """Peppers by id, each as an HMAC that is keyed and waits for its message, so that the key is set up once.
-
-    `current` is the id under which new secrets are digested; the others verify older ones.
-    """
-
-    current: str
-    by_id: dict[str, hmac.HMAC]
-
-    def digest(self, secret: str, pepper_id: str) -> bytes:
-        """HMAC-SHA-256 of the secret, 32 bytes. Raises KeyError for a pepper that is no more configured."""
-        mac = self.by_id[pepper_id].copy()
-        mac.update(secret.encode("ascii"))
-        return mac.digest()
-
-
-def parse_peppers(text: str) -> Peppers:
-    """The peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more, the first for new secrets. Raises PepperError."""
-    by_id: dict[str, hmac.HMAC] = {}
-    for entry in text.split(","):
-        match = _ENTRY.fullmatch(entry.strip())
-        if match is None:
-            raise PepperError("each entry must be ID:HEX, the id of 1 to 32 letters, digits, '.', '_' or '-'")
-        pepper_id, value = match.group(1), bytes.fromhex(match.group(2))
-        if len(value) < MINIMUM_BYTES:
-            raise PepperError(f"a pepper needs {MINIMUM_BYTES} bytes or more ({2 * MINIMUM_BYTES} hexadecimal digits)")
-        if pepper_id in by_id:
-            raise PepperError("an id stands twice")
-        by_id[pepper_id] = hmac.new(value, digestmod="sha256")
-    return Peppers(next(iter(by_id)), by_id)
+from latchkey.peppers import Peppers, parse_peppers
 
 
 @cache
 def configured_peppers() -> Peppers:
-    """The peppers of SECRET_PEPPERS."""
+    """The peppers of SECRET_PEPPERS, the only thing that is kept of a secret being its digest under one of them."""
     return parse_peppers(settings.SECRET_PEPPERS)

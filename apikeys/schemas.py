@@ -9,8 +9,9 @@ from rest_framework import serializers
 from apikeys.models import KeyState, SecretState
 from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
 from apikeys.usage_report import STEPS
-from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_TEXT
+from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from events.types import EventType
+from latchkey.validation import MAX_TEXT
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
 Shape = serializers.Serializer[Any]

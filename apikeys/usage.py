@@ -40,8 +40,8 @@ class UsageLedger:
         generation = self._store.generation()
         used = (
             (key.decode(), record)
-            for key, record in self._store.usage()
-            if key.startswith(KEY_PREFIX) and record.used_ns >= self._since_ns and record.used_ns
+            for key, record in self._store.usage(KEY_PREFIX)
+            if record.used_ns >= self._since_ns and record.used_ns
         )
         written = 0
         while batch := dict(islice(used, BATCH)):

@@ -6,11 +6,10 @@ from typing import Final
 from django.db.models import Sum
 from django.db.models.functions import TruncDay, TruncHour, TruncMinute
 
-from apikeys.errors import InvalidParameters
 from apikeys.models import APIKey, UsageMinute
-from apikeys.validation import Refused, parse_time
 from latchkey.problems import FieldError
 from latchkey.timestamps import rfc3339
+from latchkey.validation import InvalidParameters, Refused, moment
 
 MAX_STEPS: Final = 1500
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -39,7 +38,7 @@ def usage_json(
     elif not faults and (end - begin) / STEPS[name][1] > MAX_STEPS:
         faults.append(FieldError("/step", "too-many-steps", f"At most {MAX_STEPS} steps; take a longer one."))
     if faults:
-        raise InvalidParameters("; ".join(fault.detail for fault in faults), errors=faults)
+        raise InvalidParameters.of(faults)
     rows = (
         UsageMinute.objects.filter(key=key, start__gte=begin, start__lt=end)
         .annotate(step=STEPS[name][0]("start"))
@@ -54,7 +53,7 @@ def _time(text: str | None, name: str, faults: list[FieldError]) -> datetime | N
     if not text:
         return None
     try:
-        return parse_time(text)
-    except Refused as refused:
-        faults.extend(fault.under(f"/{name}") for fault in refused.faults)
+        return moment(text)
+    except Refused as refusal:
+        faults.extend(fault.under(f"/{name}") for fault in refusal.faults)
         return None

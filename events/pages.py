@@ -6,17 +6,12 @@ from typing import Final
 from events.models import Event
 from events.types import EventType
 from latchkey.credentials import KEY_ID_PATTERN
-from latchkey.problems import FieldError, ProblemError
+from latchkey.problems import FieldError
+from latchkey.validation import InvalidParameters, Refused, whole_number
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 500
 _MAX_ID: Final = (1 << 63) - 1
-
-
-class InvalidFilter(ProblemError):
-    """A filter of events is refused; `errors` names every fault."""
-
-    slug = "invalid-parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class EventPage:
 def event_page(
     *, after: str | None = None, limit: str | None = None, type: str | None = None, key_id: str | None = None
 ) -> EventPage:
-    """Events with ids above `after`, from query parameters as they were sent. Raises InvalidFilter."""
+    """Events with ids above `after`, from query parameters as they were sent. Raises InvalidParameters."""
     faults: list[FieldError] = []
     first = _number(after, "after", 0, _MAX_ID, faults) if after else 0
     size = _number(limit, "limit", 1, MAX_LIMIT, faults) if limit else DEFAULT_LIMIT
@@ -39,7 +34,7 @@ def event_page(
     if key_id and not KEY_ID_PATTERN.fullmatch(key_id):
         faults.append(FieldError("/key_id", "not-a-key-id", "key_id is lk_ and 12 characters."))
     if faults:
-        raise InvalidFilter("; ".join(fault.detail for fault in faults), errors=faults)
+        raise InvalidParameters.of(faults)
     events = Event.objects.filter(id__gt=first)
     if type:
         events = events.filter(type=type)
@@ -50,7 +45,8 @@ def event_page(
 
 
 def _number(text: str, name: str, least: int, most: int, faults: list[FieldError]) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
-        return int(text)
-    faults.append(FieldError(f"/{name}", "out-of-range", f"{name} is a whole number from {least} to {most}."))
-    return least
+    try:
+        return whole_number(text, name, least, most)
+    except Refused as refusal:
+        faults.extend(refusal.faults)
+        return least

@@ -7,7 +7,7 @@ from typing import Final
 from django.conf import settings
 
 from ratelimit import metrics
-from ratelimit.bucket import Outcome, Record
+from ratelimit.bucket import Outcome
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import BucketStore, BucketStoreError, open_store
@@ -43,7 +43,7 @@ class Limiter:
         An attacker with many addresses would fill the store with them otherwise.
         """
         full_since_ns = self.store.now_ns() - limit.per_seconds * NS_PER_SECOND
-        idle = [key for key, record in self.store.usage() if _idle_address(key, record, full_since_ns)]
+        idle = [key for key, record in self.store.usage(_ADDRESS_PREFIX) if record.used_ns < full_since_ns]
         for key in idle:
             self.store.forget(key, full_since_ns)
         return len(idle)
@@ -65,10 +65,6 @@ class Limiter:
             raise
         finally:
             metrics.STORE_SECONDS.observe(perf_counter() - started)
-
-
-def _idle_address(key: bytes, record: Record, since_ns: int) -> bool:
-    return key.startswith(_ADDRESS_PREFIX) and record.used_ns < since_ns
 
 
 @cache

@@ -46,8 +46,8 @@ class BucketStore(Protocol):
     def reset(self, key: bytes) -> None:
         """Fills the key's bucket; epoch and counters stay."""
 
-    def usage(self) -> Iterator[tuple[bytes, Record]]:
-        """Every key with its record, in the order of keys, without holding writers up."""
+    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
+        """Every key that begins with `prefix`, and its record, in the order of keys, without holding writers up."""
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         """Drops the key's record, its counters included; with a time given, only where it was not used since."""

@@ -30,7 +30,7 @@ from ratelimit.stores.lmdb_file import (
     used_bytes,
 )
 
-_LAST_OWN_KEY: Final = b"\x00\xff"
+_FIRST_KEY: Final = b"\x01"  # the store's own begin with NUL
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 4
 _Result = TypeVar("_Result")
@@ -93,12 +93,12 @@ class LmdbStore:
     def reset(self, key: bytes) -> None:
         self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
 
-    def usage(self) -> Iterator[tuple[bytes, Record]]:
+    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
         """Reads in batches, each in a transaction of its own, so that no old page is held for long."""
-        after = _LAST_OWN_KEY
-        while batch := self._batch(after):
+        first = prefix or _FIRST_KEY
+        while batch := self._batch(first, prefix):
             yield from batch
-            after = batch[-1][0]
+            first = batch[-1][0] + b"\x00"
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         def delete(transaction: lmdb.Transaction) -> None:
@@ -129,8 +129,8 @@ class LmdbStore:
             lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
         )
 
-    def _batch(self, after: bytes) -> list[tuple[bytes, Record]]:
-        return self._within(lambda transaction: _read_batch(transaction, after), write=False)
+    def _batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
+        return self._within(lambda transaction: _read_batch(transaction, first, prefix), write=False)
 
     def _change(self, key: bytes, change: Callable[[Record], Record]) -> None:
         def write(transaction: lmdb.Transaction) -> None:
@@ -246,14 +246,17 @@ def _load(transaction: lmdb.Transaction, key: bytes) -> Record:
         return Record()
 
 
-def _read_batch(transaction: lmdb.Transaction, after: bytes) -> list[tuple[bytes, Record]]:
-    """Up to _SCAN_BATCH records whose keys come after `after`."""
+def _read_batch(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
+    """Up to _SCAN_BATCH records from the key `first` on whose keys begin with `prefix`."""
     cursor = transaction.cursor()
     found: list[tuple[bytes, Record]] = []
-    if cursor.set_range(after + b"\x00"):
-        for key, raw in cursor.iternext():
+    if cursor.set_range(first):
+        for raw_key, raw in cursor.iternext():
+            key = bytes(raw_key)
+            if not key.startswith(prefix):
+                break
             with suppress(struct.error):
-                found.append((bytes(key), Record.load(bytes(raw))))
+                found.append((key, Record.load(bytes(raw))))
             if len(found) == _SCAN_BATCH:
                 break
     return found

@@ -47,9 +47,10 @@ class MemoryStore:
         with self._lock:
             self._records[key] = self.peek(key)._replace(tat_ns=0, fraction=0).dump()
 
-    def usage(self) -> Iterator[tuple[bytes, Record]]:
+    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
         for key, raw in sorted(self._records.items()):
-            yield key, Record.load(raw)
+            if key.startswith(prefix):
+                yield key, Record.load(raw)
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         with self._lock:

@@ -5,12 +5,13 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.errors import AlreadyRevoked, InsufficientScope, InvalidParameters, NotFound, RotationInProgress
+from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret
 from apikeys.peppers import configured_peppers
 from events.models import Event
 from events.origin import Origin
 from latchkey.auth_context import AuthContext
+from latchkey.validation import InvalidParameters
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
 

@@ -11,8 +11,9 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.directory import TTL_SECONDS, KeyDirectory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.gate import Gate
-from apikeys.peppers import Peppers, configured_peppers, parse_peppers
+from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential, generate_secret
+from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter, default_limiter

@@ -102,6 +102,14 @@ def test_usage_reads_past_one_batch(bucket_store: BucketStore) -> None:
     assert [key for key, _ in bucket_store.usage()] == keys
 
 
+def test_usage_of_a_prefix_is_that_of_its_keys_alone(bucket_store: BucketStore) -> None:
+    for key in (b"ip:1", b"lk_a", b"lk_b", b"lz"):
+        bucket_store.take(key, None)
+    assert [key for key, _ in bucket_store.usage(b"lk_")] == [b"lk_a", b"lk_b"]
+    assert [key for key, _ in bucket_store.usage(b"ip:")] == [b"ip:1"]
+    assert [key for key, _ in bucket_store.usage(b"zz")] == []
+
+
 def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore) -> None:
     limit = Limit(5, 60)
     bucket_store.set_epoch(KEY, 3)

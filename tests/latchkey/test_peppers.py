@@ -2,7 +2,7 @@ import hmac
 
 import pytest
 
-from apikeys.peppers import PepperError, parse_peppers
+from latchkey.peppers import PepperError, parse_peppers
 
 
 def test_digest_is_hmac_sha256_under_the_named_pepper() -> None:

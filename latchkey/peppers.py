@@ -1,0 +1,53 @@
+"""The server's peppers: keys that lie outside the database, under which it keeps digests, derives and signs.
+
+A key's secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash defends guessable passwords, and would
+here only cost time on each request. The pepper lies outside the database, so a copy of the database verifies nothing.
+"""
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MINIMUM_BYTES: Final = 32
+_ENTRY = re.compile(r"([A-Za-z0-9._-]{1,32}):((?:[0-9a-fA-F]{2})+)")
+
+
+class PepperError(ValueError):
+    """SECRET_PEPPERS cannot be used; the message says why and shows none of it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Peppers:
+    """Peppers by id, each as an HMAC that is keyed and waits for its message, so that the key is set up once.
+
+    `current` is the id under which new digests are made; the others verify older ones.
+    """
+
+    current: str
+    by_id: dict[str, hmac.HMAC]
+
+    def digest(self, text: str, pepper_id: str) -> bytes:
+        """HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError for a pepper that is no more configured.
+
+        Each use begins its text in its own way (`lks_`, `seal:`, `webhook:`), so that none passes for another.
+        """
+        mac = self.by_id[pepper_id].copy()
+        mac.update(text.encode())
+        return mac.digest()
+
+
+def parse_peppers(text: str) -> Peppers:
+    """The peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more, the first for new secrets. Raises PepperError."""
+    by_id: dict[str, hmac.HMAC] = {}
+    for entry in text.split(","):
+        match = _ENTRY.fullmatch(entry.strip())
+        if match is None:
+            raise PepperError("each entry must be ID:HEX, the id of 1 to 32 letters, digits, '.', '_' or '-'")
+        pepper_id, value = match.group(1), bytes.fromhex(match.group(2))
+        if len(value) < MINIMUM_BYTES:
+            raise PepperError(f"a pepper needs {MINIMUM_BYTES} bytes or more ({2 * MINIMUM_BYTES} hexadecimal digits)")
+        if pepper_id in by_id:
+            raise PepperError("an id stands twice")
+        by_id[pepper_id] = hmac.new(value, digestmod="sha256")
+    return Peppers(next(iter(by_id)), by_id)
