@@ -1,23 +1,28 @@
-"""The ledger of use: writes the bucket store's counters down as rows by the minute, each request once.
+"""The ledger of use: writes the bucket store's counters down by minute, hour and day, each request once.
 
 The counters in the store only ever grow, and a mark beside the rows says how far they are written down; rows and mark
 move in one transaction. So a writer that dies at any point loses nothing and counts nothing twice.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
 from django.db import transaction
 
-from apikeys.models import APIKey, KeySecret, UsageMark, UsageMinute
+from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageStep
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.limiter import KEY_PREFIX
 from ratelimit.stores import BucketStore
 
 BATCH: Final = 500
-_MINUTE_NS: Final = 60_000_000_000
+PRUNE_BATCH: Final = 1000
+RETENTION: Final = {
+    UsageStep.MINUTE: timedelta(days=2),
+    UsageStep.HOUR: timedelta(days=90),
+    UsageStep.DAY: timedelta(days=5 * 366),
+}
 # A request reads its time before it is written, and clocks step back a little: what is looked at twice costs nothing.
 _MARGIN_NS: Final = 120_000_000_000
 
@@ -57,7 +62,8 @@ def _write_batch(batch: dict[str, Record], generation: str) -> int:
     keys = list(locked.prefetch_related("usagemark", "secrets"))
     unwritten = {key.pk: _unwritten(key, batch[key.key_id], generation) for key in keys}
     changed = [(key, batch[key.key_id]) for key in keys if unwritten[key.pk] != (0, 0)]
-    _add_minutes({key.pk: (_minute(record), *unwritten[key.pk]) for key, record in changed})
+    for step in UsageStep:
+        _add(step, {key.pk: (step_start(step, from_ns(record.used_ns)), *unwritten[key.pk]) for key, record in changed})
     UsageMark.objects.bulk_create(
         [
             UsageMark(key=key, generation=generation, allowed=record.allowed, throttled=record.throttled)
@@ -81,15 +87,16 @@ def _unwritten(key: APIKey, record: Record, generation: str) -> tuple[int, int]:
     return record.allowed - mark.allowed, record.throttled - mark.throttled
 
 
-def _add_minutes(additions: dict[int, tuple[datetime, int, int]]) -> None:
+def _add(step: UsageStep, additions: dict[int, tuple[datetime, int, int]]) -> None:
     starts = {start for start, _, _ in additions.values()}
-    rows = {(row.key_id, row.start): row for row in UsageMinute.objects.filter(key_id__in=additions, start__in=starts)}
+    known = Usage.objects.filter(key_id__in=additions, step=step, start__in=starts)
+    rows = {(row.key_id, row.start): row for row in known}
     for key_id, (start, allowed, throttled) in additions.items():
-        row = rows.setdefault((key_id, start), UsageMinute(key_id=key_id, start=start))
+        row = rows.setdefault((key_id, start), Usage(key_id=key_id, step=step, start=start))
         row.allowed += allowed
         row.throttled += throttled
-    UsageMinute.objects.bulk_create([row for row in rows.values() if row.pk is None])
-    UsageMinute.objects.bulk_update([row for row in rows.values() if row.pk is not None], ["allowed", "throttled"])
+    Usage.objects.bulk_create([row for row in rows.values() if row.pk is None])
+    Usage.objects.bulk_update([row for row in rows.values() if row.pk is not None], ["allowed", "throttled"])
 
 
 def _note_last_use(changed: list[tuple[APIKey, Record]]) -> None:
@@ -105,5 +112,19 @@ def _note_last_use(changed: list[tuple[APIKey, Record]]) -> None:
     KeySecret.objects.bulk_update(secrets, ["last_used_at"])
 
 
-def _minute(record: Record) -> datetime:
-    return from_ns(record.used_ns - record.used_ns % _MINUTE_NS)
+def step_start(step: UsageStep, moment: datetime) -> datetime:
+    """The beginning of the minute, hour or day of UTC in which `moment` lies."""
+    start = moment.replace(second=0, microsecond=0)
+    if step is not UsageStep.MINUTE:
+        start = start.replace(minute=0)
+    return start.replace(hour=0) if step is UsageStep.DAY else start
+
+
+def forget_old_usage(now: datetime) -> int:
+    """Deletes rows that are older than RETENTION says, a batch at a time; returns how many."""
+    forgotten = 0
+    for step, retention in RETENTION.items():
+        old = Usage.objects.filter(step=step, start__lt=now - retention).order_by("start")
+        while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
+            forgotten += Usage.objects.filter(pk__in=batch).delete()[0]
+    return forgotten

@@ -3,20 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from django.db.models import Sum
-from django.db.models.functions import TruncDay, TruncHour, TruncMinute
-
-from apikeys.models import APIKey, UsageMinute
+from apikeys.models import APIKey, Usage, UsageStep
+from apikeys.usage import step_start
 from latchkey.problems import FieldError
 from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters, Refused, moment
 
 MAX_STEPS: Final = 1500
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-STEPS: Final = {
-    "minute": (TruncMinute, timedelta(minutes=1)),
-    "hour": (TruncHour, timedelta(hours=1)),
-    "day": (TruncDay, timedelta(days=1)),
+STEPS: Final[dict[str, timedelta]] = {
+    UsageStep.MINUTE.value: timedelta(minutes=1),
+    UsageStep.HOUR.value: timedelta(hours=1),
+    UsageStep.DAY.value: timedelta(days=1),
 }
 
 
@@ -35,18 +33,13 @@ def usage_json(
         faults.append(FieldError("/step", "not-a-step", f"step is one of {', '.join(STEPS)}."))
     elif not faults and begin >= end:
         faults.append(FieldError("/since", "not-before-until", "since must lie before until."))
-    elif not faults and (end - begin) / STEPS[name][1] > MAX_STEPS:
+    elif not faults and (end - begin) / STEPS[name] > MAX_STEPS:
         faults.append(FieldError("/step", "too-many-steps", f"At most {MAX_STEPS} steps; take a longer one."))
     if faults:
         raise InvalidParameters.of(faults)
-    rows = (
-        UsageMinute.objects.filter(key=key, start__gte=begin, start__lt=end)
-        .annotate(step=STEPS[name][0]("start"))
-        .values("step")
-        .annotate(allowed=Sum("allowed"), throttled=Sum("throttled"))
-        .order_by("step")
-    )
-    return [{"start": rfc3339(row["step"]), "allowed": row["allowed"], "throttled": row["throttled"]} for row in rows]
+    first = step_start(UsageStep(name), begin)
+    rows = Usage.objects.filter(key=key, step=name, start__gte=first, start__lt=end).order_by("start")
+    return [{"start": rfc3339(row.start), "allowed": row.allowed, "throttled": row.throttled} for row in rows]
 
 
 def _time(text: str | None, name: str, faults: list[FieldError]) -> datetime | None:

@@ -1,7 +1,6 @@
-"""What the commands about keys have in common: their output, their errors, and how limits and times are typed."""
+"""What our commands have in common: their output, their errors, and how limits and times are typed."""
 
 import json
-import re
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -12,6 +11,7 @@ from django.db import DatabaseError
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
+from latchkey.duration import parse_duration
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
@@ -20,8 +20,6 @@ from ratelimit.stores import BucketStoreError
 
 REFUSED: Final = 2
 COULD_NOT: Final = 3
-_LONGEST: Final = timedelta(days=36_525)
-_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class KeyCommand(BaseCommand):
@@ -46,10 +44,13 @@ class KeyCommand(BaseCommand):
                 returncode=COULD_NOT,
             ) from None
 
+    def origin(self) -> Origin:
+        """The run of the command, as events name it."""
+        return Origin.of_command(type(self).__module__.rpartition(".")[2])
+
     def service(self) -> ConfigService:
-        """The writer, acting for this command."""
-        name = type(self).__module__.rpartition(".")[2]
-        return ConfigService(Origin.of_command(name))
+        """The writer of keys, acting for this command."""
+        return ConfigService(self.origin())
 
     def say(self, text: str) -> None:
         """Tells a person something beside the result, on standard error and not in the colour of an error."""
@@ -134,13 +135,10 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 def duration(text: str) -> timedelta:
     """A time span as typed: 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
-    match = re.fullmatch(r"([0-9]+)([smhdw])", text)
-    if match is None or int(match[1]) == 0:
-        raise ArgumentTypeError("a time span is a whole number and s, m, h, d or w: 90d")
-    seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
-    if seconds > _LONGEST.total_seconds():
-        raise ArgumentTypeError(f"a time span is at most {_LONGEST.days}d")
-    return timedelta(seconds=seconds)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _number(text: str) -> object:

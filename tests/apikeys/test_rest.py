@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.models import APIKey, UsageMinute
+from apikeys.models import APIKey, Usage, UsageStep
+from apikeys.usage import step_start
 from events.models import Event
 from latchkey.credentials import generate_secret, parse_credential
 from ratelimit.stores import MemoryStore
@@ -233,8 +234,10 @@ def test_unknown_key_is_404(api: Caller, method: str) -> None:
 def test_usage_by_step(api: Caller, root: IssuedKey) -> None:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
     for minutes, allowed in ((0, 1), (1, 2), (61, 4), (60 * 24, 8)):
-        start = midnight + timedelta(minutes=minutes)
-        UsageMinute.objects.create(key=root.key, start=start, allowed=allowed, throttled=1)
+        moment = midnight + timedelta(minutes=minutes)
+        for step in UsageStep:
+            row, _ = Usage.objects.get_or_create(key=root.key, step=step, start=step_start(step, moment))
+            Usage.objects.filter(pk=row.pk).update(allowed=row.allowed + allowed)
     path = f"/v1/keys/{root.key.key_id}/usage"
     asked = {"since": midnight.isoformat().replace("+00:00", "Z")}
 

@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import Sum
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.models import APIKey, KeySecret, UsageMinute
-from apikeys.usage import UsageLedger
+from apikeys.models import APIKey, KeySecret, Usage
+from apikeys.usage import RETENTION, UsageLedger, forget_old_usage
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
@@ -18,7 +18,7 @@ class Interrupted(Exception):
 
 
 def totals() -> dict[str, int]:
-    return UsageMinute.objects.aggregate(allowed=Sum("allowed", default=0), throttled=Sum("throttled", default=0))
+    return Usage.objects.filter(step="minute").aggregate(allowed=Sum("allowed", default=0), throttled=Sum("throttled", default=0))
 
 
 def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock) -> None:
@@ -31,8 +31,12 @@ def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock)
     clock.move(60)
     store.take(name, limit)
     ledger.write_down()
-    assert list(UsageMinute.objects.order_by("start").values_list("allowed", "throttled")) == [(3, 2), (0, 1)]
-    assert [row.start.second for row in UsageMinute.objects.all()] == [0, 0]
+    assert list(Usage.objects.filter(step="minute").order_by("start").values_list("allowed", "throttled")) == [(3, 2), (0, 1)]
+    assert [row.start.second for row in Usage.objects.filter(step="minute")] == [0, 0]
+    for step in ("hour", "day"):
+        rows = Usage.objects.filter(step=step)
+        assert (sum(row.allowed for row in rows), sum(row.throttled for row in rows)) == (3, 3)
+        assert {(row.start.minute, row.start.second) for row in rows} == {(0, 0)}
     key.refresh_from_db()
     assert key.last_used_at == datetime.fromtimestamp(clock.seconds(), UTC)
 
@@ -126,3 +130,14 @@ def test_last_use_is_the_secrets_own(root: IssuedKey, service: ConfigService) ->
     used = dict(KeySecret.objects.values_list("slot", "last_used_at"))
     assert used[0] is None
     assert used[1] is not None
+
+
+def test_old_rows_go_by_the_retention_of_their_step(service: ConfigService) -> None:
+    key, now = service.issue({"label": "x"}).key, datetime(2027, 1, 31, 12, tzinfo=UTC)
+    for step, retention in RETENTION.items():
+        for age in (retention + timedelta(seconds=1), retention):
+            Usage.objects.create(key=key, step=step, start=now - age, allowed=1)
+    assert forget_old_usage(now) == 3
+    assert {(row.step, now - row.start) for row in Usage.objects.all()} == {
+        (step.value, retention) for step, retention in RETENTION.items()
+    }
