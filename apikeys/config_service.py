@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -17,6 +18,7 @@ from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
 from events.origin import Origin
 from events.types import EventType
+from events.webhooks.endpoints import WebhookEndpoints
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.timestamps import rfc3339
@@ -24,6 +26,8 @@ from latchkey.validation import clean
 from ratelimit.limit import limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
+
+EXPIRY_BATCH: Final = 100
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +64,11 @@ class ConfigService:
         self._limiter = limiter or default_limiter()
         self._now = now
 
+    @property
+    def webhooks(self) -> WebhookEndpoints:
+        """The writer of webhooks, on behalf of the same origin."""
+        return WebhookEndpoints(self._origin, configured_peppers(), self._now)
+
     def issue(self, values: object) -> IssuedKey:
         """A new key. `values`: label (required), owner, scopes, rate_limit (absent: DEFAULT_RATE_LIMIT), expires_at,
         metadata.
@@ -92,7 +101,9 @@ class ConfigService:
                 before = {name: getattr(key, name) for name in changes}
                 for name, value in changes.items():
                     setattr(key, name, value)
-                self._raise_epoch(key, *changes)
+                if "expires_at" in changes:
+                    key.expiry_told = False
+                self._raise_epoch(key, "expiry_told", *changes)
                 tell_changes(key, self._origin, now, before, changes)
         return key
 
@@ -114,8 +125,8 @@ class ConfigService:
             active = key.secrets.get(state=SecretState.ACTIVE)
             if grace:
                 retiring.delete()
-                active.state, active.expires_at = SecretState.RETIRING, now + grace
-                active.save(update_fields=["state", "expires_at"])
+                active.retire(now, grace)
+                active.save(update_fields=["state", "expires_at", "overdue_at"])
             else:
                 key.secrets.all().delete()
             credential = self._add_secret(key, slot=1 - active.slot, now=now)
@@ -143,6 +154,23 @@ class ConfigService:
             self._raise_epoch(key, "revoked_at")
             tell(EventType.KEY_REVOKED, key, self._origin, now, {})
         return key
+
+    def tell_expiries(self) -> int:
+        """Tells each expiry that time has brought since the last call, once; returns how many."""
+        now = self._now()
+        told = 0
+        while True:
+            with transaction.atomic():
+                due = APIKey.objects.select_for_update().filter(
+                    expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
+                )
+                batch = list(due.order_by("pk")[:EXPIRY_BATCH])
+                APIKey.objects.filter(pk__in=[key.pk for key in batch]).update(expiry_told=True)
+                for key in batch:
+                    tell(EventType.KEY_EXPIRED, key, self._origin, now, as_data({"expires_at": key.expires_at}))
+            told += len(batch)
+            if len(batch) < EXPIRY_BATCH:
+                return told
 
     def _locked(self, key_id: str) -> APIKey:
         key = APIKey.objects.select_for_update().filter(key_id=key_id).first()

@@ -2,12 +2,16 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from apikeys.client_address import Network, parse_networks
+from latchkey.duration import parse_duration
 
 SECRETS_FILE: Final = "secrets.env"
 MINIMUM_KEY_LENGTH: Final = 50
@@ -44,6 +48,13 @@ class Environment:
             raise ImproperlyConfigured(f"{name}: must be a whole number from {minimum} to {maximum}.")
         return int(value)
 
+    def duration(self, name: str, default: str) -> timedelta:
+        """A time span such as 90d."""
+        try:
+            return parse_duration(self.text(name, default))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
+
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         """One of `choices`, in any case."""
         value = self.text(name, default)
@@ -55,6 +66,13 @@ class Environment:
     def listed(self, name: str, default: str) -> list[str]:
         """Entries separated by commas."""
         return [entry.strip() for entry in self.text(name, default).split(",") if entry.strip()]
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        """Addresses and networks in CIDR notation, separated by commas; none by default."""
+        try:
+            return parse_networks(self.listed(name, ""))
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: must be addresses or networks such as 10.0.0.0/8.") from None
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> SplitResult:
         """An address of one of `schemes`."""

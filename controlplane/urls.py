@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from controlplane.front_page import front_page
+from controlplane.guard_rail_page import guard_rail_page
 from controlplane.problem_page import ProblemPage
 
 problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]
@@ -19,6 +20,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("problems/", include((problem_pages, "drf_problems"))),
+    path("guard-rails/<slug:name>", guard_rail_page, name="guard-rail"),
     path("admin/", admin.site.urls),
 ]
 

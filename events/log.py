@@ -1,8 +1,10 @@
 """Appending to the event log, inside the transaction of the change that an event tells."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
+from django.dispatch import Signal
 from prometheus_client import Counter
 
 from events.chain import GENESIS, canonical
@@ -11,6 +13,9 @@ from events.origin import Origin
 from events.types import EventType
 from latchkey import metric_names
 from latchkey.timestamps import rfc3339
+
+APPENDED: Final = Signal()
+"""Sent with each event, within its transaction and while that holds the log, to whoever observes (`event`)."""
 
 EMITTED = Counter(metric_names.EVENTS_EMITTED, "Events appended to the log.", ["type"])
 
@@ -21,9 +26,7 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
     Must run inside the transaction of the change, so that both are kept or neither. The chain's head is locked until
     that transaction ends: ids are in the order of commits.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError("an event is appended inside the transaction of its change")
-    head, _ = ChainHead.objects.select_for_update().get_or_create(id=1, defaults={"digest": GENESIS})
+    head = hold()
     event = Event(
         id=head.last_id + 1,
         type=type.value,
@@ -37,7 +40,15 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
     event.save(force_insert=True)
     ChainHead.objects.filter(id=1).update(last_id=event.id, digest=event.digest)
     transaction.on_commit(lambda: EMITTED.labels(type.value).inc())
+    APPENDED.send(sender=Event, event=event)
     return event
+
+
+def hold() -> ChainHead:
+    """Keeps all others from appending until the transaction ends, and so from every change that events tell."""
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("an event is appended inside the transaction of its change")
+    return ChainHead.objects.select_for_update().get_or_create(id=1, defaults={"digest": GENESIS})[0]
 
 
 def as_json(event: Event) -> dict[str, object]:

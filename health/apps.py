@@ -1,10 +1,16 @@
 """The health app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class HealthConfig(AppConfig):
-    """Health, metrics and the steward."""
+    """Guard rails, health, metrics and the steward."""
 
     name = "health"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Begins to watch the event log, in every process that may append to it."""
+        import_module("health.watch")

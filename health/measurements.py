@@ -1,11 +1,20 @@
-"""The metrics of all worker processes, as one."""
+"""The metrics of all processes as one, and those that the database tells."""
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
+from django.db import DatabaseError
+from django.db.models import Count
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+from health.guard_rails import BY_NAME, GUARD_RAILS
+from health.incidents import degraded
+from health.models import Incident
 from latchkey import metric_names
 
 OWN: Final = (
@@ -15,15 +24,56 @@ OWN: Final = (
     metric_names.EVENTS_EMITTED,
     metric_names.BUCKET_STORE_ERRORS,
     metric_names.KEY_DIRECTORY_LOOKUPS,
+    metric_names.GUARD_RAIL_VIOLATIONS,
+    metric_names.HEALTH_DEGRADED,
+    metric_names.WEBHOOK_DELIVERIES,
 )
 
 
+class _OfThisProcess(Collector):
+    """What this process counts, where it serves alone."""
+
+    def collect(self) -> Iterable[Metric]:
+        return REGISTRY.collect()
+
+
+class _OfTheDatabase(Collector):
+    """What is the same whichever process, command or host brought it about; nothing while the database is away."""
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            return self._violations(), self._degraded()
+        except DatabaseError:
+            return ()
+
+    def _violations(self) -> Metric:
+        counted = Incident.objects.values_list("guard_rail").annotate(count=Count("pk")).order_by()
+        counts = {**dict.fromkeys(BY_NAME, 0), **dict(counted)}
+        name = metric_names.GUARD_RAIL_VIOLATIONS.removesuffix("_total")
+        family = CounterMetricFamily(name, "Incidents opened, by guard rail.", labels=["guard_rail"])
+        for guard_rail, count in counts.items():
+            family.add_metric([guard_rail], count)
+        return family
+
+    def _degraded(self) -> Metric:
+        names = degraded()
+        family = GaugeMetricFamily(
+            metric_names.HEALTH_DEGRADED, "1 while an incident is open that degrades health.", labels=["component"]
+        )
+        for rail in GUARD_RAILS:
+            if rail.severity.degrades:
+                family.add_metric([rail.name], float(rail.name in names))
+        return family
+
+
 def registry() -> CollectorRegistry:
-    """What to collect from: the files of all workers where several serve, else this process."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
+    """What to collect from: the files of all processes where several serve, else this process; and the database."""
     together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    else:
+        together.register(_OfThisProcess())
+    together.register(_OfTheDatabase())
     return together
 
 
@@ -33,7 +83,7 @@ def exposition() -> bytes:
 
 
 def own_totals() -> dict[str, float]:
-    """Our own counters by name, summed over labels and workers; 0 for what has not happened."""
+    """Our own metrics by name, summed over labels and processes; 0 for what has not happened."""
     totals = dict.fromkeys(OWN, 0.0)
     for family in registry().collect():
         for sample in family.samples:

@@ -1,35 +1,93 @@
-"""The lease by which one steward works, however many were started."""
+"""The tables of health: who works as steward, what is wrong, and what was waived."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
-from django.db import models, transaction
+from django.db import models
+from django.db.models import Q
 
 
 class Lease(models.Model):
-    """A named right that one holder has until it lapses."""
+    """A named right that one holder has until it lapses; `health.lease` takes and releases it."""
 
     name = models.CharField(max_length=64, primary_key=True)
-    holder = models.CharField(max_length=64)
+    holder = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField()
 
     objects: ClassVar[models.Manager["Lease"]] = models.Manager()
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.holder}"
+        return f"{self.name}: {self.holder or 'nobody'}"
 
 
-def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) -> bool:
-    """Takes or renews the lease for `duration` from `now`; False while another holder's has not lapsed."""
-    expires_at = now + duration
-    with transaction.atomic():
-        mine_or_lapsed = models.Q(holder=holder) | models.Q(expires_at__lte=now)
-        if Lease.objects.filter(mine_or_lapsed, name=name).update(holder=holder, expires_at=expires_at):
-            return True
-        _, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
-        return created
+class Incident(models.Model):
+    """The time in which a guard rail is breached; open while `closed_at` is null, and at most one of them a guard rail.
+
+    `opened_by` and `closed_by` are the ids of the `HealthChanged` events that told it; null for a notice, which changes
+    no health. `count` and `detail` are those of the last look.
+    """
+
+    guard_rail = models.CharField(max_length=64)
+    severity = models.CharField(max_length=8)
+    count = models.PositiveIntegerField()
+    detail = models.TextField()
+    opened_at = models.DateTimeField()
+    opened_by = models.BigIntegerField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.BigIntegerField(null=True)
+
+    objects: ClassVar[models.Manager["Incident"]] = models.Manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["guard_rail"], condition=Q(closed_at__isnull=True), name="one_open_incident_a_guard_rail"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.guard_rail} since {self.opened_at:%Y-%m-%d %H:%M}"
 
 
-def release_lease(name: str, holder: str) -> None:
-    """Gives the lease back, so that another holder need not wait for it to lapse."""
-    Lease.objects.filter(name=name, holder=holder).delete()
+class WaiverQuerySet(models.QuerySet["Waiver"]):
+    """Waivers by whether they hold."""
+
+    def in_force(self, now: datetime) -> "WaiverQuerySet":
+        """Those that silence their guard rail at `now`."""
+        return self.filter(ended_at__isnull=True, ends_at__gt=now)
+
+
+class Waiver(models.Model):
+    """Leave to breach a guard rail until `ends_at`: for one key, or for all where `key_id` is empty."""
+
+    guard_rail = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=15, blank=True)
+    reason = models.CharField(max_length=200)
+    granted_by = models.CharField(max_length=200)
+    granted_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=200, blank=True)
+
+    objects = WaiverQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["guard_rail", "ends_at"], name="waiver_by_guard_rail")]
+
+    def __str__(self) -> str:
+        return f"{self.guard_rail} for {self.key_id or 'all'} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class FailureBurst(models.Model):
+    """An address that goes on failing to authenticate over AUTH_FAILURE_LIMIT; the row goes once it was quiet."""
+
+    address = models.CharField(max_length=64, primary_key=True)
+    since = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["FailureBurst"]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.address} since {self.since:%Y-%m-%d %H:%M}"

@@ -1,9 +1,8 @@
 """The steward: the work that time drives, done by one process at a time."""
 
-import os
-import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 from uuid import uuid4
 
@@ -11,46 +10,68 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
-from apikeys.gate import failure_limit
-from apikeys.usage import UsageLedger
-from health.models import release_lease, take_lease
-from ratelimit.limiter import Limiter
+from health.guard_rails.operation import STEWARD_LEASE
+from health.lease import release_lease, take_lease
+from health.tasks import Task
 
-LEASE: Final = "steward"
 LEASE_DURATION: Final = timedelta(seconds=30)
 INTERVAL_SECONDS: Final = 5.0
-PRUNE_EVERY_TURNS: Final = 12
 
 log = structlog.get_logger(__name__)
 
 
 class Steward:
-    """Holds the lease or waits for it; with it, does each task once a turn."""
+    """Holds the lease or waits for it; with it, does each task in its turns.
 
-    def __init__(self, limiter: Limiter, *, now: Callable[[], datetime] = timezone.now) -> None:
+    `tasks` are tried each for itself: one that fails is logged and tried again, and keeps no other from its work.
+    `holder` is its name in the lease: whoever starts a steward anew once another is dead gives it the same, so that it
+    need not wait for the lease to lapse; no two that live may share it. Without one it is a name of its own.
+    """
+
+    def __init__(
+        self,
+        tasks: tuple[Task, ...],
+        *,
+        holder: str = "",
+        now: Callable[[], datetime] = timezone.now,
+        elapsed: Callable[[], float] = monotonic,
+    ) -> None:
+        self._tasks = tasks
         self._now = now
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"[-64:]
-        self._limiter = limiter
-        self._ledger = UsageLedger(limiter.store)
+        self._elapsed = elapsed
+        self._holder = holder or uuid4().hex
+        self._held_until = 0.0
         self._turns = 0
 
     def turn(self) -> bool:
-        """One turn; False where another steward holds the lease. A task that fails is logged and tried again."""
-        try:
-            if not take_lease(LEASE, self._holder, now=self._now(), duration=LEASE_DURATION):
-                return False
-            self._limiter.store.tidy()
-            self._ledger.write_down()
-            if self._turns % PRUNE_EVERY_TURNS == 0:
-                self._limiter.forget_idle_addresses(failure_limit())
-            self._turns += 1
-        except Exception:
-            log.exception("steward_turn_failed")
+        """One turn; False where another steward holds the lease."""
+        request_id = uuid4().hex
+        for task in self._tasks:
+            if self._turns % task.every_turns:
+                continue
+            try:
+                if not self._take_lease():
+                    return False
+                task.run(self._now(), request_id)
+            except Exception:
+                log.exception("steward_task_failed", task=task.name)
+        self._turns += 1
         return True
+
+    def lease_left_seconds(self) -> float:
+        """For how long nobody else can hold the lease, at the least: 0 or less where this steward may not hold it."""
+        return self._held_until - self._elapsed()
 
     def resign(self) -> None:
         """Gives the lease back."""
+        self._held_until = 0.0
         try:
-            release_lease(LEASE, self._holder)
+            release_lease(STEWARD_LEASE, self._holder, now=self._now())
         except DatabaseError:
             log.exception("steward_resignation_failed")  # it lapses by itself
+
+    def _take_lease(self) -> bool:
+        before = self._elapsed()
+        held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
+        self._held_until = before + LEASE_DURATION.total_seconds() if held else 0.0
+        return held

@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from health.views import Health, HealthFull, Metrics
+from health.views.health import Health, HealthFull, Metrics
+from health.views.waivers import WaiverCollection, WaiverItem
 
 urlpatterns = [
     path("health", Health.as_view(), name="health"),
     path("health/full", HealthFull.as_view(), name="health-full"),
     path("metrics", Metrics.as_view(), name="metrics"),
+    path("v1/waivers", WaiverCollection.as_view(), name="waivers"),
+    path("v1/waivers/<int:waiver_id>", WaiverItem.as_view(), name="waiver"),
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from controlplane.logs import logging_config
+from controlplane.server.metric_files import count_as
 from controlplane.server.processes import die_with_parent
 
 bind = os.environ["LATCHKEY_BIND"]
@@ -23,11 +24,7 @@ logger_class = "gunicorn.glogging.Logger"
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Gives the new worker the lowest place that is free.
-
-    Metric files are named by place and not by process: a new worker goes on counting where the one before it in
-    its place stopped. So a killed worker's counts are kept, and the files never grow in number.
-    """
+    """Gives the new worker the lowest place that is free, by which its metric files are named."""
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
 
@@ -35,11 +32,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Makes the worker's metrics those of its place, before the application makes any."""
     die_with_parent()
-    from prometheus_client import values
-
-    place = f"worker{worker.place}"
-    own_place = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
-    values.ValueClass = own_place
+    count_as(f"worker{worker.place}")
 
 
 def child_exit(server: Any, worker: Any) -> None:

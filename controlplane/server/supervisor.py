@@ -37,9 +37,11 @@ class Program:
 
 
 class Supervisor:
-    """Ends when the web server ends, with its status; starts the steward again where it fell over."""
+    """Ends when the web server ends, with its status; starts the steward, if there is to be one, again where it fell
+    over.
+    """
 
-    def __init__(self, web: Program, steward: Program) -> None:
+    def __init__(self, web: Program, steward: Program | None) -> None:
         self._web = web
         self._steward = steward
         self._stopping = False
@@ -49,16 +51,17 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         web = self._web.start()
-        steward = self._steward.start()
+        steward = self._steward.start() if self._steward else None
         steward_due = 0.0
         while web.poll() is None and not self._stopping:
-            if steward.poll() is not None and time.monotonic() >= steward_due:
+            if self._steward and steward and steward.poll() is not None and time.monotonic() >= steward_due:
                 log.error("steward_ended", status=steward.returncode)
                 steward = self._steward.start()
                 steward_due = time.monotonic() + STEWARD_PAUSE_SECONDS
             time.sleep(POLL_SECONDS)
-        for process in (web, steward):
-            _end(process)
+        _end(web)
+        if steward:
+            _end(steward)
         if self._stopping:
             return 0
         return web.returncode if web.returncode >= 0 else 128 - web.returncode

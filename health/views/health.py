@@ -31,7 +31,8 @@ class Health(APIView):
         """Ok or degraded; 503 and down without a database."""
         if not report.database_answers():
             return Response({"status": "down"}, status=503)
-        return Response({"status": "degraded" if report.degraded_components() else "ok"})
+        report.look_for_steward()
+        return Response({"status": "degraded" if report.degraded_names() else "ok"})
 
 
 class HealthFull(KeyAPIView):
@@ -42,6 +43,7 @@ class HealthFull(KeyAPIView):
     @extend_schema(operation_id="health_full", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Components, limits and metrics."""
+        report.look_for_steward()
         return Response(report.full_report())
 
 
@@ -62,5 +64,6 @@ class Metrics(KeyAPIView):
 
     @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        """All metrics, summed over all workers."""
+        """All metrics, summed over all processes."""
+        report.look_for_steward()
         return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 def other(service: ConfigService, root: IssuedKey) -> str:
     """A key that was issued, changed and revoked: events 2, 3 and 4."""
     key_id = service.issue({"label": "x"}).key.key_id
-    service.update(key_id, {"rate_limit": None})
+    service.update(key_id, {"rate_limit": {"burst": 5, "per_seconds": 60}})
     service.revoke(key_id)
     return key_id
 

@@ -1,8 +1,14 @@
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
+from events.models import Event
+from health.steward import Steward
+from health.tasks import tasks
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from tests.conftest import Caller
@@ -41,7 +47,7 @@ def test_full_health_shows_the_limits(api: Caller, service: ConfigService) -> No
     caller = Caller(limited.credential.reveal())
     assert [caller.get("/v1/whoami").status_code for _ in range(3)] == [200, 429, 429]
     after = api.get("/health/full").json()
-    assert (after["status"], after["degraded"]) == ("ok", [])
+    assert (after["status"], after["degraded"]) == ("degraded", ["unlimited_key"])
     assert after["components"]["bucket_store"] == {"status": "ok"}
     limits = after["rate_limit"]
     assert (limits["store"], limits["keys"], limits["limited"], limits["unlimited"]) == ("memory", 3, 2, 1)
@@ -68,3 +74,65 @@ def test_no_label_names_a_key_a_secret_or_an_address(api: Caller, service: Confi
     assert "lk_" not in text.replace("_bulk_", "")
     assert "lks_" not in text
     assert "127.0.0.1" not in text
+
+
+def samples(api: Caller) -> dict[str, float]:
+    """The metrics that the database tells."""
+    lines = api.get("/metrics").content.decode().splitlines()
+    names = ("health_degraded{", "config_guardrail_violations_total{")
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line.startswith(names))}
+
+
+def test_a_breach_shows_everywhere_and_goes_again(api: Caller, anonymous: Caller, service: ConfigService) -> None:
+    before = samples(api)
+    assert before['health_degraded{component="unlimited_key"}'] == 0
+    assert before['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 0
+    key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    assert anonymous.get("/health").json() == {"status": "degraded"}
+    report = api.get("/health/full").json()
+    (breach,) = [found for found in report["guard_rails"] if found["name"] == "unlimited_key"]
+    assert (report["status"], report["degraded"], breach["count"]) == ("degraded", ["unlimited_key"], 1)
+    assert "/guard-rails/unlimited_key" in breach["remediation"]
+    assert report["metrics"]["health_degraded"] == 1
+    assert report["metrics"]["config_guardrail_violations_total"] == 2, "the root key never expires"
+    during = samples(api)
+    assert during['health_degraded{component="unlimited_key"}'] == 1
+    assert during['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 1
+    service.update(key_id, {"rate_limit": {"burst": 5, "per_seconds": 60}})
+    assert anonymous.get("/health").json() == {"status": "ok"}
+    report = api.get("/health/full").json()
+    assert (report["degraded"], [found["name"] for found in report["guard_rails"]]) == ([], ["key_without_expiry"])
+    after = samples(api)
+    assert after['health_degraded{component="unlimited_key"}'] == 0
+    assert after['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 1
+
+
+def test_an_absent_steward_is_missed_by_whoever_is_asked_for_health(
+    anonymous: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("health.guard_rails.operation._SERVED_SINCE", timezone.now() - timedelta(minutes=1))
+    assert anonymous.get("/health").json() == {"status": "degraded"}
+    assert anonymous.get("/health").json() == {"status": "degraded"}
+    event = Event.objects.get()
+    assert (event.type, event.data["component"], event.data["status"]) == (
+        "HealthChanged",
+        "absent_steward",
+        "degraded",
+    )
+    assert Steward(tasks(default_limiter())).turn()
+    assert anonymous.get("/health").json() == {"status": "ok"}
+    assert [told.data["status"] for told in Event.objects.order_by("id")] == ["degraded", "ok"]
+
+
+def test_metrics_are_told_while_the_database_is_away(
+    anonymous: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.METRICS_PUBLIC = True
+
+    def away(*_: object) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", away)
+    response = anonymous.get("/metrics")
+    assert response.status_code == 200
+    assert b"health_degraded{" not in response.content

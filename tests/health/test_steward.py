@@ -3,9 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apikeys.config_service import IssuedKey
-from apikeys.models import UsageMinute
-from health.models import Lease, release_lease, take_lease
-from health.steward import LEASE, LEASE_DURATION, Steward
+from apikeys.models import Usage
+from health.guard_rails.operation import STEWARD_LEASE
+from health.lease import release_lease, take_lease
+from health.models import Lease
+from health.steward import LEASE_DURATION, Steward
+from health.tasks import tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
@@ -13,6 +16,7 @@ from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
+NOW_NS = int(NOW.timestamp()) * 10**9
 MINUTE = timedelta(minutes=1)
 
 
@@ -28,31 +32,32 @@ def test_one_holder_at_a_time() -> None:
 
 def test_a_lease_given_back_is_free_and_only_its_holder_gives_it() -> None:
     take_lease("x", "a", now=NOW, duration=MINUTE)
-    release_lease("x", "b")
+    release_lease("x", "b", now=NOW)
     assert not take_lease("x", "b", now=NOW, duration=MINUTE)
-    release_lease("x", "a")
+    release_lease("x", "a", now=NOW)
     assert take_lease("x", "b", now=NOW, duration=MINUTE)
 
 
 def test_of_two_stewards_one_works(root: IssuedKey) -> None:
-    store = MemoryStore()
+    store = MemoryStore(lambda: NOW_NS)
     now = [NOW]
-    one, two = Steward(Limiter(store), now=lambda: now[0]), Steward(Limiter(store), now=lambda: now[0])
+    one, two = (Steward(tasks(Limiter(store)), now=lambda: now[0]) for _ in range(2))
     store.take(root.key.key_id.encode(), None)
     assert [one.turn(), two.turn()] == [True, False]
-    assert UsageMinute.objects.get().allowed == 1
+    assert Usage.objects.filter(step="minute").get().allowed == 1
     store.take(root.key.key_id.encode(), None)
     now[0] += LEASE_DURATION
     assert [two.turn(), one.turn()] == [True, False]
-    assert sum(row.allowed for row in UsageMinute.objects.all()) == 2
+    assert sum(row.allowed for row in Usage.objects.filter(step="minute")) == 2
     two.resign()
-    assert not Lease.objects.filter(name=LEASE).exists()
+    assert Lease.objects.get(name=STEWARD_LEASE).holder == ""
+    assert one.turn()
 
 
 def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MemoryStore()
+    store = MemoryStore(lambda: NOW_NS)
     store.take(root.key.key_id.encode(), None)
-    steward = Steward(Limiter(store), now=lambda: NOW)
+    steward = Steward(tasks(Limiter(store)), now=lambda: NOW)
 
     def fail() -> None:
         raise BucketStoreError("no room")
@@ -61,7 +66,7 @@ def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.M
         patch.setattr(store, "generation", fail)
         assert steward.turn()
     assert steward.turn()
-    assert UsageMinute.objects.get().allowed == 1
+    assert Usage.objects.filter(step="minute").get().allowed == 1
 
 
 def test_idle_addresses_are_forgotten(clock: Clock) -> None:
@@ -73,5 +78,5 @@ def test_idle_addresses_are_forgotten(clock: Clock) -> None:
     clock.move(30)
     limiter.take_for_address("203.0.113.2", limit)
     clock.move(31)
-    assert Steward(limiter, now=lambda: NOW).turn()
+    assert Steward(tasks(limiter), now=lambda: NOW).turn()
     assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]

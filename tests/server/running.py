@@ -33,6 +33,7 @@ class RunningServer:
     data_dir: Path
     workers: int = 4
     settings: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -79,6 +80,7 @@ class RunningServer:
             f"127.0.0.1:{self.port}",
             "--workers",
             str(self.workers),
+            *self.arguments,
         ]
         with (self.data_dir / "server.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             default=f"127.0.0.1:{settings.PORT}",
             help=f"default: 127.0.0.1:{settings.PORT}",
         )
+        parser.add_argument("--no-steward", action="store_true", help="start none: one runs elsewhere")
         parser.add_argument(
             "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
         )
@@ -55,19 +57,18 @@ class Command(BaseCommand):
                 os.pathsep
             ),
         }
-        manage = str(settings.BASE_DIR / "manage.py")
-        web_environment = {
-            **environment,
-            "LATCHKEY_BIND": options["bind"],
-            "WORKERS": str(settings.WORKERS),
-            "PROMETHEUS_MULTIPROC_DIR": str(_empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")),
-        }
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(
+            _empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
+        )
+        web_environment = {**environment, "LATCHKEY_BIND": options["bind"], "WORKERS": str(settings.WORKERS)}
         gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
         web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment)
-        steward = Program([sys.executable, manage, "steward"], environment)
+        steward = Program(
+            [sys.executable, "-m", "controlplane.server.steward"], {**environment, "LATCHKEY_STEWARD": uuid4().hex}
+        )
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         self._say(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
-        status = Supervisor(web, steward).run()
+        status = Supervisor(web, None if options["no_steward"] else steward).run()
         self._say("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
         sys.exit(status)
 

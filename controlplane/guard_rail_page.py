@@ -1,0 +1,24 @@
+"""/guard-rails/NAME: the page of docs/guard-rails/ that a breach points to, as HTML."""
+
+from typing import Final
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+from markdown_it import MarkdownIt
+
+from health.guard_rails import BY_NAME
+
+PAGES: Final = settings.BASE_DIR / "docs" / "guard-rails"
+
+
+@require_safe
+def guard_rail_page(request: HttpRequest, name: str) -> HttpResponse:
+    """What the guard rail means, why it matters, how to mend it and how to waive it."""
+    if name not in BY_NAME:
+        raise Http404
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return render(request, "guard_rail.html", {"name": name, "body": mark_safe(body)})  # noqa: S308 - our own page

@@ -1,0 +1,12 @@
+"""The steward that `serve` starts: manage.py steward, counted beside the workers."""
+
+import sys
+
+from controlplane.server.metric_files import count_as
+
+if __name__ == "__main__":
+    count_as("steward")
+    from manage import main
+
+    sys.argv = ["manage.py", "steward"]
+    main()

@@ -1,0 +1,44 @@
+"""The event log in Django's admin: to read."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from events.models import Event
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that are shown and that nobody adds, changes or deletes here."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """What happened, newest first."""
+
+    list_display = ("id", "type", "at", "actor", "key_id", "request_id")
+    list_filter = ("type",)
+    search_fields = ("=key_id", "=request_id", "=actor")
+    search_help_text = "A key id, a request id or an actor, whole."
+    ordering = ("-id",)
+    fields = ("id", "type", "at", "actor", "request_id", "key_id", "told", "digest")
+    readonly_fields = ("told",)
+
+    @admin.display(description="data")
+    def told(self, event: Event) -> SafeString:
+        """What the event tells beside its type."""
+        return format_html("<pre>{}</pre>", json.dumps(event.data, indent=2, ensure_ascii=False))

@@ -1,0 +1,42 @@
+"""Bursts of failed authentications: told once when an address goes over its limit, and over once it was quiet."""
+
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from django.db import transaction
+
+from events import log as event_log
+from events.origin import Origin
+from events.types import EventType
+from health.models import FailureBurst
+from latchkey.timestamps import from_ns
+from ratelimit.limiter import Limiter
+
+QUIET_FOR: Final = timedelta(minutes=5)
+MOST_BURSTS: Final = 100
+
+
+def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> None:
+    """Compares the addresses that are over AUTH_FAILURE_LIMIT with those that were told.
+
+    At most 100 are held at once, so that an attacker with many addresses cannot fill the log.
+    """
+    quiet_since = now - QUIET_FOR
+    over = dict(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
+    known = {burst.address: burst for burst in FailureBurst.objects.all()}
+    for address, record in over.items():
+        if address in known:
+            FailureBurst.objects.filter(address=address).update(last_at=from_ns(record.used_ns))
+        elif len(known) < MOST_BURSTS:
+            with transaction.atomic():
+                known[address] = FailureBurst.objects.create(
+                    address=address, since=now, last_at=from_ns(record.used_ns)
+                )
+                event_log.append(
+                    EventType.AUTHENTICATION_FAILURE_BURST,
+                    origin=origin,
+                    at=now,
+                    data={"address": address, "refused": record.throttled},
+                )
+    FailureBurst.objects.filter(last_at__lt=quiet_since).delete()

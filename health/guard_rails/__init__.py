@@ -1,0 +1,30 @@
+"""The guard rails: what must not be, each a small object that finds it, and what to do about it."""
+
+from typing import Final
+
+from health.guard_rails.base import Finding, GuardRail, Severity
+from health.guard_rails.lifetimes import ExpiringKey, KeyWithoutExpiry, UnusedKey
+from health.guard_rails.limits import ExcessiveBurst, UnlimitedKey
+from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore
+from health.guard_rails.rotations import OldSecret, OverdueRotation
+from health.guard_rails.traffic import AuthenticationFailures, SustainedThrottling
+from health.guard_rails.webhooks import DeadWebhook
+
+GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
+    UnlimitedKey(),
+    ExcessiveBurst(),
+    KeyWithoutExpiry(),
+    ExpiringKey(),
+    UnusedKey(),
+    OldSecret(),
+    OverdueRotation(),
+    SustainedThrottling(),
+    AuthenticationFailures(),
+    DeadWebhook(),
+    DegradedBucketStore(),
+    BrokenEventLog(),
+    AbsentSteward(),
+)
+BY_NAME: Final[dict[str, GuardRail]] = {rail.name: rail for rail in GUARD_RAILS}
+
+__all__ = ["BY_NAME", "GUARD_RAILS", "Finding", "GuardRail", "Severity"]

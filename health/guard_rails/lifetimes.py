@@ -1,0 +1,50 @@
+"""Guard rails about how long keys live, and whether they are needed."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from apikeys.models import APIKeyQuerySet
+from health.guard_rails.base import Severity
+from health.guard_rails.keys import KeyGuardRail
+
+EXPIRY_IN_VIEW: Final = timedelta(days=14)
+UNUSED_FOR: Final = timedelta(days=90)
+
+
+class KeyWithoutExpiry(KeyGuardRail):
+    """A key that never expires outlives the people and the services that knew of it."""
+
+    name = "key_without_expiry"
+    severity = Severity.NOTICE
+    remedy = "Set an expiry on each of the keys, or waive the guard rail for it."
+    fault = "never expire"
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        return keys.filter(expires_at__isnull=True)
+
+
+class ExpiringKey(KeyGuardRail):
+    """Whoever uses the key is locked out when it expires."""
+
+    name = "expiring_key"
+    severity = Severity.WARNING
+    remedy = "Move the expiry of the keys that are still needed, or issue others in their place and change over."
+    fault = f"expire within {EXPIRY_IN_VIEW.days} days"
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        return keys.filter(expires_at__lte=now + EXPIRY_IN_VIEW)
+
+
+class UnusedKey(KeyGuardRail):
+    """A key that nobody uses is a risk without a use."""
+
+    name = "unused_key"
+    severity = Severity.NOTICE
+    remedy = "Disable the keys, and revoke them if nobody misses them."
+    fault = f"were not used for {UNUSED_FOR.days} days"
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        since = now - UNUSED_FOR
+        return keys.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True), created_at__lt=since)

@@ -1,0 +1,38 @@
+"""Guard rails about rate limits."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from apikeys.models import APIKeyQuerySet
+from events.types import EventType
+from health.guard_rails.base import Severity
+from health.guard_rails.keys import USABILITY, KeyGuardRail
+
+_OF_LIMITS = USABILITY | {EventType.RATE_LIMIT_CHANGED}
+
+
+class UnlimitedKey(KeyGuardRail):
+    """A key without a limit can use up whatever it calls, by accident or once it is stolen."""
+
+    name = "unlimited_key"
+    severity = Severity.WARNING
+    remedy = "Give each of the keys a rate limit, or waive the guard rail for it."
+    fault = "have no rate limit"
+    triggers = _OF_LIMITS
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        return keys.filter(burst__isnull=True)
+
+
+class ExcessiveBurst(KeyGuardRail):
+    """A limit above GUARD_RAIL_MAX_BURST is hardly a limit."""
+
+    name = "excessive_burst"
+    severity = Severity.WARNING
+    remedy = "Lower the burst of the keys, raise GUARD_RAIL_MAX_BURST, or waive the guard rail for them."
+    triggers = _OF_LIMITS
+    fault = "have a burst above GUARD_RAIL_MAX_BURST"
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        return keys.filter(burst__gt=settings.GUARD_RAIL_MAX_BURST)

@@ -1,0 +1,64 @@
+"""Guard rails about Latchkey itself."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from events.models import Patrol
+from health.guard_rails.base import Finding, GuardRail, Severity
+from health.models import Lease
+from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
+
+STEWARD_LEASE: Final = "steward"
+STEWARD_MISSED_AFTER: Final = timedelta(seconds=30)
+_SERVED_SINCE: Final = datetime.fromtimestamp(float(os.environ.get("LATCHKEY_STARTED_AT", "0")), UTC)
+_PROBE: Final = b"lk_health"
+
+
+class DegradedBucketStore(GuardRail):
+    """Without the bucket store no limit can be judged, so no request with a key passes."""
+
+    name = "bucket_store"
+    severity = Severity.CRITICAL
+    remedy = "Look for bucket_store in the log; make room on the disk, or let the server read and write its directory."
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        try:
+            default_limiter().store.peek(_PROBE)
+        except BucketStoreError:
+            return Finding(1, "The bucket store does not answer; requests with a key get 503.")
+        return None
+
+
+class BrokenEventLog(GuardRail):
+    """A row of the event log is not what was written: somebody or something changed the database past Latchkey."""
+
+    name = "broken_event_log"
+    severity = Severity.CRITICAL
+    remedy = "Run manage.py verify_event_log, keep a copy of the database as it is, and find out who can write to it."
+
+    def find(self, now: datetime) -> Finding | None:
+        patrol = Patrol.objects.filter(id=1).first()
+        if patrol is None or patrol.broken_at is None:
+            return None
+        return Finding(1, f"The event log is broken at event {patrol.broken_at}: {patrol.reason}.")
+
+
+class AbsentSteward(GuardRail):
+    """Without a steward no use is written down, no webhook delivered, and no guard rail that time breaches is seen."""
+
+    name = "absent_steward"
+    severity = Severity.CRITICAL
+    remedy = "Start one with manage.py steward (serve starts one by itself), and look for steward_ in the log."
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        lease = Lease.objects.filter(name=STEWARD_LEASE).first()
+        if lease is None and _SERVED_SINCE.timestamp() == 0:
+            return None  # nothing was ever served from this database
+        lapsed = max(_SERVED_SINCE, lease.expires_at) if lease else _SERVED_SINCE
+        if now - lapsed < STEWARD_MISSED_AFTER:
+            return None
+        return Finding(1, f"No steward has worked since {lapsed:%Y-%m-%d %H:%M:%S} UTC.")

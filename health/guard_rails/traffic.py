@@ -1,0 +1,48 @@
+"""Guard rails about what callers do."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count
+
+from apikeys.models import APIKeyQuerySet, Usage, UsageStep
+from events.types import EventType
+from health.failure_bursts import MOST_BURSTS
+from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.guard_rails.keys import KeyGuardRail
+from health.models import FailureBurst
+
+THROTTLING_WINDOW: Final = timedelta(minutes=15)
+THROTTLED_MINUTES: Final = 10
+
+
+class SustainedThrottling(KeyGuardRail):
+    """A key that runs into its limit time and again has the wrong limit, or a caller that does not wait."""
+
+    name = "sustained_throttling"
+    severity = Severity.WARNING
+    remedy = "Find out why the caller does not wait for Retry-After, or raise the keys' limit."
+    fault = f"were throttled in {THROTTLED_MINUTES} of the last {THROTTLING_WINDOW.seconds // 60} minutes"
+
+    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        minutes = Usage.objects.filter(
+            step=UsageStep.MINUTE, start__gt=now - THROTTLING_WINDOW, start__lte=now, throttled__gt=0
+        )
+        often = minutes.values("key").annotate(minutes=Count("pk")).filter(minutes__gte=THROTTLED_MINUTES)
+        return keys.filter(pk__in=often.values("key"))
+
+
+class AuthenticationFailures(GuardRail):
+    """Somebody tries credentials, or a client goes on with one that is no longer right."""
+
+    name = "authentication_failures"
+    severity = Severity.WARNING
+    remedy = "Look for the addresses in the log; give a client its new credential, block a stranger in front."
+    triggers = frozenset({EventType.AUTHENTICATION_FAILURE_BURST})
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        addresses = list(FailureBurst.objects.order_by("since", "address").values_list("address", flat=True))
+        if not addresses:
+            return None
+        return Finding(len(addresses), f"Addresses over AUTH_FAILURE_LIMIT: {named(addresses, MOST_BURSTS)}.")

@@ -1,0 +1,65 @@
+"""manage.py check_guard_rails: what is in breach now."""
+
+import sys
+from typing import Any, Final
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from apikeys.management.key_command import REFUSED, KeyCommand
+from health.guard_rails import GUARD_RAILS, Severity
+from health.incidents import open_incidents, sweep
+from health.models import Waiver
+from health.report import incident_json
+from health.waivers import waiver_json
+
+BREACHED: Final = REFUSED
+
+
+class Command(KeyCommand):
+    """Judges every guard rail now, as the steward does, and tells what is in breach."""
+
+    help = "Judge every guard rail now. Exit 0 where none is breached, 2 where one is."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--least",
+            choices=list(Severity),
+            default=Severity.WARNING.value,
+            help="the least severity that counts for the exit status; default: warning",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        sweep(GUARD_RAILS, now=now, request_id=self.origin().request_id)
+        incidents = open_incidents()
+        waivers = [waiver_json(waiver) for waiver in Waiver.objects.in_force(now)]
+        found = [incident_json(incident) for incident in incidents]
+        degraded = sorted(incident.guard_rail for incident in incidents if Severity(incident.severity).degrades)
+        result = {
+            "status": "degraded" if degraded else "ok",
+            "degraded": degraded,
+            "guard_rails": found,
+            "waivers": waivers,
+        }
+        rows = [
+            {"guard rail": breach["name"], **{name: breach[name] for name in ("severity", "count", "since")}}
+            for breach in found
+        ]
+        self.show(result, options, rows)
+        if options["format"] == "table":
+            self._explain(found, waivers)
+        ranks = list(Severity)
+        least = ranks.index(Severity(options["least"]))
+        if any(ranks.index(Severity(incident.severity)) >= least for incident in incidents):
+            sys.exit(BREACHED)
+
+    def _explain(self, found: list[dict[str, object]], waivers: list[dict[str, object]]) -> None:
+        for breach in found:
+            self.stdout.write(f"\n{breach['name']}: {breach['detail']}\n  {breach['remediation']}")
+        for waiver in waivers:
+            scope = f" for {waiver['key_id']}" if waiver["key_id"] else ""
+            self.stdout.write(
+                f"\nwaived: {waiver['guard_rail']}{scope} until {waiver['ends_at']} by {waiver['granted_by']}"
+                f" ({waiver['reason']}); manage.py end_waiver {waiver['id']}"
+            )

@@ -1,0 +1,24 @@
+"""manage.py end_waiver: the early end of a waiver."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from apikeys.management.key_command import KeyCommand, fields
+from health.waivers import Waivers, waiver_json
+
+
+class Command(KeyCommand):
+    """Ends a waiver, so that its guard rail speaks again at once."""
+
+    help = "End a waiver before its time."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("waiver", type=int, help="its id, as check_guard_rails shows it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        result = waiver_json(Waivers(self.origin()).end(options["waiver"]))
+        if options["format"] == "json":
+            self.show(result, options, [])
+        else:
+            self.stdout.write(fields(result))

@@ -1,0 +1,32 @@
+"""manage.py grant_waiver: leave to breach a guard rail for a while."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from apikeys.management.key_command import KeyCommand, duration, fields
+from health.waivers import Waivers, waiver_json
+
+
+class Command(KeyCommand):
+    """Silences a guard rail, for one key or for all."""
+
+    help = "Silence a guard rail until a time; then it speaks again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("guard_rail", help="its name, as check_guard_rails shows it")
+        parser.add_argument("--key", metavar="KEY_ID", help="for this key alone; default: for all")
+        parser.add_argument("--reason", required=True, help="why this is right; it is kept in the event log")
+        parser.add_argument("--ends-in", type=duration, required=True, metavar="SPAN", help="such as 30d, at most 366d")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        values = {name: options[name] for name in ("guard_rail", "reason")}
+        values["ends_at"] = timezone.now() + options["ends_in"]
+        if options["key"]:
+            values["key_id"] = options["key"]
+        result = waiver_json(Waivers(self.origin()).grant(values))
+        if options["format"] == "json":
+            self.show(result, options, [])
+        else:
+            self.stdout.write(fields(result))

@@ -1,0 +1,123 @@
+"""Waivers: leave to breach a guard rail, with a reason, a name and an end. Their one writer."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from apikeys.lookup import find_key
+from events import log as event_log
+from events.origin import Origin
+from events.types import EventType
+from health.guard_rails import BY_NAME
+from health.incidents import judge
+from health.models import Waiver
+from latchkey.problems import FieldError, ProblemError
+from latchkey.timestamps import rfc3339
+from latchkey.validation import InvalidParameters, Rule, clean, future, refused, text
+
+LONGEST: Final = timedelta(days=366)
+
+
+class WaiverNotFound(ProblemError):
+    """There is no such waiver in force."""
+
+    slug = "not-found"
+
+
+def _guard_rail(value: object, _now: datetime) -> str:
+    if not (isinstance(value, str) and value in BY_NAME):
+        raise refused("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
+    return value
+
+
+def _ends_at(value: object, now: datetime) -> datetime:
+    moment = future(value, "ends_at", now)
+    if moment > now + LONGEST:
+        raise refused("too-far", f"ends_at must lie within {LONGEST.days} days; grant it anew if it is still needed.")
+    return moment
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "guard_rail": _guard_rail,
+    "key_id": lambda value, _now: text(value, "key_id"),
+    "reason": lambda value, _now: text(value, "reason", empty=False),
+    "ends_at": _ends_at,
+}
+
+
+def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
+    """The values of a waiver that may be granted at `now`. Raises InvalidParameters, or NotFound for its key."""
+    cleaned = clean(values, RULES, now, required=("guard_rail", "reason", "ends_at"))
+    key_id = str(cleaned.get("key_id", ""))
+    if key_id and not BY_NAME[str(cleaned["guard_rail"])].about_keys:
+        raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
+    if key_id:
+        find_key(key_id)
+    return cleaned
+
+
+class Waivers:
+    """Grants and ends waivers on behalf of `origin`; each tells it by an event and judges the guard rail at once."""
+
+    def __init__(self, origin: Origin, *, now: Callable[[], datetime] = timezone.now) -> None:
+        self._origin = origin
+        self._now = now
+
+    def grant(self, values: object) -> Waiver:
+        """A waiver from `guard_rail`, `reason`, `ends_at` (at most 366 days ahead) and, for one key alone, `key_id`.
+
+        Raises InvalidParameters, and NotFound for a key that is unknown.
+        """
+        now = self._now()
+        cleaned = clean_waiver(values, now)
+        with transaction.atomic():
+            waiver = Waiver.objects.create(granted_by=self._origin.actor, granted_at=now, **cleaned)
+            self._tell(EventType.WAIVER_GRANTED, waiver, now, {"ends_at": rfc3339(waiver.ends_at)})
+        return waiver
+
+    def end(self, waiver_id: int) -> Waiver:
+        """Ends a waiver before its time. Raises WaiverNotFound."""
+        return self._end(waiver_id, self._now(), because="ended")
+
+    def end_due(self) -> int:
+        """Ends the waivers whose time is over: from now on their guard rails speak again. Returns how many."""
+        now = self._now()
+        due = Waiver.objects.filter(ended_at__isnull=True, ends_at__lte=now).order_by("ends_at")
+        ids = list(due.values_list("pk", flat=True))
+        for waiver_id in ids:
+            with suppress(WaiverNotFound):  # somebody was quicker
+                self._end(waiver_id, now, because="time")
+        return len(ids)
+
+    def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
+        with transaction.atomic():
+            waiver = Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True).first()
+            if waiver is None:
+                raise WaiverNotFound("There is no waiver in force with this id.")
+            waiver.ended_at, waiver.ended_by = now, self._origin.actor
+            waiver.save(update_fields=["ended_at", "ended_by"])
+            self._tell(EventType.WAIVER_ENDED, waiver, now, {"because": because})
+        return waiver
+
+    def _tell(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
+        data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
+        event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
+        judge(BY_NAME[waiver.guard_rail], now=now, request_id=self._origin.request_id)
+
+
+def waiver_json(waiver: Waiver) -> dict[str, object]:
+    """A waiver as REST and commands show it."""
+    return {
+        "id": waiver.pk,
+        "guard_rail": waiver.guard_rail,
+        "key_id": waiver.key_id or None,
+        "reason": waiver.reason,
+        "granted_by": waiver.granted_by,
+        "granted_at": rfc3339(waiver.granted_at),
+        "ends_at": rfc3339(waiver.ends_at),
+        "ended_at": rfc3339(waiver.ended_at) if waiver.ended_at else None,
+    }

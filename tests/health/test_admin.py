@@ -1,0 +1,86 @@
+"""Events, incidents and waivers in the admin."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from apikeys.config_service import ConfigService
+from events.models import Event
+from health.incidents import degraded, open_incidents
+from health.models import Waiver
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+@pytest.fixture
+def unlimited(service: ConfigService) -> str:
+    return service.issue({"label": "x", "rate_limit": None}).key.key_id
+
+
+def form(**values: str) -> dict[str, str]:
+    day, time = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S").split()
+    return {
+        "guard_rail": "unlimited_key", "key_id": "", "reason": "load test", "ends_at_0": day, "ends_at_1": time, **values
+    }  # fmt: skip
+
+
+def test_incident_shows_the_event_that_told_it_and_the_way_out(admin: Client, unlimited: str) -> None:
+    incident = next(incident for incident in open_incidents() if incident.guard_rail == "unlimited_key")
+    event = Event.objects.get(type="HealthChanged")
+    listed = admin.get("/admin/health/incident/").content.decode()
+    assert f'<td class="field-opened_by">{event.id}</td>' in listed
+    shown = admin.get(f"/admin/health/incident/{incident.pk}/change/").content.decode()
+    assert unlimited in shown
+    assert 'href="/guard-rails/unlimited_key"' in shown
+    assert admin.get("/admin/health/incident/add/").status_code == 403
+
+
+def test_events_are_shown_and_not_changed(admin: Client, unlimited: str) -> None:
+    event = Event.objects.get(type="HealthChanged")
+    assert "HealthChanged" in admin.get("/admin/events/event/").content.decode()
+    shown = admin.get(f"/admin/events/event/{event.pk}/change/")
+    assert event.digest in shown.content.decode()
+    assert admin.post(f"/admin/events/event/{event.pk}/change/", {"actor": "x"}).status_code == 403
+    assert admin.post(f"/admin/events/event/{event.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) -> None:
+    assert degraded() == ["unlimited_key"]
+    assert admin.post("/admin/health/waiver/add/", form(key_id=unlimited)).status_code == 302
+    waiver = Waiver.objects.get()
+    assert (waiver.granted_by, waiver.key_id, waiver.reason) == ("user:ada", unlimited, "load test")
+    assert degraded() == []
+    admin.post("/admin/health/waiver/", {"action": "end", "_selected_action": [waiver.pk]})
+    assert degraded() == ["unlimited_key"]
+    ended = Event.objects.get(type="WaiverEnded")
+    assert (ended.actor, ended.data["because"]) == ("user:ada", "ended")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"ends_at_0": "2001-01-01"}, "ends_at must lie in the future."),
+        ({"reason": ""}, "This field is required."),
+        ({"key_id": "lk_000000000000"}, "There is no key with this id."),
+        ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),
+    ],
+)
+def test_refused_waiver_says_why_beside_its_field(admin: Client, values: dict[str, str], said: str) -> None:
+    response = admin.post("/admin/health/waiver/add/", form(**values))
+    assert (response.status_code, Waiver.objects.count()) == (200, 0)
+    assert said in response.content.decode()
+
+
+def test_guard_rail_pages_are_served(client: Client) -> None:
+    page = client.get("/guard-rails/unlimited_key")
+    assert page.status_code == 200
+    assert "<h2>How to fix it</h2>" in page.content.decode()
+    assert client.get("/guard-rails/speed").status_code == 404

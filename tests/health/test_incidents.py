@@ -1,0 +1,176 @@
+"""A breach is told once when it opens and once when it closes, behind the change that brought it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apikeys.config_service import ConfigService
+from events.models import Event
+from events.origin import Origin
+from events.types import EventType
+from health.guard_rails import GUARD_RAILS
+from health.incidents import degraded, open_incidents, sweep
+from health.models import Incident, Waiver
+from health.tasks import tasks
+from health.waivers import Waivers
+from ratelimit.limiter import Limiter
+from ratelimit.stores import MemoryStore
+from tests.conftest import Caller
+
+pytestmark = pytest.mark.django_db
+LIMIT = {"burst": 5, "per_seconds": 60}
+DAY = timedelta(days=1)
+
+
+def told() -> list[tuple[str, str]]:
+    """What HealthChanged has told so far."""
+    changes = Event.objects.filter(type=EventType.HEALTH_CHANGED).order_by("id")
+    return [(event.data["component"], event.data["status"]) for event in changes]
+
+
+def run_tasks(now: datetime) -> None:
+    """A whole first turn of the steward, at `now`."""
+    store = MemoryStore(lambda: int(now.timestamp() * 1e9))
+    for task in tasks(Limiter(store)):
+        task.run(now, "r-steward")
+
+
+def test_an_unlimited_key_opens_one_incident_and_a_limit_closes_it(service: ConfigService) -> None:
+    key_id = service.issue({"label": "x"}).key.key_id
+    service.update(key_id, {"rate_limit": None})
+    change, health = Event.objects.order_by("id").last(), Event.objects.get(type="HealthChanged")
+    assert change == health, "the breach is told right behind the change"
+    assert (health.actor, health.request_id, health.key_id) == ("system", "request-of-test", "")
+    incident = open_incidents()[-1]
+    assert health.data == {
+        "component": "unlimited_key",
+        "status": "degraded",
+        "degraded": ["unlimited_key"],
+        "detail": f"Keys that have no rate limit: {key_id}.",
+        "remediation": "Give each of the keys a rate limit, or waive the guard rail for it. "
+        "See https://keys.example.test/guard-rails/unlimited_key.",
+    }
+    assert (incident.guard_rail, incident.count, incident.opened_by) == ("unlimited_key", 1, health.id)
+    service.update(key_id, {"rate_limit": LIMIT})
+    incident.refresh_from_db()
+    last = Event.objects.order_by("id").last()
+    assert last
+    assert (last.data["status"], last.data["degraded"], incident.closed_by) == ("ok", [], last.id)
+    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+
+
+def test_further_keys_are_counted_and_not_told(service: ConfigService) -> None:
+    one, other = (service.issue({"label": "x", "rate_limit": None}).key.key_id for _ in range(2))
+    assert [incident.count for incident in open_incidents() if incident.guard_rail == "unlimited_key"] == [2]
+    service.update(one, {"label": "y"})
+    service.update(one, {"rate_limit": LIMIT})
+    assert degraded() == ["unlimited_key"]
+    service.revoke(other)
+    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+
+
+def test_other_keys_do_not_clear_a_breach(service: ConfigService, api: Caller) -> None:
+    service.issue({"label": "x", "rate_limit": None})
+    for _ in range(3):
+        key_id = service.issue({"label": "fine"}).key.key_id
+        service.update(key_id, {"rate_limit": LIMIT})
+        service.revoke(key_id)
+        assert api.get("/v1/whoami").status_code == 200
+    sweep(GUARD_RAILS, now=datetime.now(UTC))
+    assert told() == [("unlimited_key", "degraded")]
+
+
+def test_a_change_that_is_not_kept_leaves_no_incident(service: ConfigService) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        service.issue({"label": "x", "rate_limit": None})
+        raise RuntimeError
+    assert not Incident.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_a_guard_rail_that_fails_loses_no_change(service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("health.guard_rails.limits.UnlimitedKey.find", fail)
+        key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    assert [event.type for event in Event.objects.all()] == ["KeyIssued"]
+    sweep(GUARD_RAILS, now=datetime.now(UTC))
+    assert told() == [("unlimited_key", "degraded")]
+    assert key_id in open_incidents()[0].detail
+
+
+def test_notices_open_incidents_and_leave_health_alone(service: ConfigService) -> None:
+    service.issue({"label": "x"})
+    (incident,) = open_incidents()
+    assert (incident.guard_rail, incident.severity, incident.opened_by) == ("key_without_expiry", "notice", None)
+    assert (degraded(), told()) == ([], [])
+
+
+def test_the_database_holds_one_open_incident_a_guard_rail() -> None:
+    row = {
+        "guard_rail": "unlimited_key",
+        "severity": "warning",
+        "count": 1,
+        "detail": "",
+        "opened_at": datetime.now(UTC),
+    }
+    Incident.objects.create(**row, closed_at=datetime.now(UTC))
+    Incident.objects.create(**row)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Incident.objects.create(**row)
+
+
+def test_time_opens_and_closes_incidents_through_the_steward(service: ConfigService) -> None:
+    now = datetime.now(UTC)
+    key_id = service.issue({"label": "x", "expires_at": (now + 20 * DAY).isoformat()}).key.key_id
+    run_tasks(now)
+    assert told() == []
+    for _ in range(2):
+        run_tasks(now + 7 * DAY)
+    assert told() == [("expiring_key", "degraded")]
+    for _ in range(2):
+        run_tasks(now + 21 * DAY)
+    assert told() == [("expiring_key", "degraded"), ("expiring_key", "ok")]
+    expired = Event.objects.get(type=EventType.KEY_EXPIRED)
+    assert (expired.key_id, expired.actor, expired.request_id) == (key_id, "system", "r-steward")
+    later = ConfigService(Origin("command:test", "r"), now=lambda: now + 21 * DAY)
+    later.update(key_id, {"expires_at": (now + 22 * DAY).isoformat()})
+    run_tasks(now + 23 * DAY)
+    assert Event.objects.filter(type=EventType.KEY_EXPIRED).count() == 2, "an expiry that was moved is told anew"
+
+
+def test_a_waiver_silences_until_it_ends_and_then_the_guard_rail_speaks_again(service: ConfigService) -> None:
+    now = datetime.now(UTC)
+    key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    waivers = Waivers(Origin("user:ada", "r-waiver"))
+    values = {"guard_rail": "unlimited_key", "key_id": key_id, "reason": "load test"}
+    waivers.grant({**values, "ends_at": (now + DAY).isoformat()})
+    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+    granted, health = Event.objects.order_by("-id")[1], Event.objects.order_by("-id")[0]
+    assert (granted.type, granted.actor, granted.key_id) == ("WaiverGranted", "user:ada", key_id)
+    assert granted.data["reason"] == "load test"
+    assert health.request_id == "r-waiver"
+    run_tasks(now + DAY / 2)
+    assert told()[2:] == []
+    for _ in range(2):
+        run_tasks(now + DAY + timedelta(seconds=1))
+    assert told()[2:] == [("unlimited_key", "degraded")]
+    ended = Event.objects.get(type=EventType.WAIVER_ENDED)
+    assert (ended.actor, ended.data["because"], ended.key_id) == ("system", "time", key_id)
+    waiver = Waiver.objects.get()
+    assert (waiver.granted_by, waiver.ended_by) == ("user:ada", "system")
+
+
+def test_a_waiver_for_all_and_its_early_end(service: ConfigService) -> None:
+    service.issue({"label": "x", "rate_limit": None})
+    waivers = Waivers(Origin("user:ada", "r-waiver"))
+    ends_at = (datetime.now(UTC) + DAY).isoformat()
+    waiver = waivers.grant({"guard_rail": "unlimited_key", "reason": "x", "ends_at": ends_at})
+    service.issue({"label": "another", "rate_limit": None})
+    assert degraded() == []
+    waivers.end(waiver.pk)
+    assert degraded() == ["unlimited_key"]
+    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok"), ("unlimited_key", "degraded")]

@@ -1,0 +1,108 @@
+"""Waivers over REST and by command: what is refused, what is shown, and who may."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apikeys.config_service import ConfigService, IssuedKey
+from tests.conftest import Caller
+
+pytestmark = pytest.mark.django_db
+
+
+def later(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat()
+
+
+def run(*arguments: str) -> tuple[int, Any]:
+    """A command's exit status and its JSON."""
+    out = io.StringIO()
+    try:
+        call_command(*arguments, "--format", "json", stdout=out)
+    except SystemExit as error:
+        return int(str(error.code)), json.loads(out.getvalue())
+    except CommandError as error:
+        return error.returncode, str(error)
+    return 0, json.loads(out.getvalue())
+
+
+def test_life_of_a_waiver_over_rest(api: Caller, root: IssuedKey) -> None:
+    values = {"guard_rail": "unlimited_key", "key_id": root.key.key_id, "reason": "load test", "ends_at": later(3)}
+    answer = api.post("/v1/waivers", values)
+    assert answer.status_code == 201
+    granted = answer.json()
+    assert granted["granted_by"] == f"key:{root.key.key_id}"
+    assert granted["ended_at"] is None
+    assert api.get("/v1/waivers").json() == {"items": [granted]}
+    assert api.delete(f"/v1/waivers/{granted['id']}").status_code == 204
+    assert api.get("/v1/waivers").json() == {"items": []}
+    assert api.delete(f"/v1/waivers/{granted['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("values", "pointers"),
+    [
+        ({}, ["/guard_rail", "/reason", "/ends_at"]),
+        ({"guard_rail": "speed", "reason": "", "ends_at": "2001-01-01T00:00:00Z"}, ["/guard_rail", "/reason", "/ends_at"]),
+        ({"guard_rail": "unlimited_key", "reason": "x", "ends_at": later(367)}, ["/ends_at"]),
+        ({"guard_rail": "absent_steward", "reason": "x", "ends_at": later(1), "key_id": "lk_000000000000"}, ["/key_id"]),
+        ({"guard_rail": ["unlimited_key"], "reason": "x", "ends_at": later(1), "forever": True}, ["/guard_rail", "/forever"]),
+    ],
+)  # fmt: skip
+def test_refused_waivers(api: Caller, values: dict[str, object], pointers: list[str]) -> None:
+    answer = api.post("/v1/waivers", values)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+
+
+def test_waiver_for_an_unknown_key_is_404(api: Caller) -> None:
+    values = {"guard_rail": "unlimited_key", "reason": "x", "ends_at": later(1), "key_id": "lk_000000000000"}
+    assert api.post("/v1/waivers", values).status_code == 404
+
+
+def test_reading_health_does_not_grant_waivers(service: ConfigService) -> None:
+    reader = Caller(service.issue({"label": "x", "scopes": ["health:read"]}).credential.reveal())
+    assert reader.get("/v1/waivers").status_code == 200
+    assert reader.post("/v1/waivers", {}).status_code == 403
+    assert reader.delete("/v1/waivers/1").status_code == 403
+
+
+def test_check_guard_rails_tells_and_exits(service: ConfigService) -> None:
+    assert run("check_guard_rails") == (0, {"status": "ok", "degraded": [], "guard_rails": [], "waivers": []})
+    key_id = service.issue({"label": "x"}).key.key_id
+    assert run("check_guard_rails")[0] == 0, "a notice degrades nothing"
+    assert run("check_guard_rails", "--least", "notice")[0] == 2
+    service.update(key_id, {"rate_limit": None})
+    status, found = run("check_guard_rails")
+    assert (status, found["status"], found["degraded"]) == (2, "degraded", ["unlimited_key"])
+    breach = found["guard_rails"][-1]
+    assert list(breach) == ["name", "severity", "count", "since", "detail", "remediation"]
+    assert (breach["name"], breach["severity"], breach["count"]) == ("unlimited_key", "warning", 1)
+    assert run("check_guard_rails", "--least", "critical")[0] == 0
+
+
+def test_commands_grant_and_end_waivers(service: ConfigService) -> None:
+    key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    arguments = ("grant_waiver", "unlimited_key", "--key", key_id, "--reason", "load test", "--ends-in", "2d")
+    status, waiver = run(*arguments)
+    assert (status, waiver["granted_by"]) == (0, "command:grant_waiver")
+    status, found = run("check_guard_rails")
+    assert (status, [held["id"] for held in found["waivers"]]) == (0, [waiver["id"]])
+    assert run("end_waiver", str(waiver["id"]))[0] == 0
+    assert run("end_waiver", str(waiver["id"]))[0] == 2
+    assert run("check_guard_rails")[0] == 2
+    assert run("grant_waiver", "speed", "--reason", "x", "--ends-in", "2d")[0] == 2
+
+
+def test_the_table_says_what_to_do(service: ConfigService) -> None:
+    key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_guard_rails", stdout=out)
+    text = out.getvalue()
+    assert text.startswith("GUARD RAIL")
+    assert f"unlimited_key: Keys that have no rate limit: {key_id}.\n  Give each of the keys a rate limit" in text

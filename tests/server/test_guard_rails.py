@@ -1,0 +1,98 @@
+"""With several workers: a breach is told once wherever it is asked for, and toggles in parallel tell it in turns."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.running import RunningServer, issue
+
+LIMIT = {"burst": 5, "per_seconds": 60}
+
+
+class Operator:
+    """Speaks to the server as an operator's key does."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def get(self, path: str) -> Any:
+        return self._client.get(path).raise_for_status().json()
+
+    def limit(self, key_id: str, limit: dict[str, int] | None) -> None:
+        self._client.patch(f"/v1/keys/{key_id}", json={"rate_limit": limit}).raise_for_status()
+
+    def told(self, after: int) -> list[dict[str, Any]]:
+        """The HealthChanged events after an id."""
+        page: list[dict[str, Any]] = self.get(f"/v1/events?type=HealthChanged&after={after}&limit=500")["items"]
+        return page
+
+    def head(self) -> int:
+        """The id of the last event."""
+        after, page = 0, self.get("/v1/events?limit=500")
+        while page["items"]:
+            after = page["items"][-1]["id"]
+            page = self.get(f"/v1/events?limit=500&after={after}")
+        return after
+
+    def sample(self, name: str) -> float:
+        """One sample of a scrape."""
+        found = re.search(rf"^{re.escape(name)} (\S+)$", self._client.get("/metrics").text, re.MULTILINE)
+        assert found
+        return float(found.group(1))
+
+
+@pytest.fixture
+def operator(server: RunningServer, root: str) -> Iterator[Operator]:
+    with httpx.Client(base_url=server.url, headers={"X-API-Key": root}, timeout=30) as client:
+        yield Operator(client)
+
+
+@pytest.fixture
+def key_id(server: RunningServer) -> str:
+    found: str = issue(server, "--label", "toggled", "--burst", "5", "--per-seconds", "60")["key_id"]
+    return found
+
+
+def test_one_incident_and_one_event_however_many_workers(operator: Operator, key_id: str) -> None:
+    before, violations = operator.head(), 'config_guardrail_violations_total{guard_rail="unlimited_key"}'
+    gauge, counted = 'health_degraded{component="unlimited_key"}', operator.sample(violations)
+    operator.limit(key_id, None)
+    (told,) = operator.told(before)
+    assert (told["data"]["component"], told["data"]["status"], told["data"]["degraded"]) == (
+        "unlimited_key",
+        "degraded",
+        ["unlimited_key"],
+    )
+    for _ in range(8):  # whichever worker answers
+        report = operator.get("/health/full")
+        (breach,) = [found for found in report["guard_rails"] if found["name"] == "unlimited_key"]
+        assert (report["degraded"], breach["count"], key_id in breach["detail"]) == (["unlimited_key"], 1, True)
+        assert breach["remediation"] == told["data"]["remediation"]
+        assert operator.get("/health") == {"status": "degraded"}
+        assert (operator.sample(gauge), operator.sample(violations)) == (1, counted + 1)
+    operator.limit(key_id, LIMIT)
+    assert [event["data"]["status"] for event in operator.told(before)] == ["degraded", "ok"]
+    for _ in range(8):
+        assert operator.get("/health/full")["degraded"] == []
+        assert (operator.sample(gauge), operator.sample(violations)) == (0, counted + 1)
+
+
+def test_parallel_toggles_are_told_in_turns(operator: Operator, key_id: str, server: RunningServer) -> None:
+    before = operator.head()
+
+    def toggle(number: int) -> None:
+        operator.limit(key_id, None if number % 2 else LIMIT)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(toggle, range(50)))
+    operator.limit(key_id, LIMIT)
+    statuses = [event["data"]["status"] for event in operator.told(before)]
+    assert statuses == ["degraded", "ok"] * (len(statuses) // 2)
+    assert statuses
+    changes = operator.get(f"/v1/events?type=RateLimitChanged&key_id={key_id}&after={before}&limit=500")["items"]
+    assert len(changes) == len(statuses), "each change of the limit turns the state, so each is told"
+    server.manage("verify_event_log")
