@@ -1,59 +1,49 @@
-"""Whether the event log is as it was written: the first row that is not, and why."""
+"""Verification of the whole log, batch by batch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from events.chain import GENESIS
-from events.models import ChainHead, Event
+from events.continuity import Break, Place, follow
+from events.models import ChainHead, Event, Seal
+from events.seals import seal_place
+from latchkey.peppers import Peppers
 
 BATCH: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    """The first place at which the chain does not hold: an event's id, and what is wrong there."""
-
-    event_id: int
-    reason: str
-
-
-def verify() -> Iterator[int | Break]:
-    """Walks the whole log: yields, after each batch, how many events hold so far, and at last a Break if one does not.
+def verify(peppers: Peppers) -> Iterator[Place | Break]:
+    """Walks the whole log: yields the place that it has come to, time and again, and last the Break if there is one.
 
     A row that was changed, dropped, added or swapped breaks its own digest or the sequence of ids; a log that was cut
-    short does not end where its head says. Whoever can write both the rows and the head, and compute all digests anew,
-    is not found by this; that is what a copy of the latest digest kept elsewhere is for.
+    short does not end where its head says; a segment that was pruned needs its seal. Whoever can write rows, seals and
+    head, compute all digests anew and holds a pepper is not found by this; that is what a copy of the latest digest
+    kept elsewhere is for.
     """
-    if Event.objects.filter(id__lt=1).exists():
-        yield Break(0, "there is an event before the first")
-        return
-    held, previous = 0, GENESIS
-    while True:
-        head = _head()  # read ahead of the events, as the log may go on meanwhile
-        batch = list(Event.objects.filter(id__gt=held).order_by("id")[:BATCH])
-        if not batch:
-            break
-        for event in batch:
-            reason = _reason(event, held + 1, previous)
-            if reason:
-                yield Break(held + 1, reason)
-                return
-            held, previous = event.id, event.digest
-        yield held
-    if (head.last_id, head.digest) != (held, previous):
-        yield Break(held + 1, f"the log ends after event {held}, but its head says {head.last_id}")
+    found: Place | Break | None = beginning(peppers)
+    while found is not None:
+        yield found
+        found = step(found, peppers) if isinstance(found, Place) else None
 
 
-def _head() -> ChainHead:
-    return ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)
+def beginning(peppers: Peppers) -> Place | Break:
+    """Where the walk begins: behind the last seal, all seals being right and no event left below it."""
+    place = seal_place(Seal.objects.order_by("last_id"), peppers)
+    if isinstance(place, Place):
+        below = Event.objects.filter(id__lte=place.event_id).order_by("id").values_list("id", flat=True).first()
+        if below is not None:
+            return Break(below, "there is an event below the first that is kept")
+    return place
 
 
-def _reason(event: Event, expected_id: int, previous: str) -> str | None:
-    if event.id != expected_id:
-        return f"event {expected_id} is missing"
-    try:
-        digest = event.digest_after(previous)
-    except (AttributeError, TypeError, ValueError):
-        return "its content cannot be read"
-    return None if digest == event.digest else "its content is not what its digest covers"
+def step(place: Place, peppers: Peppers) -> Place | Break | None:
+    """One batch further; None where the log ends at `place`, as its head says too."""
+    head = ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)  # read first, as the log may go on
+    batch = list(Event.objects.filter(id__gt=place.event_id).order_by("id")[:BATCH])
+    if Seal.objects.filter(last_id__gt=place.event_id).exists():
+        return beginning(peppers)  # pruned meanwhile
+    if batch:
+        return follow(place, batch)
+    if Place(head.last_id, head.digest) == place:
+        return None
+    return Break(place.event_id + 1, f"the log ends after event {place.event_id}, but its head says {head.last_id}")

@@ -1,4 +1,4 @@
-"""Holds in the database that an event is neither changed nor deleted, whoever writes."""
+"""Holds in the database, whoever writes: no event is changed, none deleted before it was sealed, and no seal undone."""
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -17,7 +17,16 @@ SQL = {
         """,
         """
         CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events_event
+        WHEN OLD.id > COALESCE((SELECT MAX(last_id) FROM events_seal), 0)
         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+        """,
+        """
+        CREATE TRIGGER seals_are_not_changed BEFORE UPDATE ON events_seal
+        BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END
+        """,
+        """
+        CREATE TRIGGER seals_are_not_deleted BEFORE DELETE ON events_seal
+        BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END
         """,
     ],
     "postgresql": [
@@ -26,7 +35,24 @@ SQL = {
         $$ BEGIN RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$
         """,
         """
-        CREATE TRIGGER events_are_append_only BEFORE UPDATE OR DELETE ON events_event
+        CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events_event
+        FOR EACH ROW EXECUTE FUNCTION events_refuse_change()
+        """,
+        """
+        CREATE FUNCTION events_refuse_unsealed() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN
+            IF OLD.id > COALESCE((SELECT MAX(last_id) FROM events_seal), 0) THEN
+                RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            RETURN OLD;
+        END $$
+        """,
+        """
+        CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events_event
+        FOR EACH ROW EXECUTE FUNCTION events_refuse_unsealed()
+        """,
+        """
+        CREATE TRIGGER seals_are_append_only BEFORE UPDATE OR DELETE ON events_seal
         FOR EACH ROW EXECUTE FUNCTION events_refuse_change()
         """,
     ],
@@ -36,8 +62,16 @@ UNDO = {
         "DROP TRIGGER events_are_not_changed",
         "DROP TRIGGER events_are_not_replaced",
         "DROP TRIGGER events_are_not_deleted",
+        "DROP TRIGGER seals_are_not_changed",
+        "DROP TRIGGER seals_are_not_deleted",
     ],
-    "postgresql": ["DROP TRIGGER events_are_append_only ON events_event", "DROP FUNCTION events_refuse_change()"],
+    "postgresql": [
+        "DROP TRIGGER events_are_not_changed ON events_event",
+        "DROP TRIGGER events_are_not_deleted ON events_event",
+        "DROP TRIGGER seals_are_append_only ON events_seal",
+        "DROP FUNCTION events_refuse_unsealed()",
+        "DROP FUNCTION events_refuse_change()",
+    ],
 }
 
 

@@ -12,14 +12,18 @@ from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from events.chain import GENESIS
+from events.continuity import Break, Place
 from events.log import append
 from events.models import ChainHead, Event
 from events.origin import Origin
 from events.types import EventType
-from events.verification import Break, verify
+from events.verification import verify
+from latchkey.peppers import parse_peppers
 
 pytestmark = pytest.mark.django_db
 append_only = import_module("events.migrations.0002_append_only")
+PEPPERS = parse_peppers("t1:" + "11" * 32)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +46,7 @@ def write(number: int) -> None:
 
 def first_break() -> Break | None:
     """Where the log does not hold; None where it does."""
-    return next((found for found in verify() if isinstance(found, Break)), None)
+    return next((found for found in verify(PEPPERS) if isinstance(found, Break)), None)
 
 
 @pytest.mark.parametrize("number", [0, 1, 5])
@@ -54,7 +58,7 @@ def test_a_log_as_it_was_written_holds(number: int) -> None:
 def test_a_long_log_is_walked_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 3)
     write(8)
-    assert list(verify()) == [3, 6, 8]
+    assert [found.event_id for found in verify(PEPPERS)] == [0, 3, 6, 8]
 
 
 def change(name: str, value: Callable[[Event], object]) -> Callable[[int], None]:
@@ -131,14 +135,14 @@ def test_an_event_before_the_first_is_found() -> None:
     forged = Event.objects.get(id=1)
     forged.pk, forged._state.adding = -5, True
     forged.save()
-    assert first_break() == Break(0, "there is an event before the first")
+    assert first_break() == Break(-5, "there is an event below the first that is kept")
 
 
 def test_a_log_that_goes_on_meanwhile_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 1)
     write(1)
-    walk = verify()
-    assert next(walk) == 1
+    walk = verify(PEPPERS)
+    assert [next(walk), next(walk)] == [Place(0, GENESIS), Place(1, Event.objects.get().digest)]
     write(1)
     assert [found for found in walk if isinstance(found, Break)] == []
 

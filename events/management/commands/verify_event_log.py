@@ -4,9 +4,13 @@ import json
 import sys
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from events.verification import Break, verify
+from events.continuity import Break
+from events.models import Seal
+from events.verification import verify
+from latchkey.peppers import parse_peppers
 
 BROKEN: Final = 2
 
@@ -21,20 +25,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         held, broken = 0, None
-        for found in verify():
+        for found in verify(parse_peppers(settings.SECRET_PEPPERS)):
             if isinstance(found, Break):
                 broken = found
                 break
-            held = found
+            held = found.event_id
             if self.stderr.isatty():
                 self.stderr.write(f"\r{held} events hold", ending="", style_func=str)
         if self.stderr.isatty():
             self.stderr.write("\r\x1b[K", ending="", style_func=str)
+        last = Seal.objects.order_by("-last_id").first()
+        pruned = last.last_id if last else 0
         if options["format"] == "json":
             first = {"id": broken.event_id, "reason": broken.reason} if broken else None
-            self.stdout.write(json.dumps({"holds": broken is None, "events": held, "first_break": first}, indent=2))
+            body = {"holds": broken is None, "events": held, "pruned": pruned, "first_break": first}
+            self.stdout.write(json.dumps(body, indent=2))
         elif broken is None:
-            self.stdout.write(f"The event log holds: {held} events.")
+            self.stdout.write(f"The event log holds: {held} events{f', {pruned} of them pruned' if pruned else ''}.")
         else:
             self.stdout.write(f"The event log is broken at event {broken.event_id}: {broken.reason}.")
         if broken is not None:
