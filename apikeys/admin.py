@@ -9,12 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from apikeys import validation
-from apikeys.config_service import ConfigService
+from apikeys import validation, webhook_admin  # noqa: F401 - registers the webhooks' admin
 from apikeys.errors import AlreadyRevoked
 from apikeys.models import APIKey
-from apikeys.request_context import request_id_of
-from events.origin import Origin
+from apikeys.operator import operator_service
 from latchkey.validation import InvalidParameters, clean
 from ratelimit.fields import StrictJSONFormField
 
@@ -87,7 +85,7 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if "confirmed" not in request.POST:
             context = {**self.admin_site.each_context(request), "title": "Revoke for ever?", "keys": queryset}
             return TemplateResponse(request, "admin/apikeys/confirm_revocation.html", context)
-        service = _service(request)
+        service = operator_service(request)
         revoked = 0
         for key_id in queryset.values_list("key_id", flat=True):
             try:
@@ -99,7 +97,7 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return None
 
     def save_model(self, request: HttpRequest, obj: APIKey, form: Any, change: bool) -> None:
-        _service(request).update(obj.key_id, form.changes())
+        operator_service(request).update(obj.key_id, form.changes())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -112,7 +110,3 @@ class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def log_change(self, request: HttpRequest, obj: APIKey, message: Any) -> Any:
         """Nothing: the event log is the audit trail."""
-
-
-def _service(request: HttpRequest) -> ConfigService:
-    return ConfigService(Origin(f"user:{request.user.get_username()}", request_id_of(request.META)))

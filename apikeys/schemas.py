@@ -1,6 +1,6 @@
 """The shapes of requests and answers, for the OpenAPI document only; the rules themselves stand in `validation`."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -13,6 +13,8 @@ from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from events.types import EventType
 from latchkey.validation import MAX_TEXT
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
+
+EVENT_TYPES: Final = [(name.value, name.value) for name in EventType]
 
 Shape = serializers.Serializer[Any]
 
@@ -104,7 +106,7 @@ class Event(Shape):
     """Something that happened."""
 
     id = serializers.IntegerField()
-    type = serializers.ChoiceField([(name.value, name.value) for name in EventType])
+    type = serializers.ChoiceField(EVENT_TYPES)
     at = serializers.DateTimeField()
     actor = serializers.CharField(help_text="key:lk_…, user:NAME, command:NAME or system")
     request_id = serializers.CharField()

@@ -6,6 +6,7 @@ from apikeys.views.events import EventCollection
 from apikeys.views.keys import KeyCollection, KeyItem
 from apikeys.views.rotation import KeyRotation, KeyRotationFinish
 from apikeys.views.usage import KeyUsage
+from apikeys.views.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from apikeys.views.whoami import WhoAmI
 
 
@@ -21,7 +22,14 @@ class KeyIdConverter:
         return value
 
 
+class WebhookIdConverter(KeyIdConverter):
+    """A webhook's id in a path; anything else is no page."""
+
+    regex = "wh_[0-9a-z]{12}"
+
+
 register_converter(KeyIdConverter, "key_id")
+register_converter(WebhookIdConverter, "webhook_id")
 
 urlpatterns = [
     path("whoami", WhoAmI.as_view(), name="whoami"),
@@ -31,4 +39,8 @@ urlpatterns = [
     path("keys/<key_id:key_id>/rotate", KeyRotation.as_view(), name="rotate"),
     path("keys/<key_id:key_id>/rotate/finish", KeyRotationFinish.as_view(), name="finish-rotation"),
     path("keys/<key_id:key_id>/usage", KeyUsage.as_view(), name="usage"),
+    path("webhooks", WebhookCollection.as_view(), name="webhooks"),
+    path("webhooks/<webhook_id:webhook_id>", WebhookItem.as_view(), name="webhook"),
+    path("webhooks/<webhook_id:webhook_id>/rotate-secret", WebhookSecretRotation.as_view(), name="rotate-webhook"),
+    path("webhooks/<webhook_id:webhook_id>/test", WebhookTest.as_view(), name="test-webhook"),
 ]

@@ -99,6 +99,8 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
             "django.server": {"level": logging.WARNING, "handlers": [], "propagate": True},
             "django.request": {"level": logging.ERROR, "propagate": True},
             "django.security.DisallowedHost": {"level": logging.CRITICAL, "propagate": True},
+            # It would tell every header that a webhook's receiver answers with.
+            "httpcore": {"level": logging.WARNING, "propagate": True},
             "gunicorn.error": {"level": level, "handlers": ["standard_error"], "propagate": False},
             "gunicorn.access": {"level": logging.CRITICAL, "handlers": [], "propagate": False},
         },

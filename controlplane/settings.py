@@ -7,12 +7,12 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from apikeys.client_address import parse_networks
 from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
 from latchkey import __version__
 from latchkey.strict_json import MAX_BYTES
+from ratelimit.limit import MAX_BURST
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -42,13 +42,14 @@ ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _pub
 BUCKET_STORE_URL = env.text("BUCKET_STORE_URL", f"lmdb://{DATA_DIR / 'buckets'}")
 DEFAULT_RATE_LIMIT = env.limit_text("DEFAULT_RATE_LIMIT", 60, 60)
 AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)
+GUARD_RAIL_MAX_BURST = env.integer("GUARD_RAIL_MAX_BURST", 100_000, minimum=1, maximum=MAX_BURST)
+SECRET_MAX_AGE = env.duration("SECRET_MAX_AGE", "365d")
+EVENT_RETENTION = env.duration("EVENT_RETENTION", "36525d")
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
-try:
-    TRUSTED_PROXIES = parse_networks(env.listed("TRUSTED_PROXIES", ""))
-except ValueError:
-    raise ImproperlyConfigured("TRUSTED_PROXIES: must be addresses or networks such as 10.0.0.0/8.") from None
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 
 INSTALLED_APPS = [
     "controlplane",
@@ -161,7 +162,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {"KeyState": "apikeys.models.KeyState", "SecretState": "apikeys.models.SecretState"},
+    "ENUM_NAME_OVERRIDES": {
+        "KeyState": "apikeys.models.KeyState",
+        "SecretState": "apikeys.models.SecretState",
+        "EventType": "apikeys.schemas.EVENT_TYPES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "controlplane.openapi.describe_problems",

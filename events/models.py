@@ -1,11 +1,13 @@
-"""The event log's tables."""
+"""The event log's tables: the events, the head of their chain, the seals of what was pruned, and the patrol."""
 
 import json
 from typing import Any, NoReturn
 
 from django.db import models
 
-from events.chain import event_digest
+from events.chain import canonical, event_digest
+from events.webhooks.models import WebhookEndpoint  # noqa: F401 - Django looks for an app's models here
+from latchkey.timestamps import rfc3339
 
 
 class AppendOnlyError(TypeError):
@@ -70,3 +72,47 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return f"event {self.last_id}"
+
+
+class Seal(models.Model):
+    """A segment of the log that was signed off, and may be pruned: what follows still verifies from its digest.
+
+    `signature` is the HMAC-SHA-256, hexadecimal, of `signed_text` under the pepper `pepper_id`.
+    """
+
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField(unique=True)
+    previous_digest = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+    pepper_id = models.CharField(max_length=32)
+    signature = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"events {self.first_id} to {self.last_id}"
+
+    @property
+    def signed_text(self) -> str:
+        """What the signature covers."""
+        members = [self.first_id, self.last_id, self.previous_digest, self.digest]
+        return f"seal:{canonical([*members, rfc3339(self.sealed_at, timespec='microseconds')])}"
+
+
+class Patrol(models.Model):
+    """The one row that tells how far the running verification has come, and what it found."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    through_id = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+    finished_at = models.DateTimeField(null=True)
+    broken_at = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="patrol_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"through event {self.through_id}"

@@ -14,3 +14,13 @@ class EventType(StrEnum):
     KEY_DISABLED = "KeyDisabled"
     KEY_ENABLED = "KeyEnabled"
     KEY_REVOKED = "KeyRevoked"
+    KEY_EXPIRED = "KeyExpired"
+    HEALTH_CHANGED = "HealthChanged"
+    AUTHENTICATION_FAILURE_BURST = "AuthenticationFailureBurst"
+    WAIVER_GRANTED = "WaiverGranted"
+    WAIVER_ENDED = "WaiverEnded"
+    WEBHOOK_ADDED = "WebhookAdded"
+    WEBHOOK_UPDATED = "WebhookUpdated"
+    WEBHOOK_SECRET_ROTATED = "WebhookSecretRotated"  # noqa: S105 - a name
+    WEBHOOK_REMOVED = "WebhookRemoved"
+    WEBHOOK_DISABLED = "WebhookDisabled"

@@ -17,7 +17,22 @@ ALLOWED: dict[str, set[str]] = {
 FRAMEWORKS = {"django", "rest_framework", "drf_spectacular", "drf_problems", "prometheus_client", "structlog", "lmdb"}
 PURE = ["ratelimit/bucket.py", "ratelimit/limit.py", "ratelimit/decision.py", "ratelimit/headers.py", "events/chain.py"]
 LAYERS = [
-    {"admin", "views", "urls", "authentication", "throttling", "permissions", "parsers", "schemas", "management"},
+    {
+        "admin",
+        "webhook_admin",
+        "operator",
+        "views",
+        "urls",
+        "authentication",
+        "throttling",
+        "permissions",
+        "standing",
+        "stream_offer",
+        "parsers",
+        "schemas",
+        "webhook_schemas",
+        "management",
+    },
     {
         "config_service",
         "change_events",

@@ -49,6 +49,7 @@ def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.C
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "hooks.internal"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d"),
         ("DATABASE_URL", "nonsense hunter2"),
         ("DATABASE_URL", "sqlite://keys.db"),

@@ -1,0 +1,37 @@
+"""Which addresses a webhook may reach, so that none is led into the network that this server stands in."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out (RFC 4291, section 2.4)
+
+
+def may_reach(address: Address, networks: Sequence[Network], *, public: bool) -> bool:
+    """Whether `address` lies in one of `networks` or, where `public` says that this is enough, is a public one."""
+    meant = _translated(address)
+    return any(one in network for network in networks for one in (address, meant)) or (public and _is_public(meant))
+
+
+def _translated(address: Address) -> Address:
+    """The IPv4 address that an IPv4-mapped (RFC 4291) or NAT64 one stands for, else the address."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return True
+    # 6to4 and Teredo carry packets on to the IPv4 addresses within.
+    tunnels = [address.sixtofour, *(address.teredo or ())]
+    return address in _GLOBAL_UNICAST and all(inner is None or _is_public(inner) for inner in tunnels)

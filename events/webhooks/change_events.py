@@ -1,0 +1,27 @@
+"""What the event log is told of a webhook: no secret, and of its URL the origin alone, as the rest may hold one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from events import log as event_log
+from events.origin import Origin
+from events.types import EventType
+from events.webhooks.models import WebhookEndpoint
+
+
+def tell(type: EventType, endpoint: WebhookEndpoint, origin: Origin, at: datetime, data: Mapping[str, object]) -> int:
+    """Appends one event about `endpoint`, inside the transaction of the change; returns the event's id."""
+    whole = {"webhook_id": endpoint.endpoint_id, **data}
+    return event_log.append(type, origin=origin, at=at, data=whole).id
+
+
+def as_data(values: Mapping[str, object]) -> dict[str, object]:
+    """Fields of an endpoint, the URL cut down to its origin."""
+    return {name: url_origin(str(value)) if name == "url" else value for name, value in values.items()}
+
+
+def url_origin(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,149 @@
+"""WebhookEndpoints, the only writer of what a webhook is: each change is validated and told by an event."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from events.origin import Origin
+from events.types import EventType
+from events.webhooks import validation
+from events.webhooks.change_events import as_data, tell
+from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
+from events.webhooks.models import DisabledReason, WebhookEndpoint
+from events.webhooks.secret import IssuedWebhook, derived_key, new_salt, secret_text
+from latchkey.credentials import KEY_ID_ALPHABET
+from latchkey.peppers import Peppers
+from latchkey.problems import FieldError
+from latchkey.timestamps import rfc3339
+from latchkey.validation import InvalidParameters, clean
+
+MAX_ENDPOINTS: Final = 50
+_NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": None}
+
+
+class WebhookEndpoints:
+    """Changes webhooks on behalf of `origin`; a change and its event are one transaction.
+
+    Values come as decoded JSON. Every method raises InvalidParameters, WebhookNotFound or WebhookRotationInProgress,
+    and then changes nothing.
+    """
+
+    def __init__(self, origin: Origin, peppers: Peppers, now: Callable[[], datetime]) -> None:
+        self._origin = origin
+        self._peppers = peppers
+        self._now = now
+
+    def add(self, values: object) -> IssuedWebhook:
+        """A new endpoint. `values`: url (required), label, event_types (absent or empty: all), enabled.
+
+        It is sent what happens from now on, and not its own addition.
+        """
+        now = self._now()
+        cleaned = clean(values, validation.RULES, now, required=("url",))
+        endpoint = WebhookEndpoint(endpoint_id=_new_id(), created_at=now, **cleaned)
+        endpoint.disabled_reason = DisabledReason.NONE if endpoint.enabled else DisabledReason.OPERATOR
+        with transaction.atomic():
+            shown = {name: getattr(endpoint, name) for name in ("url", "label", "event_types")}
+            # Appending locks the log: the id stays its end, and nobody else adds an endpoint meanwhile.
+            endpoint.delivered_through = tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown))
+            if WebhookEndpoint.objects.count() >= MAX_ENDPOINTS:
+                raise InvalidParameters.of([FieldError("", "too-many", f"There are {MAX_ENDPOINTS} webhooks already.")])
+            secret = self._new_secret(endpoint)
+            endpoint.save(force_insert=True)
+        return IssuedWebhook(endpoint, secret)
+
+    def update(self, endpoint_id: str, values: object) -> WebhookEndpoint:
+        """Changes any of url, label, event_types, enabled. What is the same already is no change and leaves no event.
+
+        A new url is tried at once, and so is an endpoint that is enabled again; both go on where delivery stopped.
+        """
+        now = self._now()
+        cleaned = clean(values, validation.RULES, now)
+        with transaction.atomic():
+            endpoint = _locked(endpoint_id)
+            changes = {name: value for name, value in cleaned.items() if getattr(endpoint, name) != value}
+            if changes:
+                before = {name: getattr(endpoint, name) for name in changes}
+                _write(endpoint, {**changes, **_consequences(changes)})
+                told = {"from": as_data(before), "to": as_data(changes)}
+                tell(EventType.WEBHOOK_UPDATED, endpoint, self._origin, now, told)
+        return endpoint
+
+    def rotate_secret(self, endpoint_id: str, values: object = None) -> IssuedWebhook:
+        """A new secret; for `grace_seconds` (0 to 2592000, default one day) the old one signs beside it.
+
+        Raises WebhookRotationInProgress while an older one is still retiring, unless the grace is 0, which ends every
+        older secret at once.
+        """
+        now = self._now()
+        cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        with transaction.atomic():
+            endpoint = _locked(endpoint_id)
+            if grace and endpoint.retiring_until is not None and endpoint.retiring_until > now:
+                raise WebhookRotationInProgress("An older secret of this webhook is still retiring.")
+            endpoint.retiring_salt = endpoint.salt if grace else ""
+            endpoint.retiring_pepper_id = endpoint.pepper_id if grace else ""
+            endpoint.retiring_until = now + grace if grace else None
+            secret = self._new_secret(endpoint)
+            endpoint.save(update_fields=["salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until"])
+            ends = {"retiring_secret_ends_at": rfc3339(now + grace)}
+            tell(EventType.WEBHOOK_SECRET_ROTATED, endpoint, self._origin, now, ends)
+        return IssuedWebhook(endpoint, secret)
+
+    def request_test(self, endpoint_id: str) -> WebhookEndpoint:
+        """Has a test delivery sent soon, also where the endpoint is disabled or waits; it changes nothing else."""
+        with transaction.atomic():
+            endpoint = _locked(endpoint_id)
+            _write(endpoint, {"test_requested_at": self._now()})
+        return endpoint
+
+    def remove(self, endpoint_id: str) -> None:
+        """Ends the endpoint. What was not delivered yet is not delivered."""
+        with transaction.atomic():
+            endpoint = _locked(endpoint_id)
+            shown = as_data({"url": endpoint.url, "label": endpoint.label})
+            tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
+            endpoint.delete()
+
+    def _new_secret(self, endpoint: WebhookEndpoint) -> str:
+        endpoint.salt, endpoint.pepper_id = new_salt(), self._peppers.current
+        return secret_text(derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, self._peppers))
+
+
+def _new_id() -> str:
+    return "wh_" + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(12))
+
+
+def _consequences(changes: Mapping[str, object]) -> dict[str, object]:
+    follow: dict[str, object] = {}
+    if "enabled" in changes:
+        follow["disabled_reason"] = DisabledReason.NONE if changes["enabled"] else DisabledReason.OPERATOR
+    if "url" in changes or changes.get("enabled"):
+        follow |= _NO_FAILURE
+    return follow
+
+
+def find_webhook(endpoint_id: str) -> WebhookEndpoint:
+    """The endpoint with this id. Raises WebhookNotFound."""
+    return _found(WebhookEndpoint.objects.filter(endpoint_id=endpoint_id).first())
+
+
+def _locked(endpoint_id: str) -> WebhookEndpoint:
+    return _found(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id).first())
+
+
+def _found(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:
+    if endpoint is None:
+        raise WebhookNotFound("There is no webhook with this id.")
+    return endpoint
+
+
+def _write(endpoint: WebhookEndpoint, values: Mapping[str, object]) -> None:
+    """Writes these fields alone: the others may be moved on by the dispatcher meanwhile."""
+    for name, value in values.items():
+        setattr(endpoint, name, value)
+    endpoint.save(update_fields=list(values))

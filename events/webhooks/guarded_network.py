@@ -1,0 +1,81 @@
+"""The network as webhooks see it: each name is resolved here, and only allowed addresses are connected to."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NoReturn
+
+import httpcore
+
+from events.webhooks.addresses import Address, Network, may_reach
+
+CONNECT_SECONDS: Final = 3.0
+Resolve = Callable[[str, int], Awaitable[list[Address]]]
+
+# A resolver that hangs holds its thread beyond the delivery's deadline. These threads hold up nothing else.
+_RESOLVERS: Final = ThreadPoolExecutor(max_workers=64, thread_name_prefix="webhook-resolver")
+
+
+class AddressRefused(Exception):
+    """The host has no address that a webhook may reach."""
+
+
+async def resolve_host(host: str, port: int) -> list[Address]:
+    """The addresses of `host`, in the resolver's order. Raises httpcore.ConnectError."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.run_in_executor(_RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError("host not found") from error
+    return list(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
+
+
+class GuardedNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to addresses within `networks` and, with `public`, to public ones.
+
+    The address is checked after the name was resolved and is the very one that is connected to: a name that resolves
+    another way the next time (DNS rebinding) gains nothing. TLS is still verified against the name.
+    """
+
+    def __init__(self, networks: Sequence[Network], *, public: bool, resolve: Resolve = resolve_host) -> None:
+        self._networks = networks
+        self._public = public
+        self._resolve = resolve
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to the first allowed address that answers. Raises AddressRefused where none is allowed."""
+        failure: Exception = httpcore.ConnectError("host not found")
+        for address in await self._allowed_addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(str(address), port, CONNECT_SECONDS, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> NoReturn:
+        raise AddressRefused("address not allowed: a socket of this host")
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+    async def _allowed_addresses(self, host: str, port: int) -> list[Address]:
+        found = await self._resolve(host, port)
+        allowed = [address for address in found if may_reach(address, self._networks, public=self._public)]
+        if found and not allowed:
+            raise AddressRefused(f"address not allowed: {found[0]}")
+        return allowed

@@ -1,0 +1,49 @@
+"""A webhook as JSON, for those who may see its whole URL."""
+
+from datetime import datetime
+
+from events.webhooks.assignment import undelivered
+from events.webhooks.models import WebhookEndpoint
+from events.webhooks.secret import IssuedWebhook
+from latchkey.timestamps import rfc3339
+
+
+def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
+    """The endpoint with its living secrets (never their text) and how far delivery has got."""
+    return {
+        "id": endpoint.endpoint_id,
+        "url": endpoint.url,
+        "label": endpoint.label,
+        "event_types": endpoint.event_types,
+        "enabled": endpoint.enabled,
+        "disabled_reason": endpoint.disabled_reason,
+        "created_at": rfc3339(endpoint.created_at),
+        "secrets": _secrets_json(endpoint, now),
+        "delivery": {
+            "delivered_through": endpoint.delivered_through,
+            "pending": undelivered(endpoint).count(),
+            "failures": endpoint.failures,
+            "failing_since": _time(endpoint.failing_since),
+            "next_attempt_at": _time(endpoint.next_attempt_at),
+            "last_attempt_at": _time(endpoint.last_attempt_at),
+            "last_status": endpoint.last_status,
+            "last_error": endpoint.last_error,
+        },
+        "last_test": endpoint.last_test,
+    }
+
+
+def issued_webhook_json(issued: IssuedWebhook, now: datetime) -> dict[str, object]:
+    """A webhook with its new secret, this once."""
+    return {**webhook_json(issued.endpoint, now), "secret": issued.secret}
+
+
+def _secrets_json(endpoint: WebhookEndpoint, now: datetime) -> list[dict[str, object]]:
+    listed: list[dict[str, object]] = [{"state": "active", "expires_at": None}]
+    if endpoint.retiring_until is not None and endpoint.retiring_until > now:
+        listed.append({"state": "retiring", "expires_at": rfc3339(endpoint.retiring_until)})
+    return listed
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None

@@ -1,0 +1,77 @@
+"""The rules for a webhook's fields."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+from events.types import EventType
+from latchkey.problems import FieldError
+from latchkey.validation import Refused, Rule, boolean, integer, refused, text
+
+MAX_URL: Final = 2000
+MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
+DEFAULT_GRACE_SECONDS: Final = 86_400
+
+_PRINTABLE = re.compile(r"[!-~]+")  # ASCII, and no space
+_NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
+
+
+def _url(value: object, _now: datetime) -> str:
+    url = text(value, "url", longest=MAX_URL, empty=False)
+    if not _PRINTABLE.fullmatch(url):
+        raise refused("not-a-url", "url must hold printable ASCII characters alone, others percent-encoded.")
+    parts = _split(url)
+    if parts.scheme == "http" and not settings.WEBHOOK_ALLOWED_NETWORKS:
+        raise refused("not-https", "url must begin with https://, as WEBHOOK_ALLOWED_NETWORKS names no network.")
+    if parts.scheme not in ("http", "https"):
+        raise refused("not-https", "url must begin with https://.")
+    if "@" in parts.netloc:
+        raise refused("userinfo", "url must hold no user and no password.")
+    if "#" in url:
+        raise refused("fragment", "url must have no fragment.")
+    return url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        if parts.netloc.rpartition("@")[2].startswith("["):
+            ipaddress.IPv6Address(host)
+        elif not _NAME.fullmatch(host):
+            raise ValueError
+    except ValueError:
+        raise refused("not-a-url", "url must be like https://host.example/path.") from None
+    if port == 0:
+        raise refused("not-a-url", "url must have a port from 1 to 65535, or none.")
+    return parts
+
+
+def _event_types(value: object, _now: datetime) -> list[str]:
+    if not isinstance(value, list):
+        raise refused("not-an-array", "event_types must be an array of types; an empty one is for all.")
+    known = set(EventType)
+    faults = [
+        FieldError(f"/{index}", "not-a-type", f"A type is one of {', '.join(EventType)}.")
+        for index, name in enumerate(value)
+        if not (isinstance(name, str) and name in known)
+    ]
+    if faults:
+        raise Refused(*faults)
+    return sorted(set(value))
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "url": _url,
+    "label": lambda value, _now: text(value, "label"),
+    "event_types": _event_types,
+    "enabled": lambda value, _now: boolean(value, "enabled"),
+}
+ROTATE_RULES: Final[Mapping[str, Rule]] = {
+    "grace_seconds": lambda value, _now: integer(value, "grace_seconds", 0, MAX_GRACE_SECONDS)
+}

@@ -1,0 +1,62 @@
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from apikeys.config_service import ConfigService
+from events.models import Event
+from events.webhooks.models import WebhookEndpoint
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/events/webhookendpoint/"
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+@pytest.fixture
+def webhook(service: ConfigService) -> WebhookEndpoint:
+    made = service.webhooks.add({"url": "https://hooks.example/x", "label": "pager"}).endpoint
+    service.webhooks.rotate_secret(made.endpoint_id)
+    return WebhookEndpoint.objects.get()
+
+
+def act(client: Client, action: str, webhook: WebhookEndpoint) -> None:
+    client.post(LIST, {"action": action, "_selected_action": [webhook.pk]})
+
+
+def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, webhook: WebhookEndpoint) -> None:
+    act(admin, "disable", webhook)
+    assert WebhookEndpoint.objects.get().disabled_reason == "operator"
+    act(admin, "enable", webhook)
+    assert WebhookEndpoint.objects.get().enabled
+    act(admin, "send_test", webhook)
+    assert WebhookEndpoint.objects.get().test_requested_at is not None
+    assert list(Event.objects.values_list("type", "actor"))[2:] == [("WebhookUpdated", "user:ada")] * 2
+
+
+def test_pages_show_neither_secret_nor_salt(admin: Client, webhook: WebhookEndpoint) -> None:
+    for page in (LIST, f"{LIST}{webhook.pk}/change/"):
+        response = admin.get(page)
+        assert response.status_code == 200
+        text = response.content.decode()
+        assert webhook.endpoint_id in text
+        for kept in (webhook.salt, webhook.retiring_salt, "whsec_"):
+            assert kept not in text
+
+
+@pytest.mark.parametrize("where", ["add/", "{}/change/", "{}/delete/"])
+def test_nothing_is_written_around_the_service(admin: Client, webhook: WebhookEndpoint, where: str) -> None:
+    assert admin.post(LIST + where.format(webhook.pk), {"label": "new", "post": "yes"}).status_code == 403
+    assert WebhookEndpoint.objects.get().label == "pager"
+
+
+def test_a_viewer_changes_nothing(client: Client, webhook: WebhookEndpoint) -> None:
+    viewer = User.objects.create_user("vi", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_webhookendpoint"))
+    client.force_login(viewer)
+    assert client.get(LIST).status_code == 200
+    act(client, "disable", webhook)
+    assert WebhookEndpoint.objects.get().enabled

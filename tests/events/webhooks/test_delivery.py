@@ -1,0 +1,188 @@
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pytest_django import Settings
+
+from events.webhooks import delivery
+from events.webhooks.addresses import Address
+from events.webhooks.delivery import Message, deliver
+from events.webhooks.outcome import Outcome
+from tests.events.webhooks.receiver import PATIENCE_SECONDS, Receiver, after, receiving, status
+from tests.server.running import free_port
+
+MESSAGE = Message({"webhook-id": "evt_1"}, b'{"id":1}')
+
+
+def send(url: str) -> Outcome:
+    return asyncio.run(deliver(url, MESSAGE))
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """Set when the test is over, for receivers that wait until then."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_what_is_sent(receiver: Receiver) -> None:
+    assert send(receiver.url) == Outcome(204)
+    (sent,) = receiver.deliveries
+    assert sent.path == "/hook?token=t0ken"
+    assert sent.body == MESSAGE.body
+    assert sent.headers == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "content-type": "application/json",
+        "user-agent": "Latchkey-Webhooks",
+        "content-length": "8",
+        "connection": "close",
+        "webhook-id": "evt_1",
+    }
+
+
+@pytest.mark.parametrize("code", [200, 201, 202, 204, 299])
+def test_success_is_any_2xx(receiver: Receiver, code: int) -> None:
+    receiver.answers = [status(code)]
+    assert send(receiver.url).delivered
+
+
+@pytest.mark.parametrize("code", [301, 302, 304, 307, 308, 400, 404, 410, 429, 500, 503])
+def test_all_else_is_a_failure_and_no_redirect_is_followed(
+    receiver: Receiver, other_receiver: Receiver, code: int
+) -> None:
+    receiver.answers = [status(code, Location=other_receiver.url)]
+    assert send(receiver.url) == Outcome(code, f"HTTP {code}")
+    assert send(receiver.url).gone is False
+    assert other_receiver.deliveries == []
+
+
+def test_the_wish_of_the_receiver_is_told(receiver: Receiver) -> None:
+    receiver.answers = [status(503, Retry_After="120"), status(410)]
+    assert send(receiver.url) == Outcome(503, "HTTP 503", retry_after_seconds=120)
+    assert send(receiver.url).gone
+
+
+def test_an_answer_without_end_is_not_read(receiver: Receiver) -> None:
+    ended = threading.Event()
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            while True:
+                handler.wfile.write(b"x" * 65536)
+        except OSError:
+            ended.set()
+
+    receiver.answers = [endless]
+    assert send(receiver.url) == Outcome(200)
+    assert ended.wait(PATIENCE_SECONDS)
+
+
+def test_the_deadline_is_over_all_of_it(
+    receiver: Receiver, released: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
+    receiver.answers = [after(partial(released.wait, PATIENCE_SECONDS), status(204))]
+    assert send(receiver.url) == Outcome(error="time-out")
+
+
+def test_the_deadline_is_over_the_name_too(released: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args: released.wait(PATIENCE_SECONDS) and [])
+    assert send("https://slow.example/") == Outcome(error="time-out")
+    released.set()
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 2", b"220 mail.example ESMTP\r\n", b"\x00" * 100])
+def test_what_is_no_http_is_a_failure(receiver: Receiver, words: bytes) -> None:
+    receiver.answers = [lambda handler: handler.wfile.write(words)]
+    assert send(receiver.url) == Outcome(error="connection broken")
+
+
+def test_nobody_listens() -> None:
+    assert send(f"http://127.0.0.1:{free_port()}/") == Outcome(error="connection refused")
+
+
+def test_no_such_host() -> None:
+    assert send("https://nowhere.invalid/") == Outcome(error="host not found")
+
+
+def test_an_address_that_is_not_allowed_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = ()
+    assert send(receiver.url) == Outcome(error="address not allowed: 127.0.0.1", refused=True)
+    settings.WEBHOOK_ALLOWED_NETWORKS = (ip_network("10.0.0.0/8"),)
+    assert send("https" + receiver.url.removeprefix("http")).refused
+    assert send("http://8.8.8.8/").refused
+    assert receiver.deliveries == []
+
+
+def test_a_name_is_resolved_and_checked_for_each_attempt_and_never_by_anybody_else(receiver: Receiver) -> None:
+    answers = ["127.0.0.1", "10.0.0.1"]
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        return [ip_address(answers.pop(0))]
+
+    url = f"http://hooks.invalid:{receiver.port}/"
+    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)) == Outcome(204)
+    assert receiver.deliveries[0].headers["host"] == f"hooks.invalid:{receiver.port}"
+    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)).error == "address not allowed: 10.0.0.1"
+
+
+def test_an_ipv6_address_stays_in_its_brackets(receiver: Receiver) -> None:
+    async def resolve(host: str, port: int) -> list[Address]:
+        assert host == "2001:db8::1"
+        return [ip_address("127.0.0.1")]
+
+    assert asyncio.run(deliver(f"http://[2001:db8::1]:{receiver.port}/", MESSAGE, resolve=resolve)).delivered
+    assert receiver.deliveries[0].headers["host"] == f"[2001:db8::1]:{receiver.port}"
+
+
+def test_no_proxy_of_the_environment_is_asked(
+    receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{other_receiver.port}")
+    assert send(receiver.url).delivered
+    assert other_receiver.deliveries == []
+
+
+class TestTLS:
+    @pytest.fixture
+    def authority(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
+        """The one authority that is trusted."""
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        delivery._tls.cache_clear()
+        yield authority
+        delivery._tls.cache_clear()
+
+    def send_to_server_of(self, authority: trustme.CA, name: str) -> tuple[Outcome, list[Any]]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        with receiving(context) as receiver:
+            return send(receiver.url), receiver.deliveries
+
+    def test_a_trusted_certificate_of_the_host(self, authority: trustme.CA) -> None:
+        outcome, deliveries = self.send_to_server_of(authority, "127.0.0.1")
+        assert outcome == Outcome(204)
+        assert len(deliveries) == 1
+
+    def test_a_certificate_of_another_host(self, authority: trustme.CA) -> None:
+        assert self.send_to_server_of(authority, "hooks.example") == (Outcome(error="certificate not trusted"), [])
+
+    def test_an_authority_that_nobody_knows(self, authority: trustme.CA) -> None:
+        assert self.send_to_server_of(trustme.CA(), "127.0.0.1") == (Outcome(error="certificate not trusted"), [])
+
+    def test_a_server_without_tls(self, receiver: Receiver) -> None:
+        assert send(f"https://127.0.0.1:{receiver.port}/") == Outcome(error="TLS failed")

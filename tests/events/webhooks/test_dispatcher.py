@@ -1,0 +1,172 @@
+"""Many endpoints at once, under one lease, for as long as the process lives."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from apikeys.peppers import configured_peppers
+from events.webhooks import dispatcher as dispatcher_module
+from events.webhooks.assignment import due_endpoints
+from events.webhooks.delivery import deliver
+from events.webhooks.dispatcher import Dispatcher
+from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.models import WebhookEndpoint
+from tests.events.webhooks.conftest import Now, add_event
+from tests.events.webhooks.receiver import PATIENCE_SECONDS, Delivery, Receiver, after, status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Play = Callable[[], None]
+
+
+@pytest.fixture(autouse=True)
+def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher_module, "INTERVAL_SECONDS", 0.01)
+
+
+@asynccontextmanager
+async def running(dispatcher: Dispatcher) -> AsyncIterator[None]:
+    """The dispatcher, for as long as the block lasts; it must then end by itself."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(dispatcher.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
+
+
+def arrival(receiver: Receiver) -> Awaitable[Delivery]:
+    return asyncio.to_thread(receiver.wait)
+
+
+def test_a_slow_endpoint_holds_up_no_other(
+    endpoints: WebhookEndpoints, receiver: Receiver, other_receiver: Receiver, dispatcher: Dispatcher
+) -> None:
+    answer_now = threading.Event()
+    receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
+    endpoints.add({"url": receiver.url})
+    endpoints.add({"url": other_receiver.url})
+    add_event()
+
+    async def play() -> None:
+        async with running(dispatcher):
+            await arrival(receiver)
+            await arrival(other_receiver)
+            for _ in range(3):
+                event = await dispatcher._database.run(add_event)  # the one connection that SQLite in memory bears
+                assert (await arrival(other_receiver)).event["id"] == event.id
+            assert len(receiver.deliveries) == 1
+            answer_now.set()
+            for _ in range(4):
+                await arrival(receiver)
+
+    asyncio.run(play())
+    assert receiver.event_ids == [2, 3, 4, 5, 6]
+
+
+def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
+    endpoints: WebhookEndpoints, receiver: Receiver, dispatcher: Dispatcher
+) -> None:
+    answer_now = threading.Event()
+    receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
+    endpoints.add({"url": receiver.url})
+    add_event()
+    add_event()
+
+    async def play() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(dispatcher.run(stop))
+        await arrival(receiver)
+        stop.set()
+        answer_now.set()
+        await asyncio.wait_for(task, PATIENCE_SECONDS)
+
+    asyncio.run(play())
+    assert receiver.event_ids == [2]
+    assert WebhookEndpoint.objects.get().delivered_through == 2
+
+
+def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
+    endpoints: WebhookEndpoints, receiver: Receiver, now: Now
+) -> None:
+    endpoints.add({"url": receiver.url})
+    for _ in range(5):
+        add_event()
+    asyncio.run(Dispatcher(configured_peppers(), lambda: False, now=now).round())
+    assert receiver.deliveries == []
+    asyncio.run(Dispatcher(configured_peppers(), lambda: len(receiver.deliveries) < 3, now=now).round())
+    assert receiver.event_ids == [2, 3, 4]
+
+
+def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
+    endpoints: WebhookEndpoints,
+    receiver: Receiver,
+    other_receiver: Receiver,
+    play: Play,
+    now: Now,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    endpoints.add({"url": receiver.url})
+    endpoints.add({"url": other_receiver.url, "event_types": ["KeyUpdated"]})
+    add_event()
+
+    async def crash(url: str, *args: Any) -> Any:
+        if url == receiver.url:
+            raise ZeroDivisionError
+        return await deliver(url, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatcher_module, "deliver", crash)
+        play()
+    assert other_receiver.event_ids == [3]
+    assert "webhook_crashed" in caplog.text
+    play()
+    assert receiver.deliveries == []
+    now.move(minutes=1)
+    play()
+    assert receiver.event_ids == [2, 3]
+
+
+def test_a_database_that_is_away_for_a_while_is_asked_again(
+    endpoints: WebhookEndpoints, receiver: Receiver, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoints.add({"url": receiver.url})
+    add_event()
+    failures = [OperationalError("away")] * 3
+
+    def away(*args: Any) -> list[int]:
+        if failures:
+            raise failures.pop()
+        return due_endpoints(*args)
+
+    monkeypatch.setattr(dispatcher_module, "due_endpoints", away)
+
+    async def play() -> None:
+        async with running(dispatcher):
+            await arrival(receiver)
+
+    asyncio.run(play())
+    assert receiver.event_ids == [2]
+
+
+def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
+    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+) -> None:
+    endpoint_id = endpoints.add({"url": receiver.url}).endpoint.endpoint_id
+    add_event()
+    add_event()
+
+    def remove() -> None:
+        endpoints.remove(endpoint_id)
+        connection.close()
+
+    receiver.answers = [after(remove, status(204))]
+    play()
+    assert receiver.event_ids == [2]

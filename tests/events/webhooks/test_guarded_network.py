@@ -1,0 +1,81 @@
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpcore
+import pytest
+
+from events.webhooks.addresses import Address
+from events.webhooks.guarded_network import AddressRefused, GuardedNetwork, resolve_host
+
+PUBLIC = "93.184.215.14"
+Connected = list[str]
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> Connected:
+    """The hosts that the operating system is asked to connect to; those in 93.184.0.0/16 answer."""
+    hosts: Connected = []
+
+    async def connect_tcp(self: object, host: str, *args: Any) -> httpcore.AsyncNetworkStream:
+        hosts.append(host)
+        if not host.startswith("93.184."):
+            raise httpcore.ConnectError("nobody there")
+        return httpcore.AsyncNetworkStream()
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
+    return hosts
+
+
+def resolver(*answers: list[str]) -> Callable[[str, int], Awaitable[list[Address]]]:
+    """Gives `answers`, one each time it is asked."""
+    waiting = list(answers)
+
+    async def resolve(host: str, port: int) -> list[Address]:
+        return [ipaddress.ip_address(text) for text in waiting.pop(0)]
+
+    return resolve
+
+
+def connect(network: GuardedNetwork, host: str = "hooks.example") -> None:
+    asyncio.run(network.connect_tcp(host, 443))
+
+
+def test_a_name_that_turns_private_is_connected_to_by_the_checked_address_alone(connected: Connected) -> None:
+    network = GuardedNetwork((), public=True, resolve=resolver([PUBLIC], ["127.0.0.1"]))
+    connect(network)
+    assert connected == [PUBLIC]
+    with pytest.raises(AddressRefused, match=r"127\.0\.0\.1"):
+        connect(network)
+    assert connected == [PUBLIC]
+
+
+def test_of_several_addresses_the_allowed_are_tried_until_one_answers(connected: Connected) -> None:
+    network = GuardedNetwork((), public=True, resolve=resolver(["10.0.0.1", "8.8.8.8", "::1", PUBLIC, "1.1.1.1"]))
+    connect(network)
+    assert connected == ["8.8.8.8", PUBLIC]
+
+
+def test_the_last_failure_is_told_where_none_answers(connected: Connected) -> None:
+    with pytest.raises(httpcore.ConnectError, match="nobody there"):
+        connect(GuardedNetwork((), public=True, resolve=resolver(["8.8.8.8", "8.8.4.4"])))
+    assert connected == ["8.8.8.8", "8.8.4.4"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "0x7f000001", "2130706433", "::1", "0.0.0.0"])
+def test_every_way_to_write_this_host_is_refused(connected: Connected, host: str) -> None:
+    with pytest.raises(AddressRefused):
+        connect(GuardedNetwork((), public=True), host)
+    assert connected == []
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64 + ".example"])
+def test_a_name_without_addresses_is_a_failure_to_connect(host: str) -> None:
+    with pytest.raises(httpcore.ConnectError):
+        asyncio.run(resolve_host(host, 443))
+
+
+def test_sockets_of_this_host_are_refused() -> None:
+    with pytest.raises(AddressRefused):
+        asyncio.run(GuardedNetwork((), public=True).connect_unix_socket("/run/x"))
