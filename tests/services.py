@@ -1,6 +1,7 @@
 """The services that some tests need, whether they are there, and how to have them."""
 
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,5 +47,10 @@ SERVICES = {
         "PostgreSQL",
         "start one on 127.0.0.1:5432 with a role postgres, or name it in TEST_POSTGRESQL_URL",
         lambda: _listens(postgresql_url()),
+    ),
+    "prometheus": Service(
+        "Prometheus",
+        "apt-get install prometheus",
+        lambda: all(shutil.which(program) for program in ("prometheus", "promtool")),
     ),
 }

@@ -1,0 +1,46 @@
+"""A real Prometheus with the kit's files tells what a real server does."""
+
+import httpx
+import pytest
+
+from tests.deploy.conftest import StartPrometheus
+from tests.deploy.running_prometheus import RunningPrometheus, eventually
+from tests.server.running import RunningServer, free_port
+
+pytestmark = pytest.mark.needs("prometheus")
+
+UNLIMITED = {"alertname": "LatchkeyDegraded", "component": "unlimited_key", "job": "latchkey", "severity": "warning"}
+
+
+def test_target_is_up(prometheus: RunningPrometheus) -> None:
+    target = prometheus.target()
+    assert (target["health"], target["lastError"]) == ("up", "")
+
+
+def test_alert_of_a_breach_fires_until_it_is_mended(
+    server: RunningServer, prometheus: RunningPrometheus, root: dict[str, str]
+) -> None:
+    assert prometheus.alerts("firing") == []
+    made = httpx.post(f"{server.url}/v1/keys", headers=root, json={"label": "unlimited", "rate_limit": None})
+    eventually(lambda: prometheus.alerts("firing") == [UNLIMITED], "LatchkeyDegraded fires for unlimited_key, alone")
+
+    limit = {"rate_limit": {"burst": 5, "per_seconds": 60}}
+    httpx.patch(f"{server.url}/v1/keys/{made.json()['key_id']}", headers=root, json=limit).raise_for_status()
+    eventually(lambda: prometheus.alerts("firing") == [], "no alert fires")
+
+
+def test_failed_delivery_is_counted(server: RunningServer, prometheus: RunningPrometheus, root: dict[str, str]) -> None:
+    webhook = {"url": f"http://127.0.0.1:{free_port()}/nobody-listens"}
+    httpx.post(f"{server.url}/v1/webhooks", headers=root, json=webhook).raise_for_status()
+    httpx.post(f"{server.url}/v1/keys", headers=root, json={"label": "told"}).raise_for_status()
+    failed = 'increase(webhook_deliveries_total{outcome="failed"}[1m]) > 0'
+    eventually(lambda: prometheus.ask("query", query=failed)["result"], "what the steward failed to deliver is seen")
+
+
+def test_refused_scrape_is_told_with_its_reason(start_prometheus: StartPrometheus) -> None:
+    refused = start_prometheus("keys:read")
+    target = refused.target()
+    assert target["health"] == "down"
+    assert "403" in target["lastError"]
+    (alert,) = eventually(lambda: refused.alerts("pending"), "LatchkeyDown is pending")
+    assert alert["alertname"] == "LatchkeyDown"

@@ -1,0 +1,42 @@
+"""The files for Prometheus are valid, and each alert fires on the right side of its boundary."""
+
+import re
+import subprocess
+
+import pytest
+
+from health.guard_rails import GUARD_RAILS, Severity
+from tests.deploy import kit
+from tests.deploy.promql import names
+
+
+@pytest.mark.needs("prometheus")
+@pytest.mark.parametrize(
+    "arguments", [("check", "config", kit.CONFIG), ("check", "rules", kit.RULES), ("test", "rules", kit.RULE_TESTS)]
+)
+def test_promtool_agrees(arguments: tuple[str, ...]) -> None:
+    result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_alert_has_a_test() -> None:
+    tested = set(re.findall(r"\bLatchkey\w+", kit.RULE_TESTS.read_text()))
+    assert {alert["alert"] for alert in kit.alerts()} <= tested
+
+
+def test_every_alert_says_what_it_is_and_what_to_read() -> None:
+    for alert in kit.alerts():
+        assert set(alert["annotations"]) == {"summary", "description", "runbook"}
+        assert set(alert["labels"]) == {"severity"}
+
+
+def test_every_selector_names_the_job() -> None:
+    for expression in kit.expressions():
+        assert all("job" in labels for _, labels in names(expression).selectors), expression
+
+
+def test_critical_guard_rails_are_critical_alerts() -> None:
+    (degraded,) = [alert for alert in kit.alerts() if alert["alert"] == "LatchkeyDegraded"]
+    listed = re.search(r"\^\(([\w|]+)\)\$", degraded["labels"]["severity"])
+    assert listed is not None
+    assert set(listed[1].split("|")) == {rail.name for rail in GUARD_RAILS if rail.severity is Severity.CRITICAL}
