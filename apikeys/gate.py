@@ -22,12 +22,16 @@ from apikeys.peppers import configured_peppers
 from latchkey import metric_names
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
+from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit, limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
+for _slug, _problem in CATALOGUE.items():
+    if _problem.status == 401 or _slug == "ambiguous-credential":
+        FAILURES.labels(_slug)  # the series is there from the start, so that its first increase is seen
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +79,10 @@ class Gate:
         except ProblemError as refusal:
             if self._limiter.epoch(credential.key_id) <= record.epoch:
                 raise self._refused(refusal, address) from None
+        return self._judge_anew(credential, self._limiter.epoch(credential.key_id), address)
+
+    def verify_anew(self, credential: Credential, address: str) -> Verified:
+        """As `verify`, but by what the database says now and not by a record in memory."""
         return self._judge_anew(credential, self._limiter.epoch(credential.key_id), address)
 
     def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:

@@ -18,6 +18,8 @@ APPENDED: Final = Signal()
 """Sent with each event, within its transaction and while that holds the log, to whoever observes (`event`)."""
 
 EMITTED = Counter(metric_names.EVENTS_EMITTED, "Events appended to the log.", ["type"])
+for _type in EventType:
+    EMITTED.labels(_type.value)  # the series is there from the start, so that its first increase is seen
 
 
 def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: dict[str, object]) -> Event:

@@ -54,10 +54,14 @@ def degraded() -> list[str]:
     return sorted(incident.guard_rail for incident in open_incidents() if Severity(incident.severity).degrades)
 
 
-def _state(rail: GuardRail, now: datetime) -> tuple[Finding | None, Incident | None]:
+def breach(rail: GuardRail, now: datetime) -> Finding | None:
+    """What is in breach at `now`, unless the guard rail is waived for all."""
     waived = Waiver.objects.in_force(now).filter(guard_rail=rail.name, key_id="").exists()
-    incident = Incident.objects.filter(guard_rail=rail.name, closed_at__isnull=True).first()
-    return None if waived else rail.find(now), incident
+    return None if waived else rail.find(now)
+
+
+def _state(rail: GuardRail, now: datetime) -> tuple[Finding | None, Incident | None]:
+    return breach(rail, now), Incident.objects.filter(guard_rail=rail.name, closed_at__isnull=True).first()
 
 
 def _open(rail: GuardRail, finding: Finding, now: datetime, request_id: str) -> None:

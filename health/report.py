@@ -15,7 +15,7 @@ from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.guard_rails.operation import AbsentSteward, DegradedBucketStore
-from health.incidents import degraded, open_incidents, sweep
+from health.incidents import breach, degraded, open_incidents, sweep
 from health.measurements import own_totals
 from health.models import Incident
 from latchkey import __version__, metric_names
@@ -47,7 +47,7 @@ def look_for_steward() -> None:
 def degraded_names() -> list[str]:
     """The guard rails by whose breach health is degraded; of the bucket store also what this process sees by itself."""
     names = set(degraded())
-    if _STORE.find(timezone.now()) is not None:
+    if breach(_STORE, timezone.now()) is not None:
         names.add(_STORE.name)
     return sorted(names)
 

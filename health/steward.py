@@ -44,14 +44,14 @@ class Steward:
         self._turns = 0
 
     def turn(self) -> bool:
-        """One turn; False where another steward holds the lease."""
+        """One turn; False where another steward holds the lease, or the database does not say."""
         request_id = uuid4().hex
         for task in self._tasks:
             if self._turns % task.every_turns:
                 continue
+            if not self._take_lease():
+                return False
             try:
-                if not self._take_lease():
-                    return False
                 task.run(self._now(), request_id)
             except Exception:
                 log.exception("steward_task_failed", task=task.name)
@@ -72,6 +72,10 @@ class Steward:
 
     def _take_lease(self) -> bool:
         before = self._elapsed()
-        held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
+        try:
+            held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
+        except DatabaseError:
+            log.exception("steward_lease_not_taken")
+            return False  # what is held still lapses by itself
         self._held_until = before + LEASE_DURATION.total_seconds() if held else 0.0
         return held

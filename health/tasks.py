@@ -16,6 +16,7 @@ from events.continuity import Break
 from events.origin import Origin
 from events.patrol import patrol
 from events.seals import prune
+from events.webhooks.assignment import first_undelivered
 from health.failure_bursts import note_failure_bursts
 from health.guard_rails import GUARD_RAILS
 from health.incidents import sweep
@@ -76,7 +77,8 @@ def _sweep_slow(now: datetime, request_id: str) -> None:
 
 
 def _prune_events(now: datetime) -> None:
-    found = prune(now - settings.EVENT_RETENTION, keep_from=None, peppers=configured_peppers(), now=now)
+    before = now - settings.EVENT_RETENTION
+    found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=now)
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)
     elif found:

@@ -106,7 +106,8 @@ class Waivers:
     def _tell(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
-        judge(BY_NAME[waiver.guard_rail], now=now, request_id=self._origin.request_id)
+        if rail := BY_NAME.get(waiver.guard_rail):
+            judge(rail, now=now, request_id=self._origin.request_id)
 
 
 def waiver_json(waiver: Waiver) -> dict[str, object]:

@@ -24,7 +24,7 @@ class InvalidParameters(ProblemError):
     @classmethod
     def of(cls, faults: list[FieldError]) -> "InvalidParameters":
         """The error that names `faults`, and the first of them in its text."""
-        return cls("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults[:3]), errors=faults)
+        return cls(" ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults[:3]), errors=faults)
 
 
 class Refused(Exception):

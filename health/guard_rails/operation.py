@@ -11,7 +11,7 @@ from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 
 STEWARD_LEASE: Final = "steward"
-STEWARD_MISSED_AFTER: Final = timedelta(seconds=30)
+STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
 _SERVED_SINCE: Final = datetime.fromtimestamp(float(os.environ.get("LATCHKEY_STARTED_AT", "0")), UTC)
 _PROBE: Final = b"lk_health"
 
@@ -21,7 +21,9 @@ class DegradedBucketStore(GuardRail):
 
     name = "bucket_store"
     severity = Severity.CRITICAL
-    remedy = "Look for bucket_store in the log; make room on the disk, or let the server read and write its directory."
+    remedy = (
+        "Look for BucketStoreError in the log; make room on the disk, or let the server read and write its directory."
+    )
     every_turn = True
 
     def find(self, now: datetime) -> Finding | None:
@@ -61,4 +63,4 @@ class AbsentSteward(GuardRail):
         lapsed = max(_SERVED_SINCE, lease.expires_at) if lease else _SERVED_SINCE
         if now - lapsed < STEWARD_MISSED_AFTER:
             return None
-        return Finding(1, f"No steward has worked since {lapsed:%Y-%m-%d %H:%M:%S} UTC.")
+        return Finding(1, f"No steward has held the lease since {lapsed:%Y-%m-%d %H:%M:%S} UTC.")

@@ -1,5 +1,6 @@
 """/health, /health/full and /metrics."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 from apikeys.views.base import KeyAPIView
 from health import report
 from health.measurements import exposition
+from ratelimit.stores import BucketStoreError
 
 
 class Health(APIView):
@@ -35,7 +37,17 @@ class Health(APIView):
         return Response({"status": "degraded" if report.degraded_names() else "ok"})
 
 
-class HealthFull(KeyAPIView):
+class ObservingView(KeyAPIView):
+    """A call by which operators look at the server: it is answered also while the bucket store is out, uncharged, as
+    that is when it is needed.
+    """
+
+    def check_throttles(self, request: Request) -> None:
+        with suppress(BucketStoreError):
+            super().check_throttles(request)
+
+
+class HealthFull(ObservingView):
     """The whole state of health."""
 
     scopes = {"GET": "health:read"}
@@ -47,7 +59,7 @@ class HealthFull(KeyAPIView):
         return Response(report.full_report())
 
 
-class Metrics(KeyAPIView):
+class Metrics(ObservingView):
     """Prometheus' scrape."""
 
     scopes = {"GET": "metrics:read"}

@@ -4,19 +4,22 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
 from django.conf import settings
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apikeys.views.base import KeyAPIView
 from events.types import EventType
+from health.guard_rails import BY_NAME, GUARD_RAILS, GuardRail
 from latchkey import metric_names
 from latchkey.problem_catalogue import CATALOGUE
 
 PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "controlplane")
-READERS = ("text", "flag", "integer", "choice", "listed", "url", "limit_text")
+READERS = ("text", "flag", "integer", "duration", "choice", "listed", "networks", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+PARTS_OF_A_GUARD_RAIL = ["What it means", "Why it matters", "How to fix it", "How to silence it"]
 
 
 def page(name: str) -> str:
@@ -111,7 +114,7 @@ def test_commands() -> None:
 def test_options_of_commands() -> None:
     whole = section("docs/commands.md", "## `manage.py`")
     for name, command in our_commands().items():
-        described = set(re.findall(r"--[a-z-]+", section("docs/commands.md", f"### `{name}`")))
+        described = set(re.findall(r"--[a-z][a-z-]*", section("docs/commands.md", f"### `{name}`")))
         assert described - {"--format"} <= options(command), name
         assert all(option in whole for option in options(command)), name
 
@@ -168,3 +171,41 @@ def test_calls_and_their_scopes() -> None:
 
 def test_event_types() -> None:
     assert sorted(first_cells(section("docs/events.md", "## Types"))) == sorted(EventType)
+
+
+def test_event_types_have_examples() -> None:
+    """Each line of an example begins with the types that it is for, the data on the same line or below."""
+    _, _, examples = section("docs/events.md", "## Types").partition("```\n")
+    heads = re.findall(r"^(\w[\w, ]*?)(?:  |$)", examples.partition("```")[0], flags=re.MULTILINE)
+    shown = {name for head in heads for name in head.split(", ")}
+    assert shown == set(EventType)
+
+
+def test_guard_rails_have_pages() -> None:
+    pages = {path.stem for path in (settings.BASE_DIR / "docs" / "guard-rails").glob("*.md")}
+    assert pages == set(BY_NAME)
+
+
+@pytest.mark.parametrize("rail", GUARD_RAILS, ids=lambda rail: rail.name)
+def test_page_of_a_guard_rail(rail: GuardRail) -> None:
+    text = page(f"docs/guard-rails/{rail.name}.md")
+    health = "Health is degraded while it lasts." if rail.severity.degrades else "Health is not degraded."
+    assert text.startswith(f"# {rail.name}\n\nSeverity: {rail.severity}. {health}\n\n")
+    assert re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE) == [rail.name, *PARTS_OF_A_GUARD_RAIL]
+    assert f"manage.py grant_waiver {rail.name} " in text
+    assert f'"guard_rail": "{rail.name}"' in text
+
+
+def test_overview_of_guard_rails() -> None:
+    """Name, severity and when it is judged, in the order of the code."""
+    table = re.findall(
+        r"^\| \[(\w+)\]\(guard-rails/(\w+)\.md\) \| (\w+) \| .* \| (.*) \|$",
+        section("docs/guard-rails.md", "## All of them"),
+        flags=re.MULTILINE,
+    )
+    assert [(name, target, severity) for name, target, severity, _ in table] == [
+        (rail.name, rail.name, rail.severity) for rail in GUARD_RAILS
+    ]
+    for name, _, _, judged in table:
+        assert ("turn" in judged) is BY_NAME[name].every_turn, name
+        assert ("minute" in judged) is not BY_NAME[name].every_turn, name

@@ -189,7 +189,7 @@ def test_event_log() -> None:
 
 
 SERVED = "health.guard_rails.operation._SERVED_SINCE"
-WAIT = timedelta(seconds=30)
+WAIT = timedelta(seconds=15)
 
 
 def _never(_now: datetime) -> None:
@@ -206,7 +206,7 @@ def _resigned(now: datetime) -> None:
 
 
 @pytest.mark.parametrize("before", [_never, _killed, _resigned])
-def test_steward_is_missed_30_seconds_after_the_start_or_the_end_of_the_last(
+def test_steward_is_missed_15_seconds_after_the_start_or_the_end_of_the_last(
     before: Callable[[datetime], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = NOW if before is _never else NOW - 5 * DAY

@@ -30,6 +30,20 @@ def test_health_without_a_store_is_degraded(anonymous: Caller, monkeypatch: pyte
     assert anonymous.get("/health").json() == {"status": "degraded"}
 
 
+def test_operators_see_the_outage_of_the_store(
+    api: Caller, service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.get("/v1/whoami").status_code == 200
+    for name in ("peek", "take"):
+        monkeypatch.setattr(default_limiter().store, name, fail)
+    assert api.get("/v1/whoami").status_code == 503
+    report = api.get("/health/full").json()
+    assert (report["degraded"], report["components"]["bucket_store"]) == (["bucket_store"], {"status": "degraded"})
+    assert api.get("/metrics").status_code == 200
+    stranger = Caller(service.issue({"label": "x"}).credential.reveal())
+    assert stranger.get("/metrics").status_code == 403
+
+
 def test_health_without_a_database_is_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise OperationalError("away")

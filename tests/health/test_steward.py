@@ -1,9 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
+from pytest_django import Settings
 
-from apikeys.config_service import IssuedKey
+from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage
+from events.models import Event, Seal
 from health.guard_rails.operation import STEWARD_LEASE
 from health.lease import release_lease, take_lease
 from health.models import Lease
@@ -67,6 +70,21 @@ def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.M
         assert steward.turn()
     assert steward.turn()
     assert Usage.objects.filter(step="minute").get().allowed == 1
+
+
+def test_old_events_are_pruned_once_they_are_delivered(service: ConfigService, settings: Settings) -> None:
+    settings.EVENT_RETENTION = timedelta(days=30)
+    webhook = service.webhooks.add({"url": "https://hooks.example.test/"}).endpoint
+    for _ in range(3):
+        service.issue({"label": "x"})
+    later = timezone.now() + timedelta(days=31)
+    assert Steward(tasks(Limiter(MemoryStore())), now=lambda: later).turn()
+    assert Event.objects.order_by("id")[0].id == webhook.delivered_through + 1
+    assert Event.objects.count() >= 3
+    service.webhooks.update(webhook.endpoint_id, {"enabled": False})
+    assert Steward(tasks(Limiter(MemoryStore())), now=lambda: later + LEASE_DURATION).turn()
+    assert Seal.objects.exists()
+    assert not Event.objects.filter(at__lt=later - settings.EVENT_RETENTION).exists()
 
 
 def test_idle_addresses_are_forgotten(clock: Clock) -> None:

@@ -9,6 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apikeys.config_service import ConfigService, IssuedKey
+from events.origin import Origin
+from health.models import Waiver
+from health.waivers import Waivers
+from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +111,22 @@ def test_the_table_says_what_to_do(service: ConfigService) -> None:
     text = out.getvalue()
     assert text.startswith("GUARD RAIL")
     assert f"unlimited_key: Keys that have no rate limit: {key_id}.\n  Give each of the keys a rate limit" in text
+
+
+def test_a_waived_store_degrades_nothing(anonymous: Caller, api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        api.post("/v1/waivers", {"guard_rail": "bucket_store", "reason": "moving it", "ends_at": later(1)}).status_code
+        == 201
+    )
+
+    def fail(*_: object) -> None:
+        raise BucketStoreError("no room")
+
+    monkeypatch.setattr(default_limiter().store, "peek", fail)
+    assert anonymous.get("/health").json() == {"status": "ok"}
+
+
+def test_a_waiver_of_a_guard_rail_that_is_no_more_ends_too(service: ConfigService) -> None:
+    now = datetime.now(UTC)
+    Waiver.objects.create(guard_rail="gone", reason="x", granted_by="x", granted_at=now, ends_at=now)
+    assert Waivers(Origin.of_system()).end_due() == 1

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         held, broken = 0, None
         for found in verify(parse_peppers(settings.SECRET_PEPPERS)):
             if isinstance(found, Break):
-                broken = found
+                held, broken = max(held, found.event_id - 1), found
                 break
             held = found.event_id
             if self.stderr.isatty():

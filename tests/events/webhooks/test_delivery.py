@@ -119,7 +119,7 @@ def test_no_such_host() -> None:
 
 def test_an_address_that_is_not_allowed_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
-    assert send(receiver.url) == Outcome(error="address not allowed: 127.0.0.1", refused=True)
+    assert send(receiver.url) == Outcome(error="address not allowed", refused=True)
     settings.WEBHOOK_ALLOWED_NETWORKS = (ip_network("10.0.0.0/8"),)
     assert send("https" + receiver.url.removeprefix("http")).refused
     assert send("http://8.8.8.8/").refused
@@ -135,7 +135,7 @@ def test_a_name_is_resolved_and_checked_for_each_attempt_and_never_by_anybody_el
     url = f"http://hooks.invalid:{receiver.port}/"
     assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)) == Outcome(204)
     assert receiver.deliveries[0].headers["host"] == f"hooks.invalid:{receiver.port}"
-    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)).error == "address not allowed: 10.0.0.1"
+    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)).error == "address not allowed"
 
 
 def test_an_ipv6_address_stays_in_its_brackets(receiver: Receiver) -> None:

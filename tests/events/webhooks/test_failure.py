@@ -108,7 +108,7 @@ def test_refused_addresses_are_told(endpoint_id: str, receiver: Receiver, play: 
     refused = counted("refused")
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
     play()
-    assert (row().last_status, row().last_error) == (None, "address not allowed: 127.0.0.1")
+    assert (row().last_status, row().last_error) == (None, "address not allowed")
     assert counted("refused") == refused + 1
     assert receiver.deliveries == []
 

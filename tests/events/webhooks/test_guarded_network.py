@@ -46,7 +46,7 @@ def test_a_name_that_turns_private_is_connected_to_by_the_checked_address_alone(
     network = GuardedNetwork((), public=True, resolve=resolver([PUBLIC], ["127.0.0.1"]))
     connect(network)
     assert connected == [PUBLIC]
-    with pytest.raises(AddressRefused, match=r"127\.0\.0\.1"):
+    with pytest.raises(AddressRefused, match="address not allowed"):
         connect(network)
     assert connected == [PUBLIC]
 

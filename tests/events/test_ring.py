@@ -1,0 +1,31 @@
+"""What the ring keeps, and what it says of the rest."""
+
+from events.frames import Frame
+from events.ring import Ring
+
+
+def frames(*ids: int, size: int = 1) -> list[Frame]:
+    return [Frame(number, "KeyIssued", "lk_a", b"x" * size) for number in ids]
+
+
+def test_empty_ring_reaches_back_to_its_head() -> None:
+    ring = Ring(7)
+    assert [ring.reaches_back_to(position) for position in (6, 7, 8)] == [False, True, True]
+    assert ring.after(3) == []
+
+
+def test_oldest_go_when_there_are_too_many() -> None:
+    ring = Ring(0, frames=3)
+    ring.add(frames(1, 2, 3, 4))
+    assert ring.head == 4
+    assert [frame.id for frame in ring.after(0)] == [2, 3, 4]
+    assert [frame.id for frame in ring.after(3)] == [4]
+    assert [ring.reaches_back_to(position) for position in (0, 1)] == [False, True]
+
+
+def test_oldest_go_when_they_are_too_large() -> None:
+    ring = Ring(0, size=10)
+    ring.add(frames(1, 2, 3, size=4))
+    assert [frame.id for frame in ring.after(0)] == [2, 3]
+    ring.add(frames(4, size=11))
+    assert (ring.after(0), ring.head, ring.reaches_back_to(3), ring.reaches_back_to(4)) == ([], 4, False, True)

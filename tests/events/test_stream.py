@@ -1,0 +1,230 @@
+"""Live streams over one hub: every event once, in order, whatever the reader does meanwhile."""
+
+import asyncio
+from functools import partial
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.hub import MAX_POLL_SECONDS, POLL_SECONDS
+from events.ring import MAX_FRAMES
+from events.stream import EventStream
+from tests.events.streams import Scene, ids, scene
+
+
+@scene
+async def test_each_stream_gets_each_event_and_the_log_is_read_once(scene: Scene) -> None:
+    streams = [scene.follow() for _ in range(50)]
+    scene.log.write(3)
+    await scene.polls.once()
+    for stream in streams:
+        assert await ids(stream) == [1, 2, 3]
+        assert await ids(stream) == []
+        stream.close()
+    assert scene.log.reads == 1
+
+
+@scene
+async def test_stream_begins_now_where_nothing_else_is_asked(scene: Scene) -> None:
+    scene.log.write(5)
+    first = scene.follow()
+    scene.log.write(2)
+    late = scene.follow()  # knows of more than the hub has read
+    scene.log.write()
+    await scene.polls.once()
+    assert await ids(first) == [6, 7, 8]
+    assert await ids(late) == [8]
+    first.close()
+    late.close()
+
+
+@scene
+async def test_stream_in_the_past_reads_pages_and_then_the_ring(scene: Scene) -> None:
+    scene.log.write(250)
+    stream = scene.follow(20)
+    scene.log.write(5)
+    await scene.polls.once()
+    assert await ids(stream) == list(range(21, 256))
+    scene.log.write(1)
+    await scene.polls.once()
+    assert await ids(stream) == [256]
+    stream.close()
+
+
+@scene
+async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_nor_repeated(scene: Scene) -> None:
+    scene.log.write(150)
+    stream = scene.follow(0)
+
+    async def meanwhile() -> None:
+        scene.log.write(3)
+        await scene.polls.once()
+
+    received: list[int] = []
+    for _ in range(3):
+        scene.log.meanwhile = meanwhile
+        received += [frame.id for frame in await stream.batch(0.0)]
+    scene.log.meanwhile = None
+    await scene.polls.once()
+    received += await ids(stream)
+    assert received == list(range(1, len(scene.log.written) + 1))
+    stream.close()
+
+
+@scene
+async def test_many_events_that_are_not_selected_are_passed_over_at_once(scene: Scene) -> None:
+    stream = scene.follow(key_id="lk_a")
+    scene.log.write(250, key_id="lk_b")
+    scene.log.write(1)
+    await scene.polls.once(3)
+    async with asyncio.timeout(10):
+        assert [frame.id for frame in await stream.batch(60.0)] == [251]
+    stream.close()
+
+
+@scene
+async def test_reader_that_falls_behind_the_ring_goes_on_from_the_log(scene: Scene) -> None:
+    slow = scene.follow()
+    scene.log.write(MAX_FRAMES + 450)
+    await scene.polls.once(20)
+    assert not scene.hub.ring.reaches_back_to(0)
+    assert await ids(slow) == list(range(1, MAX_FRAMES + 451))
+    slow.close()
+
+
+@scene
+async def test_large_events_come_a_few_at_a_time(scene: Scene) -> None:
+    scene.log.write(30, size=100_000)
+    past, now = scene.follow(0), scene.follow()
+    scene.log.write(30, size=100_000)
+    await scene.polls.once()
+    assert [len(await stream.batch(0.0)) for stream in (past, now)] == [2, 2]
+    assert await ids(past) == list(range(3, 61))
+    assert await ids(now) == list(range(33, 61))
+    past.close()
+    now.close()
+
+
+@scene
+async def test_selection(scene: Scene) -> None:
+    scene.log.write(120, key_id="lk_b")
+    scene.log.write(1)
+    past, now = scene.follow(0, key_id="lk_a"), scene.follow(key_id="lk_a", type="KeyRevoked")
+    scene.log.write(2, key_id="lk_b")
+    scene.log.write(1)
+    scene.log.write(1, type="KeyRevoked")
+    await scene.polls.once()
+    assert await ids(past) == [121, 124, 125]
+    assert await ids(now) == [125]
+    past.close()
+    now.close()
+
+
+@scene
+async def test_position_beyond_the_log_waits_for_it(scene: Scene) -> None:
+    stream = scene.follow(3)
+    scene.log.write(5)
+    await scene.polls.once()
+    assert await ids(stream) == [4, 5]
+    stream.close()
+
+
+@scene
+async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) -> None:
+    stream = scene.follow()
+    scene.log.broken = True
+    scene.log.write(2)
+    await scene.polls.once(7)
+    assert await ids(stream) == []
+    assert scene.polls.waits == [POLL_SECONDS, 0.5, 1.0, 2.0, 4.0, MAX_POLL_SECONDS, MAX_POLL_SECONDS, MAX_POLL_SECONDS]
+    scene.log.broken = False
+    scene.log.write(1)
+    await scene.polls.once()
+    assert scene.polls.waits[-1] == POLL_SECONDS
+    assert await ids(stream) == [1, 2, 3]
+    stream.close()
+
+
+@scene
+async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) -> None:
+    stream = scene.follow()
+    waiting = asyncio.create_task(stream.batch(60.0))
+    scene.log.write()
+    await scene.polls.once()
+    assert [frame.id for frame in await waiting] == [1]
+    waiting = asyncio.create_task(stream.batch(60.0))
+    resting = asyncio.create_task(stream.rest(60.0))
+    await asyncio.sleep(0)
+    stream.end()
+    assert await waiting == []
+    await resting
+    stream.close()
+
+
+@scene
+async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene: Scene) -> None:
+    stream = scene.follow(type="KeyIssued", own="lk_own")
+    scene.log.write(1, type="KeyRevoked", key_id="lk_other")
+    await scene.polls.once()
+    assert await stream.batch(0.0) == []
+    touched = [stream.touched]
+    scene.log.write(1, type="KeyRevoked", key_id="lk_own")
+    await scene.polls.once()
+    assert await stream.batch(60.0) == []
+    assert [*touched, stream.touched] == [False, True]
+    stream.close()
+
+
+@scene
+async def test_hub_forgets_200_streams_that_were_dropped(scene: Scene) -> None:
+    streams = [scene.follow() for _ in range(200)]
+    waiting = [asyncio.create_task(stream.batch(60.0)) for stream in streams]
+    await asyncio.sleep(0)
+    assert scene.hub.listeners == 200
+    for stream in streams:
+        stream.close()
+    await asyncio.gather(*waiting)
+    assert scene.hub.listeners == 0
+    scene.log.write(9)
+    again = scene.follow()
+    scene.log.write(1)
+    await scene.polls.once()
+    assert await ids(again) == [10]
+    again.close()
+
+
+steps = st.lists(st.sampled_from(["write", "write many", "poll", "read", "page race"]), max_size=40)
+
+
+@given(steps=steps, position=st.integers(0, 130))
+def test_any_order_of_writing_polling_and_reading_gives_each_event_once(steps: list[str], position: int) -> None:
+    @scene
+    async def play(scene: Scene) -> None:
+        scene.log.write(130)
+        stream = scene.follow(position)
+        received: list[int] = []
+        for step in steps:
+            await take(scene, stream, step, received)
+        scene.log.write()
+        await scene.polls.once(1 + len(scene.log.written) // 100)
+        received += await ids(stream)
+        assert received == list(range(position + 1, len(scene.log.written) + 1))
+        stream.close()
+
+    play()
+
+
+async def take(scene: Scene, stream: EventStream, step: str, received: list[int]) -> None:
+    if step.startswith("write"):
+        scene.log.write(400 if step.endswith("many") else 1)
+    elif step == "poll":
+        await scene.polls.once()
+    else:
+        scene.log.meanwhile = partial(poll_meanwhile, scene) if step == "page race" else None
+        received += [frame.id for frame in await stream.batch(0.0)]
+        scene.log.meanwhile = None
+
+
+async def poll_meanwhile(scene: Scene) -> None:
+    scene.log.write(2)
+    await scene.polls.once()

@@ -1,0 +1,43 @@
+"""Where a stream begins."""
+
+import pytest
+
+from apikeys.config_service import ConfigService
+from events.selection import Selection
+from events.stream_start import StreamStart, stream_start
+from latchkey.validation import InvalidParameters
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def three(service: ConfigService) -> None:
+    """Three events."""
+    for _ in range(3):
+        service.issue({"label": "x"})
+
+
+def test_stream_begins_now(three: None) -> None:
+    assert stream_start() == stream_start(last_event_id="", after="") == StreamStart(Selection(), 3, 3)
+
+
+def test_empty_log_has_the_head_0() -> None:
+    assert stream_start() == StreamStart(Selection(), 0, 0)
+
+
+def test_last_event_id_wins_over_after(three: None) -> None:
+    assert stream_start(after="1").position == 1
+    assert stream_start(after="1", last_event_id="2").position == 2
+    assert stream_start(after="99").position == 99
+
+
+def test_selection_is_taken_over(three: None) -> None:
+    asked = {"type": "KeyIssued", "key_id": "lk_0123456789ab"}
+    assert stream_start(**asked).selection == Selection("KeyIssued", "lk_0123456789ab")
+
+
+@pytest.mark.parametrize("last_event_id", ["x", "-1", "1.0", "4", "9" * 30, "1, 2"])
+def test_last_event_id_that_is_of_no_event_here_is_refused(three: None, last_event_id: str) -> None:
+    with pytest.raises(InvalidParameters) as refusal:
+        stream_start(last_event_id=last_event_id, type="KeyEaten", after="x")
+    assert [error.pointer for error in refusal.value.errors] == ["/after", "/last-event-id", "/type"]
