@@ -1,5 +1,6 @@
 """The limiter: one bucket store for the process, with each decision timed and counted."""
 
+from collections.abc import Iterator
 from functools import cache
 from time import perf_counter
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from ratelimit import metrics
-from ratelimit.bucket import Outcome
+from ratelimit.bucket import Outcome, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import BucketStore, BucketStoreError, open_store
@@ -47,6 +48,12 @@ class Limiter:
         for key in idle:
             self.store.forget(key, full_since_ns)
         return len(idle)
+
+    def refused_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
+        """The addresses that were refused for failed authentications and failed again at or after `since_ns`."""
+        for key, record in self.store.usage(_ADDRESS_PREFIX):
+            if record.throttled and record.used_ns >= since_ns:
+                yield key.removeprefix(_ADDRESS_PREFIX).decode(), record
 
     def epoch(self, key_id: str) -> int:
         """The newest epoch that is known of the key; 0 where the store has never heard of it."""
