@@ -37,6 +37,11 @@ def connect(port: int, *, workers: int, connections: int) -> Load:
     return Load([connection for held in kept.values() for connection in held])
 
 
+def workers_of(load: Load) -> list[int]:
+    """The ids of the processes that serve the connections."""
+    return sorted({int(body) for body in load.bodies(get_request(paths.WORKER))})
+
+
 def _add(kept: dict[bytes, list[socket.socket]], share: int, opened: list[socket.socket]) -> None:
     """Moves those of `opened` to `kept` whose worker has not its share yet, and closes the others."""
     try:

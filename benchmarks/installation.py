@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Final
 from benchmarks import paths, server
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT
-from latchkey.metric_names import RATE_LIMIT_ALLOWED
+from latchkey.metric_names import EVENT_STREAMS_OPEN, RATE_LIMIT_ALLOWED
 
 Limit = dict[str, int]
 
@@ -25,7 +25,6 @@ UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 """A limit, so that the bucket is asked and written, that no load generator reaches."""
 
 _GUNICORN: Final = ("-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf")
-_ALLOWED: Final = re.compile(rf"^{RATE_LIMIT_ALLOWED}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
 
 
 class Installation:
@@ -57,16 +56,25 @@ class Installation:
         with server.running(arguments, environment, self._directory / "server.log"):
             yield
 
-    def issue(self, limit: Limit) -> str:
+    def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
         """The credential of a new key under `limit`."""
-        body = json.dumps({"label": "benchmark", "rate_limit": limit})
+        body = json.dumps({"label": "benchmark", "rate_limit": limit, "scopes": list(scopes)})
         fields = {"Content-Type": "application/json", "X-API-Key": self.credential}
         issued: dict[str, Any] = json.loads(self._call("POST", paths.KEYS, body, fields))
         return str(issued["credential"])
 
     def allowed_total(self) -> int:
         """The server's own count of the requests that a bucket let pass, over all workers."""
-        return int(sum(float(value) for value in _ALLOWED.findall(self._call("GET", paths.METRICS))))
+        return self._metric(RATE_LIMIT_ALLOWED)
+
+    def streams_open(self) -> int:
+        """How many event streams the workers hold open now."""
+        return self._metric(EVENT_STREAMS_OPEN)
+
+    def _metric(self, name: str) -> int:
+        """The sum of a metric over its labels."""
+        values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", paths.METRICS), re.MULTILINE)
+        return int(sum(map(float, values)))
 
     def _call(self, method: str, path: str, body: str | None = None, fields: dict[str, str] | None = None) -> str:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -24,10 +24,13 @@ def get_request(path: str, **fields: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many answers of each status came, and the seconds from the first request to the last answer."""
+    """How many answers of each status came, the seconds from the first request to the last answer, and the seconds that
+    each answer took, in the order of answers.
+    """
 
     statuses: Counter[int]
     seconds: float
+    latencies: tuple[float, ...] = ()
 
 
 class Load:
@@ -56,14 +59,23 @@ class Load:
     def fire(self, request: bytes, count: int) -> Tally:
         """Sends `count` requests over all connections, the next on whichever has just been answered."""
         statuses: Counter[int] = Counter()
+        latencies: list[float] = []
         started = time.perf_counter()
-        for response in self._exchange(request, count):
+        for response, seconds in self._exchange(request, count):
             statuses[response.status] += 1
-        return Tally(statuses, time.perf_counter() - started)
+            latencies.append(seconds)
+        return Tally(statuses, time.perf_counter() - started, tuple(latencies))
 
-    def _exchange(self, request: bytes, count: int) -> Iterator[Response]:
+    def bodies(self, request: bytes) -> list[bytes]:
+        """Sends the request once on each connection; the answers' bodies."""
+        return [response.body for response, _ in self._exchange(request, len(self._sockets))]
+
+    def _exchange(self, request: bytes, count: int) -> Iterator[tuple[Response, float]]:
+        """Each response, and the seconds that it took."""
         first = self._sockets[:count]
+        sent: dict[socket.socket, float] = {}
         for connection in first:
+            sent[connection] = time.perf_counter()
             connection.sendall(request)
         unsent, unanswered = count - len(first), count
         parts = dict.fromkeys(self._sockets, b"")
@@ -76,10 +88,12 @@ class Load:
                     continue
                 parts[connection] = b""
                 unanswered -= 1
+                now = time.perf_counter()
+                took, sent[connection] = now - sent[connection], now
                 if unsent:
                     connection.sendall(request)
                     unsent -= 1
-                yield response
+                yield response, took
 
     def _readable(self) -> list[socket.socket]:
         ready = self._selector.select(PATIENCE_SECONDS)

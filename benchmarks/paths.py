@@ -9,3 +9,4 @@ WORKER: Final = "/worker"
 
 METRICS: Final = "/metrics"
 KEYS: Final = "/v1/keys"
+EVENTS: Final = "/v1/events"

@@ -7,10 +7,14 @@ import structlog
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
+from controlplane.wsgi import application as wsgi  # makes Django ready for what is imported after it
+
+# isort: split
+
+from controlplane.event_stream.door import asks_for_stream, event_stream
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
 from controlplane.server.refusal import Answer, send_problem
-from controlplane.wsgi import application as wsgi
 
 # LMDB's calls release Python's lock, and a thread that wants it back waits for all that want to run: with more threads
 # each decision takes longer, and nothing is done sooner (measured by `make bench`).
@@ -31,7 +35,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     answer = Answer(send)
     try:
-        await _to_django(scope, receive, answer.send)
+        await _route(scope, receive, answer.send)
     except BodyTooLarge:
         await send_problem(scope, send, "too-large", "The body has more than 64 KiB.")
     except BodyTooSlow:
@@ -42,11 +46,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             await send_problem(scope, send, "internal-error", "The request could not be completed.")
 
 
-async def _to_django(scope: Scope, receive: Receive, send: Send) -> None:
+async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     """Hands the request over with its body whole, so that a slow sender occupies no thread.
 
     Fields whose name holds an underscore are dropped: in WSGI's environ they would pass for those with a hyphen.
     """
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(fields, receive)
-    await django({**scope, "headers": fields, "scheme": _SCHEME}, receive, send)  # type: ignore[arg-type]
+    scope |= {"headers": fields, "scheme": _SCHEME}
+    if asks_for_stream(scope):
+        await event_stream(scope, receive, send)
+    else:
+        await django(scope, receive, send)  # type: ignore[arg-type]

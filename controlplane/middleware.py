@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 
 from apikeys.client_address import client_address
 from apikeys.request_context import settle
+from apikeys.stream_offer import offer_of
+from controlplane.access_log import log_request
 from controlplane.problems import problem_of, problem_response
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
@@ -32,8 +34,6 @@ _SLUG_OF_STATUS: Final = {
     416: "range-not-satisfiable",
     500: "internal-error",
 }
-
-log = structlog.get_logger("latchkey.access")
 
 
 class RequestContextMiddleware:
@@ -63,14 +63,15 @@ class RequestContextMiddleware:
         if decision is not None:
             for name, value in rate_limit_fields(decision):
                 response[name] = value
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status_code,
-            milliseconds=round((perf_counter() - started) * 1000, 2),
-            address=address,
-        )
+        offer = offer_of(request.META)
+        if offer is None or offer.call is None:  # the line of a live stream is written at its end
+            log_request(
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                address=address,
+                started=started,
+            )
         return response
 
 

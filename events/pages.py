@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.models import Event
-from events.types import EventType
-from latchkey.credentials import KEY_ID_PATTERN
+from events.selection import MAX_ID, Selection
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, Refused, whole_number
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 500
-_MAX_ID: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +25,17 @@ def event_page(
 ) -> EventPage:
     """Events with ids above `after`, from query parameters as they were sent. Raises InvalidParameters."""
     faults: list[FieldError] = []
-    first = _number(after, "after", 0, _MAX_ID, faults) if after else 0
-    size = _number(limit, "limit", 1, MAX_LIMIT, faults) if limit else DEFAULT_LIMIT
-    if type and type not in list(EventType):
-        faults.append(FieldError("/type", "not-a-type", f"type is one of {', '.join(EventType)}."))
-    if key_id and not KEY_ID_PATTERN.fullmatch(key_id):
-        faults.append(FieldError("/key_id", "not-a-key-id", "key_id is lk_ and 12 characters."))
+    first = number(after, "after", 0, MAX_ID, faults) if after else 0
+    size = number(limit, "limit", 1, MAX_LIMIT, faults) if limit else DEFAULT_LIMIT
+    selection = Selection.parse(type, key_id, faults)
     if faults:
         raise InvalidParameters.of(faults)
-    events = Event.objects.filter(id__gt=first)
-    if type:
-        events = events.filter(type=type)
-    if key_id:
-        events = events.filter(key_id=key_id)
-    found = list(events.order_by("id")[: size + 1])
+    found = list(selection.after(first)[: size + 1])
     return EventPage(found[:size], found[size - 1].id if len(found) > size else None)
 
 
-def _number(text: str, name: str, least: int, most: int, faults: list[FieldError]) -> int:
+def number(text: str, name: str, least: int, most: int, faults: list[FieldError]) -> int:
+    """The number in the query parameter `name`; where it is none from `least` to `most`, that goes to `faults`."""
     try:
         return whole_number(text, name, least, most)
     except Refused as refusal:

@@ -10,6 +10,7 @@ from django.conf import settings
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from controlplane.server.endless import allow_abort, ask_to_end
 from latchkey.headers import REQUEST_ID
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, problem_body
@@ -58,6 +59,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watch is not None:
             self._watch.cancel()
+        running = self._under_way()
+        if running is not None:
+            ask_to_end(running.scope)  # uvicorn tells only the last request of the pipeline
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -66,7 +70,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if running is None or self._breaks_off(running):
             return False
         running.keep_alive = False
+        ask_to_end(running.scope)
         return True
+
+    def shutdown(self) -> None:
+        """The server stops. An answer without an end is ended, and cut off where its client does not read."""
+        super().shutdown()
+        running = self._under_way()
+        if running is not None and ask_to_end(running.scope) and self._paused_since is not None:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         self._paused_since = self.loop.time()
@@ -136,6 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        allow_abort(cycle.scope, self.transport)
         super()._start_asgi_task(cycle, app)
 
     def _under_way(self) -> RequestResponseCycle | None:

@@ -1,0 +1,35 @@
+"""The live stream of events, up to the point where a server takes it over."""
+
+from typing import Final
+
+from django.http import StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from apikeys.gate import Verified
+from apikeys.request_context import address_of
+from apikeys.standing import Standing
+from apikeys.stream_offer import LiveCall, StreamOffer
+from events.stream_start import stream_start
+
+MEDIA_TYPE: Final = "text/event-stream"
+
+
+class EventStreamRenderer(JSONRenderer):
+    """Lets `Accept: text/event-stream` be negotiated. What it renders is a refusal: a stream is not rendered."""
+
+    media_type = MEDIA_TYPE
+    format = "event-stream"
+
+
+def open_stream(request: Request, offer: StreamOffer, scope: str) -> StreamingHttpResponse:
+    """Accepts the server's offer, and answers with the head of the stream; its body is the server's.
+
+    Raises InvalidParameters or TooManyStreams.
+    """
+    if not isinstance(request.auth, Verified):
+        raise TypeError("the view is not authenticated by a key")
+    asked = {name: request.query_params.get(name) for name in ("after", "type", "key_id")}
+    start = stream_start(last_event_id=request.headers.get("Last-Event-ID"), **asked)
+    offer.accept(LiveCall(Standing(request.auth.credential, address_of(request.META), scope), start))
+    return StreamingHttpResponse(content_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,1 @@
+"""The live stream of events over HTTP: Django opens it, the event loop keeps it."""

@@ -1,0 +1,87 @@
+"""The door of the live stream: no thread is held while a stream is open."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from time import perf_counter
+from typing import Any, Final
+
+from a2wsgi.wsgi import Body, build_environ
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from apikeys.request_context import request_id_of
+from apikeys.stream_offer import LiveCall, StreamOffer, make_offer
+from apikeys.views.event_stream import MEDIA_TYPE
+from controlplane.access_log import log_request
+from controlplane.event_stream.opening import answer_of_django
+from controlplane.event_stream.session import EventSession, SlowReader
+from controlplane.server.asgi_types import Receive, Scope, Send
+from controlplane.server.endless import Ending, abort
+from events.hub import default_hub
+from events.places import default_places
+from events.reader import DatabaseReader
+from events.stream import EventStream
+from events.threads import WorkThreads
+
+PATH: Final = "/v1/events"
+THREADS: Final = WorkThreads("event-stream", 2)
+_reader = DatabaseReader(THREADS)
+
+
+def asks_for_stream(scope: Scope) -> bool:
+    """Whether a request may be one for the stream; what its Accept says exactly is for the view to tell."""
+    if scope["path"] != PATH or scope["method"] != "GET":
+        return False
+    return any(name == b"accept" and MEDIA_TYPE.encode() in value.lower() for name, value in scope["headers"])
+
+
+async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers one request for the stream: with the stream, or with what Django says against it."""
+    started = perf_counter()
+    ending = Ending(scope)
+    offer = StreamOffer(default_places())
+    environ: dict[str, Any] = dict(build_environ(scope, Body(asyncio.get_running_loop(), receive)))  # type: ignore[arg-type]
+    make_offer(environ, offer)
+    try:
+        answer = await THREADS.run(partial(answer_of_django, environ))
+        await send(answer.start())
+        if offer.call is None:
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        clear_contextvars()
+        bind_contextvars(request_id=request_id_of(environ), key_id=offer.call.key_id)
+        await _follow(offer.call, started, ending, scope, receive, send)
+    finally:
+        offer.withdraw()
+
+
+async def _follow(call: LiveCall, started: float, ending: Ending, scope: Scope, receive: Receive, send: Send) -> None:
+    stream = EventStream(default_hub(), _reader, call.start, own_key_id=call.key_id)
+    ending.by(stream.end)
+    gone = asyncio.create_task(_until_gone(stream, receive))
+    session = EventSession(stream, call.standing, send, THREADS)
+    try:
+        await session.run()
+    except SlowReader:
+        abort(scope)
+    finally:
+        stream.close()
+        gone.cancel()
+        with suppress(asyncio.CancelledError):
+            await gone
+        log_request(
+            method=scope["method"],
+            path=scope["path"],
+            status=200,
+            address=call.standing.address,
+            started=started,
+            events=session.sent,
+            refused=session.refusal.slug if session.refusal else None,
+        )
+
+
+async def _until_gone(stream: EventStream, receive: Receive) -> None:
+    """Ends the stream when its client has left. A body that comes with the request is dropped."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.end()

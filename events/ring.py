@@ -1,0 +1,44 @@
+"""The newest frames, kept in memory for all streams of a process."""
+
+from collections import deque
+from typing import Final
+
+from events.frames import Frame
+
+MAX_FRAMES: Final = 1000
+MAX_BYTES: Final = 8 * 1024 * 1024
+
+
+class Ring:
+    """Frames without a gap up to the id `head`; the oldest go when there are over `frames` or over `size` bytes."""
+
+    def __init__(self, head: int, *, frames: int = MAX_FRAMES, size: int = MAX_BYTES) -> None:
+        self.head = head
+        self._most_frames = frames
+        self._most_bytes = size
+        self._bytes = 0
+        self._frames: deque[Frame] = deque()
+
+    def add(self, frames: list[Frame]) -> None:
+        """Appends the frames that follow `head`, in order."""
+        for frame in frames:
+            self._frames.append(frame)
+            self._bytes += len(frame.encoded)
+            self.head = frame.id
+        while len(self._frames) > self._most_frames or self._bytes > self._most_bytes:
+            self._bytes -= len(self._frames.popleft().encoded)
+
+    def reaches_back_to(self, position: int) -> bool:
+        """Whether every frame after the id `position`, up to `head`, is here."""
+        oldest = self._frames[0].id if self._frames else self.head + 1
+        return position >= oldest - 1
+
+    def after(self, position: int) -> list[Frame]:
+        """The frames with ids above `position`, in order."""
+        found = []
+        for frame in reversed(self._frames):  # most streams lack but the last
+            if frame.id <= position:
+                break
+            found.append(frame)
+        found.reverse()
+        return found

@@ -1,0 +1,39 @@
+"""How an answer without an end learns that it has to end."""
+
+from typing import Any
+
+from controlplane.server.endless import Ending, abort, allow_abort, ask_to_end
+
+
+class Transport:
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_answer_with_an_end_is_not_asked() -> None:
+    assert ask_to_end({}) is False
+
+
+def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
+    ended: list[str] = []
+    for name in ("early", "late"):
+        scope: dict[str, Any] = {}
+        ending = Ending(scope)
+        if name == "early":
+            ending.by(lambda: ended.append("early"))
+        assert ask_to_end(scope) is True
+        if name == "late":
+            assert ended == ["early"]
+            ending.by(lambda: ended.append("late"))
+    assert ended == ["early", "late"]
+
+
+def test_abort_drops_the_connection_where_there_is_one() -> None:
+    scope: dict[str, Any] = {}
+    abort(scope)
+    transport = Transport()
+    allow_abort(scope, transport)  # type: ignore[arg-type]
+    abort(scope)
+    assert transport.aborted

@@ -1,0 +1,97 @@
+"""A client that follows the event stream of a real server on a thread of its own."""
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any, Self
+
+import httpx
+
+from tests.server.running import RunningServer
+
+PATIENCE_SECONDS = 40.0
+STREAM = {"Accept": "text/event-stream"}
+
+
+class Follower:
+    """Collects events until it is closed. `ended`: the server ended the stream, with its last chunk."""
+
+    def __init__(self, server: RunningServer, credential: str, *, after: str | None = None, query: str = "") -> None:
+        resume = {"Last-Event-ID": after} if after is not None else {}
+        self._client = httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS)
+        request = self._client.build_request(
+            "GET", f"/v1/events{query}", headers={**STREAM, "X-API-Key": credential, **resume}
+        )
+        self.response = self._client.send(request, stream=True)
+        self.events: list[dict[str, Any]] = []
+        self.ended = False
+        self._changed = Condition()
+        self._thread = Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def port(self) -> int:
+        """The client's own port."""
+        address: tuple[str, int] = self.response.extensions["network_stream"].get_extra_info("client_addr")
+        return address[1]
+
+    @property
+    def ids(self) -> list[int]:
+        return [event["id"] for event in self.events]
+
+    def until(self, reached: Callable[[Self], bool]) -> None:
+        """Waits until `reached` says so of it."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: reached(self), PATIENCE_SECONDS), (self.ended, self.ids)
+
+    def close(self) -> None:
+        """Leaves without a word."""
+        connection: socket.socket = self.response.extensions["network_stream"].get_extra_info("socket")
+        with suppress(OSError):  # the server has left already
+            connection.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE_SECONDS)
+        self._client.close()
+
+    def _collect(self) -> None:
+        fields: dict[str, str] = {}
+        try:
+            for line in self.response.iter_lines():
+                name, _, value = line.partition(": ")
+                if line:
+                    fields[name] = value
+                    continue
+                if "data" in fields:
+                    self._take(fields)
+                fields = {}
+        except httpx.TransportError:
+            return
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
+
+    def _take(self, fields: dict[str, str]) -> None:
+        event = json.loads(fields["data"])
+        assert (str(event["id"]), event["type"]) == (fields["id"], fields["event"])
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+
+def serving_process(server: RunningServer, client_port: int) -> int:
+    """The worker that holds the other end of a client's connection."""
+    local, remote = f"0100007F:{server.port:04X}", f"0100007F:{client_port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (inode,) = [row[9] for row in rows if (row[1], row[2]) == (local, remote)]
+    for pid in server.worker_pids():
+        if any(str(path.readlink()) == f"socket:[{inode}]" for path in Path(f"/proc/{pid}/fd").iterdir()):
+            return pid
+    raise AssertionError("no worker holds it")
