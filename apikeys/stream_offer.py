@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apikeys.standing import Standing
-from events.places import Places
-from events.stream_start import StreamStart
+from events.stream.places import Places
+from events.stream.start import StreamStart
 
 _OFFER: Final = "latchkey.stream_offer"
 

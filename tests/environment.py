@@ -18,7 +18,17 @@ settings.load_profile("latchkey")
 
 _directory = tempfile.mkdtemp(prefix="latchkey-test-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
-for _name in ("DEBUG", "PUBLIC_URL", "TRUSTED_PROXIES", "WEBHOOK_ALLOWED_NETWORKS", "METRICS_PUBLIC", "PORT", "WORKERS", "LOG_FORMAT", "LOG_LEVEL"):
+for _name in (
+    "DEBUG",
+    "PUBLIC_URL",
+    "TRUSTED_PROXIES",
+    "WEBHOOK_ALLOWED_NETWORKS",
+    "METRICS_PUBLIC",
+    "PORT",
+    "WORKERS",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+):
     os.environ.pop(_name, None)
 os.environ |= {
     "DATA_DIR": _directory,

@@ -10,7 +10,7 @@ from apikeys.gate import Verified
 from apikeys.request_context import address_of
 from apikeys.standing import Standing
 from apikeys.stream_offer import LiveCall, StreamOffer
-from events.stream_start import stream_start
+from events.stream.start import stream_start
 
 MEDIA_TYPE: Final = "text/event-stream"
 

@@ -17,10 +17,10 @@ from controlplane.event_stream.opening import answer_of_django
 from controlplane.event_stream.session import EventSession, SlowReader
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.endless import Ending, abort
-from events.hub import default_hub
-from events.places import default_places
-from events.reader import DatabaseReader
-from events.stream import EventStream
+from events.stream.hub import default_hub
+from events.stream.places import default_places
+from events.stream.reader import DatabaseReader
+from events.stream.stream import EventStream
 from events.threads import WorkThreads
 
 PATH: Final = "/v1/events"

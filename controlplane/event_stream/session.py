@@ -9,8 +9,8 @@ from django.db import DatabaseError
 
 from apikeys.standing import Standing
 from controlplane.server.asgi_types import Send
-from events.frames import HEARTBEAT, OPENING, Frame
-from events.stream import EventStream
+from events.stream.frames import HEARTBEAT, OPENING, Frame
+from events.stream.stream import EventStream
 from events.threads import WorkThreads
 from latchkey.problems import ProblemError
 from ratelimit.stores import BucketStoreError

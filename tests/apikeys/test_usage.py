@@ -18,7 +18,9 @@ class Interrupted(Exception):
 
 
 def totals() -> dict[str, int]:
-    return Usage.objects.filter(step="minute").aggregate(allowed=Sum("allowed", default=0), throttled=Sum("throttled", default=0))
+    return Usage.objects.filter(step="minute").aggregate(
+        allowed=Sum("allowed", default=0), throttled=Sum("throttled", default=0)
+    )
 
 
 def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock) -> None:
@@ -31,7 +33,10 @@ def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock)
     clock.move(60)
     store.take(name, limit)
     ledger.write_down()
-    assert list(Usage.objects.filter(step="minute").order_by("start").values_list("allowed", "throttled")) == [(3, 2), (0, 1)]
+    assert list(Usage.objects.filter(step="minute").order_by("start").values_list("allowed", "throttled")) == [
+        (3, 2),
+        (0, 1),
+    ]
     assert [row.start.second for row in Usage.objects.filter(step="minute")] == [0, 0]
     for step in ("hour", "day"):
         rows = Usage.objects.filter(step=step)

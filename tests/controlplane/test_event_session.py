@@ -9,11 +9,11 @@ from django.db import OperationalError
 
 from apikeys.errors import RevokedKey
 from controlplane.event_stream.session import EventSession, SlowReader
-from events.frames import HEARTBEAT, OPENING
-from events.stream import EventStream
+from events.stream.frames import HEARTBEAT, OPENING
+from events.stream.stream import EventStream
 from latchkey.credentials import Credential
 from ratelimit.stores import BucketStoreError
-from tests.events.streams import Scene, scene
+from tests.events.stream.streams import Scene, scene
 
 
 class Client:

@@ -6,10 +6,10 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.hub import MAX_POLL_SECONDS, POLL_SECONDS
-from events.ring import MAX_FRAMES
-from events.stream import EventStream
-from tests.events.streams import Scene, ids, scene
+from events.stream.hub import MAX_POLL_SECONDS, POLL_SECONDS
+from events.stream.ring import MAX_FRAMES
+from events.stream.stream import EventStream
+from tests.events.stream.streams import Scene, ids, scene
 
 
 @scene

@@ -1,7 +1,7 @@
 """What the ring keeps, and what it says of the rest."""
 
-from events.frames import Frame
-from events.ring import Ring
+from events.stream.frames import Frame
+from events.stream.ring import Ring
 
 
 def frames(*ids: int, size: int = 1) -> list[Frame]:

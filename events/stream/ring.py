@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from events.frames import Frame
+from events.stream.frames import Frame
 
 MAX_FRAMES: Final = 1000
 MAX_BYTES: Final = 8 * 1024 * 1024

@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime
 
-from events.frames import HEARTBEAT, OPENING, Frame, frame, within
 from events.log import as_json
 from events.models import Event
+from events.stream.frames import HEARTBEAT, OPENING, Frame, frame, within
 
 
 def test_frame_is_one_event_on_three_lines_whatever_its_texts_hold() -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from events.frames import Frame, within
-from events.hub import Hub
-from events.reader import BATCH, Reader
-from events.stream_start import StreamStart
+from events.stream.frames import Frame, within
+from events.stream.hub import Hub
+from events.stream.reader import BATCH, Reader
+from events.stream.start import StreamStart
 
 
 class EventStream:

@@ -4,7 +4,7 @@ import pytest
 
 from apikeys.config_service import ConfigService
 from events.selection import Selection
-from events.stream_start import StreamStart, stream_start
+from events.stream.start import StreamStart, stream_start
 from latchkey.validation import InvalidParameters
 
 pytestmark = pytest.mark.django_db

@@ -4,8 +4,8 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Final, Protocol
 
-from events.frames import Frame, frame
 from events.selection import ALL, Selection
+from events.stream.frames import Frame, frame
 from events.threads import WorkThreads
 
 BATCH: Final = 100

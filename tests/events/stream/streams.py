@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db import OperationalError
 
-from events.frames import Frame
-from events.hub import Hub
-from events.reader import BATCH
 from events.selection import ALL, Selection
-from events.stream import EventStream
-from events.stream_start import StreamStart
+from events.stream.frames import Frame
+from events.stream.hub import Hub
+from events.stream.reader import BATCH
+from events.stream.start import StreamStart
+from events.stream.stream import EventStream
 
 
 class Log:

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from events.reader import BATCH, DatabaseReader, Reader
-from events.ring import Ring
+from events.stream.reader import BATCH, DatabaseReader, Reader
+from events.stream.ring import Ring
 from events.threads import WorkThreads
 
 POLL_SECONDS: Final = 0.25

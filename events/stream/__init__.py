@@ -1,0 +1,1 @@
+"""The live stream: events as they are written, to whoever keeps a connection open."""
