@@ -59,11 +59,13 @@ class RunningServer:
             **self.settings,
         }
 
-    def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def manage(
+        self, *arguments: str, check: bool = True, environment: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Runs one manage.py command beside the server."""
         return subprocess.run(
             [sys.executable, MANAGE, *arguments],
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=120,

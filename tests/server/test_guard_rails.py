@@ -8,9 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.events.webhooks.receiver import receiving
+from tests.server.conftest import StartServer
+from tests.server.following import Follower
 from tests.server.running import RunningServer, issue
 
 LIMIT = {"burst": 5, "per_seconds": 60}
+PASSWORD = {"DJANGO_SUPERUSER_PASSWORD": "a-password-for-a-test"}
 
 
 class Operator:
@@ -24,6 +28,10 @@ class Operator:
 
     def limit(self, key_id: str, limit: dict[str, int] | None) -> None:
         self._client.patch(f"/v1/keys/{key_id}", json={"rate_limit": limit}).raise_for_status()
+
+    def hook(self, url: str, *event_types: str) -> None:
+        """Has events of these types sent to `url`."""
+        self._client.post("/v1/webhooks", json={"url": url, "event_types": event_types}).raise_for_status()
 
     def told(self, after: int) -> list[dict[str, Any]]:
         """The HealthChanged events after an id."""
@@ -43,6 +51,22 @@ class Operator:
         found = re.search(rf"^{re.escape(name)} (\S+)$", self._client.get("/metrics").text, re.MULTILINE)
         assert found
         return float(found.group(1))
+
+
+def admin_page(server: RunningServer, path: str) -> str:
+    """A page of the admin, as a superuser sees it."""
+    server.manage("createsuperuser", "--noinput", "--username", "ada", "--email", "", environment=PASSWORD)
+    with httpx.Client(base_url=server.url, follow_redirects=True) as browser:
+        browser.get("/admin/login/")
+        form = {"username": "ada", "password": PASSWORD["DJANGO_SUPERUSER_PASSWORD"], "next": path}
+        form["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
+        return browser.post("/admin/login/", data=form, headers={"Referer": server.url}).raise_for_status().text
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> RunningServer:
+    """One server with 4 workers, whose webhooks may reach this host."""
+    return start_server(settings={"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"})
 
 
 @pytest.fixture
@@ -79,6 +103,21 @@ def test_one_incident_and_one_event_however_many_workers(operator: Operator, key
     for _ in range(8):
         assert operator.get("/health/full")["degraded"] == []
         assert (operator.sample(gauge), operator.sample(violations)) == (0, counted + 1)
+
+
+def test_stream_webhook_pages_and_admin_tell_the_same_event(
+    operator: Operator, key_id: str, server: RunningServer, root: str
+) -> None:
+    with receiving() as receiver, Follower(server, root, query="?type=HealthChanged") as follower:
+        operator.hook(receiver.url, "HealthChanged")
+        operator.limit(key_id, None)
+        follower.until(lambda follower: bool(follower.events))
+        (streamed,) = follower.events
+        delivered = receiver.wait().event
+        operator.limit(key_id, LIMIT)
+    page = operator.told(streamed["id"] - 1)[0]
+    assert streamed == delivered == page
+    assert f">{page['id']}</td>" in admin_page(server, "/admin/health/incident/")
 
 
 def test_parallel_toggles_are_told_in_turns(operator: Operator, key_id: str, server: RunningServer) -> None:
