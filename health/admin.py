@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,16 +19,38 @@ from health.waivers import WaiverNotFound, Waivers, clean_waiver
 from latchkey.problems import ProblemError
 
 
+class OpenFilter(admin.SimpleListFilter):
+    """Whether an incident is over."""
+
+    title = parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("closed", "Closed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() == "open")
+
+
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
     """What is wrong and what was, newest first, each with the events that told it."""
 
-    list_display = ("guard_rail", "severity", "count", "opened_at", "closed_at", "opened_by", "closed_by")
-    list_filter = (("closed_at", admin.EmptyFieldListFilter), "severity")
-    fields = (
-        "guard_rail", "severity", "count", "detail", "remedy", "opened_at", "opened_by", "closed_at", "closed_by"
-    )  # fmt: skip
-    readonly_fields = ("remedy",)
+    list_display = ("guard_rail", "severity", "count", "opened_at", "opening", "closed_at", "closing")
+    list_filter = (OpenFilter, "severity")
+    fields = ("guard_rail", "severity", "count", "detail", "remedy", "opened_at", "opening", "closed_at", "closing")
+    readonly_fields = ("remedy", "opening", "closing")
+
+    @admin.display(description="opened by event")
+    def opening(self, incident: Incident) -> SafeString | str:
+        """The event that told the opening."""
+        return _event_link(incident.opened_by)
+
+    @admin.display(description="closed by event")
+    def closing(self, incident: Incident) -> SafeString | str:
+        """The event that told the closing."""
+        return _event_link(incident.closed_by)
 
     @admin.display(description="what to do")
     def remedy(self, incident: Incident) -> SafeString | str:
@@ -46,6 +69,11 @@ class WaiverForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Waiver
         fields = ("guard_rail", "key_id", "reason", "ends_at")
+        help_texts = {
+            "key_id": "For this key alone; empty: for all.",
+            "reason": "Why this is right. It is kept in the event log.",
+            "ends_at": "UTC, at most 366 days ahead; then the guard rail speaks again.",
+        }
 
     def clean(self) -> dict[str, Any]:
         if not self.errors:
@@ -102,3 +130,9 @@ class WaiverAdmin(ReadOnlyAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Nothing: the event log is the audit trail."""
+
+
+def _event_link(event_id: int | None) -> SafeString | str:
+    if event_id is None:
+        return "-"
+    return format_html('<a href="{}">{}</a>', reverse("admin:events_event_change", args=[event_id]), event_id)

@@ -36,7 +36,9 @@ def test_incident_shows_the_event_that_told_it_and_the_way_out(admin: Client, un
     incident = next(incident for incident in open_incidents() if incident.guard_rail == "unlimited_key")
     event = Event.objects.get(type="HealthChanged")
     listed = admin.get("/admin/health/incident/").content.decode()
-    assert f'<td class="field-opened_by">{event.id}</td>' in listed
+    assert f'<a href="/admin/events/event/{event.id}/change/">{event.id}</a>' in listed
+    assert "unlimited_key" not in admin.get("/admin/health/incident/?state=closed").content.decode()
+    assert "unlimited_key" in admin.get("/admin/health/incident/?state=open").content.decode()
     shown = admin.get(f"/admin/health/incident/{incident.pk}/change/").content.decode()
     assert unlimited in shown
     assert 'href="/guard-rails/unlimited_key"' in shown

@@ -117,7 +117,7 @@ def test_stream_webhook_pages_and_admin_tell_the_same_event(
         operator.limit(key_id, LIMIT)
     page = operator.told(streamed["id"] - 1)[0]
     assert streamed == delivered == page
-    assert f">{page['id']}</td>" in admin_page(server, "/admin/health/incident/")
+    assert f">{page['id']}</a></td>" in admin_page(server, "/admin/health/incident/")
 
 
 def test_parallel_toggles_are_told_in_turns(operator: Operator, key_id: str, server: RunningServer) -> None:
