@@ -41,7 +41,5 @@ class EventAdmin(ReadOnlyAdmin):
     @admin.display(description="data")
     def told(self, event: Event) -> SafeString:
         """What the event tells beside its type."""
-        return format_html(
-            '<pre style="white-space: pre-wrap; margin: 0">{}</pre>',
-            json.dumps(event.data, indent=2, ensure_ascii=False),
-        )
+        text = json.dumps(event.data, indent=2, ensure_ascii=False)
+        return format_html('<pre style="white-space: pre-wrap; margin: 0">{}</pre>', text)
