@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -101,3 +103,10 @@ def api(root: IssuedKey) -> Caller:
 @pytest.fixture
 def anonymous() -> Caller:
     return Caller()
+
+
+@pytest.fixture
+def admin(client: Client, db: None) -> Client:
+    """A browser in which the superuser ada is signed in."""
+    client.force_login(User.objects.create_superuser("ada"))
+    return client

@@ -20,12 +20,6 @@ FORM = {
 }
 
 
-@pytest.fixture
-def admin(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
 def path(key: IssuedKey) -> str:
     return f"/admin/apikeys/apikey/{key.key.pk}/change/"
 

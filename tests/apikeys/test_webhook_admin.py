@@ -11,12 +11,6 @@ LIST = "/admin/events/webhookendpoint/"
 
 
 @pytest.fixture
-def admin(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
 def webhook(service: ConfigService) -> WebhookEndpoint:
     made = service.webhooks.add({"url": "https://hooks.example/x", "label": "pager"}).endpoint
     service.webhooks.rotate_secret(made.endpoint_id)

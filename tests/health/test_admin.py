@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from apikeys.config_service import ConfigService
@@ -12,12 +11,6 @@ from health.incidents import degraded, open_incidents
 from health.models import Waiver
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
 
 
 @pytest.fixture
