@@ -16,6 +16,7 @@ from apikeys.change_events import as_data, differ, tell, tell_changes
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
+from apikeys.search import note_words
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.endpoints import WebhookEndpoints
@@ -82,6 +83,7 @@ class ConfigService:
         self._check_grant(key.scopes)
         with transaction.atomic():
             key.save(force_insert=True)
+            note_words(key)
             credential = self._add_secret(key, slot=0, now=now)
             tell(EventType.KEY_ISSUED, key, self._origin, now, as_data(cleaned))
         return IssuedKey(key, credential)
@@ -104,6 +106,8 @@ class ConfigService:
                 if "expires_at" in changes:
                     key.expiry_told = False
                 self._raise_epoch(key, "expiry_told", *changes)
+                if changes.keys() & {"label", "owner"}:
+                    note_words(key)
                 tell_changes(key, self._origin, now, before, changes)
         return key
 

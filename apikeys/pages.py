@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q
-
 from apikeys.models import APIKey, KeyState
+from apikeys.search import matching
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, Refused, whole_number
 
@@ -48,7 +47,7 @@ def key_page(
         raise InvalidParameters.of(faults)
     keys = APIKey.objects.in_state(state, now) if state else APIKey.objects.all()
     if q:
-        keys = keys.filter(Q(key_id__startswith=q) | Q(label__icontains=q) | Q(owner__icontains=q))
+        keys = matching(keys, q)
     if before is not None:
         keys = keys.filter(id__lt=before)
     found = list(keys.order_by("-id").prefetch_related("secrets")[: size + 1])

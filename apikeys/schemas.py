@@ -137,7 +137,7 @@ class WhoAmI(Shape):
 PAGE_PARAMETERS = [
     OpenApiParameter("cursor", OpenApiTypes.STR, description="The `next` of an earlier page."),
     OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}, default {DEFAULT_LIMIT}."),
-    OpenApiParameter("q", OpenApiTypes.STR, description="Begins the key id, or stands in the label or the owner."),
+    OpenApiParameter("q", OpenApiTypes.STR, description="Begins the key id, or words of the label or the owner."),
     OpenApiParameter("state", OpenApiTypes.STR, enum=list(STATES)),
 ]
 USAGE_PARAMETERS = [

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Final
 
 from django.db import transaction
+from django.db.models import F
 
-from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageStep
+from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageStep, UsageTotal
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.limiter import KEY_PREFIX
@@ -97,6 +98,16 @@ def _add(step: UsageStep, additions: dict[int, tuple[datetime, int, int]]) -> No
         row.throttled += throttled
     Usage.objects.bulk_create([row for row in rows.values() if row.pk is None])
     Usage.objects.bulk_update([row for row in rows.values() if row.pk is not None], ["allowed", "throttled"])
+    for start in starts:
+        _add_total(step, start, [used for used in additions.values() if used[0] == start])
+
+
+def _add_total(step: UsageStep, start: datetime, used: list[tuple[datetime, int, int]]) -> None:
+    total, _ = UsageTotal.objects.get_or_create(step=step, start=start)
+    UsageTotal.objects.filter(pk=total.pk).update(
+        allowed=F("allowed") + sum(allowed for _, allowed, _ in used),
+        throttled=F("throttled") + sum(throttled for _, _, throttled in used),
+    )
 
 
 def _note_last_use(changed: list[tuple[APIKey, Record]]) -> None:
@@ -127,4 +138,5 @@ def forget_old_usage(now: datetime) -> int:
         old = Usage.objects.filter(step=step, start__lt=now - retention).order_by("start")
         while batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH]):
             forgotten += Usage.objects.filter(pk__in=batch).delete()[0]
+        UsageTotal.objects.filter(step=step, start__lt=now - retention).delete()
     return forgotten

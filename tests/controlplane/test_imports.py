@@ -44,6 +44,7 @@ LAYERS = [
         "pages",
         "lookup",
         "representation",
+        "search",
     },
     {"models", "validation", "errors", "peppers", "client_address", "apps", "checks", "migrations"},
 ]

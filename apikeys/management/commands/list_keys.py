@@ -18,7 +18,7 @@ class Command(KeyCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=STATES)
-        parser.add_argument("--q", help="begins the key id, or stands in the label or the owner")
+        parser.add_argument("--q", help="begins the key id, or words of the label or the owner")
         parser.add_argument("--limit", default="50", help="1 to 200, default 50")
         parser.add_argument("--cursor", help="the next of an earlier page")
 

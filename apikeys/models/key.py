@@ -1,7 +1,6 @@
-"""The tables of keys, their secrets and their use."""
+"""The table of keys."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -9,12 +8,8 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from latchkey.auth_context import AuthContext
-from latchkey.timestamps import from_ns
-from ratelimit.bucket import Record
 from ratelimit.fields import RateLimitField
 from ratelimit.limit import Limit, parse_limit
-
-OVERDUE_AT_MOST: Final = timedelta(days=1)
 
 
 class KeyState(models.TextChoices):
@@ -44,7 +39,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             "expired": usable & lapsed,
             "revoked": ~unrevoked,
             "unlimited": unrevoked & Q(rate_limit__isnull=True),
-            "rotating": unrevoked & Q(secrets__state=SecretState.RETIRING, secrets__expires_at__gt=now),
+            "rotating": unrevoked & Q(secrets__state="retiring", secrets__expires_at__gt=now),
         }
         return self.filter(conditions[state])
 
@@ -112,91 +107,17 @@ class APIKey(models.Model):
         return KeyState.ACTIVE
 
 
-class SecretState(models.TextChoices):
-    """A key has one active secret and, during a rotation, one retiring one."""
+class KeyWord(models.Model):
+    """A word of a key's label or owner, by whose beginning the key is found; `apikeys.search` writes it."""
 
-    ACTIVE = "active"
-    RETIRING = "retiring"
-
-
-class KeySecret(models.Model):
-    """The digest of a secret. The row goes when the secret ends, so an ended secret cannot come back.
-
-    `overdue_at` is set on a retiring secret: whoever still uses it from then on has little time left to change over.
-    """
-
-    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="secrets")
-    state = models.CharField(max_length=8, choices=SecretState.choices, default=SecretState.ACTIVE)
-    slot = models.PositiveSmallIntegerField()
-    digest = models.BinaryField(max_length=32)
-    pepper_id = models.CharField(max_length=32)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True)
-    overdue_at = models.DateTimeField(null=True)
-    last_used_at = models.DateTimeField(null=True)
+    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="words", db_index=False)
+    word = models.CharField(max_length=64)
 
     class Meta:
-        ordering = ["id"]
-        indexes = [models.Index(fields=["state", "created_at"], name="secret_by_age")]
-        constraints = [
-            models.UniqueConstraint(fields=["key", "state"], name="one_secret_a_state"),
-            models.UniqueConstraint(fields=["key", "slot"], name="one_secret_a_slot"),
-            models.CheckConstraint(condition=Q(slot__in=[0, 1]), name="secret_slot_0_or_1"),
-            models.CheckConstraint(
-                condition=Q(state=SecretState.ACTIVE, expires_at__isnull=True)
-                | Q(state=SecretState.RETIRING, expires_at__isnull=False),
-                name="retiring_secret_has_end",
-            ),
+        constraints = [models.UniqueConstraint(fields=["key", "word"], name="one_row_a_key_and_word")]
+        indexes = [
+            models.Index(fields=["word", "key"], name="key_by_word", opclasses=["varchar_pattern_ops", "int8_ops"])
         ]
 
     def __str__(self) -> str:
-        return f"secret {self.pk} of {self.key_id}"
-
-    def retire(self, now: datetime, grace: timedelta) -> None:
-        """Makes it the retiring secret, which ends after `grace`."""
-        self.state = SecretState.RETIRING
-        self.expires_at = now + grace
-        self.overdue_at = self.expires_at - min(grace / 4, OVERDUE_AT_MOST)
-
-    def last_use_in(self, record: Record) -> datetime | None:
-        """When the store last saw this secret used; the use of the secret that held its slot before does not count."""
-        used_ns = record.used_ns_of(self.slot)
-        used = from_ns(used_ns) if used_ns else None
-        return used if used is not None and used >= self.created_at else None
-
-
-class UsageStep(models.TextChoices):
-    """The lengths of time by which use is kept."""
-
-    MINUTE = "minute"
-    HOUR = "hour"
-    DAY = "day"
-
-
-class Usage(models.Model):
-    """How often a key was let pass and throttled within one minute, hour or day of UTC."""
-
-    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="usage")
-    step = models.CharField(max_length=6, choices=UsageStep.choices)
-    start = models.DateTimeField()
-    allowed = models.PositiveBigIntegerField(default=0)
-    throttled = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "step", "start"], name="one_row_a_key_and_step")]
-        indexes = [models.Index(fields=["step", "start"], name="usage_by_age")]
-
-    def __str__(self) -> str:
-        return f"{self.key_id} {self.step} {self.start:%Y-%m-%d %H:%M}"
-
-
-class UsageMark(models.Model):
-    """How far a key's counters in the bucket store are written down, so that nothing is counted twice or lost."""
-
-    key = models.OneToOneField(APIKey, on_delete=models.CASCADE, primary_key=True)
-    generation = models.CharField(max_length=64)
-    allowed = models.PositiveBigIntegerField(default=0)
-    throttled = models.PositiveBigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"{self.key_id} {self.allowed}/{self.throttled}"
+        return self.word

@@ -1,0 +1,18 @@
+"""The tables of keys, their secrets and their use."""
+
+from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
+from apikeys.models.secret import KeySecret, SecretState
+from apikeys.models.usage import Usage, UsageMark, UsageStep, UsageTotal
+
+__all__ = [
+    "APIKey",
+    "APIKeyQuerySet",
+    "KeySecret",
+    "KeyState",
+    "KeyWord",
+    "SecretState",
+    "Usage",
+    "UsageMark",
+    "UsageStep",
+    "UsageTotal",
+]

@@ -1,0 +1,66 @@
+"""The table of the digests of keys' secrets."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+
+from apikeys.models.key import APIKey
+from latchkey.timestamps import from_ns
+from ratelimit.bucket import Record
+
+OVERDUE_AT_MOST: Final = timedelta(days=1)
+
+
+class SecretState(models.TextChoices):
+    """A key has one active secret and, during a rotation, one retiring one."""
+
+    ACTIVE = "active"
+    RETIRING = "retiring"
+
+
+class KeySecret(models.Model):
+    """The digest of a secret. The row goes when the secret ends, so an ended secret cannot come back.
+
+    `overdue_at` is set on a retiring secret: whoever still uses it from then on has little time left to change over.
+    """
+
+    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="secrets")
+    state = models.CharField(max_length=8, choices=SecretState.choices, default=SecretState.ACTIVE)
+    slot = models.PositiveSmallIntegerField()
+    digest = models.BinaryField(max_length=32)
+    pepper_id = models.CharField(max_length=32)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["state", "created_at"], name="secret_by_age")]
+        constraints = [
+            models.UniqueConstraint(fields=["key", "state"], name="one_secret_a_state"),
+            models.UniqueConstraint(fields=["key", "slot"], name="one_secret_a_slot"),
+            models.CheckConstraint(condition=Q(slot__in=[0, 1]), name="secret_slot_0_or_1"),
+            models.CheckConstraint(
+                condition=Q(state=SecretState.ACTIVE, expires_at__isnull=True)
+                | Q(state=SecretState.RETIRING, expires_at__isnull=False),
+                name="retiring_secret_has_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"secret {self.pk} of {self.key_id}"
+
+    def retire(self, now: datetime, grace: timedelta) -> None:
+        """Makes it the retiring secret, which ends after `grace`."""
+        self.state = SecretState.RETIRING
+        self.expires_at = now + grace
+        self.overdue_at = self.expires_at - min(grace / 4, OVERDUE_AT_MOST)
+
+    def last_use_in(self, record: Record) -> datetime | None:
+        """When the store last saw this secret used; the use of the secret that held its slot before does not count."""
+        used_ns = record.used_ns_of(self.slot)
+        used = from_ns(used_ns) if used_ns else None
+        return used if used is not None and used >= self.created_at else None

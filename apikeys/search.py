@@ -1,0 +1,56 @@
+"""Search for keys: by the beginning of the key id, or of each word of the label and the owner."""
+
+import re
+import unicodedata
+from typing import Final
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q
+
+from apikeys.models import APIKey, APIKeyQuerySet, KeyWord
+
+MAX_WORD: Final = 64
+MAX_WORDS: Final = 40
+MOST_LISTED: Final = 1000
+_LAST: Final = "\U0010ffff"
+
+
+def words_of(*texts: str) -> set[str]:
+    """The words of `texts` as they are searched: without case and accents, of letters and digits."""
+    plain = unicodedata.normalize("NFKD", " ".join(texts)).casefold()
+    without_marks = "".join(character for character in plain if not unicodedata.combining(character))
+    found = re.findall(r"[^\W_]+", without_marks)
+    return {word[:MAX_WORD] for word in found[:MAX_WORDS]}
+
+
+def note_words(key: APIKey) -> None:
+    """Makes the key found by its label and owner as they are now, within the transaction that changed them."""
+    words = words_of(key.label, key.owner)
+    KeyWord.objects.filter(key=key).exclude(word__in=words).delete()
+    KeyWord.objects.bulk_create([KeyWord(key=key, word=word) for word in words], ignore_conflicts=True)
+
+
+def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:
+    """Those of `keys` whose id begins with `query`, or of which each word of `query` begins a word.
+
+    A rare word is looked up by its index first; for a common one the page is filled faster by walking the keys.
+    """
+    query = query.strip()
+    if query.startswith("lk_"):
+        return keys.filter(_begins("key_id", query))
+    words = words_of(query)
+    if not words:
+        return keys.none()
+    for word in words:
+        found = KeyWord.objects.filter(_begins("word", word))
+        listed = list(found.values_list("key_id", flat=True)[: MOST_LISTED + 1])
+        rare = len(listed) <= MOST_LISTED
+        keys = keys.filter(pk__in=listed) if rare else keys.filter(Exists(found.filter(key=OuterRef("pk"))))
+    return keys
+
+
+def _begins(field: str, text: str) -> Q:
+    """That the field begins with `text`, in the way that each database answers from an index."""
+    if connection.vendor == "postgresql":
+        return Q(**{f"{field}__startswith": text})
+    return Q(**{f"{field}__gte": text, f"{field}__lt": text + _LAST})
