@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "ratelimit",
     "events",
     "health",
+    "console",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

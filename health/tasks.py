@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 
+from apikeys.census import take_census
 from apikeys.config_service import ConfigService
 from apikeys.gate import failure_limit
 from apikeys.peppers import configured_peppers
@@ -51,6 +52,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("patrol", lambda now, _request_id: patrol(configured_peppers(), now=now)),
         Task("tidy_store", lambda _now, _request_id: limiter.store.tidy()),
         Task("forget_addresses", lambda _now, _request_id: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
+        Task("census", lambda now, _request_id: take_census(now), EACH_MINUTE),
         Task("forget_usage", lambda now, _request_id: forget_old_usage(now), EACH_HOUR),
         Task("prune_events", lambda now, _request_id: _prune_events(now), EACH_HOUR),
     )

@@ -1,5 +1,6 @@
 """The tables of keys, their secrets and their use."""
 
+from apikeys.models.census import KeyCensus
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
 from apikeys.models.secret import KeySecret, SecretState
 from apikeys.models.usage import Usage, UsageMark, UsageStep, UsageTotal
@@ -7,6 +8,7 @@ from apikeys.models.usage import Usage, UsageMark, UsageStep, UsageTotal
 __all__ = [
     "APIKey",
     "APIKeyQuerySet",
+    "KeyCensus",
     "KeySecret",
     "KeyState",
     "KeyWord",

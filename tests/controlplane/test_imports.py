@@ -12,7 +12,8 @@ ALLOWED: dict[str, set[str]] = {
     "events": {"latchkey"},
     "apikeys": {"latchkey", "ratelimit", "events"},
     "health": {"latchkey", "ratelimit", "events", "apikeys"},
-    "controlplane": {"latchkey", "ratelimit", "events", "apikeys", "health"},
+    "console": {"latchkey", "ratelimit", "events", "apikeys", "health"},
+    "controlplane": {"latchkey", "ratelimit", "events", "apikeys", "health", "console"},
 }
 FRAMEWORKS = {"django", "rest_framework", "drf_spectacular", "drf_problems", "prometheus_client", "structlog", "lmdb"}
 PURE = ["ratelimit/bucket.py", "ratelimit/limit.py", "ratelimit/decision.py", "ratelimit/headers.py", "events/chain.py"]
@@ -45,6 +46,7 @@ LAYERS = [
         "lookup",
         "representation",
         "search",
+        "census",
     },
     {"models", "validation", "errors", "peppers", "client_address", "apps", "checks", "migrations"},
 ]
