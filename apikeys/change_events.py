@@ -1,6 +1,6 @@
 """What the event log is told of a change to a key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from apikeys.models import APIKey
@@ -29,6 +29,14 @@ def tell_changes(
     if plain:
         was = {name: before[name] for name in plain}
         tell(EventType.KEY_UPDATED, key, origin, at, {"from": as_data(was), "to": as_data(plain)})
+
+
+def tell_expired(keys: Sequence[APIKey], origin: Origin, at: datetime) -> None:
+    """Appends an event for each of the keys, which time has ended."""
+    entries = [
+        event_log.Entry(EventType.KEY_EXPIRED, key.key_id, as_data({"expires_at": key.expires_at})) for key in keys
+    ]
+    event_log.append_all(entries, origin=origin, at=at)
 
 
 def as_data(values: Mapping[str, object]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apikeys import validation
-from apikeys.change_events import as_data, differ, tell, tell_changes
+from apikeys.change_events import as_data, differ, tell, tell_changes, tell_expired
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
@@ -159,22 +159,23 @@ class ConfigService:
             tell(EventType.KEY_REVOKED, key, self._origin, now, {})
         return key
 
-    def tell_expiries(self) -> int:
-        """Tells each expiry that time has brought since the last call, once; returns how many."""
+    def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:
+        """Tells each expiry that time has brought, once, while `go_on` says so; returns how many."""
         now = self._now()
         told = 0
-        while True:
+        while go_on():
             with transaction.atomic():
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
                 batch = list(due.order_by("pk")[:EXPIRY_BATCH])
                 APIKey.objects.filter(pk__in=[key.pk for key in batch]).update(expiry_told=True)
-                for key in batch:
-                    tell(EventType.KEY_EXPIRED, key, self._origin, now, as_data({"expires_at": key.expires_at}))
+                if batch:
+                    tell_expired(batch, self._origin, now)
             told += len(batch)
             if len(batch) < EXPIRY_BATCH:
-                return told
+                break
+        return told
 
     def _locked(self, key_id: str) -> APIKey:
         key = APIKey.objects.select_for_update().filter(key_id=key_id).first()

@@ -1,6 +1,9 @@
 """Appending to the event log, inside the transaction of the change that an event tells."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -15,35 +18,53 @@ from latchkey import metric_names
 from latchkey.timestamps import rfc3339
 
 APPENDED: Final = Signal()
-"""Sent with each event, within its transaction and while that holds the log, to whoever observes (`event`)."""
+"""Sent with new `events`, within their transaction and while that holds the log, to whoever observes."""
 
 EMITTED = Counter(metric_names.EVENTS_EMITTED, "Events appended to the log.", ["type"])
 for _type in EventType:
     EMITTED.labels(_type.value)  # the series is there from the start, so that its first increase is seen
 
 
-def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: dict[str, object]) -> Event:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be told: the type, the key that it is about (or ""), and what else there is to say."""
+
+    type: EventType
+    key_id: str
+    data: Mapping[str, object]
+
+
+def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: Mapping[str, object]) -> Event:
     """Appends one event and returns it.
 
     Must run inside the transaction of the change, so that both are kept or neither. The chain's head is locked until
     that transaction ends: ids are in the order of commits.
     """
+    return append_all([Entry(type, key_id, data)], origin=origin, at=at)[0]
+
+
+def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime) -> list[Event]:
+    """Appends several events, of which whoever observes is told at once."""
     head = hold()
-    event = Event(
-        id=head.last_id + 1,
-        type=type.value,
-        at=at,
-        actor=origin.actor,
-        request_id=origin.request_id,
-        key_id=key_id,
-        data_json=canonical(data),
-    )
-    event.digest = event.digest_after(head.digest)
-    event.save(force_insert=True)
-    ChainHead.objects.filter(id=1).update(last_id=event.id, digest=event.digest)
-    transaction.on_commit(lambda: EMITTED.labels(type.value).inc())
-    APPENDED.send(sender=Event, event=event)
-    return event
+    events = []
+    for entry in entries:
+        event = Event(
+            id=head.last_id + 1,
+            type=entry.type.value,
+            at=at,
+            actor=origin.actor,
+            request_id=origin.request_id,
+            key_id=entry.key_id,
+            data_json=canonical(entry.data),
+        )
+        event.digest = event.digest_after(head.digest)
+        event.save(force_insert=True)
+        head.last_id, head.digest = event.id, event.digest
+        events.append(event)
+        transaction.on_commit(partial(EMITTED.labels(entry.type.value).inc))
+    ChainHead.objects.filter(id=1).update(last_id=head.last_id, digest=head.digest)
+    APPENDED.send(sender=Event, events=events)
+    return events
 
 
 def hold() -> ChainHead:

@@ -80,9 +80,9 @@ class Seal(models.Model):
     `signature` is the HMAC-SHA-256, hexadecimal, of `signed_text` under the pepper `pepper_id`.
     """
 
-    first_id = models.BigIntegerField()
+    first_id = models.BigIntegerField(unique=True)
     last_id = models.BigIntegerField(unique=True)
-    previous_digest = models.CharField(max_length=64)
+    previous_digest = models.CharField(max_length=64, unique=True)
     digest = models.CharField(max_length=64)
     sealed_at = models.DateTimeField()
     pepper_id = models.CharField(max_length=32)

@@ -1,13 +1,14 @@
 """Seals: a segment of old events is signed off and pruned in one step, and the log goes on verifying from there."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
 from django.db import transaction
 
+from events import log as event_log
 from events.chain import GENESIS
 from events.continuity import Break, Place, follow
 from events.models import Event, Seal
@@ -30,22 +31,32 @@ def seal_place(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
     return place
 
 
-def prune(before: datetime, *, keep_from: int | None, peppers: Peppers, now: datetime) -> int | Break:
+def prune(
+    before: datetime,
+    *,
+    keep_from: int | None,
+    peppers: Peppers,
+    now: datetime,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int | Break:
     """Seals and deletes the events from before `before`, those from the id `keep_from` on excepted: a segment of up to
-    1000 at a time. Returns how many are gone, or the Break at which it stopped: what does not verify is kept as it is.
+    1000 at a time, while `go_on` says so. Returns how many are gone, or the Break at which it stopped: what does not
+    verify is kept as it is.
     """
     pruned = 0
-    while True:
+    while go_on():
         with transaction.atomic():
             found = _prune_segment(before, keep_from, peppers, now)
         if isinstance(found, Break):
             return found
         pruned += found
         if found < SEGMENT:
-            return pruned
+            break
+    return pruned
 
 
 def _prune_segment(before: datetime, keep_from: int | None, peppers: Peppers, now: datetime) -> int | Break:
+    event_log.hold()  # two that prune at once come one after the other, or their seals would overlap
     newest = Seal.objects.order_by("-last_id").first()
     start = Place(newest.last_id, newest.digest) if newest else Place(0, GENESIS)
     events = Event.objects.filter(id__gt=start.event_id).order_by("id")

@@ -27,11 +27,14 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
     for address, record in over.items():
         if address in known:
-            FailureBurst.objects.filter(address=address).update(last_at=from_ns(record.used_ns))
+            # Failures within the limit are none of the burst's, so only what was refused since keeps it up.
+            FailureBurst.objects.filter(address=address).exclude(refused=record.throttled).update(
+                last_at=from_ns(record.used_ns), refused=record.throttled
+            )
         elif len(known) < MOST_BURSTS:
             with transaction.atomic():
                 known[address] = FailureBurst.objects.create(
-                    address=address, since=now, last_at=from_ns(record.used_ns)
+                    address=address, since=now, last_at=from_ns(record.used_ns), refused=record.throttled
                 )
                 event_log.append(
                     EventType.AUTHENTICATION_FAILURE_BURST,

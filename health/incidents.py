@@ -5,10 +5,12 @@ changes between the count and the verdict, and two that judge at once come one a
 alternate by construction. The partial unique index on open incidents is the belt to these braces.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
 from events.models import Event
@@ -16,6 +18,8 @@ from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME, Finding, GuardRail, Severity
 from health.models import Incident, Waiver
+
+log = structlog.get_logger(__name__)
 
 
 def judge(rail: GuardRail, *, now: datetime, request_id: str = "") -> None:
@@ -32,12 +36,32 @@ def judge(rail: GuardRail, *, now: datetime, request_id: str = "") -> None:
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
     """Judges each of `rails`; those about which nothing is new are only looked at, and hold nobody up."""
     for rail in rails:
-        finding, incident = _state(rail, now)
-        known = None if incident is None else Finding(incident.count, incident.detail)
-        if finding != known:
-            with transaction.atomic():
-                event_log.hold()
-                judge(rail, now=now, request_id=request_id)
+        with left_to_the_sweep("guard_rail_not_judged", guard_rail=rail.name):
+            finding, incident = _state(rail, now)
+            known = None if incident is None else Finding(incident.count, incident.detail)
+            if finding != known:
+                with transaction.atomic():
+                    event_log.hold()
+                    judge(rail, now=now, request_id=request_id)
+
+
+@contextmanager
+def left_to_the_sweep(name: str, **fields: object) -> Iterator[None]:
+    """What goes wrong within is undone and logged, and does no harm to the transaction around it, if there is one.
+
+    Where that cannot be kept any more, as when the connection is lost, it has to fail: it would be rolled back in
+    silence, and its change be reported as made.
+    """
+    within = transaction.get_connection().in_atomic_block
+    try:
+        with transaction.atomic() if within else nullcontext():
+            yield
+    except Exception as error:
+        if isinstance(error, (OperationalError, InterfaceError)) and not within:
+            raise  # there is no database to judge by
+        log.exception(name, **fields)
+        if within and transaction.get_rollback():
+            raise
 
 
 def open_incidents() -> list[Incident]:

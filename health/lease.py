@@ -9,10 +9,12 @@ from health.models import Lease
 
 
 def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) -> bool:
-    """Takes or renews the lease for `duration` from `now`; False while another holder's has not lapsed."""
+    """Takes or renews the lease for `duration` from `now`; False while another holder's has not lapsed. One that ends
+    further ahead than any can was written by a clock that was wrong, and counts as lapsed.
+    """
     expires_at = now + duration
     with transaction.atomic():
-        mine_or_lapsed = Q(holder=holder) | Q(expires_at__lte=now)
+        mine_or_lapsed = Q(holder=holder) | Q(expires_at__lte=now) | Q(expires_at__gt=now + 2 * duration)
         if Lease.objects.filter(mine_or_lapsed, name=name).update(holder=holder, expires_at=expires_at):
             return True
         _, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})

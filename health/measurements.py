@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from health.guard_rails import BY_NAME, GUARD_RAILS
-from health.incidents import degraded
+from health.live import degraded_names
 from health.models import Incident
 from latchkey import metric_names
 
@@ -56,7 +56,7 @@ class _OfTheDatabase(Collector):
         return family
 
     def _degraded(self) -> Metric:
-        names = degraded()
+        names = degraded_names()
         family = GaugeMetricFamily(
             metric_names.HEALTH_DEGRADED, "1 while an incident is open that degrades health.", labels=["component"]
         )

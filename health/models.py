@@ -81,11 +81,12 @@ class Waiver(models.Model):
 
 
 class FailureBurst(models.Model):
-    """An address that goes on failing to authenticate over AUTH_FAILURE_LIMIT; the row goes once it was quiet."""
+    """An address over AUTH_FAILURE_LIMIT, and how often it was refused; the row goes once that has stopped."""
 
     address = models.CharField(max_length=64, primary_key=True)
     since = models.DateTimeField()
     last_at = models.DateTimeField()
+    refused = models.PositiveBigIntegerField()
 
     objects: ClassVar[models.Manager["FailureBurst"]] = models.Manager()
 

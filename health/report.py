@@ -2,28 +2,24 @@
 
 import os
 import time
-from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count, Q
-from django.utils import timezone
 
 from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
-from health.guard_rails.operation import AbsentSteward, DegradedBucketStore
-from health.incidents import breach, degraded, open_incidents, sweep
+from health.incidents import open_incidents
+from health.live import STEWARD, STORE, degraded_names
 from health.measurements import own_totals
 from health.models import Incident
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
 
 _STARTED: Final = float(os.environ.get("LATCHKEY_STARTED_AT", time.time()))
-_STORE: Final = DegradedBucketStore()
-_STEWARD: Final = AbsentSteward()
 
 
 def database_answers() -> bool:
@@ -34,22 +30,6 @@ def database_answers() -> bool:
     except DatabaseError:
         return False
     return True
-
-
-def look_for_steward() -> None:
-    """Judges whether a steward works: the one guard rail of which no steward can tell that it is breached. Without a
-    database there is nothing to judge by.
-    """
-    with suppress(DatabaseError):
-        sweep([_STEWARD], now=timezone.now())
-
-
-def degraded_names() -> list[str]:
-    """The guard rails by whose breach health is degraded; of the bucket store also what this process sees by itself."""
-    names = set(degraded())
-    if breach(_STORE, timezone.now()) is not None:
-        names.add(_STORE.name)
-    return sorted(names)
 
 
 def full_report() -> dict[str, object]:
@@ -64,8 +44,8 @@ def full_report() -> dict[str, object]:
         "degraded": names,
         "components": {
             "database": {"status": "ok", "vendor": connection.vendor},
-            "bucket_store": _component(_STORE.name, names),
-            "steward": _component(_STEWARD.name, names),
+            "bucket_store": _component(STORE.name, names),
+            "steward": _component(STEWARD.name, names),
             "event_log": {**_component("broken_event_log", names), "verified_at": _verified_at()},
         },
         "guard_rails": [incident_json(incident) for incident in open_incidents()],

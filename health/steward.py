@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 from uuid import uuid4
 
@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from health.guard_rails.operation import STEWARD_LEASE
 from health.lease import release_lease, take_lease
-from health.tasks import Task
+from health.tasks import Task, Turn
 
 LEASE_DURATION: Final = timedelta(seconds=30)
+RENEWED_BELOW_SECONDS: Final = 20.0
+BREATH_SECONDS: Final = 0.005
 INTERVAL_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -35,10 +37,12 @@ class Steward:
         holder: str = "",
         now: Callable[[], datetime] = timezone.now,
         elapsed: Callable[[], float] = monotonic,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self._tasks = tasks
         self._now = now
         self._elapsed = elapsed
+        self._pause = pause
         self._holder = holder or uuid4().hex
         self._held_until = 0.0
         self._turns = 0
@@ -52,7 +56,7 @@ class Steward:
             if not self._take_lease():
                 return False
             try:
-                task.run(self._now(), request_id)
+                task.run(Turn(self._now(), request_id, self._go_on))
             except Exception:
                 log.exception("steward_task_failed", task=task.name)
         self._turns += 1
@@ -69,6 +73,11 @@ class Steward:
             release_lease(STEWARD_LEASE, self._holder, now=self._now())
         except DatabaseError:
             log.exception("steward_resignation_failed")  # it lapses by itself
+
+    def _go_on(self) -> bool:
+        """Between two batches: others get to write, and the lease is renewed before it runs out."""
+        self._pause(BREATH_SECONDS)
+        return self.lease_left_seconds() > RENEWED_BELOW_SECONDS or self._take_lease()
 
     def _take_lease(self) -> bool:
         before = self._elapsed()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -14,6 +14,7 @@ from apikeys.gate import failure_limit
 from apikeys.peppers import configured_peppers
 from apikeys.usage import UsageLedger, forget_old_usage
 from events.continuity import Break
+from events.models import Event
 from events.origin import Origin
 from events.patrol import patrol
 from events.seals import prune
@@ -26,16 +27,35 @@ from ratelimit.limiter import Limiter
 
 EACH_MINUTE: Final = 12
 EACH_HOUR: Final = 720
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The time of a turn, the request id that its events and log lines bear, and whether to go on.
+
+    `go_on` is asked between the batches of long work: it keeps the lease, lets others write, and is False where the
+    lease is lost.
+    """
+
+    now: datetime
+    request_id: str
+    go_on: Callable[[], bool] = lambda: True
+
+    @property
+    def origin(self) -> Origin:
+        """What time brought, within this turn."""
+        return Origin.of_system(self.request_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """Work that is done at a time and under the request id that its events and log lines bear."""
+    """Work that is done every so many turns."""
 
     name: str
-    run: Callable[[datetime, str], object]
+    run: Callable[[Turn], object]
     every_turns: int = 1
 
 
@@ -43,44 +63,36 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
     """All of the steward's tasks, in their order: what is lost when it is late comes first."""
     ledger = UsageLedger(limiter.store)
     return (
-        Task("write_usage_down", lambda _now, _request_id: ledger.write_down()),
-        Task("tell_expiries", lambda now, request_id: _service(now, request_id).tell_expiries()),
-        Task("note_failure_bursts", lambda now, request_id: _note_bursts(limiter, now, request_id)),
-        Task("end_waivers", lambda now, request_id: Waivers(_system(request_id), now=lambda: now).end_due()),
-        Task("sweep", _sweep_quick),
-        Task("sweep_slow", _sweep_slow, EACH_MINUTE),
-        Task("patrol", lambda now, _request_id: patrol(configured_peppers(), now=now)),
-        Task("tidy_store", lambda _now, _request_id: limiter.store.tidy()),
-        Task("forget_addresses", lambda _now, _request_id: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
-        Task("census", lambda now, _request_id: take_census(now), EACH_MINUTE),
-        Task("forget_usage", lambda now, _request_id: forget_old_usage(now), EACH_HOUR),
-        Task("prune_events", lambda now, _request_id: _prune_events(now), EACH_HOUR),
+        Task("write_usage_down", lambda turn: ledger.write_down(turn.go_on)),
+        Task("tell_expiries", _tell_expiries),
+        Task("note_failure_bursts", lambda turn: note_failure_bursts(limiter, now=turn.now, origin=turn.origin)),
+        Task("end_waivers", lambda turn: Waivers(turn.origin, now=lambda: turn.now).end_due()),
+        Task("sweep", lambda turn: _sweep(turn, every_turn=True)),
+        Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
+        Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
+        Task("tidy_store", lambda _turn: limiter.store.tidy()),
+        Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
+        Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
+        Task("forget_usage", lambda turn: forget_old_usage(turn.now, turn.go_on), EACH_HOUR),
+        Task("prune_events", _prune_events, EACH_HOUR),
     )
 
 
-def _system(request_id: str) -> Origin:
-    return Origin.of_system(request_id)
+def _tell_expiries(turn: Turn) -> None:
+    ConfigService(turn.origin, now=lambda: turn.now).tell_expiries(turn.go_on)
 
 
-def _service(now: datetime, request_id: str) -> ConfigService:
-    return ConfigService(_system(request_id), now=lambda: now)
+def _sweep(turn: Turn, *, every_turn: bool) -> None:
+    rails = [rail for rail in GUARD_RAILS if rail.every_turn is every_turn]
+    sweep(rails, now=turn.now, request_id=turn.request_id)
 
 
-def _note_bursts(limiter: Limiter, now: datetime, request_id: str) -> None:
-    note_failure_bursts(limiter, now=now, origin=_system(request_id))
-
-
-def _sweep_quick(now: datetime, request_id: str) -> None:
-    sweep((rail for rail in GUARD_RAILS if rail.every_turn), now=now, request_id=request_id)
-
-
-def _sweep_slow(now: datetime, request_id: str) -> None:
-    sweep((rail for rail in GUARD_RAILS if not rail.every_turn), now=now, request_id=request_id)
-
-
-def _prune_events(now: datetime) -> None:
-    before = now - settings.EVENT_RETENTION
-    found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=now)
+def _prune_events(turn: Turn) -> None:
+    before = turn.now - settings.EVENT_RETENTION
+    ahead = Event.objects.filter(at__gt=turn.now + CLOCKS_DIFFER).order_by("id").values_list("id", flat=True).first()
+    if ahead is not None:
+        log.warning("events_dated_ahead", event_id=ahead)  # they and what follows stay until that time is over
+    found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=turn.now, go_on=turn.go_on)
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)
     elif found:

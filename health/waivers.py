@@ -13,7 +13,7 @@ from events import log as event_log
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME
-from health.incidents import judge
+from health.incidents import judge, left_to_the_sweep
 from health.models import Waiver
 from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
@@ -43,7 +43,7 @@ def _ends_at(value: object, now: datetime) -> datetime:
 
 RULES: Final[Mapping[str, Rule]] = {
     "guard_rail": _guard_rail,
-    "key_id": lambda value, _now: text(value, "key_id"),
+    "key_id": lambda value, _now: text(value, "key_id", empty=False),
     "reason": lambda value, _now: text(value, "reason", empty=False),
     "ends_at": _ends_at,
 }
@@ -107,7 +107,8 @@ class Waivers:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
         if rail := BY_NAME.get(waiver.guard_rail):
-            judge(rail, now=now, request_id=self._origin.request_id)
+            with left_to_the_sweep("guard_rails_not_judged", guard_rail=rail.name):
+                judge(rail, now=now, request_id=self._origin.request_id)
 
 
 def waiver_json(waiver: Waiver) -> dict[str, object]:

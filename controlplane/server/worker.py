@@ -1,5 +1,6 @@
 """The gunicorn worker: uvicorn on uvloop and httptools, with our bounds and without its guesses about proxies."""
 
+import asyncio
 import gc
 from typing import Any
 
@@ -23,6 +24,15 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "access_log": False,
         "timeout_graceful_shutdown": 8,
     }
+
+    async def _serve(self) -> None:
+        from health.lookout import look_out  # Django is ready only now
+
+        lookout = asyncio.create_task(look_out())
+        try:
+            await super()._serve()
+        finally:
+            lookout.cancel()
 
     def run(self) -> None:
         """Serves. What is loaded by now stays for good, so the collector need not look at it again: a full collection,

@@ -31,9 +31,9 @@ class Migration(migrations.Migration):
             name='Seal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_id', models.BigIntegerField()),
+                ('first_id', models.BigIntegerField(unique=True)),
                 ('last_id', models.BigIntegerField(unique=True)),
-                ('previous_digest', models.CharField(max_length=64)),
+                ('previous_digest', models.CharField(max_length=64, unique=True)),
                 ('digest', models.CharField(max_length=64)),
                 ('sealed_at', models.DateTimeField()),
                 ('pepper_id', models.CharField(max_length=32)),

@@ -21,6 +21,12 @@ SQL = {
         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
         """,
         """
+        CREATE TRIGGER seals_follow_each_other BEFORE INSERT ON events_seal
+        WHEN NEW.first_id <> COALESCE((SELECT MAX(last_id) FROM events_seal), 0) + 1 OR NEW.last_id < NEW.first_id
+            OR EXISTS (SELECT 1 FROM events_seal WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END
+        """,
+        """
         CREATE TRIGGER seals_are_not_changed BEFORE UPDATE ON events_seal
         BEGIN SELECT RAISE(ABORT, 'seals are append-only'); END
         """,
@@ -39,13 +45,36 @@ SQL = {
         FOR EACH ROW EXECUTE FUNCTION events_refuse_change()
         """,
         """
+        CREATE FUNCTION events_sealed_through(schema_name text) RETURNS bigint LANGUAGE plpgsql AS
+        $$ DECLARE sealed bigint; BEGIN
+            -- By the schema's name: a temporary table of the same name would be looked at first.
+            EXECUTE format('SELECT MAX(last_id) FROM %I.events_seal', schema_name) INTO sealed;
+            RETURN COALESCE(sealed, 0);
+        END $$
+        """,
+        """
         CREATE FUNCTION events_refuse_unsealed() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN
-            IF OLD.id > COALESCE((SELECT MAX(last_id) FROM events_seal), 0) THEN
+        $$ DECLARE sealed bigint; BEGIN
+            EXECUTE format('SELECT %I.events_sealed_through(%L)', TG_TABLE_SCHEMA, TG_TABLE_SCHEMA) INTO sealed;
+            IF OLD.id > sealed THEN
                 RAISE EXCEPTION 'events are append-only' USING ERRCODE = 'integrity_constraint_violation';
             END IF;
             RETURN OLD;
         END $$
+        """,
+        """
+        CREATE FUNCTION events_refuse_loose_seal() RETURNS trigger LANGUAGE plpgsql AS
+        $$ DECLARE sealed bigint; BEGIN
+            EXECUTE format('SELECT %I.events_sealed_through(%L)', TG_TABLE_SCHEMA, TG_TABLE_SCHEMA) INTO sealed;
+            IF NEW.first_id <> sealed + 1 OR NEW.last_id < NEW.first_id THEN
+                RAISE EXCEPTION 'seals are append-only' USING ERRCODE = 'integrity_constraint_violation';
+            END IF;
+            RETURN NEW;
+        END $$
+        """,
+        """
+        CREATE TRIGGER seals_follow_each_other BEFORE INSERT ON events_seal
+        FOR EACH ROW EXECUTE FUNCTION events_refuse_loose_seal()
         """,
         """
         CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events_event
@@ -62,6 +91,7 @@ UNDO = {
         "DROP TRIGGER events_are_not_changed",
         "DROP TRIGGER events_are_not_replaced",
         "DROP TRIGGER events_are_not_deleted",
+        "DROP TRIGGER seals_follow_each_other",
         "DROP TRIGGER seals_are_not_changed",
         "DROP TRIGGER seals_are_not_deleted",
     ],
@@ -69,7 +99,10 @@ UNDO = {
         "DROP TRIGGER events_are_not_changed ON events_event",
         "DROP TRIGGER events_are_not_deleted ON events_event",
         "DROP TRIGGER seals_are_append_only ON events_seal",
+        "DROP TRIGGER seals_follow_each_other ON events_seal",
+        "DROP FUNCTION events_refuse_loose_seal()",
         "DROP FUNCTION events_refuse_unsealed()",
+        "DROP FUNCTION events_sealed_through(text)",
         "DROP FUNCTION events_refuse_change()",
     ],
 }
@@ -77,12 +110,12 @@ UNDO = {
 
 def apply(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     for statement in SQL[editor.connection.vendor]:
-        editor.execute(statement)
+        editor.execute(statement, params=None)
 
 
 def undo(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     for statement in UNDO[editor.connection.vendor]:
-        editor.execute(statement)
+        editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):

@@ -11,6 +11,7 @@ from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 
 STEWARD_LEASE: Final = "steward"
+STEWARD_LEASE_AT_MOST: Final = timedelta(seconds=60)
 STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
 _SERVED_SINCE: Final = datetime.fromtimestamp(float(os.environ.get("LATCHKEY_STARTED_AT", "0")), UTC)
 _PROBE: Final = b"lk_health"
@@ -61,6 +62,8 @@ class AbsentSteward(GuardRail):
         if lease is None and _SERVED_SINCE.timestamp() == 0:
             return None  # nothing was ever served from this database
         lapsed = max(_SERVED_SINCE, lease.expires_at) if lease else _SERVED_SINCE
-        if now - lapsed < STEWARD_MISSED_AFTER:
+        if -STEWARD_LEASE_AT_MOST < now - lapsed < STEWARD_MISSED_AFTER:
             return None
-        return Finding(1, f"No steward has held the lease since {lapsed:%Y-%m-%d %H:%M:%S} UTC.")
+        if lease is None:
+            return Finding(1, "No steward has ever held the lease.")
+        return Finding(1, f"No steward has held the lease since {lease.expires_at:%Y-%m-%d %H:%M:%S} UTC.")

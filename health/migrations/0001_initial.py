@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('since', models.DateTimeField()),
                 ('last_at', models.DateTimeField()),
+                ('refused', models.PositiveBigIntegerField()),
             ],
         ),
         migrations.CreateModel(

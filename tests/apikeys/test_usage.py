@@ -146,3 +146,33 @@ def test_old_rows_go_by_the_retention_of_their_step(service: ConfigService) -> N
     assert {(row.step, now - row.start) for row in Usage.objects.all()} == {
         (step.value, retention) for step, retention in RETENTION.items()
     }
+
+
+def test_writers_that_overlap_count_nothing_twice(
+    service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = MemoryStore(clock), service.issue({"label": "x"}).key
+    name, late = key.key_id.encode(), UsageLedger(store)
+    for _ in range(5):
+        store.take(name, None)
+    write_batch = late._write_batch
+
+    def be_overtaken(key_ids: list[str], generation: str) -> int:
+        """Another writer comes between what this one has read and what it writes."""
+        for _ in range(10):
+            store.take(name, None)
+        UsageLedger(store).write_down()
+        return write_batch(key_ids, generation)
+
+    monkeypatch.setattr(late, "_write_batch", be_overtaken)
+    late.write_down()
+    UsageLedger(store).write_down()
+    assert totals() == {"allowed": 15, "throttled": 0}
+
+
+def test_a_writer_that_has_to_stop_goes_on_later(service: ConfigService, clock: Clock) -> None:
+    store, key = MemoryStore(clock), service.issue({"label": "x"}).key
+    store.take(key.key_id.encode(), None)
+    ledger = UsageLedger(store)
+    assert ledger.write_down(lambda: False) == 0
+    assert ledger.write_down() == 1

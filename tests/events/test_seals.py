@@ -147,6 +147,19 @@ def test_the_database_lets_go_of_sealed_events_alone() -> None:
     assert first_break() is None
 
 
+def test_a_row_that_cannot_be_read_is_a_break() -> None:
+    write(3)
+    with connection.cursor() as cursor:
+        unreadable = "'infinity'" if connection.vendor == "postgresql" else "'2026-13-45 00:00:00'"
+        cursor.execute(f"UPDATE events_event SET at = {unreadable} WHERE id = 2")
+    assert first_break() in (
+        Break(2, "its content cannot be read"),
+        Break(2, "its content is not what its digest covers"),
+    )
+    assert patrol(PEPPERS, now=NOW) is None
+    assert patrol(PEPPERS, now=NOW) is not None
+
+
 def walk_round() -> Break | None:
     """One whole round of the patrol, which ends with a break or the end of the log."""
     while True:

@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
 from events.models import Event
+from health.live import look_for_steward
 from health.steward import Steward
 from health.tasks import tasks
 from ratelimit.limiter import default_limiter
@@ -121,12 +122,14 @@ def test_a_breach_shows_everywhere_and_goes_again(api: Caller, anonymous: Caller
     assert after['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 1
 
 
-def test_an_absent_steward_is_missed_by_whoever_is_asked_for_health(
+def test_an_absent_steward_is_seen_by_probes_and_told_by_the_lookout(
     anonymous: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("health.guard_rails.operation._SERVED_SINCE", timezone.now() - timedelta(minutes=1))
     assert anonymous.get("/health").json() == {"status": "degraded"}
-    assert anonymous.get("/health").json() == {"status": "degraded"}
+    assert not Event.objects.exists(), "a probe writes nothing"
+    for _ in range(2):
+        look_for_steward()
     event = Event.objects.get()
     assert (event.type, event.data["component"], event.data["status"]) == (
         "HealthChanged",

@@ -3,16 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
 from events.models import Event
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import GUARD_RAILS
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
-from health.tasks import tasks
+from health.tasks import Turn, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
@@ -33,7 +34,7 @@ def run_tasks(now: datetime) -> None:
     """A whole first turn of the steward, at `now`."""
     store = MemoryStore(lambda: int(now.timestamp() * 1e9))
     for task in tasks(Limiter(store)):
-        task.run(now, "r-steward")
+        task.run(Turn(now, "r-steward"))
 
 
 def test_an_unlimited_key_opens_one_incident_and_a_limit_closes_it(service: ConfigService) -> None:
@@ -100,6 +101,46 @@ def test_a_guard_rail_that_fails_loses_no_change(service: ConfigService, monkeyp
     sweep(GUARD_RAILS, now=datetime.now(UTC))
     assert told() == [("unlimited_key", "degraded")]
     assert key_id in open_incidents()[0].detail
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
+    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+
+    def lost(*_: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr("health.guard_rails.limits.UnlimitedKey.find", lost)
+        patch.setattr(connection, "savepoint_rollback", lost)
+        service.revoke(key_id)
+    assert APIKey.objects.get(key_id=key_id).revoked_at is None
+
+
+def test_one_guard_rail_that_fails_keeps_no_other_from_being_judged(
+    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    service.issue({"label": "x", "expires_at": (now + 20 * DAY).isoformat()})
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("health.guard_rails.limits.UnlimitedKey.find", fail)
+    sweep(GUARD_RAILS, now=now + 7 * DAY)
+    assert told() == [("expiring_key", "degraded")]
+
+
+def test_many_expiries_are_told_in_batches_while_the_lease_is_held(service: ConfigService) -> None:
+    now = datetime.now(UTC)
+    for _ in range(5):
+        service.issue({"label": "x", "expires_at": (now + DAY).isoformat()})
+    later = ConfigService(Origin.of_system(), now=lambda: now + 2 * DAY)
+    assert later.tell_expiries(lambda: False) == 0
+    assert later.tell_expiries() == 5
+    assert [event.type for event in Event.objects.order_by("-id")[:2]] == ["HealthChanged", "KeyExpired"]
 
 
 def test_notices_open_incidents_and_leave_health_alone(service: ConfigService) -> None:

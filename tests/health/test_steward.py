@@ -11,7 +11,7 @@ from health.guard_rails.operation import STEWARD_LEASE
 from health.lease import release_lease, take_lease
 from health.models import Lease
 from health.steward import LEASE_DURATION, Steward
-from health.tasks import tasks
+from health.tasks import Task, Turn, tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
@@ -55,6 +55,32 @@ def test_of_two_stewards_one_works(root: IssuedKey) -> None:
     two.resign()
     assert Lease.objects.get(name=STEWARD_LEASE).holder == ""
     assert one.turn()
+
+
+def test_a_lease_of_a_clock_that_was_ahead_blocks_nobody() -> None:
+    take_lease("x", "a", now=NOW + timedelta(days=365), duration=MINUTE)
+    assert take_lease("x", "b", now=NOW, duration=MINUTE)
+
+
+def test_long_work_keeps_the_lease_and_stops_where_it_is_lost() -> None:
+    now, asked = [NOW], list[bool]()
+
+    def work(turn: Turn) -> None:
+        for _ in range(3):
+            now[0] += timedelta(seconds=20)
+            asked.append(turn.go_on())
+        take_lease(STEWARD_LEASE, "another", now=now[0] + LEASE_DURATION, duration=LEASE_DURATION)
+        now[0] += LEASE_DURATION
+        asked.append(turn.go_on())
+
+    steward = Steward(
+        (Task("work", work),),
+        now=lambda: now[0],
+        elapsed=lambda: now[0].timestamp(),
+        pause=lambda _seconds: None,
+    )
+    assert steward.turn()
+    assert asked == [True, True, True, False]
 
 
 def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:

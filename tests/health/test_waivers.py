@@ -52,6 +52,7 @@ def test_life_of_a_waiver_over_rest(api: Caller, root: IssuedKey) -> None:
     ("values", "pointers"),
     [
         ({}, ["/guard_rail", "/reason", "/ends_at"]),
+        ({"guard_rail": "unlimited_key", "reason": "x", "ends_at": later(1), "key_id": " "}, ["/key_id"]),
         ({"guard_rail": "speed", "reason": "", "ends_at": "2001-01-01T00:00:00Z"}, ["/guard_rail", "/reason", "/ends_at"]),
         ({"guard_rail": "unlimited_key", "reason": "x", "ends_at": later(367)}, ["/ends_at"]),
         ({"guard_rail": "absent_steward", "reason": "x", "ends_at": later(1), "key_id": "lk_000000000000"}, ["/key_id"]),

@@ -23,7 +23,7 @@ class Command(KeyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         values = {name: options[name] for name in ("guard_rail", "reason")}
         values["ends_at"] = timezone.now() + options["ends_in"]
-        if options["key"]:
+        if options["key"] is not None:
             values["key_id"] = options["key"]
         result = waiver_json(Waivers(self.origin()).grant(values))
         if options["format"] == "json":

@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
 from events.threads import WorkThreads
@@ -41,7 +41,8 @@ class Command(BaseCommand):
 
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = WorkThreads("steward", 1)
-    await threads.run(steward.turn)
+    if not await threads.run(steward.turn):
+        raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
     await dispatcher.round()
     await threads.run(steward.resign)
 
