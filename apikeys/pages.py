@@ -37,7 +37,7 @@ def key_page(
 ) -> KeyPage:
     """One page of keys, from query parameters as they were sent. Raises InvalidParameters."""
     faults: list[FieldError] = []
-    before = _decode_cursor(cursor, faults) if cursor else None
+    before = decode_cursor(cursor, faults) if cursor else None
     size = _size(limit, faults) if limit else DEFAULT_LIMIT
     if state and state not in STATES:
         faults.append(FieldError("/state", "not-a-state", f"state is one of {', '.join(STATES)}."))
@@ -52,7 +52,7 @@ def key_page(
         keys = keys.filter(id__lt=before)
     found = list(keys.order_by("-id").prefetch_related("secrets")[: size + 1])
     more = len(found) > size
-    return KeyPage(found[:size], _encode_cursor(found[size - 1].pk) if more else None)
+    return KeyPage(found[:size], encode_cursor(found[size - 1].pk) if more else None)
 
 
 def _size(text: str, faults: list[FieldError]) -> int:
@@ -63,11 +63,13 @@ def _size(text: str, faults: list[FieldError]) -> int:
         return DEFAULT_LIMIT
 
 
-def _encode_cursor(row: int) -> str:
+def encode_cursor(row: int) -> str:
+    """The cursor of a page that goes on below the primary key `row`."""
     return base64.urlsafe_b64encode(row.to_bytes(8, "big")).decode().rstrip("=")
 
 
-def _decode_cursor(cursor: str, faults: list[FieldError]) -> int | None:
+def decode_cursor(cursor: str, faults: list[FieldError]) -> int | None:
+    """The primary key in a cursor; where it is none, that goes to `faults`."""
     try:
         raw = base64.b64decode(cursor + "=", altchars=b"-_", validate=True)
         row = int.from_bytes(raw, "big")

@@ -34,7 +34,7 @@ class Installation:
         self._directory = directory
         self._workers = workers
         self.port = server.free_port()
-        self._environment = _environment(directory, self.port, workers)
+        self._environment = environment(directory, self.port, workers)
         self._manage("migrate", "--verbosity", "0")
         limit = ["--burst", str(UNLIMITED_LIKE["burst"]), "--per-seconds", str(UNLIMITED_LIKE["per_seconds"])]
         issued = json.loads(self._manage("issue_key", "--label", "benchmark", "--scope", "*", *limit, "--format=json"))
@@ -45,7 +45,7 @@ class Installation:
         """Runs gunicorn as `manage.py serve` does, without the steward, which answers no request."""
         metrics = self._directory / "metrics"
         metrics.mkdir()
-        environment = {
+        serving = {
             **self._environment,
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
             "LATCHKEY_BIND": f"127.0.0.1:{self.port}",
@@ -53,7 +53,7 @@ class Installation:
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         }
         arguments = [*_GUNICORN, "controlplane.asgi:application"]
-        with server.running(arguments, environment, self._directory / "server.log"):
+        with server.running(arguments, serving, self._directory / "server.log"):
             yield
 
     def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
@@ -109,7 +109,7 @@ def installation(*, workers: int) -> Iterator[Installation]:
             yield latchkey
 
 
-def _environment(directory: Path, port: int, workers: int) -> dict[str, str]:
+def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
     """Everything that decides where data goes and what a request costs, so that no `.env` and no shell has a say."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),

@@ -42,4 +42,4 @@ class EventAdmin(ReadOnlyAdmin):
     def told(self, event: Event) -> SafeString:
         """What the event tells beside its type."""
         text = json.dumps(event.data, indent=2, ensure_ascii=False)
-        return format_html('<pre style="white-space: pre-wrap; margin: 0">{}</pre>', text)
+        return format_html('<pre class="told">{}</pre>', text)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apikeys.operator import operator_service
+from console.operator import operator_service
 from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint

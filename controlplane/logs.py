@@ -101,6 +101,10 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": logging.CRITICAL, "propagate": True},
             # It would tell every header that a webhook's receiver answers with.
             "httpcore": {"level": logging.WARNING, "propagate": True},
+            # Its lines would stand between those of the remote CLI (manage.py ctl).
+            "httpx": {"level": logging.WARNING, "propagate": True},
+            # Failed sign-ins and lockouts are events.
+            "axes": {"level": logging.ERROR, "propagate": True},
             "gunicorn.error": {"level": level, "handlers": ["standard_error"], "propagate": False},
             "gunicorn.access": {"level": logging.CRITICAL, "handlers": [], "propagate": False},
         },

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from access.session_age import OLDEST
 from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
@@ -50,6 +51,10 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
+ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP", default=False)
+ADMIN_IDLE_TIMEOUT = env.duration("ADMIN_IDLE_TIMEOUT", "30m")
+ADMIN_LOCKOUT_FAILURES = env.integer("ADMIN_LOCKOUT_FAILURES", 5, minimum=1, maximum=1000)
+ADMIN_LOCKOUT_DURATION = env.duration("ADMIN_LOCKOUT_DURATION", "15m")
 
 INSTALLED_APPS = [
     "controlplane",
@@ -58,12 +63,17 @@ INSTALLED_APPS = [
     "events",
     "health",
     "console",
-    "django.contrib.admin",
+    "controlplane.admin_site.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "access",
     "rest_framework",
     "drf_problems",
     "drf_spectacular",
@@ -72,6 +82,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "controlplane.middleware.RequestContextMiddleware",
+    "controlplane.security_headers.SecurityHeadersMiddleware",
     "controlplane.middleware.ProblemMiddleware",
     "controlplane.middleware.KnownMethodMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -81,9 +92,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "access.middleware.SessionAgeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "controlplane.urls"
 WSGI_APPLICATION = "controlplane.wsgi.application"
@@ -118,6 +132,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "access.backend.OperatorBackend"]
+AXES_FAILURE_LIMIT = ADMIN_LOCKOUT_FAILURES
+AXES_COOLOFF_TIME = ADMIN_LOCKOUT_DURATION
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "access.lockout.lockout_address"
+AXES_USERNAME_CALLABLE = "access.lockout.lockout_name"
+AXES_LOCKOUT_CALLABLE = "controlplane.locked_page.locked_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
+# The event log tells of sign-ins, and no page of axes' own shows what was typed.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = f"Latchkey ({_public.hostname})"
+
+SESSION_COOKIE_AGE = int(OLDEST.total_seconds())
 _https = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -162,7 +193,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVERS": [{"url": "/"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/latchkey/icon.svg",
     "ENUM_NAME_OVERRIDES": {
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",

@@ -24,9 +24,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-admin.site.site_header = admin.site.site_title = "Latchkey"
-admin.site.index_title = "Control plane"
-admin.site.site_url = "/docs/"
 
 handler400 = "controlplane.problems.bad_request"
 handler403 = "controlplane.problems.permission_denied"

@@ -24,3 +24,8 @@ class EventType(StrEnum):
     WEBHOOK_SECRET_ROTATED = "WebhookSecretRotated"  # noqa: S105 - a name
     WEBHOOK_REMOVED = "WebhookRemoved"
     WEBHOOK_DISABLED = "WebhookDisabled"
+    OPERATOR_SIGNED_IN = "OperatorSignedIn"
+    OPERATOR_SIGN_IN_FAILED = "OperatorSignInFailed"
+    OPERATOR_LOCKED_OUT = "OperatorLockedOut"
+    OPERATOR_SIGNED_OUT = "OperatorSignedOut"
+    OPERATOR_CHANGED = "OperatorChanged"

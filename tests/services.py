@@ -3,9 +3,11 @@
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 
@@ -42,6 +44,15 @@ def _listens(url: str) -> bool:
         return False
 
 
+def python_313() -> str | None:
+    """Python 3.13, on the path or among pyenv's."""
+    found = [shutil.which("python3.13"), *sorted(Path.home().glob(".pyenv/versions/3.13*/bin/python3.13"))]
+    for python in filter(None, found):
+        if subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
+            return str(python)
+    return None
+
+
 SERVICES = {
     "postgresql": Service(
         "PostgreSQL",
@@ -53,4 +64,6 @@ SERVICES = {
         "apt-get install prometheus",
         lambda: all(shutil.which(program) for program in ("prometheus", "promtool")),
     ),
+    "python3.13": Service("Python 3.13", "pyenv install 3.13", lambda: python_313() is not None),
+    "chromium": Service("Chromium", "apt-get install chromium", lambda: shutil.which("chromium") is not None),
 }

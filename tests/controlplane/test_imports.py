@@ -12,16 +12,15 @@ ALLOWED: dict[str, set[str]] = {
     "events": {"latchkey"},
     "apikeys": {"latchkey", "ratelimit", "events"},
     "health": {"latchkey", "ratelimit", "events", "apikeys"},
-    "console": {"latchkey", "ratelimit", "events", "apikeys", "health"},
-    "controlplane": {"latchkey", "ratelimit", "events", "apikeys", "health", "console"},
+    "access": {"latchkey", "events", "apikeys"},
+    "console": {"latchkey", "ratelimit", "events", "apikeys", "health", "access"},
+    "controlplane": {"latchkey", "ratelimit", "events", "apikeys", "health", "access", "console"},
 }
 FRAMEWORKS = {"django", "rest_framework", "drf_spectacular", "drf_problems", "prometheus_client", "structlog", "lmdb"}
 PURE = ["ratelimit/bucket.py", "ratelimit/limit.py", "ratelimit/decision.py", "ratelimit/headers.py", "events/chain.py"]
 LAYERS = [
     {
         "admin",
-        "webhook_admin",
-        "operator",
         "views",
         "urls",
         "authentication",
@@ -42,6 +41,7 @@ LAYERS = [
         "directory",
         "usage",
         "usage_report",
+        "usage_series",
         "pages",
         "lookup",
         "representation",

@@ -12,7 +12,7 @@ from tests.services import postgresql_url
 
 @pytest.mark.needs("postgresql")
 def test_same_tests_on_postgresql() -> None:
-    folders = ["tests/apikeys", "tests/events", "tests/health", "tests/controlplane/test_problems.py"]
+    folders = ["tests/apikeys", "tests/events", "tests/health", "tests/access", "tests/controlplane/test_problems.py"]
     environment = {**os.environ, "TEST_DATABASE_URL": postgresql_url()}
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", *folders],

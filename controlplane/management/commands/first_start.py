@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from access.roles import Role
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from events.origin import Origin
@@ -26,7 +28,8 @@ class Command(BaseCommand):
             if users._default_manager.exists() or APIKey.objects.exists():
                 return
             password = secrets.token_urlsafe(18)
-            users._default_manager.create_superuser(ADMINISTRATOR, password=password)
+            first = users._default_manager.create_superuser(ADMINISTRATOR, password=password)
+            first.groups.set(Group.objects.filter(name=Role.ADMINISTRATOR))
             service = ConfigService(Origin.of_command("first_start"))
             credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
             # Within the transaction: what could not be shown is not kept, and the next start makes it anew.

@@ -1,0 +1,55 @@
+"""What the event log is told of changes of users, groups and authenticators."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.contrib.auth.models import Group, Permission, User
+from django.http import HttpRequest
+from django.utils import timezone
+
+from access.origin import user_origin
+from events import log as event_log
+from events.types import EventType
+
+SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "permissions")
+"""Fields whose values are told; of all others only that they changed."""
+
+
+def tell_change(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
+    """Tells, within the caller's transaction, what the signed-in user did to `subject`."""
+    event_log.append(
+        EventType.OPERATOR_CHANGED,
+        origin=user_origin(request, request.user),
+        at=timezone.now(),
+        data={"subject": _name(subject), "did": did, **details},
+    )
+
+
+def changes_of(form: Any, *, added: bool) -> dict[str, object]:
+    """What a form of the admin, already saved, has changed; empty where that is nothing."""
+    if not form.changed_data:
+        return {}
+    shown = [name for name in form.changed_data if name in SHOWN]
+    changes: dict[str, object] = {
+        "fields": sorted({"password" if "password" in name else name for name in form.changed_data}),
+        "to": {name: _plain(form.cleaned_data[name]) for name in shown},
+    }
+    if not added:
+        changes["from"] = {name: _plain(form.initial.get(name)) for name in shown}
+    return changes
+
+
+def _name(subject: User | Group) -> str:
+    return f"user:{subject.get_username()}" if isinstance(subject, User) else f"group:{subject.name}"
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return sorted(_label(member) for member in value)
+    return value
+
+
+def _label(member: Group | Permission) -> str:
+    if isinstance(member, Permission):
+        return f"{member.content_type.app_label}.{member.codename}"
+    return member.name

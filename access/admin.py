@@ -1,0 +1,143 @@
+"""Users and groups in Django's admin: what is changed here is told as an event."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from access import authenticators
+from access.account_changes import changes_of, tell_change
+from access.second_factor import has_authenticator
+
+GRANTED = ("apikeys", "events", "health", "auth")
+
+for _model in (User, Group, TOTPDevice, StaticDevice):
+    admin.site.unregister(_model)  # the pages of the latter two show keys
+
+
+class ToldAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Tells each change as an event, in the transaction of the change, in the place of Django's own log."""
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        return changes_of(form, added=add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        tell_change(request, obj, "added", **message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        if message:
+            tell_change(request, obj, "changed", **message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing: told with the deletion itself."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            tell_change(request, obj, "deleted")
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+        with transaction.atomic():
+            for obj in queryset:
+                self.delete_model(request, obj)
+
+
+class CreationForm(UserCreationForm):  # type: ignore[type-arg]
+    """A new user, with a role at once."""
+
+    class Meta:
+        model = User
+        fields = ("username", "groups")
+
+
+@admin.register(User)
+class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Users. Only superusers make or touch superusers: else an administrator could become one."""
+
+    add_form = CreationForm
+    fieldsets = (
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "groups", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "groups")}),)
+    list_display = ("username", "roles", "is_active", "is_superuser", "authenticator", "last_login")
+    list_filter = ("is_active", "is_superuser", "groups")
+    filter_horizontal = ("groups",)
+    change_form_template = "admin/auth/user/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups", "totpdevice_set")
+
+    @admin.display
+    def roles(self, user: User) -> str:
+        """The user's groups."""
+        return ", ".join(sorted(group.name for group in user.groups.all())) or "-"
+
+    @admin.display(boolean=True)
+    def authenticator(self, user: Any) -> bool:
+        """Whether one is set up."""
+        return any(device.confirmed for device in user.totpdevice_set.all())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        dates = ("last_login", "date_joined")
+        return dates if request.user.is_superuser else (*dates, "is_superuser")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.is_staff = obj.is_staff or not change
+        super().save_model(request, obj, form, change)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _within_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _within_reach(request, obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        reset = self.admin_site.admin_view(self.reset_authenticator)
+        return [
+            path("<int:user_id>/authenticator/", reset, name="auth_user_reset_authenticator"),
+            *super().get_urls(),
+        ]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def reset_authenticator(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        """Asks, and then removes what somebody has lost."""
+        user = get_object_or_404(User, pk=user_id)
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        if request.method == "POST" and has_authenticator(user):
+            authenticators.remove(request, user)
+            messages.success(request, f"The authenticator of {user.get_username()} was removed.")
+        if request.method == "POST":
+            return redirect("admin:auth_user_change", user.pk)
+        context = {**self.admin_site.each_context(request), "title": "Reset the authenticator?", "original": user}
+        context |= {"opts": self.opts, "has_authenticator": has_authenticator(user)}
+        return TemplateResponse(request, "access/reset.html", context)
+
+
+@admin.register(Group)
+class RoleAdmin(ToldAdmin, GroupAdmin):
+    """Groups, with the permissions that some page here asks for."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        kwargs["queryset"] = Permission.objects.filter(content_type__app_label__in=GRANTED)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+def _within_reach(request: HttpRequest, user: User | None) -> bool:
+    return user is None or not user.is_superuser or request.user.is_superuser

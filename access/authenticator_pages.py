@@ -1,0 +1,123 @@
+"""The pages on which a signed-in user looks after the own authenticator; no answer is kept by any cache."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+import segno
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from access import authenticators
+from access.proof import ConfirmationForm, ProofForm
+from access.recovery_codes import codes_left
+from access.second_factor import has_authenticator
+from access.standing import is_signed_in
+
+View = Callable[..., HttpResponse]
+_KEY_GROUP: Final = 4
+
+
+def _private(view: View) -> View:
+    @wraps(view)
+    def inner(request: HttpRequest) -> HttpResponse:
+        if not is_signed_in(request):
+            return redirect_to_login(reverse("admin:authenticator"), reverse("admin:login"))
+        return view(request)
+
+    return never_cache(sensitive_post_parameters()(inner))
+
+
+def _proven(view: View) -> View:
+    """POST alone, and only with the password, and the code where there is one."""
+
+    @wraps(view)
+    def inner(request: HttpRequest) -> HttpResponse:
+        form = ProofForm(request, request.POST)
+        return view(request) if form.is_valid() else _overview(request, form)
+
+    return _private(require_POST(inner))
+
+
+@_private
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """Whether there is an authenticator, and what can be done."""
+    return _overview(request, ProofForm(request))
+
+
+@_proven
+def set_up(request: HttpRequest) -> HttpResponse:
+    """Shows a new key, as QR code and to type: the one answer that ever does."""
+    device = authenticators.begin_set_up(request.user)  # type: ignore[arg-type]
+    url = device.config_url
+    context = {
+        "form": ConfirmationForm(label_suffix=""),
+        "key": _in_groups(url.partition("secret=")[2].partition("&")[0]),
+        "qr_code": mark_safe(segno.make(url).svg_inline(scale=4, light="#fff", title="QR code")),  # noqa: S308
+    }
+    return _page(request, "set_up", "Set up an authenticator", context)
+
+
+@_private
+@require_POST
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Takes the new authenticator into use with its first code, and shows recovery codes, this once."""
+    form = ConfirmationForm(request.POST, label_suffix="")
+    if not authenticators.waits_for_code(request.user):  # type: ignore[arg-type]
+        return redirect("admin:authenticator")
+    codes = None
+    if form.is_valid():
+        codes = authenticators.confirm(request, request.user, form.cleaned_data["code"])  # type: ignore[arg-type]
+    if codes is None:
+        form.add_error("code", "This is not the code of now. Wait for the next one.")
+        return _page(request, "set_up", "Set up an authenticator", {"form": form})
+    return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
+
+
+@_proven
+def renew_codes(request: HttpRequest) -> HttpResponse:
+    """Shows new recovery codes, this once; the old ones end."""
+    if not has_authenticator(request.user):
+        return redirect("admin:authenticator")
+    codes = authenticators.renew_codes(request, request.user)  # type: ignore[arg-type]
+    return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
+
+
+@_proven
+def remove(request: HttpRequest) -> HttpResponse:
+    """Takes the authenticator away, unless one is required."""
+    if settings.ADMIN_REQUIRE_TOTP:
+        messages.error(request, "An authenticator is required here: it can be renewed, not removed.")
+    else:
+        authenticators.remove(request, request.user)  # type: ignore[arg-type]
+        messages.success(request, "The authenticator and its recovery codes were removed.")
+    return redirect("admin:authenticator")
+
+
+def _overview(request: HttpRequest, form: ProofForm) -> HttpResponse:
+    context = {
+        "form": form,
+        "has_authenticator": has_authenticator(request.user),
+        "required": settings.ADMIN_REQUIRE_TOTP,
+        "codes_left": codes_left(request.user),  # type: ignore[arg-type]
+    }
+    return _page(request, "overview", "Authenticator", context)
+
+
+def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) -> HttpResponse:
+    everywhere = admin.site.each_context(request)
+    return TemplateResponse(request, f"access/{name}.html", {**everywhere, "title": title, **context})
+
+
+def _in_groups(key: str) -> str:
+    return " ".join(key[start : start + _KEY_GROUP] for start in range(0, len(key), _KEY_GROUP))

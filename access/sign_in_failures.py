@@ -1,0 +1,54 @@
+"""What the event log is told of sign-ins that fail: enough to see an attack, never as much as an attacker sends."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from axes.signals import user_locked_out
+from django.contrib.auth.signals import user_login_failed
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+
+from access.lockout import known_name
+from apikeys.request_context import address_of, request_id_of
+from events import log as event_log
+from events.chain import canonical
+from events.models import Event
+from events.origin import Origin
+from events.types import EventType
+
+PERIOD: Final = timedelta(minutes=1)
+MOST_A_PERIOD: Final = 200
+
+
+@receiver(user_login_failed)
+def tell_failure(credentials: dict[str, Any], request: HttpRequest, **_kwargs: Any) -> None:
+    """A name, password or code was wrong, or its name was locked out."""
+    _tell(EventType.OPERATOR_SIGN_IN_FAILED, request, str(credentials.get("username") or ""))
+
+
+@receiver(user_locked_out)
+def tell_lockout(request: Any, username: str, **_kwargs: Any) -> None:
+    """The failure that brought the lockout about; the signal comes with each later try as well."""
+    if request.axes_failures_since_start is not None:
+        _tell(EventType.OPERATOR_LOCKED_OUT, request, username)
+
+
+def _tell(type: EventType, request: HttpRequest, typed: str) -> None:
+    """Once a PERIOD for a name and address, and MOST_A_PERIOD times over all."""
+    data: dict[str, object] = {"name": known_name(typed) or "unknown", "address": address_of(request.META)}
+    if _is_told(type, data):
+        return
+    with transaction.atomic():
+        event_log.hold()
+        if not _is_told(type, data):
+            origin = Origin.of_system(request_id_of(request.META))
+            event_log.append(type, origin=origin, at=timezone.now(), data=data)
+
+
+def _is_told(type: EventType, data: dict[str, object]) -> bool:
+    since = timezone.now() - PERIOD
+    latest = Event.objects.filter(type=type).order_by("-id").values_list("at", "data_json")[:MOST_A_PERIOD]
+    told = [text for at, text in latest if at > since]
+    return len(told) == MOST_A_PERIOD or canonical(data) in told

@@ -1,0 +1,18 @@
+"""What the event log is told of the end of a session."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from access.origin import user_origin
+from events import log as event_log
+from events.types import EventType
+
+
+def tell_sign_out(request: HttpRequest, because: str) -> None:
+    """Tells, within the caller's transaction, why the session ends: asked, idle or age."""
+    event_log.append(
+        EventType.OPERATOR_SIGNED_OUT,
+        origin=user_origin(request, request.user),
+        at=timezone.now(),
+        data={"because": because},
+    )

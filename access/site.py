@@ -1,0 +1,64 @@
+"""The admin site: sign-in with a second factor, the authenticator's pages, and sessions that are told."""
+
+from functools import wraps
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from access import authenticator_pages as pages
+from access.own_password import OwnPasswordView
+from access.sign_in import SignInView
+from access.sign_out import tell_sign_out
+from access.standing import is_signed_in, lacks_authenticator
+
+
+class OperatorSite(AdminSite):
+    """Lets in who is signed in with all that is required, and leads the others to where they get it."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return is_signed_in(request) and not lacks_authenticator(request)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if lacks_authenticator(request):
+                return self.logout(request) if view == self.logout else redirect("admin:authenticator")
+            return guarded(request, *args, **kwargs)
+
+        return inner
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        return [
+            path("authenticator/", pages.overview, name="authenticator"),
+            path("authenticator/set-up/", pages.set_up, name="authenticator-set-up"),
+            path("authenticator/confirm/", pages.confirm, name="authenticator-confirm"),
+            path("authenticator/codes/", pages.renew_codes, name="authenticator-codes"),
+            path("authenticator/remove/", pages.remove, name="authenticator-remove"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:index")
+        context = {**self.each_context(request), "title": "Sign in", "app_path": request.get_full_path()}
+        context["username"] = request.user.get_username()
+        return SignInView.as_view(extra_context={**context, **(extra_context or {})})(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        context = {**self.each_context(request), **(extra_context or {})}
+        return OwnPasswordView.as_view(extra_context=context)(request)
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        with transaction.atomic():
+            if request.method == "POST":
+                tell_sign_out(request, "asked")
+            return super().logout(request, extra_context)

@@ -1,0 +1,90 @@
+"""The admin's pages at a million keys: their time beside an empty page's, and whether their queries stay as many."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from benchmarks.admin_paths import EMPTY_PAGE, FEW_KEYS
+from benchmarks.condition import Condition
+from benchmarks.databases import postgresql, sqlite
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.installation import environment
+from benchmarks.peer_environment import ROOT
+from benchmarks.section import Section
+from benchmarks.series import Series
+
+KEYS: Final = 1_000_000
+QUICK_KEYS: Final = 20_000
+_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
+
+
+def sections(*, quick: bool) -> list[Section]:
+    """Times and queries on SQLite, and on PostgreSQL where one answers."""
+    keys = QUICK_KEYS if quick else KEYS
+    found = []
+    with sqlite() as url:
+        found += of_database("SQLite", keys, _probe(url, keys, quick=quick))
+    with postgresql() as server:
+        if server is None:
+            print("No PostgreSQL answers: the admin is measured on SQLite alone.", file=sys.stderr)
+        else:
+            found += of_database("PostgreSQL", keys, _probe(server, keys, quick=quick))
+    return found
+
+
+def of_database(database: str, keys: int, measured: Mapping[str, Any]) -> list[Section]:
+    """The sections of one database, of what the probe measured there."""
+    return [
+        *(_times(database, keys, measured["rounds"], percent) for percent in (50, 95)),
+        _queries(database, keys, measured["few"], measured["many"]),
+    ]
+
+
+def _times(database: str, keys: int, rounds: Mapping[str, list[list[float]]], percent: int) -> Section:
+    series = tuple(
+        Series(page, tuple(_percentile(taken, percent) for taken in of_page)) for page, of_page in rounds.items()
+    )
+    title = f"The admin's pages at {keys:,} keys in {database}, p{percent}"
+    return Section(f"admin-{database.lower()}-p{percent}", title, "ms", EMPTY_PAGE, series, ())
+
+
+def _queries(database: str, keys: int, few: Mapping[str, int], many: Mapping[str, int]) -> Section:
+    conditions = tuple(
+        Condition(f"{page}: queries at {keys:,} keys less those at {FEW_KEYS:,}", many[page] - few[page], "==", 0)
+        for page in many
+    )
+    series = tuple(Series(page, (float(few[page]), float(number))) for page, number in many.items())
+    title = f"Queries of the admin's pages at {FEW_KEYS:,} and at {keys:,} keys in {database}"
+    return Section(f"admin-{database.lower()}-queries", title, "queries", EMPTY_PAGE, series, conditions)
+
+
+def _probe(url: str, keys: int, *, quick: bool) -> dict[str, Any]:
+    """What `benchmarks.admin_probe` measures, in a process of its own with settings of its own."""
+    rounds, requests = (3, 20) if quick else (11, 40)
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.admin_probe", str(keys), str(rounds), str(requests)],
+            cwd=ROOT,
+            env={
+                **environment(Path(directory), _PORT, 1),
+                "DATABASE_URL": url,
+                "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise CouldNotMeasure(f"The admin could not be measured: {done.stderr[-2000:]}")
+    measured: dict[str, Any] = json.loads(done.stdout)
+    print(f"Filling {keys:,} keys took {measured['fill_seconds']:.0f} s", file=sys.stderr)
+    return measured
+
+
+def _percentile(milliseconds: list[float], percent: int) -> float:
+    return quantiles(milliseconds, n=100, method="inclusive")[percent - 1]

@@ -1,0 +1,73 @@
+"""Charts as SVG, drawn on the server: no script, no inline style, and a text for who cannot see them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from apikeys.usage_series import Point, total
+
+WIDTH: Final = 720
+HEIGHT: Final = 140
+SPARK_WIDTH: Final = 96
+SPARK_HEIGHT: Final = 20
+
+
+def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeString:
+    """Bars of allowed and, on top, throttled requests; each tells its numbers on hover."""
+    highest = max((point.allowed + point.throttled for point in points), default=0)
+    whole = total(points)
+    summary = f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"
+    return format_html(
+        '<figure class="chart"><svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+        "<figcaption><span>{}</span><span>{} at most</span><span>{}</span></figcaption></figure>",
+        WIDTH,
+        HEIGHT,
+        summary,
+        format_html_join("", "{}", ((_bar(points, at, highest, time_format),) for at in range(len(points)))),
+        points[0].start.strftime(time_format) if points else "",
+        f"{highest:,}",
+        points[-1].start.strftime(time_format) if points else "",
+    )
+
+
+def _bar(points: Sequence[Point], at: int, highest: int, time_format: str) -> SafeString:
+    point, width = points[at], WIDTH / len(points)
+    allowed, throttled = (
+        round(count * (HEIGHT - 4) / highest, 1) if highest else 0.0 for count in (point.allowed, point.throttled)
+    )
+    left, bar = round(at * width + width * 0.1, 1), round(width * 0.8, 1)
+    return format_html(
+        '<g><title>{}: {} allowed, {} throttled</title><rect class="hover" x="{}" y="0" width="{}" height="{}"/>'
+        '<rect class="allowed" x="{}" y="{}" width="{}" height="{}"/>'
+        '<rect class="throttled" x="{}" y="{}" width="{}" height="{}"/></g>',
+        point.start.strftime(time_format), f"{point.allowed:,}", f"{point.throttled:,}",
+        left, bar, HEIGHT,
+        left, round(HEIGHT - allowed, 1), bar, allowed,
+        left, round(HEIGHT - allowed - throttled, 1), bar, throttled,
+    )  # fmt: skip
+
+
+def sparkline(points: Sequence[Point]) -> SafeString | str:
+    """A line of all requests, small enough for a row of a table; a dash where there was none."""
+    counts = [point.allowed + point.throttled for point in points]
+    highest = max(counts, default=0)
+    if not highest:
+        return "-"
+    step = SPARK_WIDTH / max(1, len(counts) - 1)
+    line = " ".join(
+        f"{round(at * step, 1)},{round(SPARK_HEIGHT - 1 - count * (SPARK_HEIGHT - 2) / highest, 1)}"
+        for at, count in enumerate(counts)
+    )
+    whole = total(points)
+    return format_html(
+        '<svg class="spark{}" viewBox="0 0 {} {}" role="img" aria-label="{} allowed, {} throttled in 24 hours">'
+        '<polyline points="{}"/></svg>',
+        " is-throttled" if whole.throttled else "",
+        SPARK_WIDTH,
+        SPARK_HEIGHT,
+        f"{whole.allowed:,}",
+        f"{whole.throttled:,}",
+        line,
+    )

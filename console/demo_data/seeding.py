@@ -1,0 +1,102 @@
+"""The demo installation: everything that is played, and what is written at its end."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
+
+from apikeys.census import take_census
+from apikeys.models import APIKey, KeySecret, SecretState, Usage
+from apikeys.usage import forget_old_usage
+from console.demo_data.stage import Stage
+from console.demo_data.stories.lifetimes import lifetimes
+from console.demo_data.stories.limits import limits
+from console.demo_data.stories.ordinary_keys import OLDEST_DAYS, ordinary_keys
+from console.demo_data.stories.rotations import rotations
+from console.demo_data.stories.traffic import traffic
+from console.demo_data.stories.webhooks import webhooks
+from console.demo_data.timeline import Story, play
+from console.demo_data.usage_rows import write_totals
+from events.models import Event
+from events.types import EventType
+from events.webhooks.models import WebhookEndpoint
+from health.incidents import open_incidents
+from health.models import Incident, Waiver
+
+NAMED_KEYS: Final = 15
+"""Keys that have a story of their own."""
+
+FEWEST_KEYS: Final = 20
+MOST_KEYS: Final = 1000
+_CLOSE_LOOK: Final = timedelta(days=35)
+_CHANGED_OVER: Final = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What there is now: numbers of rows, keys by state, and the names of the open incidents."""
+
+    keys: int
+    states: dict[str, int]
+    events: int
+    usage_rows: int
+    incidents: int
+    open: tuple[str, ...]
+
+
+def in_use() -> bool:
+    """Whether there is a key beside the one of the first start, a webhook or a waiver: somebody works with this."""
+    first_start = Event.objects.filter(type=EventType.KEY_ISSUED, actor="command:first_start")
+    others = APIKey.objects.exclude(key_id__in=first_start.values("key_id"))
+    return others.exists() or WebhookEndpoint.objects.exists() or Waiver.objects.exists()
+
+
+def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]) -> Seeded:
+    """Plays a year that ends at `now` with so many keys (20 to 1000), all of it or nothing; returns what there is.
+
+    `chance` decides all that is left to chance, but for ids and secrets. `tell` is told each moment that is played.
+    """
+    stage = Stage(now, chance)
+    with transaction.atomic():
+        play(stage, _stories(stage, keys), tell)
+        _note_use_of_secrets(now)
+        forget_old_usage(now)
+        write_totals()
+        states = dict(take_census(now).counts)
+    return Seeded(
+        keys=APIKey.objects.count(),
+        states=states,
+        events=Event.objects.count(),
+        usage_rows=Usage.objects.count(),
+        incidents=Incident.objects.count(),
+        open=tuple(incident.guard_rail for incident in open_incidents()),
+    )
+
+
+def _stories(stage: Stage, keys: int) -> Iterator[Story]:
+    yield _steward(stage)
+    for subject in (limits, lifetimes, rotations, traffic):
+        yield from subject(stage)
+    yield from ordinary_keys(stage, keys - NAMED_KEYS)
+    yield from webhooks(stage)
+
+
+def _steward(stage: Stage) -> Story:
+    """Looks once a week, of late once a day, and at the end before all others that have a part there."""
+    moment = stage.ago(days=OLDEST_DAYS)
+    while moment < stage.end:
+        yield moment
+        stage.steward_round()
+        moment += timedelta(days=1 if moment >= stage.end - _CLOSE_LOOK else 7)
+    yield stage.end
+    stage.steward_round()
+
+
+def _note_use_of_secrets(now: datetime) -> None:
+    """Has each active secret used when its key was last, but for those that callers can hardly have yet."""
+    used_at = APIKey.objects.filter(pk=OuterRef("key_id")).values("last_used_at")
+    active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _CHANGED_OVER)
+    active.filter(key__last_used_at__gt=F("created_at")).update(last_used_at=Subquery(used_at))

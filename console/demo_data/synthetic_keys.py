@@ -1,0 +1,72 @@
+"""Very many keys that nobody has, to measure with: rows alone, without events, and without secrets that exist."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from apikeys.models import APIKey, KeySecret, KeyWord
+from apikeys.search import words_of
+from latchkey.credentials import KEY_ID_ALPHABET
+
+BATCH: Final = 10_000
+COMMON_WORD: Final = "worker"
+"""A word of every label."""
+
+_BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_SCATTER: Final = 2_971_215_073_013  # has no factor with 36**12, so that no two numbers scatter to one id
+_DIGEST: Final = bytes(32)
+_NOBODYS_PEPPER: Final = "synthetic"
+
+
+def fill(first: int, before: int) -> None:
+    """Makes the keys with the numbers from `first` (0 or more) until before `before`, 10,000 in a transaction.
+
+    Each has a label with a word of its own, one of a thousand owners, and a secret that no credential fits.
+    """
+    for begin in range(first, before, BATCH):
+        with transaction.atomic():
+            _make(range(begin, min(begin + BATCH, before)))
+
+
+def synthetic_key_id(number: int) -> str:
+    """The key id that is made of the number, as evenly scattered as random ones."""
+    rest, digits = number * _SCATTER % 36**12, ""
+    for _ in range(12):
+        rest, digit = divmod(rest, 36)
+        digits = KEY_ID_ALPHABET[digit] + digits
+    return f"lk_{digits}"
+
+
+def unique_word(number: int) -> str:
+    """The word that the label of this key has, and no other."""
+    return f"unit{number:07}x"
+
+
+def _make(numbers: range) -> None:
+    keys = APIKey.objects.bulk_create([_key(number) for number in numbers], batch_size=BATCH)
+    KeySecret.objects.bulk_create([_secret(key) for key in keys], batch_size=BATCH)
+    KeyWord.objects.bulk_create(_words(keys), batch_size=BATCH)
+
+
+def _key(number: int) -> APIKey:
+    return APIKey(
+        key_id=synthetic_key_id(number),
+        label=f"{COMMON_WORD} {unique_word(number)}",
+        owner=f"team {number % 1000}",
+        scopes=["orders:read"],
+        rate_limit=None if number % 1000 == 0 else {"burst": 60 + number % 7 * 60, "per_seconds": 60},
+        enabled=number % 50 != 0,
+        expires_at=_BEGIN + timedelta(days=3650, minutes=number),
+        created_at=_BEGIN + timedelta(seconds=number),
+        last_used_at=_BEGIN + timedelta(days=30, seconds=number) if number % 3 else None,
+    )
+
+
+def _secret(key: APIKey) -> KeySecret:
+    return KeySecret(key=key, slot=0, digest=_DIGEST, pepper_id=_NOBODYS_PEPPER, created_at=key.created_at)
+
+
+def _words(keys: list[APIKey]) -> Iterator[KeyWord]:
+    return (KeyWord(key=key, word=word) for key in keys for word in sorted(words_of(key.label, key.owner)))

@@ -1,0 +1,29 @@
+"""The time line: stories of different length, played side by side in the order of time."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from console.demo_data.stage import Stage
+
+Story = Iterator[datetime]
+"""Yields the moment at which it goes on, and does at that moment what comes next in it."""
+
+
+def play(stage: Stage, stories: Iterable[Story], tell: Callable[[datetime], None]) -> None:
+    """Plays all stories to their ends; `tell` is told each moment.
+
+    Raises ValueError for a story that goes back in time, or on beyond the present.
+    """
+    begun = list(stories)
+    waiting = [(moment, number) for number, story in enumerate(begun) if (moment := next(story, None)) is not None]
+    heapq.heapify(waiting)
+    while waiting:
+        stage.now, number = heapq.heappop(waiting)
+        tell(stage.now)
+        moment = next(begun[number], None)
+        if moment is None:
+            continue
+        if not stage.now <= moment <= stage.end:
+            raise ValueError(f"A story goes on at {moment}, which is not from {stage.now} to {stage.end}.")
+        heapq.heappush(waiting, (moment, number))

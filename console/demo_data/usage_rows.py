@@ -1,0 +1,92 @@
+"""Rows of use, by minute, hour and day, that agree with one another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from django.db.models import Sum
+
+from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
+from apikeys.usage import step_start
+from console.demo_data.demand import CROWDED_MINUTES, MINUTES, Demand
+
+DAYS: Final = 30
+BY_MINUTE: Final = timedelta(hours=6)
+BATCH: Final = 5000
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRows:
+    """The use that `key` makes of its limit under `demand`, from the hour after its issue until `until`.
+
+    Rows reach 30 days back from `seen_at`; those of minutes 6 hours, and all through a surge.
+    """
+
+    key: APIKey
+    demand: Demand
+    until: datetime
+    seen_at: datetime
+
+    def make(self, rng: Random) -> list[Usage]:
+        """The rows, of which the last in the list is the last in time within its step."""
+        days: dict[datetime, Usage] = {}
+        rows: list[Usage] = []
+        for hour in self._hours():
+            minutes = min(MINUTES, (self.until - hour) // _MINUTE)
+            allowed, throttled = self.demand.met(hour, minutes, self.key.limit, rng) if minutes else (0, 0)
+            if allowed or throttled:
+                day = days.setdefault(step_start(UsageStep.DAY, hour), self._row(UsageStep.DAY, hour, 0, 0))
+                day.allowed, day.throttled = day.allowed + allowed, day.throttled + throttled
+                rows.append(self._row(UsageStep.HOUR, hour, allowed, throttled))
+                rows += self._minutes(hour, minutes, rows[-1], rng)
+        return [*days.values(), *rows]
+
+    def _hours(self) -> Iterator[datetime]:
+        earliest = step_start(UsageStep.DAY, self.seen_at - timedelta(days=DAYS))
+        hour = max(earliest, step_start(UsageStep.HOUR, self.key.created_at) + _HOUR)
+        while hour < self.until:
+            yield hour
+            hour += _HOUR
+
+    def _minutes(self, hour: datetime, minutes: int, row: Usage, rng: Random) -> list[Usage]:
+        surging = self.demand.surging(hour)
+        if hour + _HOUR < self.seen_at - BY_MINUTE and not surging:
+            return []
+        crowd = MINUTES if surging else self.demand.crowd
+        allowed = spread(row.allowed, min(crowd, minutes), rng)
+        throttled = spread(row.throttled, min(MINUTES if surging else CROWDED_MINUTES, minutes), rng)
+        throttled += [0] * (len(allowed) - len(throttled))
+        allowed += [0] * (len(throttled) - len(allowed))
+        counts = enumerate(zip(allowed, throttled, strict=True))
+        return [self._row(UsageStep.MINUTE, hour + number * _MINUTE, *both) for number, both in counts if any(both)]
+
+    def _row(self, step: UsageStep, start: datetime, allowed: int, throttled: int) -> Usage:
+        return Usage(key=self.key, step=step, start=step_start(step, start), allowed=allowed, throttled=throttled)
+
+
+def spread(total: int, parts: int, rng: Random) -> list[int]:
+    """`parts` whole numbers, none of them far from the others, whose sum is `total`."""
+    weights = [rng.uniform(0.6, 1.4) for _ in range(parts)]
+    whole, reached, given = sum(weights), 0.0, 0
+    shares = []
+    for weight in weights:
+        reached += weight
+        shares.append(round(total * reached / whole) - given)
+        given += shares[-1]
+    return shares
+
+
+def write_totals() -> None:
+    """Makes the totals of all steps the sums of the keys' rows."""
+    sums = Usage.objects.values("step", "start").annotate(allowed=Sum("allowed"), throttled=Sum("throttled"))
+    UsageTotal.objects.bulk_create(
+        [UsageTotal(**row) for row in sums.order_by("step", "start")],
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["step", "start"],
+        update_fields=["allowed", "throttled"],
+    )

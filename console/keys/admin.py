@@ -1,0 +1,67 @@
+"""Keys in the admin: which page answers which path."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from apikeys.models import APIKey
+from console.keys.bulk import bulk_change
+from console.keys.changes import EnableView, LimitView, RevokeView
+from console.keys.issue import issue_key
+from console.keys.key_list import key_list
+from console.keys.key_page import key_page
+from console.keys.rotation import DrainView, FinishView, RotateView
+from ratelimit.limit import limit_from_text
+
+ACTIONS = {
+    "rotate": RotateView,
+    "finish": FinishView,
+    "drain": DrainView,
+    "limit": LimitView,
+    "enable": EnableView,
+    "revoke": RevokeView,
+}
+
+
+@admin.register(APIKey)
+class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys: every change goes through ConfigService, and none is ever deleted. To issue needs the permission to add,
+    all else the permission to change.
+    """
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        actions = [
+            path(f"<int:pk>/{name}/", wrap(view.as_view(model_admin=self)), name=f"apikeys_apikey_{name}")
+            for name, view in ACTIONS.items()
+        ]
+        return [*actions, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        self._require_view(request)
+        return bulk_change(request, self) if request.method == "POST" else key_list(request, self, timezone.now())
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
+        return issue_key(request, self, default.as_json() if default else None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        self._require_view(request)
+        return key_page(request, self, int(object_id) if object_id.isdigit() and len(object_id) < 19 else 0)
+
+    def has_change_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.revoked_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
+        return False
+
+    def _require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied

@@ -1,0 +1,120 @@
+"""Changing one key: its limit, whether it is enabled, and its end."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+
+from apikeys.config_service import ConfigService
+from console.keys.views import KeyActionView
+from console.words import limit_words
+from latchkey.strict_json import MalformedJSON, loads
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, LimitError, parse_limit
+
+
+def _number(most: int) -> forms.NumberInput:
+    return forms.NumberInput(attrs={"min": 1, "max": most})
+
+
+class LimitForm(forms.Form):
+    """A limit, or none at all where that is said in so many words. The rules are those of every limit."""
+
+    burst = forms.CharField(required=False, label="Requests at once", widget=_number(MAX_BURST))
+    per_seconds = forms.CharField(
+        required=False, label="Seconds in which they all come back", widget=_number(MAX_PER_SECONDS)
+    )
+    unlimited = forms.BooleanField(required=False, label="No limit at all, which breaches a guard rail")
+
+    def clean(self) -> dict[str, Any]:
+        given = [name for name in ("burst", "per_seconds") if self.cleaned_data.get(name)]
+        if self.cleaned_data.get("unlimited"):
+            if given:
+                self.add_error("unlimited", "Give a limit or none, not both.")
+            return self.cleaned_data
+        try:
+            parse_limit(self.rate_limit())
+        except LimitError as error:
+            for fault in error.errors:
+                self.add_error(fault.pointer.strip("/") or None, fault.detail)
+        return self.cleaned_data
+
+    def rate_limit(self) -> dict[str, object] | None:
+        """The limit that was typed, as JSON; None is unlimited."""
+        return rate_limit_of(self.cleaned_data)
+
+
+def rate_limit_of(values: Mapping[str, Any]) -> dict[str, object] | None:
+    """The limit in the form's values, as JSON; None is unlimited."""
+    if values["unlimited"]:
+        return None
+    return {name: _typed(values[name]) for name in ("burst", "per_seconds")}
+
+
+def _typed(text: str) -> object:
+    try:
+        return loads(text)
+    except MalformedJSON:
+        return text
+
+
+def limit_initial(rate_limit: dict[str, int] | None) -> dict[str, Any]:
+    """What the form says of a limit."""
+    return dict(rate_limit) if rate_limit else {"unlimited": True}
+
+
+class LimitView(KeyActionView):
+    """Changes the limit, from the next request on."""
+
+    title = "Change the limit"
+    template = "console/keys/limit.html"
+    form_class = LimitForm
+
+    def initial(self) -> dict[str, Any]:
+        return limit_initial(self.key.rate_limit)
+
+    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        changed = service.update(self.key.key_id, {"rate_limit": rate_limit_of(values)})
+        return self.done(f"The limit is now: {limit_words(changed.limit)}.")
+
+
+class EnableForm(forms.Form):
+    """What the key is to be; said by the form, as the key may have changed since the page was opened."""
+
+    enabled = forms.TypedChoiceField(
+        choices=(("yes", "yes"), ("no", "no")), coerce=lambda value: value == "yes", widget=forms.HiddenInput
+    )
+
+
+class EnableView(KeyActionView):
+    """Disables an enabled key, and enables a disabled one."""
+
+    title = "Disable or enable"
+    template = "console/keys/enable.html"
+    form_class = EnableForm
+
+    def initial(self) -> dict[str, Any]:
+        return {"enabled": "no" if self.key.enabled else "yes"}
+
+    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        enabled: bool = values["enabled"]
+        service.update(self.key.key_id, {"enabled": enabled})
+        return self.done("The key is enabled." if enabled else "The key is disabled: its requests are refused.")
+
+
+class RevokeForm(forms.Form):
+    """The confirmation of an end that cannot be undone."""
+
+    confirm = forms.BooleanField(label="Revoke this key for ever")
+
+
+class RevokeView(KeyActionView):
+    """Ends the key, for ever."""
+
+    title = "Revoke the key"
+    template = "console/keys/revoke.html"
+    form_class = RevokeForm
+
+    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        service.revoke(self.key.key_id)
+        return self.done("The key is revoked.")

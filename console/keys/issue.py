@@ -1,0 +1,71 @@
+"""Issuing a key."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.validation import MAX_METADATA_BYTES
+from console.keys.changes import LimitForm
+from console.keys.secret_page import secret_page
+from console.keys.views import KeysAdmin, render, sent_already, show_problem
+from console.once import OnceForm, SentAlready, spend
+from console.operator import operator_service
+from latchkey.problems import ProblemError
+from latchkey.validation import MAX_TEXT
+from ratelimit.fields import StrictJSONFormField
+
+LIFETIMES = ((30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "For ever"))
+
+
+class IssueForm(LimitForm, OnceForm):
+    """What a key is issued with."""
+
+    label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
+    owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who answers for it.")
+    scopes = forms.CharField(
+        required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="One a line, such as orders:read."
+    )
+    lifetime_days = forms.TypedChoiceField(choices=LIFETIMES, coerce=int, initial=90, label="Expires after")
+    metadata = StrictJSONFormField(
+        required=False, initial={}, help_text=f"A JSON object of up to {MAX_METADATA_BYTES:,} bytes, for your own use."
+    )
+
+    field_order = ("label", "owner", "scopes", "burst", "per_seconds", "unlimited", "lifetime_days", "metadata")
+
+    def values(self) -> dict[str, Any]:
+        """The key's members, as ConfigService takes them."""
+        cleaned = self.cleaned_data
+        values = {
+            "label": cleaned["label"],
+            "owner": cleaned["owner"],
+            "scopes": cleaned["scopes"].split(),
+            "rate_limit": self.rate_limit(),
+            "metadata": cleaned["metadata"] or {},
+        }
+        if cleaned["lifetime_days"]:
+            values["expires_at"] = timezone.now() + timedelta(days=cleaned["lifetime_days"])
+        return values
+
+
+def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[str, int] | None) -> HttpResponse:
+    """The form, or the new key's credential in the answer to it."""
+    if not model_admin.has_add_permission(request):
+        raise PermissionDenied
+    form = IssueForm(request.POST) if request.method == "POST" else IssueForm(initial=default_limit)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                spend(form.cleaned_data["once"], timezone.now())
+                issued = operator_service(request).issue(form.values())
+            return secret_page(request, model_admin, issued, title="The key is issued")
+        except SentAlready:
+            return sent_already(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
+        except ProblemError as error:
+            show_problem(form, error)
+    return render(request, model_admin, "console/keys/issue.html", {"title": "Issue a key", "form": form})

@@ -1,0 +1,76 @@
+"""One key's page: what it is, how it is used, what happened to it, and what can be done."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from apikeys.models import APIKey, UsageStep
+from apikeys.representation import key_json
+from apikeys.usage_series import of_key
+from console.charts import bar_chart
+from console.keys.edit_form import EditForm
+from console.keys.rotation import drain_of
+from console.keys.views import KeysAdmin, key_url, render
+from console.operator import operator_service
+from console.words import limit_words
+from events.models import Event
+from health.guard_rails import GUARD_RAILS, GuardRail
+from health.guard_rails.keys import KeyGuardRail
+from latchkey.problems import ProblemError
+from ratelimit.limiter import default_limiter
+
+EVENTS: Final = 20
+
+
+def key_page(request: HttpRequest, model_admin: KeysAdmin, pk: int) -> HttpResponse:
+    """The page; a POST changes the fields that need no page of their own."""
+    key = get_object_or_404(APIKey.objects.prefetch_related("secrets"), pk=pk)
+    may_change = model_admin.has_change_permission(request, key)
+    if request.method == "POST" and not may_change:
+        return redirect(key_url(key))
+    form = EditForm(request.POST or None, instance=key) if may_change else None
+    if form is not None and request.method == "POST" and form.is_valid():
+        try:
+            operator_service(request).update(key.key_id, form.changes())
+        except ProblemError as error:
+            form.add_error(None, error.detail)
+        else:
+            model_admin.message_user(request, "Saved.")
+            return redirect(key_url(key))
+    now = timezone.now()
+    context = {"title": key.label, "key": key, "form": form, "may_change": may_change, **_context(key, now)}
+    return render(request, model_admin, "console/keys/key.html", context)
+
+
+def _context(key: APIKey, now: datetime) -> dict[str, Any]:
+    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)  # the form may have written into `key`
+    return {
+        "now": now,
+        "shown": shown,
+        "state": shown.state(now).value,
+        "limit_words": limit_words(shown.limit),
+        "secrets": _secrets(shown, now),
+        "drain": drain_of(shown),
+        "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M"),
+        "month": bar_chart(of_key(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
+        "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
+        "breaches": breaches_of(shown, now),
+    }
+
+
+def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
+    """The living secrets with their last use as the bucket store knows it."""
+    listed: Any = key_json(key, now, default_limiter())["secrets"]
+    times = ("created_at", "expires_at", "last_used_at")
+    return [{**one, **{name: one[name] and parse_datetime(one[name]) for name in times}} for one in listed]
+
+
+def breaches_of(key: APIKey, now: datetime) -> list[GuardRail]:
+    """The guard rails that this key breaches, unless waived."""
+    return [
+        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()
+    ]

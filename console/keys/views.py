@@ -1,0 +1,110 @@
+"""What the pages that act on one key have in common."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views import View
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from console.once import SentAlready
+from console.operator import operator_service
+from latchkey.problems import ProblemError
+
+if TYPE_CHECKING:
+    KeysAdmin = ModelAdmin[APIKey]
+else:
+    KeysAdmin = ModelAdmin
+
+
+class KeyActionView(View):
+    """A page that says in words what will happen to one key, and does it when that is confirmed."""
+
+    model_admin: KeysAdmin = None  # type: ignore[assignment]  # given by as_view
+    title: ClassVar[str]
+    template: ClassVar[str]
+    form_class: ClassVar[type[forms.Form]] = forms.Form
+    key: APIKey
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.key = get_object_or_404(APIKey.objects.prefetch_related("secrets"), pk=kwargs["pk"])
+        if not self.model_admin.has_change_permission(request):
+            raise PermissionDenied
+        if self.key.revoked_at is not None:
+            messages.error(request, "The key is revoked, and nothing can be changed about it.")
+            return redirect(key_url(self.key))
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The page before it is confirmed."""
+        return self.page(self.form_class(initial=self.initial()))
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Does it, or says why not."""
+        form = self.form_class(request.POST)
+        if form.is_valid():
+            try:
+                return self.act(operator_service(request), form.cleaned_data)
+            except SentAlready:
+                return sent_already(request, self.model_admin, key_url(self.key))
+            except ProblemError as error:
+                show_problem(form, error)
+        return self.page(form)
+
+    def initial(self) -> dict[str, Any]:
+        """What the form says when it is opened."""
+        return {}
+
+    def context(self) -> dict[str, Any]:
+        """What the template needs besides the key and the form."""
+        return {}
+
+    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        """Does what was confirmed."""
+        raise NotImplementedError
+
+    def done(self, text: str) -> HttpResponse:
+        """Back to the key, with a word about what was done."""
+        messages.success(self.request, text)
+        return redirect(key_url(self.key))
+
+    def page(self, form: forms.Form) -> HttpResponse:
+        """The page with the form."""
+        context = {"title": self.title, "key": self.key, "form": form, "now": timezone.now(), **self.context()}
+        return render(self.request, self.model_admin, self.template, context)
+
+
+def render(request: HttpRequest, model_admin: KeysAdmin, template: str, context: dict[str, Any]) -> HttpResponse:
+    """A page of the admin about keys."""
+    whole = {**model_admin.admin_site.each_context(request), "opts": APIKey._meta, **context}
+    return TemplateResponse(request, template, whole)
+
+
+def key_url(key: APIKey) -> str:
+    """The key's page."""
+    return reverse("admin:apikeys_apikey_change", args=[key.pk])
+
+
+def sent_already(request: HttpRequest, model_admin: KeysAdmin, back: str) -> HttpResponse:
+    """The answer to a form that is sent a second time."""
+    response = render(request, model_admin, "console/keys/sent_already.html", {"title": "Sent already", "back": back})
+    response.status_code = 409
+    return response
+
+
+def show_problem(form: forms.Form, error: ProblemError) -> None:
+    """Puts each fault beside its field, and what has none above all."""
+    for fault in error.errors:
+        _, name, *inner = fault.pointer.split("/") if fault.pointer else ("", "")
+        text = f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail
+        form.add_error(name if name in form.fields else None, text)
+    if not error.errors:
+        form.add_error(None, error.detail)

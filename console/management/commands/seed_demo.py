@@ -1,0 +1,63 @@
+"""manage.py seed_demo: a believable data set, to look at and to try things on."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from apikeys.management.key_command import REFUSED, KeyCommand
+from console.demo_data.seeding import FEWEST_KEYS, MOST_KEYS, Seeded, in_use, seed
+
+KEYS: Final = 60
+SEED: Final = 1
+
+
+class Command(KeyCommand):
+    """Fills a new installation with a year of a company that does not exist. Shows no secret, and keeps none."""
+
+    help = "Fill a new installation with a demo: keys, 30 days of use, rotations, incidents, webhooks and events."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--keys", type=_number_of_keys, default=KEYS, metavar="N", help=f"number of keys; default: {KEYS}"
+        )
+        parser.add_argument("--seed", type=int, default=SEED, metavar="SEED", help=f"decides chance; default: {SEED}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if in_use():
+            raise CommandError(
+                "This installation is in use: it has keys, webhooks or waivers. Seed a new one, with a DATA_DIR or "
+                "DATABASE_URL of its own.",
+                returncode=REFUSED,
+            )
+        began = monotonic()
+        seeded = seed(timezone.now(), options["seed"], options["keys"], self._tell)
+        if self.stderr.isatty():
+            self.stderr.write("\r\x1b[K", ending="", style_func=str)
+        self.show(_summary(seeded), options, [{"what": name, "is": value} for name, value in _summary(seeded).items()])
+        self.say(f"Seeded in {monotonic() - began:.1f} s. What is open: manage.py check_guard_rails")
+
+    def _tell(self, moment: datetime) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"\rPlaying {moment:%Y-%m-%d}", ending="", style_func=str)
+
+
+def _summary(seeded: Seeded) -> dict[str, object]:
+    states = ", ".join(f"{number} {state}" for state, number in seeded.states.items())
+    return {
+        "keys": seeded.keys,
+        "states": states,
+        "events": seeded.events,
+        "usage_rows": seeded.usage_rows,
+        "incidents": seeded.incidents,
+        "open_incidents": ", ".join(seeded.open),
+    }
+
+
+def _number_of_keys(typed: str) -> int:
+    if typed.isascii() and typed.isdigit() and FEWEST_KEYS <= int(typed) <= MOST_KEYS:
+        return int(typed)
+    raise ArgumentTypeError(f"a whole number from {FEWEST_KEYS} to {MOST_KEYS}")

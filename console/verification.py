@@ -1,0 +1,52 @@
+"""The event log's verification, watched from the browser: a step a request, so that no request takes long."""
+
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_POST, require_safe
+
+from apikeys.peppers import configured_peppers
+from events.continuity import Break, Place
+from events.models import ChainHead, Event, Patrol
+from events.verification import beginning, step
+
+
+@require_safe
+def verification_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """What the steward's patrol last found, and the button that verifies the whole log now."""
+    _require_view(request)
+    context = {
+        **site.each_context(request),
+        "title": "Verify the event log",
+        "opts": Event._meta,
+        "patrol": Patrol.objects.filter(id=1).first(),
+    }
+    return TemplateResponse(request, "console/verification.html", context)
+
+
+@require_POST
+def verification_step(request: HttpRequest) -> JsonResponse:
+    """The next batch from `through` and `digest`, as the last step told them; from the beginning without them.
+
+    The answer: `through` and `digest` for the next step, `last` (the log's last id), `done`, and `broken` (a sentence).
+    """
+    _require_view(request)
+    through, digest = request.POST.get("through", ""), request.POST.get("digest", "")
+    peppers = configured_peppers()
+    at_beginning = not (through.isascii() and through.isdigit() and len(through) < 19 and digest)
+    place = beginning(peppers) if at_beginning else Place(int(through), digest)
+    found = place if at_beginning or isinstance(place, Break) else step(place, peppers)
+    head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
+    if isinstance(found, Break):
+        broken = f"The log is broken at event {found.event_id}: {found.reason}."
+        return JsonResponse({"done": True, "last": head, "broken": broken})
+    reached = found or place
+    return JsonResponse(
+        {"done": found is None, "last": head, "through": reached.event_id, "digest": reached.digest, "broken": None}  # type: ignore[union-attr]
+    )
+
+
+def _require_view(request: HttpRequest) -> None:
+    if not request.user.has_perm("events.view_event"):
+        raise PermissionDenied

@@ -1,0 +1,155 @@
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+
+from events.models import Event
+from tests.access.people import PASSWORD, Person
+
+pytestmark = pytest.mark.django_db
+USERS = "/admin/auth/user/"
+NEW = {"username": "eve", "password1": PASSWORD, "password2": PASSWORD}
+
+
+@pytest.fixture
+def root(ada: Person) -> Person:
+    ada.sign_in()
+    return ada
+
+
+@pytest.fixture
+def chief(person: Any) -> Person:
+    """An administrator who is no superuser."""
+    chief: Person = person("chief", "administrator")
+    chief.sign_in()
+    return chief
+
+
+def role(name: str) -> int:
+    return Group.objects.get(name=name).pk
+
+
+def form_of(user: User, **changes: object) -> dict[str, object]:
+    return {"username": user.username, "is_active": "on", "groups": [g.pk for g in user.groups.all()], **changes}
+
+
+def last() -> tuple[str, dict[str, Any]]:
+    event = Event.objects.latest("id")
+    assert event.type == "OperatorChanged"
+    return event.actor, event.data
+
+
+def test_a_new_user_is_staff_without_a_role(root: Person) -> None:
+    assert root.browser.post(f"{USERS}add/", NEW).status_code == 302
+    eve = User.objects.get(username="eve")
+    assert (eve.is_staff, eve.is_superuser, eve.groups.count()) == (True, False, 0)
+    assert last() == (
+        "user:ada",
+        {"subject": "user:eve", "did": "added", "fields": ["password", "username"], "to": {"username": "eve"}},
+    )
+
+
+def test_a_role_that_is_given_is_told(root: Person, person: Any) -> None:
+    bob = person("bob", "viewer").user
+    form = form_of(bob, groups=[role("operator")], email="bob@example.test")
+    assert root.browser.post(f"{USERS}{bob.pk}/change/", form).status_code == 302
+    assert last()[1] == {
+        "subject": "user:bob",
+        "did": "changed",
+        "fields": ["email", "groups"],
+        "from": {"groups": ["viewer"]},
+        "to": {"groups": ["operator"]},
+    }
+    assert "bob@" not in Event.objects.latest("id").data_json
+
+
+def test_what_changes_nothing_is_not_told(root: Person, person: Any) -> None:
+    bob = person("bob", "viewer").user
+    before = Event.objects.count()
+    dates = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    root.browser.post(f"{USERS}{bob.pk}/change/", form_of(bob, **dates))
+    assert Event.objects.count() == before
+
+
+def test_a_password_that_is_set_is_told_without_it(root: Person, person: Any) -> None:
+    bob = person("bob").user
+    form = {"password1": "another long pass phrase", "password2": "another long pass phrase", "usable_password": "true"}
+    assert root.browser.post(f"{USERS}{bob.pk}/password/", {**form, "set-password": "1"}).status_code == 302
+    assert last() == (
+        "user:ada",
+        {"subject": "user:bob", "did": "changed", "fields": ["password"], "to": {}, "from": {}},
+    )
+    bob.refresh_from_db()
+    assert bob.check_password("another long pass phrase")
+
+
+def test_ones_own_password(root: Person) -> None:
+    form = {"old_password": PASSWORD, "new_password1": "yet another phrase", "new_password2": "yet another phrase"}
+    assert root.browser.post("/admin/password_change/", form).status_code == 302
+    assert last() == ("user:ada", {"subject": "user:ada", "did": "changed", "fields": ["password"]})
+    assert root.may_enter()
+
+
+def test_no_page_shows_a_hash(root: Person) -> None:
+    for page in ("", f"{root.user.pk}/change/", f"{root.user.pk}/password/"):
+        text = root.browser.get(USERS + page).content.decode()
+        assert root.user.password[-12:] not in text
+        assert "salt" not in text
+
+
+@pytest.mark.parametrize("by_action", [False, True])
+def test_a_deletion_is_told(root: Person, person: Any, by_action: bool) -> None:
+    bob = person("bob").user
+    if by_action:
+        chosen = {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"}
+        root.browser.post(USERS, chosen)
+    else:
+        root.browser.post(f"{USERS}{bob.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(username="bob").exists()
+    assert last() == ("user:ada", {"subject": "user:bob", "did": "deleted"})
+
+
+def test_permissions_of_a_group_are_told(root: Person) -> None:
+    form = {"name": "readers", "permissions": [Permission.objects.get(codename="view_event").pk]}
+    assert root.browser.post("/admin/auth/group/add/", form).status_code == 302
+    assert last()[1]["to"] == {"name": "readers", "permissions": ["events.view_event"]}
+
+
+def test_a_change_and_its_event_are_kept_together(root: Person, person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = person("bob").user
+
+    def break_down(*args: object, **kwargs: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("access.account_changes.event_log.append", break_down)
+    root.browser.raise_request_exception = False
+    for page, form in (
+        (f"{bob.pk}/change/", form_of(bob, username="rob")),
+        (f"{bob.pk}/delete/", {"post": "yes"}),
+        (f"{bob.pk}/password/", {"password1": "x" * 20, "password2": "x" * 20, "usable_password": "true"}),
+        ("add/", NEW),
+        ("", {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"}),
+    ):
+        root.browser.post(USERS + page, form)
+    assert sorted(User.objects.values_list("username", flat=True)) == ["ada", "bob"]
+    assert User.objects.get(username="bob").check_password(PASSWORD)
+
+
+def test_an_administrator_cannot_become_a_superuser(chief: Person) -> None:
+    form = form_of(chief.user, is_superuser="on", user_permissions=[Permission.objects.latest("pk").pk])
+    chief.browser.post(f"{USERS}{chief.user.pk}/change/", form)
+    chief.user.refresh_from_db()
+    assert not chief.user.is_superuser
+    assert not chief.user.user_permissions.exists()
+
+
+@pytest.mark.parametrize("page", ["change", "delete", "password", "authenticator"])
+def test_an_administrator_cannot_touch_a_superuser(chief: Person, ada: Person, page: str) -> None:
+    answer = chief.browser.post(f"{USERS}{ada.user.pk}/{page}/", {"post": "yes"})
+    assert answer.status_code == 403
+    assert User.objects.filter(username="ada").exists()
+
+
+def test_nor_by_an_action(chief: Person, ada: Person) -> None:
+    chief.browser.post(USERS, {"action": "delete_selected", "_selected_action": [ada.user.pk], "post": "yes"})
+    assert User.objects.filter(username="ada").exists()

@@ -1,0 +1,127 @@
+from base64 import b32decode
+from typing import Any
+
+import pytest
+from django_otp.plugins.otp_static.models import StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from events.models import Event
+from tests.access.people import AUTHENTICATOR, PASSWORD, Person, codes_on, key_on, patience
+
+pytestmark = pytest.mark.django_db
+
+
+def told() -> list[Any]:
+    return [event.data["did"] for event in Event.objects.filter(type="OperatorChanged")]
+
+
+def test_no_set_up_without_the_password(ada: Person) -> None:
+    ada.sign_in()
+    page = ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": "wrong"})
+    assert "That was wrong" in page.content.decode()
+    assert not TOTPDevice.objects.exists()
+    assert ada.browser.get(f"{AUTHENTICATOR}set-up/").status_code == 405
+
+
+def test_a_wrong_first_code_shows_the_key_no_more(ada: Person) -> None:
+    ada.sign_in()
+    ada.key = key_on(ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": PASSWORD}))
+    for code in ("", "000000"):
+        page = ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": code}).content.decode()
+        assert "not the code of now" in page
+        assert ada.key[:4] not in page
+        assert "<path" not in page.partition("content-main")[2].partition("<!-- SVGs")[0]
+    patience()
+    assert len(codes_on(ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": ada.code()}))) == 10
+
+
+def test_renewing_ends_the_old_one_its_codes_and_other_sessions(ada: Person) -> None:
+    codes = ada.set_up()
+    old, elsewhere = ada.key, Person(ada.user, ada.clock, ada.key)
+    elsewhere.sign_in(code=elsewhere.code())
+    form = {"password": PASSWORD, "code": ada.code()}
+    ada.key = key_on(ada.browser.post(f"{AUTHENTICATOR}set-up/", form))
+    assert elsewhere.may_enter(), "the old one works until the new one has shown a code"
+    assert codes_on(ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": ada.code()}))
+    assert ada.may_enter()
+    assert not elsewhere.may_enter()
+    assert Person(ada.user, ada.clock, old).sign_in(code=Person(ada.user, ada.clock, old).code()).status_code == 200
+    assert elsewhere.sign_in(code=codes[0]).status_code == 200
+    assert told() == ["authenticator set up", "authenticator renewed"]
+
+
+def test_setting_up_ends_sessions_that_gave_no_code(ada: Person) -> None:
+    elsewhere = Person(ada.user, ada.clock)
+    elsewhere.sign_in()
+    ada.set_up()
+    assert not elsewhere.may_enter()
+
+
+def test_removing_needs_password_and_code(ada: Person) -> None:
+    ada.set_up()
+    for form in ({"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}, {"code": ada.code()}):
+        ada.browser.post(f"{AUTHENTICATOR}remove/", form)
+        patience()
+    assert TOTPDevice.objects.count() == 1
+    ada.browser.post(f"{AUTHENTICATOR}remove/", {"password": PASSWORD, "code": ada.code()})
+    assert not TOTPDevice.objects.exists()
+    assert not StaticToken.objects.exists()
+    assert ada.may_enter()
+    assert told() == ["authenticator set up", "authenticator removed"]
+
+
+def test_where_it_is_required_nothing_else_opens_before(ada: Person, settings: Any) -> None:
+    settings.ADMIN_REQUIRE_TOTP = True
+    ada.sign_in()
+    for page in ("/admin/", "/admin/events/event/", "/admin/password_change/", "/admin/auth/user/"):
+        answer = ada.browser.get(page)
+        assert (answer.status_code, answer["Location"]) == (302, AUTHENTICATOR), page
+    ada.set_up()
+    assert ada.may_enter()
+    ada.browser.post(f"{AUTHENTICATOR}remove/", {"password": PASSWORD, "code": ada.code()})
+    assert TOTPDevice.objects.count() == 1
+
+
+def test_where_it_is_required_one_can_sign_out_before(ada: Person, settings: Any) -> None:
+    settings.ADMIN_REQUIRE_TOTP = True
+    ada.sign_in()
+    assert ada.browser.post("/admin/logout/").status_code == 200
+    assert ada.browser.get(AUTHENTICATOR)["Location"].startswith("/admin/login/")
+
+
+def test_an_administrator_resets_that_of_another(ada: Person, person: Any) -> None:
+    bob = person("bob", "administrator")
+    bob.set_up()
+    ada.sign_in()
+    path = f"/admin/auth/user/{bob.user.pk}/authenticator/"
+    assert "Make sure" in ada.browser.get(path).content.decode()
+    assert TOTPDevice.objects.count() == 1
+    ada.browser.post(path)
+    assert not TOTPDevice.objects.exists()
+    event = Event.objects.filter(type="OperatorChanged").latest("id")
+    assert (event.actor, event.data) == ("user:ada", {"subject": "user:bob", "did": "authenticator removed"})
+
+
+def test_keys_and_codes_are_in_the_one_answer_alone(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
+    codes = ada.set_up()
+    for page in (AUTHENTICATOR, "/admin/", "/admin/auth/user/", f"/admin/auth/user/{ada.user.pk}/change/"):
+        assert_absent(ada, codes, ada.browser.get(page).content.decode())
+    assert_absent(ada, codes, caplog.text)
+    for event in Event.objects.all():
+        assert_absent(ada, codes, event.data_json)
+    assert_absent(ada, codes, str(dict(ada.browser.session.items())))
+    assert_absent(ada, codes, str(list(StaticToken.objects.values())))
+    assert ada.browser.get("/admin/otp_totp/totpdevice/").status_code == 404
+
+
+def assert_absent(person: Person, codes: list[str], text: str) -> None:
+    key = b32decode(person.key).hex()
+    for secret in (person.key, key, PASSWORD, *codes, *(code.replace("-", "") for code in codes)):
+        assert secret.lower() not in text.lower()
+
+
+@pytest.mark.parametrize("page", ["set-up", "confirm", "codes"])
+def test_no_answer_is_kept(ada: Person, page: str) -> None:
+    ada.set_up()
+    answer = ada.browser.post(f"{AUTHENTICATOR}{page}/", {"password": PASSWORD, "code": ada.code()})
+    assert "no-store" in answer["Cache-Control"]

@@ -1,0 +1,106 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.test import override_settings
+
+from apikeys.client_address import parse_networks
+from events.models import Event
+from tests.access.people import PASSWORD, Person
+
+pytestmark = pytest.mark.django_db
+LIMIT = 5
+
+
+def fail(person: Person, times: int = LIMIT, **extra: Any) -> Any:
+    for _ in range(times):
+        response = person.sign_in(password="wrong", **extra)
+    return response
+
+
+def test_the_fifth_failure_locks_also_for_the_right_password(ada: Person) -> None:
+    assert fail(ada, LIMIT - 1).status_code == 200
+    assert fail(ada, 1).status_code == 429
+    answer = ada.sign_in()
+    assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (429, "900", "no-store")
+    assert "15\xa0minutes" in answer.content.decode()
+    assert not ada.may_enter()
+    locked = Event.objects.get(type="OperatorLockedOut")
+    assert (locked.actor, locked.data) == ("system", {"name": "ada", "address": "127.0.0.1"})
+
+
+def test_it_ends_after_the_duration_whatever_was_tried_meanwhile(ada: Person) -> None:
+    fail(ada, LIMIT + 3)
+    attempt = AccessAttempt.objects.get()
+    assert attempt.failures_since_start == LIMIT
+    attempt.attempt_time -= timedelta(minutes=15, seconds=1)
+    attempt.save()
+    assert ada.sign_in().status_code == 302
+
+
+def test_a_success_forgets_the_failures(ada: Person) -> None:
+    fail(ada, LIMIT - 1)
+    ada.sign_in()
+    assert fail(ada, LIMIT - 1).status_code == 200
+
+
+def test_another_address_and_another_name_are_not_locked(ada: Person, person: Any) -> None:
+    fail(ada)
+    assert ada.sign_in(REMOTE_ADDR="192.0.2.9").status_code == 302
+    assert person("bob").sign_in().status_code == 302
+
+
+def test_an_unknown_name_is_locked_alike(ada: Person) -> None:
+    known = fail(ada)
+    ada.user.username = "nobody"
+    unknown = fail(ada)
+    assert unknown.content == known.content
+    assert unknown.status_code == 429
+    assert [event.data["name"] for event in Event.objects.filter(type="OperatorLockedOut")] == ["ada", "unknown"]
+
+
+def test_programs_get_a_problem(ada: Person) -> None:
+    fail(ada)
+    answer = ada.sign_in(headers={"accept": "application/json"})
+    assert (answer.status_code, answer["Content-Type"]) == (429, "application/problem+json")
+    assert answer.json()["violated-policies"] == ["address"]
+
+
+def test_a_wrong_code_counts_as_a_wrong_password(ada: Person) -> None:
+    ada.set_up()
+    ada.browser.post("/admin/logout/")
+    for _ in range(LIMIT):
+        answer = ada.sign_in(code="12")
+    assert answer.status_code == 429
+
+
+def test_x_forwarded_for_counts_from_trusted_proxies_alone(ada: Person) -> None:
+    for host in range(LIMIT):
+        answer = ada.sign_in(password="wrong", headers={"x-forwarded-for": f"192.0.2.{host}"})
+    assert answer.status_code == 429
+    with override_settings(TRUSTED_PROXIES=parse_networks(["127.0.0.1"])):
+        assert ada.sign_in(headers={"x-forwarded-for": "192.0.2.1"}).status_code == 302
+        assert fail(ada, headers={"x-forwarded-for": "10.9.9.9, 198.51.100.7"}).status_code == 429
+        assert ada.sign_in(headers={"x-forwarded-for": "10.1.1.1, 198.51.100.7"}).status_code == 429
+    assert Event.objects.filter(type="OperatorLockedOut", data_json__contains='"198.51.100.7"').count() == 1
+
+
+def test_an_ipv6_customer_is_one_address(ada: Person) -> None:
+    for host in range(LIMIT):
+        answer = ada.sign_in(password="wrong", REMOTE_ADDR=f"2001:db8::{host:x}")
+    assert answer.status_code == 429
+    assert ada.sign_in(REMOTE_ADDR="2001:db8:0:1::1").status_code == 302
+
+
+def test_what_is_not_an_address_is_counted_too(ada: Person) -> None:
+    assert fail(ada, REMOTE_ADDR="").status_code == 429
+
+
+def test_nothing_that_was_typed_is_kept(ada: Person) -> None:
+    secret = "hunter2hunter2"
+    for form in ({"username": "ada", "password": secret, "code": secret}, {"username": secret, "password": PASSWORD}):
+        ada.browser.post("/admin/login/", form)
+    kept = [str(row) for row in AccessAttempt.objects.values()]
+    assert len(kept) == 2
+    assert not any(secret in row or PASSWORD in row for row in kept)

@@ -1,0 +1,83 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+
+from access import session_age
+from events.models import Event
+from tests.access.people import Person
+
+IDLE = timedelta(minutes=30)
+NOW = 1_800_000_000.0
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(0, None), (1799, None), (1800, "idle")])
+def test_idle(seconds: float, ended: str | None) -> None:
+    session = SessionStore()
+    session_age.begin(session, NOW)
+    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(12 * HOUR - 1, None), (12 * HOUR, "age")])
+def test_use_keeps_it_up_to_the_oldest_age(seconds: float, ended: str | None) -> None:
+    session = SessionStore()
+    session_age.begin(session, NOW)
+    for used in range(0, int(seconds), 600):
+        session_age.use(session, NOW + used, IDLE)
+    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+
+
+def test_a_use_right_after_another_is_no_write() -> None:
+    session = SessionStore()
+    session_age.begin(session, NOW)
+    session.modified = False
+    session_age.use(session, NOW + 29, IDLE)
+    assert not session.modified
+    session_age.use(session, NOW + 30, IDLE)
+    assert session.modified
+
+
+def test_one_that_was_never_begun_begins() -> None:
+    session = SessionStore()
+    assert session_age.why_ended(session, NOW, IDLE) is None
+    assert session_age.why_ended(session, NOW + 1800, IDLE) == "idle"
+
+
+def leave(person: Person, member: str, seconds: float) -> None:
+    """Has the person's session be `seconds` older."""
+    session = person.browser.session
+    session[f"access.{member}_at"] -= seconds
+    session.save()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("member", "seconds", "because"), [("used", 1801, "idle"), ("begun", 12 * HOUR, "age")])
+def test_a_session_that_is_over_is_gone(ada: Person, member: str, seconds: float, because: str) -> None:
+    ada.sign_in()
+    key = ada.browser.session.session_key or ""
+    leave(ada, member, seconds)
+    answer = ada.browser.get("/admin/", follow=True)
+    assert "You were signed out" in answer.content.decode()
+    assert not SessionStore().exists(key)
+    event = Event.objects.latest("id")
+    assert (event.type, event.actor, event.data) == ("OperatorSignedOut", "user:ada", {"because": because})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("fetched", "status"), [("document", 200), ("empty", 302)])
+def test_what_a_page_fetches_by_itself_is_no_use(ada: Person, fetched: str, status: int) -> None:
+    ada.sign_in()
+    leave(ada, "used", 1700)
+    assert ada.browser.get("/admin/", headers={"sec-fetch-dest": fetched}).status_code == 200
+    leave(ada, "used", 200)
+    assert ada.browser.get("/admin/").status_code == status
+
+
+@pytest.mark.django_db
+def test_signing_in_again_begins_anew(ada: Person) -> None:
+    ada.sign_in()
+    leave(ada, "begun", 11 * HOUR)
+    ada.sign_in()
+    leave(ada, "begun", 2 * HOUR)
+    assert ada.may_enter()

@@ -1,0 +1,78 @@
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+
+from events.models import Event
+from tests.access.people import PASSWORD, Person, browser
+
+pytestmark = pytest.mark.django_db
+
+
+def told() -> list[tuple[str, str, dict[str, object]]]:
+    return [(event.type, event.actor, event.data) for event in Event.objects.all()]
+
+
+def test_sign_in_and_out_are_told(ada: Person) -> None:
+    assert ada.sign_in()["Location"] == "/admin/"
+    assert ada.may_enter()
+    assert ada.browser.post("/admin/logout/").status_code == 200
+    assert not ada.may_enter()
+    assert told() == [
+        ("OperatorSignedIn", "user:ada", {"address": "127.0.0.1", "second_factor": "none"}),
+        ("OperatorSignedOut", "user:ada", {"because": "asked"}),
+    ]
+
+
+def test_session_key_changes_at_sign_in_and_ends_at_sign_out(ada: Person) -> None:
+    planted = SessionStore()
+    planted.create()
+    ada.browser.cookies["sessionid"] = planted.session_key or ""
+    ada.sign_in()
+    during = ada.browser.cookies["sessionid"].value
+    assert during != planted.session_key
+    ada.browser.post("/admin/logout/")
+    ada.browser.cookies["sessionid"] = during
+    assert not ada.may_enter()
+
+
+def test_one_answer_whatever_was_wrong(ada: Person) -> None:
+    ada.set_up()
+    ada.browser = browser()
+    wrong = [
+        ada.sign_in(password="wrong"),
+        ada.sign_in(code="000000"),
+        ada.sign_in(),
+        ada.browser.post("/admin/login/", {"username": "nobody", "password": PASSWORD, "code": ""}),
+    ]
+    texts = {str(response.context["form"].non_field_errors()) for response in wrong}
+    assert {response.status_code for response in wrong} == {200}
+    assert len(texts) == 1
+
+
+def test_who_is_no_staff_gets_the_same_answer(ada: Person) -> None:
+    ada.user.is_staff = False
+    ada.user.save()
+    right = ada.sign_in().context["form"].non_field_errors()
+    assert right == ada.sign_in(password="wrong").context["form"].non_field_errors()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_user_can_have_is_refused(ada: Person, name: str) -> None:
+    response = ada.browser.post("/admin/login/", {"username": name, "password": PASSWORD})
+    assert response.status_code == 200
+    assert response.context["form"].errors
+
+
+def test_failures_are_told_once_a_minute_and_never_with_an_unknown_name(ada: Person) -> None:
+    for name in ("ada", "ada", "hunter2-in-the-wrong-box", "another"):
+        ada.browser.post("/admin/login/", {"username": name, "password": "hunter2"})
+    assert told() == [
+        ("OperatorSignInFailed", "system", {"name": "ada", "address": "127.0.0.1"}),
+        ("OperatorSignInFailed", "system", {"name": "unknown", "address": "127.0.0.1"}),
+    ]
+
+
+def test_failures_are_bounded_over_all_addresses(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.sign_in_failures.MOST_A_PERIOD", 3)
+    for host in range(1, 6):
+        ada.sign_in(password="wrong", REMOTE_ADDR=f"192.0.2.{host}")
+    assert Event.objects.count() == 3

@@ -1,0 +1,66 @@
+"""The pages that are no model's: the dashboard, the guard rails and the verification of the log."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from apikeys.config_service import ConfigService
+from events.models import Event
+from tests.conftest import Caller
+
+pytestmark = pytest.mark.django_db
+STEP = "/admin/verification/step/"
+
+
+def test_dashboard_shows_what_matters(admin: Client, api: Caller, service: ConfigService) -> None:
+    unlimited = service.issue({"label": "night export", "rate_limit": None}).key
+    rotating = service.issue({"label": "turning"}).key
+    service.rotate(rotating.key_id)
+    page = admin.get("/admin/").content.decode()
+    assert "<strong>3</strong> active" in page
+    assert "<strong>1</strong> unlimited" in page
+    assert "<strong>1</strong> rotating" in page
+    assert unlimited.key_id in page
+    assert 'href="/guard-rails/unlimited_key"' in page
+    assert "turning" in page
+    assert "KeyRotated" in page
+    assert page.count("<svg") == 3, "two charts, and the theme's sign"
+
+
+def test_guard_rails_tell_how_each_stands(admin: Client, service: ConfigService) -> None:
+    assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == 13
+    service.issue({"label": "x", "rate_limit": None})
+    page = admin.get("/admin/guard-rails/").content.decode()
+    assert page.count(">breached</span>") == 2
+    assert "/guard-rails/unlimited_key" in page
+
+
+def verify(admin: Client) -> dict[str, object]:
+    """The last step of a verification, as the page makes it."""
+    step = admin.post(STEP).json()
+    while not step["done"]:
+        step = admin.post(STEP, {"through": step["through"], "digest": step["digest"]}).json()
+    found: dict[str, object] = step
+    return found
+
+
+def test_log_is_verified_step_by_step(admin: Client, service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("events.verification.BATCH", 2)
+    for _ in range(5):
+        service.issue({"label": "x"})
+    assert "Verify it now" in admin.get("/admin/verification/").content.decode()
+    found = verify(admin)
+    assert (found["through"], found["last"], found["broken"]) == (5, 5, None)
+    Event.objects.filter(id=4).update(actor="user:mallory")
+    assert verify(admin)["broken"] == "The log is broken at event 4: its content is not what its digest covers."
+    assert admin.post(STEP, {"through": "9" * 30, "digest": "x"}).json()["through"] == 0
+
+
+def test_pages_need_their_permission(client: Client) -> None:
+    client.force_login(User.objects.create_user("vi", is_staff=True))
+    assert "Keys" not in client.get("/admin/").content.decode().partition("<main")[2]
+    for page in ("/admin/guard-rails/", "/admin/verification/"):
+        assert client.get(page).status_code == 403
+    assert client.post(STEP).status_code == 403
+    client.logout()
+    assert client.post(STEP).status_code == 302

@@ -1,0 +1,162 @@
+"""The demo's data set: real where it is read by rules, and the same for the same seed."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.db.models import Sum
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
+from console.demo_data.demand import Demand, Rhythm, Surge
+from console.demo_data.seeding import seed
+from console.demo_data.usage_rows import spread
+from events.models import Event
+from events.webhooks.assignment import due_endpoints, undelivered
+from events.webhooks.models import WebhookEndpoint
+from health.incidents import open_incidents
+from health.models import Incident, Waiver
+from ratelimit.limit import Limit
+from ratelimit.stores import MemoryStore
+
+pytestmark = pytest.mark.django_db
+KEYS = 30
+NOW = datetime(2027, 3, 17, 14, 25, 10, tzinfo=UTC)
+OPEN = {"unlimited_key", "expiring_key", "overdue_rotation", "dead_webhook", "unused_key"}
+
+
+class NotKept(Exception):
+    """Takes back what a transaction did."""
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("seed_demo", "--keys", str(KEYS), *arguments, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def seeded(chance: int) -> dict[str, list[Any]]:
+    """What a seed makes, without what is random for safety's sake; nothing of it is kept."""
+    found: dict[str, list[Any]] = {}
+    try:
+        with transaction.atomic():
+            seed(NOW, chance, KEYS, lambda _moment: None)
+            found["keys"] = list(APIKey.objects.order_by("pk").values_list("label", "owner", "scopes", "rate_limit"))
+            found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
+            found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
+            found["totals"] = list(UsageTotal.objects.order_by("step", "start").values_list("step", "start", "allowed"))
+            raise NotKept
+    except NotKept:
+        return found
+
+
+def test_rules_agree_with_what_was_seeded(store: MemoryStore) -> None:
+    """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
+    assert f"keys            {KEYS}" in run()
+    call_command("verify_event_log", stdout=io.StringIO())
+    before = list(Incident.objects.order_by("pk").values())
+    assert {incident.guard_rail for incident in open_incidents()} == OPEN
+    with pytest.raises(SystemExit):
+        call_command("check_guard_rails", stdout=io.StringIO(), stderr=io.StringIO())
+    assert list(Incident.objects.order_by("pk").values()) == before
+    closed = Incident.objects.filter(closed_at__isnull=False)
+    recently = set(
+        closed.filter(opened_at__gt=Event.objects.latest("at").at - timedelta(days=30)).values_list(
+            "guard_rail", flat=True
+        )
+    )
+    assert recently == {
+        "unlimited_key",
+        "excessive_burst",
+        "expiring_key",
+        "authentication_failures",
+        "sustained_throttling",
+    }
+    for incident in closed.exclude(severity="notice"):
+        told = [Event.objects.get(id=event) for event in (incident.opened_by, incident.closed_by) if event]
+        assert [event.data["component"] for event in told] == [incident.guard_rail] * 2
+        assert [event.at for event in told] == [incident.opened_at, incident.closed_at]
+        assert [event.data["status"] for event in told] == ["degraded", "ok"]
+    moments = list(Event.objects.order_by("id").values_list("at", flat=True))
+    assert moments == sorted(moments)
+    assert all(not record.used_ns for _, record in store.usage())
+
+
+def test_rotations_webhooks_and_waiver() -> None:
+    run()
+    retiring = {secret.key.label: secret for secret in KeySecret.objects.filter(state="retiring").select_related("key")}
+    now = APIKey.objects.get(label="session service").secrets.get(state="active").created_at + timedelta(minutes=40)
+    left = {label: secret.expires_at - now for label, secret in retiring.items() if secret.expires_at}
+    idle = {label: now - secret.last_used_at for label, secret in retiring.items() if secret.last_used_at}
+    assert left.keys() == idle.keys() == {"order events relay", "warehouse gateway", "session service"}
+    assert idle["order events relay"] > timedelta(days=1)
+    assert left["warehouse gateway"] < timedelta(days=1)
+    assert max(idle["warehouse gateway"], idle["session service"]) < timedelta(minutes=5)
+    healthy, dead = WebhookEndpoint.objects.order_by("pk")
+    assert (healthy.enabled, dead.enabled, dead.disabled_reason) == (True, False, "dead")
+    assert not undelivered(healthy).exists()
+    assert due_endpoints(now) == []
+    assert Waiver.objects.in_force(now).count() == 1
+    assert min(KeyCensus.objects.get().counts.values()) > 0
+
+
+def test_totals_are_the_sums_and_steps_agree() -> None:
+    run()
+    sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
+    totals = UsageTotal.objects.values_list("step", "start", "allowed", "throttled")
+    assert set(totals) == {(row["step"], row["start"], row["a"], row["t"]) for row in sums}
+    by_day = dict(UsageTotal.objects.filter(step=UsageStep.DAY).values_list("start", "allowed"))
+    for day, allowed in by_day.items():
+        hours = UsageTotal.objects.filter(step=UsageStep.HOUR, start__gte=day, start__lt=day + timedelta(days=1))
+        assert hours.aggregate(sum=Sum("allowed"))["sum"] == allowed
+    assert len(by_day) == 31
+    key = APIKey.objects.get(label="stock level poller")
+    last = key.usage.filter(step=UsageStep.HOUR).latest("start")
+    minutes = key.usage.filter(step=UsageStep.MINUTE, start__gte=last.start)
+    assert minutes.aggregate(a=Sum("allowed"), t=Sum("throttled")) == {"a": last.allowed, "t": last.throttled}
+
+
+def test_seed_decides_chance() -> None:
+    first = seeded(7)
+    assert not APIKey.objects.exists()
+    assert first == seeded(7)
+    assert first["totals"] != seeded(8)["totals"]
+
+
+def test_beside_the_key_of_the_first_start() -> None:
+    call_command("first_start", stdout=io.StringIO())
+    assert "lks_" not in run()
+    assert APIKey.objects.count() == KEYS + 1
+
+
+def test_refuses_an_installation_in_use(service: ConfigService) -> None:
+    service.issue({"label": "somebody's"})
+    with pytest.raises(CommandError, match="in use") as caught:
+        run()
+    assert (caught.value.returncode, APIKey.objects.count()) == (2, 1)
+
+
+@pytest.mark.parametrize("number", ["19", "1001", "many"])
+def test_number_of_keys(number: str) -> None:
+    with pytest.raises(CommandError, match="a whole number from 20 to 1000"):
+        run("--keys", number)
+
+
+def test_demand_meets_the_limit() -> None:
+    hour = datetime(2027, 3, 17, 10, tzinfo=UTC)
+    limit = Limit(burst=60, per_seconds=60)
+    calm, surge = Demand(2400, Rhythm.CLOCKWORK), Surge(hour, hour + timedelta(hours=1), 10_000)
+    assert calm.met(hour, 60, limit, Random(1))[1] == 0
+    allowed, throttled = Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(hour, 60, limit, Random(1))
+    assert (allowed, throttled > 6000) == (3600, True)
+    assert Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(surge.end, 60, limit, Random(1))[1] == 0
+
+
+@pytest.mark.parametrize(("total", "parts"), [(0, 5), (3, 60), (1000, 7)])
+def test_spread_keeps_the_total(total: int, parts: int) -> None:
+    shares = spread(total, parts, Random(1))
+    assert (sum(shares), len(shares), min(shares) >= 0) == (total, parts, True)

@@ -1,0 +1,45 @@
+"""Keys to measure with: found as real ones are, and usable by nobody."""
+
+import pytest
+
+from apikeys.models import APIKey, KeySecret, KeyWord
+from apikeys.search import matching, words_of
+from benchmarks.admin_browser import AdminBrowser
+from console.demo_data import synthetic_keys
+from console.demo_data.synthetic_keys import COMMON_WORD, fill, synthetic_key_id, unique_word
+
+pytestmark = pytest.mark.django_db
+
+
+def test_filled_keys_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic_keys, "BATCH", 4)
+    fill(0, 3)
+    fill(3, 10)
+    assert list(APIKey.objects.order_by("pk").values_list("key_id", flat=True)) == [
+        synthetic_key_id(n) for n in range(10)
+    ]
+    assert KeySecret.objects.count() == 10
+    for key in APIKey.objects.all():
+        assert set(KeyWord.objects.filter(key=key).values_list("word", flat=True)) == words_of(key.label, key.owner)
+
+
+def test_searches_find_them() -> None:
+    fill(0, 20)
+    (rare,) = matching(APIKey.objects.all(), unique_word(7))
+    assert rare.key_id == synthetic_key_id(7)
+    assert matching(APIKey.objects.all(), COMMON_WORD).count() == 20
+    assert matching(APIKey.objects.all(), synthetic_key_id(7)[:6]).contains(rare)
+
+
+def test_ids_differ() -> None:
+    assert len({synthetic_key_id(number) for number in range(20_000)}) == 20_000
+
+
+def test_pages_take_as_many_queries_with_more_keys() -> None:
+    """At 60 keys as at 1,200, where a common word is no longer looked up by a list."""
+    browser = AdminBrowser()
+    fill(0, 60)
+    few = {name: browser.queries(path) for name, path in browser.paths(60).items()}
+    fill(60, 1200)
+    assert {name: browser.queries(path) for name, path in browser.paths(1200).items()} == few
+    assert all(few.values())
