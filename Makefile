@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench lock clean
+.PHONY: help run demo test lint bench screenshots lock clean
 
 help: ## list what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
 	@$(BIN)/python -m controlplane.bootstrap --first-start
@@ -24,6 +24,9 @@ lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
 
 bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and requirements-dev.txt from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

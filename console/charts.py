@@ -20,7 +20,7 @@ def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeS
     whole = total(points)
     summary = f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"
     return format_html(
-        '<figure class="chart"><svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+        '<figure class="chart"><svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
         "<figcaption><span>{}</span><span>{} at most</span><span>{}</span></figcaption></figure>",
         WIDTH,
         HEIGHT,

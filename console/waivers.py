@@ -30,6 +30,12 @@ class WaiverForm(forms.ModelForm):  # type: ignore[type-arg]
             "ends_at": "UTC, at most 366 days ahead; then the guard rail speaks again.",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        parts: Any = self.fields["ends_at"].widget
+        for part, name in zip(parts.widgets, ("Date of the end", "Time of the end"), strict=True):
+            part.attrs["aria-label"] = name
+
     def clean(self) -> dict[str, Any]:
         if not self.errors:
             try:

@@ -21,4 +21,5 @@ def guard_rail_page(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    body = body.replace("<pre>", '<pre tabindex="0">')  # a part that scrolls has to be reached by the keyboard
     return render(request, "guard_rail.html", {"name": name, "body": mark_safe(body)})  # noqa: S308 - our own page

@@ -36,7 +36,7 @@ def judge(rail: GuardRail, *, now: datetime, request_id: str = "") -> None:
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
     """Judges each of `rails`; those about which nothing is new are only looked at, and hold nobody up."""
     for rail in rails:
-        with left_to_the_sweep("guard_rail_not_judged", guard_rail=rail.name):
+        with left_to_the_sweep(guard_rail=rail.name):
             finding, incident = _state(rail, now)
             known = None if incident is None else Finding(incident.count, incident.detail)
             if finding != known:
@@ -46,7 +46,7 @@ def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") ->
 
 
 @contextmanager
-def left_to_the_sweep(name: str, **fields: object) -> Iterator[None]:
+def left_to_the_sweep(**fields: object) -> Iterator[None]:
     """What goes wrong within is undone and logged, and does no harm to the transaction around it, if there is one.
 
     Where that cannot be kept any more, as when the connection is lost, it has to fail: it would be rolled back in
@@ -59,7 +59,7 @@ def left_to_the_sweep(name: str, **fields: object) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, (OperationalError, InterfaceError)) and not within:
             raise  # there is no database to judge by
-        log.exception(name, **fields)
+        log.exception("guard_rails_not_judged", **fields)
         if within and transaction.get_rollback():
             raise
 

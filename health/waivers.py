@@ -107,7 +107,7 @@ class Waivers:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
         if rail := BY_NAME.get(waiver.guard_rail):
-            with left_to_the_sweep("guard_rails_not_judged", guard_rail=rail.name):
+            with left_to_the_sweep(guard_rail=rail.name):
                 judge(rail, now=now, request_id=self._origin.request_id)
 
 

@@ -20,7 +20,7 @@ def judge_at_once(events: Sequence[Event], **_: Any) -> None:
     triggered = [(rail, [event for event in events if event.type in rail.triggers]) for rail in GUARD_RAILS]
     if not any(causes for _, causes in triggered):
         return
-    with left_to_the_sweep("guard_rails_not_judged", event_id=events[0].id):
+    with left_to_the_sweep(event_id=events[0].id):
         opened = {incident.guard_rail for incident in open_incidents()}
         for rail, causes in triggered:
             if causes and (rail.name in opened or any(rail.concerns(event) for event in causes)):

@@ -28,7 +28,11 @@ def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, we
     assert WebhookEndpoint.objects.get().enabled
     act(admin, "send_test", webhook)
     assert WebhookEndpoint.objects.get().test_requested_at is not None
-    assert list(Event.objects.values_list("type", "actor"))[2:] == [("WebhookUpdated", "user:ada")] * 2
+    assert list(Event.objects.values_list("type", "actor"))[2:] == [
+        ("WebhookUpdated", "user:ada"),
+        ("WebhookUpdated", "user:ada"),
+        ("WebhookTested", "user:ada"),
+    ]
 
 
 def test_pages_show_neither_secret_nor_salt(admin: Client, webhook: WebhookEndpoint) -> None:

@@ -1,0 +1,69 @@
+"""axe-core finds no serious fault on any page of the admin, light and dark, wide and narrow."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from events.origin import Origin
+from health.models import Incident
+
+pytestmark = pytest.mark.needs("chromium")
+PASSWORD = "a long enough pass phrase"
+PAGES = (
+    "/admin/",
+    "/admin/apikeys/apikey/",
+    "/admin/apikeys/apikey/add/",
+    *(f"/admin/apikeys/apikey/{{key}}/{page}/" for page in ("change", "rotate", "finish", "limit", "enable", "revoke")),
+    "/admin/guard-rails/",
+    "/admin/verification/",
+    "/admin/authenticator/",
+    "/admin/health/incident/",
+    "/admin/health/incident/{incident}/change/",
+    "/admin/health/waiver/add/",
+    "/admin/events/event/",
+    "/admin/events/event/1/change/",
+    "/admin/events/webhookendpoint/",
+    "/guard-rails/unlimited_key",
+    "/problems/not-found",
+)
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, and where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{page.url}: {fault['id']}: {node['html'][:160]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 420)])
+def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, scheme: str, width: int) -> None:
+    User.objects.create_superuser("ada", password=PASSWORD)
+    service = ConfigService(Origin.of_command("test"))
+    key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
+    service.rotate(key.key_id)
+    service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"})
+    incident = Incident.objects.earliest("pk")
+    context = chromium.new_context(
+        base_url=str(live_server),
+        color_scheme=scheme,
+        viewport={"width": width, "height": 900},  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto("/admin/login/")
+    faults = serious_faults(page)
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+    for path in PAGES:
+        page.goto(path.format(key=APIKey.objects.get().pk, incident=incident.pk))
+        faults += serious_faults(page)
+    context.close()
+    assert not faults, "\n".join(sorted(set(faults)))
