@@ -23,5 +23,5 @@ def judge_at_once(events: Sequence[Event], **_: Any) -> None:
     with left_to_the_sweep(event_id=events[0].id):
         opened = {incident.guard_rail for incident in open_incidents()}
         for rail, causes in triggered:
-            if causes and (rail.name in opened or any(rail.concerns(event) for event in causes)):
+            if causes and (rail.name in opened or rail.concerns(causes)):
                 judge(rail, now=causes[-1].at, request_id=causes[-1].request_id)

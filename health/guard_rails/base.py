@@ -63,8 +63,8 @@ class GuardRail(ABC):
     def find(self, now: datetime) -> Finding | None:
         """What is in breach at `now`, or None."""
 
-    def concerns(self, event: Event) -> bool:
-        """Whether `event`, one of its triggers, can have brought a breach about."""
+    def concerns(self, events: Sequence[Event]) -> bool:
+        """Whether `events`, each one of its triggers, can have brought a breach about."""
         return True
 
     @property

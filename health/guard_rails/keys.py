@@ -1,6 +1,7 @@
 """Guard rails about keys: each is a set of keys, less those that are waived."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -49,5 +50,6 @@ class KeyGuardRail(GuardRail):
             return None
         return Finding(len(key_ids), f"Keys that {self.fault}: {named(key_ids, COUNTED_AT_MOST)}.")
 
-    def concerns(self, event: Event) -> bool:
-        return not event.key_id or self.keys(event.at).filter(key_id=event.key_id).exists()
+    def concerns(self, events: Sequence[Event]) -> bool:
+        about = [event.key_id for event in events]
+        return "" in about or self.keys(events[-1].at).filter(key_id__in=about).exists()
