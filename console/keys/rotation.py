@@ -77,6 +77,8 @@ class FinishView(KeyActionView):
 class DrainView(KeyActionView):
     """The state of the drain alone, for the key's page to show it anew."""
 
+    http_method_names = ["get", "head"]
+
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         context = {"key": self.key, "drain": drain_of(self.key), "now": timezone.now()}
         response = render(request, self.model_admin, "console/keys/drain.html", context)
