@@ -16,6 +16,7 @@ from console.keys.issue import issue_key
 from console.keys.key_list import key_list
 from console.keys.key_page import key_page
 from console.keys.rotation import DrainView, FinishView, RotateView
+from console.keys.views import row_number
 from ratelimit.limit import limit_from_text
 
 ACTIONS = {
@@ -54,7 +55,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         self._require_view(request)
-        return key_page(request, self, int(object_id) if object_id.isdigit() and len(object_id) < 19 else 0)
+        return key_page(request, self, row_number(object_id))
 
     def has_change_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.revoked_at is None)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
-from console.keys.views import KeysAdmin, render
+from console.keys.views import KeysAdmin, render, row_number
 from console.operator import operator_service
 from latchkey.problems import ProblemError
 
@@ -26,7 +26,7 @@ def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
     action, chosen = request.POST.get("action", ""), request.POST.getlist("_selected_action")[:MOST]
-    keys = list(APIKey.objects.filter(pk__in=[pk for pk in chosen if pk.isdigit()], revoked_at=None).order_by("-pk"))
+    keys = list(APIKey.objects.filter(pk__in=[row_number(pk) for pk in chosen], revoked_at=None).order_by("-pk"))
     back = reverse("admin:apikeys_apikey_changelist")
     if action not in ACTIONS or not keys:
         messages.warning(request, "Choose an action, and keys that are not revoked.")

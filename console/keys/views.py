@@ -93,6 +93,11 @@ def key_url(key: APIKey) -> str:
     return reverse("admin:apikeys_apikey_change", args=[key.pk])
 
 
+def row_number(text: str) -> int:
+    """The primary key that a path or a form names; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def sent_already(request: HttpRequest, model_admin: KeysAdmin, back: str) -> HttpResponse:
     """The answer to a form that is sent a second time."""
     response = render(request, model_admin, "console/keys/sent_already.html", {"title": "Sent already", "back": back})

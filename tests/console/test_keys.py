@@ -234,6 +234,9 @@ def test_without_the_permission_nothing_is_done(client: Client, root: IssuedKey,
 
 
 def test_pages_of_unknown_keys_are_404(admin: Client) -> None:
+    chosen = {"_selected_action": ["9" * 30, "x", "٣", "-1"], "action": "revoke"}
+    assert admin.post(LIST, chosen).status_code == 302
+    assert admin.get(f"{LIST}{'9' * 30}/change/").status_code == 404
     for page in PAGES:
         assert admin.get(f"{LIST}999999/{page}/").status_code == 404
     assert admin.get(f"{LIST}x/change/").status_code == 404
@@ -241,6 +244,7 @@ def test_pages_of_unknown_keys_are_404(admin: Client) -> None:
 
 def test_live_use_is_read_from_the_store(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
+    assert admin.post(path(root.key, "drain"), {}).status_code == 405
     assert "never" in admin.get(path(root.key, "drain")).content.decode()
     default_limiter().take(root.key.key_id, None, cost=1, epoch=2, slot=0)
     assert "never" not in admin.get(path(root.key, "drain")).content.decode()
