@@ -69,21 +69,27 @@ class Gate:
         Raises InvalidCredential (or, once the failures of `address` are over AUTH_FAILURE_LIMIT, QuotaExceeded),
         ExpiredKey, DisabledKey or RevokedKey.
         """
-        record = self._directory.cached(credential.key_id)
-        if record is None:
-            return self._judge_anew(credential, 0, address)
         try:
-            return self._judge(credential, record)
-        except InvalidCredential:
-            pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells no difference
+            return self.confirm(credential, anew=False)
         except ProblemError as refusal:
-            if self._limiter.epoch(credential.key_id) <= record.epoch:
-                raise self._refused(refusal, address) from None
-        return self._judge_anew(credential, self._limiter.epoch(credential.key_id), address)
+            raise self._refused(refusal, address) from None
 
-    def verify_anew(self, credential: Credential, address: str) -> Verified:
-        """As `verify`, but by what the database says now and not by a record in memory."""
-        return self._judge_anew(credential, self._limiter.epoch(credential.key_id), address)
+    def confirm(self, credential: Credential, *, anew: bool) -> Verified:
+        """As `verify`, for a caller that has passed before: a refusal is no attempt, and neither counted nor paid.
+
+        `anew`: by what the database says now and not by a record in memory.
+        """
+        record = None if anew else self._directory.cached(credential.key_id)
+        if record is not None:
+            try:
+                return self._judge(credential, record)
+            except InvalidCredential:
+                pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells nothing
+            except ProblemError:
+                if self._limiter.epoch(credential.key_id) <= record.epoch:
+                    raise
+        epoch = self._limiter.epoch(credential.key_id) if anew or record is not None else 0
+        return self._judge(credential, self._directory.load(credential.key_id, epoch))
 
     def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
@@ -98,13 +104,11 @@ class Gate:
             )
             if decision.epoch <= record.epoch:
                 return verified, decision
-            verified = self._judge_anew(verified.credential, decision.epoch, address)
-
-    def _judge_anew(self, credential: Credential, epoch: int, address: str) -> Verified:
-        try:
-            return self._judge(credential, self._directory.load(credential.key_id, epoch))
-        except ProblemError as refusal:
-            raise self._refused(refusal, address) from None
+            try:
+                newest = self._directory.load(verified.credential.key_id, decision.epoch)
+                verified = self._judge(verified.credential, newest)
+            except ProblemError as refusal:
+                raise self._refused(refusal, address) from None
 
     def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
         now = self._now()

@@ -11,6 +11,7 @@ from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
 from apikeys.usage_report import STEPS
 from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from events.types import EventType
+from latchkey.credentials import KEY_ID_PATTERN, SECRET_PATTERN
 from latchkey.validation import MAX_TEXT
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
@@ -39,7 +40,7 @@ class Secret(Shape):
 class Key(Shape):
     """A key."""
 
-    key_id = serializers.RegexField(r"^lk_[0-9a-z]{12}$")
+    key_id = serializers.RegexField(f"^{KEY_ID_PATTERN.pattern}$")
     label = serializers.CharField()  # type: ignore[assignment]
     owner = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
@@ -57,7 +58,7 @@ class Key(Shape):
 class IssuedKey(Key):
     """A key with its new secret."""
 
-    secret = serializers.RegexField(r"^lks_[0-9A-Za-z]{49}$")
+    secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
     credential = serializers.CharField()
 
 

@@ -16,11 +16,9 @@ class Standing:
     scope: str
 
     def confirm(self, *, anew: bool) -> None:
-        """Raises the ProblemError with which the call would be refused now. Nothing is charged to the key.
+        """Raises the ProblemError with which the call would be refused now. Neither key nor address are charged.
 
         `anew`: by what the database says, where the key may have changed this moment; else a record in memory will do,
         which is 5 seconds old at most.
         """
-        gate = default_gate()
-        verified = (gate.verify_anew if anew else gate.verify)(self.credential, self.address)
-        require_scope(verified.record.auth, self.scope)
+        require_scope(default_gate().confirm(self.credential, anew=anew).record.auth, self.scope)

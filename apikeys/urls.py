@@ -8,12 +8,13 @@ from apikeys.views.rotation import KeyRotation, KeyRotationFinish
 from apikeys.views.usage import KeyUsage
 from apikeys.views.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from apikeys.views.whoami import WhoAmI
+from latchkey.credentials import KEY_ID_PATTERN
 
 
 class KeyIdConverter:
     """A key id in a path; anything else is no page."""
 
-    regex = "lk_[0-9a-z]{12}"
+    regex = KEY_ID_PATTERN.pattern
 
     def to_python(self, value: str) -> str:
         return value

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from apikeys.schemas import EVENT_TYPES, Shape
+from events.webhooks.assignment import MAX_PENDING
 from events.webhooks.models import DisabledReason
 from events.webhooks.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_URL
 from latchkey.validation import MAX_TEXT
@@ -19,7 +20,7 @@ class WebhookDelivery(Shape):
     """How far delivery has got."""
 
     delivered_through = serializers.IntegerField(help_text="The id of the last event that is done with.")
-    pending = serializers.IntegerField()
+    pending = serializers.IntegerField(max_value=MAX_PENDING, help_text="1000 means 1000 or more.")
     failures = serializers.IntegerField(help_text="In a row.")
     failing_since = serializers.DateTimeField(allow_null=True)
     next_attempt_at = serializers.DateTimeField(allow_null=True)
@@ -40,7 +41,7 @@ class Webhook(Shape):
     """An endpoint that events are sent to."""
 
     id = serializers.RegexField(r"^wh_[0-9a-z]{12}$")
-    url = serializers.CharField()
+    url = serializers.CharField(help_text="Its origin alone, for keys without webhooks:read.")
     label = serializers.CharField()  # type: ignore[assignment]
     event_types = serializers.ListField(child=serializers.ChoiceField(EVENT_TYPES))
     enabled = serializers.BooleanField()

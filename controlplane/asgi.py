@@ -14,6 +14,7 @@ from controlplane.wsgi import application as wsgi  # makes Django ready for what
 from controlplane.event_stream.door import asks_for_stream, event_stream
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
+from controlplane.server.endless import abort
 from controlplane.server.refusal import Answer, send_problem
 
 # LMDB's calls release Python's lock, and a thread that wants it back waits for all that want to run: with more threads
@@ -44,6 +45,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         log.exception("request_failed")
         if not answer.started:
             await send_problem(scope, send, "internal-error", "The request could not be completed.")
+    if answer.gone:
+        abort(scope)  # uvicorn would call it an error that the answer was not completed
 
 
 async def _route(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,17 @@ _SQLITE: Final[dict[str, Any]] = {
     "CONN_MAX_AGE": None,
 }
 _POSTGRESQL_POOL: Final[dict[str, Any]] = {"min_size": 1, "max_size": 10, "timeout": 5}
+# A server that is gone without a word (a failover, a dropped state in a firewall) is given up after some 20 seconds,
+# and not after the operating system's 15 minutes or never. Source: libpq, "Parameter Key Words"; seconds, but for the
+# last. A statement_timeout is left to the database: poolers such as PgBouncer refuse connections that ask for one.
+_POSTGRESQL_SILENCE: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 def database_config(env: Environment) -> dict[str, Any]:
@@ -37,5 +48,6 @@ def database_config(env: Environment) -> dict[str, Any]:
     if url.scheme == "sqlite" and database.get("NAME") not in (None, "", ":memory:"):
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
-        return {**database, "OPTIONS": {**database.get("OPTIONS", {}), "pool": _POSTGRESQL_POOL}}
+        options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": _POSTGRESQL_POOL}
+        return {**database, "OPTIONS": options}
     raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")

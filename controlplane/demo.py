@@ -15,6 +15,9 @@ from typing import Any, Final
 
 import httpx
 
+from latchkey import headers
+from latchkey.metric_names import RATE_LIMIT_THROTTLED
+
 BURST: Final = 5
 CALLS: Final = 8
 START_SECONDS: Final = 30.0
@@ -59,8 +62,9 @@ class Demo:
         self.tell(f"Call /v1/whoami {CALLS} times")
         answers = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
         for answer in answers:
-            retry = f"  Retry-After: {answer.headers['Retry-After']}" if "Retry-After" in answer.headers else ""
-            self.tell(f"    {answer.status_code}  RateLimit: {answer.headers['RateLimit']}{retry}")
+            told = {name: answer.headers.get(name) for name in (headers.RATE_LIMIT, headers.RETRY_AFTER)}
+            shown = "  ".join(f"{name}: {value}" for name, value in told.items() if value is not None)
+            self.tell(f"    {answer.status_code}  {shown}")
         self.tell(f"    {answers[-1].headers['Content-Type']}: {answers[-1].json()['detail']}")
         self._check([answer.status_code for answer in answers] == [200] * BURST + [429] * (CALLS - BURST))
         self._check(answers[-1].json()["violated-policies"] == ["key"])
@@ -69,7 +73,7 @@ class Demo:
         """The same, as Prometheus sees it, over all workers."""
         self.tell("Scrape /metrics")
         text = self._call("GET", "/metrics", self.root).text
-        (line,) = [line for line in text.splitlines() if line.startswith("api_rate_limit_throttled_total ")]
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{RATE_LIMIT_THROTTLED} ")]
         self.tell(f"    {line}")
         self._check(float(line.split()[1]) == CALLS - BURST)
 
@@ -105,7 +109,7 @@ class Demo:
         self._expect(answer, status)
 
     def _call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
-        return self.http.request(method, path, headers={"X-API-Key": credential}, **content)
+        return self.http.request(method, path, headers={headers.API_KEY: credential}, **content)
 
     def _expect(self, answer: httpx.Response, status: int) -> None:
         if answer.status_code != status:

@@ -9,14 +9,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from apikeys.client_address import client_address
-from apikeys.request_context import settle
+from apikeys.request_context import address_of, request_id_of, settle
 from apikeys.stream_offer import offer_of
 from controlplane.access_log import log_request
 from controlplane.problems import problem_of, problem_response
+from controlplane.spans import RequestSpan, begin_span
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE
 from latchkey.request_id import resolve_request_id
+from latchkey.trace_context import parse_traceparent
 from ratelimit.headers import rate_limit_fields
 from ratelimit.throttling import decision_of
 
@@ -37,23 +39,20 @@ _SLUG_OF_STATUS: Final = {
 
 
 class RequestContextMiddleware:
-    """Names the request, logs it once, and writes X-Request-Id and the rate-limit fields on its answer."""
+    """Names the request, logs it once, and writes X-Request-Id and the rate-limit fields on its answer. The lines of a
+    request that came with a `traceparent` carry its trace's id.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
-        request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
-        address = client_address(
-            request.META.get("REMOTE_ADDR", ""),
-            request.META.get("HTTP_X_FORWARDED_FOR", ""),
-            settings.TRUSTED_PROXIES,
-        )
-        settle(request.META, request_id=request_id, address=address)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        span = self._settle(request)
+        request_id = request_id_of(request.META)
         response = self.get_response(request)
+        if span:
+            span.end(request, response, request_id)
         response[headers.REQUEST_ID] = request_id
         if not response.streaming and "Content-Length" not in response:
             response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
@@ -69,10 +68,26 @@ class RequestContextMiddleware:
                 method=request.method,
                 path=request.path,
                 status=response.status_code,
-                address=address,
+                address=address_of(request.META),
                 started=started,
             )
         return response
+
+    def _settle(self, request: HttpRequest) -> RequestSpan | None:
+        """Names the request, for all that is called within it and for the log."""
+        structlog.contextvars.clear_contextvars()
+        request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
+        address = client_address(
+            request.META.get("REMOTE_ADDR", ""),
+            request.META.get("HTTP_X_FORWARDED_FOR", ""),
+            settings.TRUSTED_PROXIES,
+        )
+        caller = parse_traceparent(request.META.get("HTTP_TRACEPARENT"))
+        span = begin_span(request, caller)
+        trace_id = span.trace_id if span else caller.trace_id if caller else None
+        settle(request.META, request_id=request_id, address=address, trace_id=trace_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, **({"trace_id": trace_id} if trace_id else {}))
+        return span
 
 
 class ProblemMiddleware:

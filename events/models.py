@@ -18,16 +18,21 @@ class Event(models.Model):
     """One thing that happened. Ids are given in the order of commits and without gaps."""
 
     id = models.BigIntegerField(primary_key=True)
-    type = models.CharField(max_length=64, db_index=True)
+    type = models.CharField(max_length=64)
     at = models.DateTimeField()
     actor = models.CharField(max_length=200)
     request_id = models.CharField(max_length=128, db_index=True)
-    key_id = models.CharField(max_length=15, blank=True, db_index=True)
+    key_id = models.CharField(max_length=15, blank=True)
     data_json = models.TextField()
     digest = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["id"]
+        # With the id, so that the next events of a type or a key are found without looking at all of them.
+        indexes = [
+            models.Index(fields=["type", "id"], name="event_type_then_id"),
+            models.Index(fields=["key_id", "id"], name="event_key_then_id"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.id} {self.type}"

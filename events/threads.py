@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from time import monotonic
+from typing import Any, Final, TypeVar
 
 from django.db import close_old_connections
+
+MAX_STUCK: Final = 4
 
 T = TypeVar("T")
 
@@ -16,18 +19,63 @@ class WorkThreads:
 
     As around a request of Django, a database connection that broke or is too old is closed before and after the work,
     and one of a pool is given back.
+
+    Work that takes over `patience_seconds` from when it began, as on a connection that has gone silent, is left to
+    itself, and what waits behind it goes on with fresh threads: MAX_STUCK times at most, until a stuck one returns.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self, name: str, threads: int, *, patience_seconds: float | None = None) -> None:
+        self._name = name
+        self._threads = threads
+        self._patience_seconds = patience_seconds
+        self._stuck: set[Future[Any]] = set()
+        self._executor = self._fresh()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises."""
+        """What `work` returns or raises. Raises TimeoutError where it takes too long or all threads are stuck."""
         context = copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, _tidily, work)
+        while True:
+            self._refuse_where_all_are_stuck()
+            began: list[float] = []
+            executor = self._executor
+            submitted = executor.submit(context.run, _tidily, began, work)
+            result = asyncio.wrap_future(submitted)
+            try:
+                await self._wait(result, began)
+            except asyncio.CancelledError:
+                result.cancel()
+                raise
+            if not result.done():
+                result.cancel()
+                self._give_up(submitted, executor)
+            if not result.cancelled():
+                return result.result()
+
+    async def _wait(self, result: asyncio.Future[T], began: list[float]) -> None:
+        left = self._patience_seconds
+        while not result.done() and (left is None or left > 0):
+            await asyncio.wait([result], timeout=left)
+            if self._patience_seconds is not None and began:
+                left = began[0] + self._patience_seconds - monotonic()
+
+    def _give_up(self, stuck: Future[T], executor: ThreadPoolExecutor) -> None:
+        self._stuck.add(stuck)
+        if executor is self._executor:  # else others were stuck beside it, and the threads are fresh already
+            self._executor = self._fresh()
+            executor.shutdown(wait=False, cancel_futures=True)  # who waits behind it is woken, and comes again
+        raise TimeoutError(f"{self._name}: no answer for {self._patience_seconds} s")
+
+    def _refuse_where_all_are_stuck(self) -> None:
+        self._stuck = {one for one in self._stuck if not one.done()}
+        if len(self._stuck) >= MAX_STUCK * self._threads:
+            raise TimeoutError(f"{self._name}: {len(self._stuck)} threads are stuck")
+
+    def _fresh(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
 
 
-def _tidily(work: Callable[[], T]) -> T:
+def _tidily(began: list[float], work: Callable[[], T]) -> T:
+    began.append(monotonic())
     close_old_connections()
     try:
         return work()

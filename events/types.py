@@ -22,6 +22,7 @@ class EventType(StrEnum):
     WEBHOOK_ADDED = "WebhookAdded"
     WEBHOOK_UPDATED = "WebhookUpdated"
     WEBHOOK_SECRET_ROTATED = "WebhookSecretRotated"  # noqa: S105 - a name
+    WEBHOOK_TESTED = "WebhookTested"
     WEBHOOK_REMOVED = "WebhookRemoved"
     WEBHOOK_DISABLED = "WebhookDisabled"
     OPERATOR_SIGNED_IN = "OperatorSignedIn"

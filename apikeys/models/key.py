@@ -8,6 +8,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from latchkey.auth_context import AuthContext
+from latchkey.credentials import KEY_ID_PATTERN
 from ratelimit.fields import RateLimitField
 from ratelimit.limit import Limit, parse_limit
 
@@ -73,7 +74,7 @@ class APIKey(models.Model):
         verbose_name = "API key"
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(key_id__regex=r"^lk_[0-9a-z]{12}$"), name="key_id_shape"),
+            models.CheckConstraint(condition=Q(key_id__regex=f"^{KEY_ID_PATTERN.pattern}$"), name="key_id_shape"),
             models.CheckConstraint(condition=Q(epoch__gte=1), name="key_epoch_positive"),
             models.CheckConstraint(condition=~Q(label=""), name="key_has_label"),
         ]

@@ -11,7 +11,8 @@ from apikeys import webhook_schemas as schemas
 from apikeys.permissions import caller, require_scope
 from apikeys.views.base import KeyAPIView, service_for
 from apikeys.views.keys import NO_STORE
-from events.webhooks.endpoints import WebhookEndpoints, find_webhook
+from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.representation import issued_webhook_json, webhook_json
 
@@ -28,14 +29,18 @@ class WebhookCollection(KeyAPIView):
     def get(self, request: Request) -> Response:
         """All webhooks, oldest first; there are 50 at most."""
         now = timezone.now()
-        return Response({"items": [webhook_json(endpoint, now) for endpoint in WebhookEndpoint.objects.all()]})
+        return Response(
+            {"items": [webhook_json(endpoint, now, whole_url=True) for endpoint in WebhookEndpoint.objects.all()]}
+        )
 
     @extend_schema(operation_id="create_webhook", request=schemas.WebhookCreate, responses={201: schemas.IssuedWebhook})
     def post(self, request: Request) -> Response:
         """Adds a webhook; needs `events:read` too. The answer shows its signing secret, this once."""
         issued = _writer_of_readers(request).add(request.data)
         headers = {**NO_STORE, "Location": f"/v1/webhooks/{issued.endpoint.endpoint_id}"}
-        return Response(issued_webhook_json(issued, timezone.now()), status=201, headers=headers)
+        return Response(
+            issued_webhook_json(issued, timezone.now(), whole_url=_reads(request)), status=201, headers=headers
+        )
 
 
 class WebhookItem(KeyAPIView):
@@ -46,13 +51,13 @@ class WebhookItem(KeyAPIView):
     @extend_schema(operation_id="show_webhook", responses=schemas.Webhook)
     def get(self, request: Request, webhook_id: str) -> Response:
         """The webhook, and how far delivery has got."""
-        return Response(webhook_json(find_webhook(webhook_id), timezone.now()))
+        return Response(webhook_json(find_webhook(webhook_id), timezone.now(), whole_url=True))
 
     @extend_schema(operation_id="update_webhook", request=schemas.WebhookUpdate, responses=schemas.Webhook)
     def patch(self, request: Request, webhook_id: str) -> Response:
         """Changes the members that are sent; needs `events:read` too. Enabling goes on where delivery stopped."""
         endpoint = _writer_of_readers(request).update(webhook_id, request.data)
-        return Response(webhook_json(endpoint, timezone.now()))
+        return Response(webhook_json(endpoint, timezone.now(), whole_url=_reads(request)))
 
     @extend_schema(operation_id="remove_webhook", responses={204: None})
     def delete(self, request: Request, webhook_id: str) -> Response:
@@ -70,7 +75,7 @@ class WebhookSecretRotation(KeyAPIView):
     def post(self, request: Request, webhook_id: str) -> Response:
         """Makes a new secret and shows it, this once; the old one signs beside it for grace_seconds."""
         issued = service_for(request).webhooks.rotate_secret(webhook_id, request.data)
-        return Response(issued_webhook_json(issued, timezone.now()), headers=NO_STORE)
+        return Response(issued_webhook_json(issued, timezone.now(), whole_url=_reads(request)), headers=NO_STORE)
 
 
 class WebhookTest(KeyAPIView):
@@ -82,10 +87,15 @@ class WebhookTest(KeyAPIView):
     def post(self, request: Request, webhook_id: str) -> Response:
         """Has a test delivery sent; `last_test` shows soon what came of it."""
         endpoint = service_for(request).webhooks.request_test(webhook_id)
-        return Response(webhook_json(endpoint, timezone.now()), status=202)
+        return Response(webhook_json(endpoint, timezone.now(), whole_url=_reads(request)), status=202)
 
 
 def _writer_of_readers(request: Request) -> WebhookEndpoints:
     """The writer, for a key that may read events itself: through a webhook it would see all of them."""
     require_scope(caller(request), "events:read")
     return service_for(request).webhooks
+
+
+def _reads(request: Request) -> bool:
+    """Whether the key would be shown whole URLs by the calls that read."""
+    return caller(request).allows(READ)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from a2wsgi.wsgi import Body, build_environ
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from apikeys.request_context import request_id_of
+from apikeys.request_context import request_id_of, trace_id_of
 from apikeys.stream_offer import LiveCall, StreamOffer, make_offer
 from apikeys.views.event_stream import MEDIA_TYPE
 from controlplane.access_log import log_request
@@ -17,6 +17,7 @@ from controlplane.event_stream.opening import answer_of_django
 from controlplane.event_stream.session import EventSession, SlowReader
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.endless import Ending, abort
+from controlplane.server.media_types import accepts
 from events.stream.hub import default_hub
 from events.stream.places import default_places
 from events.stream.reader import DatabaseReader
@@ -24,7 +25,11 @@ from events.stream.stream import EventStream
 from events.threads import WorkThreads
 
 PATH: Final = "/v1/events"
-THREADS: Final = WorkThreads("event-stream", 2)
+PATIENCE_SECONDS: Final = 5.0
+
+# A stream that is opened does not wait for those that are open, and they do not wait for it.
+OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
+THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=PATIENCE_SECONDS)
 _reader = DatabaseReader(THREADS)
 
 
@@ -32,7 +37,7 @@ def asks_for_stream(scope: Scope) -> bool:
     """Whether a request may be one for the stream; what its Accept says exactly is for the view to tell."""
     if scope["path"] != PATH or scope["method"] != "GET":
         return False
-    return any(name == b"accept" and MEDIA_TYPE.encode() in value.lower() for name, value in scope["headers"])
+    return any(name == b"accept" and accepts(value, MEDIA_TYPE) for name, value in scope["headers"])
 
 
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,13 +48,15 @@ async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
     environ: dict[str, Any] = dict(build_environ(scope, Body(asyncio.get_running_loop(), receive)))  # type: ignore[arg-type]
     make_offer(environ, offer)
     try:
-        answer = await THREADS.run(partial(answer_of_django, environ))
-        await send(answer.start())
+        answer = await OPENING_THREADS.run(partial(answer_of_django, environ))
+        await send(answer.start(closes=offer.call is not None))
         if offer.call is None:
             await send({"type": "http.response.body", "body": answer.body})
             return
         clear_contextvars()
         bind_contextvars(request_id=request_id_of(environ), key_id=offer.call.key_id)
+        if (trace_id := trace_id_of(environ)) is not None:
+            bind_contextvars(trace_id=trace_id)
         await _follow(offer.call, started, ending, scope, receive, send)
     finally:
         offer.withdraw()

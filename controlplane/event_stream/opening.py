@@ -15,13 +15,14 @@ class Answer:
     fields: Fields
     body: bytes
 
-    def start(self) -> Message:
-        """Its head, as ASGI sends it, with the wish that no proxy in front keeps events back."""
-        return {
-            "type": "http.response.start",
-            "status": self.status,
-            "headers": [*self.fields, (b"x-accel-buffering", b"no")],
-        }
+    def start(self, *, closes: bool) -> Message:
+        """Its head, as ASGI sends it, with the wish that no proxy in front keeps events back. `closes`: the connection
+        ends with it.
+        """
+        fields = [*self.fields, (b"x-accel-buffering", b"no")]
+        if closes:
+            fields.append((b"connection", b"close"))
+        return {"type": "http.response.start", "status": self.status, "headers": fields}
 
 
 def answer_of_django(environ: dict[str, Any]) -> Answer:

@@ -1,11 +1,12 @@
 """One open stream: what is sent to its client, and when it ends."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
-from django.db import DatabaseError
+from django.db import Error
 
 from apikeys.standing import Standing
 from controlplane.server.asgi_types import Send
@@ -19,6 +20,11 @@ HEARTBEAT_SECONDS: Final = 15.0
 CONFIRM_SECONDS: Final = 15.0
 MAX_SEND_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 1.0
+
+AWAY: Final = (Error, BucketStoreError, TimeoutError)
+"""What it raises where the database or the bucket store does not answer."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +83,8 @@ class EventSession:
     async def _batch(self) -> list[Frame]:
         due = min(self._sent_at + self._heartbeat_seconds, self._confirmed_at + self._confirm_seconds)
         try:
-            return await self._stream.batch(max(0.0, due - self._now()))
-        except DatabaseError as error:
+            return await self._beating(self._stream.batch(max(0.0, due - self._now()))) or []
+        except AWAY as error:
             await self._wait_out(error)
             return []
 
@@ -87,17 +93,34 @@ class EventSession:
         while self._stream.touched or self._now() >= self._confirmed_at + self._confirm_seconds:
             if self._stream.ended:
                 return False
+            anew, self._stream.touched = self._stream.touched, False  # it may be touched once more meanwhile
             try:
-                await self._threads.run(partial(self._standing.confirm, anew=self._stream.touched))
+                await self._beating(self._threads.run(partial(self._standing.confirm, anew=anew)))
             except ProblemError as refusal:
                 self.refusal = refusal
                 return False
-            except (DatabaseError, BucketStoreError) as error:
+            except AWAY as error:
+                self._stream.touched |= anew
                 await self._wait_out(error)
             else:
-                self._stream.touched = self._delayed = False
+                self._delayed = False
                 self._confirmed_at = self._now()
-        return True
+        return not self._stream.ended
+
+    async def _beating(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` returns or raises, with heartbeats while it lasts; None where the stream ended first."""
+        task = asyncio.create_task(work)
+        first: set[asyncio.Future[Any]] = {task, self._stream.over}
+        try:
+            while not (task.done() or self._stream.ended):
+                silent_for = max(0.0, self._sent_at + self._heartbeat_seconds - self._now())
+                await asyncio.wait(first, timeout=silent_for, return_when=asyncio.FIRST_COMPLETED)
+                if not task.done():
+                    await self._beat_if_silent()
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def _wait_out(self, error: Exception) -> None:
         """Until the next try. Each stream says once that it waits: a thousand wait together."""

@@ -10,7 +10,8 @@ from django.conf import settings
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from controlplane.server.endless import allow_abort, ask_to_end
+from controlplane.server.closing import OLD, closing
+from controlplane.server.endless import ask_to_end, hand_over
 from latchkey.headers import REQUEST_ID
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, problem_body
@@ -60,8 +61,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._watch is not None:
             self._watch.cancel()
         running = self._under_way()
-        if running is not None:
-            ask_to_end(running.scope)  # uvicorn tells only the last request of the pipeline
+        if running is not None:  # uvicorn tells only the last request of the pipeline
+            running.disconnected = True
+            running.message_event.set()
+            ask_to_end(running.scope)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -78,7 +81,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().shutdown()
         running = self._under_way()
         if running is not None and ask_to_end(running.scope) and self._paused_since is not None:
-            self.transport.abort()
+            self.abort()
+
+    def abort(self) -> None:
+        """Drops the connection. The application of the request that is under way need not complete its answer."""
+        running = self._under_way()
+        if running is not None:
+            running.disconnected = True
+        self.transport.abort()
+
+    def hear_no_more(self) -> None:
+        """What comes behind an answer without an end would never be answered. It is read all the same: where reading
+        pauses, as behind a full pipeline, nobody sees that the client has left.
+        """
+        self._refused = True
+        self.pipeline.clear()
+        self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         self._paused_since = self.loop.time()
@@ -148,8 +166,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        allow_abort(cycle.scope, self.transport)
-        super()._start_asgi_task(cycle, app)
+        hand_over(cycle.scope, self)
+        super()._start_asgi_task(cycle, closing(cycle, app) if cycle.scope["http_version"] == OLD else app)
 
     def _under_way(self) -> RequestResponseCycle | None:
         """The request that is being answered; those behind it in the pipeline have not begun."""
@@ -188,7 +206,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _look(self) -> None:
         now = self.loop.time()
         if self._paused_since is not None and now - self._paused_since > MAX_PAUSED_SECONDS:
-            self.transport.abort()
+            self.abort()
             return
         self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
         if self._header_since is not None and now - self._header_since > MAX_HEADER_SECONDS:

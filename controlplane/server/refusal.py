@@ -19,29 +19,29 @@ log = structlog.get_logger(__name__)
 
 
 class Answer:
-    """Wraps `send`: remembers whether an answer was begun, after which none can be sent instead, and lets go of a
-    client that has gone away or does not read.
+    """Wraps `send`: remembers whether an answer was begun, after which none can be sent instead, and whether the client
+    is `gone`: it went away, or does not read.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
-        self._gone = False
+        self.gone = False
 
     async def send(self, message: Message) -> None:
         """Passes the message on, while there is somebody to take it."""
-        if self._gone:
+        if self.gone:
             return
         try:
             async with asyncio.timeout(MAX_SEND_SECONDS):
                 await self._send(message)
             self.started = True
         except (TimeoutError, OSError):
-            self._gone = True
+            self.gone = True
         except RuntimeError as error:
             if "closed" not in str(error):  # the event loop's word for a connection that was lost
                 raise
-            self._gone = True
+            self.gone = True
 
 
 async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None:

@@ -15,16 +15,17 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('type', models.CharField(db_index=True, max_length=64)),
+                ('type', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
                 ('actor', models.CharField(max_length=200)),
                 ('request_id', models.CharField(db_index=True, max_length=128)),
-                ('key_id', models.CharField(blank=True, db_index=True, max_length=15)),
+                ('key_id', models.CharField(blank=True, max_length=15)),
                 ('data_json', models.TextField()),
                 ('digest', models.CharField(max_length=64)),
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['type', 'id'], name='event_type_then_id'), models.Index(fields=['key_id', 'id'], name='event_key_then_id')],
             },
         ),
         migrations.CreateModel(

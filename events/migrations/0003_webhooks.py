@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ("enabled", models.BooleanField(default=True)),
                 ("disabled_reason", models.CharField(blank=True, choices=DISABLED_REASONS, max_length=8)),
                 ("created_at", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=0)),
                 ("salt", models.CharField(max_length=32)),
                 ("pepper_id", models.CharField(max_length=32)),
                 ("retiring_salt", models.CharField(blank=True, max_length=32)),
@@ -34,6 +35,7 @@ class Migration(migrations.Migration):
                 ("last_status", models.PositiveSmallIntegerField(null=True)),
                 ("last_error", models.CharField(blank=True, max_length=200)),
                 ("test_requested_at", models.DateTimeField(null=True)),
+                ("tested_at", models.DateTimeField(null=True)),
                 ("last_test", models.JSONField(null=True)),
             ],
             options={

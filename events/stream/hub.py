@@ -1,7 +1,7 @@
 """The hub: while streams are open, one task looks for new events and hands them to all streams of the process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
 from functools import cache
 from typing import Final, Protocol
@@ -14,21 +14,22 @@ from events.threads import WorkThreads
 
 POLL_SECONDS: Final = 0.25
 MAX_POLL_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):
-    """Somebody to tell that the ring has new frames."""
+    """Somebody to tell that the ring has new frames, and which keys they are about."""
 
-    def wake(self) -> None: ...
+    def wake(self, key_ids: Collection[str] = ()) -> None: ...
 
 
 class Hub:
     """One per process, on its event loop. A poll reads what is new once, for however many streams.
 
-    A poll that fails is made again, later and later up to MAX_POLL_SECONDS; it goes on where the last one ended, so
-    nothing is missed.
+    A poll that fails, or has no answer for too long, is made again, later and later up to MAX_POLL_SECONDS; it goes on
+    where the last one ended, so nothing is missed.
     """
 
     def __init__(self, reader: Reader, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -72,11 +73,12 @@ class Hub:
             wait = 0.0 if len(frames) == BATCH else POLL_SECONDS
             if frames:
                 ring.add(frames)
+                key_ids = {frame.key_id for frame in frames}
                 for listener in self._listeners:
-                    listener.wake()
+                    listener.wake(key_ids)
 
 
 @cache
 def default_hub() -> Hub:
     """The process's hub. Its one thread is not shared, so that no other work delays the poll."""
-    return Hub(DatabaseReader(WorkThreads("event-poll", 1)))
+    return Hub(DatabaseReader(WorkThreads("event-poll", 1, patience_seconds=PATIENCE_SECONDS)))

@@ -23,12 +23,14 @@ def stream_start(
 ) -> StreamStart:
     """Where to begin, from the header Last-Event-ID (which wins over `after`) and query parameters, as they were sent.
 
-    Without both the stream begins now. Raises InvalidParameters, also for a Last-Event-ID beyond the log's head: its
-    reader knows another log. Source: WHATWG HTML, server-sent events, "The Last-Event-ID header".
+    Without both the stream begins now. Raises InvalidParameters, also for an id beyond the log's head: its reader knows
+    another log. Source: WHATWG HTML, server-sent events, "The Last-Event-ID header".
     """
     faults: list[FieldError] = []
     head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
     position = number(after, "after", 0, MAX_ID, faults) if after else head
+    if after and position > head:  # which a page may be asked for, and a stream would wait there without a word
+        number(after, "after", 0, head, faults)
     if last_event_id:
         position = number(last_event_id, "last-event-id", 0, head, faults)
     selection = Selection.parse(type, key_id, faults)

@@ -1,6 +1,7 @@
 """A live stream: a place in the log that moves on as events are written."""
 
 import asyncio
+from collections.abc import Collection
 
 from events.stream.frames import Frame, within
 from events.stream.hub import Hub
@@ -12,7 +13,8 @@ class EventStream:
     """The events after `start.position`, each once and in order: from the hub's ring, or from the log where that does
     not reach back so far. Its reader may be as slow as it likes; nobody waits for it.
 
-    `touched` becomes true when an event about `own_key_id` passes; whoever acts on it sets it back.
+    `touched` becomes true as soon as the log has an event about `own_key_id`, however far behind the stream is and
+    whatever it selects; whoever acts on it sets it back. `over` is done when the stream has ended.
     """
 
     def __init__(self, hub: Hub, reader: Reader, start: StreamStart, *, own_key_id: str | None = None) -> None:
@@ -22,17 +24,24 @@ class EventStream:
         self._position = start.position
         self._own_key_id = own_key_id
         self._woken = asyncio.Event()
-        self.ended = False
-        self.touched = False
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hub.join(self, start.head)
+        self.touched = hub.ring.head > start.head  # the hub does not tell it again what was written in between
 
-    def wake(self) -> None:
-        """There is something new to look at."""
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows any more."""
+        return self.over.done()
+
+    def wake(self, key_ids: Collection[str] = ()) -> None:
+        """There is something new to look at: events about `key_ids`."""
+        self.touched |= self._own_key_id in key_ids
         self._woken.set()
 
     def end(self) -> None:
         """Ends the stream; whoever waits for its events gets none."""
-        self.ended = True
+        if not self.ended:
+            self.over.set_result(None)
         self._woken.set()
 
     def close(self) -> None:
@@ -42,7 +51,7 @@ class EventStream:
 
     async def batch(self, seconds: float) -> list[Frame]:
         """The next events, up to BATCH and to MAX_BATCH_BYTES; none where the stream ended, was `touched`, or `seconds`
-        brought none. Raises DatabaseError; nothing is lost by that.
+        brought none. Raises django.db.Error or TimeoutError; nothing is lost by that.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         while not self.ended:
@@ -65,7 +74,6 @@ class EventStream:
         if frames:
             self._position = frames[-1].id
             self._woken.set()  # there may be more
-        self._look_for_own_key(frames)
         return [frame for frame in frames if self._selection.admits(frame.type, frame.key_id)]
 
     async def _page(self) -> list[Frame]:
@@ -76,11 +84,8 @@ class EventStream:
         complete = len(frames) == len(found) < BATCH
         self._position = max(known, last) if complete else last
         self._woken.set()
-        self._look_for_own_key(frames)
+        self.touched |= any(frame.id > known and frame.key_id == self._own_key_id for frame in frames)
         return frames
-
-    def _look_for_own_key(self, frames: list[Frame]) -> None:
-        self.touched |= any(frame.key_id == self._own_key_id for frame in frames)
 
     async def _woken_before(self, deadline: float) -> bool:
         try:

@@ -8,6 +8,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+# What `ipaddress` may take for public, as its tables are those of the Python that runs.
+_DENIED: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # IETF protocol assignments (RFC 6890)
+        "192.88.99.0/24",  # 6to4 relays (RFC 7526)
+        "3fff::/20",  # documentation (RFC 9637)
+        "168.63.129.16/32",  # the host of an Azure machine (Microsoft, "What is IP address 168.63.129.16?")
+    )
+)
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out (RFC 4291, section 2.4)
 
 
@@ -29,6 +39,8 @@ def _translated(address: Address) -> Address:
 
 def _is_public(address: Address) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    if any(address in network for network in _DENIED):
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return True

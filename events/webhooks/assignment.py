@@ -3,13 +3,14 @@
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Min, Q, QuerySet
 
 from events.log import as_json
 from events.models import ChainHead, Event
+from events.webhooks.backoff import LONGEST
 from events.webhooks.delivery import Message
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import signing_keys
@@ -18,6 +19,8 @@ from latchkey.peppers import Peppers
 from latchkey.timestamps import rfc3339
 
 TEST_TYPE: Final = "WebhookTest"
+TEST_PAUSE: Final = timedelta(seconds=10)
+MAX_PENDING: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,20 @@ class Assignment:
 def due_endpoints(now: datetime) -> list[int]:
     """The primary keys of endpoints that have something to be sent and need not wait.
 
-    A test is due at once, also to an endpoint that is disabled or waits after failures: it is there to find out.
+    A test is due at once, also to an endpoint that is disabled or waits after failures: it is there to find out. But
+    TEST_PAUSE lies between two, so that tests leave room for events.
     """
-    waits_no_more = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
-    behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & waits_no_more
-    return list(WebhookEndpoint.objects.filter(behind | ~Q(test_requested_at=None)).values_list("pk", flat=True))
+    behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & _waits_no_more(now)
+    return list(WebhookEndpoint.objects.filter(behind | _test_is_due(now)).values_list("pk", flat=True))
 
 
 def next_assignment(pk: int, now: datetime) -> Assignment | None:
     """What to send to this endpoint now; None where it has all, waits, is disabled or was removed."""
-    endpoint = WebhookEndpoint.objects.filter(pk=pk).first()
-    if endpoint is None or endpoint.test_requested_at is not None:
-        return Assignment(endpoint, None) if endpoint else None
-    if not endpoint.enabled or (endpoint.next_attempt_at is not None and endpoint.next_attempt_at > now):
+    found = WebhookEndpoint.objects.filter(pk=pk)
+    if tested := found.filter(_test_is_due(now)).first():
+        return Assignment(tested, None)
+    endpoint = found.filter(_waits_no_more(now), enabled=True).first()
+    if endpoint is None:
         return None
     last = _last_event_id()  # read ahead of the events, as the log may go on meanwhile
     event = undelivered(endpoint).order_by("id").first()
@@ -65,10 +69,28 @@ def undelivered(endpoint: WebhookEndpoint) -> QuerySet[Event]:
     return events.filter(type__in=endpoint.event_types) if endpoint.event_types else events
 
 
+def pending(endpoint: WebhookEndpoint) -> int:
+    """How many events are still to be delivered, counted up to MAX_PENDING; without a filter, how far the head is."""
+    if not endpoint.event_types:
+        return min(MAX_PENDING, max(0, _last_event_id() - endpoint.delivered_through))
+    return undelivered(endpoint).order_by()[:MAX_PENDING].count()
+
+
 def first_undelivered() -> int | None:
     """The id of the first event that an enabled endpoint may still have to get; None where there is no endpoint."""
     cursor = WebhookEndpoint.objects.filter(enabled=True).aggregate(least=Min("delivered_through"))["least"]
     return None if cursor is None else int(cursor) + 1
+
+
+def _waits_no_more(now: datetime) -> Q:
+    """A time that lies further ahead than any pause is of a clock that was put back since."""
+    put_back = Q(next_attempt_at__gt=now + LONGEST)
+    return Q(next_attempt_at=None) | Q(next_attempt_at__lte=now) | put_back
+
+
+def _test_is_due(now: datetime) -> Q:
+    rested = Q(tested_at=None) | Q(tested_at__lte=now - TEST_PAUSE) | Q(tested_at__gt=now)  # or the clock was put back
+    return Q(test_requested_at__isnull=False) & rested
 
 
 def _last_event_id() -> int:

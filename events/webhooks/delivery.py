@@ -40,7 +40,7 @@ async def deliver(url: str, message: Message, *, resolve: Resolve = resolve_host
         return Outcome(error=str(refusal), refused=True)
     except (TimeoutError, httpcore.TimeoutException):
         return Outcome(error="time-out")
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:  # TLS alerts come as they are
         return Outcome(error=reason(error))
 
 

@@ -4,8 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -21,7 +22,9 @@ from events.webhooks.secret import PepperMissing
 from latchkey.peppers import Peppers
 
 INTERVAL_SECONDS: Final = 1.0
-CRASH_PAUSE: Final = timedelta(minutes=1)
+CRASH_PAUSE_SECONDS: Final = 60.0
+# For one step in the database: longer than SQLite waits for another writer, or libpq for a server that is gone.
+PATIENCE_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +33,8 @@ class Dispatcher:
     """One task for each endpoint that is due; a slow or failing endpoint holds up no other.
 
     `may_send` says whether this process holds the lease; it is asked before each attempt, in a thread where it may use
-    the database, and where it says no, nothing is sent. `jitter` gives a number from 0 up to 1.
+    the database, and where it says no, nothing is sent. `jitter` gives a number from 0 up to 1; `elapsed` is a clock in
+    seconds that nobody puts back.
     """
 
     def __init__(
@@ -39,15 +43,18 @@ class Dispatcher:
         may_send: Callable[[], bool],
         now: Callable[[], datetime] = timezone.now,
         jitter: Callable[[], float] = random.random,
+        elapsed: Callable[[], float] = monotonic,
     ) -> None:
         self._peppers = peppers
         self._may_send = may_send
         self._now = now
         self._jitter = jitter
+        self._elapsed = elapsed
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._paused_until: dict[int, datetime] = {}
+        self._paused_until: dict[int, float] = {}
         self._stop = asyncio.Event()
-        self._database = WorkThreads("webhooks", 1)  # one connection, however many endpoints
+        # One connection, however many endpoints.
+        self._database = WorkThreads("webhooks", 1, patience_seconds=PATIENCE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks every second for endpoints that are due, until `stop` is set; attempts under way are then finished.
@@ -77,10 +84,10 @@ class Dispatcher:
                 task.add_done_callback(lambda _done, pk=pk: self._tasks.pop(pk))  # type: ignore[misc]
 
     def _due(self) -> list[int]:
-        now = self._now()
         if not self._may_send():
             return []
-        return [pk for pk in due_endpoints(now) if self._paused_until.get(pk, now) <= now]
+        elapsed = self._elapsed()
+        return [pk for pk in due_endpoints(self._now()) if self._paused_until.get(pk, elapsed) <= elapsed]
 
     async def _serve(self, pk: int) -> None:
         """Delivers until the endpoint is done. A crash neither ends the dispatcher nor repeats each second."""
@@ -91,7 +98,7 @@ class Dispatcher:
                 DELIVERIES.labels(counted.value).inc()
             self._paused_until.pop(pk, None)
         except Exception:
-            self._paused_until[pk] = self._now() + CRASH_PAUSE
+            self._paused_until[pk] = self._elapsed() + CRASH_PAUSE_SECONDS
             log.exception("webhook_crashed", endpoint=pk)
 
     def _next(self, pk: int) -> Assignment | None:
@@ -100,8 +107,12 @@ class Dispatcher:
         return next_assignment(pk, self._now())
 
     async def _attempt(self, assignment: Assignment) -> Outcome:
+        """What came of one attempt, whatever happens: what was not recorded would be tried again for ever."""
         try:
             message = assignment.message(self._peppers, self._now())
+            return await deliver(assignment.endpoint.url, message)
         except PepperMissing as missing:
             return Outcome(error=str(missing))
-        return await deliver(assignment.endpoint.url, message)
+        except Exception:
+            log.exception("webhook_attempt_crashed", webhook_id=assignment.endpoint.endpoint_id)
+            return Outcome(error="internal error")

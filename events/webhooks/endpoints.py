@@ -11,7 +11,8 @@ from events.origin import Origin
 from events.types import EventType
 from events.webhooks import validation
 from events.webhooks.change_events import as_data, tell
-from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
+from events.webhooks.errors import WebhookRotationInProgress
+from events.webhooks.lookup import lock_webhook
 from events.webhooks.models import DisabledReason, WebhookEndpoint
 from events.webhooks.secret import IssuedWebhook, derived_key, new_salt, secret_text
 from latchkey.credentials import KEY_ID_ALPHABET
@@ -21,6 +22,7 @@ from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters, clean
 
 MAX_ENDPOINTS: Final = 50
+_OF_SECRETS: Final = ("revision", "salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until")
 _NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": None}
 
 
@@ -63,11 +65,11 @@ class WebhookEndpoints:
         now = self._now()
         cleaned = clean(values, validation.RULES, now)
         with transaction.atomic():
-            endpoint = _locked(endpoint_id)
+            endpoint = lock_webhook(endpoint_id)
             changes = {name: value for name, value in cleaned.items() if getattr(endpoint, name) != value}
             if changes:
                 before = {name: getattr(endpoint, name) for name in changes}
-                _write(endpoint, {**changes, **_consequences(changes)})
+                _write(endpoint, {**changes, **_consequences(changes), "revision": endpoint.revision + 1})
                 told = {"from": as_data(before), "to": as_data(changes)}
                 tell(EventType.WEBHOOK_UPDATED, endpoint, self._origin, now, told)
         return endpoint
@@ -82,29 +84,33 @@ class WebhookEndpoints:
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
         grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
-            endpoint = _locked(endpoint_id)
+            endpoint = lock_webhook(endpoint_id)
             if grace and endpoint.retiring_until is not None and endpoint.retiring_until > now:
                 raise WebhookRotationInProgress("An older secret of this webhook is still retiring.")
+            endpoint.revision += 1
             endpoint.retiring_salt = endpoint.salt if grace else ""
             endpoint.retiring_pepper_id = endpoint.pepper_id if grace else ""
             endpoint.retiring_until = now + grace if grace else None
             secret = self._new_secret(endpoint)
-            endpoint.save(update_fields=["salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until"])
+            endpoint.save(update_fields=_OF_SECRETS)
             ends = {"retiring_secret_ends_at": rfc3339(now + grace)}
             tell(EventType.WEBHOOK_SECRET_ROTATED, endpoint, self._origin, now, ends)
         return IssuedWebhook(endpoint, secret)
 
     def request_test(self, endpoint_id: str) -> WebhookEndpoint:
-        """Has a test delivery sent soon, also where the endpoint is disabled or waits; it changes nothing else."""
+        """Has a test delivery sent soon, also where the endpoint is disabled or waits; one at a time."""
+        now = self._now()
         with transaction.atomic():
-            endpoint = _locked(endpoint_id)
-            _write(endpoint, {"test_requested_at": self._now()})
+            endpoint = lock_webhook(endpoint_id)
+            if endpoint.test_requested_at is None:
+                _write(endpoint, {"test_requested_at": now})
+                tell(EventType.WEBHOOK_TESTED, endpoint, self._origin, now, {})
         return endpoint
 
     def remove(self, endpoint_id: str) -> None:
         """Ends the endpoint. What was not delivered yet is not delivered."""
         with transaction.atomic():
-            endpoint = _locked(endpoint_id)
+            endpoint = lock_webhook(endpoint_id)
             shown = as_data({"url": endpoint.url, "label": endpoint.label})
             tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
             endpoint.delete()
@@ -125,21 +131,6 @@ def _consequences(changes: Mapping[str, object]) -> dict[str, object]:
     if "url" in changes or changes.get("enabled"):
         follow |= _NO_FAILURE
     return follow
-
-
-def find_webhook(endpoint_id: str) -> WebhookEndpoint:
-    """The endpoint with this id. Raises WebhookNotFound."""
-    return _found(WebhookEndpoint.objects.filter(endpoint_id=endpoint_id).first())
-
-
-def _locked(endpoint_id: str) -> WebhookEndpoint:
-    return _found(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id).first())
-
-
-def _found(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:
-    if endpoint is None:
-        raise WebhookNotFound("There is no webhook with this id.")
-    return endpoint
 
 
 def _write(endpoint: WebhookEndpoint, values: Mapping[str, object]) -> None:

@@ -16,6 +16,8 @@ class DisabledReason(models.TextChoices):
 class WebhookEndpoint(models.Model):
     """An address that events are sent to. `WebhookEndpoints` writes what it is, the dispatcher how far it has got.
 
+    `revision` goes up with each change of what it is: an attempt that began before a change does not count against it.
+
     `delivered_through` is the id of the last event that was delivered or that the filter passed over: event ids have no
     gaps and are in the order of commits, so this one number is the whole queue.
     """
@@ -27,6 +29,7 @@ class WebhookEndpoint(models.Model):
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=8, choices=DisabledReason.choices, blank=True)
     created_at = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=0)
 
     salt = models.CharField(max_length=32)
     pepper_id = models.CharField(max_length=32)
@@ -42,6 +45,7 @@ class WebhookEndpoint(models.Model):
     last_status = models.PositiveSmallIntegerField(null=True)
     last_error = models.CharField(max_length=200, blank=True)
     test_requested_at = models.DateTimeField(null=True)
+    tested_at = models.DateTimeField(null=True)
     last_test = models.JSONField(null=True)
 
     class Meta:

@@ -45,7 +45,7 @@ def record(assignment: Assignment, outcome: Outcome, now: datetime, jitter: floa
 
 def _record_test(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> Counted:
     result = {"at": rfc3339(now), "status": outcome.status, "error": outcome.error}
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_test=result)
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_test=result, tested_at=now)
     answered = WebhookEndpoint.objects.filter(pk=endpoint.pk, test_requested_at=endpoint.test_requested_at)
     answered.update(test_requested_at=None)  # one that was requested since stays to be sent
     return Counted.TEST_DELIVERED if outcome.delivered else Counted.TEST_FAILED
@@ -85,7 +85,7 @@ def _unchanged(endpoint: WebhookEndpoint) -> QuerySet[WebhookEndpoint]:
     return WebhookEndpoint.objects.filter(
         pk=endpoint.pk,
         enabled=True,
-        url=endpoint.url,
+        revision=endpoint.revision,
         failures=endpoint.failures,
         delivered_through=endpoint.delivered_through,
     )

@@ -1,18 +1,22 @@
-"""A webhook as JSON, for those who may see its whole URL."""
+"""A webhook as JSON."""
 
 from datetime import datetime
 
-from events.webhooks.assignment import undelivered
+from events.webhooks.assignment import pending
+from events.webhooks.change_events import url_origin
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import IssuedWebhook
 from latchkey.timestamps import rfc3339
 
 
-def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
-    """The endpoint with its living secrets (never their text) and how far delivery has got."""
+def webhook_json(endpoint: WebhookEndpoint, now: datetime, *, whole_url: bool) -> dict[str, object]:
+    """The endpoint with its living secrets (never their text) and how far delivery has got.
+
+    Path and query of a URL often hold a token: without `whole_url` its origin stands there.
+    """
     return {
         "id": endpoint.endpoint_id,
-        "url": endpoint.url,
+        "url": endpoint.url if whole_url else url_origin(endpoint.url),
         "label": endpoint.label,
         "event_types": endpoint.event_types,
         "enabled": endpoint.enabled,
@@ -21,7 +25,7 @@ def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
         "secrets": _secrets_json(endpoint, now),
         "delivery": {
             "delivered_through": endpoint.delivered_through,
-            "pending": undelivered(endpoint).count(),
+            "pending": pending(endpoint),
             "failures": endpoint.failures,
             "failing_since": _time(endpoint.failing_since),
             "next_attempt_at": _time(endpoint.next_attempt_at),
@@ -33,9 +37,9 @@ def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
     }
 
 
-def issued_webhook_json(issued: IssuedWebhook, now: datetime) -> dict[str, object]:
+def issued_webhook_json(issued: IssuedWebhook, now: datetime, *, whole_url: bool) -> dict[str, object]:
     """A webhook with its new secret, this once."""
-    return {**webhook_json(issued.endpoint, now), "secret": issued.secret}
+    return {**webhook_json(issued.endpoint, now, whole_url=whole_url), "secret": issued.secret}
 
 
 def _secrets_json(endpoint: WebhookEndpoint, now: datetime) -> list[dict[str, object]]:

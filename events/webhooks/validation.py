@@ -18,6 +18,7 @@ MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
 DEFAULT_GRACE_SECONDS: Final = 86_400
 
 _PRINTABLE = re.compile(r"[!-~]+")  # ASCII, and no space
+_IPV6_AUTHORITY = re.compile(r"\[([0-9A-Fa-f:.]+)\](:[0-9]+)?")  # RFC 3986, section 3.2.2; no zone
 _NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
 
 
@@ -40,10 +41,10 @@ def _url(value: object, _now: datetime) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-        if parts.netloc.rpartition("@")[2].startswith("["):
-            ipaddress.IPv6Address(host)
-        elif not _NAME.fullmatch(host):
+        host, port, authority = parts.hostname or "", parts.port, parts.netloc.rpartition("@")[2]
+        if address := _IPV6_AUTHORITY.fullmatch(authority):
+            ipaddress.IPv6Address(address[1])
+        elif "[" in authority or not _NAME.fullmatch(host):
             raise ValueError
     except ValueError:
         raise refused("not-a-url", "url must be like https://host.example/path.") from None

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.directory import TTL_SECONDS, KeyDirectory
@@ -154,6 +155,25 @@ def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
     assert caught.value.retry_after_seconds == 20
     assert tokens_used(store, root) == 0
     assert here.passes(root.credential)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
+    here: Process, service: ConfigService, root: IssuedKey, anew: bool
+) -> None:
+    def counted() -> float | None:
+        return REGISTRY.get_sample_value("api_auth_failures_total", {"reason": "invalid-credential"})
+
+    assert here.gate.confirm(root.credential, anew=anew).record.auth.key_id == root.key.key_id
+    service.rotate(root.key.key_id, {"grace_seconds": 0})
+    here.monotonic += TTL_SECONDS
+    before = counted()
+    for _ in range(40):
+        with pytest.raises(InvalidCredential):
+            here.gate.confirm(root.credential, anew=anew)
+    assert counted() == before
+    with pytest.raises(InvalidCredential):  # and not QuotaExceeded: it is the first of its address
+        here.gate.verify(root.credential, ADDRESS)
 
 
 def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:

@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from controlplane.server.endless import Ending, abort, allow_abort, ask_to_end
+from controlplane.server.endless import Ending, abort, ask_to_end, hand_over
 
 
-class Transport:
+class Connection:
     aborted = False
+    hears = True
 
     def abort(self) -> None:
         self.aborted = True
+
+    def hear_no_more(self) -> None:
+        self.hears = False
 
 
 def test_answer_with_an_end_is_not_asked() -> None:
@@ -33,7 +37,17 @@ def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
 def test_abort_drops_the_connection_where_there_is_one() -> None:
     scope: dict[str, Any] = {}
     abort(scope)
-    transport = Transport()
-    allow_abort(scope, transport)  # type: ignore[arg-type]
+    connection = Connection()
+    hand_over(scope, connection)
     abort(scope)
-    assert transport.aborted
+    assert connection.aborted
+
+
+def test_nothing_is_heard_any_more_once_the_answer_has_no_end() -> None:
+    scope: dict[str, Any] = {}
+    connection = Connection()
+    hand_over(scope, connection)
+    ending = Ending(scope)
+    assert connection.hears, "it may still be refused, and the next request answered"
+    ending.by(lambda: None)
+    assert not connection.hears

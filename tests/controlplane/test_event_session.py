@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from apikeys.errors import RevokedKey
 from controlplane.event_stream.session import EventSession, SlowReader
@@ -132,16 +132,111 @@ async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Sc
 @scene
 async def test_while_nobody_can_tell_events_wait_and_the_stream_stays(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
-    standing = CallersStanding(OperationalError("away"), BucketStoreError("away"))
+    standing = CallersStanding(
+        OperationalError("away"), BucketStoreError("away"), InterfaceError("away"), TimeoutError()
+    )
     one = session(stream, client, standing, heartbeat_seconds=0.0, retry_seconds=0.0)
     running = asyncio.create_task(one.run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await client.has(b"id: 1")
     assert client.received.index(HEARTBEAT) < client.received.index(b"id: 1")
-    assert standing.asked == [True, True, True]
+    assert standing.asked == [True] * 5
     stream.close()
     await running
+
+
+class Hanging:
+    """Threads on which work begins when `answered` is set."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        self.begun.set()
+        await self.answered.wait()
+        return work()
+
+
+@scene
+async def test_heartbeats_go_on_while_the_confirmation_hangs(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    one = EventSession(stream, CallersStanding(), client.send, threads, heartbeat_seconds=0.01)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    await client.has(HEARTBEAT * 3)
+    threads.answered.set()
+    await client.has(b"id: 1")
+    stream.close()
+    await running
+
+
+@scene
+async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
+    scene.log.write(1)
+    answered = asyncio.Event()
+
+    async def meanwhile() -> None:
+        await answered.wait()
+
+    scene.log.meanwhile = meanwhile
+    stream, client = scene.follow(0), Client()
+    running = asyncio.create_task(session(stream, client, CallersStanding(), heartbeat_seconds=0.01).run())
+    await client.has(HEARTBEAT * 3)
+    answered.set()
+    await client.has(b"id: 1")
+    stream.close()
+    await running
+
+
+@scene
+async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    one = EventSession(stream, CallersStanding(), client.send, threads)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    stream.end()
+    await running
+    assert (client.received, client.finished) == (OPENING, True)
+    stream.close()
+
+
+@scene
+async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    standing = CallersStanding()
+    one = EventSession(stream, standing, client.send, threads)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    threads.answered.set()
+    await client.has(b"id: 1")
+    assert standing.asked == [True, True]
+    stream.close()
+    await running
+
+
+@scene
+async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene: Scene) -> None:
+    scene.log.write(250)
+    stream, client = scene.follow(0, own="lk_own"), Client()
+    client.reading.clear()
+    standing = CallersStanding(RevokedKey("This key was revoked."))
+    running = asyncio.create_task(session(stream, client, standing).run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    client.reading.set()
+    await running
+    assert (client.received, client.finished, standing.asked) == (OPENING, True, [True])
+    stream.close()
 
 
 @scene

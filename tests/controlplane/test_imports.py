@@ -1,6 +1,7 @@
 """Imports run one way, as docs/architecture.md draws them."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,17 @@ def test_apps_import_only_what_lies_below(app: str) -> None:
 def test_every_package_of_ours_is_in_the_picture() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
     assert packages == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("part", "allowed"), [("", set()), ("client", {"httpx"}), ("cli", {"httpx", "rich", "typer"})], ids=str
+)
+def test_the_shared_package_needs_little(part: str, allowed: set[str]) -> None:
+    """Server and client share the modules at its top, which need nothing that is installed."""
+    modules = (ROOT / "latchkey" / part).rglob("*.py") if part else (ROOT / "latchkey").glob("*.py")
+    for path in modules:
+        needed = {name.partition(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"latchkey"}
+        assert needed <= allowed, path
 
 
 def test_the_shared_package_knows_no_framework() -> None:

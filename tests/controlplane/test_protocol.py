@@ -7,6 +7,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from controlplane.server.endless import Ending, abort
 from controlplane.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_SECONDS, BoundedProtocol
 
 
@@ -58,6 +59,8 @@ class Transport:
     def __init__(self) -> None:
         self.written = b""
         self.closed = False
+        self.aborted = False
+        self.reading = True
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -67,6 +70,15 @@ class Transport:
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
 
     def is_closing(self) -> bool:
         return self.closed
@@ -130,3 +142,45 @@ def test_whole_header_in_time_is_left_alone(connection: Connection) -> None:
     loop.move(3 * MAX_HEADER_SECONDS)
     assert transport.written == b""
     assert not transport.closed
+
+
+REQUEST = b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_nothing_is_kept_behind_an_answer_without_an_end_and_its_reading_goes_on(connection: Connection) -> None:
+    protocol, transport, loop = connection
+    protocol.data_received(REQUEST * 2)
+    readings = [transport.reading]
+    ended: list[str] = []
+    running = protocol._running
+    assert running is not None
+    Ending(running.scope).by(lambda: ended.append("asked"))
+    protocol.data_received(REQUEST + b"GET /half")
+    readings.append(transport.reading)
+    assert readings == [False, True]
+    assert not protocol.pipeline
+    loop.move(2 * MAX_HEADER_SECONDS)
+    assert (transport.written, transport.closed, ended) == (b"", False, [])
+    assert protocol.eof_received() is True
+    assert ended == ["asked"]
+
+
+def test_application_of_a_dropped_connection_need_not_complete_its_answer(connection: Connection) -> None:
+    protocol, transport, _ = connection
+    protocol.data_received(REQUEST)
+    running = protocol._running
+    assert running is not None
+    abort(running.scope)
+    assert transport.aborted
+    assert running.disconnected
+
+
+def test_connection_that_is_lost_is_told_to_the_request_under_way_and_not_the_last_alone(
+    connection: Connection,
+) -> None:
+    protocol, _, _ = connection
+    protocol.data_received(REQUEST * 2)
+    running = protocol._running
+    assert running is not None
+    protocol.connection_lost(ConnectionResetError())
+    assert running.disconnected

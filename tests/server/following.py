@@ -17,17 +17,20 @@ STREAM = {"Accept": "text/event-stream"}
 
 
 class Follower:
-    """Collects events until it is closed. `ended`: the server ended the stream, with its last chunk."""
+    """Collects events until it is closed. `ended`: the server ended the stream, with its last chunk; `failure`: what ended
+    the collecting otherwise.
+    """
 
     def __init__(self, server: RunningServer, credential: str, *, after: str | None = None, query: str = "") -> None:
         resume = {"Last-Event-ID": after} if after is not None else {}
+        self._headers = {"X-API-Key": credential}
         self._client = httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS)
-        request = self._client.build_request(
-            "GET", f"/v1/events{query}", headers={**STREAM, "X-API-Key": credential, **resume}
-        )
+        request = self._client.build_request("GET", f"/v1/events{query}", headers={**STREAM, **self._headers, **resume})
         self.response = self._client.send(request, stream=True)
         self.events: list[dict[str, Any]] = []
         self.ended = False
+        self.failure: BaseException | None = None
+        self._server = server
         self._changed = Condition()
         self._thread = Thread(target=self._collect, daemon=True)
         self._thread.start()
@@ -51,7 +54,18 @@ class Follower:
     def until(self, reached: Callable[[Self], bool]) -> None:
         """Waits until `reached` says so of it."""
         with self._changed:
-            assert self._changed.wait_for(lambda: reached(self), PATIENCE_SECONDS), (self.ended, self.ids)
+            self._changed.wait_for(lambda: reached(self) or self.failure is not None, PATIENCE_SECONDS)
+            assert reached(self), self._state()
+
+    def _state(self) -> str:
+        """What is known of a stream that did not bring what was waited for: its place, the log's, and what failed."""
+        last = httpx.get(f"{self._server.url}/v1/events?after={max(self.ids, default=0)}", headers=self._headers)
+        complaints = [line for line in self._server.log.splitlines() if '"warning"' in line or '"error"' in line]
+        return (
+            f"{len(self.ids)} events up to {self.ids[-1:]}, ended: {self.ended}, failure: {self.failure!r}, "
+            f"collecting: {self._thread.is_alive()}, the log's page after it: {last.text[:500]}, "
+            f"the server's last complaints: {complaints[-5:]}"
+        )
 
     def close(self) -> None:
         """Leaves without a word."""
@@ -62,21 +76,25 @@ class Follower:
         self._client.close()
 
     def _collect(self) -> None:
-        fields: dict[str, str] = {}
+        failure: BaseException | None = None
         try:
-            for line in self.response.iter_lines():
-                name, _, value = line.partition(": ")
-                if line:
-                    fields[name] = value
-                    continue
-                if "data" in fields:
-                    self._take(fields)
-                fields = {}
-        except httpx.TransportError:
-            return
+            self._take_all()
+        except BaseException as error:  # noqa: BLE001 - a thread's own end is seen by nobody else
+            failure = error
         with self._changed:
-            self.ended = True
+            self.failure, self.ended = failure, failure is None
             self._changed.notify_all()
+
+    def _take_all(self) -> None:
+        fields: dict[str, str] = {}
+        for line in self.response.iter_lines():
+            name, _, value = line.partition(": ")
+            if line:
+                fields[name] = value
+                continue
+            if "data" in fields:
+                self._take(fields)
+            fields = {}
 
     def _take(self, fields: dict[str, str]) -> None:
         event = json.loads(fields["data"])

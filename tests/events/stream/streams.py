@@ -98,7 +98,8 @@ def scene(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[], No
     @wraps(test)
     def run() -> None:
         async def play() -> None:
-            await test(Scene())
+            async with asyncio.timeout(20):
+                await test(Scene())
             await asyncio.sleep(0)
             assert asyncio.all_tasks() == {asyncio.current_task()}
 

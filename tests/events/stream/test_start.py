@@ -28,12 +28,19 @@ def test_empty_log_has_the_head_0() -> None:
 def test_last_event_id_wins_over_after(three: None) -> None:
     assert stream_start(after="1").position == 1
     assert stream_start(after="1", last_event_id="2").position == 2
-    assert stream_start(after="99").position == 99
+    assert stream_start(after="3").position == 3
 
 
 def test_selection_is_taken_over(three: None) -> None:
     asked = {"type": "KeyIssued", "key_id": "lk_0123456789ab"}
     assert stream_start(**asked).selection == Selection("KeyIssued", "lk_0123456789ab")
+
+
+@pytest.mark.parametrize("after", ["4", "9" * 30, "-1"])
+def test_after_beyond_the_log_is_refused_like_a_last_event_id(three: None, after: str) -> None:
+    with pytest.raises(InvalidParameters) as refusal:
+        stream_start(after=after)
+    assert [error.pointer for error in refusal.value.errors] == ["/after"]
 
 
 @pytest.mark.parametrize("last_event_id", ["x", "-1", "1.0", "4", "9" * 30, "1, 2"])

@@ -6,8 +6,10 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.selection import ALL
 from events.stream.hub import MAX_POLL_SECONDS, POLL_SECONDS
 from events.stream.ring import MAX_FRAMES
+from events.stream.start import StreamStart
 from events.stream.stream import EventStream
 from tests.events.stream.streams import Scene, ids, scene
 
@@ -173,6 +175,33 @@ async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene:
     assert await stream.batch(60.0) == []
     assert [*touched, stream.touched] == [False, True]
     stream.close()
+
+
+@scene
+async def test_event_of_the_own_key_touches_at_once_however_far_behind_the_stream_is(scene: Scene) -> None:
+    scene.log.write(MAX_FRAMES + 450)
+    behind = scene.follow(0, own="lk_own")
+    selecting = scene.follow(0, type="KeyIssued", own="lk_own")
+    other = scene.follow(0, own="lk_other")
+    assert [len(await stream.batch(0.0)) for stream in (behind, selecting, other)] == [100, 100, 100]
+    scene.log.write(1, type="KeyRevoked", key_id="lk_own")
+    await scene.polls.once()
+    assert [stream.touched for stream in (behind, selecting, other)] == [True, True, False]
+    for stream in (behind, selecting, other):
+        stream.close()
+
+
+@scene
+async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scene) -> None:
+    """The hub does not tell it again what was written after its caller was judged."""
+    first = scene.follow()
+    scene.log.write(1)
+    await scene.polls.once()
+    late = EventStream(scene.hub, scene.log, StreamStart(ALL, 0, 0), own_key_id="lk_own")
+    on_time = scene.follow(own="lk_own")
+    assert [stream.touched for stream in (first, late, on_time)] == [False, True, False]
+    for stream in (first, late, on_time):
+        stream.close()
 
 
 @scene

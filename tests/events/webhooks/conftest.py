@@ -30,6 +30,10 @@ class Now:
     def __call__(self) -> datetime:
         return self.moment
 
+    def elapsed(self) -> float:
+        """The same in seconds, for what wants a clock that nobody puts back."""
+        return self.moment.timestamp()
+
     def move(self, **span: float) -> None:
         self.moment += timedelta(**span)
 
@@ -68,7 +72,7 @@ def add_event(type: EventType = EventType.KEY_UPDATED, **data: object) -> Event:
 
 @pytest.fixture
 def dispatcher(now: Now) -> Dispatcher:
-    return Dispatcher(configured_peppers(), lambda: True, now=now, jitter=lambda: 1.0)
+    return Dispatcher(configured_peppers(), lambda: True, now=now, jitter=lambda: 1.0, elapsed=now.elapsed)
 
 
 @pytest.fixture

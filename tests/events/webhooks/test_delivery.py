@@ -186,3 +186,22 @@ class TestTLS:
 
     def test_a_server_without_tls(self, receiver: Receiver) -> None:
         assert send(f"https://127.0.0.1:{receiver.port}/") == Outcome(error="TLS failed")
+
+    def test_a_receiver_that_asks_for_a_certificate_of_ours(self, authority: trustme.CA) -> None:
+        """With TLS 1.3 its alert comes after the handshake, as an error that httpcore does not know; or its end does."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(context)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        with receiving(context) as receiver:
+            assert send(receiver.url).error in ("TLS failed", "connection broken")
+
+    @pytest.mark.parametrize("error", [ssl.SSLError(1, "bad record mac"), ConnectionResetError(), OSError(5, "x")])
+    def test_errors_of_the_socket_are_failures(self, error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def post(*_: object) -> Outcome:
+            raise error
+
+        monkeypatch.setattr(delivery, "_post", post)
+        wanted = "TLS failed" if isinstance(error, ssl.SSLError) else "connection broken"
+        assert send("https://hooks.example/") == Outcome(error=wanted)

@@ -11,9 +11,9 @@ import pytest
 from django.db import OperationalError, connection
 
 from apikeys.peppers import configured_peppers
+from events.threads import WorkThreads
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.assignment import due_endpoints
-from events.webhooks.delivery import deliver
+from events.webhooks.assignment import Assignment, due_endpoints, next_assignment
 from events.webhooks.dispatcher import Dispatcher
 from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
@@ -117,13 +117,15 @@ def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
     endpoints.add({"url": other_receiver.url, "event_types": ["KeyUpdated"]})
     add_event()
 
-    async def crash(url: str, *args: Any) -> Any:
-        if url == receiver.url:
+    broken = WebhookEndpoint.objects.get(url=receiver.url).pk
+
+    def crash(pk: int, *args: Any) -> Assignment | None:
+        if pk == broken:
             raise ZeroDivisionError
-        return await deliver(url, *args)
+        return next_assignment(pk, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher_module, "deliver", crash)
+        patch.setattr(dispatcher_module, "next_assignment", crash)
         play()
     assert other_receiver.event_ids == [3]
     assert "webhook_crashed" in caplog.text
@@ -170,3 +172,30 @@ def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
     receiver.answers = [after(remove, status(204))]
     play()
     assert receiver.event_ids == [2]
+
+
+def test_a_database_that_has_gone_silent_is_asked_again_on_a_fresh_thread(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silence, rounds = threading.Event(), iter([True, False])
+    asked_again = threading.Event()
+
+    def silent(*args: Any) -> list[int]:
+        if next(rounds, False):
+            silence.wait()
+        else:
+            asked_again.set()
+        return []
+
+    monkeypatch.setattr(dispatcher_module, "due_endpoints", silent)
+    monkeypatch.setattr(dispatcher, "_database", WorkThreads("test", 1, patience_seconds=0.02))
+
+    async def play() -> None:
+        async with running(dispatcher):
+            assert await asyncio.to_thread(asked_again.wait, PATIENCE_SECONDS)
+
+    try:
+        asyncio.run(play())
+    finally:
+        silence.set()
+    assert "webhook_round_failed" in caplog.text

@@ -9,8 +9,9 @@ from pytest_django import Settings
 
 from events.models import Event
 from events.webhooks import endpoints as endpoints_module
-from events.webhooks.endpoints import WebhookEndpoints, find_webhook
+from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
+from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import PREFIX
 from latchkey.timestamps import rfc3339
@@ -56,6 +57,12 @@ def told() -> dict[str, Any]:
         ("https://hooks.example:x/", "not-a-url"),
         ("https://[::1/", "not-a-url"),
         ("https://[hooks.example]/", "not-a-url"),
+        ("https://[::1]evil.example/", "not-a-url"),
+        ("https://[::1]evil.example:443/", "not-a-url"),
+        ("https://[::1]:/", "not-a-url"),
+        ('https://[::1%"<b>]/x', "not-a-url"),
+        ("https://[fe80::1%25eth0]/", "not-a-url"),
+        ("https://evil[::1]/", "not-a-url"),
         ("https://a..b/", "not-a-url"),
         ("https://hooks.example./", "not-a-url"),
         ("https://hooks.example\\@evil.example/", "userinfo"),
@@ -80,6 +87,7 @@ def test_urls_that_are_refused(endpoints: WebhookEndpoints, url: object, code: s
         "https://hook_s/",
         "https://192.0.2.7/",
         "https://[2001:db8::1]:8443/a",
+        "https://[::ffff:192.0.2.7]/",
         "https://xn--h-hja.example/%20",
         "http://hooks.internal/",
         "https://hooks.example/" + "x" * 1978,
@@ -196,6 +204,17 @@ def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookEndpo
     endpoints.rotate_secret(endpoint_id, {"grace_seconds": 0})
     row = find_webhook(endpoint_id)
     assert (row.retiring_salt, row.retiring_pepper_id, row.retiring_until) == ("", "", None)
+
+
+def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookEndpoints, now: Now) -> None:
+    endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
+    requested = now()
+    endpoints.request_test(endpoint_id)
+    assert told() == {"type": "WebhookTested", "actor": "command:test", "webhook_id": endpoint_id}
+    now.move(seconds=1)
+    endpoints.request_test(endpoint_id)
+    assert find_webhook(endpoint_id).test_requested_at == requested
+    assert Event.objects.count() == 2
 
 
 @pytest.mark.parametrize("grace", [-1, 2_592_001, 1.5, "60", True, None])

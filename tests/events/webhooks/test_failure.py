@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from events.models import Event
+from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
 from tests.events.webhooks.conftest import Now, add_event
@@ -161,7 +162,39 @@ def test_a_test_is_sent_at_once_and_changes_nothing_else(
     assert found.last_test == {
         "at": now().strftime("%Y-%m-%dT%H:%M:%SZ"), "status": code, "error": error,
     }  # fmt: skip
-    assert (found.test_requested_at, found.delivered_through, found.failures) == (None, 1, 1)
+    assert (found.test_requested_at, found.tested_at) == (None, now())
+    assert (found.delivered_through, found.failures) == (1, 1)
     assert counted(outcome) == before + 1
     play()
     assert len(receiver.deliveries) == 2
+
+
+def test_an_answer_from_before_it_was_enabled_again_disables_nothing(
+    endpoint_id: str, endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+) -> None:
+    def change() -> None:
+        for enabled in (False, True):
+            endpoints.update(endpoint_id, {"enabled": enabled})
+        connection.close()
+
+    receiver.answers = [after(change, status(410))]
+    play()
+    assert (row().enabled, row().failures) == (True, 0)
+    assert receiver.event_ids == [2, 2, 3, 4]
+
+
+@pytest.mark.parametrize("tested", [False, True])
+def test_what_nobody_foresaw_in_an_attempt_is_a_failure_like_others(
+    endpoint_id: str, endpoints: WebhookEndpoints, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch, tested: bool
+) -> None:
+    async def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(dispatcher_module, "deliver", crash)
+    if tested:
+        endpoints.request_test(endpoint_id)
+    play()
+    assert (row().failures, row().last_error) == (1, "internal error")
+    assert row().next_attempt_at == now() + timedelta(seconds=5)
+    assert row().test_requested_at is None
+    assert (row().last_test or {}).get("error") == ("internal error" if tested else None)

@@ -1,0 +1,15 @@
+"""What an Accept field takes (RFC 9110, section 12.5.1)."""
+
+
+def accepts(field: bytes, media_type: str) -> bool:
+    """Whether `field` names `media_type` itself, and not with the weight 0, which says that it is not wanted."""
+    for entry in field.decode("latin-1").lower().split(","):
+        name, *parameters = (part.strip() for part in entry.split(";"))
+        if name == media_type:
+            return not any(_is_weight_0(parameter) for parameter in parameters)
+    return False
+
+
+def _is_weight_0(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    return name.strip() == "q" and value.strip() in ("0", "0.", "0.0", "0.00", "0.000")

@@ -1,0 +1,42 @@
+"""The router in front of Django."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from controlplane import asgi
+from controlplane.server.endless import hand_over
+
+
+class Connection:
+    aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def hear_no_more(self) -> None:
+        """Nothing is behind it."""
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else uvicorn logs an error: the answer was not completed."""
+
+    async def answer(_scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(_: object) -> None:
+        if leaves:
+            raise ConnectionResetError
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    monkeypatch.setattr(asgi, "_route", answer)
+    connection = Connection()
+    scope: dict[str, Any] = {"type": "http"}
+    hand_over(scope, connection)
+    asyncio.run(asgi.application(scope, receive, send))
+    assert connection.aborted is leaves
