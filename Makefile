@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench screenshots lock clean
+.PHONY: help run demo test lint bench screenshots cli-reference lock clean
 
 help: ## list what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
 	@$(BIN)/python -m controlplane.bootstrap --first-start
@@ -28,11 +28,14 @@ bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes ben
 screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
+cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
+	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
+
 lock: $(VENV)/installed-dev ## compile requirements.txt and requirements-dev.txt from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--extra server pyproject.toml --output-file requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra server --group dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+		--extra server --extra opentelemetry --group dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build

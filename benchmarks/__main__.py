@@ -8,11 +8,18 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from benchmarks import admin, admission, decision, results, streams, view
+from benchmarks import admin, admission, decision, results, startup, streams, view
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.table import render
 
-SUBJECTS: Final = {"decision": decision, "view": view, "admission": admission, "streams": streams, "admin": admin}
+SUBJECTS: Final = {
+    "decision": decision,
+    "view": view,
+    "admission": admission,
+    "streams": streams,
+    "startup": startup,
+    "admin": admin,
+}
 FAILED: Final = 1
 COULD_NOT: Final = 3
 

@@ -4,9 +4,9 @@ import operator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Relation = Literal["<=", ">=", "=="]
+Relation = Literal["<", "<=", ">=", "=="]
 
-_HOLDS: Final = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+_HOLDS: Final = {"<": operator.lt, "<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ SECRET_PREFIX: Final = "lks_"  # noqa: S105 - the public prefix of every secret
 RANDOM_LENGTH: Final = 43
 CHECKSUM_LENGTH: Final = 6
 
-_CREDENTIAL = re.compile(r"(lk_[0-9a-z]{12}):(lks_([0-9A-Za-z]{43})([0-9A-Za-z]{6}))")
+SECRET_PATTERN: Final = re.compile(
+    rf"{SECRET_PREFIX}([0-9A-Za-z]{{{RANDOM_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
+)
+
+_CREDENTIAL = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
 
 
 class CredentialError(ProblemError):

@@ -4,6 +4,7 @@ from typing import Final
 
 API_KEY: Final = "X-API-Key"
 REQUEST_ID: Final = "X-Request-Id"
+TRACEPARENT: Final = "traceparent"
 
 RATE_LIMIT: Final = "RateLimit"
 RATE_LIMIT_POLICY: Final = "RateLimit-Policy"

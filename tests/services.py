@@ -46,10 +46,11 @@ def _listens(url: str) -> bool:
 
 def python_313() -> str | None:
     """Python 3.13, on the path or among pyenv's."""
-    found = [shutil.which("python3.13"), *sorted(Path.home().glob(".pyenv/versions/3.13*/bin/python3.13"))]
+    of_pyenv = sorted(map(str, Path.home().glob(".pyenv/versions/3.13*/bin/python3.13")))
+    found = [shutil.which("python3.13"), *of_pyenv]
     for python in filter(None, found):
         if subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0:
-            return str(python)
+            return python
     return None
 
 

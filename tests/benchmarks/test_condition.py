@@ -8,6 +8,8 @@ from benchmarks.condition import Condition, Relation
 @pytest.mark.parametrize(
     ("value", "relation", "bound", "holds"),
     [
+        (2.9999, "<", 3, True),
+        (3, "<", 3, False),
         (0.5, "<=", 0.5, True),
         (0.5001, "<=", 0.5, False),
         (0.85, ">=", 0.85, True),

@@ -1,5 +1,7 @@
 """axe-core finds no serious fault on any page of the admin, light and dark, wide and narrow."""
 
+from typing import Any
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
@@ -43,7 +45,7 @@ def serious_faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 420)])
-def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, scheme: str, width: int) -> None:
+def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, scheme: Any, width: int) -> None:
     User.objects.create_superuser("ada", password=PASSWORD)
     service = ConfigService(Origin.of_command("test"))
     key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
@@ -53,7 +55,7 @@ def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, s
     context = chromium.new_context(
         base_url=str(live_server),
         color_scheme=scheme,
-        viewport={"width": width, "height": 900},  # type: ignore[arg-type]
+        viewport={"width": width, "height": 900},
     )
     page = context.new_page()
     page.goto("/admin/login/")

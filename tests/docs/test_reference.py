@@ -15,7 +15,7 @@ from health.guard_rails import BY_NAME, GUARD_RAILS, GuardRail
 from latchkey import metric_names
 from latchkey.problem_catalogue import CATALOGUE
 
-PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "console", "controlplane")
+PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "access", "console", "controlplane")
 READERS = ("text", "flag", "integer", "duration", "choice", "listed", "networks", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

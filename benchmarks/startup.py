@@ -1,0 +1,37 @@
+"""What each call of the remote CLI waits for before it does anything: `latchkey --help` beside `import httpx`."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from benchmarks.condition import Condition
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.peer_environment import ROOT
+from benchmarks.section import Section
+from benchmarks.series import interleaved, ratio
+
+BOUND: Final = 3.0
+OURS: Final = "latchkey --help"
+BASE: Final = "import httpx"
+_CANDIDATES: Final = {OURS: ("-m", "latchkey", "--help"), BASE: ("-c", "import httpx"), "python alone": ("-c", "")}
+
+
+def sections(*, quick: bool) -> list[Section]:
+    """Each round starts every candidate once, as a process of its own."""
+    candidates = {name: partial(_milliseconds, arguments) for name, arguments in _CANDIDATES.items()}
+    for start in candidates.values():
+        start()  # the bytecode is compiled, the files are in memory
+    series = interleaved(candidates, 5 if quick else 21)
+    condition = Condition(f"{OURS} over {BASE}", ratio(series[0], series[1]), "<", BOUND)
+    return [Section("startup", "To start a process and end it", "ms", BASE, tuple(series), (condition,))]
+
+
+def _milliseconds(arguments: Sequence[str]) -> float:
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        raise CouldNotMeasure(f"python {' '.join(arguments)} ended with {done.returncode}.")
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,8 @@
+"""`python -m latchkey`: the command."""
+
+import sys
+
+from latchkey.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command `latchkey`: everything about keys, events and health of a server, from afar."""

@@ -1,0 +1,43 @@
+"""Where the key comes from: an option, the environment, the profile, standard input or a prompt."""
+
+import sys
+from typing import Final
+
+from latchkey.cli.refusal import Refusal
+from latchkey.credentials import Credential, parse_credential
+
+STANDARD_INPUT: Final = "-"
+
+
+def read_key(given: str | None, *, typed: bool) -> Credential:
+    """The key that was given, or that a person is asked for. Raises Refusal without one, MalformedCredential."""
+    if given is None:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Refusal(
+                "No API key",
+                "This call needs a key, and none is given.",
+                "Set LATCHKEY_API_KEY to key_id:secret, write api_key in a profile of the configuration file, or pipe "
+                "it in: --api-key - reads it from standard input.",
+            )
+        given = STANDARD_INPUT
+    elif typed and given != STANDARD_INPUT:
+        warn_of_typed_secret("--api-key")
+    return parse_credential(read_secret("API key (key_id:secret): ") if given == STANDARD_INPUT else given)
+
+
+def read_secret(prompt: str) -> str:
+    """A line of standard input; of a terminal, without showing it."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(prompt, stream=sys.stderr).strip()
+    return sys.stdin.readline().strip()
+
+
+def warn_of_typed_secret(where: str) -> None:
+    """Says what a secret on a command line is worth."""
+    print(
+        f"latchkey: warning: the secret in {where} can be read by others on this machine (ps) and stays in the shell's "
+        "history. Write - there to give it on standard input.",
+        file=sys.stderr,
+    )

@@ -1,0 +1,111 @@
+"""The command's tree, and the options that stand before every command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latchkey import __version__
+from latchkey.cli.commands import events, health, key_values, keys, rotation, usage, verify, whoami
+from latchkey.cli.invocation import Invocation
+from latchkey.cli.options import Format, Options
+from latchkey.request_id import PATTERN
+
+app = typer.Typer(
+    name="latchkey",
+    help="Issue, limit, rotate, watch and revoke the API keys of a Latchkey server.",
+    epilog="Exit: 0 done; 2 refused; 3 could not (throttled, network, time-out, server error). The options above may "
+    "also stand behind the command, but for --wait.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # a traceback with local values would show keys
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+keys.group.command("create")(key_values.create)
+keys.group.command("update")(key_values.update)
+keys.group.command("rotate")(rotation.rotate)
+keys.group.command("finish-rotation")(rotation.finish_rotation)
+app.command("whoami")(whoami.whoami)
+app.add_typer(keys.group, name="keys")
+app.command("usage")(usage.usage)
+app.command("verify")(verify.verify)
+app.command("health")(health.health)
+app.add_typer(events.group, name="events")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"latchkey {__version__}")
+        raise typer.Exit
+
+
+def _request_id(text: str | None) -> str | None:
+    if text is not None and not PATTERN.fullmatch(text):
+        raise typer.BadParameter("a request id is 1 to 128 letters, digits, '.', '_' or '-'")
+    return text
+
+
+@app.callback()
+def general(
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LATCHKEY_URL", metavar="URL", help="Address of the server. Default: http://localhost:8000"
+        ),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LATCHKEY_API_KEY",
+            metavar="KEY_ID:SECRET",
+            help="The key to call with; - reads it from standard input, or asks on a terminal.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            envvar="LATCHKEY_TIMEOUT",
+            metavar="SECONDS",
+            min=0.01,
+            help="How long each step of a call may take. Default: 10",
+        ),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(envvar="LATCHKEY_FORMAT", help="How results are shown. Default: table")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(envvar="LATCHKEY_PROFILE", metavar="NAME", help="Profile of the configuration file.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LATCHKEY_CONFIG",
+            metavar="FILE",
+            help="The configuration file, mode 0600. Default: ~/.config/latchkey/config.toml",
+        ),
+    ] = None,
+    request_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", callback=_request_id, help="Names every call in the server's log. Default: a new one"
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Where the server says when to come back, wait and try again, up to an hour.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log each call to standard error, a JSON object a line, without secrets.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Issue, limit, rotate, watch and revoke the API keys of a Latchkey server."""
+    invocation = context.find_object(Invocation)
+    source = context.get_parameter_source("api_key")
+    typed = source is not None and source.name == "COMMANDLINE"
+    if invocation is not None:
+        invocation.options = Options(url, api_key, typed, timeout, format, profile, config, wait, verbose)
+        invocation.request_id = request_id or invocation.request_id
+        invocation.command = context.invoked_subcommand or ""

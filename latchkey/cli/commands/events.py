@@ -1,0 +1,85 @@
+"""latchkey events: pages of the event log, and the live stream."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from latchkey.cli.output import show, write
+from latchkey.cli.parameters import OptionalKeyId, invocation_of, span
+from latchkey.cli.resume_file import ResumeFile
+from latchkey.cli.signals import whole
+from latchkey.cli.table import cell
+
+if TYPE_CHECKING:
+    from latchkey.client.event import Event
+
+group = typer.Typer(no_args_is_help=True, help="Events: what happened, to which key, and by whom.")
+
+EventType: TypeAlias = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="Events of this type alone, as in KeyRevoked.")
+]
+
+
+@group.command("list")
+def list_events(
+    context: typer.Context,
+    after: Annotated[int, typer.Option(min=0, metavar="ID", help="Events with ids above this.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    type: EventType = None,
+    key: OptionalKeyId = None,
+) -> None:
+    """List events, oldest first."""
+    from latchkey.client.events import LARGEST_PAGE
+
+    invocation = invocation_of(context)
+    found: list[Event] = []
+    place: int | None = after
+    while place is not None and len(found) < limit:
+        wanted = min(LARGEST_PAGE, limit - len(found))
+        page = invocation.client.events.page(after=place, limit=wanted, type=type, key_id=key)
+        found += page.events
+        place = page.next
+    documents = [event.document for event in found]
+    rows = [
+        {name: document[name] for name in ("id", "at", "type", "key_id", "actor", "data")} for document in documents
+    ]
+    show({"items": documents, "next": place}, as_json=invocation.as_json, rows=rows)
+    if place is not None and not invocation.as_json:
+        invocation.say(f"there are more: --after {place}")
+
+
+@group.command("tail")
+def tail(
+    context: typer.Context,
+    after: Annotated[
+        int | None, typer.Option(min=0, metavar="ID", help="Begin after this event; 0 is all there is. Default: now")
+    ] = None,
+    type: EventType = None,
+    key: OptionalKeyId = None,
+    resume_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Remember the last event here, and begin after it next time.")
+    ] = None,
+    patience: Annotated[
+        timedelta, typer.Option(parser=span, metavar="SPAN", help="How long a stream that was cut may stay away.")
+    ] = "5m",  # type: ignore[assignment]
+) -> None:
+    """Print events as they happen, each once, until Ctrl-C; with --format json an object a line."""
+    invocation = invocation_of(context)
+    remembered = ResumeFile(resume_file) if resume_file else None
+    place = remembered.read() if remembered else None
+    followed = invocation.client.events.follow(
+        after=after if place is None else place, type=type, key_id=key, patience_seconds=patience.total_seconds()
+    )
+    for event in followed:
+        with whole():
+            write(json.dumps(event.document, ensure_ascii=False) if invocation.as_json else _line(event))
+            if remembered:
+                remembered.write(event.id)
+
+
+def _line(event: "Event") -> str:
+    shown = ("at", "type", "key_id", "actor", "data")
+    return "  ".join([str(event.id), *(cell(event.document[name]) for name in shown)])

@@ -1,0 +1,34 @@
+"""latchkey health: how the server is."""
+
+from typing import Annotated, Final
+
+import typer
+
+from latchkey.cli.exit_codes import COULD_NOT
+from latchkey.cli.output import show_one, write
+from latchkey.cli.parameters import invocation_of
+from latchkey.cli.table import fields, table
+
+_SHOWN: Final = ("status", "version", "revision", "uptime_seconds", "degraded", "components", "rate_limit")
+_OF_A_GUARD_RAIL: Final = ("name", "severity", "count", "since", "detail")
+
+
+def health(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="All that the server tells a key with health:read.")] = False,
+) -> None:
+    """Show whether the server is well. Without --full this needs no key; a server that is down is exit 3."""
+    invocation = invocation_of(context)
+    if not full:
+        found = invocation.client_without_key.health()
+        show_one(found.document, as_json=invocation.as_json)
+        if found.status == "down":
+            raise typer.Exit(COULD_NOT)
+        return
+    report = invocation.client.health_full()
+    if invocation.as_json:
+        show_one(report.document, as_json=True)
+        return
+    write(fields({name: report.document.get(name) for name in _SHOWN}))
+    if report.guard_rails:
+        write("\n" + table([{name: rail.get(name) for name in _OF_A_GUARD_RAIL} for rail in report.guard_rails]))

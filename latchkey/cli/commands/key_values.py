@@ -1,0 +1,82 @@
+"""latchkey keys create and update: what a key is made with, and what is changed of it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from latchkey.cli.key_table import show_key
+from latchkey.cli.parameters import (
+    Burst,
+    ExpiresIn,
+    KeyId,
+    Metadata,
+    Owner,
+    PerSeconds,
+    SecretFile,
+    Unlimited,
+    invocation_of,
+    rate_limit_of,
+)
+from latchkey.cli.secret_output import SecretOutput
+
+
+def create(
+    context: typer.Context,
+    label: Annotated[str, typer.Option(metavar="LABEL", help="What the key is for.", show_default=False)],
+    owner: Owner = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that it holds; may be given again.")
+    ] = None,
+    burst: Burst = None,
+    per_seconds: PerSeconds = None,
+    unlimited: Unlimited = False,
+    expires_in: ExpiresIn = None,
+    metadata: Metadata = None,
+    secret_file: SecretFile = None,
+) -> None:
+    """Issue a key. Its credential goes to standard output, alone, this once; all else to standard error."""
+    invocation = invocation_of(context)
+    typed: dict[str, Any] = {"owner": owner, "scopes": scope, "expires_at": expires_in, "metadata": metadata}
+    values = {name: value for name, value in typed.items() if value is not None}
+    values |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
+    client = invocation.client
+    with SecretOutput(secret_file).ready() as output:
+        output.hand_over(client.keys.create(label, **values), as_json=invocation.as_json)
+
+
+def update(
+    context: typer.Context,
+    key_id: KeyId,
+    label: Annotated[str | None, typer.Option(metavar="LABEL", help="What the key is for.")] = None,
+    owner: Owner = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="All scopes that it is to hold; may be given again.")
+    ] = None,
+    no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Take every scope away.")] = False,
+    burst: Burst = None,
+    per_seconds: PerSeconds = None,
+    unlimited: Unlimited = False,
+    expires_in: ExpiresIn = None,
+    never_expires: Annotated[bool, typer.Option("--never-expires", help="Take its end away.")] = False,
+    metadata: Metadata = None,
+) -> None:
+    """Change what is named; the change holds from the next request on."""
+    if (no_scopes and scope) or (never_expires and expires_in):
+        raise typer.BadParameter("--no-scopes goes without --scope, and --never-expires without --expires-in.")
+    typed: dict[str, Any] = {
+        "label": label,
+        "owner": owner,
+        "scopes": scope or None,
+        "expires_at": expires_in,
+        "metadata": metadata,
+    }
+    changes = {name: value for name, value in typed.items() if value is not None}
+    if no_scopes:
+        changes["scopes"] = []
+    if never_expires:
+        changes["expires_at"] = None
+    changes |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
+    if not changes:
+        raise typer.BadParameter("Nothing to change: name what to change, as in --label LABEL.")
+    invocation = invocation_of(context)
+    show_key(invocation.client.keys.update(key_id, **changes), as_json=invocation.as_json)

@@ -1,0 +1,37 @@
+"""latchkey usage: how much a key was used."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from latchkey.cli.output import show
+from latchkey.cli.parameters import KeyId, invocation_of, time_or_span_ago
+
+
+class Step(StrEnum):
+    """The spans by which use is added up."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+def usage(
+    context: typer.Context,
+    key_id: KeyId,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=time_or_span_ago, metavar="SPAN|TIME", help="From when: 7d, or 2027-01-31T09:30:00Z."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=time_or_span_ago, metavar="SPAN|TIME", help="Up to when. Default: now")
+    ] = None,
+    step: Annotated[Step, typer.Option(help="By what to add up.")] = Step.HOUR,
+) -> None:
+    """Show how many requests of a key were let pass and throttled; without --since, those of a day."""
+    invocation = invocation_of(context)
+    steps = invocation.client.usage(key_id, since=since, until=until, step=step.value)
+    rows = [found.document for found in steps]
+    show(rows, as_json=invocation.as_json, rows=rows)

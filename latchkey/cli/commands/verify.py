@@ -1,0 +1,39 @@
+"""latchkey verify: whether a credential may pass."""
+
+from typing import Annotated
+
+import typer
+
+from latchkey.cli.api_key import STANDARD_INPUT, read_secret, warn_of_typed_secret
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
+from latchkey.cli.output import show_one
+from latchkey.cli.parameters import invocation_of
+from latchkey.credentials import parse_credential
+
+
+def verify(
+    context: typer.Context,
+    credential: Annotated[
+        str,
+        typer.Argument(
+            metavar="CREDENTIAL", help="What to judge; without it, or with -, it is read from standard input."
+        ),
+    ] = STANDARD_INPUT,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that it has to hold; may be given again.")
+    ] = None,
+    cost: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens to take from its bucket.")] = 1,
+) -> None:
+    """Ask the server whether a credential may pass. Exit 0 where it may, 3 where it is throttled, else 2."""
+    from latchkey.client.verification import RATE_LIMITED
+
+    invocation = invocation_of(context)
+    client = invocation.client
+    if credential == STANDARD_INPUT:
+        credential = read_secret("Credential to verify (key_id:secret): ")
+    else:
+        warn_of_typed_secret("CREDENTIAL")
+    found = client.verify(parse_credential(credential), scopes=scope or [], cost=cost)
+    show_one(found.document, as_json=invocation.as_json)
+    if not found.valid:
+        raise typer.Exit(COULD_NOT if found.code == RATE_LIMITED else REFUSED)

@@ -1,0 +1,98 @@
+"""The configuration file: profiles, each a server and how to call it."""
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from latchkey.cli.refusal import Refusal
+
+DEFAULT_PROFILE: Final = "default"
+_FORMATS: Final = ("table", "json")
+_OTHERS: Final = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server and how to call it; None where the profile does not say. `timeout` is in seconds."""
+
+    url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float | None = None
+    format: str | None = None
+
+
+def default_path() -> Path:
+    """Where the file lies when nobody names another (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".config") / "latchkey" / "config.toml"
+
+
+def read_profile(path: Path | None, name: str | None) -> Profile:
+    """The profile `name`, or the one that the file's `profile` names, or `default`. Raises Refusal.
+
+    Without a file there is an empty profile, where neither the file nor a profile was asked for.
+    """
+    place = path or default_path()
+    if not place.exists() and path is None and name is None:
+        return Profile()
+    document = _load(place)
+    profiles = document.get("profiles", {})
+    wanted = name or document.get("profile", DEFAULT_PROFILE)
+    if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
+        raise _unusable(place, "it holds profile and [profiles.NAME], and nothing else.")
+    if name is None and "profile" not in document and wanted not in profiles:
+        return Profile()
+    if not isinstance(wanted, str) or wanted not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise _unusable(place, f"the profile that is asked for is not there. Profiles: {known}.")
+    return _profile(place, wanted, profiles[wanted])
+
+
+def _load(place: Path) -> Mapping[str, Any]:
+    """The file's content, where nobody else may read it."""
+    try:
+        with place.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & _OTHERS:
+                raise Refusal(
+                    "The configuration file can be read by others",
+                    f"{place} has the mode {mode:04o}, and it may hold keys.",
+                    f"chmod 600 {_quoted(place)}",
+                )
+            return tomllib.load(file)
+    except OSError as error:
+        raise _unusable(place, f"it cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise _unusable(place, "it is not TOML.") from None
+
+
+def _profile(place: Path, name: str, values: object) -> Profile:
+    rules = {
+        "url": lambda value: isinstance(value, str),
+        "api_key": lambda value: isinstance(value, str),
+        "timeout": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0,
+        "format": lambda value: value in _FORMATS,
+    }
+    if not isinstance(values, dict) or not set(values) <= set(rules):
+        raise _unusable(place, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
+    for member, value in values.items():
+        if not rules[member](value):
+            raise _unusable(place, f"{member} of the profile {name} cannot be used.")
+    return Profile(**values)
+
+
+def _unusable(place: Path, why: str) -> Refusal:
+    example = (
+        '[profiles.default], and under it url = "https://…", api_key = "lk_…:lks_…", timeout = 10, format = "table"'
+    )
+    return Refusal("The configuration file cannot be used", f"{place}: {why}", f"Write it as TOML: {example}.")
+
+
+def _quoted(place: Path) -> str:
+    from shlex import quote
+
+    return quote(str(place))

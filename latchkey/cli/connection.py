@@ -1,0 +1,55 @@
+"""The client of one run: the server, the key, the request id, and how patient to be."""
+
+import time
+from functools import partial
+from typing import Final
+
+from latchkey.cli.api_key import read_key
+from latchkey.cli.invocation import Invocation
+from latchkey.cli.refusal import Refusal
+from latchkey.cli.verbose_log import log_call
+from latchkey.client.address import in_the_clear, server_url
+from latchkey.client.call import observe_nothing
+from latchkey.client.client import Client
+from latchkey.client.retries import RetryPolicy
+from latchkey.credentials import Credential
+
+_WAITING: Final = RetryPolicy(attempts=10, longest_wait_seconds=3600.0)
+_NOT_WAITING: Final = RetryPolicy(attempts=3, longest_wait_seconds=0.5)
+"""Below the shortest Retry-After, so that without --wait a throttled call ends at once."""
+
+
+def connect(invocation: Invocation, *, with_key: bool) -> Client:
+    """The client; nothing is sent yet. Raises Refusal, MalformedCredential."""
+    try:
+        url = server_url(invocation.url)
+    except ValueError as error:
+        remedy = "Give it as --url, as LATCHKEY_URL, or as url in a profile of the configuration file."
+        raise Refusal("The URL cannot be used", f"Refused: {error}.", remedy) from None
+    credential = _key(invocation) if with_key else None
+    if credential is not None and in_the_clear(url):
+        invocation.say("warning: http:// sends the key in the clear; use https://.")
+    try:
+        client = Client(
+            url,
+            credential,
+            timeout_seconds=invocation.timeout_seconds,
+            retries=_WAITING if invocation.options.wait else _NOT_WAITING,
+            observe=log_call if invocation.options.verbose else observe_nothing,
+            sleep=partial(_sleep, invocation),
+        )
+    except (OSError, ValueError, ImportError) as error:
+        remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR, and the variables that name a proxy."
+        raise Refusal("The environment's TLS or proxy cannot be used", f"{type(error).__name__}.", remedy) from None
+    return client.with_request_id(invocation.request_id)
+
+
+def _key(invocation: Invocation) -> Credential:
+    given = invocation.options.api_key or invocation.profile.api_key
+    return read_key(given, typed=invocation.options.typed_key)
+
+
+def _sleep(invocation: Invocation, seconds: float) -> None:
+    if seconds > 1:
+        invocation.say(f"waiting {seconds:.0f} s")
+    time.sleep(seconds)

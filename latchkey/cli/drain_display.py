@@ -1,0 +1,39 @@
+"""The drain on standard error: one line that changes on a terminal, a line for each news elsewhere."""
+
+import sys
+from datetime import datetime
+
+from latchkey.timestamps import rfc3339
+
+
+class DrainDisplay:
+    """Shows how the retiring secret falls quiet."""
+
+    def __init__(self, quiet_seconds: float) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._live = sys.stderr.isatty()
+        self._told: object = self
+
+    def show(self, last_used_at: datetime | None, quiet: float, ends_at: datetime | None) -> None:
+        """The state now; `quiet` in seconds."""
+        used = rfc3339(last_used_at) if last_used_at else "never"
+        ends = f"; it ends {rfc3339(ends_at)}" if ends_at else ""
+        text = f"old secret: last used {used}, quiet {_clock(quiet)} of {_clock(self._quiet_seconds)}{ends}"
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+        elif last_used_at != self._told:
+            sys.stderr.write(f"{text}\n")
+        self._told = last_used_at
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leaves the last state standing."""
+        if self._live and self._told is not self:
+            sys.stderr.write("\n")
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

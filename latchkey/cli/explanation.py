@@ -1,0 +1,72 @@
+"""A failure for a person: what, where, and what to do next; and the exit status that it means."""
+
+from typing import Final
+
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
+from latchkey.cli.printable import printable
+from latchkey.cli.refusal import Refusal
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import ProblemError
+from latchkey.redaction import redact
+
+_TRANSIENT: Final = (408, 429)
+_REMEDIES: Final = {
+    "insufficient-scope": "Whoever has a key with keys:write that itself holds the scope (or *) can grant it: "
+    "latchkey keys update KEY_ID --scope …, which names all scopes that the key is to have.",
+    "quota-exceeded": "Wait so long, or let latchkey do it: latchkey --wait COMMAND.",
+    "rotation-in-progress": "End the old secret (latchkey keys finish-rotation KEY_ID), wait until it ends, or end "
+    "every older secret at once (latchkey keys rotate KEY_ID --at-once).",
+    "already-revoked": "Revocation is for ever. Issue another key: latchkey keys create --label LABEL.",
+    "disabled-key": "Whoever has another key with keys:write can enable it: latchkey keys enable KEY_ID.",
+    "expired-key": "Whoever has another key with keys:write can move its end: "
+    "latchkey keys update KEY_ID --expires-in 90d.",
+}
+
+
+def exit_code_of(failure: Exception) -> int:
+    """REFUSED for what will be refused again; COULD_NOT for what may pass later or elsewhere."""
+    if isinstance(failure, Refusal):
+        return REFUSED
+    status = _status(failure)
+    return REFUSED if status is not None and status < 500 and status not in _TRANSIENT else COULD_NOT
+
+
+def explain(failure: Exception) -> str:
+    """The lines for standard error. What a server wrote cannot steer the terminal."""
+    lines = [f"latchkey: {_title(failure)}", f"  {failure}"]
+    if isinstance(failure, ProblemError):
+        lines += [f"  {fault.pointer or '/'}: {fault.detail}" for fault in failure.errors]
+        if failure.retry_after_seconds is not None:
+            lines.append(f"  The next call passes in {failure.retry_after_seconds} s.")
+    remedy = _remedy(failure)
+    if remedy:
+        lines.append(f"What to do: {remedy}")
+    request_id = getattr(failure, "request_id", "")
+    if request_id:
+        lines.append(f"Request id: {request_id}")
+    return "\n".join(printable(redact(line)) for line in lines)
+
+
+def _title(failure: Exception) -> str:
+    own: str | None = getattr(failure, "title", None)
+    if own is None and isinstance(failure, ProblemError):
+        return CATALOGUE[failure.slug].title
+    status, slug = getattr(failure, "status", None), getattr(failure, "slug", None)
+    return f"{own} ({status} {slug})" if status is not None and slug is not None else str(own)
+
+
+def _remedy(failure: Exception) -> str:
+    if isinstance(failure, ProblemError):
+        known = CATALOGUE.get(failure.slug)
+        if failure.slug == "not-found" and getattr(failure, "instance", "").startswith("/v1/keys/"):
+            return "Check the key id: latchkey keys list shows those that there are."
+        return _REMEDIES.get(failure.slug) or (known.remedy if known else "")
+    return str(getattr(failure, "remedy", ""))
+
+
+def _status(failure: Exception) -> int | None:
+    """The status of a problem, received or our own; None of all else, whatever was answered."""
+    if not isinstance(failure, ProblemError):
+        return None
+    received: int | None = getattr(failure, "status", None)
+    return received or CATALOGUE[failure.slug].status

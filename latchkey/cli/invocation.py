@@ -1,0 +1,64 @@
+"""One run of the command: its settings, its request id, its client."""
+
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from latchkey.cli.configuration import Profile, read_profile
+from latchkey.cli.options import Format, Options
+from latchkey.request_id import new_request_id
+
+if TYPE_CHECKING:
+    from latchkey.client.client import Client
+
+DEFAULT_URL: Final = "http://localhost:8000"
+DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+
+
+class Invocation:
+    """What one run of the command knows. Everything is settled when it is first asked for, so that `--help` needs
+    neither a file nor a key. `command` is its name, without what was typed behind it.
+    """
+
+    def __init__(self) -> None:
+        self.options = Options()
+        self.request_id = new_request_id()
+        self.command = ""
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile in use. Raises Refusal."""
+        return read_profile(self.options.config, self.options.profile)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self.options.url or self.profile.url or DEFAULT_URL
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long each step of a call may take."""
+        return self.options.timeout or self.profile.timeout or DEFAULT_TIMEOUT_SECONDS
+
+    @property
+    def as_json(self) -> bool:
+        """Whether results are shown as JSON."""
+        return (self.options.format or self.profile.format) == Format.JSON
+
+    @cached_property
+    def client(self) -> "Client":
+        """The client, with the key. Raises Refusal, MalformedCredential."""
+        from latchkey.cli.connection import connect
+
+        return connect(self, with_key=True)
+
+    @cached_property
+    def client_without_key(self) -> "Client":
+        """The client for the one call that needs no key. Raises Refusal."""
+        from latchkey.cli.connection import connect
+
+        return connect(self, with_key=False)
+
+    def say(self, text: str) -> None:
+        """Tells a person something beside the result."""
+        print(f"latchkey: {text}", file=sys.stderr, flush=True)

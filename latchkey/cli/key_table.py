@@ -1,0 +1,37 @@
+"""A key on standard output: a row of a table, lines, or JSON."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from latchkey.cli.output import show_one
+from latchkey.cli.table import Row
+
+if TYPE_CHECKING:
+    from latchkey.client.key import Key
+
+
+def show_key(key: "Key", *, as_json: bool) -> None:
+    """Shows the key, whole."""
+    show_one(key.document if as_json else key_lines(key.document), as_json=as_json)
+
+
+def key_row(key: Row) -> dict[str, object]:
+    """What a list shows of a key."""
+    row = {name: key.get(name) for name in ("key_id", "label", "owner", "state")}
+    return {**row, "limit": limit_text(key.get("rate_limit")), "last used": key.get("last_used_at") or "never"}
+
+
+def key_lines(key: Row) -> dict[str, object]:
+    """All of a key, with its limit and its secrets in words."""
+    lines = {name: value for name, value in key.items() if name not in ("secrets", "secret", "credential")}
+    secrets = key.get("secrets")
+    for secret in secrets if isinstance(secrets, list) else []:
+        ends = f", ends {secret['expires_at']}" if secret.get("expires_at") else ""
+        used = secret.get("last_used_at") or "never"
+        lines[f"secret {secret['id']}"] = f"{secret['state']}{ends}, made {secret['created_at']}, last used {used}"
+    return {**lines, "rate_limit": limit_text(key.get("rate_limit"))}
+
+
+def limit_text(limit: object) -> str:
+    """A rate limit in words."""
+    return f"{limit['burst']} per {limit['per_seconds']} s" if isinstance(limit, Mapping) else "unlimited"

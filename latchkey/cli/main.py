@@ -1,0 +1,104 @@
+"""The command's outermost frame: however it ends, it ends with one of its exit statuses, and tells no secret."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from latchkey.cli.exit_codes import COULD_NOT, DONE, INTERRUPTED, REFUSED
+from latchkey.cli.explanation import exit_code_of, explain
+from latchkey.cli.invocation import Invocation
+from latchkey.cli.options import in_front
+from latchkey.cli.output import ReaderLeft, Unwritable, abandon
+from latchkey.cli.refusal import Refusal
+from latchkey.cli.secret_output import SecretLost
+from latchkey.problems import ProblemError
+from latchkey.redaction import redact
+
+if TYPE_CHECKING:
+    from typer import TyperException
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status: 0 done, 2 refused, 3 could not, 130 interrupted."""
+    started = time.perf_counter()
+    invocation = Invocation()
+    status = _run(in_front(sys.argv[1:] if arguments is None else arguments), invocation)
+    if "LATCHKEY_TELEMETRY_URL" in os.environ:
+        from latchkey.cli.telemetry import report
+
+        report(invocation, status, milliseconds=round((time.perf_counter() - started) * 1000))
+    return status
+
+
+def _run(arguments: Sequence[str], invocation: Invocation) -> int:
+    import typer
+
+    from latchkey.cli.app import app
+
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(list(arguments), prog_name="latchkey", obj=invocation, standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else DONE
+    except typer.TyperException as error:
+        return _misused(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except SecretLost as lost:
+        return _lost(lost)
+    except ReaderLeft:
+        abandon()
+        return DONE
+    except SystemExit as ended:  # typer's way out, of completion and of a pipe that closed during --help
+        return COULD_NOT if ended.code and not isinstance(ended.__context__, BrokenPipeError) else DONE
+    except Unwritable as reason:
+        abandon()
+        print(f"latchkey: the result cannot be written: {reason}", file=sys.stderr)
+        return COULD_NOT
+    except Exception as error:  # noqa: BLE001 - the frame of the whole command
+        return _failed(error, invocation)
+
+
+def _failed(error: Exception, invocation: Invocation) -> int:
+    """Tells what stopped the command."""
+    if isinstance(error, (Refusal, ProblemError)) or _is_of_client(error):
+        print(explain(error), file=sys.stderr)
+        return exit_code_of(error)
+    print(f"latchkey: something nobody foresaw: {type(error).__name__}", file=sys.stderr)
+    if invocation.options.verbose:
+        print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
+    else:
+        print("What to do: run it again with --verbose, and report what it shows.", file=sys.stderr)
+    print(f"Request id: {invocation.request_id}", file=sys.stderr)
+    return COULD_NOT
+
+
+def _is_of_client(error: Exception) -> bool:
+    """Whether the client raised it; without the client's module nothing of it was."""
+    failures = sys.modules.get("latchkey.client.failures")
+    return failures is not None and isinstance(error, failures.ClientError)
+
+
+def _misused(error: "TyperException") -> int:
+    """Tells what was typed wrong. An argument may hold a secret, and the text repeats arguments."""
+    context = getattr(error, "ctx", None)
+    text = redact(error.format_message())
+    if text.startswith("Usage: "):  # a group without a command says what it has
+        print(text, file=sys.stderr)
+        return REFUSED
+    print(f"latchkey: {text}", file=sys.stderr)
+    if context is not None:
+        print(f"What to do: '{context.command_path} --help' shows how it is written.", file=sys.stderr)
+    return REFUSED
+
+
+def _lost(lost: SecretLost) -> int:
+    print(
+        f"latchkey: the new secret of {lost.key_id} could not be written, and nobody knows it\n"
+        f"What to do: make another: latchkey keys rotate {lost.key_id} --at-once",
+        file=sys.stderr,
+    )
+    return COULD_NOT

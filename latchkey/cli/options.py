@@ -1,0 +1,51 @@
+"""The options that every command has: where to call, with which key, and how to show the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+
+class Format(StrEnum):
+    """How a result is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """As typed, or from the environment; None where neither says. `typed_key`: the key stood on the command line."""
+
+    url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    typed_key: bool = False
+    timeout: float | None = None
+    format: Format | None = None
+    profile: str | None = None
+    config: Path | None = None
+    wait: bool = False
+    verbose: bool = False
+
+
+_WITH_VALUE: Final = ("--url", "--api-key", "--timeout", "--format", "--profile", "--config", "--request-id")
+_WITHOUT: Final = ("--verbose",)
+
+
+def in_front(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the general options before the command, so that they may be typed anywhere up to `--`."""
+    general: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            return [*general, *rest, argument, *waiting]
+        if argument in _WITHOUT or argument.partition("=")[0] in _WITH_VALUE:
+            general.append(argument)
+            if argument in _WITH_VALUE and waiting:
+                general.append(waiting.pop(0))
+        else:
+            rest.append(argument)
+    return [*general, *rest]

@@ -1,0 +1,110 @@
+"""What commands take, and how it is typed: key ids, times, time spans, limits, JSON."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from latchkey.cli.invocation import Invocation
+from latchkey.credentials import KEY_ID_PATTERN
+from latchkey.duration import parse_duration
+from latchkey.validation import Refused, moment
+
+if TYPE_CHECKING:
+    from latchkey.client.keys import KeyValues
+
+
+def span(text: str) -> timedelta:
+    """A time span, as in 90d."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def time_or_span_ago(text: str) -> datetime:
+    """A time (RFC 3339), or a span before now."""
+    return _time(text, -1)
+
+
+def time_or_span_ahead(text: str) -> datetime:
+    """A time (RFC 3339), or a span from now."""
+    return _time(text, 1)
+
+
+def _time(text: str, sign: int) -> datetime:
+    try:
+        return moment(text)
+    except Refused:
+        pass
+    try:
+        return datetime.now(UTC) + sign * parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"it is a time, as in 2027-01-31T09:30:00Z, or a span: {error}") from None
+
+
+def key_id(text: str) -> str:
+    """A key id. What else was typed may be a whole credential, and is not repeated."""
+    if not KEY_ID_PATTERN.fullmatch(text):
+        raise typer.BadParameter("a key id is lk_ and 12 characters of 0-9 and a-z, without the secret")
+    return text
+
+
+def json_object(text: str) -> Any:
+    """A JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise typer.BadParameter('it is a JSON object, as in \'{"team": "payments"}\'')
+    return value
+
+
+def rate_limit_of(burst: int | None, per_seconds: int | None, *, unlimited: bool) -> "KeyValues":
+    """The member `rate_limit` that was typed; empty where none was. Raises BadParameter."""
+    if unlimited and burst is None and per_seconds is None:
+        return {"rate_limit": None}
+    if burst is None and per_seconds is None:
+        return {}
+    if unlimited or burst is None or per_seconds is None:
+        raise typer.BadParameter("Give a limit as --burst and --per-seconds, both, or --unlimited alone.")
+    from latchkey.client.rate_limit import RateLimit
+
+    return {"rate_limit": RateLimit(burst, per_seconds)}
+
+
+def invocation_of(context: typer.Context) -> Invocation:
+    """The run that this command belongs to; it now knows the command's whole name."""
+    invocation = context.find_object(Invocation)
+    if invocation is None:
+        raise TypeError("the command runs without main()")
+    invocation.command = context.command_path.removeprefix("latchkey ")
+    return invocation
+
+
+KeyId: TypeAlias = Annotated[str, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
+OptionalKeyId: TypeAlias = Annotated[
+    str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Events of this key alone.")
+]
+Owner: TypeAlias = Annotated[str | None, typer.Option(metavar="OWNER", help="Who answers for it.")]
+Burst: TypeAlias = Annotated[int | None, typer.Option(metavar="B", help="Tokens that the bucket holds, 1 to 1000000.")]
+PerSeconds: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="S", help="Seconds in which they all come back, 1 to 2678400.")
+]
+Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No limit at all; that breaches a guard rail.")]
+ExpiresIn: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(parser=time_or_span_ahead, metavar="SPAN|TIME", help="When it ends: 90d, or 2027-01-31T09:30:00Z."),
+]
+Metadata: TypeAlias = Annotated[
+    Any, typer.Option(parser=json_object, metavar="JSON", help="A JSON object of yours, kept with the key.")
+]
+SecretFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write the credential here, mode 0600, and not to standard output. Must not exist."
+    ),
+]

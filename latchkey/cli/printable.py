@@ -1,0 +1,11 @@
+"""Text from elsewhere, made fit for a terminal."""
+
+import re
+from typing import Final
+
+_STEERING: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with every character that controls a terminal or turns text written as an escape."""
+    return _STEERING.sub(lambda found: repr(found[0])[1:-1], text)

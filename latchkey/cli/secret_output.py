@@ -1,0 +1,91 @@
+"""A new secret's way to its owner: standard output, or a file that was not there."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from latchkey.cli.output import ReaderLeft, Unwritable, abandon, write
+from latchkey.cli.refusal import Refusal
+from latchkey.cli.table import fields
+
+if TYPE_CHECKING:
+    from latchkey.client.key import IssuedKey
+
+_SECRET_MEMBERS: Final = ("secret", "credential")
+_SHOWN: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "expires_at")
+
+
+class SecretLost(Exception):
+    """The new secret could not be written anywhere; `key_id` has it all the same."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+
+class SecretOutput:
+    """Where the new credential goes: `file`, mode 0600, or standard output."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._written = False
+
+    @contextmanager
+    def ready(self) -> Iterator["SecretOutput"]:
+        """Makes the file before a secret is made, as that cannot be asked for again; an unused one is removed. Raises
+        Refusal.
+        """
+        if self._file is not None:
+            _make(self._file)
+        try:
+            yield self
+        finally:
+            if self._file is not None and not self._written:
+                self._file.unlink(missing_ok=True)
+
+    def hand_over(self, issued: "IssuedKey", *, as_json: bool) -> None:
+        """Writes the credential, and what else there is to know of the key. Raises SecretLost."""
+        try:
+            if self._file is not None:
+                _fill(self._file, issued.credential.reveal())
+                self._written = True
+            self._show(issued, as_json=as_json)
+        except (OSError, ReaderLeft, Unwritable):
+            abandon()
+            if not self._written:
+                raise SecretLost(issued.key.key_id) from None
+
+    def _show(self, issued: "IssuedKey", *, as_json: bool) -> None:
+        document: Mapping[str, Any] = issued.key.document
+        in_file = self._file is not None
+        if as_json:
+            shown = {name: value for name, value in document.items() if not (in_file and name in _SECRET_MEMBERS)}
+            write(json.dumps(shown, indent=2, ensure_ascii=False))
+            return
+        print(fields({name: document.get(name) for name in _SHOWN}), file=sys.stderr)
+        if in_file:
+            print(f"The credential is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
+        else:
+            print("The credential is shown this once. Keep it where secrets are kept.", file=sys.stderr, flush=True)
+            write(issued.credential.reveal())
+
+
+def _make(file: Path) -> None:
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise Refusal("The secret's file is there already", f"{file} is not overwritten.", "Name another.") from None
+    except OSError as error:
+        raise Refusal("The secret's file cannot be made", f"{file}: {error.strerror}.", "Name another.") from None
+
+
+def _fill(file: Path, credential: str) -> None:
+    """Writes into the file that was made. Raises OSError."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW), "w", encoding="ascii") as opened:
+        opened.write(credential + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())

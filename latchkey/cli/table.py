@@ -1,0 +1,58 @@
+"""Rows as a table: as wide as the terminal, or as wide as it needs where there is none."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Final
+
+from latchkey.cli.printable import printable
+
+_UNBOUNDED: Final = 100_000
+_NAMES: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
+"""Columns that are never broken: what they hold is copied."""
+
+Row = Mapping[str, object]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Columns under their names; `(none)` without a row. On a terminal long texts are folded within their column."""
+    if not rows:
+        return "(none)"
+    return _drawn(list(rows[0]), [[cell(value) for value in row.values()] for row in rows], heading=True)
+
+
+def fields(row: Row) -> str:
+    """One object, a line for each member."""
+    return _drawn(["", ""], [[name, cell(value)] for name, value in row.items()], heading=False)
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it."""
+    if value is None or value in ([], {}, ""):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(element, str) for element in value):
+        return printable(" ".join(value))
+    return printable(json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value))
+
+
+def _drawn(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: bool) -> str:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    grid = Table(box=None, pad_edge=False, show_header=heading, header_style="bold")
+    for position, name in enumerate(names):
+        kept = name in _NAMES or (not heading and position == 0)
+        grid.add_column(Text(name.upper()), no_wrap=kept, overflow="ignore" if kept else "fold")
+    for line in cells:
+        grid.add_row(*(Text(text) for text in line))
+    width = shutil.get_terminal_size().columns if terminal else _UNBOUNDED
+    console = Console(file=StringIO(), width=width, force_terminal=terminal, highlight=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -1,0 +1,34 @@
+"""What `--verbose` shows: each call as one JSON object on a line of standard error, and never a secret."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from latchkey.redaction import redact, redact_tokens
+from latchkey.timestamps import rfc3339
+
+if TYPE_CHECKING:
+    from latchkey.client.call import Call
+
+
+def log_call(call: "Call") -> None:
+    """Writes the line of one attempt."""
+    log(
+        "call",
+        method=call.method,
+        path=call.path,
+        attempt=call.attempt,
+        status=call.status,
+        failure=type(call.failure).__name__ if call.failure else None,
+        milliseconds=call.milliseconds,
+        request_id=call.request_id,
+        trace_id=call.trace_id,
+    )
+
+
+def log(event: str, **members: object) -> None:
+    """Writes a line; `event` says what happened."""
+    stamped = {"event": event, "timestamp": rfc3339(datetime.now(UTC), timespec="milliseconds"), **members}
+    clean = {name: redact(value) if isinstance(value, str) else value for name, value in stamped.items()}
+    print(redact_tokens(json.dumps(clean)), file=sys.stderr, flush=True)

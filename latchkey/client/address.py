@@ -1,0 +1,33 @@
+"""The address of a server, as people give it."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def server_url(text: str) -> str:
+    """The address without a slash at its end. Raises ValueError, whose text says what to write and repeats nothing."""
+    try:
+        parts = urlsplit(text.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or not text.strip().isprintable() or " " in text.strip():
+        raise ValueError("the URL is http:// or https:// and a host, as in https://keys.example.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the URL holds a name or a password; a key never stands in a URL")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL has no query and no fragment")
+    return parts.geturl().rstrip("/")
+
+
+def host_of(url: str) -> str:
+    """Host and port, for people."""
+    return urlsplit(url).netloc
+
+
+def in_the_clear(url: str) -> bool:
+    """Whether what is sent there can be read on the way."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _LOOPBACK

@@ -1,0 +1,100 @@
+"""What the server answered: the JSON of a success, or the failure that the answer tells."""
+
+import json
+from typing import Any, Final
+
+import httpx
+
+from latchkey import headers
+from latchkey.client.document import Document
+from latchkey.client.failures import ClientError, NotJSON, ReceivedProblem, WrongServer
+from latchkey.problem_catalogue import CATALOGUE, QUOTA_EXCEEDED_TYPE
+from latchkey.problems import MEDIA_TYPE, FieldError
+
+_JSON: Final = ("application/json", MEDIA_TYPE)
+_PROXY_STATUSES: Final = (502, 503, 504)
+
+
+def failure_of(response: httpx.Response, body: bytes) -> ClientError:
+    """What an answer says that is no success."""
+    try:
+        failure = _failure(response, body)
+    except ClientError as unreadable:
+        failure = unreadable
+    failure.status = response.status_code
+    return failure
+
+
+def _failure(response: httpx.Response, body: bytes) -> ClientError:
+    if response.is_redirect:
+        return WrongServer(_redirected(response))
+    if media_type(response) == MEDIA_TYPE:
+        return _problem(response, Document(value_of(response, body), "problem"))
+    if media_type(response) in _JSON:
+        return WrongServer(f"The answer is a {response.status_code} of another kind than Latchkey's.")
+    by_proxy = " The proxy in front says that it cannot reach it." if response.status_code in _PROXY_STATUSES else ""
+    return NotJSON(f"The answer is a {response.status_code} with {_kind(response)}.{by_proxy}")
+
+
+def check_origin(response: httpx.Response) -> None:
+    """Raises WrongServer where a success lacks the field that every answer of Latchkey has: many servers answer
+    `/health` with a status.
+    """
+    if headers.REQUEST_ID not in response.headers and media_type(response) in _JSON:
+        raise WrongServer(f"The answer has no {headers.REQUEST_ID}.")
+
+
+def value_of(response: httpx.Response, body: bytes) -> Any:
+    """The JSON of an answer. Raises NotJSON."""
+    if media_type(response) not in _JSON:
+        raise NotJSON(f"The answer is a {response.status_code} with {_kind(response)}.")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotJSON("The answer says that it is JSON, and is not.") from None
+
+
+def media_type(response: httpx.Response) -> str:
+    """The media type of the body, without its parameters."""
+    kind: str = response.headers.get("Content-Type", "")
+    return kind.partition(";")[0].strip().lower()
+
+
+def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
+    kind = document.text("type")
+    slug = "quota-exceeded" if kind == QUOTA_EXCEEDED_TYPE else kind.rpartition("/")[2]
+    known = CATALOGUE.get(slug)
+    return ReceivedProblem(
+        document.text("detail"),
+        slug=slug,
+        status=response.status_code,
+        title=document.text("title") if document.has("title") or known is None else known.title,
+        instance=document.text("instance") if document.has("instance") else "",
+        request_id=document.text("request_id") if document.has("request_id") else "",
+        errors=[
+            FieldError(fault.text("pointer"), fault.text("code"), fault.text("detail"))
+            for fault in (document.documents("errors", "error") if document.has("errors") else [])
+        ],
+        violated_policies=document.texts("violated-policies") if document.has("violated-policies") else [],
+        retry_after_seconds=_retry_after(response),
+        document=document.members,
+    )
+
+
+def _retry_after(response: httpx.Response) -> int | None:
+    """Whole seconds; Latchkey writes no dates, and what a proxy writes beside it is passed over."""
+    text = response.headers.get(headers.RETRY_AFTER, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _redirected(response: httpx.Response) -> str:
+    try:
+        target = response.url.join(response.headers["Location"])
+    except (KeyError, httpx.InvalidURL):
+        return f"The answer is a {response.status_code} that leads nowhere."
+    origin = target.copy_with(path="/", query=None, fragment=None, username=None, password=None)
+    return f"The answer leads to {str(origin).rstrip('/')}, and a key is not sent on by itself; use that URL."
+
+
+def _kind(response: httpx.Response) -> str:
+    return media_type(response) or "no media type"

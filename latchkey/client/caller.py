@@ -1,0 +1,32 @@
+"""Who calls, as the server sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from latchkey.auth_context import AuthContext
+from latchkey.client.document import Document
+from latchkey.client.key import auth_of
+from latchkey.client.rate_limit import RateLimit, rate_limit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The key that calls. `remaining` is the tokens left in its bucket; None where it is unlimited."""
+
+    auth: AuthContext
+    rate_limit: RateLimit | None
+    remaining: int | None
+    request_id: str
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, document: Document) -> "Caller":
+        """Raises WrongServer for another shape."""
+        return cls(
+            auth=auth_of(document),
+            rate_limit=rate_limit_of(document),
+            remaining=document.integer("remaining") if document.has("remaining") else None,
+            request_id=document.text("request_id"),
+            document=document.members,
+        )

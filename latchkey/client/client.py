@@ -1,0 +1,134 @@
+"""The client: Latchkey's API with types."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from latchkey.client.address import server_url
+from latchkey.client.call import Observe, observe_nothing
+from latchkey.client.caller import Caller
+from latchkey.client.document import Document
+from latchkey.client.events import Events
+from latchkey.client.failures import WrongServer
+from latchkey.client.health import Health, HealthReport
+from latchkey.client.keys import Keys, key_path
+from latchkey.client.retries import RetryPolicy
+from latchkey.client.transport import Transport
+from latchkey.client.usage import Usage
+from latchkey.client.verification import Verification
+from latchkey.credentials import Credential, parse_credential
+from latchkey.request_id import resolve_request_id
+from latchkey.timestamps import rfc3339
+from latchkey.trace_context import trace_of_request
+
+
+class Client:
+    """A server, and the key with which it is called. Close it, or use it in a `with`.
+
+    `url` is the server's address, `api_key` the text `key_id:secret`; without one only `health` answers.
+    `timeout_seconds` is for each step of a call: to connect, to send, to begin the answer, and to end it. `observe` is
+    told of each attempt, `sleep` waits between two. Raises
+    ValueError for what is no address, MalformedCredential for what is no credential. Each method raises ClientError,
+    and ValueError for what is no key id.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | Credential | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - it is frozen
+        observe: Observe = observe_nothing,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        address = server_url(url)
+        credential = parse_credential(api_key) if isinstance(api_key, str) else api_key
+        self._transport = Transport(
+            http=httpx.Client(timeout=timeout_seconds),
+            url=address,
+            credential=credential,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            observe=observe,
+            sleep=sleep,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections, also those of the clients that were made of this one."""
+        self._transport.http.close()
+
+    def with_request_id(self, request_id: str) -> "Client":
+        """The same client, whose calls all carry this request id and belong to one trace. Raises ValueError for an id
+        that the server would replace: it is 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
+        """
+        if resolve_request_id(request_id) != request_id:
+            raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-'")
+        return self._with(request_id=request_id, trace=trace_of_request(request_id))
+
+    def with_credential(self, credential: Credential) -> "Client":
+        """The same client with another key, as after a rotation of its own."""
+        return self._with(credential=credential)
+
+    def with_retries(self, retries: RetryPolicy) -> "Client":
+        """The same client with another patience."""
+        return self._with(retries=retries)
+
+    @property
+    def key_id(self) -> str | None:
+        """The id of the key that calls; None without one."""
+        return self._transport.credential.key_id if self._transport.credential else None
+
+    @property
+    def keys(self) -> Keys:
+        """Keys: list, show, create, change, rotate, revoke."""
+        return Keys(self._transport)
+
+    @property
+    def events(self) -> Events:
+        """The event log: pages, and the live stream."""
+        return Events(self._transport)
+
+    def whoami(self) -> Caller:
+        """The key that calls."""
+        return Caller.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
+
+    def usage(
+        self, key_id: str, *, since: datetime | None = None, until: datetime | None = None, step: str | None = None
+    ) -> list[Usage]:
+        """The key's use by `step`: minute, hour or day. Without more: the last 24 hours by the hour."""
+        asked = {"since": since and rfc3339(since), "until": until and rfc3339(until), "step": step}
+        params = {name: value for name, value in asked.items() if value}
+        answer = self._transport.call("GET", f"{key_path(key_id)}/usage", params=params)
+        if not isinstance(answer, list):
+            raise WrongServer("The answer holds no list of usage.")
+        return [Usage.read(Document(step, "usage")) for step in answer]
+
+    def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
+        """Whether `credential` may pass, holds `scopes`, and has `cost` tokens, which are taken."""
+        body: Mapping[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
+        return Verification.read(Document(self._transport.call("POST", "/v1/verify", json=body), "verification"))
+
+    def health(self) -> Health:
+        """Whether the server is well. Needs no key."""
+        return Health.read(Document(self._transport.call("GET", "/health", also=(503,)), "health"))
+
+    def health_full(self) -> HealthReport:
+        """All that the server tells about itself."""
+        return HealthReport.read(Document(self._transport.call("GET", "/health/full"), "health report"))
+
+    def _with(self, **changes: object) -> "Client":
+        other = object.__new__(Client)
+        other._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
+        return other

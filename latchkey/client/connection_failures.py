@@ -1,0 +1,39 @@
+"""What went wrong below HTTP, told apart: TLS, DNS, a refused connection, a time-out, a cut."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from latchkey.client.failures import NoAnswer, RefusedConnection, TimedOut, UnknownHost, UntrustedServer
+
+
+def no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
+    """The failure that stands behind httpx's error. Its text names the host, and nothing that was sent."""
+    if isinstance(error, httpx.ProxyError):
+        return NoAnswer(f"The proxy in front of {host} does not pass the call on.")
+    if isinstance(error, httpx.ConnectTimeout):
+        return TimedOut(f"{host} did not take the connection in time.")
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(f"{host} took the call and did not answer in time.")
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UntrustedServer(f"The certificate of {host} does not hold: {cause.verify_message}.")
+        if isinstance(cause, ssl.SSLError):
+            return UntrustedServer(f"{host} speaks no TLS that this machine accepts ({cause.reason}).")
+        if isinstance(cause, socket.gaierror):
+            return UnknownHost(f"{host} leads to no address.")
+        if isinstance(cause, ConnectionRefusedError):
+            return RefusedConnection(f"Nothing listens at {host}.")
+    if isinstance(error, httpx.ConnectError):
+        return NoAnswer(f"{host} cannot be reached.")
+    return NoAnswer(f"{host} ended the connection before it had answered.")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it came from."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

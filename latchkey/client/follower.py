@@ -1,0 +1,91 @@
+"""Following the live stream over its cuts."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from latchkey.client.answer import media_type
+from latchkey.client.document import Document
+from latchkey.client.event import Event
+from latchkey.client.failures import ClientError, NoAnswer, NotJSON, ReceivedProblem, WrongServer
+from latchkey.client.server_sent_events import Message, OverlongEvent, messages
+from latchkey.client.transport import Transport
+
+STREAM: Final = "text/event-stream"
+SILENCE_SECONDS: Final = 40.0
+"""The server says something every 15 seconds; a line on which nothing came for so long is dead."""
+
+_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 15.0
+
+
+class Follower:
+    """Opens the stream, and opens it again after the last event that was seen. `patience_seconds` is how long it may be
+    away.
+    """
+
+    def __init__(
+        self, transport: Transport, params: Mapping[str, str], after: int | None, patience_seconds: float
+    ) -> None:
+        self._transport = transport
+        self._params = params
+        self._last = after
+        self._patience_seconds = patience_seconds
+        self._connected_at: float | None = None
+        self._failures = 0
+
+    def events(self) -> Iterator[Event]:
+        """Without end. Raises ClientError."""
+        while True:
+            try:
+                yield from self._stream()
+                self._failures = 0
+            except ClientError as failure:
+                if not self._may_come_back(failure):
+                    raise
+                self._failures += 1
+                self._transport.sleep(self._pause(failure))
+            else:
+                self._transport.sleep(_PAUSE_SECONDS)
+
+    def _stream(self) -> Iterator[Event]:
+        """One connection, until it is cut or ended."""
+        fields = {"Accept": STREAM} | ({"Last-Event-ID": str(self._last)} if self._last is not None else {})
+        opened = self._transport.stream(
+            "/v1/events", params=self._params, fields=fields, silence_seconds=SILENCE_SECONDS
+        )
+        with opened as response:
+            if media_type(response) != STREAM:
+                raise WrongServer("The server answers with something else than a stream of events.")
+            self._connected_at = time.monotonic()
+            self._failures = 0
+            try:
+                for message in messages(response.iter_bytes()):
+                    yield from self._new(message)
+            except OverlongEvent:
+                raise WrongServer("The stream holds no event that ends.") from None
+            finally:
+                self._connected_at = time.monotonic()
+
+    def _new(self, message: Message) -> Iterator[Event]:
+        """The message's event, unless it was seen: a proxy may send again what it sent."""
+        try:
+            event = Event.read(Document(json.loads(message.data), "event"))
+        except (ValueError, RecursionError):
+            raise WrongServer("The stream holds an event that is not JSON.") from None
+        if self._last is None or event.id > self._last:
+            self._last = event.id
+            yield event
+
+    def _may_come_back(self, failure: ClientError) -> bool:
+        """Whether to try again: only after it had worked once, and only what a restart of the server may bring."""
+        if self._connected_at is None or time.monotonic() - self._connected_at > self._patience_seconds:
+            return False
+        if isinstance(failure, ReceivedProblem):
+            return failure.status in (429, 500, 502, 503, 504)
+        return isinstance(failure, (NoAnswer, NotJSON))
+
+    def _pause(self, failure: ClientError) -> float:
+        asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
+        return float(asked or min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _LONGEST_PAUSE_SECONDS))

@@ -1,0 +1,150 @@
+"""How calls are sent: with their key, their request id and their trace, again where that is safe, and never on to
+another server.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from latchkey import __version__, headers
+from latchkey.client.address import host_of
+from latchkey.client.answer import check_origin, failure_of, value_of
+from latchkey.client.call import Call, Observe
+from latchkey.client.connection_failures import no_answer
+from latchkey.client.failures import ClientError, NotJSON, TimedOut
+from latchkey.client.retries import RetryPolicy
+from latchkey.credentials import Credential
+from latchkey.request_id import new_request_id
+from latchkey.trace_context import TraceContext, trace_of_request
+
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+
+Parameters = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """Sends calls to `url`. Where `request_id` is given, all calls carry it and belong to `trace`; else each has an id
+    and a trace of its own. `timeout_seconds` is for each step: to connect, to send, to begin the answer, and to end it.
+    """
+
+    http: httpx.Client
+    url: str
+    credential: Credential | None = field(repr=False)
+    timeout_seconds: float
+    retries: RetryPolicy
+    observe: Observe
+    sleep: Callable[[float], None]
+    request_id: str | None = None
+    trace: TraceContext | None = None
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Parameters | None = None,
+        json: object = None,
+        also: Sequence[int] = (),
+    ) -> Any:
+        """The JSON of the answer; None for an answer without a body. `also` are statuses that are answers and not
+        failures. Raises ClientError.
+        """
+        request_id, trace = self._names()
+        made = 0
+        while True:
+            made += 1
+            try:
+                with self._attempt(method, path, made, request_id, trace, params=params, json=json) as response:
+                    body = self._body(response)
+                    if not response.is_success and response.status_code not in also:
+                        raise failure_of(response, body)
+                    check_origin(response)
+                    return None if response.status_code == 204 else value_of(response, body)
+            except ClientError as failure:
+                wait = self.retries.wait_before_next(failure, method=method, made=made)
+                if wait is None:
+                    raise
+            self.sleep(wait)
+
+    @contextmanager
+    def stream(self, path: str, *, params: Parameters, fields: Parameters, silence_seconds: float) -> Iterator[Any]:
+        """The answer to a GET whose body is read as it comes; `silence_seconds` is how long nothing may come. It is not
+        sent again. Raises ClientError, also while it is read.
+        """
+        request_id, trace = self._names()
+        timeout = httpx.Timeout(self.timeout_seconds, read=silence_seconds)
+        sent = {"params": params, "fields": fields, "timeout": timeout}
+        with self._attempt("GET", path, 1, request_id, trace, **sent) as response:
+            if not response.is_success:
+                raise failure_of(response, self._body(response))
+            yield response
+
+    @contextmanager
+    def _attempt(
+        self, method: str, path: str, made: int, request_id: str, trace: TraceContext, **sent: Any
+    ) -> Iterator[httpx.Response]:
+        """Sends one request, tells how it went, and turns what httpx raises into our own failures."""
+        started = time.perf_counter()
+        status: int | None = None
+        failure: ClientError | None = None
+        try:
+            with self._send(method, path, request_id, trace, **sent) as response:
+                status = response.status_code
+                yield response
+        except httpx.TransportError as error:
+            failure = no_answer(error, host_of(self.url))
+            raise failure from None
+        except httpx.DecodingError:
+            failure = NotJSON("The answer cannot be decoded.")
+            raise failure from None
+        except ClientError as raised:
+            failure = raised
+            raise
+        finally:
+            if failure is not None:
+                failure.request_id = failure.request_id or request_id
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            self.observe(Call(method, path, made, status, failure, milliseconds, request_id, trace.trace_id))
+
+    @contextmanager
+    def _send(
+        self,
+        method: str,
+        path: str,
+        request_id: str,
+        trace: TraceContext,
+        *,
+        fields: Parameters | None = None,
+        **sent: Any,
+    ) -> Iterator[httpx.Response]:
+        own = {
+            "User-Agent": f"latchkey/{__version__}",
+            "Accept": "application/json",
+            headers.REQUEST_ID: request_id,
+            headers.TRACEPARENT: trace.child().traceparent,
+            **({headers.API_KEY: self.credential.reveal()} if self.credential else {}),
+            **(fields or {}),
+        }
+        given = {name: value for name, value in sent.items() if value is not None}
+        with self.http.stream(method, self.url + path, headers=own, follow_redirects=False, **given) as response:
+            yield response
+
+    def _body(self, response: httpx.Response) -> bytes:
+        deadline = time.monotonic() + self.timeout_seconds
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise NotJSON(f"The answer has more than {MAX_ANSWER_BYTES} bytes.")
+            if time.monotonic() > deadline:
+                raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
+        return bytes(body)
+
+    def _names(self) -> tuple[str, TraceContext]:
+        request_id = self.request_id or new_request_id()
+        return request_id, self.trace or trace_of_request(request_id)

@@ -1,0 +1,25 @@
+"""How much a key was used, as the API tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from latchkey.client.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Requests within one minute, hour or day that begins at `start`."""
+
+    start: datetime
+    allowed: int
+    throttled: int
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, document: Document) -> "Usage":
+        """Raises WrongServer for another shape."""
+        return cls(
+            document.moment("start"), document.integer("allowed"), document.integer("throttled"), document.members
+        )

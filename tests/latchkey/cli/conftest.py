@@ -1,0 +1,49 @@
+"""The installed command and a real server for it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.latchkey.cli.running import Latchkey, install
+from tests.server.running import RunningServer, issue
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, installed alone for the Python that runs the tests."""
+    return install(sys.executable, tmp_path_factory.mktemp("installed")) / "latchkey"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server for all tests of the command."""
+    settings = {"AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}', "LOG_FORMAT": "json"}
+    server = RunningServer(tmp_path_factory.mktemp("server"), workers=1, settings=settings)
+    server.manage("migrate", "--verbosity", "0")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def root(server: RunningServer) -> str:
+    """The credential of a key that may do everything."""
+    arguments = ("--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")
+    credential: str = issue(server, *arguments)["credential"]
+    return credential
+
+
+@pytest.fixture
+def latchkey(program: Path, server: RunningServer, root: str, tmp_path: Path) -> Latchkey:
+    """The command with the server's address and the root key in its environment."""
+    return Latchkey(program, tmp_path, server.url, root)
+
+
+@pytest.fixture
+def key(latchkey: Latchkey) -> dict[str, Any]:
+    """A new key, with its credential."""
+    created: dict[str, Any] = latchkey.json("keys", "create", "--label", "billing worker", "--scope", "orders:read")
+    return created

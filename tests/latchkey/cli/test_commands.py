@@ -1,0 +1,157 @@
+"""Every command against a real server: what it does, and how it shows it as JSON and as a table."""
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.latchkey.cli.running import Latchkey
+from tests.latchkey.stub import Answer, Request, stub
+from tests.server.running import RunningServer
+
+KEY = {
+    "key_id", "label", "owner", "scopes", "rate_limit", "enabled", "state", "created_at", "expires_at", "revoked_at",
+    "last_used_at", "metadata", "secrets",
+}  # fmt: skip
+
+
+def test_whoami(latchkey: Latchkey, root: str) -> None:
+    key_id = root.partition(":")[0]
+    found = latchkey.json("whoami", "--request-id", "who.1")
+    assert set(found) == {"key_id", "label", "owner", "scopes", "rate_limit", "remaining", "request_id"}
+    assert (found["key_id"], found["scopes"], found["request_id"]) == (key_id, ["*"], "who.1")
+    lines = latchkey.run("whoami").out.splitlines()
+    assert lines[0].split() == ["key_id", key_id]
+
+
+def test_create_and_show(latchkey: Latchkey) -> None:
+    options = ["--owner", "payments", "--scope", "orders:read", "--scope", "verify", "--expires-in", "90d"]
+    more = ["--burst", "5", "--per-seconds", "60", "--metadata", '{"team": 7}']
+    created = latchkey.json("keys", "create", "--label", "billing", *options, *more)
+    assert set(created) == {*KEY, "secret", "credential"}
+    shown = latchkey.json("keys", "show", created["key_id"])
+    assert set(shown) == KEY
+    assert (shown["label"], shown["owner"], shown["scopes"]) == ("billing", "payments", ["orders:read", "verify"])
+    assert (shown["rate_limit"], shown["metadata"]) == ({"burst": 5, "per_seconds": 60}, {"team": 7})
+    assert shown["expires_at"] > shown["created_at"]
+    table = latchkey.run("keys", "show", created["key_id"]).out
+    assert "scopes        orders:read verify\n" in table
+    assert "rate_limit    5 per 60 s\n" in table
+    assert "active, made " in table
+
+
+def test_update(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = key["key_id"]
+    assert latchkey.json("keys", "update", key_id, "--label", "other", "--unlimited")["rate_limit"] is None
+    changed = latchkey.json("keys", "update", key_id, "--no-scopes", "--expires-in", "2099-01-01T00:00:00+01:00")
+    assert (changed["label"], changed["scopes"]) == ("other", [])
+    assert changed["expires_at"] == "2098-12-31T23:00:00Z"
+    assert latchkey.json("keys", "update", key_id, "--never-expires")["expires_at"] is None
+    assert "label         third\n" in latchkey.run("keys", "update", key_id, "--label", "third").out
+
+
+def test_disable_enable_and_revoke(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = key["key_id"]
+    assert latchkey.json("keys", "disable", key_id)["state"] == "disabled"
+    assert latchkey.json("keys", "enable", key_id)["state"] == "active"
+    revoked = latchkey.run("keys", "revoke", key_id)
+    assert (revoked.exit_code, revoked.out, revoked.err) == (0, "", f"latchkey: {key_id} is revoked\n")
+    assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
+
+
+def test_list_pages_by_itself_and_by_cursor(latchkey: Latchkey) -> None:
+    for number in range(3):
+        latchkey.run("keys", "create", "--label", f"listed {number}")
+    page = latchkey.json("keys", "list", "--q", "listed", "--limit", "2")
+    assert [item["label"] for item in page["items"]] == ["listed 2", "listed 1"]
+    rest = latchkey.json("keys", "list", "--q", "listed", "--limit", "2", "--cursor", page["next"])
+    assert ([item["label"] for item in rest["items"]], rest["next"]) == (["listed 0"], None)
+    assert [set(item) for item in rest["items"]] == [KEY]
+    table = latchkey.run("keys", "list", "--q", "listed", "--limit", "1")
+    heading, row = table.out.splitlines()
+    assert heading.split("  ")[0] == "KEY_ID"
+    assert "listed 2" in row
+    assert table.err.startswith("latchkey: there are more: --cursor ")
+    assert latchkey.run("keys", "list", "--state", "expired").out == "(none)\n"
+
+
+def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = key["key_id"]
+    rotated = latchkey.json("keys", "rotate", key_id, "--grace", "1h")
+    assert set(rotated) == {*KEY, "secret", "credential"}
+    assert [secret["state"] for secret in rotated["secrets"]] == ["retiring", "active"]
+    finished = latchkey.json("keys", "finish-rotation", key_id)
+    assert [secret["state"] for secret in finished["secrets"]] == ["active"]
+    at_once = latchkey.json("keys", "rotate", key_id, "--at-once")
+    assert len({found["credential"] for found in (key, rotated, at_once)}) == 3
+    assert [secret["state"] for secret in at_once["secrets"]] == ["active"]
+
+
+def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
+    start = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%d %H:%M:00}"
+    row = "SELECT 'minute', ?, 7, 2, id FROM apikeys_apikey WHERE key_id = ?"
+    with closing(sqlite3.connect(server.data_dir / "latchkey.sqlite3")) as database, database:
+        database.execute(
+            f"INSERT INTO apikeys_usage (step, start, allowed, throttled, key_id) {row}", (start, key["key_id"])
+        )
+    found = latchkey.json("usage", key["key_id"], "--since", "2h", "--step", "minute")
+    assert [(step["allowed"], step["throttled"]) for step in found] == [(7, 2)]
+    table = latchkey.run("usage", key["key_id"], "--step", "minute").out
+    assert table.split() == ["START", "ALLOWED", "THROTTLED", found[0]["start"], "7", "2"]
+
+
+def test_verify_sends_what_the_contract_asks(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    verdict = {"valid": True, "code": "VALID", "key_id": key["key_id"], "scopes": ["orders:read"], "retry_after": None}
+
+    def reply(_request: Request) -> Answer:
+        return Answer(body=json.dumps(verdict).encode())
+
+    with stub(reply) as service:
+        ask = ("verify", "-", "--scope", "orders:read", "--cost", "2", "--format", "json")
+        ran = latchkey.at(service.url).run(*ask, typed=key["credential"] + "\n")
+        assert (ran.exit_code, ran.json, ran.err) == (0, verdict, "")
+        (sent,) = service.requests
+        assert (sent.method, sent.target) == ("POST", "/v1/verify")
+        assert json.loads(sent.body) == {"credential": key["credential"], "scopes": ["orders:read"], "cost": 2}
+        for code, exit_code in (("REVOKED", 2), ("RATE_LIMITED", 3)):
+            verdict |= {"valid": False, "code": code}
+            refused = latchkey.at(service.url).run("verify", "-", typed=key["credential"])
+            assert refused.exit_code == exit_code
+            assert f"code         {code}\n" in refused.out
+
+
+def test_health(latchkey: Latchkey) -> None:
+    assert latchkey.with_key(None).json("health")["status"] in ("ok", "degraded")
+    full = latchkey.json("health", "--full")
+    assert {"status", "version", "components", "guard_rails", "rate_limit", "metrics"} <= set(full)
+    table = latchkey.run("health", "--full").out
+    assert table.startswith("status ")
+    assert "key_without_expiry" in table
+
+
+def test_health_of_a_server_that_is_down(latchkey: Latchkey) -> None:
+    with stub(lambda _: Answer(503, body=b'{"status": "down"}')) as service:
+        ran = latchkey.at(service.url).run("health")
+    assert (ran.exit_code, ran.out) == (3, "status  down\n")
+
+
+def test_events_list(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    latchkey.run("keys", "disable", key["key_id"])
+    page = latchkey.json("events", "list", "--key", key["key_id"], "--limit", "1")
+    (issued,) = page["items"]
+    assert set(issued) == {"id", "type", "at", "actor", "request_id", "key_id", "data", "digest"}
+    rest = latchkey.json("events", "list", "--key", key["key_id"], "--after", str(page["next"]))
+    assert ([event["type"] for event in rest["items"]], rest["next"]) == (["KeyDisabled"], None)
+    table = latchkey.run("events", "list", "--key", key["key_id"], "--type", "KeyIssued").out
+    assert table.splitlines()[0].split() == ["ID", "AT", "TYPE", "KEY_ID", "ACTOR", "DATA"]
+    assert len(table.splitlines()) == 2
+
+
+def test_manage_ctl_is_the_same_command(latchkey: Latchkey, server: RunningServer) -> None:
+    environment = {"LATCHKEY_URL": latchkey.url, "LATCHKEY_API_KEY": str(latchkey.api_key), "COLUMNS": "80"}
+    ran = server.manage("ctl", "whoami", "--format", "json", environment=environment)
+    assert json.loads(ran.stdout)["label"] == "root"
+    refused = server.manage("ctl", "keys", "show", "lk_000000000000", environment=environment, check=False)
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "latchkey: Nothing here (404 not-found)")
+    assert server.manage("ctl", "--help", environment=environment).stdout == latchkey.run("--help", COLUMNS="80").out

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from latchkey.cli.configuration import Profile, default_path, read_profile
+from latchkey.cli.refusal import Refusal
+
+WORK = Profile(url="https://keys.example", timeout=2)
+FILE = """profile = "work"
+[profiles.work]
+url = "https://keys.example"
+timeout = 2
+[profiles.other]
+format = "json"
+"""
+
+
+def written(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.touch(mode=mode)
+    path.chmod(mode)
+    path.write_text(text)
+    return path
+
+
+def test_profile_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    file = written(tmp_path / "config.toml", FILE)
+    assert read_profile(file, None) == WORK
+    assert read_profile(file, "other") == Profile(format="json")
+
+
+def test_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert read_profile(None, None) == Profile()
+    default_path().parent.mkdir()
+    written(default_path(), FILE)
+    assert default_path() == tmp_path / "latchkey" / "config.toml"
+    assert read_profile(None, None) == WORK
+    monkeypatch.setenv("XDG_CONFIG_HOME", "not/absolute")
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert default_path() == Path("/home/ada/.config/latchkey/config.toml")
+
+
+def test_file_without_profiles_is_no_fault(tmp_path: Path) -> None:
+    assert read_profile(written(tmp_path / "config.toml", ""), None) == Profile()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
+def test_file_of_others_is_refused(tmp_path: Path, mode: int) -> None:
+    file = written(tmp_path / "con fig.toml", FILE, mode)
+    with pytest.raises(Refusal) as raised:
+        read_profile(file, None)
+    assert raised.value.remedy == f"chmod 600 '{file}'"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("no toml", "it is not TOML"),
+        ("\xff", "it is not TOML"),
+        ("profiles = 1", "[profiles.NAME], and nothing else"),
+        ("api_key = 'x'", "[profiles.NAME], and nothing else"),
+        ("[profiles.default]\nsecret = 1", "may hold url, api_key, timeout, format, and nothing else"),
+        ("[profiles]\ndefault = 1", "may hold url, api_key, timeout, format, and nothing else"),
+        ("[profiles.default]\ntimeout = 'x'", "timeout of the profile default cannot be used"),
+        ("[profiles.default]\ntimeout = true", "timeout of the profile default cannot be used"),
+        ("[profiles.default]\ntimeout = 0", "timeout of the profile default cannot be used"),
+        ("[profiles.default]\nformat = 'xml'", "format of the profile default cannot be used"),
+        ("profile = 'b'\n[profiles.a]", "Profiles: a."),
+        ("profile = ['b']", "Profiles: none."),
+    ],
+)
+def test_file_that_cannot_be_used(tmp_path: Path, content: str, told: str) -> None:
+    file = tmp_path / "config.toml"
+    file.touch(mode=0o600)
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(Refusal) as raised:
+        read_profile(file, None)
+    assert told in str(raised.value)
+
+
+def test_file_and_profile_that_are_asked_for_must_be_there(tmp_path: Path) -> None:
+    for path, name in ((tmp_path / "config.toml", None), (None, "work")):
+        with pytest.raises(Refusal):
+            read_profile(path, name)

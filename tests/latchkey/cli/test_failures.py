@@ -1,0 +1,190 @@
+"""Each way to fail: its exit code, and words that say what to do."""
+
+import json
+import socket
+import sqlite3
+import ssl
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from latchkey.credentials import checksum
+from tests.latchkey.cli.running import Latchkey, Ran
+from tests.latchkey.stub import JSON, PROBLEM, Answer, stub
+from tests.server.running import RunningServer, free_port
+
+UNKNOWN = "lk_000000000000:lks_" + "A" * 43 + checksum("A" * 43)
+
+
+def failed(ran: Ran, exit_code: int, *told: str) -> None:
+    """It wrote nothing on standard output, and on standard error each of these."""
+    assert (ran.exit_code, ran.out) == (exit_code, "")
+    assert [text for text in told if text not in ran.err] == [], ran.err
+    assert "Traceback" not in ran.err
+
+
+def expire(server: RunningServer, key_id: str) -> None:
+    with closing(sqlite3.connect(server.data_dir / "latchkey.sqlite3")) as database, database:
+        database.execute("UPDATE apikeys_apikey SET expires_at = '2020-01-01 00:00:00' WHERE key_id = ?", (key_id,))
+
+
+def test_no_key(latchkey: Latchkey) -> None:
+    failed(latchkey.with_key(None).run("whoami"), 2, "No API key", "Set LATCHKEY_API_KEY")
+
+
+def test_wrong_shape(latchkey: Latchkey) -> None:
+    ran = latchkey.with_key("hunter2").run("whoami")
+    failed(ran, 2, "Not a credential", "This is not key_id:secret.")
+    assert "hunter2" not in ran.err
+
+
+def test_mistyped(latchkey: Latchkey, root: str) -> None:
+    other = "0" if root[-1] != "0" else "1"
+    failed(latchkey.with_key(root[:-1] + other).run("whoami"), 2, "a character is mistyped")
+
+
+def test_unknown_key(latchkey: Latchkey) -> None:
+    failed(latchkey.with_key(UNKNOWN).run("whoami"), 2, "(401 invalid-credential)", "replaced by a rotation")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("expire", ("(401 expired-key)", "latchkey keys update KEY_ID --expires-in")),
+        ("disable", ("(401 disabled-key)", "latchkey keys enable KEY_ID")),
+        ("revoke", ("(401 revoked-key)", "Revocation is for ever")),
+    ],
+)
+def test_key_that_may_no_more(
+    latchkey: Latchkey, server: RunningServer, key: dict[str, Any], change: str, told: tuple[str, ...]
+) -> None:
+    if change == "expire":
+        expire(server, key["key_id"])
+    else:
+        assert latchkey.run("keys", change, key["key_id"]).exit_code == 0
+    failed(latchkey.with_key(key["credential"]).run("whoami"), 2, *told)
+
+
+def test_missing_scope(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    ran = latchkey.with_key(key["credential"]).run("keys", "list")
+    failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write that itself holds")
+
+
+def test_throttled_says_how_long(latchkey: Latchkey) -> None:
+    key = latchkey.json("keys", "create", "--label", "slow", "--burst", "1", "--per-seconds", "3600")
+    slow = latchkey.with_key(key["credential"])
+    assert slow.run("whoami").exit_code == 0
+    failed(slow.run("whoami"), 3, "(429 quota-exceeded)", "The next call passes in 3", "latchkey --wait")
+
+
+def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
+    key = latchkey.json("keys", "create", "--label", "slow", "--burst", "1", "--per-seconds", "1")
+    slow = latchkey.with_key(key["credential"])
+    assert slow.run("keys", "list").exit_code == 2  # which costs the token too
+    assert slow.run("--wait", "whoami").exit_code == 0
+
+
+def test_refused_by_a_rule(latchkey: Latchkey) -> None:
+    ran = latchkey.run("keys", "create", "--label", " ", "--burst", "0", "--per-seconds", "9999999")
+    told = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
+    failed(ran, 2, *told, "What to do: ", "Request id: ")
+
+
+def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    failed(latchkey.run("keys", "show", "lk_000000000000"), 2, "(404 not-found)", "latchkey keys list")
+    assert latchkey.run("keys", "rotate", key["key_id"]).exit_code == 0
+    failed(latchkey.run("keys", "rotate", key["key_id"]), 2, "(409 rotation-in-progress)", "keys finish-rotation")
+
+
+def test_typed_wrong(latchkey: Latchkey) -> None:
+    failed(latchkey.run("keys", "show", "../whoami"), 2, "a key id is lk_", "'latchkey keys show --help'")
+    failed(latchkey.run("keys"), 2, "finish-rotation")
+
+
+def test_refused_connection(latchkey: Latchkey) -> None:
+    ran = latchkey.at(f"http://127.0.0.1:{free_port()}").run("whoami")
+    failed(ran, 3, "The connection was refused", "Check the port", "Request id: ")
+
+
+def test_unknown_host(latchkey: Latchkey) -> None:
+    failed(latchkey.at("https://no-such-host.invalid").run("whoami"), 3, "No such host (DNS)", "Check the host name")
+
+
+def test_time_out(latchkey: Latchkey) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        ran = latchkey.at(f"http://127.0.0.1:{deaf.getsockname()[1]}").run("--timeout", "0.2", "whoami")
+    failed(ran, 3, "The server did not answer in time", "allow more time")
+
+
+def test_untrusted_certificate(latchkey: Latchkey, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    with stub(lambda _: Answer(body=b'{"status": "ok"}'), tls) as service:
+        failed(latchkey.at(service.url).run("health"), 3, "cannot be trusted (TLS)", "SSL_CERT_FILE")
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        assert latchkey.at(service.url).run("health", SSL_CERT_FILE=str(tmp_path / "authority.pem")).exit_code == 0
+        wrong_name = latchkey.at(service.url.replace("localhost", "127.0.0.1"))
+        failed(wrong_name.run("health", SSL_CERT_FILE=str(tmp_path / "authority.pem")), 3, "IP address mismatch")
+
+
+def test_no_tls_there(latchkey: Latchkey) -> None:
+    failed(latchkey.at(latchkey.url.replace("http:", "https:")).run("whoami"), 3, "(TLS)", "begins with http://")
+
+
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(200, HTML, b"<html>"), ("The answer is not JSON", "200 with text/html", "Check that the URL")),
+        (Answer(502, HTML, b"<html>"), ("The answer is not JSON", "The proxy in front says that it cannot reach it.")),
+        (Answer(200, JSON, b'{"a": 1}'), ("This is another server", "no key_id that is text", "Check that the URL")),
+        (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
+        (None, ("No answer", "ended the connection before it had answered")),
+    ],
+)
+def test_foreign_answer(latchkey: Latchkey, answer: Answer | None, told: tuple[str, ...]) -> None:
+    with stub(lambda _: answer) as service:
+        failed(latchkey.at(service.url).run("whoami"), 3, *told)
+
+
+def problem(status: int, slug: str, **fields: str) -> Answer:
+    body = {"type": f"https://keys.example/problems/{slug}", "title": "From afar\x1b[2J", "detail": "Why."}
+    return Answer(status, PROBLEM | fields, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (problem(500, "internal-error"), ("(500 internal-error)", "give the request id to an operator")),
+        (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "passes in 10 s")),
+    ],
+)
+def test_server_error(latchkey: Latchkey, answer: Answer, told: tuple[str, ...]) -> None:
+    with stub(lambda _: answer) as service:
+        ran = latchkey.at(service.url).run("whoami")
+    failed(ran, 3, *told, r"From afar\x1b[2J")
+    assert "\x1b" not in ran.err
+
+
+def test_server_that_is_not_latchkey_but_well(latchkey: Latchkey) -> None:
+    with stub(lambda _: Answer(200, JSON | {"X-Request-Id": ""}, b'{"status": "ok"}')) as service:
+        failed(latchkey.at(service.url).run("health"), 3, "This is another server", "no X-Request-Id")
+
+
+def test_certificates_that_are_not_there(latchkey: Latchkey) -> None:
+    ran = latchkey.run("health", SSL_CERT_FILE="/nowhere")
+    failed(ran, 2, "TLS or proxy cannot be used", "SSL_CERT_FILE")
+
+
+def test_configuration_file_that_others_can_read(latchkey: Latchkey) -> None:
+    directory = latchkey.home / ".config" / "latchkey"
+    directory.mkdir(parents=True)
+    file = directory / "config.toml"
+    file.touch(mode=0o644)
+    failed(latchkey.run("whoami"), 2, "has the mode 0644", f"What to do: chmod 600 {file}\n")

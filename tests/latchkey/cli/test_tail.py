@@ -1,0 +1,107 @@
+"""Following events: each once and in order, over cuts and from run to run."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.latchkey.cli.relay import Relay
+from tests.latchkey.cli.running import Latchkey
+from tests.server.running import RunningServer
+
+
+@pytest.fixture
+def relay(server: RunningServer) -> Iterator[Relay]:
+    relay = Relay(server.port)
+    yield relay
+    relay.close()
+
+
+def change(latchkey: Latchkey, key: dict[str, Any], label: str) -> None:
+    """An event, written without the command, which would take its time."""
+    answer = httpx.patch(
+        f"{latchkey.url}/v1/keys/{key['key_id']}", json={"label": label}, headers={"X-API-Key": str(latchkey.api_key)}
+    )
+    assert answer.status_code == 200
+
+
+def read(running: "subprocess.Popen[str]", events: int) -> list[str]:
+    """The labels that so many events tell."""
+    assert running.stdout is not None
+    lines = [running.stdout.readline() for _ in range(events)]
+    return [json.loads(line)["data"].get("to", {}).get("label", "issued") for line in lines]
+
+
+def end(running: "subprocess.Popen[str]") -> str:
+    """What else it printed."""
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (130, "")
+    return out
+
+
+def test_cut_streams_are_resumed_and_each_event_is_printed_once(
+    latchkey: Latchkey, key: dict[str, Any], relay: Relay, tmp_path: Path
+) -> None:
+    follow = ("events", "tail", "--key", key["key_id"], "--format", "json", "--resume-file", "place")
+    with latchkey.at(relay.url).running(*follow, "--after", "0") as running:
+        assert read(running, 1) == ["issued"]
+        for label in ("first", "second"):
+            relay.cut()
+            change(latchkey, key, label)
+            assert read(running, 1) == [label]
+        assert end(running) == ""
+    assert relay.connections == 3
+    place = int((tmp_path / "place").read_text())
+    change(latchkey, key, "while nobody followed")
+    with latchkey.running(*follow) as again:
+        assert read(again, 1) == ["while nobody followed"]
+        assert end(again) == ""
+    assert int((tmp_path / "place").read_text()) > place
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_table(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    follow = ("events", "tail", "--key", key["key_id"], "--after", "0", "--type", "KeyIssued")
+    with latchkey.running(*follow) as running:
+        assert running.stdout is not None
+        line = running.stdout.readline().split("  ")
+        assert (line[0].isdigit(), line[2], line[3]) == (True, "KeyIssued", key["key_id"])
+
+
+def test_stream_that_stays_away_is_given_up(latchkey: Latchkey, key: dict[str, Any], relay: Relay) -> None:
+    follow = ("events", "tail", "--after", "0", "--key", key["key_id"], "--patience", "1s")
+    with latchkey.at(relay.url).running(*follow) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        relay.close()
+        _, err = running.communicate(timeout=20)
+        assert (running.returncode, "The connection was refused" in err) == (3, True)
+
+
+def test_key_that_may_no_more_ends_it(latchkey: Latchkey) -> None:
+    reader = latchkey.json("keys", "create", "--label", "reader", "--scope", "events:read")
+    with latchkey.with_key(reader["credential"]).running("events", "tail", "--after", "0") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        assert latchkey.run("keys", "revoke", reader["key_id"]).exit_code == 0
+        _, err = running.communicate(timeout=20)
+        assert (running.returncode, "(401 revoked-key)" in err) == (2, True)
+
+
+@pytest.mark.parametrize("content", ["", "-1", "soon", "9" * 20])
+def test_resume_file_of_something_else(latchkey: Latchkey, tmp_path: Path, content: str) -> None:
+    (tmp_path / "place").write_text(content)
+    ran = latchkey.run("events", "tail", "--resume-file", "place")
+    assert (ran.exit_code, "holds no event's id" in ran.err) == (2, True)
+
+
+def test_resume_file_of_another_log(latchkey: Latchkey, tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("999999")
+    ran = latchkey.run("events", "tail", "--resume-file", "place")
+    assert (ran.exit_code, "/last-event-id: " in ran.err) == (2, True)

@@ -1,0 +1,71 @@
+"""What is shown on a terminal of 80 and of 200 columns, and through a pipe."""
+
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.latchkey.cli.running import Latchkey
+from tests.latchkey.cli.terminal import on_terminal
+
+LABEL = "a label that says what the key is for, in many words, " * 3
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*[mK]", "", text)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_tables_fit_the_terminal(latchkey: Latchkey, columns: int) -> None:
+    created = latchkey.json("keys", "create", "--label", LABEL, "--owner", "somebody " * 20)
+    exit_code, shown = on_terminal(latchkey, "keys", "list", "--q", created["key_id"], columns=columns)
+    lines = plain(shown).splitlines()
+    assert exit_code == 0
+    assert max(len(line) for line in lines) <= columns
+    assert created["key_id"] in lines[1], "it stands whole, to be copied"
+    assert len(lines) > 2, "long texts are folded"
+    _, fields = on_terminal(latchkey, "keys", "show", created["key_id"], columns=columns)
+    assert max(len(line) for line in plain(fields).splitlines()) <= columns
+
+
+def test_through_a_pipe_a_row_is_a_line(latchkey: Latchkey) -> None:
+    created = latchkey.json("keys", "create", "--label", LABEL)
+    ran = latchkey.run("keys", "list", "--q", created["key_id"], COLUMNS="80", TERM="xterm-256color")
+    _, row = ran.out.splitlines()
+    assert LABEL.strip() in row
+    assert "\x1b" not in ran.out
+
+
+def test_reader_that_leaves_early(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    for arguments in ("keys list --format json", "--help"):
+        command = f"{latchkey.program} {arguments} | true; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(
+            ["bash", "-c", command], env=latchkey.environment({}), capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_key_is_asked_for_and_not_shown(latchkey: Latchkey, root: str) -> None:
+    exit_code, shown = on_terminal(latchkey.with_key(None), "whoami", typed=root)
+    assert exit_code == 0
+    assert "API key (key_id:secret): " in shown
+    assert root.partition(":")[2] not in shown
+
+
+def test_revocation_is_confirmed(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = key["key_id"]
+    exit_code, shown = on_terminal(latchkey, "keys", "revoke", key_id, columns=200, typed="yes")
+    assert (exit_code, "Nothing was revoked" in shown) == (2, True)
+    assert latchkey.json("keys", "show", key_id)["state"] == "active"
+    assert on_terminal(latchkey, "keys", "revoke", key_id, typed=key_id)[0] == 0
+    assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
+
+
+def test_drain_is_one_line_that_changes(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    exit_code, shown = on_terminal(latchkey, "keys", "rotate", key["key_id"], "--wait", "--quiet", "1s", columns=200)
+    (drain,) = [line for line in shown.split("\n") if "old secret: last used never" in line]
+    assert exit_code == 0
+    assert drain.count("\r\x1b[K") >= 3
+    assert "quiet 0:01 of 0:01" in drain
+    assert shown.endswith("the old secret was quiet for long enough and has ended\n")

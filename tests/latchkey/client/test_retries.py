@@ -1,0 +1,60 @@
+import pytest
+
+from latchkey.client.failures import (
+    ClientError,
+    NoAnswer,
+    NotJSON,
+    ReceivedProblem,
+    RefusedConnection,
+    TimedOut,
+    UntrustedServer,
+)
+from latchkey.client.retries import RetryPolicy
+
+
+def problem(status: int, retry_after_seconds: int | None = None) -> ReceivedProblem:
+    return ReceivedProblem(
+        "",
+        slug="",
+        status=status,
+        title="",
+        instance="",
+        request_id="",
+        errors=[],
+        violated_policies=[],
+        retry_after_seconds=retry_after_seconds,
+        document={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "get", "post"),
+    [
+        (problem(429), True, True),
+        (problem(503), True, False),
+        (problem(502), True, False),
+        (problem(500), False, False),
+        (problem(404), False, False),
+        (RefusedConnection(""), True, True),
+        (NoAnswer(""), True, False),
+        (TimedOut(""), False, False),
+        (UntrustedServer(""), False, False),
+        (NotJSON(""), False, False),
+    ],
+)
+def test_only_what_is_safe_is_repeated(failure: ClientError, get: bool, post: bool) -> None:
+    policy = RetryPolicy()
+    assert (policy.wait_before_next(failure, method="GET", made=1) is not None) is get
+    assert (policy.wait_before_next(failure, method="POST", made=1) is not None) is post
+
+
+def test_pauses_grow_up_to_the_cap_and_attempts_end() -> None:
+    policy = RetryPolicy(attempts=4, longest_wait_seconds=0.6)
+    waits = [policy.wait_before_next(RefusedConnection(""), method="GET", made=made) for made in (1, 2, 3, 4)]
+    assert waits == [0.25, 0.5, 0.6, None]
+
+
+def test_the_server_says_how_long() -> None:
+    policy = RetryPolicy(longest_wait_seconds=60)
+    assert policy.wait_before_next(problem(429, 60), method="POST", made=1) == 60
+    assert policy.wait_before_next(problem(429, 61), method="POST", made=1) is None
