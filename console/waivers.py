@@ -32,9 +32,10 @@ class WaiverForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        parts: Any = self.fields["ends_at"].widget
-        for part, name in zip(parts.widgets, ("Date of the end", "Time of the end"), strict=True):
-            part.attrs["aria-label"] = name
+        if "ends_at" in self.fields:  # a waiver that is shown has none to fill in
+            parts: Any = self.fields["ends_at"].widget
+            for part, name in zip(parts.widgets, ("Date of the end", "Time of the end"), strict=True):
+                part.attrs["aria-label"] = name
 
     def clean(self) -> dict[str, Any]:
         if not self.errors:
