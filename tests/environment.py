@@ -60,7 +60,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         service = SERVICES[marker.args[0]]
         if service.missing():
-            if os.environ.get("REQUIRE_SERVICES") == "1":
+            if service.required and os.environ.get("REQUIRE_SERVICES") == "1":
                 pytest.fail(f"{service.name} is missing: {service.remedy}", pytrace=False)
             pytest.skip(f"{service.name} is missing")
 

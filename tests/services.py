@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Service:
-    """Something that a machine may lack. `asked` remembers whether a test wanted it."""
+    """Something that a machine may lack. `asked` remembers whether a test wanted it; one that is not `required` is
+    not missed with REQUIRE_SERVICES either.
+    """
 
     name: str
     remedy: str
     present: Callable[[], bool]
+    required: bool = True
     asked: bool = field(default=False, init=False)
 
     def missing(self) -> bool:
@@ -65,6 +68,6 @@ SERVICES = {
         "apt-get install prometheus",
         lambda: all(shutil.which(program) for program in ("prometheus", "promtool")),
     ),
-    "python3.13": Service("Python 3.13", "pyenv install 3.13", lambda: python_313() is not None),
+    "python3.13": Service("Python 3.13", "pyenv install 3.13", lambda: python_313() is not None, required=False),
     "chromium": Service("Chromium", "apt-get install chromium", lambda: shutil.which("chromium") is not None),
 }

@@ -10,7 +10,7 @@ from django.db import Error
 
 from apikeys.standing import Standing
 from controlplane.server.asgi_types import Send
-from events.stream.frames import HEARTBEAT, OPENING, Frame
+from events.stream.frames import HEARTBEAT, OPENING, Frame, place
 from events.stream.stream import EventStream
 from events.threads import WorkThreads
 from latchkey.problems import ProblemError
@@ -69,7 +69,7 @@ class EventSession:
 
     async def run(self) -> None:
         """Returns when the stream has ended or its caller may no longer follow. Raises SlowReader."""
-        await self._send(OPENING)
+        await self._send(OPENING + place(self._stream.begins_after))
         while not self._stream.ended:
             frames = await self._batch()
             if not await self._confirmed():

@@ -35,6 +35,13 @@ def frame(event: Event) -> Frame:
     )
 
 
+def place(event_id: int) -> bytes:
+    """What tells a reader after which event its stream begins, so that one that is cut before its first event resumes
+    there: an id without data, which is no event.
+    """
+    return f"id: {event_id}\n\n".encode()
+
+
 def within(frames: Sequence[Frame], size: int = MAX_BATCH_BYTES) -> list[Frame]:
     """The first of the frames, up to `size` bytes; one at least, where there is one."""
     kept: list[Frame] = []

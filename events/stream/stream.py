@@ -14,7 +14,8 @@ class EventStream:
     not reach back so far. Its reader may be as slow as it likes; nobody waits for it.
 
     `touched` becomes true as soon as the log has an event about `own_key_id`, however far behind the stream is and
-    whatever it selects; whoever acts on it sets it back. `over` is done when the stream has ended.
+    whatever it selects; whoever acts on it sets it back. `over` is done when the stream has ended. `begins_after` is
+    the id to resume after while nothing has come.
     """
 
     def __init__(self, hub: Hub, reader: Reader, start: StreamStart, *, own_key_id: str | None = None) -> None:
@@ -22,6 +23,7 @@ class EventStream:
         self._reader = reader
         self._selection = start.selection
         self._position = start.position
+        self.begins_after = start.position
         self._own_key_id = own_key_id
         self._woken = asyncio.Event()
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,6 +1,6 @@
 """The calls about events: pages of the log, and the live stream."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,12 +52,18 @@ class Events:
         type: str | None = None,
         key_id: str | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        opened: Callable[[int], None] | None = None,
     ) -> Iterator[Event]:
         """Events as they happen, each once and in order, without end: those after `after`, or from now on.
 
-        A stream that was cut is opened again where it was, for up to `patience_seconds` without a connection. Raises
+        A stream that was cut is opened again where it was, for up to `patience_seconds` without a connection. Where it
+        begins now, `opened` is told the id of the log's last event, to go on after in another process. Raises
         ClientError where that is over, where it cannot be opened the first time, and where the key may no more.
         """
         chosen = {"type": type, "key_id": key_id}
         params = {name: value for name, value in chosen.items() if value is not None}
-        return Follower(self.transport, params, after, patience_seconds).events()
+        return Follower(self.transport, params, after, patience_seconds, opened or _ignore).events()
+
+
+def _ignore(_event_id: int) -> None:
+    """For whoever does not go on in another process."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from latchkey.client.answer import media_type
@@ -22,16 +22,22 @@ _LONGEST_PAUSE_SECONDS: Final = 15.0
 
 class Follower:
     """Opens the stream, and opens it again after the last event that was seen. `patience_seconds` is how long it may be
-    away.
+    away; `opened` is told after which id it began.
     """
 
     def __init__(
-        self, transport: Transport, params: Mapping[str, str], after: int | None, patience_seconds: float
+        self,
+        transport: Transport,
+        params: Mapping[str, str],
+        after: int | None,
+        patience_seconds: float,
+        opened: Callable[[int], None],
     ) -> None:
         self._transport = transport
         self._params = params
         self._last = after
         self._patience_seconds = patience_seconds
+        self._opened = opened
         self._connected_at: float | None = None
         self._failures = 0
 
@@ -70,6 +76,9 @@ class Follower:
 
     def _new(self, message: Message) -> Iterator[Event]:
         """The message's event, unless it was seen: a proxy may send again what it sent."""
+        if message.data is None:
+            self._begin(message.id)
+            return
         try:
             event = Event.read(Document(json.loads(message.data), "event"))
         except (ValueError, RecursionError):
@@ -77,6 +86,12 @@ class Follower:
         if self._last is None or event.id > self._last:
             self._last = event.id
             yield event
+
+    def _begin(self, place: str) -> None:
+        """Keeps where the stream began, so that a cut before its first event loses none."""
+        if self._last is None and place.isascii() and place.isdigit() and len(place) < 20:
+            self._last = int(place)
+            self._opened(self._last)
 
     def _may_come_back(self, failure: ClientError) -> bool:
         """Whether to try again: only after it had worked once, and only what a restart of the server may bring."""

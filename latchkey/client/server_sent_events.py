@@ -12,11 +12,13 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One event: the last id that was sent up to it ("" for none), its type, and its data."""
+    """One event: the last id that was sent up to it ("" for none), its type, and its data. Where an id came alone, it
+    is no event: `data` is None.
+    """
 
     id: str
     event: str
-    data: str
+    data: str | None
 
 
 class OverlongEvent(ValueError):
@@ -24,17 +26,19 @@ class OverlongEvent(ValueError):
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """The events in `chunks`, each as soon as it is whole. Comments and unknown fields are passed over. Raises
-    OverlongEvent.
+    """The events in `chunks`, and ids that come alone, each as soon as it is whole. Comments and unknown fields are
+    passed over. Raises OverlongEvent.
     """
-    last_id, event, data = "", "message", list[str]()
+    last_id, told, event, data = "", "", "message", list[str]()
     for line in _lines(chunks):
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
             if data:
                 yield Message(last_id, event, "\n".join(data))
-            event, data = "message", []
+            elif last_id != told:
+                yield Message(last_id, "", None)
+            told, event, data = last_id, "message", []
         elif name == "id" and "\0" not in value:
             last_id = value
         elif name == "event":

@@ -5,7 +5,7 @@ another server.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -34,7 +34,7 @@ class Transport:
 
     http: httpx.Client
     url: str
-    credential: Credential | None = field(repr=False)
+    credential: Credential | None
     timeout_seconds: float
     retries: RetryPolicy
     observe: Observe

@@ -9,11 +9,13 @@ from django.db import InterfaceError, OperationalError
 
 from apikeys.errors import RevokedKey
 from controlplane.event_stream.session import EventSession, SlowReader
-from events.stream.frames import HEARTBEAT, OPENING
+from events.stream.frames import HEARTBEAT, OPENING, place
 from events.stream.stream import EventStream
 from latchkey.credentials import Credential
 from ratelimit.stores import BucketStoreError
 from tests.events.stream.streams import Scene, scene
+
+BEGUN = OPENING + place(0)
 
 
 class Client:
@@ -71,13 +73,13 @@ async def test_events_are_sent_and_counted(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
     one = session(stream, client, CallersStanding())
     running = asyncio.create_task(one.run())
-    await client.has(OPENING)
+    await client.has(BEGUN)
     scene.log.write(2)
     await scene.polls.once()
     await client.has(b"id: 2")
     stream.close()
     await running
-    assert client.received == OPENING + b"id: 1\n\nid: 2\n\n"
+    assert client.received == BEGUN + b"id: 1\n\nid: 2\n\n"
     assert (one.sent, one.refusal, client.finished) == (2, None, True)
 
 
@@ -98,7 +100,7 @@ async def test_caller_who_is_refused_later_is_let_go(scene: Scene) -> None:
     refused = RevokedKey("This key was revoked.")
     one = session(stream, client, CallersStanding(refused), confirm_seconds=0.01)
     await one.run()
-    assert (one.refusal, client.finished, client.received) == (refused, True, OPENING)
+    assert (one.refusal, client.finished, client.received) == (refused, True, BEGUN)
     stream.close()
 
 
@@ -107,11 +109,11 @@ async def test_event_of_the_own_key_is_not_sent_before_the_caller_is_confirmed(s
     stream, client = scene.follow(own="lk_own"), Client()
     standing = CallersStanding(RevokedKey("This key was revoked."))
     running = asyncio.create_task(session(stream, client, standing).run())
-    await client.has(OPENING)
+    await client.has(BEGUN)
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await running
-    assert (client.received, client.finished, standing.asked) == (OPENING, True, [True])
+    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
     stream.close()
 
 
@@ -202,7 +204,7 @@ async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
     await threads.begun.wait()
     stream.end()
     await running
-    assert (client.received, client.finished) == (OPENING, True)
+    assert (client.received, client.finished) == (BEGUN, True)
     stream.close()
 
 
@@ -235,7 +237,7 @@ async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene:
     await scene.polls.once()
     client.reading.set()
     await running
-    assert (client.received, client.finished, standing.asked) == (OPENING, True, [True])
+    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
     stream.close()
 
 
@@ -245,10 +247,10 @@ async def test_stream_in_the_past_waits_for_a_database_that_is_away(scene: Scene
     scene.log.broken = True
     stream, client = scene.follow(0), Client()
     running = asyncio.create_task(session(stream, client, CallersStanding(), retry_seconds=0.0).run())
-    await client.has(OPENING)
+    await client.has(BEGUN)
     scene.log.broken = False
     await client.has(b"id: 3")
-    assert client.received == OPENING + b"id: 1\n\nid: 2\n\nid: 3\n\n"
+    assert client.received == BEGUN + b"id: 1\n\nid: 2\n\nid: 3\n\n"
     stream.close()
     await running
 
@@ -260,3 +262,14 @@ async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
     with pytest.raises(SlowReader):
         await session(stream, client, CallersStanding(), max_send_seconds=0.01).run()
     stream.close()
+
+
+@scene
+async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
+    scene.log.write(3)
+    for position, begins_after in ((None, 3), (0, 0), (2, 2)):
+        stream, client = scene.follow(position), Client()
+        stream.end()
+        await session(stream, client, CallersStanding()).run()
+        stream.close()
+        assert client.received == OPENING + place(begins_after)

@@ -71,7 +71,11 @@ def tail(
     remembered = ResumeFile(resume_file) if resume_file else None
     place = remembered.read() if remembered else None
     followed = invocation.client.events.follow(
-        after=after if place is None else place, type=type, key_id=key, patience_seconds=patience.total_seconds()
+        after=after if place is None else place,
+        type=type,
+        key_id=key,
+        patience_seconds=patience.total_seconds(),
+        opened=remembered.write if remembered else None,
     )
     for event in followed:
         with whole():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from events.log import as_json
 from events.models import Event
-from events.stream.frames import HEARTBEAT, OPENING, Frame, frame, within
+from events.stream.frames import HEARTBEAT, OPENING, Frame, frame, place, within
 
 
 def test_frame_is_one_event_on_three_lines_whatever_its_texts_hold() -> None:
@@ -33,3 +33,7 @@ def test_within_a_size_are_the_first_frames_and_one_at_least() -> None:
     assert [len(within(frames, size)) for size in (1, 30, 59, 60, 61, 1000)] == [1, 1, 1, 2, 2, 5]
     assert within(frames[:2]) == frames[:2]
     assert within([]) == []
+
+
+def test_place_is_an_id_without_an_event() -> None:
+    assert place(7) == b"id: 7\n\n"

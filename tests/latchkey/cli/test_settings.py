@@ -38,3 +38,9 @@ def test_help_needs_neither_key_nor_file(latchkey: Latchkey) -> None:
         ran = bare.run(*arguments, "--help", LATCHKEY_CONFIG="/nowhere")
         assert (ran.exit_code, ran.err) == (0, "")
     assert bare.run("--version").out == "latchkey 0.1.0\n"
+
+
+def test_completion(latchkey: Latchkey) -> None:
+    asked = {"_LATCHKEY_COMPLETE": "complete_bash", "COMP_WORDS": "latchkey keys ro", "COMP_CWORD": "2"}
+    ran = latchkey.run(**asked)
+    assert (ran.exit_code, ran.out.split(), ran.err) == (0, ["rotate"], "")

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,17 @@ def test_cut_streams_are_resumed_and_each_event_is_printed_once(
         assert end(again) == ""
     assert int((tmp_path / "place").read_text()) > place
     assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_first_run_remembers_where_it_began(latchkey: Latchkey, key: dict[str, Any], tmp_path: Path) -> None:
+    follow = ("events", "tail", "--key", key["key_id"], "--format", "json", "--resume-file", "place")
+    with latchkey.running(*follow):
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "place").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    change(latchkey, key, "while nobody followed")
+    with latchkey.running(*follow) as again:
+        assert read(again, 1) == ["while nobody followed"]
 
 
 def test_table(latchkey: Latchkey, key: dict[str, Any]) -> None:

@@ -1,82 +1,20 @@
 """The client against a server that answers as told."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from latchkey import Client, headers
 from latchkey.client.call import Call
-from latchkey.client.failures import NotJSON, ReceivedProblem, WrongServer
+from latchkey.client.failures import ReceivedProblem
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
-from latchkey.credentials import Credential, MalformedCredential, generate_key_id, generate_secret
+from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.trace_context import parse_traceparent
-from tests.latchkey.stub import PROBLEM, Answer, Request, Stub, stub
-
-KEY_ID = generate_key_id()
-CREDENTIAL = Credential(KEY_ID, generate_secret())
-KEY: dict[str, Any] = {
-    "key_id": KEY_ID,
-    "label": "billing",
-    "owner": "",
-    "scopes": ["orders:read"],
-    "rate_limit": {"burst": 5, "per_seconds": 60},
-    "enabled": True,
-    "state": "active",
-    "created_at": "2027-01-31T09:30:00Z",
-    "expires_at": None,
-    "revoked_at": None,
-    "last_used_at": None,
-    "metadata": {},
-    "secrets": [
-        {"id": 1, "state": "active", "created_at": "2027-01-31T09:30:00Z", "expires_at": None, "last_used_at": None}
-    ],
-    "of_a_later_version": 1,
-}
-
-
-@pytest.fixture
-def answers() -> list[Answer]:
-    """What the server answers, one after the other; then 500."""
-    return []
-
-
-@pytest.fixture
-def server(answers: list[Answer]) -> Iterator[Stub]:
-    with stub(lambda _: answers.pop(0) if answers else Answer(500, {}, b"")) as found:
-        yield found
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    """What the client slept."""
-    return []
-
-
-@pytest.fixture
-def client(server: Stub, waits: list[float]) -> Iterator[Client]:
-    with Client(server.url, CREDENTIAL, sleep=waits.append) as client:
-        yield client
-
-
-def of(value: object, status: int = 200, **fields: str) -> Answer:
-    return Answer(status, {"Content-Type": "application/json", **fields}, json.dumps(value).encode())
-
-
-def refusal(status: int, slug: str, *, retry_after: str | None = None, **members: object) -> Answer:
-    body = {
-        "type": f"https://keys.example/problems/{slug}",
-        "title": "No",
-        "detail": "Why.",
-        "status": status,
-        **members,
-    }
-    fields = PROBLEM | ({"Retry-After": retry_after} if retry_after else {})
-    return Answer(status, fields, json.dumps(body).encode())
+from tests.latchkey.client.answering import CREDENTIAL, KEY, KEY_ID, of, refusal
+from tests.latchkey.stub import Answer, Request, Stub
 
 
 def test_key_has_types(client: Client, answers: list[Answer]) -> None:
@@ -195,73 +133,6 @@ def test_what_is_no_address(url: str) -> None:
 def test_what_is_no_credential(server: Stub) -> None:
     with pytest.raises(MalformedCredential):
         Client(server.url, "hunter2")
-
-
-@pytest.mark.parametrize(
-    ("answer", "failure"),
-    [
-        (of([]), WrongServer),
-        (of(KEY, 200, **{"X-Request-Id": ""}), WrongServer),
-        (of({**KEY, "created_at": "2027-01-31T09:30:00"}), WrongServer),
-        (of({**KEY, "enabled": 1}), WrongServer),
-        (of({**KEY, "scopes": [1]}), WrongServer),
-        (Answer(200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"x"), NotJSON),
-        (Answer(200, {"Content-Type": "text/html"}, b"<html>"), NotJSON),
-    ],
-)
-def test_foreign_answers(client: Client, answers: list[Answer], answer: Answer, failure: type[Exception]) -> None:
-    answers.append(answer)
-    with pytest.raises(failure):
-        client.keys.show(KEY_ID)
-
-
-def test_key_is_not_sent_on(client: Client, answers: list[Answer], server: Stub) -> None:
-    with stub(lambda _: of(KEY)) as other:
-        answers.append(Answer(307, {"Location": f"{other.url}/v1/keys/{KEY_ID}"}))
-        with pytest.raises(WrongServer, match="leads to"):
-            client.keys.show(KEY_ID)
-        assert other.requests == []
-
-
-def test_answer_without_end_is_not_kept(client: Client, answers: list[Answer], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latchkey.client.transport.MAX_ANSWER_BYTES", 100)
-    answers.append(of({**KEY, "label": "x" * 200}))
-    with pytest.raises(NotJSON, match="more than 100 bytes"):
-        client.keys.show(KEY_ID)
-
-
-def frames(*ids: int) -> Answer:
-    event: dict[str, Any] = {
-        "at": "2027-01-31T09:30:00Z",
-        "actor": "system",
-        "request_id": "",
-        "key_id": None,
-        "data": {},
-        "digest": "",
-    }
-    lines = [f"id: {i}\nevent: KeyIssued\ndata: {json.dumps({**event, 'id': i, 'type': 'KeyIssued'})}\n\n" for i in ids]
-    return Answer(200, {"Content-Type": "text/event-stream"}, "".join(lines).encode())
-
-
-def test_stream_goes_on_after_its_cuts(client: Client, answers: list[Answer], server: Stub, waits: list[float]) -> None:
-    answers += [frames(3, 4), refusal(503, "unavailable", retry_after="10"), frames(4, 5), frames()]
-    followed = client.events.follow(after=2, type="KeyIssued")
-    assert [next(followed).id for _ in range(3)] == [3, 4, 5]
-    assert [request.fields["last-event-id"] for request in server.requests] == ["2", "4", "4"]
-    assert {request.target for request in server.requests} == {"/v1/events?type=KeyIssued"}
-    assert waits == [1.0, 10.0]
-
-
-def test_stream_that_cannot_be_opened_fails_at_once(client: Client, answers: list[Answer], waits: list[float]) -> None:
-    answers.append(refusal(503, "unavailable"))
-    with pytest.raises(ReceivedProblem):
-        next(client.events.follow())
-    answers += [frames(1), refusal(401, "revoked-key")]
-    followed = client.events.follow()
-    assert next(followed).id == 1
-    with pytest.raises(ReceivedProblem):
-        next(followed)
-    assert waits == [1.0]
 
 
 def test_request_of_the_stub_is_what_the_contract_says(client: Client, answers: list[Answer], server: Stub) -> None:

@@ -1,0 +1,55 @@
+"""Following the live stream over its cuts."""
+
+import json
+from typing import Any
+
+import pytest
+
+from latchkey import Client
+from latchkey.client.failures import ReceivedProblem
+from tests.latchkey.client.answering import refusal
+from tests.latchkey.stub import Answer, Stub
+
+
+def frames(*ids: int) -> Answer:
+    event: dict[str, Any] = {
+        "at": "2027-01-31T09:30:00Z",
+        "actor": "system",
+        "request_id": "",
+        "key_id": None,
+        "data": {},
+        "digest": "",
+    }
+    lines = [f"id: {i}\nevent: KeyIssued\ndata: {json.dumps({**event, 'id': i, 'type': 'KeyIssued'})}\n\n" for i in ids]
+    return Answer(200, {"Content-Type": "text/event-stream"}, "".join(lines).encode())
+
+
+def test_stream_goes_on_after_its_cuts(client: Client, answers: list[Answer], server: Stub, waits: list[float]) -> None:
+    answers += [frames(3, 4), refusal(503, "unavailable", retry_after="10"), frames(4, 5), frames()]
+    followed = client.events.follow(after=2, type="KeyIssued")
+    assert [next(followed).id for _ in range(3)] == [3, 4, 5]
+    assert [request.fields["last-event-id"] for request in server.requests] == ["2", "4", "4"]
+    assert {request.target for request in server.requests} == {"/v1/events?type=KeyIssued"}
+    assert waits == [1.0, 10.0]
+
+
+def test_stream_that_cannot_be_opened_fails_at_once(client: Client, answers: list[Answer], waits: list[float]) -> None:
+    answers.append(refusal(503, "unavailable"))
+    with pytest.raises(ReceivedProblem):
+        next(client.events.follow())
+    answers += [frames(1), refusal(401, "revoked-key")]
+    followed = client.events.follow()
+    assert next(followed).id == 1
+    with pytest.raises(ReceivedProblem):
+        next(followed)
+    assert waits == [1.0]
+
+
+def test_stream_that_is_cut_before_its_first_event_goes_on_where_it_began(
+    client: Client, answers: list[Answer], server: Stub
+) -> None:
+    began: list[int] = []
+    answers += [Answer(200, {"Content-Type": "text/event-stream"}, b"retry: 2000\n: open\n\nid: 6\n\n"), frames(7)]
+    assert next(client.events.follow(opened=began.append)).id == 7
+    assert [request.fields.get("last-event-id") for request in server.requests] == [None, "6"]
+    assert began == [6]
