@@ -14,6 +14,7 @@ problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-document
 urlpatterns = [
     path("", front_page, name="front-page"),
     path("v1/", include("apikeys.urls")),
+    path("v1/", include("gateway.urls")),
     path("", include("health.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", RedirectView.as_view(pattern_name="docs")),

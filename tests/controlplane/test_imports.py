@@ -12,10 +12,11 @@ ALLOWED: dict[str, set[str]] = {
     "ratelimit": {"latchkey"},
     "events": {"latchkey"},
     "apikeys": {"latchkey", "ratelimit", "events"},
+    "gateway": {"latchkey", "ratelimit", "apikeys"},
     "health": {"latchkey", "ratelimit", "events", "apikeys"},
     "access": {"latchkey", "events", "apikeys"},
     "console": {"latchkey", "ratelimit", "events", "apikeys", "health", "access"},
-    "controlplane": {"latchkey", "ratelimit", "events", "apikeys", "health", "access", "console"},
+    "controlplane": {"gateway", "latchkey", "ratelimit", "events", "apikeys", "health", "access", "console"},
 }
 FRAMEWORKS = {"django", "rest_framework", "drf_spectacular", "drf_problems", "prometheus_client", "structlog", "lmdb"}
 PURE = ["ratelimit/bucket.py", "ratelimit/limit.py", "ratelimit/decision.py", "ratelimit/headers.py", "events/chain.py"]

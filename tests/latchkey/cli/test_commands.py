@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.latchkey.cli.running import Latchkey
-from tests.latchkey.stub import Answer, Request, stub
+from tests.latchkey.stub import Answer, stub
 from tests.server.running import RunningServer
 
 KEY = {
@@ -101,24 +101,20 @@ def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -
     assert table.split() == ["START", "ALLOWED", "THROTTLED", found[0]["start"], "7", "2"]
 
 
-def test_verify_sends_what_the_contract_asks(latchkey: Latchkey, key: dict[str, Any]) -> None:
-    verdict = {"valid": True, "code": "VALID", "key_id": key["key_id"], "scopes": ["orders:read"], "retry_after": None}
-
-    def reply(_request: Request) -> Answer:
-        return Answer(body=json.dumps(verdict).encode())
-
-    with stub(reply) as service:
-        ask = ("verify", "-", "--scope", "orders:read", "--cost", "2", "--format", "json")
-        ran = latchkey.at(service.url).run(*ask, typed=key["credential"] + "\n")
-        assert (ran.exit_code, ran.json, ran.err) == (0, verdict, "")
-        (sent,) = service.requests
-        assert (sent.method, sent.target) == ("POST", "/v1/verify")
-        assert json.loads(sent.body) == {"credential": key["credential"], "scopes": ["orders:read"], "cost": 2}
-        for code, exit_code in (("REVOKED", 2), ("RATE_LIMITED", 3)):
-            verdict |= {"valid": False, "code": code}
-            refused = latchkey.at(service.url).run("verify", "-", typed=key["credential"])
-            assert refused.exit_code == exit_code
-            assert f"code         {code}\n" in refused.out
+def test_verify(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    ask = ("verify", "-", "--scope", "orders:read", "--cost", "2", "--format", "json")
+    ran = latchkey.run(*ask, typed=key["credential"] + "\n")
+    assert (ran.exit_code, ran.json["valid"], ran.json["code"], ran.err) == (0, True, "VALID", "")
+    assert ran.json["key_id"] == key["key_id"]
+    left = ran.json["rate_limit"]
+    assert left["remaining"] == left["limit"] - 2
+    spent = latchkey.run("verify", "-", "--cost", str(left["limit"]), typed=key["credential"])
+    assert spent.exit_code == 3
+    assert "code         RATE_LIMITED\n" in spent.out
+    latchkey.run("keys", "revoke", key["key_id"], "--yes")
+    revoked = latchkey.run("verify", "-", typed=key["credential"])
+    assert revoked.exit_code == 2
+    assert "code         REVOKED\n" in revoked.out
 
 
 def test_health(latchkey: Latchkey) -> None:

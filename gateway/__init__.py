@@ -1,0 +1,1 @@
+"""The door for other services: whether a key may pass."""

@@ -1,0 +1,119 @@
+"""The verdict on a credential that a service was given: may it pass, and what does that leave of its key's limit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
+from apikeys.gate import FAILURES, Gate, Verified
+from latchkey.credentials import CredentialError, parse_credential
+from latchkey.problems import FieldError, ProblemError
+from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
+from ratelimit.bucket import CostExceedsBurst
+from ratelimit.decision import Decision
+from ratelimit.limit import MAX_BURST
+
+MAX_SCOPES: Final = 64
+
+
+class Code(StrEnum):
+    """What the verdict is. The names are public."""
+
+    VALID = "VALID"
+    INVALID = "INVALID"
+    DISABLED = "DISABLED"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+    INSUFFICIENT_SCOPE = "INSUFFICIENT_SCOPE"
+    RATE_LIMITED = "RATE_LIMITED"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The code, and the key with its decision where the credential was right."""
+
+    code: Code
+    verified: Verified | None = None
+    decision: Decision | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The body of /v1/verify."""
+        auth = self.verified.record.auth if self.verified else None
+        return {
+            "valid": self.code is Code.VALID,
+            "code": self.code.value,
+            "key_id": auth.key_id if auth else None,
+            "label": auth.label if auth else None,
+            "owner": auth.owner if auth else None,
+            "scopes": sorted(auth.scopes) if auth else None,
+            "metadata": self.verified.record.metadata if self.verified else None,
+            "rate_limit": _limit_json(self.decision),
+            "retry_after": self.decision.retry_after_seconds
+            if self.decision and self.code is Code.RATE_LIMITED
+            else None,
+        }
+
+
+def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
+    """The verdict on `values`: credential (required), scopes (all are needed), cost (default 1).
+
+    The key's bucket pays before scopes are judged, so that a key cannot probe for them without limit. A wrong
+    credential costs the service that asks, as any call does, and nobody else. Raises InvalidParameters.
+    """
+    cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",))
+    cost = cleaned.get("cost", 1)
+    try:
+        verified, decision = gate.charge(
+            gate.confirm(parse_credential(cleaned["credential"]), anew=False), address, cost
+        )
+    except CostExceedsBurst:
+        fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
+        raise InvalidParameters.of([fault]) from None
+    except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as refusal:
+        FAILURES.labels(refusal.slug).inc()
+        return Verdict(_CODES.get(type(refusal), Code.INVALID))
+    if not decision.allowed:
+        return Verdict(Code.RATE_LIMITED, verified, decision)
+    lacking = [scope for scope in cleaned.get("scopes", []) if not verified.record.auth.allows(scope)]
+    return Verdict(Code.INSUFFICIENT_SCOPE if lacking else Code.VALID, verified, decision)
+
+
+_CODES: Final[dict[type[ProblemError], Code]] = {
+    DisabledKey: Code.DISABLED,
+    ExpiredKey: Code.EXPIRED,
+    RevokedKey: Code.REVOKED,
+}
+
+
+def _limit_json(decision: Decision | None) -> dict[str, int] | None:
+    """What is left of the limit; None for an unlimited key, and where the credential was refused."""
+    if decision is None or decision.limit is None:
+        return None
+    return {
+        "limit": decision.limit.burst,
+        "remaining": decision.remaining,
+        "reset_seconds": decision.reset_seconds,
+    }
+
+
+def _credential(value: object, _now: datetime) -> str:
+    if not isinstance(value, str):
+        raise refused("not-a-string", "credential must be a string: key_id:secret.")
+    return value
+
+
+def _scopes(value: object, _now: datetime) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+        raise refused("not-an-array", "scopes must be an array of strings.")
+    if len(value) > MAX_SCOPES:
+        raise refused("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
+    return value
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "credential": _credential,
+    "scopes": _scopes,
+    "cost": lambda value, _now: integer(value, "cost", 1, MAX_BURST),
+}
