@@ -16,9 +16,9 @@ from tests.services import SERVICES
 LOUD = ("error", "warning")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, started once."""
+    """Debian's Chromium, ended with its module: while Playwright runs, so does an event loop in this thread."""
     if SERVICES["chromium"].missing():
         pytest.skip("Chromium is missing")
     # Playwright keeps an event loop in this thread, in which Django refuses to use the database.

@@ -186,5 +186,6 @@ def test_configuration_file_that_others_can_read(latchkey: Latchkey) -> None:
     directory = latchkey.home / ".config" / "latchkey"
     directory.mkdir(parents=True)
     file = directory / "config.toml"
-    file.touch(mode=0o644)
+    file.touch()
+    file.chmod(0o644)
     failed(latchkey.run("whoami"), 2, "has the mode 0644", f"What to do: chmod 600 {file}\n")
