@@ -45,5 +45,9 @@ class KeyAPIView(APIView):
 
 def service_for(request: Request) -> ConfigService:
     """The writer, acting for the key that calls and bounded by its scopes."""
-    auth = caller(request)
-    return ConfigService(Origin(auth.actor, request_id_of(request.META)), authority=auth)
+    return ConfigService(origin_of(request), authority=caller(request))
+
+
+def origin_of(request: Request) -> Origin:
+    """The key that calls, and the request."""
+    return Origin(caller(request).actor, request_id_of(request.META))

@@ -6,16 +6,11 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef
 
-from apikeys.models import APIKeyQuerySet, KeySecret, SecretState, Usage, UsageStep
+from apikeys.models import APIKeyQuerySet, Usage, UsageStep
 from health.guard_rails.lifetimes import ExpiringKey, UnusedKey
 
 THROTTLED_WITHIN: Final = timedelta(hours=24)
 Narrow = Callable[[APIKeyQuerySet, datetime], APIKeyQuerySet]
-
-
-def _rotating(keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
-    retiring = KeySecret.objects.filter(key=OuterRef("pk"), state=SecretState.RETIRING, expires_at__gt=now)
-    return keys.filter(Exists(retiring), revoked_at=None)
 
 
 def _throttled(keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
@@ -32,7 +27,7 @@ def _in(state: str) -> Narrow:
 FILTERS: Final[dict[str, Narrow]] = {
     "active": _in("active"),
     "unlimited": _in("unlimited"),
-    "rotating": _rotating,
+    "rotating": _in("rotating"),
     "expiring": lambda keys, now: ExpiringKey().among(keys.usable(now), now),
     "unused": lambda keys, now: UnusedKey().among(keys.usable(now), now),
     "throttled": _throttled,

@@ -6,11 +6,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apikeys.permissions import caller
-from apikeys.request_context import request_id_of
 from apikeys.schemas import Shape
-from apikeys.views.base import KeyAPIView
-from events.origin import Origin
+from apikeys.views.base import KeyAPIView, origin_of
 from health.guard_rails import BY_NAME
 from health.models import Waiver
 from health.waivers import Waivers, waiver_json
@@ -70,4 +67,4 @@ class WaiverItem(KeyAPIView):
 
 
 def _waivers(request: Request) -> Waivers:
-    return Waivers(Origin(caller(request).actor, request_id_of(request.META)))
+    return Waivers(origin_of(request))

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apikeys.management.key_command import REFUSED, KeyCommand
 from health.guard_rails import GUARD_RAILS, Severity
-from health.incidents import open_incidents, sweep
+from health.incidents import degraded, open_incidents, sweep
 from health.models import Waiver
 from health.report import incident_json
 from health.waivers import waiver_json
@@ -35,10 +35,10 @@ class Command(KeyCommand):
         incidents = open_incidents()
         waivers = [waiver_json(waiver) for waiver in Waiver.objects.in_force(now)]
         found = [incident_json(incident) for incident in incidents]
-        degraded = sorted(incident.guard_rail for incident in incidents if Severity(incident.severity).degrades)
+        names = degraded()
         result = {
-            "status": "degraded" if degraded else "ok",
-            "degraded": degraded,
+            "status": "degraded" if names else "ok",
+            "degraded": names,
             "guard_rails": found,
             "waivers": waivers,
         }
