@@ -2,16 +2,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench screenshots cli-reference lock clean
+.PHONY: help run demo test lint bench screenshots cli-reference lock gates packages release-image release-check release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
-	@$(BIN)/python -m controlplane.bootstrap --first-start
-	@exec $(BIN)/python manage.py serve $(if $(BIND),--bind $(BIND))
+	@exec $(BIN)/python -m controlplane.bootstrap --serve --first-start $(if $(BIND),--bind $(BIND))
 
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory
 	@$(BIN)/python -m controlplane.demo
@@ -32,16 +32,28 @@ cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from 
 	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and requirements-dev.txt from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra server pyproject.toml --output-file requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra server --extra opentelemetry --group dev --constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
+	@$(BIN)/python -m gates.lock
+
+gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS names gates
+	@$(BIN)/python -m gates $(ARGS)
+
+packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
+	@.ci/install-packages
+
+release-image: ## make image, on the base that .ci/base/Dockerfile pins by its digest
+	@$(MAKE) --no-print-directory image PYTHON_IMAGE="$$(sed -n 's/^FROM //p' .ci/base/Dockerfile)"
+
+release-check: ## say whether the tree is ready to be released as VERSION=X.Y.Z
+	@$(PYTHON) -m gates.release check "$(VERSION)"
+
+release-notes: ## print what the changelog says of VERSION=X.Y.Z
+	@$(PYTHON) -m gates.release notes "$(VERSION)"
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "latchkey: Python 3.11 or newer is needed; name one with PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(MINIMUM)".split("."))) and "latchkey: Python $(MINIMUM) or newer is needed; name one with PYTHON=...")'
 	@echo "Making $(VENV)" && $(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python

@@ -70,22 +70,23 @@ class ConfigService:
         """The writer of webhooks, on behalf of the same origin."""
         return WebhookEndpoints(self._origin, configured_peppers(), self._now)
 
-    def issue(self, values: object) -> IssuedKey:
+    def issue(self, values: object, *, system: bool = False) -> IssuedKey:
         """A new key. `values`: label (required), owner, scopes, rate_limit (absent: DEFAULT_RATE_LIMIT), expires_at,
-        metadata.
+        metadata. A `system` key is the server's own: see `apikeys.system_keys`.
         """
         now = self._now()
         cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
         if "rate_limit" not in cleaned:
             default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
-        key = APIKey(key_id=generate_key_id(), created_at=now, **cleaned)
+        key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
         self._check_grant(key.scopes)
         with transaction.atomic():
             key.save(force_insert=True)
             note_words(key)
             credential = self._add_secret(key, slot=0, now=now)
-            tell(EventType.KEY_ISSUED, key, self._origin, now, as_data(cleaned))
+            told = as_data(cleaned) | ({"system": True} if system else {})
+            tell(EventType.KEY_ISSUED, key, self._origin, now, told)
         return IssuedKey(key, credential)
 
     def update(self, key_id: str, values: object) -> APIKey:
@@ -96,6 +97,8 @@ class ConfigService:
         cleaned = clean(values, validation.UPDATE_RULES, now)
         with transaction.atomic():
             key = self._locked(key_id)
+            if cleaned.keys() - {"enabled"}:
+                validation.refuse_system_key(key)
             changes = {name: value for name, value in cleaned.items() if differ(getattr(key, name), value)}
             if "scopes" in changes:
                 self._check_grant(sorted(set(changes["scopes"]) ^ set(key.scopes)))  # type: ignore[call-overload]
@@ -122,6 +125,7 @@ class ConfigService:
         grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
             key = self._locked(key_id)
+            validation.refuse_system_key(key)
             self._check_grant(key.scopes)
             retiring = key.secrets.filter(state=SecretState.RETIRING)
             if grace and retiring.filter(expires_at__gt=now).exists():

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from apikeys.models import APIKey
 from latchkey.problems import FieldError
-from latchkey.validation import Refused, Rule, boolean, future, integer, refused, text
+from latchkey.validation import InvalidParameters, Refused, Rule, boolean, future, integer, refused, text
 from ratelimit.limit import LimitError, parse_limit
 
 MAX_SCOPES: Final = 64
@@ -62,3 +63,12 @@ UPDATE_RULES: Final[Mapping[str, Rule]] = {**CREATE_RULES, "enabled": lambda val
 ROTATE_RULES: Final[Mapping[str, Rule]] = {
     "grace_seconds": lambda value, _now: integer(value, "grace_seconds", 0, MAX_GRACE_SECONDS)
 }
+
+
+def refuse_system_key(key: APIKey) -> None:
+    """Raises InvalidParameters for a key that the server made for itself: what guard rails leave out must not become
+    anybody's key.
+    """
+    if key.system:
+        detail = "The server made this key for itself. It can be disabled, enabled and revoked, and not be changed."
+        raise InvalidParameters.of([FieldError("", "system-key", detail)])

@@ -3,10 +3,8 @@
 Runs before Django does, as Django does not start without them.
 """
 
-import fcntl
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -43,8 +41,8 @@ def make_secrets(data_dir: Path) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Makes the secrets where DATA_DIR says; says where, and never what. With `--first-start` it then migrates the
-    database and makes an administrator and a first key.
+    """Makes the secrets where DATA_DIR says; says where, and never what. What follows `--serve` are the arguments of
+    `manage.py serve`, which then takes this process's place, so that signals reach it.
     """
     os.umask(0o077)
     data_dir = Environment(BASE_DIR).data_dir
@@ -55,18 +53,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if made:
         print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
-    return _first_start(data_dir) if "--first-start" in arguments else 0
-
-
-def _first_start(data_dir: Path) -> int:
-    """One process at a time: of two that start at once, the second finds everything made."""
-    with (data_dir / "first-start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _manage("migrate", "--verbosity", "0") or _manage("first_start")
-
-
-def _manage(*arguments: str) -> int:
-    return subprocess.run([sys.executable, str(BASE_DIR / "manage.py"), *arguments], check=False).returncode  # noqa: S603
+    if arguments[:1] == ["--serve"]:
+        serve = [sys.executable, str(BASE_DIR / "manage.py"), "serve", *arguments[1:]]
+        os.execv(sys.executable, serve)  # noqa: S606 - our own command
+    return 0
 
 
 if __name__ == "__main__":

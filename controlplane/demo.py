@@ -165,7 +165,7 @@ def _settings(directory: Path, port: int) -> dict[str, str]:
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, _MANAGE, *arguments]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own command
 
 
 def _wait_for(http: httpx.Client, server: "subprocess.Popen[bytes]") -> None:

@@ -34,6 +34,13 @@ class Environment:
         """The setting's text; empty counts as absent."""
         return os.environ.get(name) or default
 
+    def absolute_path(self, name: str) -> Path | None:
+        """A path from the root; None where it is not set."""
+        value = self.text(name, "")
+        if value and not Path(value).is_absolute():
+            raise ImproperlyConfigured(f"{name}: must be an absolute path.")
+        return Path(value) if value else None
+
     def flag(self, name: str, *, default: bool) -> bool:
         """A switch: true or false, also as 1/0, yes/no, on/off."""
         value = os.environ.get(name, str(default)).strip().lower()

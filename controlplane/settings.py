@@ -41,6 +41,7 @@ PUBLIC_URL = _public.geturl().rstrip("/")
 ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
 
 BUCKET_STORE_URL = env.text("BUCKET_STORE_URL", f"lmdb://{DATA_DIR / 'buckets'}")
+HEALTH_CHECK_FILE = env.absolute_path("HEALTH_CHECK_FILE")
 DEFAULT_RATE_LIMIT = env.limit_text("DEFAULT_RATE_LIMIT", 60, 60)
 AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)
 GUARD_RAIL_MAX_BURST = env.integer("GUARD_RAIL_MAX_BURST", 100_000, minimum=1, maximum=MAX_BURST)
@@ -158,8 +159,11 @@ CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-# TLS ends in the proxy in front, which also redirects; whether subdomains share it is for its operator to say.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains: whether they have TLS too is for the operator of the proxy to say
+    "security.W008",  # TLS ends in the proxy in front, and that redirects
+    "security.W021",  # HSTS preloading is a promise for a whole domain, and its owner's to make
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BYTES
 APPEND_SLASH = False
 

@@ -12,6 +12,7 @@ from apikeys.census import take_census
 from apikeys.config_service import ConfigService
 from apikeys.gate import failure_limit
 from apikeys.peppers import configured_peppers
+from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage import UsageLedger, forget_old_usage
 from events.continuity import Break
 from events.models import Event
@@ -73,6 +74,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("tidy_store", lambda _turn: limiter.store.tidy()),
         Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
         Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
+        Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),
         Task("forget_usage", lambda turn: forget_old_usage(turn.now, turn.go_on), EACH_HOUR),
         Task("prune_events", _prune_events, EACH_HOUR),
     )
@@ -80,6 +82,10 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
 
 def _tell_expiries(turn: Turn) -> None:
     ConfigService(turn.origin, now=lambda: turn.now).tell_expiries(turn.go_on)
+
+
+def _revoke_unused_system_keys(turn: Turn) -> None:
+    revoke_unused_system_keys(ConfigService(turn.origin, now=lambda: turn.now), turn.now)
 
 
 def _sweep(turn: Turn, *, every_turn: bool) -> None:

@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('metadata', models.JSONField(blank=True, default=dict)),
                 ('burst', models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Cast(django.db.models.fields.json.KeyTextTransform('burst', 'rate_limit'), models.IntegerField()), help_text='That of the rate limit, for searches by it.', output_field=models.IntegerField(null=True))),
+                ('system', models.BooleanField(default=False, editable=False, help_text='Made by the server for itself: no person or service was given it.')),
                 ('expiry_told', models.BooleanField(default=False, editable=False)),
                 ('epoch', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(editable=False)),

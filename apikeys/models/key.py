@@ -63,6 +63,9 @@ class APIKey(models.Model):
         db_persist=True,
         help_text="That of the rate limit, for searches by it.",
     )
+    system = models.BooleanField(
+        default=False, editable=False, help_text="Made by the server for itself: no person or service was given it."
+    )
     expiry_told = models.BooleanField(default=False, editable=False)
     epoch = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)

@@ -30,10 +30,10 @@ def key_page(request: HttpRequest, model_admin: KeysAdmin, pk: int) -> HttpRespo
     """The page; a POST changes the fields that need no page of their own."""
     key = get_object_or_404(APIKey.objects.prefetch_related("secrets"), pk=pk)
     may_change = model_admin.has_change_permission(request, key)
-    if request.method == "POST" and not may_change:
+    form = EditForm(request.POST or None, instance=key) if may_change and not key.system else None
+    if request.method == "POST" and form is None:
         return redirect(key_url(key))
-    form = EditForm(request.POST or None, instance=key) if may_change else None
-    if form is not None and request.method == "POST" and form.is_valid():
+    if form is not None and form.is_valid():
         try:
             operator_service(request).update(key.key_id, form.changes())
         except ProblemError as error:

@@ -14,23 +14,25 @@ from controlplane.server.processes import die_with_parent
 
 POLL_SECONDS: Final = 0.2
 STEWARD_PAUSE_SECONDS: Final = 2.0
-GRACE_SECONDS: Final = 12.0
+GRACE_SECONDS: Final = 9.0  # containers are killed after 10
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command line and its environment."""
+    """A command line, its environment, and descriptors that it keeps open."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    kept: tuple[int, ...] = ()
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Starts it in a session of its own, so that Ctrl-C reaches it through the supervisor, once and in order."""
         return subprocess.Popen(  # noqa: S603 - our own command lines
             self.arguments,
             env=dict(self.environment),
+            pass_fds=self.kept,
             start_new_session=True,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
         )
@@ -59,9 +61,7 @@ class Supervisor:
                 steward = self._steward.start()
                 steward_due = time.monotonic() + STEWARD_PAUSE_SECONDS
             time.sleep(POLL_SECONDS)
-        _end(web)
-        if steward:
-            _end(steward)
+        _end([process for process in (web, steward) if process])
         if self._stopping:
             return 0
         return web.returncode if web.returncode >= 0 else 128 - web.returncode
@@ -70,11 +70,14 @@ class Supervisor:
         self._stopping = True
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -27,7 +27,8 @@ USABILITY: Final = frozenset(
 class KeyGuardRail(GuardRail):
     """A guard rail that usable keys breach. `fault` says what they do, as in "have no rate limit".
 
-    A key that is disabled, expired or revoked lets nobody in, and so breaches nothing.
+    A key that is disabled, expired or revoked lets nobody in, and so breaches nothing. Nor do the server's own keys,
+    which nobody can change.
     """
 
     about_keys = True
@@ -41,7 +42,8 @@ class KeyGuardRail(GuardRail):
     def keys(self, now: datetime) -> APIKeyQuerySet:
         """The keys in breach at `now`, without those that are waived."""
         waived = Waiver.objects.in_force(now).filter(guard_rail=self.name).exclude(key_id="")
-        return self.among(APIKey.objects.usable(now), now).exclude(key_id__in=waived.values("key_id"))
+        usable = APIKey.objects.usable(now).filter(system=False)
+        return self.among(usable, now).exclude(key_id__in=waived.values("key_id"))
 
     def find(self, now: datetime) -> Finding | None:
         """Counts to 1000 and not beyond, so that it costs the same with a million keys."""

@@ -72,7 +72,7 @@ def test_killed_steward_is_started_again(start_server: StartServer) -> None:
 
 def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
     server = RunningServer(tmp_path)
-    command = [sys.executable, "-m", "controlplane.bootstrap", "--first-start"]
+    command = [sys.executable, MANAGE, "first_start"]
     root = Path(MANAGE).parent
     starts = [
         subprocess.Popen(

@@ -1,11 +1,13 @@
 """manage.py first_start: an administrator and a first key, once."""
 
+import fcntl
 import secrets
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
@@ -18,14 +20,23 @@ ADMINISTRATOR: Final = "admin"
 
 
 class Command(BaseCommand):
-    """Makes what a new installation needs to be used, and shows it this once; later it does nothing."""
+    """Makes what a new installation needs to be used, and shows it this once; later it brings the database up to date.
 
-    help = "On a new installation: make an administrator and a first key, and show them once."
+    One process at a time: of two that start at once on a DATA_DIR, the second finds everything made.
+    """
+
+    help = "Migrate the database; on a new installation make an administrator and a first key, and show them once."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with (settings.DATA_DIR / "first-start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            call_command("migrate", verbosity=0)
+            self._make_first()
+
+    def _make_first(self) -> None:
         users = get_user_model()
         with transaction.atomic():
-            if users._default_manager.exists() or APIKey.objects.exists():
+            if users._default_manager.exists() or APIKey.objects.filter(system=False).exists():
                 return
             password = secrets.token_urlsafe(18)
             first = users._default_manager.create_superuser(ADMINISTRATOR, password=password)

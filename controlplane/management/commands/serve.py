@@ -6,14 +6,21 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from apikeys.config_service import ConfigService
+from apikeys.system_keys import replace_system_key
+from controlplane.server.occupancy import Occupied, serve_on
 from controlplane.server.supervisor import Program, Supervisor
+from events.origin import Origin
+from health.self_check import SelfCheck, server_name
 from latchkey.redaction import redact
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -33,6 +40,9 @@ class Command(BaseCommand):
             default=f"127.0.0.1:{settings.PORT}",
             help=f"default: 127.0.0.1:{settings.PORT}",
         )
+        parser.add_argument(
+            "--first-start", action="store_true", help="before that, migrate; make what a new installation needs"
+        )
         parser.add_argument("--no-steward", action="store_true", help="start none: one runs elsewhere")
         parser.add_argument(
             "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
@@ -44,6 +54,9 @@ class Command(BaseCommand):
         if not 1 <= settings.WORKERS <= 256:
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
         host, port = _parse_bind(options["bind"])
+        occupied = _occupy(settings.DATA_DIR)
+        if options["first_start"]:
+            _start_first()
         _refuse_unmigrated()
         _refuse_broken_store()
         environment = {
@@ -62,10 +75,14 @@ class Command(BaseCommand):
         )
         web_environment = {**environment, "LATCHKEY_BIND": options["bind"], "WORKERS": str(settings.WORKERS)}
         gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
-        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment)
+        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment, (occupied,))
         steward = Program(
-            [sys.executable, "-m", "controlplane.server.steward"], {**environment, "LATCHKEY_STEWARD": uuid4().hex}
+            [sys.executable, "-m", "controlplane.server.steward"],
+            {**environment, "LATCHKEY_STEWARD": uuid4().hex},
+            (occupied,),
         )
+        if settings.HEALTH_CHECK_FILE:
+            _make_health_check_key(host, port, settings.HEALTH_CHECK_FILE)
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         self._say(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
         status = Supervisor(web, None if options["no_steward"] else steward).run()
@@ -95,11 +112,29 @@ def _parse_bind(bind: str) -> tuple[str, int]:
     return bare, int(port)
 
 
+def _occupy(data_dir: Path) -> int:
+    try:
+        return serve_on(data_dir)
+    except Occupied:
+        raise CommandError(f"DATA_DIR: a backup is being restored in {data_dir}.", returncode=REFUSED) from None
+
+
+def _start_first() -> None:
+    try:
+        call_command("first_start")
+    except DatabaseError as error:
+        raise _no_database(error) from None
+
+
+def _no_database(error: DatabaseError) -> CommandError:
+    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
+
+
 def _refuse_unmigrated() -> None:
     try:
         executor = MigrationExecutor(connection)
     except DatabaseError as error:
-        raise CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3) from None
+        raise _no_database(error) from None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
 
@@ -111,6 +146,19 @@ def _refuse_broken_store() -> None:
         store.close()
     except BucketStoreError as error:
         raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+
+
+def _make_health_check_key(host: str, port: int, path: Path) -> None:
+    service = ConfigService(Origin.of_command("serve"))
+    label = f"health check of {server_name()}:{port}"
+    credential = replace_system_key(service, label=label, scopes=["health:read"]).credential
+    name = urlsplit(settings.PUBLIC_URL).netloc
+    try:
+        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal()).write(path)
+    except OSError as error:
+        raise CommandError(
+            f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED
+        ) from None
 
 
 def _empty_directory(path: Path) -> Path:

@@ -114,7 +114,11 @@ def test_watcher_sees_each_attempt_and_no_secret(server: Stub, answers: list[Ans
     assert CREDENTIAL.secret not in repr(seen) + repr(client._transport)
 
 
-@pytest.mark.parametrize("key_id", ["", "lk_short", "../whoami", KEY_ID + "/rotate", CREDENTIAL.reveal()])
+@pytest.mark.parametrize(
+    "key_id",
+    ["", "lk_short", "../whoami", KEY_ID + "/rotate", CREDENTIAL.reveal()],
+    ids=["empty", "short", "up", "rotate", "credential"],
+)
 def test_what_is_no_key_id_leads_nowhere(client: Client, server: Stub, key_id: str) -> None:
     for call in (client.keys.show, client.keys.revoke, client.keys.rotate, client.usage):
         with pytest.raises(ValueError, match="a key id is"):

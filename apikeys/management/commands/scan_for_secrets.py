@@ -1,0 +1,72 @@
+"""manage.py scan_for_secrets: keys' secrets that have got into files."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import CommandParser
+from django.db import DatabaseError
+from django.utils import timezone
+
+from apikeys.management.key_command import COULD_NOT, KeyCommand
+from apikeys.peppers import configured_peppers
+from apikeys.secret_lookup import KnownSecret, find_secret
+from latchkey.redaction import redact
+from latchkey.secret_scan import FoundSecret, Unread, scan, scan_stream
+
+FOUND: Final = 1
+STANDARD_INPUT: Final = "-"
+
+
+class Command(KeyCommand):
+    """Looks for secrets, and says of each whether it works here. It shows none of them."""
+
+    help = "Look for keys' secrets in files: exit 0 where there is none, 1 where there is one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, a directory, or - for standard input")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found: list[dict[str, object]] = []
+        unread = 0
+        for it in _scanned(options["paths"]):
+            if isinstance(it, Unread):
+                unread += 1
+                self.say(f"Not read: {it.path}: {it.why}.")
+            else:
+                found.append(self._row(it))
+        self.show({"items": found, "unread": unread}, options, found)
+        usable = sorted({str(row["key_id"]) for row in found if row["works_here"]})
+        if usable:
+            self.say(f"Work here: secrets of {', '.join(usable)}. Replace: manage.py rotate_key KEY_ID --at-once")
+        if found:
+            sys.exit(FOUND)
+        if unread:
+            sys.exit(COULD_NOT)
+
+    def _row(self, found: FoundSecret) -> dict[str, object]:
+        known: KnownSecret | None = None
+        works: bool | None = None
+        try:
+            known = find_secret(found.secret, configured_peppers(), timezone.now())
+            works = known is not None and known.lets_in
+        except DatabaseError as error:
+            self.say(f"Not looked up: {redact(str(error))}")
+        return {
+            "path": found.path,
+            "line": found.line,
+            "secret": found.shortened,
+            "key_id": known.key_id if known else found.key_id,
+            "key_state": known.key_state.value if known else None,
+            "secret_state": known.secret_state.value if known else None,
+            "works_here": works,
+        }
+
+
+def _scanned(paths: list[str]) -> Iterator[FoundSecret | Unread]:
+    for path in paths:
+        if path == STANDARD_INPUT:
+            yield from scan_stream(sys.stdin.buffer, STANDARD_INPUT)
+        else:
+            yield from scan([Path(path)])

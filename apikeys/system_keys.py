@@ -1,0 +1,45 @@
+"""System keys: those that the server makes for itself, such as the one of its health check."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models.functions import Coalesce
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.errors import AlreadyRevoked
+from apikeys.models import APIKey, APIKeyQuerySet
+
+OWNER: Final = "latchkey"
+RATE_LIMIT: Final = {"burst": 60, "per_seconds": 60}
+REVOKED_UNUSED_AFTER: Final = timedelta(days=7)
+_REVOKED_AT_ONCE: Final = 100
+
+
+def replace_system_key(service: ConfigService, *, label: str, scopes: list[str]) -> IssuedKey:
+    """A new system key in place of those with the same label, which are revoked."""
+    older = list(_living().filter(label=label).values_list("key_id", flat=True))
+    issued = service.issue({"label": label, "owner": OWNER, "scopes": scopes, "rate_limit": RATE_LIMIT}, system=True)
+    _revoke(service, older)
+    return issued
+
+
+def revoke_unused_system_keys(service: ConfigService, now: datetime) -> int:
+    """Revokes the system keys of servers that are no more, as nobody used them for a week; returns how many."""
+    since = now - REVOKED_UNUSED_AFTER
+    unused = _living().annotate(seen_at=Coalesce("last_used_at", "created_at")).filter(seen_at__lt=since)
+    return _revoke(service, list(unused.values_list("key_id", flat=True)[:_REVOKED_AT_ONCE]))
+
+
+def _living() -> APIKeyQuerySet:
+    return APIKey.objects.filter(system=True, revoked_at__isnull=True)
+
+
+def _revoke(service: ConfigService, key_ids: list[str]) -> int:
+    revoked = 0
+    for key_id in key_ids:
+        try:
+            service.revoke(key_id)
+        except AlreadyRevoked:
+            continue  # another server of this name starts at the same moment
+        revoked += 1
+    return revoked

@@ -1,0 +1,84 @@
+"""The server's own keys: replaced at each start, never anybody else's, and no cause of alarm."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from apikeys.system_keys import replace_system_key, revoke_unused_system_keys
+from events.models import Event
+from events.origin import Origin
+from health.guard_rails import GUARD_RAILS
+from health.guard_rails.keys import KeyGuardRail
+from latchkey.validation import InvalidParameters
+from tests.conftest import Caller
+
+LABEL = "health check of web-1:8000"
+
+
+def test_replaces_that_of_the_same_label_and_no_other(service: ConfigService) -> None:
+    other = replace_system_key(service, label="health check of web-2:8000", scopes=["health:read"])
+    namesake = service.issue({"label": LABEL})
+    first = replace_system_key(service, label=LABEL, scopes=["health:read"])
+    second = replace_system_key(service, label=LABEL, scopes=["health:read"])
+    living = set(APIKey.objects.filter(revoked_at=None).values_list("key_id", flat=True))
+    assert living == {other.key.key_id, namesake.key.key_id, second.key.key_id}
+    assert first.key.key_id not in living
+    assert Event.objects.filter(key_id=second.key.key_id).get().data["system"] is True
+
+
+def test_the_health_check_reads_health_and_nothing_else(service: ConfigService) -> None:
+    key = replace_system_key(service, label=LABEL, scopes=["health:read"])
+    caller = Caller(key.credential.reveal())
+    assert caller.get("/health/full").status_code == 200
+    assert caller.get("/v1/keys").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "values", [{"label": "mine"}, {"scopes": ["*"]}, {"rate_limit": None}, {"enabled": True, "metadata": {"a": 1}}]
+)
+def test_refuses_to_become_anybodys_key(service: ConfigService, values: dict[str, object]) -> None:
+    key_id = replace_system_key(service, label=LABEL, scopes=["health:read"]).key.key_id
+    with pytest.raises(InvalidParameters) as refusal:
+        service.update(key_id, values)
+    assert [error.code for error in refusal.value.errors] == ["system-key"]
+    with pytest.raises(InvalidParameters):
+        service.rotate(key_id)
+    assert service.update(key_id, {"enabled": False}).enabled is False
+
+
+def test_rest_cannot_make_one(api: Caller) -> None:
+    assert api.post("/v1/keys", {"label": "mine", "system": True}).status_code == 422
+
+
+def test_no_guard_rail_about_keys_is_breached(service: ConfigService) -> None:
+    key = replace_system_key(service, label=LABEL, scopes=["health:read"]).key
+    plain = service.issue({"label": "never expires"}).key
+    long_after = datetime.now(UTC) + timedelta(days=1000)
+    rails = [rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail)]
+    assert [rail.name for rail in rails if rail.keys(long_after).filter(pk=key.pk).exists()] == []
+    assert len([rail for rail in rails if rail.keys(long_after).filter(pk=plain.pk).exists()]) == 3
+
+
+def test_those_of_servers_that_are_no_more_are_revoked(service: ConfigService) -> None:
+    now = datetime.now(UTC)
+    gone, alive = (replace_system_key(service, label=f"{LABEL}{n}", scopes=["health:read"]).key for n in (1, 2))
+    service.issue({"label": "an operator's"})
+    APIKey.objects.filter(pk=alive.pk).update(last_used_at=now + timedelta(days=6))
+    system = ConfigService(Origin.of_system())
+    assert revoke_unused_system_keys(system, now + timedelta(days=6, hours=23)) == 0
+    assert revoke_unused_system_keys(system, now + timedelta(days=8)) == 1
+    assert list(APIKey.objects.exclude(revoked_at=None)) == [gone]
+
+
+def test_the_admin_shows_what_it_is_and_offers_to_revoke(admin: Client, service: ConfigService) -> None:
+    key = replace_system_key(service, label=LABEL, scopes=["health:read"]).key
+    page = admin.get(f"/admin/apikeys/apikey/{key.pk}/change/").content.decode()
+    assert '<span class="badge">system</span>' in page
+    assert "../revoke/" in page
+    assert "../rotate/" not in page
+    assert admin.post(f"/admin/apikeys/apikey/{key.pk}/change/", {"label": "mine"}).status_code == 302
+    assert APIKey.objects.get(pk=key.pk).label == LABEL
+    assert '<span class="badge">system</span>' in admin.get("/admin/apikeys/apikey/").content.decode()

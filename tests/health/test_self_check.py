@@ -1,0 +1,98 @@
+"""The health check of a container: asked with the key that the server made at start."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from apikeys.config_service import ConfigService
+from apikeys.system_keys import replace_system_key
+from health.self_check import SelfCheck, main
+
+ROOT = Path(__file__).parent.parent.parent
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def written(live_server: LiveServer, service: ConfigService, tmp_path: Path) -> Written:
+    """Writes the file of a server, with one of its members replaced."""
+
+    def write(**changes: object) -> Path:
+        credential = replace_system_key(service, label="check", scopes=["health:read"]).credential.reveal()
+        members = {"name": "keys.example.test", "credential": credential, **changes}
+        port = members.pop("port", live_server.thread.port)
+        path = tmp_path / "inner" / "health-check"
+        SelfCheck.of_bind(live_server.thread.host, int(str(port)), **members).write(path)  # type: ignore[arg-type]
+        return path
+
+    return write
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_serves_is_healthy(written: Written) -> None:
+    assert main([str(written())]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_revoked_key_is_not(written: Written, service: ConfigService, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written()
+    key_id = json.loads(path.read_text())["credential"].partition(":")[0]
+    service.revoke(key_id)
+    assert main([str(path)]) == 1
+    assert capsys.readouterr().err.startswith("latchkey: 401 ")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_without_the_scope_is_not(
+    written: Written, service: ConfigService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = replace_system_key(service, label="other", scopes=[]).credential.reveal()
+    assert main([str(written(credential=lacking))]) == 1
+    assert "403" in capsys.readouterr().err
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_does_not_listen_is_not(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(written(port=1))]) == 1
+    assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b'{"host": 1}'])
+def test_a_file_that_is_not_there_or_no_such_file(
+    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "check"
+    if content is not None:
+        path.write_bytes(content)
+    assert main([str(path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_the_setting_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("HEALTH_CHECK_FILE", raising=False)
+    assert main([]) == 1
+    assert "HEALTH_CHECK_FILE" in capsys.readouterr().err
+
+
+def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "inner" / "check"
+    SelfCheck.of_bind("::", 8000, name="a", credential="b").write(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert SelfCheck.read(path) == SelfCheck("::1", 8000, "a", "b")
+    assert SelfCheck.of_bind("0.0.0.0", 1, name="", credential="").host == "127.0.0.1"
+    assert [entry.name for entry in path.parent.iterdir()] == ["check"]
+
+
+def test_imports_neither_django_nor_a_client() -> None:
+    script = "import sys, health.self_check; print(sorted({'django', 'httpx', 'asyncio'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env={**os.environ}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
