@@ -12,8 +12,9 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     && /opt/latchkey/venv/bin/python -m pip uninstall --quiet --yes pip
 COPY . /opt/latchkey/app/
 # Python cannot write bytecode on a read-only file system, so it is here; by content, so that two builds are the same.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
-       /opt/latchkey/app /opt/latchkey/venv/lib
+# Translations are for pages in other languages; Latchkey has none.
+RUN find /opt/latchkey/venv/lib -path '*/locale/*' -name '*.[mp]o' ! -path '*/locale/en/*' -delete \
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/latchkey/app /opt/latchkey/venv/lib
 
 FROM ${PYTHON_IMAGE} AS runtime
 # No installer, no program that gives rights, no directory that all may write but /tmp.
@@ -21,7 +22,9 @@ RUN rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/
        /usr/local/lib/python3.*/ensurepip /usr/local/bin/pip* \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
     && find / -xdev -type d -perm -o+w ! -path /tmp -exec chmod o-w {} + \
-    && install -d -m 0700 -o 10001 -g 10001 /data
+    && install -d -m 0700 -o 10001 -g 10001 /data \
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+       -x '/(test|idlelib|tkinter|turtledemo|pydoc_data|site-packages)/' /usr/local/lib/python3.*/
 COPY --from=build /opt/latchkey /opt/latchkey
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -42,5 +45,5 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-m", "health.self_check"]
-ENTRYPOINT ["python", "-m", "controlplane.bootstrap", "--serve", "--first-start"]
+ENTRYPOINT ["python", "-m", "controlplane.bootstrap", "--serve", "--first-start-file", "/data/first-start.txt"]
 CMD ["--bind", "0.0.0.0:8000"]

@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench screenshots cli-reference lock gates packages release-image release-check release-notes clean
+.PHONY: help run demo test lint bench screenshots cli-reference lock gates image image-gate packages release-image release-check release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ lock: $(VENV)/installed-dev ## compile requirements.txt and requirements-dev.txt
 
 gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS names gates
 	@$(BIN)/python -m gates $(ARGS)
+
+image: $(VENV)/installed-dev ## build the container image, with Docker or without; IMAGE names it, PYTHON_IMAGE its base
+	@$(BIN)/python -m gates.image.build
+
+image-gate: image ## judge the image: build it, look into it, run it; ARGS names gates
+	@$(BIN)/python -m gates.image $(ARGS)
 
 packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
 	@.ci/install-packages

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from django.core.exceptions import ImproperlyConfigured
+
 from controlplane.environment import SECRETS_FILE, Environment
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
@@ -45,7 +47,11 @@ def main(arguments: Sequence[str]) -> int:
     `manage.py serve`, which then takes this process's place, so that signals reach it.
     """
     os.umask(0o077)
-    data_dir = Environment(BASE_DIR).data_dir
+    try:
+        data_dir = Environment(BASE_DIR).data_dir
+    except ImproperlyConfigured as error:
+        print(f"latchkey: {error}", file=sys.stderr)
+        return 2
     try:
         made = make_secrets(data_dir)
     except OSError as error:

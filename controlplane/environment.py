@@ -123,5 +123,8 @@ class Environment:
 
 def _read(path: Path) -> None:
     """Adds what the file sets and the environment does not."""
-    if path.is_file():
-        environ.Env.read_env(str(path))
+    try:
+        if path.is_file():
+            environ.Env.read_env(str(path))
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path}: cannot be read: {error.strerror}.") from None

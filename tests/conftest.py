@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import AppConfig, apps
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -19,6 +21,7 @@ from ratelimit import limiter
 from ratelimit.stores import MemoryStore
 
 append_only = import_module("events.migrations.0002_append_only")
+roles = import_module("access.migrations.0001_roles")
 
 
 @dataclass
@@ -46,6 +49,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for statement in append_only.UNDO[connection.vendor]:
             cursor.execute(statement)
+    # Emptying the tables takes the roles away, which a migration made.
+    post_migrate.connect(_make_roles)
+
+
+def _make_roles(app_config: AppConfig, **_: Any) -> None:
+    if app_config.name == "access":
+        roles.make_roles(apps, connection.schema_editor())
 
 
 @pytest.fixture

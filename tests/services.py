@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gates.image.commands import ImageError
+from gates.image.engine import engine
+
 
 @dataclass
 class Service:
@@ -57,6 +60,14 @@ def python_313() -> str | None:
     return None
 
 
+def _builds_images() -> bool:
+    try:
+        engine()
+    except ImageError:
+        return False
+    return True
+
+
 SERVICES = {
     "postgresql": Service(
         "PostgreSQL",
@@ -69,5 +80,6 @@ SERVICES = {
         lambda: all(shutil.which(program) for program in ("prometheus", "promtool")),
     ),
     "python3.13": Service("Python 3.13", "pyenv install 3.13", lambda: python_313() is not None, required=False),
+    "images": Service("buildah and podman", "make packages, or start Docker's engine", _builds_images),
     "chromium": Service("Chromium", "apt-get install chromium", lambda: shutil.which("chromium") is not None),
 }

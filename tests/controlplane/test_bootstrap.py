@@ -43,3 +43,17 @@ def test_directory_that_cannot_be_made(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "file" / "below"))
     assert bootstrap.main([]) == 2
     assert "DATA_DIR" in capsys.readouterr().err
+
+
+def test_secrets_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    (tmp_path / "secrets.env").write_text("SECRET_KEY=another's\n")
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("environ.Env.read_env", refuse)
+    assert bootstrap.main(["--serve"]) == 2
+    assert capsys.readouterr().err == f"latchkey: {tmp_path}/secrets.env: cannot be read: Permission denied.\n"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,24 @@ def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
     assert [start.returncode for start in starts] == [0, 0], printed
     assert sum("First key" in out for out, _ in printed) == 1
     assert '"items": [\n' in server.manage("list_keys", "--format", "json").stdout
+
+
+def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path) -> None:
+    server, file = RunningServer(tmp_path), tmp_path / "first-start.txt"
+    told = server.manage("first_start", "--file", str(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    shown = file.read_text()
+    password, credential = (shown.split(word)[1].split()[0] for word in ("Password", "First key"))
+    assert str(file) in told.stdout
+    for secret in (password, credential, credential.partition(":")[2]):
+        assert secret not in told.stdout + told.stderr
+    assert server.manage("first_start", "--file", str(file)).stdout == ""
+    assert file.read_text() == shown
+
+
+def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path)
+    refused = server.manage("first_start", "--file", str(tmp_path / "none" / "file"), check=False)
+    assert refused.returncode == 2
+    assert "--file" in refused.stderr
+    assert "First key" in server.manage("first_start").stdout

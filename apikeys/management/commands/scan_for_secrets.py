@@ -39,7 +39,7 @@ class Command(KeyCommand):
         self.show({"items": found, "unread": unread}, options, found)
         usable = sorted({str(row["key_id"]) for row in found if row["works_here"]})
         if usable:
-            self.say(f"Work here: secrets of {', '.join(usable)}. Replace: manage.py rotate_key KEY_ID --at-once")
+            self.say(f"Work here: secrets of {', '.join(usable)}. Rotate those keys at once, or revoke them.")
         if found:
             sys.exit(FOUND)
         if unread:

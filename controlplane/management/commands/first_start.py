@@ -1,14 +1,16 @@
 """manage.py first_start: an administrator and a first key, once."""
 
 import fcntl
+import os
 import secrets
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from access.roles import Role
@@ -27,13 +29,21 @@ class Command(BaseCommand):
 
     help = "Migrate the database; on a new installation make an administrator and a first key, and show them once."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--file",
+            type=Path,
+            metavar="FILE",
+            help="show them in this new file, mode 0600, where the output goes to a log",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         with (settings.DATA_DIR / "first-start.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             call_command("migrate", verbosity=0)
-            self._make_first()
+            self._make_first(options["file"])
 
-    def _make_first(self) -> None:
+    def _make_first(self, file: Path | None) -> None:
         users = get_user_model()
         with transaction.atomic():
             if users._default_manager.exists() or APIKey.objects.filter(system=False).exists():
@@ -44,8 +54,23 @@ class Command(BaseCommand):
             service = ConfigService(Origin.of_command("first_start"))
             credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
             # Within the transaction: what could not be shown is not kept, and the next start makes it anew.
-            self.stdout.write(_welcome(password, credential.reveal()))
+            self._show(_welcome(password, credential.reveal()), file)
+
+    def _show(self, welcome: str, file: Path | None) -> None:
+        if file is None:
+            self.stdout.write(welcome)
             self.stdout.flush()
+            return
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+                os.fchmod(descriptor, 0o600)
+                written.write(welcome)
+                written.flush()
+                os.fsync(descriptor)
+        except OSError as error:
+            raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
+        self.stdout.write(f"Made an administrator and a first key. Read {file} (mode 0600), then delete it.")
 
 
 def _welcome(password: str, credential: str) -> str:

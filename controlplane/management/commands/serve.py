@@ -43,6 +43,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--first-start", action="store_true", help="before that, migrate; make what a new installation needs"
         )
+        parser.add_argument(
+            "--first-start-file", type=Path, metavar="FILE", help="as --first-start, with the secrets in this file"
+        )
         parser.add_argument("--no-steward", action="store_true", help="start none: one runs elsewhere")
         parser.add_argument(
             "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
@@ -55,8 +58,8 @@ class Command(BaseCommand):
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
         host, port = _parse_bind(options["bind"])
         occupied = _occupy(settings.DATA_DIR)
-        if options["first_start"]:
-            _start_first()
+        if options["first_start"] or options["first_start_file"]:
+            _start_first(options["first_start_file"])
         _refuse_unmigrated()
         _refuse_broken_store()
         environment = {
@@ -119,9 +122,9 @@ def _occupy(data_dir: Path) -> int:
         raise CommandError(f"DATA_DIR: a backup is being restored in {data_dir}.", returncode=REFUSED) from None
 
 
-def _start_first() -> None:
+def _start_first(file: Path | None) -> None:
     try:
-        call_command("first_start")
+        call_command("first_start", file=file)
     except DatabaseError as error:
         raise _no_database(error) from None
 

@@ -1,0 +1,91 @@
+"""The bucket store: a copy of one moment, and whether the one that is here goes on from such a copy."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import time_ns
+
+import lmdb
+
+from controlplane.backup.errors import BackupFailed
+from controlplane.backup.files import copy_durably, sync
+from ratelimit.bucket import EMPTY, Record
+from ratelimit.limiter import KEY_PREFIX
+from ratelimit.stores.lmdb_file import DATA_FILE, GENERATION_KEY, MAP_SIZE
+
+
+def bucket_path(url: str) -> Path | None:
+    """The directory of `lmdb://PATH`; None for a store that lies in no file."""
+    scheme, _, path = url.partition("://")
+    return Path(path).absolute() if scheme == "lmdb" else None
+
+
+def copy_buckets(path: Path, target: Path) -> str | None:
+    """Copies the store at `path`, which may be in use, to the new file `target`, without its free pages; returns its
+    generation, or None where there is no store. Raises BackupFailed.
+    """
+    if not (path / DATA_FILE).exists():
+        return None
+    try:
+        with _reading(path) as environment, target.open("xb") as file:
+            environment.copyfd(file.fileno(), compact=True)
+        with _reading(target) as copy, copy.begin() as transaction:
+            return bytes(transaction.get(GENERATION_KEY, b"")).decode("ascii")
+    except (lmdb.Error, OSError) as error:
+        raise BackupFailed(f"The buckets in {path} cannot be copied: {error}.") from None
+
+
+def goes_on_from(path: Path, copy: Path) -> bool:
+    """Whether the store at `path` is the one that was copied, at that moment or later: no counter of a key is below
+    that of the copy. Such a store knows more than the copy does.
+    """
+    try:
+        with (
+            _reading(path) as living, _reading(copy) as copied, living.begin() as now, copied.begin() as then,
+        ):  # fmt: skip
+            # A store that was never used yet has no name.
+            return then.get(GENERATION_KEY) in (None, now.get(GENERATION_KEY)) and all(
+                _at_least(now.get(key, EMPTY), record) for key, record in _keys(then)
+            )
+    except (lmdb.Error, OSError, ValueError):
+        return False
+
+
+def put_buckets(copy: Path, path: Path) -> Path | None:
+    """Puts the copy in place of the store at `path`; returns where the old one is now. Nobody may have it open."""
+    draft, aside = path.with_name(f".{path.name}.{time_ns()}"), None
+    draft.mkdir(mode=0o700, parents=True)
+    try:
+        copy_durably(copy, draft / DATA_FILE)
+        sync(draft)
+        if path.exists():
+            aside = path.rename(path.with_name(f"{path.name}.replaced-{time_ns()}"))
+        draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    sync(path.parent)
+    return aside
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[lmdb.Environment]:
+    """The environment in a directory, with its readers' table where others use it; or a lone file, without."""
+    alone = not path.is_dir()
+    size = max(MAP_SIZE, path.stat().st_size)
+    with closing(lmdb.open(str(path), map_size=size, subdir=not alone, readonly=True, lock=not alone)) as environment:
+        yield environment
+
+
+def _keys(transaction: lmdb.Transaction) -> Iterator[tuple[bytes, bytes]]:
+    cursor = transaction.cursor()
+    if cursor.set_range(KEY_PREFIX):
+        for key, record in cursor.iternext():
+            if not bytes(key).startswith(KEY_PREFIX):
+                break
+            yield bytes(key), bytes(record)
+
+
+def _at_least(living: bytes, copied: bytes) -> bool:
+    now, then = Record.load(bytes(living)), Record.load(copied)
+    return now.allowed >= then.allowed and now.throttled >= then.throttled

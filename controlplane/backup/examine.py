@@ -1,0 +1,73 @@
+"""Whether a backup can be restored here, before anything is changed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+
+from apikeys.peppers import configured_peppers
+from controlplane.backup import postgresql
+from controlplane.backup.errors import BackupRefused
+from controlplane.backup.fingerprints import strange_peppers
+from controlplane.backup.manifest import Manifest, read_manifest
+from controlplane.server.occupancy import Occupied, alone_on
+from health.models import Lease
+
+
+def examine(path: Path, *, other_peppers: bool) -> Manifest:
+    """The manifest of a backup that is undamaged and fits the settings and this version. Raises BackupRefused."""
+    manifest = read_manifest(path)
+    if manifest.database != connection.vendor:
+        raise BackupRefused(f"The backup is of {manifest.database}, but DATABASE_URL names {connection.vendor}.")
+    ours = MigrationLoader(None).disk_migrations
+    newer = [name for name in manifest.migrations if tuple(name.split(".", 1)) not in ours]
+    if newer:
+        raise BackupRefused(
+            f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
+            f"one does not know, such as {newer[0]}. Restore with that version."
+        )
+    strange = strange_peppers(configured_peppers(), manifest.peppers)
+    if strange and not other_peppers:
+        raise BackupRefused(
+            f"SECRET_PEPPERS lacks peppers of the backup, or has others under their ids: {', '.join(strange)}. No "
+            "secret under them would be verified. Put the secrets.env of that installation into DATA_DIR; where it is "
+            "lost for good, --other-peppers restores all the same, and those keys then have to be rotated."
+        )
+    return manifest
+
+
+def is_empty() -> bool:
+    """Whether the database has no table at all, as a new one. A SQLite file is not made by looking."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return True
+    return not connection.introspection.table_names()
+
+
+@contextmanager
+def nobody_else() -> Iterator[None]:
+    """No server and no steward works on the database within the block. Raises BackupRefused."""
+    try:
+        with alone_on(settings.DATA_DIR):
+            _refuse_others()
+            yield
+    except Occupied:
+        raise BackupRefused(f"A server runs on {settings.DATA_DIR}. Stop it first.") from None
+
+
+def _refuse_others() -> None:
+    if is_empty():
+        return
+    if connection.vendor == "postgresql" and (others := postgresql.other_connections()):
+        raise BackupRefused(f"The database is in use: it has {others} other connections. Stop what uses it first.")
+    try:
+        held = Lease.objects.filter(expires_at__gt=timezone.now()).exclude(holder="").first()
+    except DatabaseError:
+        return  # damaged, or of something else: then no steward works with it
+    if held is not None:
+        raise BackupRefused(
+            "A steward works on the database, or was killed within the last half minute. Stop it, and try again."
+        )

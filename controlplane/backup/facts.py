@@ -1,0 +1,38 @@
+"""What a database says of itself, for the manifest: its migrations, its keys, its event log, the peppers it needs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.chain import GENESIS
+
+Query = Callable[[str], Sequence[Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`last_event` and `digest` are the head of the event log; `peppers` the ids under which anything is kept."""
+
+    migrations: tuple[str, ...]
+    keys: int
+    last_event: int
+    digest: str
+    peppers: tuple[str, ...]
+
+
+def read_facts(query: Query) -> Facts:
+    """Asks a migrated database. In SQL of its own: a copy is asked too, which is not the database of the settings."""
+    migrations = query("SELECT app, name FROM django_migrations ORDER BY app, name")
+    ((keys,),) = query("SELECT COUNT(*) FROM apikeys_apikey")
+    head = query("SELECT last_id, digest FROM events_chainhead") or [(0, GENESIS)]
+    peppers = query(
+        "SELECT pepper_id FROM apikeys_keysecret UNION SELECT pepper_id FROM events_webhookendpoint"
+        " UNION SELECT pepper_id FROM events_seal ORDER BY 1"
+    )
+    return Facts(
+        migrations=tuple(f"{app}.{name}" for app, name in migrations),
+        keys=int(keys),
+        last_event=int(head[0][0]),
+        digest=str(head[0][1]),
+        peppers=tuple(pepper for (pepper,) in peppers),
+    )

@@ -1,0 +1,94 @@
+"""Directories that appear whole or not at all, and files that are what their digest says."""
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controlplane.backup.errors import BackupFailed, BackupRefused
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """The size of a file in bytes, and its SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A draft beside `path` (mode 0700) that takes its name at the end of the block, with all files on the disk.
+
+    Where the block raises, the draft is removed; a killed process leaves it under a name that begins with a dot.
+    Raises BackupRefused where there is anything at `path`, a symbolic link to nowhere included.
+    """
+    _refuse_existing(path)
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.partial-", dir=path.parent))
+    except OSError as error:
+        raise BackupFailed(f"{path.parent} cannot be written: {error.strerror}.") from None
+    try:
+        yield draft
+        for file in draft.iterdir():
+            file.chmod(0o600)
+            sync(file)
+        sync(draft)
+        _refuse_existing(path)  # a rename would take the place of an empty directory
+        draft.rename(path)
+        sync(path.parent)
+    except OSError as error:
+        raise BackupFailed(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sum_of(path: Path) -> Sum:
+    """What the file holds. Raises BackupRefused where it is no regular file, or a symbolic link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BackupRefused(f"{path} is no file.")
+        digest, size = hashlib.sha256(), 0
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return Sum(size, digest.hexdigest())
+
+
+def copy_durably(source: Path, target: Path) -> None:
+    """Copies a file to a new one (mode 0600) that is on the disk afterwards. Never writes over one that is there."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
+            shutil.copyfileobj(original, file, _CHUNK)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise BackupRefused(f"{path} is there already. A backup is never written over: name another path.")

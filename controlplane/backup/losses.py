@@ -1,0 +1,91 @@
+"""What a restore undoes: the changes that the event log here tells, and the backup does not know."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import DatabaseError
+
+from controlplane.backup.manifest import Manifest
+from events.models import ChainHead, Event, Seal
+from events.types import EventType
+from latchkey.timestamps import rfc3339
+
+WORKS_AGAIN: Final = "works again"
+# What holds of a key, a webhook or an operator once the event never was.
+AFTERWARDS: Final[Mapping[str, str]] = {
+    EventType.KEY_REVOKED: WORKS_AGAIN,
+    EventType.KEY_DISABLED: WORKS_AGAIN,
+    EventType.KEY_ROTATED: "its older secrets work again, its newer one does not",
+    EventType.ROTATION_FINISHED: "its older secret works again",
+    EventType.KEY_ISSUED: "is unknown",
+    EventType.KEY_ENABLED: "is disabled again",
+    EventType.KEY_UPDATED: "has its older fields",
+    EventType.RATE_LIMIT_CHANGED: "has its older limit",
+    EventType.WAIVER_GRANTED: "the waiver is unknown",
+    EventType.WAIVER_ENDED: "the waiver is in force again",
+    EventType.WEBHOOK_ADDED: "the webhook is unknown",
+    EventType.WEBHOOK_UPDATED: "the webhook is as before",
+    EventType.WEBHOOK_SECRET_ROTATED: "the webhook signs with its older secret",
+    EventType.WEBHOOK_REMOVED: "the webhook is there again",
+    EventType.WEBHOOK_DISABLED: "the webhook is enabled again",
+    EventType.OPERATOR_CHANGED: "the user, group or authenticator is as before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """`events` counts by type what is lost after the backup's last event; `changes` are those to look at, oldest first.
+
+    Where `known` is false the log here is another one, or cannot be read: nothing can be told.
+    """
+
+    known: bool
+    events: Mapping[str, int]
+    changes: list[dict[str, Any]]
+
+
+NOTHING_KNOWN: Final = Losses(known=False, events={}, changes=[])
+
+
+def losses(manifest: Manifest) -> Losses:
+    """Compares the event log of the database that is here with the head of the backup's."""
+    try:
+        if not _same_log(manifest):
+            return NOTHING_KNOWN
+        lost = Event.objects.filter(id__gt=manifest.last_event).order_by("id")
+        events = Counter(lost.values_list("type", flat=True))
+        rows = list(lost.filter(type__in=AFTERWARDS).values("id", "type", "at", "key_id", "actor", "data_json"))
+    except (DatabaseError, ValueError, TypeError):
+        return NOTHING_KNOWN
+    issued = {row["key_id"] for row in rows if row["type"] == EventType.KEY_ISSUED}
+    told = [row for row in rows if row["type"] == EventType.KEY_ISSUED or row["key_id"] not in issued]
+    return Losses(known=True, events=dict(sorted(events.items())), changes=[_change(row) for row in told])
+
+
+def _same_log(manifest: Manifest) -> bool:
+    """Whether the log here goes on from the backup's last event, or, where that was pruned, has come past it."""
+    if manifest.last_event == 0:
+        return True
+    digest = Event.objects.filter(id=manifest.last_event).values_list("digest", flat=True).first()
+    if digest is not None:
+        return digest == manifest.digest
+    sealed = Seal.objects.filter(first_id__lte=manifest.last_event, last_id__gte=manifest.last_event).exists()
+    return sealed and ChainHead.objects.filter(last_id__gte=manifest.last_event).exists()
+
+
+def _change(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "event": row["id"],
+        "type": row["type"],
+        "at": rfc3339(row["at"]),
+        "actor": row["actor"],
+        "about": row["key_id"] or _about(json.loads(row["data_json"])),
+        "afterwards": AFTERWARDS[row["type"]],
+    }
+
+
+def _about(data: Mapping[str, Any]) -> str | None:
+    return str(data.get("webhook_id") or data.get("subject") or data.get("guard_rail") or "") or None

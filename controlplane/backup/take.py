@@ -1,0 +1,48 @@
+"""Takes a backup, while the server runs or not."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from apikeys.peppers import configured_peppers
+from controlplane.backup import postgresql, sqlite
+from controlplane.backup.buckets import bucket_path, copy_buckets
+from controlplane.backup.files import sum_of, whole_directory
+from controlplane.backup.fingerprints import fingerprints
+from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
+from latchkey import __version__
+from latchkey.timestamps import rfc3339
+
+
+def take_backup(path: Path) -> Manifest:
+    """Makes the directory `path`, whole or not at all. Raises BackupRefused, BackupFailed or DatabaseError.
+
+    The database comes first. The other way round the marks of the usage ledger could be ahead of the counters in the
+    buckets, and a ledger that sees this takes the counters for new ones, and counts them twice.
+    """
+    buckets = bucket_path(settings.BUCKET_STORE_URL)
+    vendor = connection.vendor
+    with whole_directory(path) as draft:
+        target = draft / DATABASE_FILES[vendor]
+        made_at = timezone.now()
+        if vendor == "sqlite":
+            facts = sqlite.copy_database(Path(connection.settings_dict["NAME"]), target)
+        else:
+            facts = postgresql.copy_database(target)
+        generation = copy_buckets(buckets, draft / BUCKETS_FILE) if buckets else None
+        manifest = Manifest(
+            version=__version__,
+            made_at=rfc3339(made_at),
+            database=vendor,
+            migrations=facts.migrations,
+            keys=facts.keys,
+            last_event=facts.last_event,
+            digest=facts.digest,
+            peppers=fingerprints(configured_peppers(), facts.peppers),
+            generation=generation,
+            files={file.name: sum_of(file) for file in sorted(draft.iterdir())},
+        )
+        manifest.write(draft)
+    return manifest

@@ -1,0 +1,38 @@
+"""What the commands about backups have in common: how they refuse, and how a backup is shown."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from apikeys.management.key_command import COULD_NOT, REFUSED, KeyCommand
+from controlplane.backup.errors import BackupFailed, BackupRefused
+from controlplane.backup.manifest import Manifest
+
+
+class BackupCommand(KeyCommand):
+    """Exit 2 where it is refused, 3 where it could not be done; one line says why."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except BackupRefused as error:
+            raise CommandError(str(error), returncode=REFUSED) from None
+        except BackupFailed as error:
+            raise CommandError(str(error), returncode=COULD_NOT) from None
+        except OSError as error:
+            raise CommandError(f"Could not: {error.filename}: {error.strerror}.", returncode=COULD_NOT) from None
+
+
+def manifest_row(manifest: Manifest) -> dict[str, object]:
+    """A backup in a few lines."""
+    return {
+        "made_at": manifest.made_at,
+        "version": manifest.version,
+        "database": manifest.database,
+        "keys": manifest.keys,
+        "last_event": manifest.last_event,
+        "digest": manifest.digest,
+        "peppers": ", ".join(manifest.peppers) or None,
+        "buckets": "yes" if manifest.generation is not None else "none",
+        "bytes": sum(file.size for file in manifest.files.values()),
+    }

@@ -1,0 +1,28 @@
+"""manage.py backup: the database and the buckets as one directory."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from apikeys.management.key_command import fields
+from controlplane.backup.take import take_backup
+from controlplane.management.backup_command import BackupCommand, manifest_row
+
+
+class Command(BackupCommand):
+    """Takes a backup; the server may run."""
+
+    help = "Back up the database and the buckets, while the server runs. Peppers and SECRET_KEY are not in it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH", help="the directory to make; nothing may be there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = options["path"].absolute()
+        manifest = take_backup(path)
+        if options["format"] == "json":
+            self.show({"path": str(path), **manifest.as_json()}, options, [])
+        else:
+            self.stdout.write(fields({"path": str(path), **manifest_row(manifest)}))
+            self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")

@@ -1,0 +1,70 @@
+"""`python -m gates.image.build`: builds the image."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from gates.image.base import base_image, declared_base, dockerfile
+from gates.image.commands import ImageError, attempt, run
+from gates.image.engine import ROOT, Engine, engine
+from latchkey import __version__
+
+IMAGE: Final = os.environ.get("IMAGE") or f"localhost/latchkey:{__version__}"
+_CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+_PIP_SETTINGS: Final = ("index-url", "extra-index-url", "find-links", "cert", "trusted-host", "proxy")
+
+
+def build(engine: Engine, image: str = IMAGE) -> str:
+    """Builds `image` from the tree; returns the name of the base. Raises ImageError."""
+    base = base_image(engine, os.environ.get("PYTHON_IMAGE") or declared_base(dockerfile()))
+    with tempfile.TemporaryDirectory(prefix="latchkey-build-") as place:
+        secrets = _secrets(Path(place))
+        arguments = {"PYTHON_IMAGE": base, "VERSION": __version__, "REVISION": revision()}
+        given = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
+        run([*engine.build, *given, *secrets, "--tag", image, str(ROOT)], timeout_seconds=1200)
+    return base
+
+
+def revision() -> str:
+    """The commit that the tree is at, with `-dirty` where it is not just that."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    return attempt(command).stdout.strip() or "unknown"
+
+
+def _secrets(place: Path) -> list[str]:
+    """How pip reaches the index on this machine, for the build alone."""
+    told = attempt([sys.executable, "-m", "pip", "config", "list"]).stdout
+    settings: dict[str, str] = {}
+    for line in told.splitlines():
+        name, _, value = line.partition("=")
+        if (setting := name.rpartition(".")[2]) in _PIP_SETTINGS:
+            settings[setting] = value.strip("'\"").replace("\\n", " ")
+    configuration = place / "pip.conf"
+    configuration.touch(mode=0o600)
+    lines = [f"{name} = {value}\n" for name, value in settings.items()]
+    configuration.write_text("[global]\n" + "".join(lines), encoding="utf-8")
+    secrets = ["--secret", f"id=pip_conf,src={configuration}"]
+    if _CERTIFICATES.is_file():
+        secrets += ["--secret", f"id=ca,src={_CERTIFICATES}"]
+    return secrets
+
+
+def main() -> int:
+    """0 once the image is built; 1, with the reason, where it is not."""
+    started = monotonic()
+    try:
+        chosen = engine()
+        base = build(chosen)
+        size = int(run([*chosen.run, "image", "inspect", "--format", "{{.Size}}", IMAGE]))
+    except ImageError as error:
+        print(f"latchkey: {error}", file=sys.stderr)
+        return 1
+    print(f"{IMAGE}: {size / 1e6:.0f} MB on {base}, by {chosen.name}, in {monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Runs the programs that build and run images."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+
+class ImageError(Exception):
+    """A program failed; the message is its last lines."""
+
+
+def run(arguments: Sequence[str], *, timeout_seconds: float = 600, given: str | None = None) -> str:
+    """The standard output of a program. Raises ImageError where it fails or takes too long."""
+    done = attempt(arguments, timeout_seconds=timeout_seconds, given=given)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
+        raise ImageError(f"{arguments[0]} ended with {done.returncode}:\n" + "\n".join(said))
+    return done.stdout
+
+
+def attempt(
+    arguments: Sequence[str], *, timeout_seconds: float = 600, given: str | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """A program that ran, whatever its exit. Raises ImageError where it is not there or takes too long."""
+    try:
+        return subprocess.run(  # noqa: S603 - our own command lines
+            arguments,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_seconds,
+            input=given,
+            stdin=None if given is not None else subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+    except FileNotFoundError:
+        raise ImageError(f"{arguments[0]} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise ImageError(f"{arguments[0]} did not end within {timeout_seconds:.0f} s") from None

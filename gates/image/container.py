@@ -1,0 +1,105 @@
+"""A running container with no more rights than the image needs, and what can be asked of it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from gates.image.commands import ImageError, attempt, run
+from gates.image.engine import Engine
+
+WRITABLE: Final = "/data"
+RESTRAINTS: Final = (
+    *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+    *("--memory", "512m", "--pids-limit", "64", "--pull", "never"),
+)
+START_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container by its name."""
+
+    engine: Engine
+    name: str
+
+    def execute(self, *command: str, given: str | None = None) -> str:
+        """What a command in the container prints. Raises ImageError where it fails."""
+        interactive = ["--interactive"] if given is not None else []
+        return run([*self.engine.run, "exec", *interactive, self.name, *command], given=given)
+
+    def python(self, program: str, *arguments: str, given: str | None = None) -> str:
+        """What a Python program in the container prints."""
+        return self.execute("python", "-c", program, *arguments, given=given)
+
+    def manage(self, *arguments: str) -> Any:
+        """The result of a manage.py command, decoded."""
+        return json.loads(self.execute("python", "manage.py", *arguments, "--format", "json"))
+
+    def inspected(self) -> dict[str, Any]:
+        """What the engine knows of the container."""
+        found: dict[str, Any] = json.loads(run([*self.engine.run, "inspect", self.name]))[0]
+        return found
+
+    def healthy(self) -> bool:
+        """Whether the image's own HEALTHCHECK holds now."""
+        if self.engine.name == "podman":
+            return attempt([*self.engine.run, "healthcheck", "run", self.name]).returncode == 0
+        test = self.inspected()["Config"]["Healthcheck"]["Test"]
+        command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
+        return attempt([*self.engine.run, "exec", self.name, *command]).returncode == 0
+
+    def await_health(self) -> float:
+        """Seconds until it was healthy. Raises ImageError with its log where that takes too long."""
+        started = time.monotonic()
+        while not self.healthy():
+            if time.monotonic() - started > START_SECONDS:
+                raise ImageError(f"not healthy within {START_SECONDS:.0f} s:\n{self.log()[-2000:]}")
+            time.sleep(0.05)
+        return time.monotonic() - started
+
+    def log(self) -> str:
+        """What it wrote, to either stream."""
+        done = attempt([*self.engine.run, "logs", self.name])
+        return done.stdout + done.stderr
+
+    def stop(self, seconds: int = 10) -> tuple[float, int]:
+        """Stops it as an orchestrator does; returns how many seconds that took, and its exit status."""
+        started = time.monotonic()
+        run([*self.engine.run, "stop", "--time", str(seconds), self.name])
+        return time.monotonic() - started, int(self.inspected()["State"]["ExitCode"])
+
+
+Start = Callable[..., Container]
+
+
+@contextmanager
+def containers(engine: Engine) -> Iterator[Start]:
+    """Starts containers, and removes them, and their volumes, at the end."""
+    names: list[str] = []
+    volumes: list[str] = []
+
+    def start(
+        image: str,
+        *,
+        volume: str = "",
+        network: str = "none",
+        options: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> Container:
+        names.append(f"latchkey-{uuid4().hex[:12]}")
+        volumes.append(volume or f"latchkey-{uuid4().hex[:12]}")
+        given = [*RESTRAINTS, *engine.limits, "--network", network, "--volume", f"{volumes[-1]}:{WRITABLE}", *options]
+        run([*engine.run, "run", "--detach", "--name", names[-1], *given, image, *command])
+        return Container(engine, names[-1])
+
+    try:
+        yield start
+    finally:
+        for name in names:
+            attempt([*engine.run, "rm", "--force", "--time", "0", name])
+        for name in set(volumes):
+            attempt([*engine.run, "volume", "rm", "--force", name])

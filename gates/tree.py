@@ -1,0 +1,61 @@
+"""The tree that is judged, and the tools that judge it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+NO_SOURCE: Final = frozenset(("build", "dist", "var"))
+LONGEST_RUN: Final = 900
+
+
+class NoAnswer(Exception):
+    """A tool is not installed, or does not end: nothing is known."""
+
+
+def python_files(root: Path) -> list[Path]:
+    """Every module below `root`, but those of environments and caches, in directories that begin with a dot."""
+    return sorted(_python_files(root))
+
+
+def _python_files(directory: Path) -> Iterator[Path]:
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            if not entry.name.startswith(".") and entry.name not in NO_SOURCE:
+                yield from _python_files(entry)
+        elif entry.suffix == ".py":
+            yield entry
+
+
+def packages(root: Path) -> list[Path]:
+    """The packages at the top of the tree."""
+    return sorted(path.parent for path in root.glob("*/__init__.py"))
+
+
+def run_tool(
+    name: str, *arguments: str | Path, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a tool that is installed beside this Python. Raises NoAnswer where it is not there or does not end.
+
+    `env` is added to the environment.
+    """
+    program = Path(sys.executable).parent / name
+    command = [str(program), *map(str, arguments)]
+    whole = {**os.environ, **(env or {})}
+    try:
+        return subprocess.run(  # noqa: S603 - a tool of the lock, with arguments of ours
+            command, cwd=cwd, env=whole, capture_output=True, text=True, check=False, timeout=LONGEST_RUN
+        )
+    except FileNotFoundError:
+        raise NoAnswer(f"{name} is not installed: requirements-dev.txt has it") from None
+    except subprocess.TimeoutExpired:
+        raise NoAnswer(f"{name} did not end within {LONGEST_RUN} s") from None
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: where most tools put why they ended."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

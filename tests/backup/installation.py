@@ -1,0 +1,73 @@
+"""Installations for the tests of backups: a server's directory with a database of its own, to be served or not."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from tests.server.running import RunningServer, issue
+from tests.services import postgresql_url
+
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
+
+
+@dataclass
+class Installation(RunningServer):
+    """A server that need not run."""
+
+    workers: int = 2
+
+    def run_json(self, *arguments: str) -> Any:
+        """What a command writes as JSON."""
+        return json.loads(self.manage(*arguments, "--format", "json").stdout)
+
+    def refused(self, *arguments: str, **options: Any) -> tuple[int, str]:
+        """The exit status of a command that is refused, and its one line."""
+        done = self.manage(*arguments, check=False, **options)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr
+
+    def new_key(self, *arguments: str) -> dict[str, Any]:
+        return issue(self, "--label", "a key", *arguments)
+
+    def whoami(self, key: dict[str, Any]) -> httpx.Response:
+        return httpx.get(f"{self.url}/v1/whoami", headers={"X-API-Key": key["credential"]})
+
+    def used(self, key: dict[str, Any]) -> int:
+        """The requests of the key that the ledger has, once all is written down."""
+        self.manage("steward", "--once")
+        program = (
+            "from apikeys.models import Usage; from django.db.models import Sum;"
+            f"rows = Usage.objects.filter(key__key_id='{key['key_id']}', step='day');"
+            "print(rows.aggregate(n=Sum('allowed') + Sum('throttled'))['n'] or 0)"
+        )
+        return int(self.manage("shell", "-v0", "-c", program).stdout)
+
+
+def new_database() -> str:
+    """The URL of a new PostgreSQL database."""
+    name = f"latchkey_backup_{uuid4().hex[:12]}"
+    with psycopg.connect(postgresql_url(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return urlsplit(postgresql_url())._replace(path=f"/{name}").geturl()
+
+
+def drop_database(url: str) -> None:
+    with psycopg.connect(postgresql_url(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
+
+
+def damage(path: Path) -> None:
+    """Changes one byte in the middle of a file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 0xFF]))

@@ -1,0 +1,122 @@
+"""What a backup is made of, and that there is a whole one or none."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controlplane.backup.errors import BackupFailed, BackupRefused
+from controlplane.backup.files import whole_directory
+from tests.backup.conftest import Install
+from tests.backup.installation import Installation
+from tests.server.running import MANAGE, ROOT
+
+
+def test_only_the_owner_reads_it_and_no_secret_is_in_it(installed: Installation, tmp_path: Path) -> None:
+    key = installed.new_key()
+    installed.manage("backup", str(tmp_path / "backup"))
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+    for file in (tmp_path / "backup").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        content = file.read_bytes()
+        for secret in ("ab" * 32, installed.environment["SECRET_KEY"], key["secret"]):
+            assert secret.encode() not in content
+            assert bytes.fromhex("ab" * 32) not in content
+
+
+def test_nothing_is_written_over(installed: Installation, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "empty", "link"):
+        status, told = installed.refused("backup", str(tmp_path / name))
+        assert (status, "is there already" in told) == (2, True)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert list((tmp_path / "empty").iterdir()) == []
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_full_disk_leaves_nothing(installed: Installation, tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    done = subprocess.run(
+        [sys.executable, MANAGE, "backup", str(tmp_path / "backups" / "one")],
+        env=installed.environment, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_missing_parent_is_one_line(installed: Installation, tmp_path: Path) -> None:
+    status, told = installed.refused("backup", str(tmp_path / "no" / "such"))
+    assert (status, told.count("\n")) == (3, 1)
+
+
+def test_unmigrated_database_is_one_line(install: Install, tmp_path: Path) -> None:
+    status, _ = install("new", migrated=False).refused("backup", str(tmp_path / "backup"))
+    assert status == 3
+    assert not (tmp_path / "backup").exists()
+
+
+def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Path) -> None:
+    program = (
+        "import os, signal\nfrom pathlib import Path\nfrom controlplane.backup.files import whole_directory\n"
+        f"with whole_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
+        "    (draft / 'database.sqlite3').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "backup").exists()
+    (left,) = tmp_path.glob(".backup.partial-*")
+    status, told = installed.refused("restore", str(left))
+    assert (status, "is no backup" in told) == (2, True)
+
+
+def test_what_raises_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with whole_directory(tmp_path / "backup") as draft:
+            (draft / "file").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_comes_first_wins(tmp_path: Path) -> None:
+    def second() -> None:
+        with whole_directory(tmp_path / "backup"):
+            (tmp_path / "backup").mkdir()
+
+    with pytest.raises(BackupRefused):
+        second()
+    with pytest.raises(BackupFailed), whole_directory(tmp_path / "no" / "such"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["backup"]
+
+
+@pytest.mark.needs("postgresql")
+def test_postgresql_without_its_client_programs(install: Install, tmp_path: Path) -> None:
+    installed = install("installed", "postgresql")
+    status, told = installed.refused("backup", str(tmp_path / "backup"), environment={"PATH": str(tmp_path)})
+    assert (status, told.count("\n")) == (3, 1)
+    assert told.startswith("CommandError: pg_dump is not found. Install PostgreSQL's client programs")
+
+
+@pytest.mark.needs("postgresql")
+def test_no_password_on_a_command_line(install: Install, tmp_path: Path) -> None:
+    installed = install("installed", "postgresql")
+    url = installed.settings["DATABASE_URL"].replace("postgres@", "postgres:hunter2@")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "pg_dump"
+    program.write_text(f'#!/bin/sh\necho "$PGPASSWORD" >{tmp_path}/password\necho "$@" >{tmp_path}/arguments\nexit 1\n')
+    program.chmod(0o700)
+    environment = {"DATABASE_URL": url, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    assert installed.refused("backup", str(tmp_path / "backup"), environment=environment)[0] == 3
+    assert (tmp_path / "password").read_text() == "hunter2\n"
+    assert "hunter2" not in (tmp_path / "arguments").read_text()

@@ -1,0 +1,178 @@
+"""What a restore refuses, and that it then has changed nothing."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane.backup.files import sum_of
+from controlplane.server.occupancy import alone_on, serve_on
+from tests.backup.conftest import Install
+from tests.backup.installation import DATABASES, Installation, damage
+from tests.server.running import MANAGE
+
+
+@pytest.fixture
+def backup(installed: Installation, tmp_path: Path) -> Path:
+    """A backup of an installation with one key."""
+    installed.new_key()
+    installed.manage("backup", str(tmp_path / "backup"))
+    return tmp_path / "backup"
+
+
+@pytest.fixture
+def elsewhere(install: Install, backup: Path) -> Installation:
+    """A new installation, with the peppers of the backup."""
+    return install("elsewhere", migrated=False)
+
+
+def change_manifest(backup: Path, **changes: Any) -> None:
+    path = backup / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("name", ["database.sqlite3", "manifest.json"])
+def test_damage(elsewhere: Installation, backup: Path, name: str) -> None:
+    if name == "manifest.json":
+        (backup / name).write_text("{")
+    else:
+        damage(backup / name)
+    status, told = elsewhere.refused("restore", str(backup))
+    assert (status, told.count("\n"), "Take another backup" in told) == (2, 1, True)
+    assert not (elsewhere.data_dir / "latchkey.sqlite3").exists()
+
+
+def test_missing_file(elsewhere: Installation, backup: Path) -> None:
+    (backup / "database.sqlite3").unlink()
+    assert elsewhere.refused("restore", str(backup))[0] == 2
+    assert elsewhere.refused("restore", str(backup / "no"))[0] == 2
+
+
+def test_links_are_not_followed(elsewhere: Installation, backup: Path) -> None:
+    (backup / "database.sqlite3").rename(backup.parent / "away")
+    (backup / "database.sqlite3").symlink_to(backup.parent / "away")
+    assert elsewhere.refused("restore", str(backup))[0] == 2
+
+
+def test_names_that_lead_away(elsewhere: Installation, backup: Path) -> None:
+    change_manifest(backup, files={"../../etc/passwd": {"size": 1, "sha256": ""}})
+    assert elsewhere.refused("restore", str(backup))[0] == 2
+
+
+def test_newer_format(elsewhere: Installation, backup: Path) -> None:
+    change_manifest(backup, format=2, version="9.9.9", unheard="of")
+    status, told = elsewhere.refused("restore", str(backup))
+    assert (status, told.count("\n")) == (2, 1)
+    assert "written by a newer Latchkey (9.9.9). Restore with that version." in told
+
+
+def test_newer_migrations(elsewhere: Installation, backup: Path) -> None:
+    known = json.loads((backup / "manifest.json").read_text())["migrations"]
+    change_manifest(backup, migrations=[*known, "apikeys.9999_newer"], version="9.9.9")
+    status, told = elsewhere.refused("restore", str(backup))
+    assert (status, "apikeys.9999_newer" in told, "9.9.9" in told) == (2, True, True)
+
+
+def test_other_peppers(elsewhere: Installation, backup: Path) -> None:
+    for peppers in ("p1:" + "cd" * 32, "p2:" + "ab" * 32):
+        other = {"SECRET_PEPPERS": peppers}
+        status, told = elsewhere.refused("restore", str(backup), environment=other)
+        assert (status, "p1" in told, "abab" in told, "cdcd" in told) == (2, True, False, False)
+    assert elsewhere.manage("restore", str(backup), "--other-peppers", environment=other).returncode == 0
+
+
+def test_another_database(elsewhere: Installation, backup: Path) -> None:
+    other = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}
+    status, told = elsewhere.refused("restore", str(backup), environment=other)
+    assert (status, "is of sqlite" in told) == (2, True)
+
+
+def test_check_changes_nothing(installed: Installation, elsewhere: Installation, backup: Path) -> None:
+    before = sorted(elsewhere.data_dir.iterdir())
+    assert elsewhere.run_json("restore", str(backup), "--check")["lost"] is None
+    assert sorted(elsewhere.data_dir.iterdir()) == before
+    told = installed.manage("restore", str(backup), "--check").stdout
+    assert "Nothing would be lost" in told
+
+
+def test_another_log_is_not_compared(install: Install, backup: Path) -> None:
+    stranger = install("stranger")
+    stranger.new_key()
+    told = stranger.manage("restore", str(backup), "--check").stdout
+    assert "does not go on from the backup's" in told
+
+
+def test_server_and_restore_exclude_each_other(installed: Installation, backup: Path) -> None:
+    held = serve_on(installed.data_dir)
+    status, told = installed.refused("restore", str(backup), "--replace")
+    assert (status, "A server runs" in told) == (2, True)
+    os.close(held)
+    with alone_on(installed.data_dir):
+        status, told = installed.refused("serve")
+    assert (status, "a backup is being restored" in told) == (2, True)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_steward_elsewhere(install: Install, tmp_path: Path, database: str) -> None:
+    installed = install("working", database)
+    installed.manage("backup", str(tmp_path / "of-working"))
+    held = "from health.models import Lease; print(Lease.objects.exclude(holder='').count())"
+    with subprocess.Popen([sys.executable, MANAGE, "steward"], env=installed.environment) as steward:
+        while installed.manage("shell", "-v0", "-c", held).stdout != "1\n":
+            assert steward.poll() is None
+        status, told = installed.refused("restore", str(tmp_path / "of-working"), "--replace")
+        steward.terminate()
+    assert status == 2
+    assert "A steward works" in told or "other connection" in told
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_rolled_back_version_finds_its_own_database(install: Install, tmp_path: Path, database: str) -> None:
+    """What a newer version has made is gone: its tables, and the migrations that the older one does not know."""
+    installed = install("upgraded", database)
+    key = installed.new_key()
+    installed.manage("backup", str(tmp_path / "of-old"))
+    newer = (
+        "from django.db import connection as c; d = c.cursor(); d.execute('CREATE TABLE newer (id integer)');"
+        "d.execute(\"INSERT INTO django_migrations (app, name, applied) VALUES ('apikeys', '9999', '2026-01-01')\")"
+    )
+    installed.manage("shell", "-v0", "-c", newer)
+    installed.manage("restore", str(tmp_path / "of-old"), "--replace")
+    left = "from django.db import connection as c; print('newer' in c.introspection.table_names())"
+    assert installed.manage("shell", "-v0", "-c", left).stdout == "False\n"
+    assert "9999" not in installed.manage("showmigrations", "apikeys").stdout
+    assert installed.run_json("show_key", key["key_id"])["state"] == "active"
+
+
+def test_backup_of_an_older_version(elsewhere: Installation, backup: Path) -> None:
+    """It is restored, and the migrations that it lacks are asked for."""
+    with closing(sqlite3.connect(backup / "database.sqlite3")) as old:
+        old.execute("DELETE FROM django_migrations WHERE app = 'console'")
+        old.commit()
+    found = sum_of(backup / "database.sqlite3")
+    files = json.loads((backup / "manifest.json").read_text())["files"]
+    change_manifest(backup, files={**files, "database.sqlite3": {"size": found.size, "sha256": found.sha256}})
+    assert elsewhere.run_json("restore", str(backup))["pending_migrations"] is True
+
+
+@pytest.mark.needs("postgresql")
+def test_dump_that_cannot_be_put_changes_nothing(install: Install, tmp_path: Path) -> None:
+    """A dump that is cut short, under a manifest that does not say so, leaves the database as it was."""
+    installed = install("pg", "postgresql")
+    key = installed.new_key()
+    installed.manage("backup", str(tmp_path / "pg-backup"))
+    dump = tmp_path / "pg-backup" / "database.dump"
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 3 // 4])
+    files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
+    found = sum_of(dump)
+    files["database.dump"] = {"size": found.size, "sha256": found.sha256}
+    change_manifest(tmp_path / "pg-backup", files=files)
+    status, _ = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
+    assert status == 3
+    assert installed.run_json("show_key", key["key_id"])["state"] == "active"
