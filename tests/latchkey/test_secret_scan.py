@@ -33,6 +33,7 @@ def encoded(text: str) -> bytes:
         (f"xx{SECRET}yy".encode(), None),
         (b"Authorization: Basic " + encoded(f"{KEY_ID}:{SECRET}"), KEY_ID),
     ],
+    ids=["alone", "credential", "address", "json", "binary", "within", "basic"],
 )
 def test_found(content: bytes, key_id: str | None) -> None:
     assert found(b"one\ntwo\n" + content + b"\n") == [(3, key_id, SECRET)]
@@ -49,6 +50,7 @@ def test_found(content: bytes, key_id: str | None) -> None:
         b"bGtf" + b"A" * 88,
         b"bGtf" + b"////" * 22,
     ],
+    ids=["nothing", "short", "prefix", "checksum", "basic", "zeros", "ones"],
 )
 def test_not_found(content: bytes) -> None:
     assert found(content) == []
