@@ -15,12 +15,13 @@ from apikeys.models import APIKey, KeySecret
 from latchkey import metric_names
 from latchkey.auth_context import AuthContext
 from ratelimit.limit import Limit
+from ratelimit.pending import Counts
 
 TTL_SECONDS: Final = 5.0
 CAPACITY: Final = 50_000
 
 LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Looks at the key directory, by outcome.", ["outcome"])
-_HIT = LOOKUPS.labels("hit")
+HITS: Final = LOOKUPS.labels("hit")
 _LOADED = LOOKUPS.labels("loaded")
 _UNKNOWN = LOOKUPS.labels("unknown")
 _FAILED = LOOKUPS.labels("failed")
@@ -63,8 +64,8 @@ class KeyDirectory:
         self._lock = Lock()
         self._records: OrderedDict[str, tuple[float, KeyRecord]] = OrderedDict()
 
-    def cached(self, key_id: str) -> KeyRecord | None:
-        """The key's record, where one is in memory that is young enough.
+    def cached(self, key_id: str, hits: Counts = HITS) -> KeyRecord | None:
+        """The key's record, where one is in memory that is young enough; `hits` is told so.
 
         Unknown ids are not remembered: a flood of invented ids evicts nothing.
         """
@@ -72,7 +73,7 @@ class KeyDirectory:
             entry = self._records.get(key_id)
             if entry is not None and self._clock() - entry[0] < TTL_SECONDS:
                 self._records.move_to_end(key_id)
-                _HIT.inc()
+                hits.inc()
                 return entry[1]
         return None
 

@@ -6,17 +6,16 @@ pass is either, as the epoch comes back with the very step that takes the token.
 """
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
 from time import time
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.conf import settings
 from prometheus_client import Counter
 
-from apikeys.directory import KeyDirectory, KeyRecord, default_directory
+from apikeys.directory import HITS, KeyDirectory, KeyRecord, default_directory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.peppers import configured_peppers
 from latchkey import metric_names
@@ -24,9 +23,11 @@ from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
+from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit, limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.pending import Counts
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
 for _slug, _problem in CATALOGUE.items():
@@ -36,8 +37,7 @@ for _slug, _problem in CATALOGUE.items():
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """A credential that was right, the record that says so, and the slot of its secret."""
 
     credential: Credential
@@ -56,12 +56,25 @@ class Gate:
         peppers: Peppers,
         failure_limit: Limit,
         now: Callable[[], float] = time,
+        hits: Counts = HITS,
     ) -> None:
         self._directory = directory
         self._limiter = limiter
         self._peppers = peppers
         self._failure_limit = failure_limit
         self._now = now
+        self._hits = hits
+
+    def with_metrics(self, limiter: Limiter, hits: Counts) -> "Gate":
+        """The same gate, which tells its decisions as `limiter` does and its looks at the directory to `hits`."""
+        return Gate(
+            directory=self._directory,
+            limiter=limiter,
+            peppers=self._peppers,
+            failure_limit=self._failure_limit,
+            now=self._now,
+            hits=hits,
+        )
 
     def verify(self, credential: Credential, address: str) -> Verified:
         """The credential's key, where the secret is right and the key may be used. Nothing is charged to the key.
@@ -79,7 +92,7 @@ class Gate:
 
         `anew`: by what the database says now and not by a record in memory.
         """
-        record = None if anew else self._directory.cached(credential.key_id)
+        record = None if anew else self._directory.cached(credential.key_id, self._hits)
         if record is not None:
             try:
                 return self._judge(credential, record)
@@ -90,6 +103,32 @@ class Gate:
                     raise
         epoch = self._limiter.epoch(credential.key_id) if anew or record is not None else 0
         return self._judge(credential, self._directory.load(credential.key_id, epoch))
+
+    def admit(self, credential: Credential, address: str, cost: int) -> tuple[Verified, Decision]:
+        """`verify` and `charge` in one."""
+        return self.charge(self.verify(credential, address), address, cost)
+
+    def verify_from_memory(self, credential: Credential) -> Verified | None:
+        """As `verify` where the record in memory says yes. None where it does not: `admit` decides then."""
+        record = self._directory.cached(credential.key_id, self._hits)
+        if record is None:
+            return None
+        try:
+            return self._judge(credential, record)
+        except ProblemError:
+            return None
+
+    def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Decision | CostExceedsBurst | None]:
+        """As `charge`, for several in one step of the bucket store, each with its cost: the decisions in the same
+        order. None where the key has changed since, and so nothing was taken: `admit` decides then.
+        """
+        decisions = self._limiter.take_many(
+            [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
+        )
+        return [
+            None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
+            for (verified, _), decision in zip(asked, decisions, strict=True)
+        ]
 
     def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
@@ -125,20 +164,23 @@ class Gate:
 
     def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:
         """The slot of the secret that matches; every digest of the key is compared, each in constant time."""
-        candidates = record.secrets if record is not None else ()
-        digests = {self._peppers.current: self._peppers.digest(secret, self._peppers.current)}
+        peppers = self._peppers
+        current = peppers.current
+        digest = peppers.digest(secret, current)
         slot = None
-        for candidate in candidates:
-            pepper_id = candidate.pepper_id
-            if pepper_id not in digests:
-                if pepper_id not in self._peppers.by_id:
-                    log.error("pepper_missing", pepper_id=pepper_id)
-                    continue
-                digests[pepper_id] = self._peppers.digest(secret, pepper_id)
+        for candidate in record.secrets if record is not None else ():
+            found = digest if candidate.pepper_id == current else self._digest(secret, candidate.pepper_id)
             alive = candidate.expires_at is None or now < candidate.expires_at
-            if hmac.compare_digest(digests[pepper_id], candidate.digest) and alive:
+            if hmac.compare_digest(found, candidate.digest) and alive:
                 slot = candidate.slot
         return slot
+
+    def _digest(self, secret: str, pepper_id: str) -> bytes:
+        """The digest under an older pepper; one that no secret has, where that pepper is gone."""
+        if pepper_id not in self._peppers.by_id:
+            log.error("pepper_missing", pepper_id=pepper_id)
+            return b""
+        return self._peppers.digest(secret, pepper_id)
 
     def _refused(self, refusal: ProblemError, address: str) -> ProblemError:
         """Counts a refusal. A wrong secret is paid by the address, never by the key that it was tried on."""

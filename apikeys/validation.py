@@ -20,6 +20,11 @@ DEFAULT_GRACE_SECONDS: Final = 86_400
 _SCOPE = re.compile(r"\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+")
 
 
+def is_scope(text: str) -> bool:
+    """Whether `text` has the shape of a scope."""
+    return len(text) <= MAX_SCOPE_LENGTH and _SCOPE.fullmatch(text) is not None
+
+
 def _scopes(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list):
         raise refused("not-an-array", "scopes must be an array of strings.")
@@ -28,7 +33,7 @@ def _scopes(value: object, _now: datetime) -> list[str]:
     faults = [
         FieldError(f"/{index}", "not-a-scope", "A scope is *, verify, or like keys:read: lower case, with one colon.")
         for index, scope in enumerate(value)
-        if not (isinstance(scope, str) and len(scope) <= MAX_SCOPE_LENGTH and _SCOPE.fullmatch(scope))
+        if not (isinstance(scope, str) and is_scope(scope))
     ]
     if faults:
         raise Refused(*faults)

@@ -12,7 +12,10 @@ from controlplane.wsgi import application as wsgi  # makes Django ready for what
 # isort: split
 
 from controlplane.event_stream.door import asks_for_stream, event_stream
+from controlplane.gateway_door.at_once import check_at_once
+from controlplane.gateway_door.door import CHECK, check_door
 from controlplane.server.asgi_types import Receive, Scope, Send
+from controlplane.server.at_once import AT_ONCE
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
 from controlplane.server.endless import abort
 from controlplane.server.refusal import Answer, send_problem
@@ -23,6 +26,8 @@ THREADS: Final = 2
 
 # TLS ends in a proxy, so the connection here tells nothing; PUBLIC_URL says how clients come.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
+
+AT_ONCE[CHECK] = check_at_once
 
 log = structlog.get_logger(__name__)
 # An answer waits in memory for its client, never a thread for a client that does not read.
@@ -54,6 +59,9 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
 
     Fields whose name holds an underscore are dropped: in WSGI's environ they would pass for those with a hyphen.
     """
+    if scope["path"] == CHECK:
+        await check_door(scope, receive, send)
+        return
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(fields, receive)
     scope |= {"headers": fields, "scheme": _SCHEME}

@@ -18,9 +18,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from apikeys.request_context import request_id_of
-from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body
+from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
 from ratelimit.stores import BucketStoreError
 
 log = structlog.get_logger(__name__)
@@ -61,14 +60,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """REST framework's exception handler. None for what nobody foresaw: Django then logs it, signals it
     (`got_request_exception`), and answers with `server_error`.
     """
-    error = _as_problem(exc)
+    error = as_problem(exc)
     if error is None:
         return None
     request = context["request"]
     response: Response = negotiate(PROBLEM_EXCEPTION_MAP[error.slug](), context)
     response.data = _body(request, error)
     response.content_type = MEDIA_TYPE
-    for name, value in _fields(error):
+    for name, value in fields_of(error):
         response[name] = value
     return response
 
@@ -80,7 +79,7 @@ def problem_response(request: HttpRequest, slug: str, detail: str) -> JsonRespon
 
 def problem_of(request: HttpRequest, exc: Exception) -> JsonResponse | None:
     """The answer to an exception that is foreseen; None for any other."""
-    error = _as_problem(exc)
+    error = as_problem(exc)
     return _respond(request, error) if error is not None else None
 
 
@@ -114,12 +113,13 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 def _respond(request: HttpRequest, error: ProblemError) -> JsonResponse:
     response = JsonResponse(_body(request, error), status=CATALOGUE[error.slug].status, content_type=MEDIA_TYPE)
-    for name, value in _fields(error):
+    for name, value in fields_of(error):
         response[name] = value
     return response
 
 
-def _as_problem(exc: Exception) -> ProblemError | None:
+def as_problem(exc: Exception) -> ProblemError | None:
+    """The problem that an exception stands for; None for one that nobody foresaw."""
     if isinstance(exc, ProblemError):
         return exc
     for kind, slug in _SLUGS.items():
@@ -137,21 +137,5 @@ def _problem(slug: str, detail: str) -> ProblemError:
 
 
 def _body(request: Any, error: ProblemError) -> dict[str, object]:
-    return problem_body(
-        error.slug,
-        detail=error.detail,
-        instance=request.path,
-        request_id=request_id_of(request.META),
-        public_url=settings.PUBLIC_URL,
-        errors=error.errors,
-        violated_policies=error.violated_policies,
-    )
-
-
-def _fields(error: ProblemError) -> list[tuple[str, str]]:
-    fields = [("Cache-Control", "no-store")]
-    if CATALOGUE[error.slug].status == 401:
-        fields.append(("WWW-Authenticate", headers.CHALLENGE))
-    if error.retry_after_seconds is not None:
-        fields.append((headers.RETRY_AFTER, str(error.retry_after_seconds)))
-    return fields
+    request_id = request_id_of(request.META)
+    return body_of(error, instance=request.path, request_id=request_id, public_url=settings.PUBLIC_URL)

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from gateway.views import Verify
+from gateway.views import Check, Verify
 
-urlpatterns = [path("verify", Verify.as_view(), name="verify")]
+urlpatterns = [
+    path("check", Check.as_view(), name="check"),
+    path("verify", Verify.as_view(), name="verify"),
+]

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
 from apikeys.gate import FAILURES, Gate, Verified
+from gateway.check import above_burst
 from latchkey.credentials import CredentialError, parse_credential
-from latchkey.problems import FieldError, ProblemError
-from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
+from latchkey.problems import ProblemError
+from latchkey.validation import Rule, clean, integer, refused
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST
@@ -69,8 +70,7 @@ def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
             gate.confirm(parse_credential(cleaned["credential"]), anew=False), address, cost
         )
     except CostExceedsBurst:
-        fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
-        raise InvalidParameters.of([fault]) from None
+        raise above_burst() from None
     except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as refusal:
         FAILURES.labels(refusal.slug).inc()
         return Verdict(_CODES.get(type(refusal), Code.INVALID))

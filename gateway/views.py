@@ -1,16 +1,20 @@
-"""/v1/verify: services ask whether a credential may pass."""
+"""/v1/check and /v1/verify as Django answers them; the server answers them ahead of it, by the same rules."""
 
+from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from apikeys.gate import default_gate
-from apikeys.request_context import address_of
+from apikeys.request_context import address_of, request_id_of
 from apikeys.schemas import Shape
 from apikeys.views.base import KeyAPIView
 from apikeys.views.keys import NO_STORE
+from gateway.check import Call, check
 from gateway.verdict import Code, judge
 from ratelimit.limit import MAX_BURST
 
@@ -55,3 +59,35 @@ class Verify(KeyAPIView):
         """Whether the credential may pass; its key pays `cost` tokens. The answer is 200 whatever the verdict."""
         verdict = judge(default_gate(), request.data, address_of(request.META), timezone.now())
         return Response(verdict.as_json(), headers=NO_STORE)
+
+
+class Check(APIView):
+    """May this request pass? Proxies ask, with the fields of the request that they were sent."""
+
+    authentication_classes = []
+
+    @extend_schema(
+        operation_id="check",
+        parameters=[
+            OpenApiParameter("scope", OpenApiTypes.STR, many=True, description="A scope that is needed."),
+            OpenApiParameter("cost", OpenApiTypes.INT, description="Tokens that are taken; 1 by default."),
+            OpenApiParameter("deny", OpenApiTypes.INT, enum=[403], description="Answer 403 in place of 429 and 400."),
+        ],
+        request=None,
+        responses={204: OpenApiResponse(description="It may; X-Latchkey-Key-Id, -Owner and -Scopes say who calls.")},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Whether the request's credential may pass, whatever the method; its key pays `cost` tokens."""
+        call = Call(
+            query=request.META.get("QUERY_STRING", "").encode("latin-1"),
+            api_key=request.META.get("HTTP_X_API_KEY"),
+            authorization=request.META.get("HTTP_AUTHORIZATION"),
+            address=address_of(request.META),
+            path=request.path,
+            request_id=request_id_of(request.META),
+        )
+        answer = check(default_gate(), call)
+        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.fields))
+
+    head = post = put = patch = delete = extend_schema(exclude=True)(get)
+    options = head  # type: ignore[assignment]

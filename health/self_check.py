@@ -15,6 +15,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 
+from latchkey import headers
+
 TIMEOUT_SECONDS: Final = 4.0
 MAX_BODY: Final = 1 << 20
 
@@ -56,10 +58,10 @@ class SelfCheck:
 
     def fault(self) -> str | None:
         """What is wrong with the server; None where it serves, be it with a guard rail in breach."""
-        headers = {"Host": self.name, "X-API-Key": self.credential, "Accept": "application/json"}
+        sent = {"Host": self.name, headers.API_KEY: self.credential, "Accept": "application/json"}
         try:
             with closing(HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)) as connection:
-                connection.request("GET", "/health/full", headers=headers)
+                connection.request("GET", "/health/full", headers=sent)
                 answer = connection.getresponse()
                 body = json.loads(answer.read(MAX_BODY))
         except (OSError, HTTPException, ValueError) as error:

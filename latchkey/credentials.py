@@ -21,7 +21,7 @@ SECRET_PATTERN: Final = re.compile(
     rf"{SECRET_PREFIX}([0-9A-Za-z]{{{RANDOM_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
 
-_CREDENTIAL = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
+CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
 
 
 class CredentialError(ProblemError):
@@ -87,7 +87,7 @@ def parse_credential(text: str) -> Credential:
 
     Raises MalformedCredential for another shape or a wrong checksum; nothing is looked up for it.
     """
-    match = _CREDENTIAL.fullmatch(text)
+    match = CREDENTIAL_PATTERN.fullmatch(text)
     if match is None:
         raise MalformedCredential("This is not key_id:secret.")
     key_id, secret, random_part, check = match.groups()

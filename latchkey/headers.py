@@ -13,5 +13,10 @@ X_RATE_LIMIT_REMAINING: Final = "X-RateLimit-Remaining"
 X_RATE_LIMIT_RESET: Final = "X-RateLimit-Reset"
 RETRY_AFTER: Final = "Retry-After"
 
+LATCHKEY_KEY_ID: Final = "X-Latchkey-Key-Id"
+LATCHKEY_OWNER: Final = "X-Latchkey-Owner"
+LATCHKEY_SCOPES: Final = "X-Latchkey-Scopes"
+LATCHKEY_STATUS: Final = "X-Latchkey-Status"
+
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
 """The value of WWW-Authenticate in every 401."""

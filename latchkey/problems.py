@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -81,3 +82,26 @@ def problem_body(
     if policies:
         body["violated-policies"] = policies
     return body
+
+
+def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: str) -> dict[str, object]:
+    """The body with which an error is answered."""
+    return problem_body(
+        error.slug,
+        detail=error.detail,
+        instance=instance,
+        request_id=request_id,
+        public_url=public_url,
+        errors=error.errors,
+        violated_policies=error.violated_policies,
+    )
+
+
+def fields_of(error: ProblemError) -> list[tuple[str, str]]:
+    """The fields of the answer to an error, besides those that every answer has."""
+    fields = [("Cache-Control", "no-store")]
+    if CATALOGUE[error.slug].status == 401:
+        fields.append(("WWW-Authenticate", headers.CHALLENGE))
+    if error.retry_after_seconds is not None:
+        fields.append((headers.RETRY_AFTER, str(error.retry_after_seconds)))
+    return fields

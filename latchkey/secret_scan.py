@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from latchkey.credentials import KEY_ID_PATTERN, MalformedCredential, checksum, parse_credential
+from latchkey.credentials import (
+    KEY_ID_PATTERN,
+    SECRET_PREFIX,
+    MalformedCredential,
+    checksum,
+    parse_credential,
+)
 
 CHUNK: Final = 1 << 20
 # A whole secret; or a whole credential as HTTP Basic carries it.
 _SUSPECT: Final = re.compile(
-    rb"lks_(?P<random>[0-9A-Za-z]{43})(?P<check>[0-9A-Za-z]{6})|(?P<basic>bGtf[0-9A-Za-z+/]{88})"
+    SECRET_PREFIX.encode() + rb"(?P<random>[0-9A-Za-z]{43})(?P<check>[0-9A-Za-z]{6})|(?P<basic>bGtf[0-9A-Za-z+/]{88})"
 )
 # The key id before a secret, also as a URL has it.
 _BEFORE: Final = re.compile(rf"({KEY_ID_PATTERN.pattern})(?::|%3[Aa])\Z".encode())
@@ -128,4 +134,4 @@ def _proved(match: re.Match[bytes], path: str, line: int) -> Iterator[FoundSecre
     random_part, check = match["random"].decode(), match["check"].decode()
     if checksum(random_part) == check:
         before = _BEFORE.search(match.string, max(0, match.start() - _LONGEST_BEFORE), match.start())
-        yield FoundSecret(path, line, before[1].decode() if before else None, f"lks_{random_part}{check}")
+        yield FoundSecret(path, line, before[1].decode() if before else None, f"{SECRET_PREFIX}{random_part}{check}")

@@ -8,6 +8,7 @@ Time is in nanoseconds and debt in ticks (see `Limit`), in which all quantities 
 exact, and a bucket admits what burst + elapsed x burst / per_seconds allows, to the token.
 """
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -16,6 +17,9 @@ from ratelimit.limit import NS_PER_SECOND, Limit
 Outcome = tuple[bool, int, int, int]
 """(allowed, debt, wait_ns, epoch): see `ratelimit.decision.Decision`, which is made of it. A plain tuple, because a
 store makes one for every request."""
+
+Asked = tuple[bytes, Limit | None, int, int, int]
+"""(key, limit, cost, epoch, slot): what `take` is asked."""
 
 _LAYOUT: Final = Struct("<QQQQQQII")
 _pack = _LAYOUT.pack
@@ -120,6 +124,17 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
         tat_ns = now_ns + ahead_ns
     cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
     return True, after, 0, epoch
+
+
+def take_many(cells: Cells, asked: Sequence[Asked], now_ns: int) -> list[Outcome | CostExceedsBurst]:
+    """`take` for each, one after the other at the same moment; a cost that no wait would help is its own outcome."""
+    outcomes: list[Outcome | CostExceedsBurst] = []
+    for key, limit, cost, epoch, slot in asked:
+        try:
+            outcomes.append(take(cells, key, limit, cost, epoch, slot, now_ns))
+        except CostExceedsBurst as refusal:
+            outcomes.append(refusal)
+    return outcomes
 
 
 def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:

@@ -1,16 +1,30 @@
 """What Prometheus is told of buckets."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 
 from latchkey import metric_names
+from ratelimit.pending import Counts, Observes
+
+STORE_BOUNDS: Final = (0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0)
 
 ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket let pass.")
 THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a key's bucket refused.")
 STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Calls of the bucket store that failed.")
 STORE_SECONDS: Final = Histogram(
-    metric_names.BUCKET_STORE_SECONDS,
-    "Seconds that a decision took in the bucket store.",
-    buckets=(0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0),
+    metric_names.BUCKET_STORE_SECONDS, "Seconds that a decision took in the bucket store.", buckets=STORE_BOUNDS
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMetrics:
+    """Where a limiter tells of its decisions."""
+
+    allowed: Counts
+    throttled: Counts
+    seconds: Observes
+
+
+TOLD_AT_ONCE: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS)

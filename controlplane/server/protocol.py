@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from django.conf import settings
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from controlplane.server.asgi_types import Scope
+from controlplane.server.at_once import AT_ONCE, AtOnce, CycleReply
 from controlplane.server.closing import OLD, closing
 from controlplane.server.endless import ask_to_end, hand_over
 from latchkey.headers import REQUEST_ID
@@ -166,6 +169,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        at_once = AT_ONCE.get(cycle.scope["path"])
+        if at_once is not None and self._answers_at_once(cycle, app, at_once):
+            return
+        self._start_application(cycle, app)
+
+    def _answers_at_once(self, cycle: RequestResponseCycle, app: Any, at_once: AtOnce) -> bool:
+        """Whether the request is answered without a task. A client that does not read, and a connection that ends with
+        the answer, are for the application.
+        """
+        if self.flow.write_paused or not cycle.keep_alive or cycle.scope["http_version"] == OLD:
+            return False
+        reply = CycleReply(cycle, self.transport, partial(self._start_application, cycle, app))
+        return at_once(cast(Scope, cycle.scope), reply)
+
+    def _start_application(self, cycle: RequestResponseCycle, app: Any) -> None:
         hand_over(cycle.scope, self)
         super()._start_asgi_task(cycle, closing(cycle, app) if cycle.scope["http_version"] == OLD else app)
 

@@ -15,6 +15,7 @@ from gates.image.container import Container, Start, containers
 from gates.image.health_check import secrets_of
 from gates.image.shipped import Shipped
 from gates.verdict import Verdict, judged
+from latchkey import headers
 
 STOP_SECONDS: Final = 10.0
 IN_FLIGHT: Final = 20
@@ -92,7 +93,8 @@ def stopping(image: Shipped) -> Verdict:
 def _begin(address: str, credential: str) -> list[socket.socket]:
     """Requests of which the server has all but the last byte."""
     body = json.dumps({"credential": credential}).encode()
-    head = f"POST /v1/verify HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {credential}\r\nContent-Length: {len(body)}\r\n"
+    head = f"POST /v1/verify HTTP/1.1\r\nHost: {address}\r\n{headers.API_KEY}: {credential}\r\n"
+    head += f"Content-Length: {len(body)}\r\n"
     host, _, port = address.partition(":")
     connections = [socket.create_connection((host, int(port)), timeout=STOP_SECONDS) for _ in range(IN_FLIGHT)]
     for connection in connections:
@@ -112,7 +114,7 @@ def _finish(connection: socket.socket) -> int:
 
 
 def _call(address: str, credential: str) -> int:
-    return httpx.get(f"http://{address}/v1/whoami", headers={"X-API-Key": credential}, trust_env=False).status_code
+    return httpx.get(f"http://{address}/v1/whoami", headers={headers.API_KEY: credential}, trust_env=False).status_code
 
 
 def _first_key(container: Container) -> str:

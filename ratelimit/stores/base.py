@@ -1,10 +1,10 @@
 """What every bucket store does: it owns the clock and the atomicity, and nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import time_ns
 from typing import Final, Protocol
 
-from ratelimit.bucket import Outcome, Record
+from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
 
 Clock = Callable[[], int]
@@ -35,6 +35,11 @@ class BucketStore(Protocol):
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         """Takes `cost` tokens or none, counts the use of the secret in `slot`, and tells the key's epoch: one atomic
         step over all threads, processes and hosts, as `ratelimit.bucket.take` says. Raises CostExceedsBurst.
+        """
+
+    def take_many(self, asked: Sequence[Asked]) -> list[Outcome | CostExceedsBurst]:
+        """Several takes in one step, one after the other: their outcomes in the same order, a refusal of a cost in the
+        place of the outcome that it is.
         """
 
     def peek(self, key: bytes) -> Record:

@@ -1,11 +1,11 @@
 """`memory://`: buckets in this process, for tests and as the reference that the other stores are held to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from uuid import uuid4
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, Outcome, Record
+from ratelimit.bucket import EMPTY, Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, Clock
 
@@ -34,6 +34,10 @@ class MemoryStore:
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         with self._lock:
             return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
+
+    def take_many(self, asked: Sequence[Asked]) -> list[Outcome | CostExceedsBurst]:
+        with self._lock:
+            return bucket.take_many(self._records, asked, self.now_ns())
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))

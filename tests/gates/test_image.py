@@ -106,9 +106,7 @@ def test_container_with_rights_it_does_not_need(image: Shipped, monkeypatch: pyt
 def test_health_check_that_always_holds(plant: Plant) -> None:
     careless = plant('HEALTHCHECK CMD ["true"]')
     assert "its health check is" in said(configuration.configuration(careless))
-    told = said(health_check.health_check(careless))
-    assert "holds on a container that sleeps" in told
-    assert "holds before the server serves" in told
+    assert said(health_check.health_check(careless)) == "holds before the server serves"
 
 
 def test_health_check_that_asks_too_little(plant: Plant) -> None:

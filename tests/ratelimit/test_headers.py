@@ -9,8 +9,8 @@ def test_fields_of_an_allowed_request() -> None:
     decision = Decision(LIMIT, True, 48 * LIMIT.price, 0, 1)
     assert rate_limit_fields(decision) == [
         ("RateLimit-Policy", '"key";q=60;w=60'),
-        ("RateLimit", '"key";r=12;t=1'),
         ("X-RateLimit-Limit", "60"),
+        ("RateLimit", '"key";r=12;t=1'),
         ("X-RateLimit-Remaining", "12"),
         ("X-RateLimit-Reset", "48"),
     ]

@@ -13,7 +13,7 @@ import pytest
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_file
-from ratelimit.stores import lmdb as lmdb_store
+from ratelimit.stores import lmdb_environment as lmdb_store
 from tests.conftest import Clock
 
 LIMIT = Limit(2, 3600)

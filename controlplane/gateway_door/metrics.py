@@ -1,0 +1,28 @@
+"""What the native door counts, told to Prometheus once a turn of the event loop, after the turn's answers are sent."""
+
+from functools import cache
+from typing import Final
+
+from apikeys.directory import HITS
+from apikeys.gate import Gate, default_gate
+from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.metrics import ALLOWED, STORE_BOUNDS, STORE_SECONDS, THROTTLED, DecisionMetrics
+from ratelimit.pending import PendingCounter, PendingHistogram
+
+_hits: Final = PendingCounter(HITS)
+_allowed: Final = PendingCounter(ALLOWED)
+_throttled: Final = PendingCounter(THROTTLED)
+_seconds: Final = PendingHistogram(STORE_SECONDS, STORE_BOUNDS)
+
+
+@cache
+def loop_gate() -> Gate:
+    """The process's gate for the thread of the event loop, which alone may use it."""
+    limiter = Limiter(default_limiter().store, DecisionMetrics(_allowed, _throttled, _seconds))
+    return default_gate().with_metrics(limiter, _hits)
+
+
+def tell() -> None:
+    """Tells what was counted since."""
+    for pending in (_hits, _allowed, _throttled, _seconds):
+        pending.tell()

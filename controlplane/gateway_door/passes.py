@@ -1,0 +1,66 @@
+"""The answer to a request that may pass, as bytes: what is the same for each request of a key is made once."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from apikeys.directory import KeyRecord
+from apikeys.gate import Verified
+from gateway.check import NO_STORE
+from gateway.identity import identity_fields
+from latchkey import headers
+from ratelimit.decision import Decision
+from ratelimit.headers import policy_fields, state_lines
+
+_PASSES: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
+_REQUEST_ID: Final = headers.REQUEST_ID.lower().encode()
+_KEYS: Final = 50_000
+_QUESTIONS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What every answer about a record says, and what was asked of its scopes."""
+
+    record: KeyRecord
+    fields: bytes
+    allows: dict[tuple[str, ...], bool] = field(default_factory=dict)
+
+
+_known: dict[str, _Known] = {}
+
+
+def passes(
+    verified: Verified, decision: Decision, scopes: tuple[str, ...], request_id: bytes, date: bytes
+) -> bytes | None:
+    """The whole answer; None where the request may not pass."""
+    known = _of(verified.record)
+    if not decision.allowed or not (not scopes or _allows(known, scopes)):
+        return None
+    return _PASSES % (date, known.fields, _REQUEST_ID, request_id, state_lines(decision))
+
+
+def _of(record: KeyRecord) -> _Known:
+    key_id = record.auth.key_id
+    known = _known.get(key_id)
+    if known is not None and known.record is record:
+        return known
+    if len(_known) >= _KEYS:
+        _known.clear()
+    _known[key_id] = known = _Known(
+        record, lines([*identity_fields(record.auth), *policy_fields(record.limit), NO_STORE])
+    )
+    return known
+
+
+def _allows(known: _Known, scopes: tuple[str, ...]) -> bool:
+    answer = known.allows.get(scopes)
+    if answer is None:
+        if len(known.allows) >= _QUESTIONS:
+            known.allows.clear()
+        answer = known.allows[scopes] = all(map(known.record.auth.allows, scopes))
+    return answer
+
+
+def lines(fields: list[tuple[str, str]]) -> bytes:
+    """Fields as they are sent."""
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields]).encode("latin-1")

@@ -1,0 +1,106 @@
+"""/v1/check: whether a request that a proxy was sent may pass, and how that is answered."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+
+from apikeys.errors import InsufficientScope, QuotaExceeded
+from apikeys.gate import FAILURES, Gate, Verified
+from gateway.identity import identity_fields
+from gateway.question import Question, parse_question
+from latchkey import headers
+from latchkey.credentials import Credential, CredentialError, credential_from_headers
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE, FieldError, ProblemError, body_of, fields_of
+from latchkey.validation import InvalidParameters
+from ratelimit.bucket import CostExceedsBurst
+from ratelimit.decision import Decision
+from ratelimit.headers import rate_limit_fields
+
+NO_STORE: Final = ("Cache-Control", "no-store")
+# What such a proxy passes on as it is; the operator's own faults, and ours, are not made to look like the client's.
+_PASSED_ON: Final = (401, 403)
+_OF_THE_CLIENT: Final = (400, 429)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a proxy: the query, the client's fields that may carry a credential, and where it came from."""
+
+    query: bytes
+    api_key: str | None
+    authorization: str | None
+    address: str
+    path: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How it is answered. `key_id` is for the log."""
+
+    status: int
+    fields: list[tuple[str, str]]
+    body: bytes = b""
+    key_id: str | None = None
+
+
+def check(gate: Gate, call: Call) -> Answer:
+    """The answer. Raises what a database or a bucket store raises that does not answer."""
+    question = Question()
+    try:
+        question = parse_question(call.query)
+        verified, decision = gate.admit(credential_of(call), call.address, question.cost)
+    except CostExceedsBurst:
+        return refusal(above_burst(), question, call)
+    except ProblemError as error:
+        return refusal(error, question, call)
+    return answer_to(verified, decision, question, call)
+
+
+def credential_of(call: Call) -> Credential:
+    """The one credential of the call. Raises CredentialError, and counts it."""
+    try:
+        return credential_from_headers(call.api_key, call.authorization)
+    except CredentialError as error:
+        FAILURES.labels(error.slug).inc()
+        raise
+
+
+def answer_to(verified: Verified, decision: Decision, question: Question, call: Call) -> Answer:
+    """The answer about a key that was charged: the scopes are judged last, as a 403 costs what a pass costs."""
+    auth = verified.record.auth
+    if not decision.allowed:
+        seconds = decision.retry_after_seconds
+        detail = f"The key's limit is reached; the next request passes in {seconds} s."
+        throttled = QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
+        return refusal(throttled, question, call, decision=decision, key_id=auth.key_id)
+    lacking = next((scope for scope in question.scopes if not auth.allows(scope)), None)
+    if lacking is not None:
+        refused = InsufficientScope(f"This call needs the scope {lacking}.")
+        return refusal(refused, question, call, decision=decision, key_id=auth.key_id)
+    fields = [*identity_fields(auth), *rate_limit_fields(decision), NO_STORE, (headers.REQUEST_ID, call.request_id)]
+    return Answer(204, fields, key_id=auth.key_id)
+
+
+def refusal(
+    error: ProblemError, question: Question, call: Call, *, decision: Decision | None = None, key_id: str | None = None
+) -> Answer:
+    """The answer that says no, as a problem."""
+    status = CATALOGUE[error.slug].status
+    body = body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
+    fields = dict([*(rate_limit_fields(decision) if decision else ()), *fields_of(error)])
+    fields |= {"Content-Type": MEDIA_TYPE, headers.REQUEST_ID: call.request_id}
+    if question.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
+        fields[headers.LATCHKEY_STATUS] = str(status)
+        status = status if status in _PASSED_ON else 403
+    return Answer(status, list(fields.items()), json.dumps(body).encode(), key_id)
+
+
+def above_burst() -> InvalidParameters:
+    """The refusal of a cost for which no wait would help."""
+    return InvalidParameters.of(
+        [FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")]
+    )
