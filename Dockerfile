@@ -45,5 +45,5 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-m", "health.self_check"]
-ENTRYPOINT ["python", "-m", "controlplane.bootstrap", "--serve", "--first-start-file", "/data/first-start.txt"]
-CMD ["--bind", "0.0.0.0:8000"]
+ENTRYPOINT ["python", "-m", "controlplane.bootstrap", "--serve", "--first-start-file", "/data/first-start.txt", \
+            "--bind", "0.0.0.0:8000"]

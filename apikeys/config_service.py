@@ -187,6 +187,8 @@ class ConfigService:
             raise NotFound("There is no key with this id.")
         if key.revoked_at is not None:
             raise AlreadyRevoked("The key was revoked and cannot be changed.")
+        if self._authority is not None:  # a key could make the server look unhealthy otherwise
+            validation.refuse_system_key(key)
         return key
 
     def _check_grant(self, scopes: list[str]) -> None:

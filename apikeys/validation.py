@@ -75,5 +75,5 @@ def refuse_system_key(key: APIKey) -> None:
     anybody's key.
     """
     if key.system:
-        detail = "The server made this key for itself. It can be disabled, enabled and revoked, and not be changed."
+        detail = "The server made this key for itself. Operators can disable, enable and revoke it; nobody changes it."
         raise InvalidParameters.of([FieldError("", "system-key", detail)])

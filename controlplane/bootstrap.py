@@ -5,6 +5,7 @@ Runs before Django does, as Django does not start without them.
 
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Final
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.environment import SECRETS_FILE, Environment
+from controlplane.server.processes import STOPPING
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
@@ -60,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
     if made:
         print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
     if arguments[:1] == ["--serve"]:
+        # A first process of a container ignores signals that it does not handle. They wait for `serve`, which does.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         serve = [sys.executable, str(BASE_DIR / "manage.py"), "serve", *arguments[1:]]
         os.execv(sys.executable, serve)  # noqa: S606 - our own command
     return 0

@@ -33,10 +33,14 @@ if (
     not _public.hostname
     or _public.query
     or _public.fragment
+    or _public.username is not None
+    or not _public.hostname.isascii()
     or not _public.geturl().isprintable()
     or " " in _public.geturl()
 ):
-    raise ImproperlyConfigured("PUBLIC_URL: must be the address by which clients reach this server, without a query.")
+    raise ImproperlyConfigured(
+        "PUBLIC_URL: must be the address by which clients reach this server: ASCII, without a name and a query."
+    )
 PUBLIC_URL = _public.geturl().rstrip("/")
 ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
 

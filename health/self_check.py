@@ -3,9 +3,11 @@
 Imports neither Django nor the client: it runs every few seconds.
 """
 
+import errno
 import json
 import os
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -38,6 +40,7 @@ class SelfCheck:
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
         """What `write` wrote. Raises OSError, ValueError."""
+        _refuse_of_others(path)
         try:
             return cls(**json.loads(path.read_bytes()))
         except TypeError:
@@ -46,6 +49,7 @@ class SelfCheck:
     def write(self, path: Path) -> None:
         """Puts it in a file of mode 0600 in a directory of mode 0700, whole. Raises OSError."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_of_others(path.parent)
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -68,7 +72,16 @@ class SelfCheck:
             return f"the server does not answer: {error or type(error).__name__}"
         if answer.status == 200 and body.get("status") in ("ok", "degraded"):
             return None
+        if answer.status == 429:  # asked more often than its key may, and so alive
+            return None
         return f"{answer.status} {body.get('title', 'no health')}: {body.get('detail', '')}".strip()
+
+
+def _refuse_of_others(path: Path) -> None:
+    """Raises PermissionError for a file or directory that others own, may read or write, or that is a link."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(errno.EACCES, f"{path} has to belong to this user, and to be closed to others")
 
 
 def server_name() -> str:

@@ -1,10 +1,13 @@
 """What processes owe each other."""
 
 import ctypes
+import os
 import signal
 import sys
-from typing import Final
+from collections.abc import Collection
+from typing import Final, NoReturn
 
+STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -12,3 +15,28 @@ def die_with_parent() -> None:
     """Linux: this process gets SIGTERM when its parent ends, however that ended, so that nobody serves unwatched."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end_when_asked() -> None:
+    """From here on a signal to stop ends this process in order, also one that has waited since it was started."""
+    for number in STOPPING:
+        signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    sys.exit(0)
+
+
+def reap_orphans(kept: Collection[int]) -> None:
+    """Buries children that have ended, but for those `kept`, whom somebody waits for: the first process of a container
+    gets those of all others.
+    """
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in kept:
+            return
+        os.waitpid(found.si_pid, 0)

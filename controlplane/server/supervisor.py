@@ -10,10 +10,11 @@ from typing import Final
 
 import structlog
 
-from controlplane.server.processes import die_with_parent
+from controlplane.server.processes import die_with_parent, reap_orphans
 
 POLL_SECONDS: Final = 0.2
 STEWARD_PAUSE_SECONDS: Final = 2.0
+SELF_CHECK_SECONDS: Final = 3600.0
 GRACE_SECONDS: Final = 9.0  # containers are killed after 10
 
 log = structlog.get_logger(__name__)
@@ -40,12 +41,14 @@ class Program:
 
 class Supervisor:
     """Ends when the web server ends, with its status; starts the steward, if there is to be one, again where it fell
-    over.
+    over. Runs the health check once an hour, where there is one: a key that nobody uses would be taken for one of a
+    server that is no more.
     """
 
-    def __init__(self, web: Program, steward: Program | None) -> None:
+    def __init__(self, web: Program, steward: Program | None, self_check: Program | None = None) -> None:
         self._web = web
         self._steward = steward
+        self._self_check = self_check
         self._stopping = False
 
     def run(self) -> int:
@@ -55,11 +58,16 @@ class Supervisor:
         web = self._web.start()
         steward = self._steward.start() if self._steward else None
         steward_due = 0.0
+        check_due = time.monotonic() + SELF_CHECK_SECONDS
         while web.poll() is None and not self._stopping:
             if self._steward and steward and steward.poll() is not None and time.monotonic() >= steward_due:
                 log.error("steward_ended", status=steward.returncode)
                 steward = self._steward.start()
                 steward_due = time.monotonic() + STEWARD_PAUSE_SECONDS
+            if self._self_check and time.monotonic() >= check_due:
+                self._self_check.start()  # its end is seen by the next start of a process
+                check_due = time.monotonic() + SELF_CHECK_SECONDS
+            reap_orphans([process.pid for process in (web, steward) if process])
             time.sleep(POLL_SECONDS)
         _end([process for process in (web, steward) if process])
         if self._stopping:

@@ -49,6 +49,14 @@ def test_refuses_to_become_anybodys_key(service: ConfigService, values: dict[str
     assert service.update(key_id, {"enabled": False}).enabled is False
 
 
+def test_no_key_can_disable_or_revoke_it(api: Caller, service: ConfigService) -> None:
+    path = f"/v1/keys/{replace_system_key(service, label=LABEL, scopes=['health:read']).key.key_id}"
+    assert api.patch(path, {"enabled": False}).status_code == 422
+    assert api.delete(path).status_code == 422
+    assert api.post(f"{path}/rotate").status_code == 422
+    assert APIKey.objects.get(label=LABEL).enabled
+
+
 def test_rest_cannot_make_one(api: Caller) -> None:
     assert api.post("/v1/keys", {"label": "mine", "system": True}).status_code == 422
 

@@ -70,6 +70,7 @@ def test_a_file_that_is_not_there_or_no_such_file(
     path = tmp_path / "check"
     if content is not None:
         path.write_bytes(content)
+        path.chmod(0o600)
     assert main([str(path)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -96,3 +97,29 @@ def test_imports_neither_django_nor_a_client() -> None:
         [sys.executable, "-c", script], cwd=ROOT, env={**os.environ}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_file_that_others_may_read_or_write_is_not_believed(
+    tmp_path: Path, mode: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "inner" / "check"
+    SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b").write(path)
+    path.chmod(mode)
+    assert main([str(path)]) == 1
+    assert "belong to this user" in capsys.readouterr().err
+
+
+def test_a_directory_of_others_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    for directory in ("open", "link"):
+        with pytest.raises(PermissionError):
+            SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b").write(tmp_path / directory / "check")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asked_too_often_is_alive(written: Written) -> None:
+    path = written()
+    assert [main([str(path)]) for _ in range(65)] == [0] * 65

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.server.conftest import StartServer
-from tests.server.running import MANAGE, RunningServer
+from tests.server.running import MANAGE, ROOT, RunningServer
 
 
 def children(pid: int) -> list[int]:
@@ -74,10 +76,9 @@ def test_killed_steward_is_started_again(start_server: StartServer) -> None:
 def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
     server = RunningServer(tmp_path)
     command = [sys.executable, MANAGE, "first_start"]
-    root = Path(MANAGE).parent
     starts = [
         subprocess.Popen(
-            command, env=server.environment, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=server.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]
@@ -106,3 +107,34 @@ def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path) 
     assert refused.returncode == 2
     assert "--file" in refused.stderr
     assert "First key" in server.manage("first_start").stdout
+
+
+@pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
+def test_stop_while_it_starts(tmp_path: Path, log_line: str) -> None:
+    """As the first process of a container gets it: a signal that it does not handle yet waits, and is not lost."""
+    server = RunningServer(tmp_path)
+    command = [sys.executable, "-m", "controlplane.bootstrap", "--serve", "--first-start", "--workers", "1"]
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=server.environment, cwd=ROOT, stdout=log, stderr=log)
+    blocked = False
+    while not blocked or (log_line and log_line not in server.log):
+        assert process.poll() is None
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigBlk", "SigCgt"))]
+        blocked = any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
+    process.terminate()
+    assert process.wait(20) == 0
+    assert "Traceback" not in server.log
+
+
+def test_orphans_are_buried() -> None:
+    script = (
+        "import os, subprocess; from controlplane.server.processes import reap_orphans\n"
+        "kept, gone = subprocess.Popen(['sleep', '60']), subprocess.Popen(['true'])\n"
+        "os.waitid(os.P_PID, gone.pid, os.WEXITED | os.WNOWAIT)\n"
+        "reap_orphans([kept.pid])\n"
+        "print(os.path.exists(f'/proc/{gone.pid}'), os.path.exists(f'/proc/{kept.pid}'))\n"
+        "kept.kill()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

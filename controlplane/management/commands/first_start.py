@@ -3,6 +3,8 @@
 import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
+from django.db import connection, transaction
 
 from access.roles import Role
 from apikeys.config_service import ConfigService
@@ -19,6 +21,7 @@ from apikeys.models import APIKey
 from events.origin import Origin
 
 ADMINISTRATOR: Final = "admin"
+MIGRATING: Final = 0x6C61746368  # "latch": a number that nobody else takes for a lock
 
 
 class Command(BaseCommand):
@@ -40,7 +43,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with (settings.DATA_DIR / "first-start.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            call_command("migrate", verbosity=0)
+            with _alone_on_the_database():
+                call_command("migrate", verbosity=0)
             self._make_first(options["file"])
 
     def _make_first(self, file: Path | None) -> None:
@@ -71,6 +75,21 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
         self.stdout.write(f"Made an administrator and a first key. Read {file} (mode 0600), then delete it.")
+
+
+@contextmanager
+def _alone_on_the_database() -> Iterator[None]:
+    """On PostgreSQL, of two nodes that migrate at once the second waits. The lock goes with the connection."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATING])
 
 
 def _welcome(password: str, credential: str) -> str:

@@ -1,0 +1,105 @@
+"""What has to be right before `manage.py serve` starts anything; each fault is one plain line."""
+
+import socket
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from apikeys.config_service import ConfigService
+from apikeys.system_keys import replace_system_key
+from controlplane.server.occupancy import Occupied, serve_on
+from events.origin import Origin
+from health.self_check import SelfCheck, server_name
+from latchkey.redaction import redact
+from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
+
+REFUSED: Final = 2
+
+
+def parse_bind(bind: str) -> tuple[str, int]:
+    """Host and port, which must be free."""
+    host, separator, port = bind.rpartition(":")
+    if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
+    bare = host.strip("[]")
+    try:
+        family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((bare, int(port)))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no host"
+        raise CommandError(
+            f"--bind: {bind} cannot be used: {reason}. Take another with PORT or --bind.", returncode=REFUSED
+        ) from None
+    return bare, int(port)
+
+
+def occupy(data_dir: Path) -> int:
+    """The mark that DATA_DIR is served; refuses where it is being restored."""
+    try:
+        return serve_on(data_dir)
+    except Occupied:
+        raise CommandError(f"DATA_DIR: a backup is being restored in {data_dir}.", returncode=REFUSED) from None
+
+
+def start_first(file: Path | None) -> None:
+    """Does what first_start does."""
+    try:
+        call_command("first_start", file=file)
+    except DatabaseError as error:
+        raise _no_database(error) from None
+
+
+def _no_database(error: DatabaseError) -> CommandError:
+    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
+
+
+def refuse_unmigrated() -> None:
+    """Refuses a database that lacks migrations, or does not answer."""
+    try:
+        executor = MigrationExecutor(connection)
+    except DatabaseError as error:
+        raise _no_database(error) from None
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
+
+
+def refuse_broken_store() -> None:
+    """Refuses a bucket store that does not answer."""
+    store = default_limiter().store
+    try:
+        store.generation()
+        store.close()
+    except BucketStoreError as error:
+        raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+
+
+def make_health_check_key(host: str, port: int, path: Path) -> None:
+    """Makes the key with which the server is asked for its health, and writes it to `path`."""
+    service = ConfigService(Origin.of_command("serve"))
+    label = f"health check of {server_name()}, {host}:{port}"
+    credential = replace_system_key(service, label=label, scopes=["health:read"]).credential
+    public = urlsplit(settings.PUBLIC_URL)
+    name = f"{public.hostname}:{public.port}" if public.port else str(public.hostname)
+    try:
+        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal()).write(path)
+    except OSError as error:
+        raise CommandError(
+            f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED
+        ) from None
+
+
+def empty_directory(path: Path) -> Path:
+    """The directory of the workers' metrics, without those of an earlier run."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in path.glob("*.db"):
+        leftover.unlink()
+    return path
