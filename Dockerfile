@@ -37,6 +37,7 @@ ENV PATH=/opt/latchkey/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DATA_DIR=/data \
+    SQLITE_TMPDIR=/data \
     HEALTH_CHECK_FILE=/dev/shm/latchkey/health-check \
     LATCHKEY_REVISION=${REVISION}
 WORKDIR /opt/latchkey/app

@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench screenshots cli-reference lock gates image image-gate packages release-image release-check release-notes clean
+.PHONY: help run demo test lint bench screenshots cli-reference lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,9 @@ gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS n
 image: $(VENV)/installed-dev ## build the container image, with Docker or without; IMAGE names it, PYTHON_IMAGE its base
 	@$(BIN)/python -m gates.image.build
 
-image-gate: image ## judge the image: build it, look into it, run it; ARGS names gates
+image-gate: image image-judge ## build the image and judge it; ARGS names gates
+
+image-judge: $(VENV)/installed-dev ## judge the image IMAGE as it is: look into it, run it; ARGS names gates
 	@$(BIN)/python -m gates.image $(ARGS)
 
 packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
@@ -51,6 +53,9 @@ release-image: ## make image, on the base that .ci/base/Dockerfile pins by its d
 
 release-check: ## say whether the tree is ready to be released as VERSION=X.Y.Z
 	@$(PYTHON) -m gates.release check "$(VERSION)"
+
+release-tag: ## say whether the tag vX.Y.Z of VERSION is checked out, and its commit is on main
+	@$(PYTHON) -m gates.release tag "$(VERSION)"
 
 release-notes: ## print what the changelog says of VERSION=X.Y.Z
 	@$(PYTHON) -m gates.release notes "$(VERSION)"

@@ -13,7 +13,7 @@ from controlplane.wsgi import application as wsgi  # makes Django ready for what
 
 from controlplane.event_stream.door import asks_for_stream, event_stream
 from controlplane.gateway_door.at_once import check_at_once
-from controlplane.gateway_door.door import CHECK, check_door
+from controlplane.gateway_door.door import CHECK, asks_to_verify, check_door, verify_door
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.at_once import AT_ONCE
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
@@ -65,7 +65,9 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(fields, receive)
     scope |= {"headers": fields, "scheme": _SCHEME}
-    if asks_for_stream(scope):
+    if asks_to_verify(scope):
+        await verify_door(scope, receive, send)
+    elif asks_for_stream(scope):
         await event_stream(scope, receive, send)
     else:
         await django(scope, receive, send)  # type: ignore[arg-type]

@@ -3,49 +3,24 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gates.tree import ROOT, last_line, run_tool
+from gates.installers import faults_of_installers
+from gates.instructions import Instruction, instructions
+from gates.tree import ROOT, last_line, run_tool, with_tool
 from gates.verdict import Gate, Verdict, judged
 
 _SECRET: Final = re.compile(r"(?i)(?:^|\s)(\w*(?:secret|password|passwd|token|pepper|api_?key|credential)\w*)")
 _USER: Final = re.compile(r"[1-9]\d*(?::[1-9]\d*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """An instruction of a Dockerfile, its lines joined. `name` is in capitals."""
-
-    line: int
-    name: str
-    value: str
-
-
-def instructions(text: str) -> list[Instruction]:
-    """The instructions of a Dockerfile, in its order."""
-    found: list[Instruction] = []
-    begun, parts = 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        begun = begun if parts else number
-        parts.append(line.strip().removesuffix("\\"))
-        if not line.rstrip().endswith("\\"):
-            name, _, value = " ".join(parts).strip().partition(" ")
-            found.append(Instruction(begun, name.upper(), value.strip()))
-            parts = []
-    return found
-
-
 def findings(path: Path) -> list[str]:
     """What is wrong with a Dockerfile."""
     if not path.is_file():
         return [f"{path.name}: is missing"]
-    found = of_hadolint(path)
     own = of_own_rules(instructions(path.read_text(encoding="utf-8")))
-    return [*found, *(f"{path.name}:{line}: {said}" for line, said in own)]
+    return with_tool([f"{path.name}:{line}: {said}" for line, said in own], lambda: of_hadolint(path))
 
 
 def of_hadolint(path: Path) -> list[str]:
@@ -68,6 +43,7 @@ def of_own_rules(found: list[Instruction]) -> Iterator[tuple[int, str]]:
             yield it.line, "ADD fetches and unpacks: use COPY"
         if it.name in ("ARG", "ENV") and (secret := _SECRET.search(it.value)):
             yield it.line, f"{it.name} {secret.group(1)}: a secret in an image can be read by all who have it"
+    yield from faults_of_installers(found)
     yield from _bases(found)
     yield from _last_stage(found)
 

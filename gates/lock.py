@@ -41,7 +41,7 @@ def compile_locks(root: Path) -> None:
     version = "{}.{}".format(*minimum(root))
     for name, content in _CONTENT.items():
         arguments = (*_OPTIONS, "--python-version", version, *content, "pyproject.toml", "--output-file", name)
-        done = run_tool("uv", "pip", "compile", *arguments, cwd=root)
+        done = run_tool("uv", "pip", "compile", *arguments, exits=(0, 1, 2), cwd=root)
         if done.returncode:
             said = " ".join(done.stderr.split())
             raise NotCompiled(said) if "No solution found" in said else NoAnswer(f"uv: {said}")
@@ -51,7 +51,7 @@ def written_wrong(root: Path) -> Iterator[str]:
     """What is wrong with the locks as they stand, found without an index."""
     for name in _CONTENT:
         lines = logical_lines((root / name).read_text(encoding="utf-8"))
-        yield from (f"{name}: names an address: {line.split()[0]}" for line in lines if _ADDRESS.search(line))
+        yield from (f"{name}: {fault}: {line.split()[0]}" for line in lines if (fault := _fault(line)))
         try:
             requirements = locked_file(root / name)
         except NotLocked as error:
@@ -59,6 +59,13 @@ def written_wrong(root: Path) -> Iterator[str]:
         else:
             yield from (f"{name}: {it.name} {it.version} has no hash" for it in requirements if not it.hashes)
             yield from _unmet(root, name, requirements)
+
+
+def _fault(line: str) -> str | None:
+    """Why a line has no place in a lock: it names an address, or is an option, such as one for another file."""
+    if _ADDRESS.search(line):
+        return "names an address"
+    return "has an option of its own" if line.startswith("-") else None
 
 
 def _unmet(root: Path, name: str, requirements: list[Locked]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gates.python_minimum import minimum
-from gates.tree import ROOT, last_line, python_files, run_tool
+from gates.tree import ROOT, last_line, python_files, run_tool, with_tool
 from gates.verdict import Gate, Verdict, judged
 
 # FILE:LINE:COLUMN:PYTHON 2:PYTHON 3:WHAT, as `--format parsable` writes it; the last line has no file and no line.
@@ -18,7 +18,7 @@ _LINE: Final = re.compile(r"(?P<path>[^:]+):(?P<line>\d+):\d*:[^:]*:(?P<version>
 def findings(root: Path) -> list[str]:
     """Syntax and calls that are newer than the minimum."""
     least = minimum(root)
-    return [*uncompiled(root, least), *newer(root, least)]
+    return with_tool(uncompiled(root, least), lambda: newer(root, least))
 
 
 def uncompiled(root: Path, least: tuple[int, int]) -> list[str]:

@@ -16,6 +16,9 @@ Version = tuple[int, int]
 _MENTION: Final = re.compile(r"\b[Pp]ython[ -]?(3)\.(\d+)")
 _AT_LEAST: Final = re.compile(r"\bPython (3)\.(\d+)(?:\s+or\s+(?:newer|later)|\+)|\bPython >= ?(3)\.(\d+)")
 _IMAGE: Final = re.compile(r"^ARG PYTHON_IMAGE=\S*\bpython:(3)\.(\d+)(?:\.\d+)?-slim", re.MULTILINE)
+# The base that a release is built on: by digest, so that it is the same for everybody.
+_BASE: Final = re.compile(r"FROM docker\.io/library/python:(3)\.(\d+)(?:\.\d+)?-slim[\w.-]*@sha256:[0-9a-f]{64}")
+BASE: Final = ".ci/base/Dockerfile"
 _LITERAL: Final = re.compile(r"\b3(?:\.|, ?)\d+\b")
 PROMISES: Final = ("README.md", "CONTRIBUTING.md")
 
@@ -41,6 +44,7 @@ def findings(root: Path) -> list[str]:
         *of_makefile((root / "Makefile").read_text(encoding="utf-8")),
         *of_tools(_pyproject(root)["tool"], least),
         *of_dockerfile(root / "Dockerfile", least),
+        *of_base(root),
         *of_workflows(root / ".github" / "workflows", least),
     ]
 
@@ -83,6 +87,22 @@ def of_dockerfile(path: Path, least: Version) -> Iterator[str]:
         yield "Dockerfile: has no line ARG PYTHON_IMAGE=…python:3.N-slim…"
     elif _version(match) < least:
         yield f"Dockerfile: its Python is {_shown(_version(match))}"
+
+
+def of_base(root: Path) -> Iterator[str]:
+    """The pinned base is the Dockerfile's, with a digest, and nothing else stands in its file."""
+    path, dockerfile = root / BASE, root / "Dockerfile"
+    if not path.is_file():
+        yield f"{BASE}: is missing"
+        return
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    match = _BASE.fullmatch(lines[0]) if len(lines) == 1 else None
+    if match is None:
+        yield f"{BASE}: is not one line FROM docker.io/library/python:3.N-slim…@sha256:…"
+        return
+    named = _IMAGE.search(dockerfile.read_text(encoding="utf-8")) if dockerfile.is_file() else None
+    if named is not None and _version(named) != _version(match):
+        yield f"{BASE}: its Python is {_shown(_version(match))}, and the Dockerfile's {_shown(_version(named))}"
 
 
 def of_workflows(directory: Path, least: Version) -> Iterator[str]:

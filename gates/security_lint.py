@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from gates.tree import ROOT, last_line, packages, python_files, run_tool
+from gates.tree import ROOT, last_line, python_files, run_tool, with_tool
 from gates.verdict import Gate, Verdict, judged
 
 NOT_SHIPPED: Final = frozenset(("tests", "benchmarks"))
 _NOQA: Final = re.compile(r"#\s*(?:ruff\s*:\s*|flake8\s*:\s*)?noqa\b(?P<codes>:[\sA-Z0-9,]*)?", re.IGNORECASE)
+# Ruff's newer comments, for a line, a range or a file; they name a rule by its code or by words.
+_OTHER: Final = re.compile(r"#\s*ruff\s*:\s*(?P<what>file-ignore|ignore|disable)\b", re.IGNORECASE)
 _SECURITY: Final = re.compile(r"\bS\d+|\bS\b")
 _REASON: Final = re.compile(r" - \S")
 
 
 def shipped(root: Path) -> list[Path]:
     """The modules that are not only for tests and benchmarks."""
-    modules = [path for package in packages(root) if package.name not in NOT_SHIPPED for path in python_files(package)]
-    return [*modules, root / "manage.py"]
+    return [path for path in python_files(root) if path.relative_to(root).parts[0] not in NOT_SHIPPED]
 
 
 def of_ruff(root: Path) -> list[str]:
@@ -40,21 +41,27 @@ def without_reason(path: Path) -> Iterator[str]:
     with tokenize.open(path) as file:
         comments = [it for it in tokenize.generate_tokens(file.readline) if it.type == tokenize.COMMENT]
     for comment in comments:
-        exception = _NOQA.search(comment.string)
-        if exception is None:
-            continue
+        for said in _unreasoned(comment.string):
+            yield f"{comment.start[0]}: {said}"
+
+
+def _unreasoned(comment: str) -> Iterator[str]:
+    for exception in _NOQA.finditer(comment):
         codes = (exception["codes"] or "").strip(": ")
         if not codes:
-            yield f"{comment.start[0]}: noqa is for every rule: name those that are meant"
-        elif _SECURITY.search(codes) and not _REASON.search(comment.string[exception.start() :]):
-            yield f"{comment.start[0]}: noqa: {codes} has no reason behind ' - '"
+            yield "noqa is for every rule: name those that are meant"
+        elif _SECURITY.search(codes) and not _REASON.search(comment[exception.start() :]):
+            yield f"noqa: {codes} has no reason behind ' - '"
+    for other in _OTHER.finditer(comment):
+        if not _REASON.search(comment[other.start() :]):
+            yield f"ruff: {other['what']} has no reason behind ' - '"
 
 
 def findings(root: Path) -> list[str]:
     """What ruff finds, and exceptions without a reason."""
     root = root.resolve()
     bare = [f"{path.relative_to(root)}:{said}" for path in shipped(root) for said in without_reason(path)]
-    return [*of_ruff(root), *bare]
+    return with_tool(bare, lambda: of_ruff(root))
 
 
 def judge() -> Verdict:

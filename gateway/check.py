@@ -94,7 +94,8 @@ def refusal(
     fields = dict([*(rate_limit_fields(decision) if decision else ()), *fields_of(error)])
     fields |= {"Content-Type": MEDIA_TYPE, headers.REQUEST_ID: call.request_id}
     if question.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
-        fields[headers.LATCHKEY_STATUS] = str(status)
+        # Such a proxy drops the body: from these it makes one that says the same.
+        fields |= {headers.LATCHKEY_STATUS: str(status), headers.LATCHKEY_PROBLEM: error.slug}
         status = status if status in _PASSED_ON else 403
     return Answer(status, list(fields.items()), json.dumps(body).encode(), key_id)
 

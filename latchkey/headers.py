@@ -17,6 +17,7 @@ LATCHKEY_KEY_ID: Final = "X-Latchkey-Key-Id"
 LATCHKEY_OWNER: Final = "X-Latchkey-Owner"
 LATCHKEY_SCOPES: Final = "X-Latchkey-Scopes"
 LATCHKEY_STATUS: Final = "X-Latchkey-Status"
+LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
 
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
 """The value of WWW-Authenticate in every 401."""

@@ -1,9 +1,13 @@
 """The native door as an ASGI application: it asks the database, on threads of its own."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Final
 
+import structlog
+from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from apikeys.gate import default_gate
@@ -12,13 +16,22 @@ from controlplane.gateway_door.request import DoorRequest
 from controlplane.problems import as_problem
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
+from controlplane.server.media_types import accepts
 from events.threads import WorkThreads
 from gateway.check import Answer, Call, check, refusal
 from gateway.question import Question
+from gateway.verify import ASKING, verify
+from latchkey.problems import ProblemError
 from latchkey.trace_context import parse_traceparent
 
 CHECK: Final = "/v1/check"
+VERIFY: Final = "/v1/verify"
 PATIENCE_SECONDS: Final = 5.0
+
+_JSON: Final = "application/json"
+_ANYTHING: Final = "*/*"
+
+log = structlog.get_logger(__name__)
 
 # The database is asked here, so that a silent one stops no other request of the worker.
 THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
@@ -26,23 +39,54 @@ THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
 
 async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers /v1/check. A body is none of its business: it is read and dropped, or the connection ends."""
-    started = perf_counter()
     request = DoorRequest.of(scope)
+    closes = await _unread_body(scope, receive)
+    call = call_of(scope, request)
+    await _answer(scope, request, send, partial(check, default_gate(), call), closes=closes)
+
+
+def asks_to_verify(scope: Scope) -> bool:
+    """Whether it is a call of /v1/verify in the plainest form; Django answers every other, and says what is wrong."""
+    if scope["path"] != VERIFY or scope["method"] != "POST":
+        return False
+    fields = DoorRequest.of(scope).fields
+    accepted = fields.get(b"accept", _ANYTHING).encode("latin-1")
+    taken = any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
+    return taken and fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
+
+
+async def verify_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a call for which `asks_to_verify` holds. Its body is there."""
+    request = DoorRequest.of(scope)
+    body = (await receive())["body"]
+    call = replace(call_of(scope, request), query=ASKING)
+    await _answer(scope, request, send, partial(verify, default_gate(), call, body, timezone.now()))
+
+
+async def _answer(
+    scope: Scope, request: DoorRequest, send: Send, work: Callable[[], Answer], *, closes: bool = False
+) -> None:
+    started = perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=request.request_id)
     if trace := parse_traceparent(request.fields.get(b"traceparent")):
         bind_contextvars(trace_id=trace.trace_id)
-    call = call_of(scope, request)
-    closes = await _unread_body(scope, receive)
     try:
-        answer = await THREADS.run(partial(check, default_gate(), call))
+        answer = await THREADS.run(work)
     except Exception as error:
-        problem = as_problem(error)
+        problem = _unavailable(error) if isinstance(error, TimeoutError) else as_problem(error)
         if problem is None:
             raise
-        answer = refusal(problem, Question(), call)
+        answer = refusal(problem, Question(), call_of(scope, request))
     await _send(answer, send, closes=closes)
-    tell(scope, answer, call.address, started)
+    tell(scope, answer, request.address, started)
+
+
+def _unavailable(error: TimeoutError) -> ProblemError:
+    log.error("unavailable", exc_info=error)
+    problem = ProblemError("Latchkey's database did not answer in time.")
+    problem.slug = "unavailable"
+    return problem
 
 
 def call_of(scope: Scope, request: DoorRequest) -> Call:
@@ -59,7 +103,7 @@ def call_of(scope: Scope, request: DoorRequest) -> Call:
 
 
 def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
-    """Writes the line of a request that may not pass. One that may leaves none: the proxy that asks has its own."""
+    """Writes the request's line in the log. A check that lets pass leaves none: the proxy that asks has its own."""
     if answer.status == 204:
         return
     if answer.key_id:

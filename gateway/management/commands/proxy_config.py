@@ -1,0 +1,43 @@
+"""manage.py proxy_config: a proxy's configuration that puts Latchkey in front of a service."""
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from gateway.proxies.render import FILES, configuration
+from gateway.proxies.values import Address, NotUsable, Values
+
+REFUSED: Final = 2
+
+
+class Command(BaseCommand):
+    """Prints a file, so there is no --format."""
+
+    help = "Print a proxy's configuration: every request to --upstream has to pass Latchkey first."
+    requires_system_checks: list[str] = []  # it is to be had before there is a database
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("proxy", choices=list(FILES), help="the proxy")
+        parser.add_argument("--upstream", required=True, metavar="URL", help="the service, as in http://127.0.0.1:9000")
+        parser.add_argument(
+            "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="a scope that a key has to hold"
+        )
+        parser.add_argument("--cost", type=int, default=1, metavar="N", help="tokens of a request; default: 1")
+        parser.add_argument("--listen", type=int, default=8080, metavar="PORT", help="the proxy's port; default: 8080")
+        parser.add_argument("--latchkey", metavar="URL", help="where the proxy reaches Latchkey; default: on PORT here")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        here = f"http://127.0.0.1:{settings.PORT}"
+        try:
+            values = Values(
+                upstream=Address.of(options["upstream"], "--upstream"),
+                latchkey=Address.of(options["latchkey"] or here, "--latchkey"),
+                public_url=settings.PUBLIC_URL,
+                scopes=tuple(options["scopes"]),
+                cost=options["cost"],
+                listen=options["listen"],
+            )
+        except NotUsable as error:
+            raise CommandError(str(error), returncode=REFUSED) from None
+        self.stdout.write(configuration(options["proxy"], values), ending="")

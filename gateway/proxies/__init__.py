@@ -1,0 +1,1 @@
+"""Ready configurations for proxies that ask /v1/check."""

@@ -1,0 +1,68 @@
+"""What an operator fills into a proxy's configuration, and nothing that could say more there than its value."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from apikeys.validation import is_scope
+from gateway.question import MAX_SCOPES
+from ratelimit.limit import MAX_BURST
+
+_HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
+_ADDRESS: Final = re.compile(rf"http://({_HOST})(?::([0-9]{{1,5}}))?/?")
+_PUBLIC_URL: Final = re.compile(rf"https?://(?:{_HOST})(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*/?")
+_PORTS: Final = range(1, 65536)
+
+
+class NotUsable(ValueError):
+    """A value that cannot stand in a configuration; the message says which one and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str, option: str) -> "Address":
+        """That of a URL. Raises NotUsable, which names `option`."""
+        match = _ADDRESS.fullmatch(url)
+        port = int(match[2] or 80) if match else 0
+        if match is None or port not in _PORTS:
+            raise NotUsable(f"{option} is http://HOST or http://HOST:PORT, with no path; TLS is yours to add.")
+        return cls(match[1].strip("[]"), port)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a configuration is made of. `public_url` names the kinds of problems, as Latchkey does."""
+
+    upstream: Address
+    latchkey: Address
+    public_url: str
+    scopes: tuple[str, ...] = ()
+    cost: int = 1
+    listen: int = 8080
+
+    def __post_init__(self) -> None:
+        if not all(map(is_scope, self.scopes)) or len(self.scopes) > MAX_SCOPES:
+            raise NotUsable(f"--scope is like orders:read: lower case, with one colon; up to {MAX_SCOPES} of them.")
+        if not 1 <= self.cost <= MAX_BURST:
+            raise NotUsable(f"--cost is from 1 to {MAX_BURST}.")
+        if self.listen not in _PORTS:
+            raise NotUsable("--listen is a port from 1 to 65535.")
+        if not _PUBLIC_URL.fullmatch(self.public_url):
+            raise NotUsable("PUBLIC_URL cannot stand in a proxy's configuration: it is to be http(s)://HOST[:PORT].")
+
+    def query(self, **also: str) -> str:
+        """The query of /v1/check."""
+        asked = [*also.items(), *(("scope", scope) for scope in self.scopes)]
+        if self.cost != 1:
+            asked.append(("cost", str(self.cost)))
+        return urlencode(asked, safe=":*")

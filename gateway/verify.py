@@ -1,0 +1,42 @@
+"""/v1/verify: a service asks about a credential that it was given. The same sequence as that of every call by a key."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from apikeys.errors import MalformedRequest
+from apikeys.gate import Gate
+from gateway.check import NO_STORE, Answer, Call, check, refusal
+from gateway.question import Question
+from gateway.verdict import judge
+from latchkey import headers
+from latchkey.problems import ProblemError
+from latchkey.strict_json import MalformedJSON, loads
+
+# What the service that asks pays and needs.
+ASKING: Final = b"scope=verify"
+_ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")
+
+
+def verify(gate: Gate, call: Call, body: bytes, now: datetime) -> Answer:
+    """The answer to a call whose `query` is ASKING. Raises what a database or a bucket store raises."""
+    asker = check(gate, call)
+    if asker.status != 204:
+        return asker
+    limit = [field for field in asker.fields if field[0].lower().startswith(_ABOUT_THE_LIMIT)]
+    try:
+        verdict = judge(gate, _decoded(body), call.address, now)
+    except ProblemError as error:
+        refused = refusal(error, Question(), call)
+        return Answer(refused.status, [*limit, *refused.fields], refused.body, asker.key_id)
+    fields = [*limit, NO_STORE, ("Content-Type", "application/json"), (headers.REQUEST_ID, call.request_id)]
+    return Answer(200, fields, json.dumps(verdict.as_json(), separators=(",", ":")).encode(), asker.key_id)
+
+
+def _decoded(body: bytes) -> object:
+    if not body:
+        return {}
+    try:
+        return loads(body)
+    except MalformedJSON as error:
+        raise MalformedRequest(str(error)) from None

@@ -1,0 +1,304 @@
+"""/v1/check: one table of cases, which every door has to answer alike."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.gate import FAILURES
+from apikeys.models import APIKey
+from controlplane.gateway_door import metrics
+from latchkey.credentials import generate_key_id, generate_secret
+from ratelimit.limiter import default_limiter
+from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
+from tests.conftest import Caller
+from tests.gateway.doors import Answered, at_once, by_django, natively, no_threads
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DOORS = {"django": by_django, "native": natively, "at_once": at_once}
+Ask = Callable[..., Answered]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+@pytest.fixture(params=DOORS)
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """One of the doors."""
+    metrics.loop_gate.cache_clear()
+    door: Ask = DOORS[request.param]
+    return door
+
+
+@pytest.fixture
+def key(service: ConfigService) -> IssuedKey:
+    return service.issue(
+        {
+            "label": "customer", "owner": "Zoë & co. 100%", "scopes": ["orders:*", "users:read"],
+            "rate_limit": {"burst": 5, "per_seconds": 3600},
+        }
+    )  # fmt: skip
+
+
+def check(ask: Ask, credential: str | None, query: str = "", method: str = "GET", **more: str) -> Answered:
+    fields = {**({"X-API-Key": credential} if credential is not None else {}), **more}
+    return ask(method, "/v1/check", query, fields)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done to the key, what is asked with which credential, and what is to come of it."""
+
+    name: str
+    status: int
+    slug: str = ""
+    code: str = "VALID"
+    query: str = ""
+    change: dict[str, object] | None = None
+    expired: bool = False
+    revoked: bool = False
+    credential: Callable[[str], str] = field(default=lambda right: right)
+    cost: int = 1
+    scopes: tuple[str, ...] = ()
+
+
+def _of_another(right: str) -> str:
+    return f"{right.partition(':')[0]}:{generate_secret()}"
+
+
+CASES = [
+    Case("valid", 204),
+    Case("scope", 204, query="scope=orders:read", scopes=("orders:read",)),
+    Case("scopes", 204, query="scope=orders:read&scope=users:read", scopes=("orders:read", "users:read")),
+    Case("scopes in one", 204, query="scope=orders:read+users:read", scopes=("orders:read", "users:read")),
+    Case("missing scope", 403, "insufficient-scope", "INSUFFICIENT_SCOPE", "scope=users:write", scopes=("users:write",)),
+    Case("cost", 204, query="cost=5", cost=5),
+    Case("cost above burst", 422, "invalid-parameters", "", "cost=6", cost=6),
+    Case("wrong secret", 401, "invalid-credential", "INVALID", credential=_of_another),
+    Case("unknown key", 401, "invalid-credential", "INVALID", credential=lambda _: f"{generate_key_id()}:{generate_secret()}"),
+    Case("checksum", 401, "malformed-credential", "INVALID", credential=lambda right: right[:-1] + ("a" if right[-1] != "a" else "b")),
+    Case("nonsense", 401, "malformed-credential", "INVALID", credential=lambda _: "nonsense"),
+    Case("disabled", 401, "disabled-key", "DISABLED", change={"enabled": False}),
+    Case("expired", 401, "expired-key", "EXPIRED", expired=True),
+    Case("revoked", 401, "revoked-key", "REVOKED", revoked=True),
+]  # fmt: skip
+
+
+def prepare(case: Case, key: IssuedKey, service: ConfigService) -> str:
+    """Brings the key into the case's state; the credential to ask with."""
+    if case.change:
+        service.update(key.key.key_id, case.change)
+    if case.expired:
+        APIKey.objects.filter(pk=key.key.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        service.update(key.key.key_id, {"label": "x"})
+    if case.revoked:
+        service.revoke(key.key.key_id)
+    return case.credential(key.credential.reveal())
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["in memory", "not in memory"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_door_answers_alike(ask: Ask, case: Case, warm: bool, key: IssuedKey, service: ConfigService) -> None:
+    if warm:
+        assert check(ask, key.credential.reveal()).status == 204
+        default_limiter().store.reset(key.key.key_id.encode())
+    credential = prepare(case, key, service)
+    answer = check(ask, credential, case.query)
+    assert (answer.status, answer.slug) == (case.status, case.slug)
+    if case.status in (204, 403):
+        assert answer.fields["x-ratelimit-remaining"] == str(5 - case.cost)
+        assert answer.fields["ratelimit-policy"] == '"key";q=5;w=3600'
+    if case.status == 401:
+        assert answer.fields["www-authenticate"] == 'Bearer realm="Latchkey"'
+        assert "ratelimit" not in answer.fields
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.code], ids=lambda case: case.name)
+@pytest.mark.parametrize("verify", [by_django, natively], ids=["django", "native"])
+def test_verify_says_the_same(verify: Ask, case: Case, key: IssuedKey, service: ConfigService) -> None:
+    asker = service.issue({"label": "shop", "scopes": ["verify"]}).credential.reveal()
+    credential = prepare(case, key, service)
+    body = json.dumps({"credential": credential, "scopes": case.scopes, "cost": case.cost}).encode()
+    answer = verify("POST", "/v1/verify", "", {"X-API-Key": asker, "Content-Type": "application/json"}, body)
+    told = json.loads(answer.body)
+    assert (answer.status, told["code"], told["valid"]) == (200, case.code, case.code == "VALID")
+    assert answer.fields["cache-control"] == "no-store"
+    assert answer.fields["x-ratelimit-remaining"] == "59"
+
+
+def test_who_calls_is_told_in_ascii(ask: Ask, key: IssuedKey) -> None:
+    fields = check(ask, key.credential.reveal()).fields
+    assert fields["x-latchkey-key-id"] == key.key.key_id
+    assert fields["x-latchkey-owner"] == "Zo%C3%AB & co. 100%25"
+    assert fields["x-latchkey-scopes"] == "orders:* users:read"
+    assert fields["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_method(ask: Ask, key: IssuedKey, method: str) -> None:
+    assert check(ask, key.credential.reveal(), method=method).status == 204
+    refused = check(ask, None, method=method)
+    assert (refused.status, bool(refused.body)) == (
+        401,
+        method != "HEAD" or (ask is not at_once and bool(refused.body)),
+    )
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "BREW"])
+def test_any_method_that_django_does_not_know(key: IssuedKey, method: str) -> None:
+    assert check(at_once, key.credential.reveal(), method=method).status == 204
+    assert check(natively, key.credential.reveal(), method=method).status == 204
+
+
+def test_a_body_is_none_of_its_business(ask: Ask, key: IssuedKey) -> None:
+    answer = ask("POST", "/v1/check", "", {"X-API-Key": key.credential.reveal()}, b"{not json")
+    assert answer.status == 204
+
+
+def test_over_the_limit(ask: Ask, key: IssuedKey) -> None:
+    credential = key.credential.reveal()
+    assert [check(ask, credential).status for _ in range(6)] == [204] * 5 + [429]
+    answer = check(ask, credential, "scope=users:write")  # the limit is judged before the scope
+    assert answer.problem["violated-policies"] == ["key"]
+    assert answer.problem["instance"] == "/v1/check"
+    assert (answer.fields["retry-after"], answer.fields["ratelimit"]) == ("720", '"key";r=0;t=720')
+    assert "x-latchkey-status" not in answer.fields
+
+
+@pytest.mark.parametrize("query", ["deny=403", "scope=orders:read&deny=403"])
+def test_for_proxies_that_pass_on_no_429(ask: Ask, key: IssuedKey, query: str) -> None:
+    credential = key.credential.reveal()
+    for _ in range(5):
+        assert check(ask, credential, query).status == 204
+    answer = check(ask, credential, query)
+    assert (answer.status, answer.fields["x-latchkey-status"]) == (403, "429")
+    assert (answer.fields["retry-after"], answer.problem["status"]) == ("720", 429)
+    missing = check(ask, None, "deny=403")
+    assert (missing.status, missing.fields["x-latchkey-status"]) == (401, "401")
+    two = check(ask, credential, "deny=403", Authorization=f"Bearer {_of_another(credential)}")
+    assert (two.status, two.fields["x-latchkey-status"], two.slug) == (403, "400", "ambiguous-credential")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("scpe=orders:read", "/scpe"),
+        ("scope=", "/scope"),
+        ("scope=Orders", "/scope"),
+        ("scope=orders:read++users:read", "/scope"),
+        ("cost=0", "/cost"),
+        ("cost=1.0", "/cost"),
+        ("cost=1&cost=2", "/cost"),
+        ("deny=429", "/deny"),
+        ("deny=", "/deny"),
+        ("x=" + "y" * 5000, ""),
+        ("&".join(["scope=orders:read"] * 65), "/scope"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_a_misspelt_question_is_no_pass(ask: Ask, key: IssuedKey, query: str, pointer: str) -> None:
+    answer = check(ask, key.credential.reveal(), query)
+    assert (answer.status, [error["pointer"] for error in answer.problem["errors"]]) == (422, [pointer])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        lambda c: {"X-API-Key": c},
+        lambda c: {"Authorization": f"Bearer {c}"},
+        lambda c: {"Authorization": f"bearer  {c} "},
+        lambda c: {"Authorization": "Basic " + base64.b64encode(c.encode()).decode()},
+        lambda c: {"X-API-Key": f"{c}, {c}"},
+        lambda c: {"X-API-Key": c, "Authorization": f"Bearer {c}"},
+        lambda c: {"X-API-Key": c, "Authorization": "Digest username=x"},
+    ],
+    ids=["key", "bearer", "spaces", "basic", "twice", "both", "another scheme"],
+)
+def test_every_way_to_send_a_credential(ask: Ask, key: IssuedKey, fields: Callable[[str], dict[str, str]]) -> None:
+    assert ask("GET", "/v1/check", "", fields(key.credential.reveal())).status == 204
+
+
+@pytest.mark.parametrize("value", ["{}", "Token {}", "Bearer{}", "Digest {}"], ids=str)
+def test_what_is_no_scheme_of_ours_is_no_credential(ask: Ask, key: IssuedKey, value: str) -> None:
+    answer = ask("GET", "/v1/check", "", {"Authorization": value.format(key.credential.reveal())})
+    assert (answer.status, answer.slug) == (401, "missing-credential")
+
+
+@pytest.mark.parametrize(
+    ("offered", "kept"), [("a-1.b_C", True), ("x" * 128, True), ("x" * 129, False), ("a b", False)]
+)
+def test_request_id(ask: Ask, key: IssuedKey, offered: str, kept: bool) -> None:
+    for credential in (key.credential.reveal(), None):
+        answer = check(ask, credential, **{"X-Request-Id": offered})
+        found = answer.fields["x-request-id"]
+        assert (found == offered) is kept
+        assert len(found) == (len(offered) if kept else 32)
+        if answer.status != 204:
+            assert answer.problem["request_id"] == found
+
+
+def test_what_memory_settles_asks_no_database(key: IssuedKey) -> None:
+    metrics.loop_gate.cache_clear()
+    credential = key.credential.reveal()
+    assert check(natively, credential).by == "application"
+    with no_threads():
+        assert [check(at_once, credential).by for _ in range(6)] == ["at once"] * 6
+        for other in (None, "nonsense"):
+            assert check(at_once, other).by == "at once"
+
+
+def test_change_holds_for_the_next_request_at_once(key: IssuedKey, service: ConfigService) -> None:
+    credential = key.credential.reveal()
+    assert [check(at_once, credential).status for _ in range(2)] == [204, 204]
+    service.update(key.key.key_id, {"scopes": ["users:read"], "owner": "bo"})
+    assert check(at_once, credential, "scope=orders:read").status == 403
+    assert check(at_once, credential, "scope=users:read").fields["x-latchkey-owner"] == "bo"
+    new = service.rotate(key.key.key_id, {"grace_seconds": 0}).credential.reveal()
+    assert check(at_once, credential).slug == "invalid-credential"
+    assert check(at_once, new).status == 204
+    service.revoke(key.key.key_id)
+    assert check(at_once, new).slug == "revoked-key"
+
+
+def test_counted_as_any_request_is(ask: Ask, key: IssuedKey) -> None:
+    def counted() -> tuple[float, ...]:
+        malformed = FAILURES.labels("malformed-credential")._value.get()
+        observed = sum(bucket.get() for bucket in STORE_SECONDS._buckets)
+        return ALLOWED._value.get(), THROTTLED._value.get(), malformed, observed
+
+    before = counted()
+    for _ in range(7):
+        check(ask, key.credential.reveal())
+    check(ask, "nonsense")
+    assert [after - was for was, after in zip(before, counted(), strict=True)] == [5, 2, 1, 7]
+
+
+def test_wrong_secrets_are_paid_by_the_address_and_never_by_the_key(ask: Ask, key: IssuedKey) -> None:
+    statuses = [check(ask, _of_another(key.credential.reveal())).status for _ in range(22)]
+    assert statuses == [401] * 20 + [429] * 2
+    assert check(ask, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
+
+
+def test_asking_without_the_scope(key: IssuedKey, service: ConfigService) -> None:
+    for door in (by_django, natively):
+        fields = {"X-API-Key": key.credential.reveal(), "Content-Type": "application/json"}
+        answer = door("POST", "/v1/verify", "", fields, b'{"credential": "x"}')
+        assert (answer.status, answer.slug) == (403, "insufficient-scope")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"credential": 1}', b"[]", b'{"credential": "x", "cost": 0}'])
+def test_verify_refuses_alike(root: IssuedKey, body: bytes) -> None:
+    fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
+    one, other = (door("POST", "/v1/verify", "", fields, body) for door in (by_django, natively))
+    assert (one.status, one.slug, one.problem.get("errors")) == (other.status, other.slug, other.problem.get("errors"))
+
+
+def test_odd_calls_of_verify_are_answered_by_django(api: Caller, root: IssuedKey) -> None:
+    fields = {"X-API-Key": root.credential.reveal()}
+    assert natively("GET", "/v1/verify", "", fields).status == 405
+    assert natively("POST", "/v1/verify", "", {**fields, "Content-Type": "text/plain"}, b"x").status == 415
+    assert natively("POST", "/v1/verify", "", {**fields, "Accept": "text/html"}, b"x").status in (406, 415)
