@@ -20,7 +20,8 @@ class BackupCommand(KeyCommand):
         except BackupFailed as error:
             raise CommandError(str(error), returncode=COULD_NOT) from None
         except OSError as error:
-            raise CommandError(f"Could not: {error.filename}: {error.strerror}.", returncode=COULD_NOT) from None
+            where = f"{error.filename}: " if error.filename else ""
+            raise CommandError(f"Could not: {where}{error.strerror or error}.", returncode=COULD_NOT) from None
 
 
 def manifest_row(manifest: Manifest) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Who works on a DATA_DIR: any number of servers, or one restore alone."""
+"""Who works on a DATA_DIR, and on a SQLite file: one server or one restore, alone."""
 
 import fcntl
 import os
@@ -7,34 +7,57 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from django.db import connection
+
 LOCK_FILE: Final = "serving.lock"
+_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Occupied(Exception):
-    """The other kind works there now."""
+    """Another server or restore works there now; the message is where."""
 
 
-def serve_on(data_dir: Path) -> int:
-    """A descriptor that marks DATA_DIR as served until the last process that holds it has ended. Raises Occupied."""
-    return _lock(data_dir, fcntl.LOCK_SH)
+def serve_on(data_dir: Path) -> tuple[int, ...]:
+    """Descriptors that mark DATA_DIR, and the SQLite file of the settings wherever it lies, as worked on, until the
+    last process that holds them has ended. Raises Occupied or OSError.
+    """
+    held: list[int] = []
+    try:
+        for path in _locks(data_dir):
+            held.append(_lock(path))
+    except (Occupied, OSError):
+        _release(held)
+        raise
+    return tuple(held)
 
 
 @contextmanager
 def alone_on(data_dir: Path) -> Iterator[None]:
-    """Nobody serves on DATA_DIR within the block. Raises Occupied."""
-    descriptor = _lock(data_dir, fcntl.LOCK_EX)
+    """Nobody else works there within the block. Raises Occupied or OSError."""
+    held = serve_on(data_dir)
     try:
         yield
     finally:
-        os.close(descriptor)
+        _release(held)
 
 
-def _lock(data_dir: Path, kind: int) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(data_dir / LOCK_FILE, flags, 0o600)
+def _locks(data_dir: Path) -> Iterator[Path]:
+    yield data_dir / LOCK_FILE
+    if connection.vendor == "sqlite":
+        database = Path(connection.settings_dict["NAME"]).resolve()
+        yield database.with_name(f"{database.name}.{LOCK_FILE}")
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, _LOCK, 0o600)
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise Occupied from None
+        raise Occupied(path.parent) from None
     return descriptor
+
+
+def _release(held: list[int] | tuple[int, ...]) -> None:
+    for descriptor in held:
+        os.close(descriptor)

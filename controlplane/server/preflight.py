@@ -42,12 +42,15 @@ def parse_bind(bind: str) -> tuple[str, int]:
     return bare, int(port)
 
 
-def occupy(data_dir: Path) -> int:
-    """The mark that DATA_DIR is served; refuses where it is being restored."""
+def occupy(data_dir: Path) -> tuple[int, ...]:
+    """What marks DATA_DIR and the SQLite file as served; refuses where another server or a restore works there."""
     try:
         return serve_on(data_dir)
-    except Occupied:
-        raise CommandError(f"DATA_DIR: a backup is being restored in {data_dir}.", returncode=REFUSED) from None
+    except Occupied as error:
+        raise CommandError(
+            f"DATA_DIR: another server, or a restore, works on {error}. Wait for its end, or take another.",
+            returncode=REFUSED,
+        ) from None
 
 
 def start_first(file: Path | None) -> None:

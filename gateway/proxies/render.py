@@ -11,11 +11,9 @@ from latchkey.problem_catalogue import CATALOGUE
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 FILES: Final = {"nginx": "nginx.conf", "caddy": "Caddyfile", "traefik": "traefik.yml", "envoy": "envoy.yaml"}
-# What a client is told as it is; all else that a check is answered means that nobody can say whether it may pass.
-PASSED_ON: Final = (400, 401, 403, 429)
 UNAVAILABLE: Final = "unavailable"
 
-# Kinds that /v1/check answers with a status of PASSED_ON.
+# What /v1/check answers about a client. All else means that nobody can say whether it may pass.
 _REFUSALS: Final = (
     "ambiguous-credential",
     "missing-credential",
@@ -68,18 +66,11 @@ def _traefik(_values: Values) -> Mapping[str, str]:
 
 
 def _envoy(values: Values) -> Mapping[str, str]:
-    indent = " " * 34
-    bounds = (("LE", PASSED_ON[0] - 1), ("EQ", 402), *(("EQ", status) for status in range(404, 429)), ("GE", 430))
-    faults = [
-        f"- status_code_filter: {{comparison: {{op: {op}, value: {{default_value: {status}, runtime_key: none}}}}}}"
-        for op, status in bounds
-    ]
     return {
         "LATCHKEY_HOST": values.latchkey.host,
         "LATCHKEY_PORT": str(values.latchkey.port),
         "UPSTREAM_HOST": values.upstream.host,
         "UPSTREAM_PORT": str(values.upstream.port),
-        "FAULTS": "\n".join(indent + fault for fault in faults),
         "UNAVAILABLE": _document(UNAVAILABLE, values, "%REQ(X-REQUEST-ID)%"),
     }
 

@@ -67,11 +67,11 @@ class Command(BaseCommand):
         )
         web_environment = {**environment, "LATCHKEY_BIND": options["bind"], "WORKERS": str(settings.WORKERS)}
         gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
-        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment, (occupied,))
+        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment, occupied)
         steward = Program(
             [sys.executable, "-m", "controlplane.server.steward"],
             {**environment, "LATCHKEY_STEWARD": uuid4().hex},
-            (occupied,),
+            occupied,
         )
         self_check = None
         if settings.HEALTH_CHECK_FILE:

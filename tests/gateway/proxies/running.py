@@ -1,0 +1,112 @@
+"""Real proxies for tests: each with the configuration that the command prints, on a free port."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateway.proxies.render import FILES, configuration
+from gateway.proxies.values import Address, Values
+from tests.server.running import RunningServer, free_port
+from tests.services import envoy
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that runs."""
+
+    name: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **options: object) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20, trust_env=False, **options)  # type: ignore[arg-type]
+
+
+def values_for(upstream: str, latchkey: str, port: int, scopes: Sequence[str], public_url: str) -> Values:
+    return Values(
+        Address.of(upstream, "--upstream"), Address.of(latchkey, "--latchkey"), public_url, tuple(scopes), listen=port
+    )
+
+
+@contextmanager
+def running(
+    name: str, directory: Path, upstream: str, latchkey: RunningServer, *, scopes: Sequence[str] = (), opened: bool = False
+) -> Iterator[Proxy]:
+    """The proxy, when it listens. `opened`: with the switch in docs/gateway that lets requests pass unchecked."""
+    port = free_port()
+    text = configuration(name, values_for(upstream, latchkey.url, port, scopes, latchkey.url))
+    command = COMMANDS[name](OPENED[name](text) if opened else text, directory)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "XDG_DATA_HOME": str(directory)}
+    with (directory / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=directory, env=environment, stdout=log, stderr=log)
+    try:
+        _wait(process, port, directory / "proxy.log")
+        yield Proxy(name, port)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
+
+
+def _nginx(text: str, directory: Path) -> list[str]:
+    here = "".join(f" {name}_temp_path {directory}/{name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
+    frame = (
+        f"pid {directory}/pid; error_log {directory}/proxy.log info; daemon off; worker_processes 2;\n"
+        f"events {{}}\nhttp {{ access_log off; client_body_temp_path {directory}/body;{here}\n{text}\n}}\n"
+    )
+    (directory / "whole.conf").write_text(frame)
+    return ["nginx", "-e", f"{directory}/proxy.log", "-p", str(directory), "-c", str(directory / "whole.conf")]
+
+
+def _caddy(text: str, directory: Path) -> list[str]:
+    (directory / FILES["caddy"]).write_text("{\n\tadmin off\n\tauto_https off\n}\n" + text)
+    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(directory / FILES["caddy"])]
+
+
+def _envoy(text: str, directory: Path) -> list[str]:
+    (directory / FILES["envoy"]).write_text(text)
+    program = envoy()
+    assert program
+    return [program, "-c", FILES["envoy"], "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"]
+
+
+def _open_nginx(text: str) -> str:
+    return text.replace("# proxy_intercept_errors", "proxy_intercept_errors").replace("# error_page", "error_page")
+
+
+def _open_caddy(text: str) -> str:
+    """The part after FAIL OPEN gives way to the second reverse_proxy of the file."""
+    before, after = text.split("\t\t\t# FAIL OPEN", 1)
+    start = text.rindex("\t\treverse_proxy ")
+    service = text[start : text.index("\n\t\t}\n", start)] + "\n\t\t}\n"
+    return before + service + after[after.index("\t\t}\n") :]
+
+
+def _open_envoy(text: str) -> str:
+    return text.replace("failure_mode_allow: false", "failure_mode_allow: true")
+
+
+COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}
+OPENED = {"nginx": _open_nginx, "caddy": _open_caddy, "envoy": _open_envoy}
