@@ -55,6 +55,19 @@ def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: s
     assert [now - was for was, now in zip(before, after, strict=True)] == [60 + len(names), 340]
 
 
+def test_use_is_written_down_as_it_was(server: RunningServer, root: str) -> None:
+    key = issue(server, "--label", "used", *HOURLY)
+    assert fire(server.port, key["credential"], connections=16, requests=25, path=CHECK) == {204: 60, 429: 340}
+    sums = (0, 0)
+    with httpx.Client(base_url=server.url, headers={"X-API-Key": root}) as client:
+        while sum(sums) < 400:
+            rows = client.get(f"/v1/keys/{key['key_id']}/usage", params={"step": "minute"}).json()
+            sums = sum(row["allowed"] for row in rows), sum(row["throttled"] for row in rows)
+        shown = client.get(f"/v1/keys/{key['key_id']}").json()
+    assert sums == (60, 340)
+    assert shown["last_used_at"] == shown["secrets"][0]["last_used_at"] is not None
+
+
 def test_both_doors_share_the_bucket(server: RunningServer) -> None:
     key = issue(server, "--label", "shared", *HOURLY)["credential"]
     with ThreadPoolExecutor(2) as pool:
