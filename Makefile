@@ -40,7 +40,8 @@ gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS n
 image: $(VENV)/installed-dev ## build the container image, with Docker or without; IMAGE names it, PYTHON_IMAGE its base
 	@$(BIN)/python -m gates.image.build
 
-image-gate: image image-judge ## build the image and judge it; ARGS names gates
+image-gate: image ## build the image and judge it; ARGS names gates
+	@$(MAKE) --no-print-directory image-judge
 
 image-judge: $(VENV)/installed-dev ## judge the image IMAGE as it is: look into it, run it; ARGS names gates
 	@$(BIN)/python -m gates.image $(ARGS)

@@ -1,4 +1,4 @@
-"""Every version of every file of the tree: those of today, and those that the history keeps."""
+"""All that a clone gives away: every version of every file, and what commits and tags say."""
 
 import subprocess
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def tracked(root: Path) -> list[str]:
 
 
 def every_version(root: Path) -> Iterator[Version]:
-    """The files of today, then those of every commit of every branch and tag.
+    """The files of today, then those of every commit of every branch and tag, and the messages of those.
 
     Raises NoAnswer, also for a shallow clone.
     """
@@ -37,7 +37,7 @@ def every_version(root: Path) -> Iterator[Version]:
         raise NoAnswer("the history is not whole: fetch all of it (fetch-depth: 0)")
     for name in tracked(root):
         yield Version(name, (root / name).read_bytes())
-    yield from _blobs(root)
+    yield from _kept(root)
 
 
 def git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
@@ -50,10 +50,10 @@ def git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
     return done.stdout
 
 
-def _blobs(root: Path) -> Iterator[Version]:
-    """Each blob of the history, by one of its paths."""
+def _kept(root: Path) -> Iterator[Version]:
+    """Each blob of the history, by one of its paths, and each message of a commit or a tag."""
     listed = git(root, "rev-list", "--objects", "--all").decode(errors="surrogateescape").splitlines()
-    named = [(it, name) for it, _, name in (line.partition(" ") for line in listed) if name]
+    named = [(it, name) for it, _, name in (line.partition(" ") for line in listed)]
     answer = git(root, "cat-file", "--batch", given="".join(f"{it}\n" for it, _ in named).encode())
     at = 0
     for it, name in named:
@@ -62,3 +62,5 @@ def _blobs(root: Path) -> Iterator[Version]:
         at = begins + int(size) + 1
         if kind == b"blob":
             yield Version(name, answer[begins : at - 1], it)
+        elif kind in (b"commit", b"tag"):
+            yield Version(f"{kind.decode()} {it[:12]}", answer[begins : at - 1].partition(b"\n\n")[2])

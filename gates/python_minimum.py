@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from gates.pinned_base import BASE, pinned_base
 from gates.tree import ROOT
 from gates.verdict import Gate, Verdict, judged
 
@@ -16,9 +17,6 @@ Version = tuple[int, int]
 _MENTION: Final = re.compile(r"\b[Pp]ython[ -]?(3)\.(\d+)")
 _AT_LEAST: Final = re.compile(r"\bPython (3)\.(\d+)(?:\s+or\s+(?:newer|later)|\+)|\bPython >= ?(3)\.(\d+)")
 _IMAGE: Final = re.compile(r"^ARG PYTHON_IMAGE=\S*\bpython:(3)\.(\d+)(?:\.\d+)?-slim", re.MULTILINE)
-# The base that a release is built on: by digest, so that it is the same for everybody.
-_BASE: Final = re.compile(r"FROM docker\.io/library/python:(3)\.(\d+)(?:\.\d+)?-slim[\w.-]*@sha256:[0-9a-f]{64}")
-BASE: Final = ".ci/base/Dockerfile"
 _LITERAL: Final = re.compile(r"\b3(?:\.|, ?)\d+\b")
 PROMISES: Final = ("README.md", "CONTRIBUTING.md")
 
@@ -90,19 +88,16 @@ def of_dockerfile(path: Path, least: Version) -> Iterator[str]:
 
 
 def of_base(root: Path) -> Iterator[str]:
-    """The pinned base is the Dockerfile's, with a digest, and nothing else stands in its file."""
-    path, dockerfile = root / BASE, root / "Dockerfile"
-    if not path.is_file():
-        yield f"{BASE}: is missing"
+    """The pinned base has the Python of the Dockerfile's own."""
+    try:
+        base = pinned_base(root)
+    except ValueError as error:
+        yield str(error)
         return
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    match = _BASE.fullmatch(lines[0]) if len(lines) == 1 else None
-    if match is None:
-        yield f"{BASE}: is not one line FROM docker.io/library/python:3.N-slim…@sha256:…"
-        return
+    dockerfile = root / "Dockerfile"
     named = _IMAGE.search(dockerfile.read_text(encoding="utf-8")) if dockerfile.is_file() else None
-    if named is not None and _version(named) != _version(match):
-        yield f"{BASE}: its Python is {_shown(_version(match))}, and the Dockerfile's {_shown(_version(named))}"
+    if named is not None and _version(named) != base.python:
+        yield f"{BASE}: its Python is {_shown(base.python)}, and the Dockerfile's {_shown(_version(named))}"
 
 
 def of_workflows(directory: Path, least: Version) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`python -m gates.release check|notes VERSION`: whether the tree is ready to be tagged, and what its release says."""
+"""`python -m gates.release check|notes|tag VERSION`: whether tree and tag are ready, and what their release says."""
 
 import re
 import sys
@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from gates.tree import ROOT
+from gates.history import git
+from gates.tree import ROOT, NoAnswer
 from gates.version import declared
 
+MAIN: Final = "refs/remotes/origin/main"
 _SECTION: Final = re.compile(r"^## \[(?P<version>[^\]]+)\] - (?P<when>.+)\n(?P<body>(?:(?!^## ).*\n?)*)", re.MULTILINE)
 
 
@@ -32,6 +34,18 @@ def faults(root: Path, version: str) -> list[str]:
     return found
 
 
+def faults_of_tag(root: Path, version: str, main: str = MAIN) -> list[str]:
+    """Why what is checked out is not the tag of a version, or not a commit of `main`: who tags reviews nothing."""
+    try:
+        tagged = git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/v{version}^{{commit}}").strip()
+        head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
+        kept = git(root, "rev-list", main).split()
+    except NoAnswer as error:
+        return [str(error)]
+    found = [] if head == tagged else [f"v{version} is not what is checked out"]
+    return found if tagged in kept else [*found, f"v{version} is no commit of {main}"]
+
+
 def main(arguments: Sequence[str]) -> int:
     """0, or 1 with what is wrong on standard error; 2 where the arguments are no question."""
     match arguments:
@@ -41,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
             text = notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version)
             found = [] if text else [f"CHANGELOG.md: says nothing of {version}"]
             print(text or "", end="\n" if text else "")
+        case ["tag", version] if version:
+            found = faults_of_tag(ROOT, version)
         case _:
             print("Name the version: VERSION=X.Y.Z", file=sys.stderr)
             return 2

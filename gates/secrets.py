@@ -1,7 +1,6 @@
 """The gate that no secret stands in the tree or in its history."""
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,17 +44,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.kind} (hash {self.digest})"
-
-
-def scan_directory(path: Path) -> list[str]:
-    """What our own rules find in the files below a directory, such as those of an image. Links are not followed."""
-    found = []
-    for parent, _, names in os.walk(path):
-        for file in (Path(parent, name) for name in sorted(names)):
-            if file.is_file() and not file.is_symlink():
-                shown = file.relative_to(path)
-                found += [f"{shown}:{it.line}: {it.kind}" for it in suspects(file.read_bytes())]
-    return sorted(found)
 
 
 def of_own_rules(versions: Iterable[Version]) -> Iterator[Finding]:

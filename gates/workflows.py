@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,23 +10,16 @@ import yaml
 
 from gates.tree import ROOT, NoAnswer, run_tool
 from gates.verdict import Gate, Verdict, judged, unavailable
-
-# What a step may run besides `make`: what CI runs can be run at home, but a release is made on the forge alone.
-COMMANDS: Final = {
-    "docker": "hands the image from job to job and pushes it",
-    "cosign": "signs the image with the identity of the workflow",
-    "gh": "makes the release",
-    "printf": "hands a token to `docker login`, and writes the digest into the notes",
-}
-ONLY_IN: Final = "release.yml"
+from gates.workflow_demands import unmet
+from gates.workflow_steps import faults_of_settings, faults_of_steps
 
 _PINNED: Final = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40}$")
 _USES: Final = re.compile(r"^\s*(?:-\s+)?uses:\s*(?P<what>[^\s#]+)(?P<comment>\s+#.*)?$")
 _VERSION: Final = re.compile(r"# v\d+\.\d+\.\d+$")
 _IMAGE: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 _TARGET: Final = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
-_BETWEEN_COMMANDS: Final = frozenset({"|", "||", "&&", "&", ";", "|&"})
-_DID_NOT_AUDIT: Final = frozenset({1, 2, 3})  # from 11 on it tells of findings
+_DID_NOT_AUDIT: Final = frozenset({1, 2, 3})
+_TELLS: Final = frozenset({0, 11, 12, 13, 14})  # of zizmor; from 11 on it tells of findings
 
 
 def judge(root: Path = ROOT) -> Verdict:
@@ -63,6 +55,8 @@ def _faults(path: Path, targets: frozenset[str]) -> Iterator[str]:
         yield "is no workflow"
         return
     yield from _rights(workflow)
+    yield from faults_of_settings(workflow)
+    yield from unmet(path.name, workflow)
     for name, job in workflow.get("jobs", {}).items():
         if "permissions" not in job:
             yield f"job {name}: has no permissions of its own"
@@ -71,9 +65,7 @@ def _faults(path: Path, targets: frozenset[str]) -> Iterator[str]:
         for service, about in job.get("services", {}).items():
             if not _IMAGE.search(about.get("image", "")):
                 yield f"job {name}: the image of {service} is not pinned by a digest"
-        for step in job.get("steps", []):
-            for fault in _faults_of_script(str(step.get("run", "")), targets, released=path.name == ONLY_IN):
-                yield f"job {name}: {fault}"
+        yield from (f"job {name}: {fault}" for fault in faults_of_steps(path.name, name, job, targets))
 
 
 def _unpinned(text: str) -> Iterator[str]:
@@ -102,43 +94,11 @@ def _rights(workflow: dict[Any, Any]) -> Iterator[str]:
         yield "pull_request_target runs a stranger's change with the rights of this repository"
 
 
-def _faults_of_script(script: str, targets: frozenset[str], *, released: bool) -> Iterator[str]:
-    if "${{" in script:
-        yield "an expression in a script becomes code; hand it over in env"
-    if "$(" in script or "`" in script:
-        yield "a script hides a command in a substitution"
-    for line in filter(None, map(str.strip, script.replace("\\\n", " ").splitlines())):
-        for command in _commands(line):
-            yield from _faults_of_command(command, targets, released=released)
-
-
-def _commands(line: str) -> Iterator[list[str]]:
-    """The simple commands of a line, each with its words."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    words: list[str] = []
-    for word in lexer:
-        if word in _BETWEEN_COMMANDS:
-            yield words
-            words = []
-        else:
-            words.append(word)
-    yield words
-
-
-def _faults_of_command(words: list[str], targets: frozenset[str], *, released: bool) -> Iterator[str]:
-    program = words[0] if words else ""
-    if program == "make":
-        if len(words) < 2 or words[1] not in targets:
-            yield f"{' '.join(words)}: the Makefile has no such target"
-    elif program not in COMMANDS or not released:
-        yield f"{' '.join(words)}: a step runs make targets alone"
-
-
 def _zizmor(root: Path) -> list[str]:
     """At its most demanding, and deaf to comments that would silence it. Offline, so that a run says the same twice."""
     strict = ("--no-config", "--no-ignores", "--persona=auditor", "--strict-collection", "--collect=all")
-    ran = run_tool("zizmor", "--offline", *strict, "--quiet", "--no-progress", "--format=json-v1", ".github", cwd=root)
+    options = ["--offline", *strict, "--quiet", "--no-progress", "--format=json-v1"]
+    ran = run_tool("zizmor", *options, ".github", exits=_TELLS | _DID_NOT_AUDIT, cwd=root)
     if ran.returncode in _DID_NOT_AUDIT:
         return [f"zizmor: {' '.join(ran.stderr.split())}"]
     return [_told_by_zizmor(finding) for finding in json.loads(ran.stdout)]
@@ -153,7 +113,9 @@ def _told_by_zizmor(finding: dict[str, Any]) -> str:
 
 def _actionlint(root: Path) -> list[str]:
     """Without the linters of scripts, which a machine may or may not have."""
-    ran = run_tool("actionlint", "-no-color", "-oneline", "-shellcheck=", "-pyflakes=", *_workflows(root), cwd=root)
+    ran = run_tool(
+        "actionlint", "-no-color", "-oneline", "-shellcheck=", "-pyflakes=", *_workflows(root), exits=range(4), cwd=root
+    )
     if ran.returncode > 1:
         return [f"actionlint: {' '.join(ran.stderr.split())}"]
     return [f"{_of_tree(line, root)} (actionlint)" for line in ran.stdout.splitlines()]

@@ -1,10 +1,10 @@
 """The bucket store: a copy of one moment, and whether the one that is here goes on from such a copy."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import time_ns
+from typing import Final
 
 import lmdb
 
@@ -13,6 +13,8 @@ from controlplane.backup.files import copy_durably, sync
 from ratelimit.bucket import EMPTY, Record
 from ratelimit.limiter import KEY_PREFIX
 from ratelimit.stores.lmdb_file import DATA_FILE, GENERATION_KEY, MAP_SIZE
+
+_READERS_FILE: Final = "lock.mdb"  # LMDB's table of who reads the old file
 
 
 def bucket_path(url: str) -> Path | None:
@@ -52,20 +54,32 @@ def goes_on_from(path: Path, copy: Path) -> bool:
         return False
 
 
-def put_buckets(copy: Path, path: Path) -> Path | None:
-    """Puts the copy in place of the store at `path`; returns where the old one is now. Nobody may have it open."""
-    draft, aside = path.with_name(f".{path.name}.{time_ns()}"), None
-    draft.mkdir(mode=0o700, parents=True)
+@contextmanager
+def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
+    """A draft of the store within its directory, where the disk has room for it; what is yielded puts it in place, and
+    sets the old file aside there. Nobody may have it open. Raises OSError.
+
+    Within the directory, as that may be a volume of its own.
+    """
+    fresh = not path.exists()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft, data = path / f".{DATA_FILE}.{time_ns()}", path / DATA_FILE
+
+    def put() -> None:
+        if data.exists():
+            data.rename(path / f"{DATA_FILE}.replaced-{time_ns()}")
+        (path / _READERS_FILE).unlink(missing_ok=True)
+        draft.rename(data)
+        sync(path)
+
     try:
-        copy_durably(copy, draft / DATA_FILE)
-        sync(draft)
-        if path.exists():
-            aside = path.rename(path.with_name(f"{path.name}.replaced-{time_ns()}"))
-        draft.rename(path)
+        copy_durably(copy, draft)
+        yield put
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    sync(path.parent)
-    return aside
+        draft.unlink(missing_ok=True)
+        if fresh:
+            with suppress(OSError):  # it holds the store now
+                path.rmdir()
 
 
 @contextmanager

@@ -54,8 +54,8 @@ def nobody_else() -> Iterator[None]:
         with alone_on(settings.DATA_DIR):
             _refuse_others()
             yield
-    except Occupied:
-        raise BackupRefused(f"A server runs on {settings.DATA_DIR}. Stop it first.") from None
+    except Occupied as error:
+        raise BackupRefused(f"A server, or another restore, works in {error}. Stop it first.") from None
 
 
 def _refuse_others() -> None:

@@ -89,6 +89,20 @@ def copy_durably(source: Path, target: Path) -> None:
         raise
 
 
+def write_durably(path: Path, text: str) -> None:
+    """Writes a new file (mode 0600) that is on the disk afterwards, its name too. Never over one that is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()
+        raise
+    sync(path.parent)
+
+
 def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):
         raise BackupRefused(f"{path} is there already. A backup is never written over: name another path.")

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import DatabaseError
 
+from apikeys.models import APIKey
 from controlplane.backup.manifest import Manifest
 from events.models import ChainHead, Event, Seal
 from events.types import EventType
@@ -53,27 +54,35 @@ NOTHING_KNOWN: Final = Losses(known=False, events={}, changes=[])
 def losses(manifest: Manifest) -> Losses:
     """Compares the event log of the database that is here with the head of the backup's."""
     try:
-        if not _same_log(manifest):
+        if not goes_on_from(manifest.last_event, manifest.digest):
             return NOTHING_KNOWN
         lost = Event.objects.filter(id__gt=manifest.last_event).order_by("id")
         events = Counter(lost.values_list("type", flat=True))
         rows = list(lost.filter(type__in=AFTERWARDS).values("id", "type", "at", "key_id", "actor", "data_json"))
+        # The server makes and revokes those of its own at each start: who held one has it no more.
+        system = set(APIKey.objects.filter(system=True).values_list("key_id", flat=True))
     except (DatabaseError, ValueError, TypeError):
         return NOTHING_KNOWN
     issued = {row["key_id"] for row in rows if row["type"] == EventType.KEY_ISSUED}
     told = [row for row in rows if row["type"] == EventType.KEY_ISSUED or row["key_id"] not in issued]
-    return Losses(known=True, events=dict(sorted(events.items())), changes=[_change(row) for row in told])
+    changes = [_change(row) for row in told if row["key_id"] not in system]
+    return Losses(known=True, events=dict(sorted(events.items())), changes=changes)
 
 
-def _same_log(manifest: Manifest) -> bool:
-    """Whether the log here goes on from the backup's last event, or, where that was pruned, has come past it."""
-    if manifest.last_event == 0:
+def alive_again(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The keys that were revoked or disabled, and work again."""
+    return sorted({change["about"] for change in changes if change["afterwards"] == WORKS_AGAIN})
+
+
+def goes_on_from(last_event: int, digest: str) -> bool:
+    """Whether the log here goes on from that event, or, where that was pruned, has come past it."""
+    if last_event == 0:
         return True
-    digest = Event.objects.filter(id=manifest.last_event).values_list("digest", flat=True).first()
-    if digest is not None:
-        return digest == manifest.digest
-    sealed = Seal.objects.filter(first_id__lte=manifest.last_event, last_id__gte=manifest.last_event).exists()
-    return sealed and ChainHead.objects.filter(last_id__gte=manifest.last_event).exists()
+    found = Event.objects.filter(id=last_event).values_list("digest", flat=True).first()
+    if found is not None:
+        return found == digest
+    sealed = Seal.objects.filter(first_id__lte=last_event, last_id__gte=last_event).exists()
+    return sealed and ChainHead.objects.filter(last_id__gte=last_event).exists()
 
 
 def _change(row: Mapping[str, Any]) -> dict[str, Any]:

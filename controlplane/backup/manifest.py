@@ -11,7 +11,7 @@ from controlplane.backup.files import Sum, sum_of
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
-DATABASE_FILES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
+DATABASE_FILES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.zip"}
 BUCKETS_FILE: Final = "buckets.mdb"
 _MAX_BYTES: Final = 1 << 20
 

@@ -1,96 +1,141 @@
-"""Restores a backup: the database, the buckets where the backup knows more, and the proof of the event log."""
+"""Restores a backup: the database, the buckets where the backup knows more, and the proof of the event log.
 
+All that may fail for want of room or rights is done before the one step in which the database is replaced.
+"""
+
+import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 
 from apikeys.peppers import configured_peppers
 from controlplane.backup import postgresql, sqlite
-from controlplane.backup.buckets import bucket_path, goes_on_from, put_buckets
+from controlplane.backup.buckets import bucket_path, goes_on_from, prepared_buckets
 from controlplane.backup.errors import BackupFailed
-from controlplane.backup.facts import read_facts
+from controlplane.backup.facts import Query, read_facts
+from controlplane.backup.files import sync
+from controlplane.backup.loss_file import set_aside_path, write_losses
+from controlplane.backup.losses import Losses
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
 from controlplane.backup.query import ask
 from controlplane.backup.take import take_backup
 from events.continuity import Break
 from events.verification import verify
-from health.models import Lease
+
+Swap = Callable[["Restored", Path], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Restored:
-    """`replaced` is where the old database is now. `buckets` is `restored`, `kept` or `none`.
+    """How far a restore came, told while it goes on. `swapped` says that the database is that of the backup.
 
-    `broken` is the first break of the event log. It was not looked for where migrations are `pending`.
+    `replaced` is where the old one is now, and `losses` the file that tells what it knew. `buckets` is `restored`,
+    `kept` or `none`. `broken` is the first break of the event log; it is not looked for where migrations are `pending`.
     """
 
-    replaced: Path | None
-    buckets: str
-    pending: bool
-    broken: Break | None
+    swapped: bool = False
+    finished: bool = False
+    replaced: Path | None = None
+    losses: Path | None = None
+    buckets: str = "none"
+    pending: bool = False
+    broken: Break | None = None
 
 
-def restore(path: Path, manifest: Manifest, *, empty: bool) -> Restored:
-    """Puts the examined backup at `path` in place of what is here. Nobody else may work on it.
-
-    Raises BackupFailed, OSError or DatabaseError.
+def restore(path: Path, manifest: Manifest, lost: Losses | None, done: Restored) -> None:
+    """Puts the examined backup at `path` in place of what is here; `lost` is None where that is empty. Nobody else may
+    work on it. Raises BackupFailed, OSError or DatabaseError: `done` says whether before the swap or after.
     """
-    dump = path / DATABASE_FILES[manifest.database]
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    put = _put_sqlite if manifest.database == "sqlite" else _put_postgresql
-    replaced = put(dump, stamp, empty=empty)
-    buckets = _put_buckets(path / BUCKETS_FILE, manifest)
-    facts = read_facts(ask)
-    if (facts.keys, facts.last_event, facts.digest) != (manifest.keys, manifest.last_event, manifest.digest):
-        raise BackupFailed("What was restored is not what the manifest tells. Do not serve it: take another backup.")
-    _end_what_was_under_way()
+    aside = set_aside_path(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    prepared = _prepared_sqlite if manifest.database == "sqlite" else _prepared_postgresql
+    done.buckets, buckets = _prepared_buckets(path / BUCKETS_FILE, manifest)
+    with buckets as put_buckets, prepared(path, manifest) as swap:
+        if lost is not None:
+            done.losses = write_losses(lost, path, aside)
+        try:
+            swap(done, aside)
+        finally:
+            _forget_unless_swapped(done)
+        put_buckets()
     executor = MigrationExecutor(connection)
-    pending = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    return Restored(replaced, buckets, pending, None if pending else _first_break())
+    done.pending = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    done.broken = None if done.pending else _first_break()
+    done.finished = True
 
 
-def _put_sqlite(copy: Path, stamp: str, *, empty: bool) -> Path | None:
-    """The old file stays beside the new one, under another name."""
+@contextmanager
+def _prepared_sqlite(path: Path, manifest: Manifest) -> Iterator[Swap]:
     database = Path(connection.settings_dict["NAME"]).absolute()
-    aside = database.with_name(f"{database.name}.replaced-{stamp}")
-    connection.close()
-    sqlite.put_database(copy, database, aside)
-    if empty:
-        aside.unlink(missing_ok=True)
-    return None if empty else aside
+
+    def swap(draft: Path, done: Restored, aside: Path) -> None:
+        connection.close()
+        sqlite.put_database(draft, database, aside)
+        done.swapped = True
+        done.replaced = aside if done.losses else None
+        if done.replaced is None:
+            aside.unlink(missing_ok=True)  # it was empty
+        sync(database.parent)
+
+    copy = path / DATABASE_FILES[manifest.database]
+    with sqlite.prepared_database(copy, database, partial(_settle, manifest)) as draft:
+        yield partial(swap, draft)
 
 
-def _put_postgresql(dump: Path, stamp: str, *, empty: bool) -> Path | None:
-    """The old contents are backed up first, as a backup like any other."""
-    aside = None if empty else settings.DATA_DIR / f"replaced-{stamp}"
-    if aside is not None:
-        take_backup(aside)
-    postgresql.put_database(dump)
-    return aside
+@contextmanager
+def _prepared_postgresql(path: Path, manifest: Manifest) -> Iterator[Swap]:
+    """The transaction prepares and swaps. The old contents are backed up first, as a backup like any other."""
+
+    def swap(done: Restored, aside: Path) -> None:
+        if done.losses is not None:
+            take_backup(aside)
+            done.replaced = aside
+        with transaction.atomic():
+            postgresql.put_database(path / DATABASE_FILES[manifest.database], manifest.migrations)
+            _settle(manifest, ask)
+            done.swapped = True  # or may be: where the connection is lost while it commits, nobody knows
+
+    yield swap
 
 
-def _put_buckets(copy: Path, manifest: Manifest) -> str:
+def _prepared_buckets(copy: Path, manifest: Manifest) -> tuple[str, AbstractContextManager[Callable[[], None]]]:
     """Buckets that have gone on since the backup know more than it does, and stay."""
     path = bucket_path(settings.BUCKET_STORE_URL)
     if path is None or manifest.generation is None:
-        return "none"
+        return "none", nullcontext(lambda: None)
     if path.exists() and goes_on_from(path, copy):
-        return "kept"
-    put_buckets(copy, path)
-    return "restored"
+        return "kept", nullcontext(lambda: None)
+    return "restored", prepared_buckets(copy, path)
 
 
-def _end_what_was_under_way() -> None:
-    """The steward of that time holds no lease any more, and who was signed in to the admin then signs in anew."""
-    now = timezone.now()
-    Lease.objects.filter(expires_at__gt=now).update(holder="", expires_at=now)
-    Session.objects.all().delete()
+def _settle(manifest: Manifest, query: Query) -> None:
+    """Compares the copy with its manifest, and ends what was under way in it: the steward of that time holds no lease
+    any more, and who was signed in to the admin then signs in anew.
+    """
+    facts = read_facts(query)
+    if (facts.keys, facts.last_event, facts.digest) != (manifest.keys, manifest.last_event, manifest.digest):
+        raise BackupFailed("What the backup holds is not what its manifest tells. Take another backup.")
+    query(
+        "UPDATE health_lease SET holder = '', expires_at = CURRENT_TIMESTAMP WHERE expires_at > CURRENT_TIMESTAMP"
+        " RETURNING name"
+    )
+    query("DELETE FROM django_session RETURNING session_key")
+
+
+def _forget_unless_swapped(done: Restored) -> None:
+    if done.swapped:
+        return
+    if done.losses is not None:
+        done.losses.unlink(missing_ok=True)
+    if done.replaced is not None:
+        shutil.rmtree(done.replaced, ignore_errors=True)
+    done.losses = done.replaced = None
 
 
 def _first_break() -> Break | None:

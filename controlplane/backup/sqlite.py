@@ -2,13 +2,15 @@
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from time import time_ns
 from typing import Final
 from urllib.parse import quote
 
 from controlplane.backup.errors import BackupFailed
-from controlplane.backup.facts import Facts, read_facts
+from controlplane.backup.facts import Facts, Query, read_facts
 from controlplane.backup.files import copy_durably, sync
 
 _TIMEOUT_SECONDS: Final = 20.0
@@ -29,24 +31,39 @@ def copy_database(database: Path, target: Path) -> Facts:
         raise BackupFailed(f"The database cannot be copied: {error}.") from None
 
 
-def put_database(copy: Path, database: Path, aside: Path) -> None:
-    """Puts the copy in place of the database, whose old files go to `aside`. At each moment there is a whole one.
+@contextmanager
+def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None]) -> Iterator[Path]:
+    """A draft beside the database, whole and on the disk, in which `settle` has changed what it has to.
 
-    Nobody else may have it open. Raises BackupFailed or OSError.
+    Raises BackupFailed or OSError.
     """
-    draft = database.with_name(f".{database.name}.{aside.name}")
-    copy_durably(copy, draft)
+    draft = database.with_name(f".{database.name}.{time_ns()}")
     try:
+        copy_durably(copy, draft)
         with closing(_open(draft, "rw")) as connection:
             _check(connection)
-        if database.exists():
-            _set_aside(database, aside)
-        draft.replace(database)
-        sync(database.parent)
+            with connection:
+                settle(lambda statement: connection.execute(statement).fetchall())
+        sync(draft)
+        yield draft
     except sqlite3.Error as error:
         raise BackupFailed(f"The copy cannot be used: {error}.") from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def put_database(draft: Path, database: Path, aside: Path) -> None:
+    """Puts the draft in place of the database, whose old files go to `aside`. At each moment there is a whole one.
+
+    Nobody else may have it open. Raises OSError.
+    """
+    if database.exists():
+        _set_aside(database, aside)
+    try:
+        draft.replace(database)
+    except OSError:
+        _take_back(database, aside)
+        raise
 
 
 def _set_aside(database: Path, aside: Path) -> None:
@@ -58,6 +75,13 @@ def _set_aside(database: Path, aside: Path) -> None:
     if wal.exists():
         wal.rename(aside.with_name(f"{aside.name}-wal"))
     database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
+
+
+def _take_back(database: Path, aside: Path) -> None:
+    wal = aside.with_name(f"{aside.name}-wal")
+    if wal.exists():
+        wal.rename(database.with_name(f"{database.name}-wal"))
+    aside.unlink(missing_ok=True)
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:

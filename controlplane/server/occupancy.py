@@ -24,7 +24,7 @@ def serve_on(data_dir: Path) -> tuple[int, ...]:
     held: list[int] = []
     try:
         for path in _locks(data_dir):
-            held.append(_lock(path))
+            held += [_lock(path)]
     except (Occupied, OSError):
         _release(held)
         raise

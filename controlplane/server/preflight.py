@@ -51,6 +51,8 @@ def occupy(data_dir: Path) -> tuple[int, ...]:
             f"DATA_DIR: another server, or a restore, works on {error}. Wait for its end, or take another.",
             returncode=REFUSED,
         ) from None
+    except OSError as error:
+        raise CommandError(f"DATA_DIR: {data_dir} cannot be used: {error.strerror}.", returncode=REFUSED) from None
 
 
 def start_first(file: Path | None) -> None:

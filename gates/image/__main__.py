@@ -11,10 +11,12 @@ from gates.image.bill import bill
 from gates.image.build import IMAGE
 from gates.image.commands import ImageError
 from gates.image.configuration import configuration, size
-from gates.image.contents import bytecode, secrets, setuid, tools, writable
+from gates.image.contents import bytecode, setuid, tools, writable
 from gates.image.debian import updates
 from gates.image.engine import engine
+from gates.image.foundation import base
 from gates.image.health_check import health_check
+from gates.image.leaks import secrets
 from gates.image.rights import rights
 from gates.image.service import restart, stopping, story
 from gates.image.shipped import Shipped, shipped
@@ -23,6 +25,7 @@ from gates.verdict import Gate, Verdict, judged
 Judge = Callable[[Shipped], Verdict]
 JUDGES: Final[dict[str, Judge]] = {
     "configuration": configuration,
+    "base": base,
     "size": size,
     "setuid": setuid,
     "writable": writable,

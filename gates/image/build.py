@@ -13,6 +13,8 @@ from gates.image.engine import ROOT, Engine, engine
 from latchkey import __version__
 
 IMAGE: Final = os.environ.get("IMAGE") or f"localhost/latchkey:{__version__}"
+BASE_NAME: Final = "org.opencontainers.image.base.name"
+BASE_DIGEST: Final = "org.opencontainers.image.base.digest"  # empty where the base was named by a tag
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _PIP_SETTINGS: Final = ("index-url", "extra-index-url", "find-links", "cert", "trusted-host", "proxy")
 
@@ -24,8 +26,15 @@ def build(engine: Engine, image: str = IMAGE) -> str:
         secrets = _secrets(Path(place))
         arguments = {"PYTHON_IMAGE": base, "VERSION": __version__, "REVISION": revision()}
         given = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
+        given += [part for name, value in base_labels(base).items() for part in ("--label", f"{name}={value}")]
         run([*engine.build, *given, *secrets, "--tag", image, str(ROOT)], timeout_seconds=1200)
     return base
+
+
+def base_labels(base: str) -> dict[str, str]:
+    """What the image says of its base: the name, and the digest where that was named."""
+    name, _, digest = base.partition("@")
+    return {BASE_NAME: name, BASE_DIGEST: digest}
 
 
 def revision() -> str:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from gates.image.commands import ImageError, attempt, run
+from gates.image.commands import ImageError, attempt, run, tidy
 from gates.image.engine import Engine
 
 WRITABLE: Final = "/data"
+# Each engine has a tmpfs here by itself, of a size and with rights of its own choice.
+SHARED: Final = "/dev/shm"  # noqa: S108 - of the container
 RESTRAINTS: Final = (
     *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
     *("--memory", "512m", "--pids-limit", "64", "--pull", "never"),
+    *("--tmpfs", f"{SHARED}:rw,noexec,nosuid,nodev,mode=1777,size=16m"),
 )
+_TOO_SLOW: Final = "healthcheck command exceeded timeout"  # podman's words for a check that does not hold in time
 START_SECONDS: Final = 30.0
 
 
@@ -45,12 +49,17 @@ class Container:
         return found
 
     def healthy(self) -> bool:
-        """Whether the image's own HEALTHCHECK holds now."""
+        """Whether the image's own HEALTHCHECK holds now. Raises ImageError where it could not be asked."""
         if self.engine.name == "podman":
-            return attempt([*self.engine.run, "healthcheck", "run", self.name]).returncode == 0
-        test = self.inspected()["Config"]["Healthcheck"]["Test"]
-        command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
-        return attempt([*self.engine.run, "exec", self.name, *command]).returncode == 0
+            done = attempt([*self.engine.run, "healthcheck", "run", self.name])
+        else:
+            test = self.inspected()["Config"]["Healthcheck"]["Test"]
+            command = test[1:] if test[0] == "CMD" else ["/bin/sh", "-c", *test[1:]]
+            done = attempt([*self.engine.run, "exec", self.name, *command])
+        if done.returncode not in (0, 1) and _TOO_SLOW not in done.stderr:
+            said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+            raise ImageError(f"the health check ended with {done.returncode}: {said}\n{self.log()[-2000:]}")
+        return done.returncode == 0
 
     def await_health(self) -> float:
         """Seconds until it was healthy. Raises ImageError with its log where that takes too long."""
@@ -69,7 +78,7 @@ class Container:
     def stop(self, seconds: int = 10) -> tuple[float, int]:
         """Stops it as an orchestrator does; returns how many seconds that took, and its exit status."""
         started = time.monotonic()
-        run([*self.engine.run, "stop", "--time", str(seconds), self.name])
+        run([*self.engine.run, "stop", "-t", str(seconds), self.name])
         return time.monotonic() - started, int(self.inspected()["State"]["ExitCode"])
 
 
@@ -100,6 +109,6 @@ def containers(engine: Engine) -> Iterator[Start]:
         yield start
     finally:
         for name in names:
-            attempt([*engine.run, "rm", "--force", "--time", "0", name])
+            tidy([*engine.run, *engine.remove, name])
         for name in set(volumes):
-            attempt([*engine.run, "volume", "rm", "--force", name])
+            tidy([*engine.run, "volume", "rm", "--force", name])

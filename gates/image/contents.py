@@ -1,34 +1,37 @@
-"""Gates on the image's files: rights, tools, secrets, and what makes it start fast."""
+"""Gates on the image's files: rights, tools, and what makes it start fast."""
 
 import re
 import stat
-import tempfile
-from pathlib import Path
+import tarfile
 from typing import Final
 
 from gates.image.shipped import APP, VENV, Shipped
-from gates.secrets import scan_directory
 from gates.verdict import Verdict, judged
 
 USER: Final = 10001
 WRITABLE: Final = frozenset(("data", "tmp"))
 # What the engine puts over these when it runs the image decides, not what lies there.
 _MOUNTED: Final = ("dev/", "proc/", "sys/")
+# Programs, wherever they lie and whatever the machine that they are for.
 _TOOL: Final = re.compile(
-    r"(?:^|/)bin/(?:(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|cpp|clang|ld|as|make|cmake|rustc|cargo|go)(?:-[\d.]+)?"
-    r"|pip[\d.]*|easy_install[\w.-]*|uv|poetry|git|curl|wget|nc|ncat|ssh)$"
-    r"|/(?:site-packages|dist-packages)/(?:pip|setuptools)/__init__\.py$|/ensurepip/__init__\.py$"
+    r"(?:^|/)(?:(?:[\w-]+-)?(?:gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|tcc|ld|ld\.bfd|ld\.gold|as|make|cmake|ninja"
+    r"|rustc|cargo|go|gdb|strace)(?:-[\d.]+)?"
+    r"|cc1|cc1plus|collect2|lto1|pip[\d.]*|pipx|easy_install[\w.-]*|uvx?|poetry|conda|npm"
+    r"|busybox|toybox|git|svn|hg|curl|wget2?|aria2c|lynx|w3m|socat|nc|nc\.[a-z]+|ncat|netcat|telnet|t?ftp|lftp"
+    r"|rsync|ssh|sftp|scp|sshd|dropbear|dbclient|nmap|tcpdump)$"
 )
-_SCANNED: Final = (APP, "etc/", "root/", "home/", "data/", "tmp/", "usr/local/etc/", "var/lib/", f"{VENV}/pyvenv")
-_STRAY: Final = re.compile(
-    rf"^{APP}/(?:\.|tests/|benchmarks/|gates/|var/|deploy/|pyproject|requirements-dev)"
-    r"|(?:^|/)(?:secrets\.env|\.env|pip\.conf|\.netrc|\.pypirc|id_[a-z0-9]+|[\w.-]+\.sqlite3)$"
+_INSTALLER: Final = re.compile(
+    r"/(?:site-packages|dist-packages)/(?:pip|setuptools|uv)/__init__\.py$|/ensurepip/__init__\.py$"
 )
+# What apt fetches with; apt itself stays, as it is asked for updates.
+_OF_APT: Final = "usr/lib/apt/methods/"
+_CAPABILITY: Final = "SCHILY.xattr.security.capability"
 
 
 def setuid(image: Shipped) -> Verdict:
-    """No program gives whoever runs it another's rights."""
+    """No program gives whoever runs it rights that they lack: by its mode, or by capabilities of its file."""
     found = [f"/{it.name}: mode {it.mode & 0o7777:o}" for it in image.files if it.mode & (stat.S_ISUID | stat.S_ISGID)]
+    found += [f"/{it.name}: has capabilities" for it in image.files if _CAPABILITY in it.pax_headers]
     return judged(found, f"none of {len(image.files)} files")
 
 
@@ -46,21 +49,18 @@ def writable(image: Shipped) -> Verdict:
 
 
 def tools(image: Shipped) -> Verdict:
-    """There is no compiler, no installer and nothing that fetches."""
-    return judged([f"/{it.name}" for it in image.entries if _TOOL.search(it.name)], "no compiler, no installer")
+    """None of the compilers, installers and programs that fetch which it knows by name; apt, dpkg and perl stay."""
+    return judged(
+        [f"/{it.name}" for it in image.entries if _is_tool(it)],
+        "no compiler, no installer, nothing that fetches but apt, perl and Python",
+    )
 
 
-def secrets(image: Shipped) -> Verdict:
-    """No file, variable or label holds a secret, and nothing came along that is not to be shipped."""
-    found = [f"/{it.name}: is not to be shipped" for it in image.files if _STRAY.search(it.name)]
-    with tempfile.TemporaryDirectory(prefix="latchkey-files-") as place:
-        image.extract(_SCANNED, Path(place))
-        settings = Path(place) / "configuration"
-        labels = image.configuration.get("Labels") or {}
-        lines = [*(image.configuration.get("Env") or []), *map(str, labels.items()), *image.steps]
-        settings.write_text("\n".join(lines), encoding="utf-8")
-        found += scan_directory(Path(place))
-    return judged(found, "none in the files, variables, labels and steps")
+def _is_tool(entry: tarfile.TarInfo) -> bool:
+    if entry.isdir() or entry.name.startswith(_OF_APT):
+        return False
+    runs = entry.issym() or entry.islnk() or bool(entry.mode & 0o111)
+    return bool(_INSTALLER.search(entry.name) or (runs and _TOOL.search(entry.name)))
 
 
 def bytecode(image: Shipped) -> Verdict:

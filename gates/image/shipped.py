@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gates.image.commands import attempt, run
+from gates.image.commands import run, tidy
 from gates.image.engine import Engine
+from gates.image.layers import Layer, saved
 
 APP = "opt/latchkey/app"
 VENV = "opt/latchkey/venv"
@@ -18,7 +19,7 @@ VENV = "opt/latchkey/venv"
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """An image: its configuration, the steps that made it, and its files, as in the archive of them."""
+    """An image: its configuration, the steps that made it, its files, as in the archive of them, and its layers."""
 
     engine: Engine
     image: str
@@ -26,6 +27,7 @@ class Shipped:
     steps: tuple[str, ...]
     entries: tuple[tarfile.TarInfo, ...]
     archive: Path
+    layers: tuple[Layer, ...]
 
     @property
     def files(self) -> list[tarfile.TarInfo]:
@@ -39,13 +41,6 @@ class Shipped:
             if found is None:
                 raise KeyError(path)
             return found.read().decode()
-
-    def extract(self, prefixes: tuple[str, ...], place: Path) -> None:
-        """Puts the regular files below `prefixes`, but for bytecode, into a directory."""
-        with tarfile.open(self.archive) as archive:
-            wanted = [entry for entry in archive if entry.isfile() and entry.name.startswith(prefixes)]
-            members = [entry for entry in wanted if not entry.name.endswith(".pyc")]
-            archive.extractall(place, members, filter="data")
 
     def bytes_below(self, prefix: str) -> int:
         """How many bytes lie below `prefix`."""
@@ -62,8 +57,8 @@ def shipped(engine: Engine, image: str) -> Iterator[Shipped]:
             configuration = json.loads(run([*engine.run, "inspect", container]))[0]["Config"]
             run([*engine.run, "export", "--output", str(archive), container])
         finally:
-            attempt([*engine.run, "rm", "--force", "--volumes", container])
+            tidy([*engine.run, "rm", "--force", "--volumes", container])
         with tarfile.open(archive) as opened:
             entries = tuple(opened.getmembers())
         steps = run([*engine.run, "history", "--no-trunc", "--format", "{{.CreatedBy}}", image]).splitlines()
-        yield Shipped(engine, image, configuration, tuple(steps), entries, archive)
+        yield Shipped(engine, image, configuration, tuple(steps), entries, archive, saved(engine, image, Path(place)))

@@ -71,3 +71,8 @@ def damage(path: Path) -> None:
         (byte,) = file.read(1)
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 0xFF]))
+
+
+def change_manifest(backup: Path, **changes: Any) -> None:
+    path = backup / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

@@ -1,20 +1,16 @@
 """What a restore refuses, and that it then has changed nothing."""
 
+import fcntl
 import json
-import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from controlplane.backup.files import sum_of
-from controlplane.server.occupancy import alone_on, serve_on
 from tests.backup.conftest import Install
-from tests.backup.installation import DATABASES, Installation, damage
+from tests.backup.installation import DATABASES, Installation, change_manifest, damage
 from tests.server.running import MANAGE
 
 
@@ -30,11 +26,6 @@ def backup(installed: Installation, tmp_path: Path) -> Path:
 def elsewhere(install: Install, backup: Path) -> Installation:
     """A new installation, with the peppers of the backup."""
     return install("elsewhere", migrated=False)
-
-
-def change_manifest(backup: Path, **changes: Any) -> None:
-    path = backup / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 @pytest.mark.parametrize("name", ["database.sqlite3", "manifest.json"])
@@ -108,14 +99,47 @@ def test_another_log_is_not_compared(install: Install, backup: Path) -> None:
     assert "does not go on from the backup's" in told
 
 
-def test_server_and_restore_exclude_each_other(installed: Installation, backup: Path) -> None:
-    held = serve_on(installed.data_dir)
+@pytest.fixture
+def held(installed: Installation) -> Iterator[Path]:
+    """The SQLite file, on which another process works."""
+    file = installed.data_dir / "latchkey.sqlite3.serving.lock"
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield file.with_name("latchkey.sqlite3")
+
+
+def test_server_and_restore_exclude_each_other(held: Path, installed: Installation, backup: Path) -> None:
     status, told = installed.refused("restore", str(backup), "--replace")
-    assert (status, "A server runs" in told) == (2, True)
-    os.close(held)
-    with alone_on(installed.data_dir):
-        status, told = installed.refused("serve")
-    assert (status, "a backup is being restored" in told) == (2, True)
+    assert (status, told) == (
+        2,
+        f"CommandError: A server, or another restore, works in {held.parent}. Stop it first.\n",
+    )
+    status, told = installed.refused("serve")
+    assert (status, told.count("\n"), str(held.parent) in told) == (2, 1, True)
+
+
+def test_the_same_file_under_another_data_dir(held: Path, install: Install, backup: Path) -> None:
+    other = install("other", migrated=False, DATABASE_URL=f"sqlite:///{held}")
+    assert other.refused("restore", str(backup), "--replace")[0] == 2
+    assert other.refused("serve")[0] == 2
+
+
+def test_the_same_data_dir_with_another_file(installed: Installation, backup: Path) -> None:
+    with (installed.data_dir / "serving.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environment = {"DATABASE_URL": f"sqlite:///{installed.data_dir}/other.sqlite3"}
+        assert installed.refused("restore", str(backup), environment=environment)[0] == 2
+
+
+def test_system_keys_are_none_to_look_at(installed: Installation, backup: Path) -> None:
+    program = (
+        "from apikeys.config_service import ConfigService as C; from apikeys.system_keys import replace_system_key as r;"
+        "from events.origin import Origin as O;"
+        "[r(C(O('command:serve', 'r')), label='check', scopes=['health:read']) for _ in 'ab']"
+    )
+    installed.manage("shell", "-v0", "-c", program)
+    lost = installed.run_json("restore", str(backup), "--check")["lost"]
+    assert (lost["events"], lost["changes"]) == ({"KeyIssued": 2, "KeyRevoked": 1}, [])
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -150,29 +174,13 @@ def test_rolled_back_version_finds_its_own_database(install: Install, tmp_path: 
     assert installed.run_json("show_key", key["key_id"])["state"] == "active"
 
 
-def test_backup_of_an_older_version(elsewhere: Installation, backup: Path) -> None:
+@pytest.mark.parametrize("database", DATABASES)
+def test_backup_of_an_older_version(install: Install, tmp_path: Path, database: str) -> None:
     """It is restored, and the migrations that it lacks are asked for."""
-    with closing(sqlite3.connect(backup / "database.sqlite3")) as old:
-        old.execute("DELETE FROM django_migrations WHERE app = 'console'")
-        old.commit()
-    found = sum_of(backup / "database.sqlite3")
-    files = json.loads((backup / "manifest.json").read_text())["files"]
-    change_manifest(backup, files={**files, "database.sqlite3": {"size": found.size, "sha256": found.sha256}})
-    assert elsewhere.run_json("restore", str(backup))["pending_migrations"] is True
-
-
-@pytest.mark.needs("postgresql")
-def test_dump_that_cannot_be_put_changes_nothing(install: Install, tmp_path: Path) -> None:
-    """A dump that is cut short, under a manifest that does not say so, leaves the database as it was."""
-    installed = install("pg", "postgresql")
-    key = installed.new_key()
-    installed.manage("backup", str(tmp_path / "pg-backup"))
-    dump = tmp_path / "pg-backup" / "database.dump"
-    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 3 // 4])
-    files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
-    found = sum_of(dump)
-    files["database.dump"] = {"size": found.size, "sha256": found.sha256}
-    change_manifest(tmp_path / "pg-backup", files=files)
-    status, _ = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
-    assert status == 3
-    assert installed.run_json("show_key", key["key_id"])["state"] == "active"
+    older, path = install("older", database), str(tmp_path / "of-older")
+    older.manage("migrate", "-v0", "axes", "0009")
+    older.manage("backup", path)
+    other = install("newer", database, migrated=False)
+    assert other.run_json("restore", path)["pending_migrations"] is True
+    other.manage("migrate", "-v0")
+    assert other.run_json("verify_event_log")["holds"]

@@ -30,9 +30,9 @@ def test_schema(name: str, version: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
 
 
-def test_kustomization_names_every_file_but_the_example_of_a_secret() -> None:
+def test_kustomization_names_every_file_but_examples() -> None:
     assert sorted(KUSTOMIZATION["resources"]) == sorted(
-        f"{name}.yaml" for name in MANIFESTS if name != "secret.example"
+        f"{name}.yaml" for name in MANIFESTS if not name.endswith(".example")
     )
     assert KUSTOMIZATION["images"] == [{"name": "latchkey", "newTag": __version__}]
 
@@ -60,6 +60,20 @@ def test_one_pod_and_its_volume() -> None:
     assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["data"]
     declared = {volume["name"] for volume in POD["volumes"]} | {"data"}
     assert {mount["name"] for mount in CONTAINER["volumeMounts"]} == declared
+
+
+def test_a_restore_has_what_the_server_has() -> None:
+    """The same pod, but that nothing asks it and that it works on the volume of the one replica."""
+    pod = MANIFESTS["restore.example"]["spec"]["template"]["spec"]
+    (job,) = pod["containers"]
+    served = {name: value for name, value in CONTAINER.items() if name != "ports" and not name.endswith("Probe")}
+    assert {**job, "image": "latchkey"} == {**served, "command": job["command"], "args": job["args"]}
+    assert job["image"] == f"latchkey:{__version__}"
+    assert job["command"] == ["python", "manage.py"]
+    assert pod["securityContext"] == POD["securityContext"]
+    assert [volume for volume in pod["volumes"] if volume["name"] != "data"] == POD["volumes"]
+    (data,) = [volume for volume in pod["volumes"] if volume["name"] == "data"]
+    assert data["persistentVolumeClaim"]["claimName"] == "data-latchkey-0"
 
 
 def test_the_pod_has_no_more_than_it_needs() -> None:

@@ -1,6 +1,7 @@
 """The unit of systemd: valid, hardened, and what it forbids is nothing that the server needs."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -31,6 +32,30 @@ def test_the_command_has_what_the_unit_has() -> None:
         (value,) = re.findall(rf"^{name}=(.*)$", unit, flags=re.MULTILINE)
         assert f"--property={name}={value} " in command, name
     subprocess.run(["sh", "-n", MANAGE], check=True)
+
+
+STAND_IN = f"""#!{sys.executable}
+import os, sys
+arguments = [part for part in sys.argv[1:] if not part.startswith("--")]
+os.chdir({str(ROOT)!r})
+os.execv(sys.executable, [sys.executable, *arguments[1:]])
+"""
+
+
+def test_the_command_reads_secrets_as_the_server_does(tmp_path: Path) -> None:
+    """And not as a shell would. Something else stands in for systemd-run."""
+    url = "postgres://latchkey:a&b$HOME`c;d'e@db/latchkey"
+    key = "k$(exit 1)&" + "0123456789" * 5
+    (tmp_path / "secrets.env").write_text(f"SECRET_KEY={key}\nSECRET_PEPPERS=p1:{'ab' * 32}\nDATABASE_URL={url}\n")
+    (tmp_path / "systemd-run").write_text(STAND_IN)
+    (tmp_path / "systemd-run").chmod(0o700)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = {"PATH": path, "DATA_DIR": str(tmp_path / "data"), "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    program = "from django.conf import settings as s; print(s.SECRET_KEY, s.DATABASES['default']['PASSWORD'])"
+    done = subprocess.run(
+        ["sh", MANAGE, "shell", "-v0", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == (f"{key} a&b$HOME`c;d'e\n", "")
 
 
 def test_no_secret_stands_in_the_unit() -> None:

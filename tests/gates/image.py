@@ -38,10 +38,10 @@ def plant(image: Shipped) -> Iterator[Plant]:
     with ExitStack() as stack:
         names: list[str] = []
 
-        def derive(*instructions: str) -> Shipped:
+        def derive(*instructions: str, on: Shipped = image) -> Shipped:
             names.append(f"{PLANTED}:{len(names)}")
             with tempfile.TemporaryDirectory() as place:
-                text = "\n".join([f"FROM {image.image}", *instructions, ""])
+                text = "\n".join([f"FROM {on.image}", *instructions, ""])
                 (Path(place) / "Dockerfile").write_text(text)
                 run([*engine().build, "--tag", names[-1], place])
             return stack.enter_context(shipped(engine(), names[-1]))

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from gates import dockerfile
-from gates.dockerfile import Instruction, instructions
+from gates.instructions import Instruction, instructions
+from gates.tree import NoAnswer
 from gates.verdict import Outcome
 from tests.gates.planting import copied, plant
 
@@ -37,6 +38,19 @@ def test_this_tree() -> None:
         ("ENTRYPOINT [", "ENTRYPOINT exec [", "DL3025"),
         ("STOPSIGNAL SIGTERM", "# hadolint ignore=DL3000\nWORKDIR app\nSTOPSIGNAL SIGTERM", "DL3000"),
         ("STOPSIGNAL SIGTERM", "THIS IS NOT ONE", ""),
+        ("--require-hashes", "", "pip installs without --require-hashes"),
+        ("--require-hashes", "--require-hashes -i http://x/", "pip is told -i"),
+        ("--require-hashes", "--require-hashes --extra-index-url=http://x/", "pip is told --extra-index-url"),
+        ("--require-hashes", "--require-hashes --find-links /x", "pip is told --find-links"),
+        ("--require-hashes", "--require-hashes --trusted-host x", "pip is told --trusted-host"),
+        (
+            "&& /opt/latchkey/venv/bin/python -m pip uninstall",
+            "&& pip3 install six && pip uninstall",
+            "without --require",
+        ),
+        ("COPY . /opt", "RUN uv pip install six\nCOPY . /opt", "uv installs: use pip"),
+        ("COPY . /opt", "RUN PIP_INDEX_URL=http://x/ true\nCOPY . /opt", "PIP_INDEX_URL: a setting of an installer"),
+        ("PYTHONUNBUFFERED=1", "PIP_EXTRA_INDEX_URL=http://x/", "PIP_EXTRA_INDEX_URL: a setting of an installer"),
     ],
 )
 def test_planted(path: Path, old: str, new: str, told: str) -> None:
@@ -45,6 +59,19 @@ def test_planted(path: Path, old: str, new: str, told: str) -> None:
     assert found
     assert told in "\n".join(found)
     assert all(it.startswith("Dockerfile:") for it in found)
+
+
+def silent(path: Path) -> list[str]:
+    raise NoAnswer("hadolint was ended by signal 9")
+
+
+def test_own_rules_stand_though_hadolint_does_not_answer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dockerfile, "of_hadolint", silent)
+    with pytest.raises(NoAnswer, match="signal 9"):
+        dockerfile.findings(path)
+    plant(path, "STOPSIGNAL SIGTERM", "")
+    (found,) = dockerfile.findings(path)
+    assert "no STOPSIGNAL" in found
 
 
 def test_a_missing_one(tmp_path: Path) -> None:

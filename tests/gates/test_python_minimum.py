@@ -3,11 +3,21 @@ from pathlib import Path
 import pytest
 
 from gates import python_minimum
+from gates.pinned_base import BASE
 from gates.verdict import Outcome
 from tests.gates.planting import copied, plant
 
 WORKFLOW = ".github/workflows/checks.yml"
-READ = ("pyproject.toml", "Makefile", "README.md", "CONTRIBUTING.md", "docs", "Dockerfile", ".github/workflows")
+READ = (
+    "pyproject.toml",
+    "Makefile",
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs",
+    "Dockerfile",
+    ".ci/base",
+    ".github/workflows",
+)
 
 
 @pytest.fixture
@@ -43,6 +53,10 @@ def test_another_minimum_is_told_to_all(tree: Path) -> None:
         ("pyproject.toml", 'python_version = "3.11"\n', "", "mypy's python_version is None"),
         ("pyproject.toml", ">=3.11", ">=3.11,<4", "requires-python is >=3.11,<4, and not"),
         ("Dockerfile", "python:3.13-slim", "python:3.10-slim", "Dockerfile: its Python is 3.10"),
+        (BASE, "python:3.13", "python:3.12", f"{BASE}: its Python is 3.12, and the Dockerfile's 3.13"),
+        (BASE, "@sha256:", ":", f"{BASE}: is not one line FROM docker.io/library/python"),
+        (BASE, "FROM ", "FROM scratch AS one\nFROM ", f"{BASE}: is not one line FROM docker.io/library/python"),
+        (BASE, "docker.io/library/python", "docker.io/other/python", f"{BASE}: is not one line FROM"),
         ("Dockerfile", "python:3.13-slim", "python:slim", "Dockerfile: has no line ARG PYTHON_IMAGE"),
         (WORKFLOW, '["3.11", "3.13"]', '["3.10", "3.13"]', "the oldest Python is 3.10"),
         (WORKFLOW, '["3.11", "3.13"]', "[3.10]", "python-version 3.1 is a number"),
@@ -61,6 +75,11 @@ def test_workflows_that_all_use_a_newer_one(tree: Path) -> None:
 
 def test_what_is_missing(tree: Path) -> None:
     (tree / "Dockerfile").unlink()
+    (tree / BASE).unlink()
     for path in (tree / ".github" / "workflows").iterdir():
         path.unlink()
-    assert python_minimum.findings(tree) == ["Dockerfile: is missing", ".github/workflows: has no workflow"]
+    assert python_minimum.findings(tree) == [
+        "Dockerfile: is missing",
+        f"{BASE}: is missing",
+        ".github/workflows: has no workflow",
+    ]

@@ -1,5 +1,6 @@
 """What a release says is the changelog's section, and a tree that is not ready is told so."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,41 @@ def test_command(monkeypatch: pytest.MonkeyPatch, tree: Path, capsys: pytest.Cap
     assert "release: CHANGELOG.md: says nothing of 0.9.0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["check"], ["check", ""], ["tag", "0.2.0"]])
+def git(root: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def tagged(tree: Path) -> Path:
+    """A clone in which v0.2.0 is checked out, and main has gone on since."""
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "one")
+    git(tree, "tag", "v0.2.0")
+    git(tree, "commit", "--quiet", "--allow-empty", "--message", "two")
+    git(tree, "update-ref", release.MAIN, "HEAD")
+    git(tree, "checkout", "--quiet", "v0.2.0")
+    return tree
+
+
+def test_tag_of_a_commit_on_main(tagged: Path) -> None:
+    assert release.faults_of_tag(tagged, "0.2.0") == []
+
+
+def test_tag_of_a_commit_that_main_does_not_have(tagged: Path) -> None:
+    git(tagged, "commit", "--quiet", "--allow-empty", "--message", "three")
+    assert release.faults_of_tag(tagged, "0.2.0") == ["v0.2.0 is not what is checked out"]
+    git(tagged, "tag", "--force", "v0.2.0")
+    assert release.faults_of_tag(tagged, "0.2.0") == [f"v0.2.0 is no commit of {release.MAIN}"]
+
+
+def test_tag_or_main_that_is_not_there(tagged: Path) -> None:
+    assert release.faults_of_tag(tagged, "0.3.0")[0].startswith("git rev-parse")
+    git(tagged, "update-ref", "-d", release.MAIN)
+    assert release.faults_of_tag(tagged, "0.2.0")[0].startswith("git rev-list")
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"], ["check", ""], ["tag", ""], ["publish", "0.2.0"]])
 def test_no_question(arguments: list[str]) -> None:
     assert release.main(arguments) == 2

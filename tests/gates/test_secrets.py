@@ -9,10 +9,10 @@ from django.core.management.utils import get_random_secret_key
 from gates import secrets
 from gates.history import every_version, git
 from gates.secret_rules import digest_of, suspects
-from gates.secrets import ALLOWED, findings, scan_directory
+from gates.secrets import ALLOWED, findings
 from gates.tree import NoAnswer
 from gates.verdict import Outcome
-from latchkey.credentials import generate_key_id, generate_secret
+from latchkey.credentials import generate_secret
 
 PRIVATE_KEY = "-----BEGIN {}PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n" * 2
 AWS = "AKIA" + "Q3EGRIUZ7TBXWJ5L"
@@ -162,6 +162,19 @@ def test_what_is_allowed_for_nothing(checkout: Checkout) -> None:
     assert findings(checkout.root) == [f"{ALLOWED}: {'0' * 40} is nowhere, take it out"]
 
 
+def test_messages_of_commits_and_tags_count(checkout: Checkout) -> None:
+    checkout.commit()
+    secret = generate_secret()
+    checkout._git("commit", "--quiet", "--allow-empty", "--message", f"It works\n\nwith {secret}")
+    (found,) = findings(checkout.root)
+    assert found.startswith("commit ")
+    assert ":3: Latchkey secret" in found
+    checkout._git("commit", "--quiet", "--amend", "--allow-empty", "--message", "It works")
+    assert findings(checkout.root) == []
+    checkout._git("tag", "--annotate", "v1", "--message", f"see https://ada:lovelace1815@example.com/ and {secret}")
+    assert [it.partition(" ")[0] for it in findings(checkout.root)] == ["tag", "tag"]
+
+
 def test_a_shallow_clone_is_not_judged(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> None:
     checkout.commit()
     checkout.write("page.md", "more")
@@ -175,21 +188,6 @@ def test_a_shallow_clone_is_not_judged(checkout: Checkout, tmp_path_factory: pyt
 def test_what_is_no_checkout_is_not_judged(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer, match="git rev-parse"):
         list(every_version(tmp_path))
-
-
-def test_a_directory(tmp_path: Path) -> None:
-    secret = generate_secret()
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "a.env").write_text(f"x\nSECRET_KEY={token_urlsafe(48)}\n")
-    (tmp_path / "app" / "b.bin").write_bytes(b"\x00\n\n" + f"{generate_key_id()}:{secret}".encode())
-    (tmp_path / "key.pem").write_text(PRIVATE_KEY.format("RSA "))
-    (tmp_path / "link").symlink_to(tmp_path / "key.pem")
-    (tmp_path / "nothing").symlink_to("/nowhere")
-    assert scan_directory(tmp_path) == [
-        "app/a.env:2: value of SECRET_KEY",
-        f"app/b.bin:3: Latchkey secret {secret[:8]}…",
-        "key.pem:1: private key",
-    ]
 
 
 def test_generated_values_are_found_however_they_came_out() -> None:

@@ -20,6 +20,7 @@ class Command(BackupCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = options["path"].absolute()
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         manifest = take_backup(path)
         if options["format"] == "json":
             self.show({"path": str(path), **manifest.as_json()}, options, [])

@@ -1,0 +1,67 @@
+"""What a restore undoes, written down beside the database that it sets aside, before it does so."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from controlplane.backup.files import write_durably
+from controlplane.backup.losses import Losses, alive_again, goes_on_from
+from events.models import ChainHead
+
+_SUFFIX: Final = ".losses.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The losses of a restore before, that the database here still lacks. `alive_again` are keys."""
+
+    path: Path
+    alive_again: list[str]
+
+
+def set_aside_path(stamp: str) -> Path:
+    """Where a restore at that time keeps the old database: a file beside it, or a backup in DATA_DIR."""
+    if connection.vendor == "sqlite":
+        database = Path(connection.settings_dict["NAME"]).absolute()
+        return database.with_name(f"{database.name}.replaced-{stamp}")
+    return Path(settings.DATA_DIR / f"replaced-{stamp}")
+
+
+def write_losses(lost: Losses, backup: Path, aside: Path) -> Path:
+    """Writes the file beside `aside`, with the head of the log that is about to go. Raises OSError."""
+    path = aside.with_name(aside.name + _SUFFIX)
+    write_durably(path, json.dumps({"backup": str(backup), "head": _head(), **asdict(lost)}, indent=2) + "\n")
+    return path
+
+
+def earlier_losses() -> list[Earlier]:
+    """Of each file whose log the database here does not go on from; the others tell of restores that never were."""
+    pattern = set_aside_path("*")
+    found = []
+    for path in sorted(pattern.parent.glob(pattern.name + _SUFFIX)):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if not _holds(told["head"]):
+                found.append(Earlier(path, alive_again(told["changes"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            found.append(Earlier(path, []))
+    return found
+
+
+def _head() -> dict[str, Any] | None:
+    try:
+        head = ChainHead.objects.filter(id=1).first() or ChainHead(digest="")
+        return {"last_id": head.last_id, "digest": head.digest}
+    except (DatabaseError, ValueError, TypeError):
+        return None
+
+
+def _holds(head: dict[str, Any] | None) -> bool:
+    try:
+        return head is not None and goes_on_from(head["last_id"], head["digest"])
+    except DatabaseError:
+        return False

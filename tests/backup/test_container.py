@@ -1,0 +1,52 @@
+"""The commands of docs/deployment.md, in containers of the image that is shipped."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from gates.image.commands import run
+from gates.image.container import RESTRAINTS, containers
+from gates.image.engine import engine
+from tests.backup.installation import DATABASES, drop_database, new_database
+from tests.gates.image import built
+from tests.server.running import ROOT, free_port
+
+pytestmark = pytest.mark.needs("images")
+PAGE = (ROOT / "docs" / "deployment.md").read_text().replace("\\\n", "")
+
+
+def documented(pattern: str) -> list[str]:
+    """The words of a command as the page has them."""
+    (found,) = set(re.findall(pattern, PAGE))
+    return str(found).split()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_documented_backup_and_restore(database: str) -> None:
+    """Beside a server, and in a container of their own once it is stopped."""
+    url = new_database() if database == "postgresql" else ""
+    given = ["--env", f"DATABASE_URL={url}"]
+    volume = f"latchkey-{uuid4().hex[:12]}"
+    try:
+        with containers(engine()) as start:
+            image = built()
+            bind = ["--bind", f"127.0.0.1:{free_port()}"]
+            server = start(image, network="host", volume=volume, options=given, command=bind)
+            server.await_health()
+            key_id = server.manage("issue_key", "--label", "a key")["key_id"]
+            server.execute(*documented(r"podman exec latchkey (python manage.py backup \S+)`"))
+            server.manage("revoke_key", key_id, "--yes")
+            server.stop(30)
+            alone = ["run", "--rm", *RESTRAINTS, *engine().limits, "--network", "host", "--volume", f"{volume}:/data"]
+            words = documented(
+                r"podman run --rm .* --entrypoint python latchkey:\S+ (manage.py restore +\S+ --replace)\n"
+            )
+            told = run([*engine().run, *alone, *given, "--entrypoint", "python", image, *words])
+            assert f"Keys that were revoked or disabled, and work again: {key_id}" in told
+            run([*engine().run, "start", server.name])
+            server.await_health()
+            assert server.manage("show_key", key_id)["state"] == "active"
+    finally:
+        if url:
+            drop_database(url)

@@ -1,0 +1,74 @@
+"""PostgreSQL's rows as a backup: all of them come back, or nothing changes."""
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.db.migrations.loader import MigrationLoader
+
+from controlplane.backup.files import sum_of
+from tests.backup.conftest import Install
+from tests.backup.installation import change_manifest
+
+
+def contents(backup: Path) -> dict[str, bytes]:
+    """Of each table and sequence, but for the time of migrations."""
+    with zipfile.ZipFile(backup / "database.zip") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.needs("postgresql")
+def test_every_row_of_postgresql_comes_back(install: Install, tmp_path: Path) -> None:
+    """And every trigger, and numbers that were given are not given again."""
+    installed = install("pg", "postgresql", GUARD_RAIL_MAX_BURST="10")
+    odd = 'tab\t, "quote", \\N, back\\slash, \nline, \u00fc\u20ac\U0001f511'
+    installed.new_key("--owner", "o", "--burst", "100", "--per-seconds", "1")
+    program = (
+        "from apikeys.models import APIKey as K; from django.contrib.auth.models import User as U;"
+        "U.objects.create_superuser('ada', password='x' * 14); k = K.objects.get();"
+        f"k.metadata = {{'odd': {odd!r}}}; k.save()"
+    )
+    installed.manage("shell", "-v0", "-c", program)
+    installed.manage("backup", str(tmp_path / "one"))
+    other = install("other", "postgresql", migrated=False)
+    other.manage("restore", str(tmp_path / "one"))
+    other.manage("backup", str(tmp_path / "two"))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    urls = [server.settings["DATABASE_URL"] for server in (installed, other)]
+    schemas = [
+        subprocess.run(["pg_dump", "--schema-only", url], capture_output=True, text=True, check=True).stdout
+        for url in urls
+    ]
+    told = [[line for line in schema.splitlines() if not line.startswith(("\\", "--"))] for schema in schemas]
+    assert told[0] == told[1]
+
+
+@pytest.mark.needs("postgresql")
+def test_archive_that_cannot_be_put_changes_nothing(install: Install, tmp_path: Path) -> None:
+    """One that is cut short, or lacks rows, under a manifest that does not say so, leaves the database as it was."""
+    installed = install("pg", "postgresql")
+    key = installed.new_key()
+    installed.manage("backup", str(tmp_path / "pg-backup"))
+    file = tmp_path / "pg-backup" / "database.zip"
+    whole = contents(tmp_path / "pg-backup")
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in whole.items():
+            archive.writestr(name, b"" if name == "auth_permission.copy" else content)
+    short = file.read_bytes()
+    for content in (short, short[: len(short) * 3 // 4]):
+        file.write_bytes(content)
+        found = sum_of(file)
+        files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
+        files["database.zip"] = {"size": found.size, "sha256": found.sha256}
+        change_manifest(tmp_path / "pg-backup", files=files)
+        status, told = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
+        assert (status, told.count("\n")) == (3, 1)
+    assert installed.run_json("show_key", key["key_id"])["state"] == "active"
+
+
+def test_every_migration_can_be_undone_as_a_whole() -> None:
+    """A restore runs them within its transaction."""
+    loader = MigrationLoader(None)
+    assert [str(name) for name, migration in loader.disk_migrations.items() if not migration.atomic] == []

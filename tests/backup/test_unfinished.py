@@ -1,0 +1,121 @@
+"""A restore that fails or is killed on the way: before the swap nothing has changed, after it all is told."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.backup.conftest import Install
+from tests.backup.installation import Installation
+from tests.server.running import ROOT
+
+POSTGRESQL = pytest.mark.needs("postgresql")
+BEFORE = [
+    ("sqlite", "buckets", "copy_durably", "error"),
+    ("sqlite", "sqlite", "copy_durably", "error"),
+    ("sqlite", "restore", "_settle", "error"),
+    ("sqlite", "loss_file", "write_durably", "error"),
+    ("sqlite", "sqlite", "_set_aside", "error"),
+    ("sqlite", "sqlite", "_set_aside", "kill"),
+    pytest.param("postgresql", "restore", "take_backup", "error", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_settle", "error", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_settle", "kill", marks=POSTGRESQL),
+]
+AFTER = [
+    ("sqlite", "restore", "sync", "kill"),
+    ("sqlite", "buckets", "sync", "error"),
+    ("sqlite", "restore", "_first_break", "error"),
+    pytest.param("postgresql", "buckets", "sync", "error", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "MigrationExecutor", "kill", marks=POSTGRESQL),
+]
+STATE = (
+    "from django.contrib.sessions.models import Session as S; from apikeys.models import APIKey as K;"
+    "print('revoked' if K.objects.get().revoked_at else 'active', S.objects.count())"
+)
+BEGIN = (
+    "from django.contrib.sessions.models import Session as S; from django.utils import timezone as t;"
+    "from apikeys.config_service import ConfigService as C; from events.origin import Origin as O;"
+    "from ratelimit.limiter import default_limiter as limiter; limiter().store.generation();"
+    "S.objects.create(session_key='s', session_data='', expire_date=t.now() + t.timedelta(days=1));"
+    "print(C(O('command:test', 'r')).issue({'label': 'a key'}).key.key_id)"
+)
+
+
+@dataclass
+class Scene:
+    """An installation whose key was revoked after the backup, and whose buckets are not those of the backup."""
+
+    installed: Installation
+    backup: Path
+    key_id: str
+
+    def restore(self, module: str, step: str, how: str) -> "subprocess.CompletedProcess[str]":
+        """With a step that fails."""
+        arguments = [f"controlplane.backup.{module}", step, how, "restore", str(self.backup), "--replace"]
+        return subprocess.run(
+            [sys.executable, "-m", "tests.backup.failing", *arguments],
+            env=self.installed.environment, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def state(self) -> str:
+        """Of the key; and how many are signed in."""
+        return self.installed.manage("shell", "-v0", "-c", STATE).stdout.strip()
+
+    def loss_files(self) -> list[Path]:
+        return list(self.installed.data_dir.glob("*.losses.json"))
+
+
+@pytest.fixture
+def scene(install: Install, tmp_path: Path, database: str) -> Scene:
+    installed = install("installed", database)
+    key_id = installed.manage("shell", "-v0", "-c", BEGIN).stdout.strip()
+    installed.manage("backup", str(tmp_path / "backup"))
+    installed.manage("revoke_key", key_id, "--yes")
+    installed.settings["BUCKET_STORE_URL"] = f"lmdb://{installed.data_dir}/others/buckets"
+    return Scene(installed, tmp_path / "backup", key_id)
+
+
+@pytest.mark.parametrize(("database", "module", "step", "how"), BEFORE)
+def test_before_the_swap_nothing_has_changed(scene: Scene, module: str, step: str, how: str) -> None:
+    done = scene.restore(module, step, how)
+    assert (done.returncode, done.stdout) == (3 if how == "error" else -9, "")
+    if how == "error":
+        assert done.stderr == "CommandError: Could not: No space left on device.\n"
+        assert (scene.loss_files(), list(scene.installed.data_dir.glob("*replaced-*"))) == ([], [])
+    assert scene.state() == "revoked 1"
+    told = scene.installed.run_json("restore", str(scene.backup), "--check")
+    assert [change["about"] for change in told["lost"]["changes"]] == [scene.key_id]
+    assert told["earlier"] == []
+
+
+@pytest.mark.parametrize(("database", "module", "step", "how"), AFTER)
+def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step: str, how: str) -> None:
+    done = scene.restore(module, step, how)
+    assert done.returncode == (3 if how == "error" else -9)
+    if how == "error":
+        assert done.stderr == "CommandError: Could not: No space left on device.\n"
+        assert "The database IS replaced, but the restore was not finished." in done.stdout
+        assert f"Keys that were revoked or disabled, and work again: {scene.key_id}" in done.stdout
+    assert scene.state() == "active 0"
+    (file,) = scene.loss_files()
+    assert file.stat().st_mode & 0o777 == 0o600
+    checked = scene.installed.run_json("restore", str(scene.backup), "--check")
+    assert (checked["lost"]["changes"], checked["earlier"]) == (
+        [], [{"file": str(file), "work_again": [scene.key_id]}],
+    )  # fmt: skip
+
+    again = scene.installed.manage("restore", str(scene.backup), "--replace").stdout
+    assert f"{file} lists them. Keys that work again by it: {scene.key_id}." in again
+    assert "\nRestored." in again
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_one_line_says_where_there_is_no_room(scene: Scene) -> None:
+    """The buckets' own disk is full: the operating system says so, and names no file."""
+    status, told = scene.installed.refused(
+        "restore", str(scene.backup), "--replace", environment={"BUCKET_STORE_URL": "lmdb:///proc/buckets"}
+    )
+    assert (status, told.count("\n"), "None" in told) == (3, 1, False)
+    assert scene.state() == "revoked 1"
