@@ -2,9 +2,11 @@
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV6_SITE_BITS = 64
+MAX_HOPS: Final = 32
 
 
 def parse_networks(entries: Sequence[str]) -> tuple[Network, ...]:
@@ -16,11 +18,11 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     """The address to hold responsible for a request.
 
     `peer` is the connection's other end. Only where it is a trusted proxy is X-Forwarded-For read, from the right, up
-    to the first address that is no trusted proxy: what stands left of that anybody may have written. An IPv6 address
-    stands for its /64, which one customer has whole. What is no address yields "unknown".
+    to the first address that is no trusted proxy, 32 hops at most: what stands left of that anybody may have written.
+    An IPv6 address stands for its /64, which one customer has whole. What is no address yields "unknown".
     """
     address = _parse(peer)
-    for entry in reversed(forwarded_for.split(",")) if forwarded_for else ():
+    for entry in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]) if forwarded_for else ():
         if address is None or not any(address in network for network in trusted):
             break
         hop = _parse(_without_port(entry.strip()))

@@ -77,6 +77,10 @@ class KeyDirectory:
                 return entry[1]
         return None
 
+    def has_known(self, key_id: str) -> bool:
+        """Whether a record of the key is in memory, be it too old."""
+        return key_id in self._records
+
     def load(self, key_id: str, epoch: int = 0) -> KeyRecord | None:
         """The key's record, read from the database now.
 

@@ -28,6 +28,7 @@ from ratelimit.decision import Decision
 from ratelimit.limit import Limit, limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.pending import Counts
+from ratelimit.stores import BucketStoreError
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
 for _slug, _problem in CATALOGUE.items():
@@ -43,6 +44,10 @@ class Verified(NamedTuple):
     credential: Credential
     record: KeyRecord
     slot: int
+
+
+Charged = Decision | CostExceedsBurst | BucketStoreError | None
+"""What became of one of several charges."""
 
 
 class Gate:
@@ -118,9 +123,17 @@ class Gate:
         except ProblemError:
             return None
 
-    def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Decision | CostExceedsBurst | None]:
+    def doubts(self, credential: Credential) -> bool:
+        """Whether nothing in memory speaks for the credential: an unknown key, or a record that says no."""
+        record = self._directory.cached(credential.key_id, self._hits)
+        if record is None:
+            return not self._directory.has_known(credential.key_id)
+        return self.verify_from_memory(credential) is None
+
+    def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
         """As `charge`, for several in one step of the bucket store, each with its cost: the decisions in the same
-        order. None where the key has changed since, and so nothing was taken: `admit` decides then.
+        order, or why there is none. None where the key has changed since, and so nothing was taken: `admit` decides
+        then. Where this raises, nothing was taken at all.
         """
         decisions = self._limiter.take_many(
             [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
@@ -130,11 +143,11 @@ class Gate:
             for (verified, _), decision in zip(asked, decisions, strict=True)
         ]
 
-    def charge(self, verified: Verified, address: str, cost: int = 1) -> tuple[Verified, Decision]:
+    def charge(self, verified: Verified, address: str | None, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
 
         Where the key has changed since `verified`, it is loaded and judged again before anything is taken; so this
-        raises what `verify` raises.
+        raises what `verify` raises; without an `address` what `confirm` raises.
         """
         while True:
             record = verified.record
@@ -147,7 +160,7 @@ class Gate:
                 newest = self._directory.load(verified.credential.key_id, decision.epoch)
                 verified = self._judge(verified.credential, newest)
             except ProblemError as refusal:
-                raise self._refused(refusal, address) from None
+                raise (refusal if address is None else self._refused(refusal, address)) from None
 
     def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
         now = self._now()

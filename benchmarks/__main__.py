@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from benchmarks import admin, admission, decision, results, startup, streams, view
+from benchmarks import admin, admission, decision, gateway, results, startup, streams, view
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.table import render
 
@@ -16,6 +16,7 @@ SUBJECTS: Final = {
     "decision": decision,
     "view": view,
     "admission": admission,
+    "gateway": gateway,
     "streams": streams,
     "startup": startup,
     "admin": admin,

@@ -1,6 +1,7 @@
 """How many parallel requests pass a limit, over several workers: our throttle beside REST framework's own."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,10 +78,10 @@ def _peer_serving(workers: int) -> Iterator[int]:
     }
     options = ["--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_PEER_THREADS)]
     keep = ["--worker-class", "gthread", "--keep-alive", "75", "--no-control-socket"]
-    arguments = ["-m", "gunicorn", *options, *keep, "benchmarks.rest_framework_app:application"]
+    command = [sys.executable, "-m", "gunicorn", *options, *keep, "benchmarks.rest_framework_app:application"]
     with (
         TemporaryDirectory(prefix="latchkey-bench-") as directory,
-        server.running(arguments, environment, Path(directory) / "server.log"),
+        server.running(command, environment, Path(directory) / "server.log"),
     ):
         yield port
 

@@ -37,6 +37,11 @@ def connect(port: int, *, workers: int, connections: int) -> Load:
     return Load([connection for held in kept.values() for connection in held])
 
 
+def wait_for_workers(port: int, workers: int) -> None:
+    """Returns once each worker has answered."""
+    connect(port, workers=workers, connections=workers).close()
+
+
 def workers_of(load: Load) -> list[int]:
     """The ids of the processes that serve the connections."""
     return sorted({int(body) for body in load.bodies(get_request(paths.WORKER))})

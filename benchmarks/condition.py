@@ -22,3 +22,8 @@ class Condition:
     def holds(self) -> bool:
         """Whether it is so. The value counts as it was measured, not as it is shown."""
         return bool(_HOLDS[self.relation](self.value, self.bound))
+
+
+def shown(value: float) -> str:
+    """A value or a bound as people read it: a count whole, all else with three digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"

@@ -24,17 +24,23 @@ Limit = dict[str, int]
 UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 """A limit, so that the bucket is asked and written, that no load generator reaches."""
 
+PRODUCT: Final = "controlplane.asgi:application"
 _GUNICORN: Final = ("-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf")
 
 
 class Installation:
-    """Latchkey on SQLite and an embedded bucket store, both in `directory`, with one key that may do anything."""
+    """Latchkey on SQLite and a bucket store in `directory`, or at `store`, with one key that may do anything.
 
-    def __init__(self, directory: Path, *, workers: int) -> None:
+    `application` is what it serves.
+    """
+
+    def __init__(self, directory: Path, *, workers: int, store: str | None = None, application: str = PRODUCT) -> None:
         self._directory = directory
-        self._workers = workers
+        self._application = application
         self.port = server.free_port()
         self._environment = environment(directory, self.port, workers)
+        if store is not None:
+            self._environment["BUCKET_STORE_URL"] = store
         self._manage("migrate", "--verbosity", "0")
         limit = ["--burst", str(UNLIMITED_LIKE["burst"]), "--per-seconds", str(UNLIMITED_LIKE["per_seconds"])]
         issued = json.loads(self._manage("issue_key", "--label", "benchmark", "--scope", "*", *limit, "--format=json"))
@@ -52,8 +58,8 @@ class Installation:
             "LATCHKEY_STARTED_AT": str(time.time()),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         }
-        arguments = [*_GUNICORN, "controlplane.asgi:application"]
-        with server.running(arguments, serving, self._directory / "server.log"):
+        command = [sys.executable, *_GUNICORN, self._application]
+        with server.running(command, serving, self._directory / "server.log"):
             yield
 
     def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
@@ -87,24 +93,28 @@ class Installation:
         return text
 
     def _manage(self, *arguments: str) -> str:
+        return self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """The output of a command of this Python, with the settings of this Latchkey."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, "DJANGO_SETTINGS_MODULE": "controlplane.settings"},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise CouldNotMeasure(f"manage.py {arguments[0]} failed: {done.stderr}")
+            raise CouldNotMeasure(f"{' '.join(arguments[:2])} failed: {done.stderr}")
         return done.stdout
 
 
 @contextmanager
-def installation(*, workers: int) -> Iterator[Installation]:
+def installation(*, workers: int, store: str | None = None, application: str = PRODUCT) -> Iterator[Installation]:
     """A Latchkey that is served for as long as the context lasts, and then removed."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        latchkey = Installation(Path(directory), workers=workers)
+        latchkey = Installation(Path(directory), workers=workers, store=store, application=application)
         with latchkey.serving():
             yield latchkey
 

@@ -4,9 +4,16 @@ from typing import Final
 
 PROTECTED: Final = "/v1/whoami"
 BARE: Final = "/v1/bare"
+BARE_ASGI: Final = "/bare"
+"""Answered by an ASGI function that does nothing else."""
+
 WORKER: Final = "/worker"
 """Tells which worker answers."""
 
+PROFILE: Final = "/profile"
+"""Tells where a worker that is profiled spends its time."""
+
+CHECK: Final = "/v1/check?scope=orders:read"
 METRICS: Final = "/metrics"
 KEYS: Final = "/v1/keys"
 EVENTS: Final = "/v1/events"

@@ -25,10 +25,14 @@ def parse(received: bytes) -> Response | None:
         return None
     header = received[:end].lower()
     at = header.find(_LENGTH)
-    if at < 0:
+    status = int(header[9:12])
+    if at >= 0:
+        length = int(header[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
+    elif status == 204:  # never has a body
+        length = 0
+    else:
         raise CouldNotMeasure("A response has no Content-Length.")
-    length = int(header[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
     size = end + 4 + length
     if len(received) < size:
         return None
-    return Response(int(header[9:12]), received[end + 4 : size], size)
+    return Response(status, received[end + 4 : size], size)

@@ -6,14 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT
 
+_START_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -26,15 +30,28 @@ def free_port() -> int:
         return port
 
 
+def wait_until_answering(port: int) -> None:
+    """Returns once a request is answered there, however. Raises CouldNotMeasure where none is in time."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        connection = HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS)
+        with suppress(OSError), closing(connection):
+            connection.request("GET", "/")
+            connection.getresponse()
+            return
+        time.sleep(_POLL_SECONDS)
+    raise CouldNotMeasure(f"No server answered within {_START_SECONDS:g} s.")
+
+
 @contextmanager
-def running(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Runs a command of this Python, with its output in `log`, for as long as the context lasts.
+def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Runs a command, with its output in `log`, for as long as the context lasts.
 
     It gets a session of its own: Ctrl-C reaches this process alone, which then stops it.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            command,
             cwd=ROOT,
             env=dict(environment),
             stdout=output,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.condition import Condition
+from benchmarks.condition import Condition, shown
 from benchmarks.section import Section
 
 _GREEN: Final = "\x1b[32m"
@@ -17,7 +17,7 @@ def render(section: Section, *, colour: bool) -> str:
     rows: list[Sequence[str]] = [("", "median", "lowest", "highest", f"x {section.base}")]
     for series in section.series:
         figures = (series.median, min(series.rounds), max(series.rounds))
-        rows.append((series.name, *map(_figure, figures), f"{ratios[series.name]:.2f}"))
+        rows.append((series.name, *map(figure, figures), f"{ratios[series.name]:.2f}"))
     verdicts = [_verdict(condition, colour=colour) for condition in section.conditions]
     return "\n".join([f"{section.title}, {section.unit}", *_aligned(rows), *verdicts])
 
@@ -34,7 +34,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """A measured value as people read it."""
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.2f}"
 
 
@@ -42,4 +43,4 @@ def _verdict(condition: Condition, *, colour: bool) -> str:
     word = "holds" if condition.holds else "FAILS"
     if colour:
         word = f"{_GREEN if condition.holds else _RED}{word}{_PLAIN}"
-    return f"  {word}  {condition.text}: {condition.value:.3g}, wanted {condition.relation} {condition.bound:g}"
+    return f"  {word}  {condition.text}: {shown(condition.value)}, wanted {condition.relation} {condition.bound:g}"

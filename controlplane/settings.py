@@ -64,6 +64,7 @@ ADMIN_LOCKOUT_DURATION = env.duration("ADMIN_LOCKOUT_DURATION", "15m")
 INSTALLED_APPS = [
     "controlplane",
     "apikeys",
+    "gateway",
     "ratelimit",
     "events",
     "health",

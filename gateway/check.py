@@ -82,7 +82,7 @@ def answer_to(verified: Verified, decision: Decision, question: Question, call: 
         refused = InsufficientScope(f"This call needs the scope {lacking}.")
         return refusal(refused, question, call, decision=decision, key_id=auth.key_id)
     fields = [*identity_fields(auth), *rate_limit_fields(decision), NO_STORE, (headers.REQUEST_ID, call.request_id)]
-    return Answer(204, fields, key_id=auth.key_id)
+    return Answer(200 if question.allow_as_ok else 204, fields, key_id=auth.key_id)
 
 
 def refusal(
@@ -92,7 +92,7 @@ def refusal(
     status = CATALOGUE[error.slug].status
     body = body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
     fields = dict([*(rate_limit_fields(decision) if decision else ()), *fields_of(error)])
-    fields |= {"Content-Type": MEDIA_TYPE, headers.REQUEST_ID: call.request_id}
+    fields |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", headers.REQUEST_ID: call.request_id}
     if question.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
         # Such a proxy drops the body: from these it makes one that says the same.
         fields |= {headers.LATCHKEY_STATUS: str(status), headers.LATCHKEY_PROBLEM: error.slug}

@@ -15,5 +15,5 @@ def identity_fields(auth: AuthContext) -> list[tuple[str, str]]:
     return [
         (headers.LATCHKEY_KEY_ID, auth.key_id),
         (headers.LATCHKEY_OWNER, quote(auth.owner, safe=_PLAIN).strip()),
-        (headers.LATCHKEY_SCOPES, " ".join(sorted(auth.scopes))),
+        (headers.LATCHKEY_SCOPES, quote(" ".join(sorted(auth.scopes)), safe=_PLAIN)),
     ]

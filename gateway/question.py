@@ -13,15 +13,19 @@ from ratelimit.limit import MAX_BURST
 MAX_SCOPES: Final = 64
 MAX_QUERY: Final = 4096
 FORBIDDEN: Final = "403"
+OK: Final = "200"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All of `scopes` are needed. `deny_as_forbidden`: what the proxy would not pass on is answered 403."""
+    """All of `scopes` are needed. `deny_as_forbidden`: what the proxy would not pass on is answered 403. `allow_as_ok`:
+    what may pass is answered 200, as there are proxies for which 204 is a no.
+    """
 
     scopes: tuple[str, ...] = ()
     cost: int = 1
     deny_as_forbidden: bool = False
+    allow_as_ok: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -35,13 +39,13 @@ def parse_question(query: bytes) -> Question:
     single: dict[str, str] = {}
     if len(query) > MAX_QUERY:
         raise InvalidParameters.of([FieldError("", "too-long", f"The query has more than {MAX_QUERY} bytes.")])
-    for name, value in parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True):
+    for name, value in _parameters(query):
         if name == "scope":
             scopes += value.split(" ")
-        elif name in ("cost", "deny") and name not in single:
+        elif name in ("cost", "deny", "allow") and name not in single:
             single[name] = value
         else:
-            faults.append(FieldError("/" + name[:64], "unknown-parameter", "There are scope, cost and deny."))
+            faults.append(FieldError("/" + name[:64], "unknown-parameter", "There are scope, cost, deny and allow."))
     if len(scopes) > MAX_SCOPES or not all(map(is_scope, scopes)):
         faults.append(FieldError("/scope", "not-a-scope", f"scope names up to {MAX_SCOPES} scopes."))
     cost = 1
@@ -49,8 +53,24 @@ def parse_question(query: bytes) -> Question:
         cost = whole_number(single.get("cost", "1"), "cost", 1, MAX_BURST)
     except Refused as refused:
         faults += refused.faults
-    if single.get("deny", FORBIDDEN) != FORBIDDEN:
-        faults.append(FieldError("/deny", "not-a-choice", "deny must be 403."))
+    faults += _not_a_choice(single)
     if faults:
         raise InvalidParameters.of(faults)
-    return Question(tuple(scopes), cost, "deny" in single)
+    return Question(tuple(scopes), cost, "deny" in single, "allow" in single)
+
+
+def _parameters(query: bytes) -> list[tuple[str, str]]:
+    """Names and values. Raises InvalidParameters for more than make sense, before any is looked at."""
+    try:
+        return parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MAX_SCOPES + 3)
+    except ValueError:
+        fault = FieldError("", "too-many", f"The query has more than {MAX_SCOPES + 3} parameters.")
+        raise InvalidParameters.of([fault]) from None
+
+
+def _not_a_choice(single: dict[str, str]) -> list[FieldError]:
+    return [
+        FieldError(f"/{name}", "not-a-choice", f"{name} must be {choice}.")
+        for name, choice in (("deny", FORBIDDEN), ("allow", OK))
+        if single.get(name, choice) != choice
+    ]

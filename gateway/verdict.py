@@ -66,9 +66,7 @@ def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",))
     cost = cleaned.get("cost", 1)
     try:
-        verified, decision = gate.charge(
-            gate.confirm(parse_credential(cleaned["credential"]), anew=False), address, cost
-        )
+        verified, decision = gate.charge(gate.confirm(parse_credential(cleaned["credential"]), anew=False), None, cost)
     except CostExceedsBurst:
         raise above_burst() from None
     except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as refusal:

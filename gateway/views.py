@@ -5,6 +5,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -66,12 +67,17 @@ class Check(APIView):
 
     authentication_classes = []
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[JSONRenderer, str]:
+        """What the client of the proxy accepts is none of its business."""
+        return JSONRenderer(), "application/json"
+
     @extend_schema(
         operation_id="check",
         parameters=[
             OpenApiParameter("scope", OpenApiTypes.STR, many=True, description="A scope that is needed."),
             OpenApiParameter("cost", OpenApiTypes.INT, description="Tokens that are taken; 1 by default."),
             OpenApiParameter("deny", OpenApiTypes.INT, enum=[403], description="Answer 403 in place of 429 and 400."),
+            OpenApiParameter("allow", OpenApiTypes.INT, enum=[200], description="Answer 200 in place of 204."),
         ],
         request=None,
         responses={204: OpenApiResponse(description="It may; X-Latchkey-Key-Id, -Owner and -Scopes say who calls.")},

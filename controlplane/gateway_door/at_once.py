@@ -8,24 +8,24 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from apikeys.gate import Verified
+from apikeys.gate import Charged, Verified
 from controlplane.gateway_door import metrics
-from controlplane.gateway_door.door import call_of, tell
+from controlplane.gateway_door.door import call_of, tell, trace_of, unavailable
 from controlplane.gateway_door.passes import lines, passes
 from controlplane.gateway_door.request import DoorRequest
 from controlplane.server.asgi_types import Fields, Scope
 from controlplane.server.at_once import Reply
-from gateway.check import Answer, above_burst, answer_to, credential_of, refusal
+from gateway.check import Answer, Call, above_burst, answer_to, credential_of, refusal
 from gateway.question import Question, parse_question
 from latchkey import headers
 from latchkey.credentials import CREDENTIAL_PATTERN, Credential, CredentialError
 from latchkey.problems import ProblemError
 from latchkey.request_id import PATTERN, new_request_id
 from ratelimit.bucket import CostExceedsBurst
-from ratelimit.decision import Decision
+from ratelimit.stores import BucketStoreError
 
-# A transaction over so many stays far below the millisecond for which others may have to wait.
-MOST_TOGETHER: Final = 256
+# So many take far less than a millisecond in the bucket store, and a few where all are refused.
+MOST_TOGETHER: Final = 64
 
 _API_KEY: Final = headers.API_KEY.lower().encode()
 _AUTHORIZATION: Final = b"authorization"
@@ -38,11 +38,15 @@ log = structlog.get_logger(__name__)
 
 
 class _Asked(NamedTuple):
+    """A request of this turn: of a credential that memory finds right, or with what is wrong about it."""
+
     scope: Scope
     reply: Reply
-    verified: Verified
-    question: Question
+    started: float
     request_id: bytes
+    question: Question
+    verified: Verified | None
+    error: ProblemError | None = None
 
 
 class _HasBody(Exception):
@@ -53,67 +57,98 @@ _turn: list[_Asked] = []
 
 
 def check_at_once(scope: Scope, reply: Reply) -> bool:
-    """Answers /v1/check without the database: what memory allows at the end of this turn, what is no credential now."""
+    """Sees to a request for /v1/check at the end of this turn, where memory settles it.
+
+    No request is answered sooner, so those behind it in a pipeline wait for it and stay within that one's bound.
+    """
     try:
         credential, request_id = _read(scope["headers"])
         question = parse_question(scope["query_string"])
-        if credential is None:
-            credential = credential_of(call_of(scope, DoorRequest.of(scope)))
-    except CredentialError as error:
-        _refuse(scope, reply, error, parse_question(scope["query_string"]))
-        return True
     except (_HasBody, ProblemError):
         return False
-    verified = metrics.loop_gate().verify_from_memory(credential)
-    if verified is None:
-        return False
+    verified = error = None
+    try:
+        credential = credential or credential_of(call_of(scope, DoorRequest.of(scope)))
+        verified = metrics.loop_gate().verify_from_memory(credential)
+        if verified is None:
+            return False
+    except CredentialError as found:
+        error = found
     if not _turn:
         asyncio.get_running_loop().call_soon(_decide)
-    _turn.append(_Asked(scope, reply, verified, question, request_id))
+    _turn.append(_Asked(scope, reply, perf_counter(), request_id, question, verified, error))
     return True
 
 
 def _decide() -> None:
-    """Decides what this turn has asked, and answers."""
-    while _turn:
-        together = _turn[:MOST_TOGETHER]
-        del _turn[:MOST_TOGETHER]
-        try:
-            decisions = metrics.loop_gate().charge_together([(it.verified, it.question.cost) for it in together])
-        except Exception:
-            log.exception("not_decided_at_once")
-            decisions = [None] * len(together)
-        for asked, decision in zip(together, decisions, strict=True):
-            _answer(asked, decision)
-    metrics.tell()
+    """Decides what this turn has asked, and answers; what is more than others may wait for, after their turn."""
+    together = _turn[:MOST_TOGETHER]
+    del _turn[:MOST_TOGETHER]
+    if _turn:
+        asyncio.get_running_loop().call_soon(_decide)
+    try:
+        decisions = _charged(together)
+        for place, asked in enumerate(together):
+            _answer(asked, decisions.get(place))
+    finally:
+        metrics.tell()
 
 
-def _answer(asked: _Asked, decision: Decision | CostExceedsBurst | None) -> None:
-    scope, reply, verified, question, request_id = asked
-    if decision is None:
-        reply.pass_on()
-    elif isinstance(decision, CostExceedsBurst):
-        _refuse(scope, reply, above_burst(), question)
+def _charged(together: list[_Asked]) -> dict[int, Charged]:
+    """What the bucket store decided of each, by its place; nothing where it fails for all."""
+    right = [(place, it.verified, it.question.cost) for place, it in enumerate(together) if it.verified is not None]
+    if not right:
+        return {}
+    try:
+        charged = metrics.loop_gate().charge_together([(verified, cost) for _, verified, cost in right])
+    except Exception:
+        log.exception("not_decided_at_once")
+        return {}
+    return {place: decision for (place, _, _), decision in zip(right, charged, strict=True)}
+
+
+def _answer(asked: _Asked, charged: Charged) -> None:
+    """Whatever goes wrong about one request is its own matter: the others of the turn get their answers."""
+    try:
+        whole = _whole(asked, charged)
+    except Exception:
+        log.exception("request_failed")
+        whole = _refused(asked, ProblemError("The request could not be completed."))
+    if whole is None:
+        asked.reply.pass_on()
     else:
-        whole = passes(verified, decision, question.scopes, request_id, reply.date)
-        if whole is None:
-            call = call_of(scope, DoorRequest.of(scope, request_id))
-            _send(scope, reply, answer_to(verified, decision, question, call), call.address, call.request_id)
-        else:
-            reply.answer(whole)
+        asked.reply.answer(whole)
 
 
-def _refuse(scope: Scope, reply: Reply, error: ProblemError, question: Question) -> None:
-    call = call_of(scope, DoorRequest.of(scope))
-    _send(scope, reply, refusal(error, question, call), call.address, call.request_id)
+def _whole(asked: _Asked, charged: Charged) -> bytes | None:
+    """The answer; None where the application has to find it: nothing was charged then."""
+    if asked.error is not None:
+        return _refused(asked, asked.error)
+    if charged is None or asked.verified is None:
+        return None
+    if isinstance(charged, CostExceedsBurst):
+        return _refused(asked, above_burst())
+    if isinstance(charged, BucketStoreError):
+        return _refused(asked, unavailable(charged))
+    whole = passes(asked.verified, charged, asked.question, asked.request_id, asked.reply.date)
+    if whole is not None:
+        return whole
+    call = call_of(asked.scope, DoorRequest.of(asked.scope, asked.request_id))
+    return _told(asked, answer_to(asked.verified, charged, asked.question, call), call)
 
 
-def _send(scope: Scope, reply: Reply, answer: Answer, address: str, request_id: str) -> None:
+def _refused(asked: _Asked, error: ProblemError) -> bytes:
+    call = call_of(asked.scope, DoorRequest.of(asked.scope, asked.request_id))
+    return _told(asked, refusal(error, asked.question, call), call)
+
+
+def _told(asked: _Asked, answer: Answer, call: Call) -> bytes:
+    """The bytes of an answer, which gets its line in the log."""
     status = HTTPStatus(answer.status)
-    fields = [("Date", reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
+    fields = [("Date", asked.reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + lines(fields) + b"\r\n"
-    reply.answer(head if scope["method"] == "HEAD" else head + answer.body)
-    tell(scope, answer, address, perf_counter(), request_id=request_id)
+    tell(asked.scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(asked.scope))
+    return head if asked.scope["method"] == "HEAD" else head + answer.body
 
 
 def _read(fields: Fields) -> tuple[Credential | None, bytes]:

@@ -12,35 +12,44 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from apikeys.gate import default_gate
 from controlplane.access_log import log_request
+from controlplane.gateway_door import metrics
 from controlplane.gateway_door.request import DoorRequest
 from controlplane.problems import as_problem
 from controlplane.server.asgi_types import Receive, Scope, Send
-from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
+from controlplane.server.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
 from controlplane.server.media_types import accepts
 from events.threads import WorkThreads
 from gateway.check import Answer, Call, check, refusal
 from gateway.question import Question
 from gateway.verify import ASKING, verify
+from latchkey.credentials import CredentialError, credential_from_headers
+from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.trace_context import parse_traceparent
 
 CHECK: Final = "/v1/check"
 VERIFY: Final = "/v1/verify"
 PATIENCE_SECONDS: Final = 5.0
+MOST_DOUBTFUL: Final = 1000
 
 _JSON: Final = "application/json"
 _ANYTHING: Final = "*/*"
 
 log = structlog.get_logger(__name__)
 
-# The database is asked here, so that a silent one stops no other request of the worker.
+# The database is asked on threads, so that a silent one stops no other request of the worker. A credential for which
+# nothing speaks has a thread of its own kind, and waits in a line that ends: whoever tries many holds up nobody else.
 THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
+DOUBTFUL: Final = WorkThreads("gateway-doubtful", 2, patience_seconds=PATIENCE_SECONDS, at_most=MOST_DOUBTFUL)
 
 
 async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers /v1/check. A body is none of its business: it is read and dropped, or the connection ends."""
     request = DoorRequest.of(scope)
-    closes = await _unread_body(scope, receive)
+    try:
+        closes = await _unread_body(scope, receive)
+    except BodyCutOff:
+        return
     call = call_of(scope, request)
     await _answer(scope, request, send, partial(check, default_gate(), call), closes=closes)
 
@@ -69,12 +78,11 @@ async def _answer(
     started = perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=request.request_id)
-    if trace := parse_traceparent(request.fields.get(b"traceparent")):
-        bind_contextvars(trace_id=trace.trace_id)
+    bind_contextvars(**trace_of(scope))
     try:
-        answer = await THREADS.run(work)
+        answer = await _threads_for(call_of(scope, request)).run(work)
     except Exception as error:
-        problem = _unavailable(error) if isinstance(error, TimeoutError) else as_problem(error)
+        problem = unavailable(error) if isinstance(error, TimeoutError) else as_problem(error)
         if problem is None:
             raise
         answer = refusal(problem, Question(), call_of(scope, request))
@@ -82,9 +90,18 @@ async def _answer(
     tell(scope, answer, request.address, started)
 
 
-def _unavailable(error: TimeoutError) -> ProblemError:
+def _threads_for(call: Call) -> WorkThreads:
+    try:
+        credential = credential_from_headers(call.api_key, call.authorization)
+    except CredentialError:
+        return DOUBTFUL
+    return DOUBTFUL if metrics.loop_gate().doubts(credential) else THREADS
+
+
+def unavailable(error: Exception) -> ProblemError:
+    """The answer to what did not answer us."""
     log.error("unavailable", exc_info=error)
-    problem = ProblemError("Latchkey's database did not answer in time.")
+    problem = ProblemError(CATALOGUE["unavailable"].title + ".")
     problem.slug = "unavailable"
     return problem
 
@@ -102,9 +119,16 @@ def call_of(scope: Scope, request: DoorRequest) -> Call:
     )
 
 
+def trace_of(scope: Scope) -> dict[str, str]:
+    """The id of the trace that a request belongs to, for the log; nothing where it belongs to none."""
+    field = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+    trace = parse_traceparent(field)
+    return {"trace_id": trace.trace_id} if trace else {}
+
+
 def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
     """Writes the request's line in the log. A check that lets pass leaves none: the proxy that asks has its own."""
-    if answer.status == 204:
+    if scope["path"] == CHECK and answer.status < 300:
         return
     if answer.key_id:
         known["key_id"] = answer.key_id
@@ -117,6 +141,8 @@ async def _unread_body(scope: Scope, receive: Receive) -> bool:
     """Drops the body. Whether there is more of it than is read, so that the connection has to end."""
     try:
         await bounded_body(scope["headers"], receive)
+    except BodyCutOff:
+        raise
     except (BodyTooLarge, BodyTooSlow):
         return True
     return False

@@ -1,5 +1,6 @@
 """The answer to a request that may pass, as bytes: what is the same for each request of a key is made once."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -7,12 +8,15 @@ from apikeys.directory import KeyRecord
 from apikeys.gate import Verified
 from gateway.check import NO_STORE
 from gateway.identity import identity_fields
+from gateway.question import Question
 from latchkey import headers
 from ratelimit.decision import Decision
 from ratelimit.headers import policy_fields, state_lines
 
 _PASSES: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
+_PASSES_AS_OK: Final = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b: %b\r\ncontent-length: 0\r\n%b\r\n"
 _REQUEST_ID: Final = headers.REQUEST_ID.lower().encode()
+_NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _KEYS: Final = 50_000
 _QUESTIONS: Final = 32
 
@@ -29,14 +33,13 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
-def passes(
-    verified: Verified, decision: Decision, scopes: tuple[str, ...], request_id: bytes, date: bytes
-) -> bytes | None:
+def passes(verified: Verified, decision: Decision, question: Question, request_id: bytes, date: bytes) -> bytes | None:
     """The whole answer; None where the request may not pass."""
     known = _of(verified.record)
-    if not decision.allowed or not (not scopes or _allows(known, scopes)):
+    if not decision.allowed or not (not question.scopes or _allows(known, question.scopes)):
         return None
-    return _PASSES % (date, known.fields, _REQUEST_ID, request_id, state_lines(decision))
+    whole = _PASSES_AS_OK if question.allow_as_ok else _PASSES
+    return whole % (date, known.fields, _REQUEST_ID, request_id, state_lines(decision))
 
 
 def _of(record: KeyRecord) -> _Known:
@@ -62,5 +65,7 @@ def _allows(known: _Known, scopes: tuple[str, ...]) -> bool:
 
 
 def lines(fields: list[tuple[str, str]]) -> bytes:
-    """Fields as they are sent."""
+    """Fields as they are sent. Raises ValueError for a value that would be more than one line."""
+    if any(_NO_VALUE.search(value) for _, value in fields):
+        raise ValueError("a field holds a control character")
     return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields]).encode("latin-1")

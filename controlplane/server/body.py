@@ -17,6 +17,10 @@ class BodyTooSlow(Exception):
     """The body was not there after MAX_BODY_SECONDS."""
 
 
+class BodyCutOff(BodyTooSlow):
+    """The client left before all of the body was there."""
+
+
 async def bounded_body(fields: Fields, receive: Receive) -> tuple[Fields, Receive]:
     """The request's fields and a `receive` that yields its body at once.
 
@@ -44,7 +48,7 @@ async def _read(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BodyTooSlow
+            raise BodyCutOff
         body += message.get("body", b"")
         if len(body) > MAX_BYTES:
             raise BodyTooLarge

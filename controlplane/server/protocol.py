@@ -75,7 +75,8 @@ class BoundedProtocol(HttpToolsProtocol):
         running = self._under_way()
         if running is None or self._breaks_off(running):
             return False
-        running.keep_alive = False
+        last = self.pipeline[0][0] if self.pipeline else running
+        last.keep_alive = False
         ask_to_end(running.scope)
         return True
 
@@ -169,6 +170,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        self._unset_keepalive_if_required()  # the request before it in the same bytes may have been answered already
         at_once = AT_ONCE.get(cycle.scope["path"])
         if at_once is not None and self._answers_at_once(cycle, app, at_once):
             return
@@ -178,7 +180,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether the request is answered without a task. A client that does not read, and a connection that ends with
         the answer, are for the application.
         """
-        if self.flow.write_paused or not cycle.keep_alive or cycle.scope["http_version"] == OLD:
+        if self.flow.write_paused or not cycle.keep_alive or cycle.scope["http_version"] != "1.1":
+            return False
+        if self.parser.should_upgrade():  # its connection ends with the answer
             return False
         reply = CycleReply(cycle, self.transport, partial(self._start_application, cycle, app))
         return at_once(cast(Scope, cycle.scope), reply)

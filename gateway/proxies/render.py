@@ -67,6 +67,8 @@ def _traefik(_values: Values) -> Mapping[str, str]:
 
 def _envoy(values: Values) -> Mapping[str, str]:
     return {
+        # Envoy takes 200 for a yes, and nothing else.
+        "QUERY": values.query(allow="200"),
         "LATCHKEY_HOST": values.latchkey.host,
         "LATCHKEY_PORT": str(values.latchkey.port),
         "UPSTREAM_HOST": values.upstream.host,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from latchkey import __version__
-from latchkey.cli.commands import events, health, key_values, keys, rotation, usage, verify, whoami
+from latchkey.cli.commands import events, health, key_values, keys, proxy_test, rotation, usage, verify, whoami
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.options import Format, Options
 from latchkey.request_id import PATTERN
@@ -29,6 +29,7 @@ app.command("whoami")(whoami.whoami)
 app.add_typer(keys.group, name="keys")
 app.command("usage")(usage.usage)
 app.command("verify")(verify.verify)
+app.command("proxy-test")(proxy_test.proxy_test)
 app.command("health")(health.health)
 app.add_typer(events.group, name="events")
 

@@ -15,6 +15,10 @@ class BucketStoreError(Exception):
     """The store could not answer: that is a failure of the service, and no denial by a limit."""
 
 
+Taken = Outcome | CostExceedsBurst | BucketStoreError
+"""What became of one of several takes: its outcome, or why there is none."""
+
+
 class BucketStore(Protocol):
     """Buckets by key, ASCII bytes of 1 to 128. Every method may raise BucketStoreError."""
 
@@ -37,9 +41,9 @@ class BucketStore(Protocol):
         step over all threads, processes and hosts, as `ratelimit.bucket.take` says. Raises CostExceedsBurst.
         """
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Outcome | CostExceedsBurst]:
-        """Several takes in one step, one after the other: their outcomes in the same order, a refusal of a cost in the
-        place of the outcome that it is.
+    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+        """Several takes in one step, one after the other: what became of each, in the same order. Where this raises,
+        none was done.
         """
 
     def peek(self, key: bytes) -> Record:

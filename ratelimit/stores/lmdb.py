@@ -16,7 +16,7 @@ import lmdb
 from ratelimit import bucket
 from ratelimit.bucket import EMPTY, Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
-from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock
+from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Taken
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
 from ratelimit.stores.lmdb_file import GENERATION_KEY
 
@@ -51,7 +51,7 @@ class LmdbStore(LmdbEnvironment):
             raise
         return self._take_again(key, limit, cost, epoch, slot)
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Outcome | CostExceedsBurst]:
+    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
         """All in one transaction, so that its lock and its commit are paid for once."""
         now_ns = self.now_ns()
         if not self._looked_ns <= now_ns < self._look_at_ns:
@@ -59,7 +59,7 @@ class LmdbStore(LmdbEnvironment):
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcomes = bucket.take_many(transaction, asked, now_ns)
+            outcomes: list[Taken] = [*bucket.take_many(transaction, asked, now_ns)]
             transaction.commit()
             return outcomes
         except (lmdb.Error, struct.error):
@@ -113,10 +113,10 @@ class LmdbStore(LmdbEnvironment):
             lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
         )
 
-    def _take_alone(self, asked: Asked) -> Outcome | CostExceedsBurst:
+    def _take_alone(self, asked: Asked) -> Taken:
         try:
             return self._take_again(*asked)
-        except CostExceedsBurst as refusal:
+        except (CostExceedsBurst, BucketStoreError) as refusal:
             return refusal
 
     def _batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:

@@ -5,9 +5,9 @@ from threading import Lock
 from uuid import uuid4
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import EMPTY, Asked, Outcome, Record
 from ratelimit.limit import Limit
-from ratelimit.stores.base import WALL_CLOCK, Clock
+from ratelimit.stores.base import WALL_CLOCK, Clock, Taken
 
 
 class _Records(dict[bytes, bytes]):
@@ -35,9 +35,9 @@ class MemoryStore:
         with self._lock:
             return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Outcome | CostExceedsBurst]:
+    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
         with self._lock:
-            return bucket.take_many(self._records, asked, self.now_ns())
+            return [*bucket.take_many(self._records, asked, self.now_ns())]
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))

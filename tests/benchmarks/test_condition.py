@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.condition import Condition, Relation
+from benchmarks.condition import Condition, Relation, shown
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,10 @@ from benchmarks.condition import Condition, Relation
 )
 def test_holds(value: float, relation: Relation, bound: float, holds: bool) -> None:
     assert Condition("a", value, relation, bound).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (1690, "1,690"), (0.79999, "0.8"), (0.1234, "0.123"), (-1, "-1")]
+)
+def test_shown(value: float, text: str) -> None:
+    assert shown(value) == text

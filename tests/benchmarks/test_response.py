@@ -24,3 +24,7 @@ def test_parse_leaves_what_follows() -> None:
 def test_parse_without_length() -> None:
     with pytest.raises(CouldNotMeasure):
         parse(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+
+
+def test_parse_204_without_length() -> None:
+    assert parse(b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200") == Response(204, b"", 27)

@@ -1,8 +1,10 @@
 """/v1/check: one table of cases, which every door has to answer alike."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,11 +15,19 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.gate import FAILURES
 from apikeys.models import APIKey
 from controlplane.gateway_door import metrics
+from controlplane.gateway_door import passes as passes_module
+from controlplane.gateway_door.at_once import check_at_once
+from controlplane.gateway_door.door import check_door
+from gateway.identity import identity_fields
+from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
+from ratelimit.bucket import Asked
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
+from ratelimit.stores import BucketStoreError
+from ratelimit.stores.base import Taken
 from tests.conftest import Caller
-from tests.gateway.doors import Answered, at_once, by_django, natively, no_threads
+from tests.gateway.doors import Answered, FakeReply, at_once, by_django, natively, no_threads, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,10 +36,15 @@ Ask = Callable[..., Answered]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
+@pytest.fixture(autouse=True)
+def fresh_door() -> None:
+    """The native door begins as in a new process."""
+    metrics.loop_gate.cache_clear()
+
+
 @pytest.fixture(params=DOORS)
 def ask(request: pytest.FixtureRequest) -> Ask:
     """One of the doors."""
-    metrics.loop_gate.cache_clear()
     door: Ask = DOORS[request.param]
     return door
 
@@ -242,7 +257,6 @@ def test_request_id(ask: Ask, key: IssuedKey, offered: str, kept: bool) -> None:
 
 
 def test_what_memory_settles_asks_no_database(key: IssuedKey) -> None:
-    metrics.loop_gate.cache_clear()
     credential = key.credential.reveal()
     assert check(natively, credential).by == "application"
     with no_threads():
@@ -281,6 +295,113 @@ def test_wrong_secrets_are_paid_by_the_address_and_never_by_the_key(ask: Ask, ke
     statuses = [check(ask, _of_another(key.credential.reveal())).status for _ in range(22)]
     assert statuses == [401] * 20 + [429] * 2
     assert check(ask, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
+
+
+def turn(*asked: tuple[str | None, str]) -> list[FakeReply]:
+    """Asks several in one turn of the event loop: the replies, those that were passed on without an answer."""
+
+    async def ask_all() -> list[FakeReply]:
+        replies = [FakeReply() for _ in asked]
+        for (credential, query), reply in zip(asked, replies, strict=True):
+            fields = {"X-API-Key": credential} if credential else {}
+            assert check_at_once(scope_of("GET", "/v1/check", query, fields), reply)
+            assert not reply.done.is_set()  # not before the end of the turn
+        for reply in replies:
+            await asyncio.wait_for(reply.done.wait(), 10)
+        return replies
+
+    return asyncio.run(ask_all())
+
+
+def first_lines(replies: list[FakeReply]) -> list[str]:
+    return [(reply.whole or b"passed on").split(b"\r\n")[0].decode() for reply in replies]
+
+
+PASSES, FAILS = "HTTP/1.1 204 No Content", "HTTP/1.1 500 Internal Server Error"
+
+
+def test_fault_of_one_request_is_not_that_of_its_turn(
+    key: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = service.issue({"label": "poison"})
+    credentials = [it.credential.reveal() for it in (poison, key)]
+    for credential in credentials:
+        assert check(natively, credential).status == 204
+
+    def broken(auth: AuthContext) -> list[tuple[str, str]]:
+        return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
+
+    monkeypatch.setattr("controlplane.gateway_door.passes.identity_fields", broken)
+    passes_module._known.clear()
+    replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
+    assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]
+    assert check(at_once, credentials[1]).fields["x-ratelimit-remaining"] == "1"
+
+
+def test_what_somebody_wrote_into_the_database_is_one_line(key: IssuedKey) -> None:
+    evil = ["a:b\r\nX-Latchkey-Owner: root", "✓:x"]
+    APIKey.objects.filter(pk=key.key.pk).update(scopes=evil, owner="a\r\nX-Evil: 1")
+    for _ in range(2):
+        answer = check(at_once, key.credential.reveal())
+        assert answer.status == 204
+        assert "x-evil" not in answer.fields
+        assert answer.fields["x-latchkey-owner"].startswith("a%0D%0AX-Evil")
+        assert answer.fields["x-latchkey-scopes"].startswith("a:b%0D%0AX-Latchkey-Owner: root")
+    assert answer.by == "at once"
+
+
+def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    credential = key.credential.reveal()
+    assert check(natively, credential).status == 204
+    store = default_limiter().store
+    real = store.take_many
+
+    def fail_for_the_second(asked: Sequence[Asked]) -> list[Taken]:
+        return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "take_many", fail_for_the_second)
+        replies = turn((credential, ""), (credential, ""), (credential, ""))
+    assert first_lines(replies) == [PASSES, "HTTP/1.1 503 Service Unavailable", PASSES]
+    assert check(at_once, credential).fields["x-ratelimit-remaining"] == "1"
+
+
+def test_store_that_fails_for_all_leaves_it_to_the_application(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    credential = key.credential.reveal()
+    assert check(natively, credential).status == 204
+    with monkeypatch.context() as patch:
+        patch.setattr(default_limiter().store, "take_many", lambda _: (_ for _ in ()).throw(BucketStoreError("gone")))
+        assert first_lines(turn((credential, ""), (None, ""))) == ["passed on", "HTTP/1.1 401 Unauthorized"]
+    assert check(at_once, credential).fields["x-ratelimit-remaining"] == "3"
+
+
+def test_more_than_one_turn_may_hold_is_decided_in_turns(service: ConfigService) -> None:
+    many = service.issue({"label": "many", "rate_limit": {"burst": 150, "per_seconds": 86400}}).credential.reveal()
+    assert check(natively, many).status == 204
+    assert Counter(first_lines(turn(*[(many, "")] * 200))) == {PASSES: 149, "HTTP/1.1 429 Too Many Requests": 51}
+
+
+def test_client_that_leaves_in_mid_body_is_not_charged(key: IssuedKey) -> None:
+    async def leave() -> list[object]:
+        sent: list[object] = []
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: object) -> None:
+            sent.append(message)
+
+        fields = {"X-API-Key": key.credential.reveal(), "Content-Length": "1000"}
+        await check_door(scope_of("POST", "/v1/check", "", fields), receive, send)
+        return sent
+
+    assert asyncio.run(leave()) == []
+    assert check(natively, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
+
+
+def test_many_parameters_are_one_fault(ask: Ask, key: IssuedKey) -> None:
+    answer = check(ask, key.credential.reveal(), "&".join("x" * 2000))
+    assert [error["code"] for error in answer.problem["errors"]] == ["too-many"]
 
 
 def test_asking_without_the_scope(key: IssuedKey, service: ConfigService) -> None:

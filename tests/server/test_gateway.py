@@ -91,6 +91,28 @@ def test_pipeline_that_is_too_long_ends_the_connection(server: RunningServer, ma
     assert len(answers) <= 17
 
 
+def test_train_of_requests_without_a_credential_ends_at_the_bound(server: RunningServer) -> None:
+    answers = statuses(exchange(server, b"GET /v1/check HTTP/1.1\r\n\r\n" * 9000))
+    assert set(answers) == {401}
+    assert len(answers) <= 17
+
+
+def test_pipeline_of_a_client_that_is_done_talking_is_answered(server: RunningServer, many: str) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(ask(many) * 3 + ask(many, "/v1/whoami"))
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(read_all(connection)) == [204, 204, 204, 200]
+
+
+@pytest.mark.parametrize("credential", ["", "nonsense"])
+def test_offer_to_upgrade_is_passed_over_and_the_end_announced(
+    server: RunningServer, many: str, credential: str
+) -> None:
+    answer = exchange(server, ask(credential or many, CHECK, "Connection: Upgrade", "Upgrade: h2c"))
+    assert statuses(answer) == [401 if credential else 204]
+    assert b"connection: close" in answer.lower()
+
+
 def test_request_that_comes_in_pieces(server: RunningServer, many: str) -> None:
     whole = ask(many, CHECK, "Connection: close")
     assert statuses(exchange(server, *(whole[at : at + 7] for at in range(0, len(whole), 7)))) == [204]

@@ -21,7 +21,12 @@ class Command(BaseCommand):
         parser.add_argument("proxy", choices=list(FILES), help="the proxy")
         parser.add_argument("--upstream", required=True, metavar="URL", help="the service, as in http://127.0.0.1:9000")
         parser.add_argument(
-            "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="a scope that a key has to hold"
+            "--scope",
+            action="append",
+            default=[],
+            dest="scopes",
+            metavar="SCOPE",
+            help="a scope that a key has to hold",
         )
         parser.add_argument("--cost", type=int, default=1, metavar="N", help="tokens of a request; default: 1")
         parser.add_argument("--listen", type=int, default=8080, metavar="PORT", help="the proxy's port; default: 8080")

@@ -30,9 +30,15 @@ class Keys:
         key: dict[str, Any] = made.json()
         return key
 
-    def change(self, key_id: str, action: str) -> None:
-        url = f"{self.server.url}/v1/keys/{key_id}/{action}"
-        assert httpx.post(url, headers={"X-API-Key": self.root}).is_success
+    def change(self, key_id: str, values: dict[str, object]) -> None:
+        self._call("PATCH", key_id, json=values)
+
+    def revoke(self, key_id: str) -> None:
+        self._call("DELETE", key_id)
+
+    def _call(self, method: str, key_id: str, **sent: Any) -> None:
+        url = f"{self.server.url}/v1/keys/{key_id}"
+        assert httpx.request(method, url, headers={"X-API-Key": self.root}, **sent).is_success
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,11 @@ class Proxy:
         return httpx.Client(base_url=self.url, timeout=20, trust_env=False, **options)  # type: ignore[arg-type]
 
 
+def public_url(latchkey: RunningServer) -> str:
+    """The default of PUBLIC_URL, by which problems are named."""
+    return f"http://localhost:{latchkey.port}"
+
+
 def values_for(upstream: str, latchkey: str, port: int, scopes: Sequence[str], public_url: str) -> Values:
     return Values(
         Address.of(upstream, "--upstream"), Address.of(latchkey, "--latchkey"), public_url, tuple(scopes), listen=port
@@ -42,11 +47,17 @@ def values_for(upstream: str, latchkey: str, port: int, scopes: Sequence[str], p
 
 @contextmanager
 def running(
-    name: str, directory: Path, upstream: str, latchkey: RunningServer, *, scopes: Sequence[str] = (), opened: bool = False
+    name: str,
+    directory: Path,
+    upstream: str,
+    latchkey: RunningServer,
+    *,
+    scopes: Sequence[str] = (),
+    opened: bool = False,
 ) -> Iterator[Proxy]:
     """The proxy, when it listens. `opened`: with the switch in docs/gateway that lets requests pass unchecked."""
     port = free_port()
-    text = configuration(name, values_for(upstream, latchkey.url, port, scopes, latchkey.url))
+    text = configuration(name, values_for(upstream, latchkey.url, port, scopes, public_url(latchkey)))
     command = COMMANDS[name](OPENED[name](text) if opened else text, directory)
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "XDG_DATA_HOME": str(directory)}
     with (directory / "proxy.log").open("wb") as log:
@@ -72,8 +83,10 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
 
 def _nginx(text: str, directory: Path) -> list[str]:
     here = "".join(f" {name}_temp_path {directory}/{name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
+    # As root its workers would become another user, who may not write where tests do.
+    user = "user root; " if os.geteuid() == 0 else ""
     frame = (
-        f"pid {directory}/pid; error_log {directory}/proxy.log info; daemon off; worker_processes 2;\n"
+        f"{user}pid {directory}/pid; error_log {directory}/proxy.log info; daemon off; worker_processes 2;\n"
         f"events {{}}\nhttp {{ access_log off; client_body_temp_path {directory}/body;{here}\n{text}\n}}\n"
     )
     (directory / "whole.conf").write_text(frame)
@@ -97,11 +110,9 @@ def _open_nginx(text: str) -> str:
 
 
 def _open_caddy(text: str) -> str:
-    """The part after FAIL OPEN gives way to the second reverse_proxy of the file."""
-    before, after = text.split("\t\t\t# FAIL OPEN", 1)
-    start = text.rindex("\t\treverse_proxy ")
-    service = text[start : text.index("\n\t\t}\n", start)] + "\n\t\t}\n"
-    return before + service + after[after.index("\t\t}\n") :]
+    before, after = text.split("FAIL OPEN", 1)
+    lines = after.split("\n")
+    return before + "\n".join([lines[0], *(line.replace("# ", "", 1) for line in lines[1:5]), *lines[5:]])
 
 
 def _open_envoy(text: str) -> str:

@@ -1,0 +1,76 @@
+"""Where the time of a check goes, part by part: samples of one worker that has nothing else to do."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from typing import Final
+
+from benchmarks import paths
+from benchmarks.balance import wait_for_workers
+from benchmarks.gateway.wrk import Wrk
+from benchmarks.installation import installation
+from benchmarks.section import Section
+from benchmarks.series import Series
+
+WHOLE: Final = "a whole check"
+OTHER: Final = "all else"
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "read and parse, protocol": (
+        "controlplane/server/protocol.py",
+        "uvicorn/",
+        "asyncio/locks.py",
+    ),
+    "credential, question, request id": (
+        "controlplane/gateway_door/at_once.py",
+        "gateway/question.py",
+        "latchkey/request_id.py",
+        "latchkey/credentials.py",
+    ),
+    "record and HMAC": ("apikeys/", "hmac.py", "latchkey/peppers.py"),
+    "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
+    "metrics": ("ratelimit/pending.py", "ratelimit/metrics.py", "controlplane/gateway_door/metrics.py"),
+    "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
+    "send": ("controlplane/server/at_once.py",),
+}
+"""Parts by the modules in which a sample lies; the first that fits counts."""
+
+_SECONDS: Final = 2
+
+
+def measure(rounds: int) -> list[Section]:
+    """The microseconds of each part: its share of the samples, of the time that one check takes at full load."""
+    taken: dict[str, list[float]] = {name: [] for name in (WHOLE, *PARTS, OTHER)}
+    with installation(workers=1, application="benchmarks.gateway.profiled_app:application") as latchkey:
+        wait_for_workers(latchkey.port, 1)
+        wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{paths.CHECK}", latchkey.credential)
+        wrk.run(1)
+        for _ in range(rounds):
+            _samples(latchkey.port)
+            whole = 1e6 / wrk.run(_SECONDS).rate
+            taken[WHOLE].append(whole)
+            for name, share in shares(_samples(latchkey.port)).items():
+                taken[name].append(whole * share)
+    series = tuple(Series(name, tuple(rounds)) for name, rounds in taken.items())
+    return [Section("gateway-parts", "Where the time of a check goes, 1 worker", "µs", WHOLE, series, ())]
+
+
+def shares(samples: Mapping[str, int]) -> dict[str, float]:
+    """Each part's share of the samples, by its name."""
+    found = Counter[str]()
+    for place, number in samples.items():
+        found[part_of(place)] += number
+    return {name: found[name] / max(1, found.total()) for name in (*PARTS, OTHER)}
+
+
+def part_of(place: str) -> str:
+    """The part to which a sample belongs."""
+    return next((name for name, beginnings in PARTS.items() if place.startswith(beginnings)), OTHER)
+
+
+def _samples(port: int) -> dict[str, int]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", paths.PROFILE)
+    samples: dict[str, int] = json.loads(connection.getresponse().read())
+    connection.close()
+    return samples

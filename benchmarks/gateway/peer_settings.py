@@ -1,0 +1,32 @@
+"""Django's settings of the peer: REST framework, API keys of djangorestframework-api-key, and a cache in Redis."""
+
+import os
+from secrets import token_hex
+
+SECRET_KEY = token_hex(32)
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "benchmarks.gateway.peer_urls"
+INSTALLED_APPS = ["rest_framework", "rest_framework_api_key"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["PEER_DATABASE"],
+        "CONN_MAX_AGE": None,  # a connection is kept, as ours are
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ["PEER_REDIS_URL"],
+        "KEY_PREFIX": os.environ["PEER_PREFIX"],
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # writes Content-Length
+API_KEY_CUSTOM_HEADER = "HTTP_X_API_KEY"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
+USE_TZ = True

@@ -1,0 +1,72 @@
+"""latchkey proxy-test: whether a URL behind a proxy is protected."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latchkey.cli.api_key import read_key
+from latchkey.cli.exit_codes import REFUSED
+from latchkey.cli.output import show
+from latchkey.cli.parameters import invocation_of
+from latchkey.cli.refusal import Refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+    from latchkey.cli.invocation import Invocation
+    from latchkey.credentials import Credential
+
+
+def proxy_test(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="What the proxy protects; a GET of it is harmless.")],
+    exhaust: Annotated[
+        bool, typer.Option("--exhaust", help="Call until the key's limit is reached, at most 1000 times.")
+    ] = False,
+) -> None:
+    """Test from outside that a URL is protected by Latchkey. Exit 0 where nothing failed, 2 where a check did, 3 where
+    the URL does not answer. Only --api-key names the key that is sent there: of the environment and of a profile none
+    is, as that is a key for Latchkey itself.
+    """
+    from latchkey.client.proxy_checks import Result, checks
+
+    invocation = invocation_of(context)
+    probe_url = _usable(url)
+    credential = _credential(invocation, probe_url)
+    if exhaust and credential is None:
+        raise typer.BadParameter("--exhaust needs a key that may be used up: --api-key.")
+    with _http(invocation) as http:
+        from latchkey.client.proxy_probe import Probe
+
+        found = list(checks(Probe(http, probe_url, invocation.request_id), credential, exhaust=exhaust))
+    rows = [check.as_json() for check in found]
+    holds = all(check.result is not Result.FAILED for check in found)
+    show({"url": probe_url, "holds": holds, "checks": rows}, as_json=invocation.as_json, rows=rows)
+    if not holds:
+        raise typer.Exit(REFUSED)
+
+
+def _usable(url: str) -> str:
+    from latchkey.client.address import server_url
+
+    try:
+        return server_url(url)
+    except ValueError as error:
+        raise Refusal("The URL cannot be used", f"Refused: {error}.", "Name what the proxy protects.") from None
+
+
+def _credential(invocation: "Invocation", url: str) -> "Credential | None":
+    from latchkey.client.address import in_the_clear
+
+    if not invocation.options.typed_key:
+        return None
+    credential = read_key(invocation.options.api_key, typed=True)
+    if in_the_clear(url):
+        invocation.say("warning: http:// sends the key in the clear; use https://.")
+    return credential
+
+
+def _http(invocation: "Invocation") -> "httpx.Client":
+    import httpx
+
+    return httpx.Client(timeout=invocation.timeout_seconds)

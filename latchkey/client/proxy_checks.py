@@ -1,0 +1,121 @@
+"""Whether a proxy lets pass what Latchkey lets pass, and tells the rest what Latchkey tells: judged from outside."""
+
+import base64
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from latchkey import headers
+from latchkey.client.proxy_probe import Probe, Seen
+from latchkey.credentials import Credential, generate_key_id, generate_secret
+
+MOST_REQUESTS: Final = 1000
+_NO_KEY: Final = "give a key with --api-key"
+
+
+class Result(StrEnum):
+    """What became of a check."""
+
+    OK = "ok"
+    FAILED = "failed"
+    NOT_SEEN = "not seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that has to hold; `detail` says what was seen."""
+
+    check: str
+    result: Result
+    detail: str
+
+    def as_json(self) -> dict[str, object]:
+        """A row."""
+        return {"check": self.check, "result": self.result.value, "detail": self.detail}
+
+
+def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Iterator[Check]:
+    """Every check, as it is made. Raises NoAnswer."""
+    without = probe.ask()
+    yield _refused("no credential", without)
+    yield _refused("what is no credential", probe.ask({headers.API_KEY: "none"}))
+    yield _refused("unknown key", probe.ask({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
+    yield _named(without)
+    if credential is None:
+        for name in ("right key", "limit is told", "credential ends at the proxy", "only Latchkey says who calls"):
+            yield Check(name, Result.NOT_SEEN, _NO_KEY)
+    else:
+        yield from _with_key(probe, credential)
+    yield _over_the_limit(probe, credential if exhaust else None)
+
+
+def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
+    marker, claim = (f"proxy-test-{secrets.token_hex(8)}" for _ in range(2))
+    fields = {headers.API_KEY: credential.reveal(), "X-Proxy-Test": marker}
+    claims = dict.fromkeys((headers.LATCHKEY_KEY_ID, headers.LATCHKEY_OWNER, "X_Latchkey_Owner"), claim)
+    seen = probe.ask({**fields, **claims})
+    passes = 200 <= seen.status < 300
+    yield Check("right key", Result.OK if passes else Result.FAILED, _told(seen))
+    left = seen.fields.get("ratelimit") if passes else None
+    yield Check(
+        "limit is told", Result.OK if left else Result.NOT_SEEN, left or "no RateLimit: no limit, or the proxy's"
+    )
+    token = base64.b64encode(credential.reveal().encode())
+    echoed = marker.encode() in seen.body
+    leaked = credential.secret.encode() in seen.body or token in seen.body
+    yield _stripped("credential ends at the proxy", echoed, leaked, "the service received the credential")
+    yield _stripped(
+        "only Latchkey says who calls",
+        echoed,
+        claim.encode() in seen.body,
+        "the service received a client's X-Latchkey-…",
+    )
+
+
+def _refused(name: str, seen: Seen) -> Check:
+    wrong = []
+    if seen.status != 401:
+        wrong.append("not 401")
+    if seen.problem is None:
+        wrong.append("no problem document")
+    if "www-authenticate" not in seen.fields:
+        wrong.append("no WWW-Authenticate")
+    return Check(name, Result.FAILED if wrong else Result.OK, ", ".join([_told(seen), *wrong]))
+
+
+def _named(seen: Seen) -> Check:
+    """The request id stands in the field and in the body, so that a client can name what was refused."""
+    named = seen.fields.get(headers.REQUEST_ID.lower())
+    same = seen.problem is not None and named is not None and seen.problem.get("request_id") == named
+    return Check("request id", Result.OK if same else Result.FAILED, named or "no X-Request-Id")
+
+
+def _stripped(name: str, echoed: bool, seen: bool, wrong: str) -> Check:
+    if seen:
+        return Check(name, Result.FAILED, wrong)
+    if echoed:
+        return Check(name, Result.OK, "the service's echo is without it")
+    return Check(name, Result.NOT_SEEN, "the service does not echo what it receives")
+
+
+def _over_the_limit(probe: Probe, credential: Credential | None) -> Check:
+    name = "over the limit"
+    if credential is None:
+        return Check(name, Result.NOT_SEEN, "give a key that may be used up, and --exhaust")
+    for made in range(1, MOST_REQUESTS + 1):
+        seen = probe.ask({headers.API_KEY: credential.reveal()})
+        if seen.status == 429:
+            wait = seen.fields.get("retry-after", "")
+            good = seen.problem is not None and wait.isdecimal() and int(wait) > 0
+            told = f"{_told(seen)} after {made - 1} more, Retry-After: {wait or 'none'}"
+            return Check(name, Result.OK if good else Result.FAILED, told)
+        if seen.status in (401, 403, 503):
+            return Check(name, Result.FAILED, _told(seen))
+    return Check(name, Result.FAILED, f"{MOST_REQUESTS} requests passed")
+
+
+def _told(seen: Seen) -> str:
+    problem = seen.problem
+    return f"{seen.status} {problem['type']}" if problem else str(seen.status)

@@ -1,0 +1,64 @@
+"""Requests to a URL that a proxy protects, and what came back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from latchkey import __version__, headers
+from latchkey.client.address import host_of
+from latchkey.client.connection_failures import no_answer
+from latchkey.problems import MEDIA_TYPE
+from latchkey.strict_json import MalformedJSON, loads
+
+MAX_BODY: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer: its status, its fields by name in lower case, and how its body begins."""
+
+    status: int
+    fields: Mapping[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> Mapping[str, object] | None:
+        """The body where it is a problem (RFC 9457) that belongs to the status."""
+        if self.fields.get("content-type", "").partition(";")[0].strip() != MEDIA_TYPE:
+            return None
+        try:
+            document = loads(self.body)
+        except MalformedJSON:
+            return None
+        if not isinstance(document, dict) or document.get("status") != self.status:
+            return None
+        return document if isinstance(document.get("type"), str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks `url`, and does not follow where it leads."""
+
+    http: httpx.Client
+    url: str
+    request_id: str
+
+    def ask(self, fields: Mapping[str, str] | None = None) -> Seen:
+        """The answer to a GET with these fields. Raises NoAnswer."""
+        own = {"User-Agent": f"latchkey/{__version__}", headers.REQUEST_ID: self.request_id}
+        body = bytearray()
+        try:
+            with self.http.stream("GET", self.url, headers={**own, **(fields or {})}, follow_redirects=False) as answer:
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) >= MAX_BODY:
+                        break
+                return Seen(answer.status_code, dict(answer.headers), bytes(body[:MAX_BODY]))
+        except httpx.TransportError as error:
+            failure = no_answer(error, host_of(self.url))
+            failure.request_id = self.request_id
+            raise failure from None
+        except httpx.DecodingError:
+            return Seen(answer.status_code, dict(answer.headers), b"")

@@ -1,0 +1,51 @@
+"""What /v1/check says only to proxies that ask for it: 200 for a yes, and the kind of problem beside the body."""
+
+import pytest
+
+from apikeys.config_service import ConfigService
+from tests.gateway.doors import at_once, by_django, natively
+from tests.gateway.test_check import Ask, check
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DOORS = pytest.mark.parametrize("ask", [by_django, natively, at_once], ids=["django", "native", "at once"])
+
+
+@pytest.fixture
+def credential(service: ConfigService) -> str:
+    """Of a key whose limit two requests reach."""
+    values = {"label": "client", "scopes": ["a:b"], "rate_limit": {"burst": 2, "per_seconds": 3600}}
+    return service.issue(values).credential.reveal()
+
+
+@DOORS
+@pytest.mark.parametrize("query", ["allow=200", "scope=a:b&allow=200"])
+def test_yes_is_200(ask: Ask, credential: str, query: str) -> None:
+    """Also where the answer is made in memory, as the second one is; all else stays as it is."""
+    for left in ("1", "0"):
+        answer = check(ask, credential, query)
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.fields["x-ratelimit-remaining"] == left
+        assert answer.fields["x-latchkey-scopes"] == "a:b"
+        if ask is not by_django:
+            assert answer.fields["content-length"] == "0"
+    assert check(ask, credential, query).status == 429
+    assert check(ask, None, query).status == 401
+
+
+@DOORS
+def test_kind_of_problem(ask: Ask, credential: str) -> None:
+    found = {}
+    for name, given in (("missing", None), ("wrong", "none"), ("right", credential)):
+        for query in ("scope=x:y&deny=403", "scope=x:y"):
+            found[name, query] = check(ask, given, query).fields.get("x-latchkey-problem")
+    assert list(found.values()) == [
+        "missing-credential", None, "malformed-credential", None, "insufficient-scope", None,
+    ]  # fmt: skip
+    assert check(ask, credential, "deny=403").fields["x-latchkey-problem"] == "quota-exceeded"
+
+
+@DOORS
+@pytest.mark.parametrize("query", ["allow=204", "allow=", "allow=200&allow=200"])
+def test_another_yes_is_refused(ask: Ask, credential: str, query: str) -> None:
+    answer = check(ask, credential, query)
+    assert (answer.status, answer.problem["errors"][0]["pointer"]) == (422, "/allow")
