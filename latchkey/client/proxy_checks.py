@@ -107,7 +107,7 @@ def _over_the_limit(probe: Probe, credential: Credential | None) -> Check:
     for made in range(1, MOST_REQUESTS + 1):
         seen = probe.ask({headers.API_KEY: credential.reveal()})
         if seen.status == 429:
-            wait = seen.fields.get("retry-after", "")
+            wait = seen.fields.get(headers.RETRY_AFTER.lower(), "")
             good = seen.problem is not None and wait.isdecimal() and int(wait) > 0
             told = f"{_told(seen)} after {made - 1} more, Retry-After: {wait or 'none'}"
             return Check(name, Result.OK if good else Result.FAILED, told)
