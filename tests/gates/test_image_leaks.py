@@ -24,7 +24,7 @@ def told(steps: tuple[str, ...] = (), **configuration: Any) -> list[str]:
         (f"CREDENTIAL={generate_secret()}", "Latchkey secret"),
         (f"SECRET_KEY={token_urlsafe(48)}", "value of SECRET_KEY"),
     ],
-    ids=lambda text: text[:12],
+    ids=["url", "aws", "hex", "latchkey", "setting"],
 )
 def test_planted(text: str, kind: str) -> None:
     name, _, value = text.partition("=")
