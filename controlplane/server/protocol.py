@@ -1,13 +1,10 @@
 """uvicorn's HTTP protocol with two bounds that it leaves open: the bytes of a request's header, and the time for it."""
 
 import asyncio
-import json
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final, cast
 
 import structlog
-from django.conf import settings
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -15,10 +12,7 @@ from controlplane.server.asgi_types import Scope
 from controlplane.server.at_once import AT_ONCE, AtOnce, CycleReply
 from controlplane.server.closing import OLD, closing
 from controlplane.server.endless import ask_to_end, hand_over
-from latchkey.headers import REQUEST_ID
-from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, problem_body
-from latchkey.request_id import new_request_id
+from controlplane.server.refusal import refusal_of
 
 MAX_HEADER_BYTES: Final = 32_768
 MAX_HEADER_SECONDS: Final = 10.0
@@ -28,12 +22,6 @@ _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
-
-_REFUSALS: Final = {
-    400: ("malformed-request", "This cannot be read as HTTP/1.1."),
-    408: ("request-timeout", "The request's header did not arrive in time."),
-    431: ("header-too-large", "The request's header has more than 32 KiB."),
-}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -247,21 +235,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if running is not None and not self._breaks_off(running):
             running.keep_alive = False
             return
-        slug, detail = _REFUSALS[status]
-        self.transport.write(_answer(slug, detail, self.client))
+        self.transport.write(refusal_of(status, self.client))
         self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-
-
-def _answer(slug: str, detail: str, client: tuple[str, int] | None) -> bytes:
-    """A whole answer. What was asked for is not known, so `instance` is empty and the request id a new one."""
-    request_id = new_request_id()
-    log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
-    shown = problem_body(slug, detail=detail, instance="", request_id=request_id, public_url=settings.PUBLIC_URL)
-    body = json.dumps(shown).encode()
-    status = HTTPStatus(CATALOGUE[slug].status)
-    head = (
-        f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
-        f"{REQUEST_ID.lower()}: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
-    )
-    return head.encode() + body

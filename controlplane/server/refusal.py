@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -11,11 +12,17 @@ from controlplane.server.asgi_types import Message, Scope, Send
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, problem_body
-from latchkey.request_id import resolve_request_id
+from latchkey.request_id import new_request_id, resolve_request_id
 
 MAX_SEND_SECONDS: Final = 60.0
 
 log = structlog.get_logger(__name__)
+
+_UNREADABLE: Final = {
+    400: ("malformed-request", "This cannot be read as HTTP/1.1."),
+    408: ("request-timeout", "The request's header did not arrive in time."),
+    431: ("header-too-large", "The request's header has more than 32 KiB."),
+}
 
 
 class Answer:
@@ -69,3 +76,18 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+def refusal_of(status: int, client: tuple[str, int] | None) -> bytes:
+    """The whole answer to what cannot be read. What was asked for is not known: `instance` is empty, the id a new one."""
+    slug, detail = _UNREADABLE[status]
+    request_id = new_request_id()
+    log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
+    shown = problem_body(slug, detail=detail, instance="", request_id=request_id, public_url=settings.PUBLIC_URL)
+    body = json.dumps(shown).encode()
+    phrase = HTTPStatus(status).phrase
+    head = (
+        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        f"{headers.REQUEST_ID.lower()}: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body
