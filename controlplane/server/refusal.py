@@ -79,7 +79,7 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
 
 
 def refusal_of(status: int, client: tuple[str, int] | None) -> bytes:
-    """The whole answer to what cannot be read. What was asked for is not known: `instance` is empty, the id a new one."""
+    """The whole answer to what cannot be read. What was asked for is not known, so `instance` is empty."""
     slug, detail = _UNREADABLE[status]
     request_id = new_request_id()
     log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
