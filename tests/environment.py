@@ -54,6 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(service): runs where the service answers")
 
 
+# Files that take minutes: where several processes share the work, none of them is to begin last.
+_LONG = ("tests/databases/", "tests/backup/", "tests/gates/test_image.py", "tests/gateway/proxies/", "tests/server/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long files first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips a test whose service is missing; with REQUIRE_SERVICES=1 it fails instead."""

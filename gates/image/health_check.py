@@ -10,6 +10,7 @@ from gates.image.shipped import Shipped
 from gates.verdict import Verdict, judged
 
 COLD_START_SECONDS: Final = 5.0
+LOOKS: Final = 25
 _PROCESSOR_SECONDS: Final = """
 import os, pathlib
 fields = [stat.read_text().rpartition(")")[2].split() for stat in pathlib.Path("/proc").glob("[0-9]*/stat")]
@@ -56,7 +57,8 @@ def _without_database(container: Container) -> Iterator[str]:
     container.await_health()
     container.python(_OVERWRITE)
     container.python(_FORGET_LOG)
-    if container.healthy():
+    # A connection that is open still has pages of the file in memory; requests soon ask for others.
+    if all(container.healthy() for _ in range(LOOKS)):
         yield "holds without a database"
 
 

@@ -121,7 +121,7 @@ def test_killed_stewards_lose_nothing_and_count_nothing_twice(start_server: Star
         assert ids == sorted(ids), "in order, repeats aside"
         head = client.get("/v1/events", params={"limit": 500, "after": max(ids)}).json()["items"]
         assert (head, sorted(set(ids))) == ([], list(range(min(ids), max(ids) + 1)))
-        assert delivered_meanwhile > KILLS / 4, "stewards lived long enough to deliver"
+        assert delivered_meanwhile > KILLS / 10, "stewards lived long enough to deliver"
         server.manage("verify_event_log")
 
 

@@ -73,7 +73,7 @@ def test_list_pages_by_itself_and_by_cursor(latchkey: Latchkey) -> None:
     assert heading.split("  ")[0] == "KEY_ID"
     assert "listed 2" in row
     assert table.err.startswith("latchkey: there are more: --cursor ")
-    assert latchkey.run("keys", "list", "--state", "expired").out == "(none)\n"
+    assert latchkey.run("keys", "list", "--state", "expired", "--q", "listed").out == "(none)\n"
 
 
 def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
