@@ -64,8 +64,8 @@ class KeyDirectory:
         self._lock = Lock()
         self._records: OrderedDict[str, tuple[float, KeyRecord]] = OrderedDict()
 
-    def cached(self, key_id: str, hits: Counts = HITS) -> KeyRecord | None:
-        """The key's record, where one is in memory that is young enough; `hits` is told so.
+    def cached(self, key_id: str, hits: Counts | None = HITS) -> KeyRecord | None:
+        """The key's record, where one is in memory that is young enough; `hits`, if any, is told so.
 
         Unknown ids are not remembered: a flood of invented ids evicts nothing.
         """
@@ -73,7 +73,8 @@ class KeyDirectory:
             entry = self._records.get(key_id)
             if entry is not None and self._clock() - entry[0] < TTL_SECONDS:
                 self._records.move_to_end(key_id)
-                hits.inc()
+                if hits is not None:
+                    hits.inc()
                 return entry[1]
         return None
 

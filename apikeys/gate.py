@@ -116,19 +116,14 @@ class Gate:
     def verify_from_memory(self, credential: Credential) -> Verified | None:
         """As `verify` where the record in memory says yes. None where it does not: `admit` decides then."""
         record = self._directory.cached(credential.key_id, self._hits)
-        if record is None:
-            return None
-        try:
-            return self._judge(credential, record)
-        except ProblemError:
-            return None
+        return None if record is None else self._judged_right(credential, record)
 
     def doubts(self, credential: Credential) -> bool:
         """Whether nothing in memory speaks for the credential: an unknown key, or a record that says no."""
-        record = self._directory.cached(credential.key_id, self._hits)
+        record = self._directory.cached(credential.key_id, None)
         if record is None:
             return not self._directory.has_known(credential.key_id)
-        return self.verify_from_memory(credential) is None
+        return self._judged_right(credential, record) is None
 
     def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
         """As `charge`, for several in one step of the bucket store, each with its cost: the decisions in the same
@@ -161,6 +156,12 @@ class Gate:
                 verified = self._judge(verified.credential, newest)
             except ProblemError as refusal:
                 raise (refusal if address is None else self._refused(refusal, address)) from None
+
+    def _judged_right(self, credential: Credential, record: KeyRecord) -> Verified | None:
+        try:
+            return self._judge(credential, record)
+        except ProblemError:
+            return None
 
     def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
         now = self._now()
