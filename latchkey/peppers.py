@@ -30,7 +30,7 @@ class Peppers:
     def digest(self, text: str, pepper_id: str) -> bytes:
         """HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError for a pepper that is no more configured.
 
-        Each use begins its text in its own way (`lks_`, `seal:`, `webhook:`, `backup:`), so that none passes for another.
+        Each use begins its text in its own way (`lks_`, `seal:`, `webhook:`, `backup:`): none passes for another.
         """
         mac = self.by_id[pepper_id].copy()
         mac.update(text.encode())
