@@ -18,6 +18,7 @@ LATCHKEY_OWNER: Final = "X-Latchkey-Owner"
 LATCHKEY_SCOPES: Final = "X-Latchkey-Scopes"
 LATCHKEY_STATUS: Final = "X-Latchkey-Status"
 LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
+LATCHKEY_EFFECTIVE_BY: Final = "X-Latchkey-Effective-By"
 
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
 """The value of WWW-Authenticate in every 401."""

@@ -29,6 +29,9 @@ _unpack = _LAYOUT.unpack
 class CostExceedsBurst(ValueError):
     """A request asks for more tokens than its bucket can ever hold, so no wait would help."""
 
+    def __init__(self, cost: int, limit: Limit) -> None:
+        super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+
 
 class Record(NamedTuple):
     """What a store keeps of a key, in 56 bytes.
@@ -114,7 +117,7 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
     after = debt + cost * limit.price
     if after > capacity:
         if cost > limit.burst:
-            raise CostExceedsBurst(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+            raise CostExceedsBurst(cost, limit)
         cells.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
         return False, debt, after - capacity if ticks == 1 else -((capacity - after) // ticks), epoch
     if ticks == 1:

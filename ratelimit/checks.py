@@ -21,14 +21,14 @@ def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
     try:
         store = open_store(settings.BUCKET_STORE_URL)
     except ValueError as error:
-        hint = "Set it to lmdb:// and a path, or leave it out for the default in DATA_DIR."
+        hint = "Set it to lmdb:// and a path, or redis:// and a host; or leave it out for the default in DATA_DIR."
         return [Error(f"BUCKET_STORE_URL {error}.", hint=hint, id=STORE_URL_INVALID)]
     if settings.WORKERS > 1 and not store.shared:
         return [
             Error(
                 f"BUCKET_STORE_URL names a store that lives in one process, but {settings.WORKERS} workers serve: "
                 "each would count alone and let a full limit through.",
-                hint="Use lmdb:// for several workers, or WORKERS=1.",
+                hint="Use lmdb:// or redis:// for several workers, or WORKERS=1.",
                 id=STORE_PROCESS_LOCAL,
             )
         ]

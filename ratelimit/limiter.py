@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 from time import perf_counter
-from typing import Final
-
-from django.conf import settings
 
 from ratelimit import metrics
 from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, Limit
-from ratelimit.stores import BucketStore, BucketStoreError, open_store
+from ratelimit.stores import BucketStore, BucketStoreError
+from ratelimit.stores.base import ADDRESS_PREFIX, Taken
+from ratelimit.stores.configured import configured_store
+from ratelimit.stores.fallback import FallbackStore
 
-_ADDRESS_PREFIX: Final = b"ip:"
-KEY_PREFIX: Final = b"lk_"
+Decided = Decision | CostExceedsBurst | BucketStoreError | None
+"""What became of one of several takes: the decision, why there is none, or None where nothing was decided as the key's
+limit has changed: `take` does it then."""
 
 
 class Limiter:
@@ -23,6 +24,27 @@ class Limiter:
     def __init__(self, store: BucketStore, tells: metrics.DecisionMetrics = metrics.TOLD_AT_ONCE) -> None:
         self.store = store
         self._tells = tells
+        self._over_network = store if isinstance(store, FallbackStore) else None
+
+    @property
+    def store_is_remote(self) -> bool:
+        """Whether the store lies behind a network and several hosts share it."""
+        return self.store.remote
+
+    @property
+    def confirms_epochs(self) -> bool:
+        """Whether a decision that is taken now knows of every epoch that was published; not while on the fallback."""
+        return self.store.confirms_epochs
+
+    @property
+    def fallback(self) -> str:
+        """What decides while the store is away: local, deny or allow; empty for a store that is on this host."""
+        return self._over_network.mode.value if self._over_network else ""
+
+    @property
+    def lease_seconds(self) -> float:
+        """For how long tokens that were taken ahead are spent without asking the store; 0 where none are."""
+        return self._over_network.on_loop.lease_seconds if self._over_network else 0.0
 
     def take(self, key_id: str, limit: Limit | None, *, cost: int, epoch: int, slot: int) -> Decision:
         """Takes `cost` tokens of the key's bucket, or none.
@@ -35,7 +57,7 @@ class Limiter:
             (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
         return decision
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Decision | CostExceedsBurst | BucketStoreError]:
+    def take_many(self, asked: Sequence[Asked]) -> list[Decided]:
         """As `take`, for several requests in one step of the store. The time that this takes is shared equally."""
         started = perf_counter()
         try:
@@ -43,8 +65,25 @@ class Limiter:
         except BucketStoreError:
             metrics.STORE_ERRORS.inc()
             raise
-        each = (perf_counter() - started) / len(asked)
-        decisions: list[Decision | CostExceedsBurst | BucketStoreError] = []
+        return self._decisions(asked, outcomes, perf_counter() - started)
+
+    async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Decided]:
+        """As `take_many`, for a store behind a network, without holding up the event loop that it is called on."""
+        if self._over_network is None:
+            raise TypeError("the store is on this host: take_many waits for nothing")
+        started = perf_counter()
+        outcomes = await self._over_network.take_many_on_loop(asked)
+        return self._decisions(asked, outcomes, perf_counter() - started)
+
+    async def leave_loop(self) -> None:
+        """Called where the event loop of `take_many_on_loop` ends."""
+        if self._over_network is not None:
+            await self._over_network.leave_loop()
+
+    def _decisions(self, asked: Sequence[Asked], outcomes: Sequence[Taken | None], seconds: float) -> list[Decided]:
+        """Tells of outcomes that took so many seconds together."""
+        each = seconds / len(asked)
+        decisions: list[Decided] = []
         for (_, limit, _, epoch, _), outcome in zip(asked, outcomes, strict=True):
             self._tells.seconds.observe(each)
             if not isinstance(outcome, tuple):
@@ -60,7 +99,7 @@ class Limiter:
 
     def take_for_address(self, address: str, limit: Limit) -> Decision:
         """Takes one token of the bucket that pays for the failed authentications of `address`."""
-        return Decision(limit, *self._timed_take(_ADDRESS_PREFIX + address.encode(), limit, 1, 0, 0))
+        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + address.encode(), limit, 1, 0, 0))
 
     def forget_idle_addresses(self, limit: Limit) -> int:
         """Drops the buckets of addresses that are full again under `limit`, and so tell nothing; returns how many.
@@ -68,16 +107,16 @@ class Limiter:
         An attacker with many addresses would fill the store with them otherwise.
         """
         full_since_ns = self.store.now_ns() - limit.per_seconds * NS_PER_SECOND
-        idle = [key for key, record in self.store.usage(_ADDRESS_PREFIX) if record.used_ns < full_since_ns]
+        idle = [key for key, record in self.store.usage(ADDRESS_PREFIX) if record.used_ns < full_since_ns]
         for key in idle:
             self.store.forget(key, full_since_ns)
         return len(idle)
 
     def refused_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
         """The addresses that were refused for failed authentications and failed again at or after `since_ns`."""
-        for key, record in self.store.usage(_ADDRESS_PREFIX):
+        for key, record in self.store.usage(ADDRESS_PREFIX):
             if record.throttled and record.used_ns >= since_ns:
-                yield key.removeprefix(_ADDRESS_PREFIX).decode(), record
+                yield key.removeprefix(ADDRESS_PREFIX).decode(), record
 
     def epoch(self, key_id: str) -> int:
         """The newest epoch that is known of the key; 0 where the store has never heard of it."""
@@ -100,5 +139,5 @@ class Limiter:
 
 @cache
 def default_limiter() -> Limiter:
-    """The process's limiter, on the store that BUCKET_STORE_URL names."""
-    return Limiter(open_store(settings.BUCKET_STORE_URL))
+    """The process's limiter, on the store that the settings name."""
+    return Limiter(configured_store())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from latchkey import metric_names
 from ratelimit.pending import Counts, Observes
@@ -13,6 +13,12 @@ STORE_BOUNDS: Final = (0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0
 ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket let pass.")
 THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a key's bucket refused.")
 STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Calls of the bucket store that failed.")
+FALLBACK_DECISIONS: Final = Counter(
+    metric_names.FALLBACK_DECISIONS, "Decisions that were taken on this host, as the bucket store did not answer."
+)
+ON_FALLBACK: Final = Gauge(
+    metric_names.ON_FALLBACK, "1 while a process decides without the bucket store.", multiprocess_mode="livemax"
+)
 STORE_SECONDS: Final = Histogram(
     metric_names.BUCKET_STORE_SECONDS, "Seconds that a decision took in the bucket store.", buckets=STORE_BOUNDS
 )

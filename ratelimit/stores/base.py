@@ -7,12 +7,20 @@ from typing import Final, Protocol
 from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
 
+KEY_PREFIX: Final = b"lk_"
+ADDRESS_PREFIX: Final = b"ip:"
+"""What the buckets of keys begin with, and those of addresses that pay for failed authentications."""
+
 Clock = Callable[[], int]
 WALL_CLOCK: Final[Clock] = time_ns
 
 
 class BucketStoreError(Exception):
     """The store could not answer: that is a failure of the service, and no denial by a limit."""
+
+
+class BucketStoreAway(BucketStoreError):
+    """The store could not be reached, or not in time; it may be back any moment."""
 
 
 Taken = Outcome | CostExceedsBurst | BucketStoreError
@@ -29,6 +37,18 @@ class BucketStore(Protocol):
     @property
     def shared(self) -> bool:
         """Whether all worker processes of a host see the same buckets."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it lies behind a network, and is asked by several hosts."""
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether counters may go back within a generation, as where a replica that lags behind takes over."""
+
+    @property
+    def confirms_epochs(self) -> bool:
+        """Whether a take knows, as things stand, of every epoch that was published."""
 
     def generation(self) -> str:
         """A name for the store's contents: it changes where they were lost and the counters began again at 0."""
@@ -55,8 +75,10 @@ class BucketStore(Protocol):
     def reset(self, key: bytes) -> None:
         """Fills the key's bucket; epoch and counters stay."""
 
-    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
-        """Every key that begins with `prefix`, and its record, in the order of keys, without holding writers up."""
+    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+        """The keys that begin with `prefix`, and their records, without holding writers up: those that were used since
+        `since_ns`, and, where the store does not know them apart, others too. A key may come twice.
+        """
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         """Drops the key's record, its counters included; with a time given, only where it was not used since."""

@@ -29,6 +29,9 @@ class LmdbStore(LmdbEnvironment):
     """The embedded store."""
 
     shared = True
+    remote = False
+    rolls_back = False
+    confirms_epochs = True
 
     def __init__(self, path: Path, clock: Clock = WALL_CLOCK) -> None:
         super().__init__(path, clock)
@@ -83,10 +86,14 @@ class LmdbStore(LmdbEnvironment):
         self._change(key, lambda known: known._replace(epoch=max(epoch, known.epoch)))
 
     def reset(self, key: bytes) -> None:
-        self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
+        self.drain(key)
 
-    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
-        """Reads in batches, each in a transaction of its own, so that no old page is held for long."""
+    def drain(self, key: bytes) -> Record:
+        """Fills the key's bucket, and tells the record as it was."""
+        return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
+
+    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+        """In the order of keys, in batches, each in a transaction of its own: no old page is held for long."""
         first = prefix or _FIRST_KEY
         while batch := self._batch(first, prefix):
             yield from batch
@@ -107,6 +114,11 @@ class LmdbStore(LmdbEnvironment):
         except lmdb.Error as error:
             raise BucketStoreError(f"{self.url}: {error}") from error
 
+    def changes(self) -> int:
+        """How many transactions of any process have changed something: while it stands still, so do the records."""
+        self._look_if_due()
+        return int((self._environment or self._open()).info()["last_txnid"])
+
     def _take_again(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
         """On its own, as a closure in `take` would cost every call."""
         return self._within(
@@ -122,11 +134,13 @@ class LmdbStore(LmdbEnvironment):
     def _batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
         return self._within(lambda transaction: _read_batch(transaction, first, prefix), write=False)
 
-    def _change(self, key: bytes, change: Callable[[Record], Record]) -> None:
-        def write(transaction: lmdb.Transaction) -> None:
-            transaction.put(key, change(_load(transaction, key)).dump())
+    def _change(self, key: bytes, change: Callable[[Record], Record]) -> Record:
+        def write(transaction: lmdb.Transaction) -> Record:
+            known = _load(transaction, key)
+            transaction.put(key, change(known).dump())
+            return known
 
-        self._within(write)
+        return self._within(write)
 
 
 def _abort(transaction: lmdb.Transaction | None) -> None:

@@ -37,6 +37,11 @@ class LmdbEnvironment:
         self._reserved = 0
         self._looked_ns = self._look_at_ns = 0
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file; the first use makes it."""
+        return identity(self._path) != 0
+
     def close(self) -> None:
         """No other thread may be in the store."""
         with self._lock:

@@ -21,6 +21,9 @@ class MemoryStore:
 
     url = "memory://"
     shared = False
+    remote = False
+    rolls_back = False
+    confirms_epochs = True
 
     def __init__(self, clock: Clock = WALL_CLOCK) -> None:
         self.now_ns = clock
@@ -51,7 +54,7 @@ class MemoryStore:
         with self._lock:
             self._records[key] = self.peek(key)._replace(tat_ns=0, fraction=0).dump()
 
-    def usage(self, prefix: bytes = b"") -> Iterator[tuple[bytes, Record]]:
+    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         for key, raw in sorted(self._records.items()):
             if key.startswith(prefix):
                 yield key, Record.load(raw)

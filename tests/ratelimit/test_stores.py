@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,22 +21,49 @@ from ratelimit.limit import Limit
 from ratelimit.stores import BucketStore, open_store
 from tests.conftest import Clock
 from tests.ratelimit.test_bucket import CASES, LIMITS, SECOND, STEPS
+from tests.redis_servers import cluster
+from tests.services import redis_url
 
 KEY = b"lk_0123456789ab"
 MakeStore = Callable[[Clock], BucketStore]
 
 
-@pytest.fixture(params=["memory", "lmdb"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStore]:
-    url = "memory://" if request.param == "memory" else f"lmdb://{tmp_path / 'buckets'}"
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[str]:
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "lmdb",
+        pytest.param("redis", marks=pytest.mark.needs("redis")),
+        pytest.param("cluster", marks=pytest.mark.needs("redis")),
+    ]
+)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "redis":
+        return f"{redis_url()}?prefix=test-{uuid4().hex}:"
+    if request.param == "cluster":
+        return f"{request.getfixturevalue('own_cluster')}&prefix=test-{uuid4().hex}:"
+    return "memory://" if request.param == "memory" else f"lmdb://{tmp_path / 'buckets'}"
+
+
+@pytest.fixture
+def make_store(store_url: str) -> Iterator[MakeStore]:
+    url = store_url
     opened: list[BucketStore] = []
 
     def make(clock: Clock) -> BucketStore:
-        opened.append(open_store(url, clock))
+        opened.append(open_store(url, clock, timeout=10))
         return opened[-1]
 
     yield make
     for store in opened:
+        if store.remote:
+            for key, _ in store.usage():
+                store.forget(key)
         store.close()
 
 
@@ -89,7 +117,7 @@ def test_usage_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Cl
     for _ in range(3):
         bucket_store.take(b"a", limit, slot=1)
     found = dict(bucket_store.usage())
-    assert list(found) == [b"a", b"b"]
+    assert sorted(found) == [b"a", b"b"]
     assert (found[b"a"].allowed, found[b"a"].throttled) == (2, 1)
     assert (found[b"a"].used_ns_0, found[b"a"].used_ns_1) == (0, clock.ns)
     assert found[b"b"].used_ns == clock.ns
@@ -99,13 +127,13 @@ def test_usage_reads_past_one_batch(bucket_store: BucketStore) -> None:
     keys = [f"k{number:05}".encode() for number in range(2500)]
     for key in keys:
         bucket_store.take(key, None)
-    assert [key for key, _ in bucket_store.usage()] == keys
+    assert sorted({key for key, _ in bucket_store.usage()}) == keys
 
 
 def test_usage_of_a_prefix_is_that_of_its_keys_alone(bucket_store: BucketStore) -> None:
     for key in (b"ip:1", b"lk_a", b"lk_b", b"lz"):
         bucket_store.take(key, None)
-    assert [key for key, _ in bucket_store.usage(b"lk_")] == [b"lk_a", b"lk_b"]
+    assert sorted(key for key, _ in bucket_store.usage(b"lk_")) == [b"lk_a", b"lk_b"]
     assert [key for key, _ in bucket_store.usage(b"ip:")] == [b"ip:1"]
     assert [key for key, _ in bucket_store.usage(b"zz")] == []
 
@@ -239,5 +267,5 @@ def test_lmdb_outlives_writers_killed_in_the_middle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["", "lmdb://", "memory://x", "redis//x", "file:///tmp/x", "lmdb"])
 def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="must be lmdb://PATH or memory://"):
+    with pytest.raises(ValueError, match="must be lmdb://PATH, redis://HOST, rediss://HOST or memory://"):
         open_store(url)

@@ -1,0 +1,122 @@
+"""What a BUCKET_STORE_URL of Redis says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+DEFAULT_PORT: Final = 6379
+DEFAULT_SENTINEL_PORT: Final = 26379
+DEFAULT_PREFIX: Final = "latchkey:"
+TIMEOUT_SECONDS: Final = 0.05
+FORMS: Final = "redis://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/DB][?prefix=,sentinel=,cluster=,ca=]"
+
+_SCHEMES: Final = {"redis": False, "rediss": True}
+_OPTIONS: Final = frozenset(("prefix", "sentinel", "cluster", "ca"))
+_MOST_PREFIX: Final = 64
+_MOST_DB: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """Where Redis is. `hosts` is one server; with `sentinel`, the name of a master, they are Sentinels that know it;
+    with `cluster` they are nodes of a Cluster. `prefix` begins every key's name, so that others may use the server too.
+    `ca` is a file of certificates by which a server of `rediss://` is known, in place of the system's.
+    """
+
+    hosts: tuple[tuple[str, int], ...]
+    tls: bool
+    db: int = 0
+    username: str | None = None
+    password: str | None = None
+    sentinel: str | None = None
+    cluster: bool = False
+    prefix: str = DEFAULT_PREFIX
+    ca: Path | None = None
+
+    def __repr__(self) -> str:
+        return self.shown
+
+    @property
+    def shown(self) -> str:
+        """The address without name and password, for logs and errors."""
+        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
+        return f"{'rediss' if self.tls else 'redis'}://{hosts}"
+
+
+def parse_address(url: str) -> RedisAddress:
+    """The address that `url` is, of one of FORMS. Raises ValueError, whose message shows nothing of the URL, as that
+    may hold a password.
+    """
+    if "#" in url:
+        raise ValueError("must have no # (write %23 in a password)")
+    parts = urlsplit(url)
+    credentials, _, listed = parts.netloc.rpartition("@")
+    username, _, password = credentials.partition(":")
+    options = _options(parts.query)
+    cluster = _flag(options.get("cluster", "false"))
+    sentinel = options.get("sentinel")
+    port = DEFAULT_SENTINEL_PORT if sentinel else DEFAULT_PORT
+    address = RedisAddress(
+        hosts=tuple(_host(entry, port) for entry in listed.split(",")),
+        tls=_SCHEMES[parts.scheme],
+        db=_db(parts.path),
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        sentinel=sentinel,
+        cluster=cluster,
+        prefix=_prefix(options.get("prefix", DEFAULT_PREFIX)),
+        ca=Path(options["ca"]) if "ca" in options else None,
+    )
+    _refuse_what_does_not_go_together(address)
+    return address
+
+
+def _refuse_what_does_not_go_together(address: RedisAddress) -> None:
+    if address.cluster and (address.sentinel or address.db):
+        raise ValueError("with cluster=true can have neither sentinel= nor a database's number")
+    if len(address.hosts) > 1 and not (address.cluster or address.sentinel):
+        raise ValueError("names several hosts, and so needs sentinel=NAME or cluster=true")
+    if address.ca is not None and not address.tls:
+        raise ValueError("can have ca= with rediss:// alone")
+    if address.ca is not None and not address.ca.is_file():
+        raise ValueError("names a file in ca= that is not there")
+
+
+def _options(query: str) -> dict[str, str]:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := options.keys() - _OPTIONS:
+        raise ValueError(f"has an option that is none: only {', '.join(sorted(_OPTIONS))} are ({len(unknown)} more)")
+    if any(not value for value in options.values()):
+        raise ValueError("has an option without a value")
+    return options
+
+
+def _flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("can say cluster=true or cluster=false alone")
+    return value == "true"
+
+
+def _host(entry: str, default_port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{entry}")
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        host = None
+    if not host or parts.path or not host.isascii() or not host.isprintable() or " " in host:
+        raise ValueError(f"must be {FORMS}")
+    return host, port
+
+
+def _db(path: str) -> int:
+    number = path.removeprefix("/") or "0"
+    if not (number.isascii() and number.isdigit() and int(number[:9]) < _MOST_DB and len(number) < 8):
+        raise ValueError("must end in a database's number, if in any path")
+    return int(number)
+
+
+def _prefix(prefix: str) -> str:
+    if len(prefix) > _MOST_PREFIX or not prefix.isascii() or not prefix.isprintable() or set(prefix) & set(" {}*?[]\\"):
+        raise ValueError("can have a prefix of up to 64 printable characters, without blanks and {}*?[]\\")
+    return prefix

@@ -1,0 +1,147 @@
+"""Decisions for an event loop with token leases: a round trip only for what no lease pays for."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic_ns
+from typing import Final, NamedTuple
+
+import structlog
+
+from ratelimit.bucket import Asked
+from ratelimit.leases import LEASE_NS, Lease, LeaseBook, may_lease
+from ratelimit.limit import NS_PER_SECOND
+from ratelimit.stores.base import BucketStoreError, Taken
+from ratelimit.stores.redis.keys import Question
+from ratelimit.stores.redis.layout import request_argument, shift_argument
+from ratelimit.stores.redis.on_loop import OnLoop
+
+_SWEEP_SECONDS: Final = 0.25
+_MOST_SHIFTS: Final = 64
+
+log = structlog.get_logger(__name__)
+
+
+class _Lead(NamedTuple):
+    """The first of several requests of one key, the tokens that it wishes, and the requests that it tells of."""
+
+    place: int
+    first: Asked
+    wish: int
+    uncounted: int
+
+    @property
+    def question(self) -> Question:
+        return self.first, request_argument(self.first, more=self.wish, count=self.uncounted + 1)
+
+
+class Leased:
+    """`OnLoop` behind the leases of this process, of `most` tokens each at the most. `clock` is in nanoseconds and
+    never steps back.
+    """
+
+    lease_seconds: Final = LEASE_NS / NS_PER_SECOND
+
+    def __init__(self, on_loop: OnLoop, most: int, clock: Callable[[], int] = monotonic_ns) -> None:
+        self._on_loop = on_loop
+        self._book = LeaseBook(most)
+        self._clock = clock
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
+        """As `OnLoop.take_many`, but for this: what a lease pays for is decided also where the store does not answer,
+        and the rest gets the BucketStoreError as its outcome.
+        """
+        taken = self._spend(asked)
+        waiting: dict[tuple[bytes, int] | int, list[int]] = {}
+        for place, outcome in enumerate(taken):
+            if outcome is None:
+                waiting.setdefault(_lease_of(asked[place]) or place, []).append(place)
+        try:
+            if waiting:
+                await self._lease(asked, waiting.values(), taken)
+            if behind := [place for places in waiting.values() for place in places[1:]]:
+                await self._settle(asked, behind, taken)
+        except BucketStoreError as error:
+            undecided = {place for places in waiting.values() for place in places if taken[place] is None}
+            return [error if place in undecided else outcome for place, outcome in enumerate(taken)]
+        return taken
+
+    async def leave(self) -> None:
+        """Gives all leases back: the loop ends."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await self.give_back(until_ns=self._clock() + LEASE_NS)
+        await self._on_loop.leave()
+
+    async def give_back(self, until_ns: int | None = None) -> None:
+        """Gives back what leases that ended until then (None: now) did not spend, and tells what they let pass."""
+        lapsed = self._book.lapsed(until_ns or self._clock())
+        for begin in range(0, len(lapsed), _MOST_SHIFTS):
+            try:
+                batch = lapsed[begin : begin + _MOST_SHIFTS]
+                await self._on_loop.shift([(key, _given_back(lease)) for key, lease in batch])
+            except BucketStoreError:
+                log.warning("leases_not_given_back", leases=len(lapsed) - begin)
+                for key, lease in lapsed[begin:]:
+                    self._book.put_uncounted(key, lease)
+                return
+
+    def _spend(self, asked: Iterable[Asked]) -> list[Taken | None]:
+        now_ns = self._clock()
+        return [self._book.spend(one, now_ns) for one in asked]
+
+    async def _lease(self, asked: Sequence[Asked], waiting: Iterable[list[int]], taken: list[Taken | None]) -> None:
+        """Asks the store for the first request of each key, and for tokens ahead: for those that wait behind it too."""
+        asked_ns = self._clock()  # a lease ends so long after it was asked for, however late the answer came
+        leads = [self._lead(asked, places, asked_ns) for places in waiting]
+        try:
+            answers = await self._on_loop.ask([lead.question for lead in leads])
+        except BucketStoreError:
+            for lead in leads:
+                self._book.return_uncounted(lead.first, lead.uncounted)
+            raise
+        for lead, (outcome, granted) in zip(leads, answers, strict=True):
+            taken[lead.place] = self._noted(lead, outcome, granted=granted, asked_ns=asked_ns)
+        self._sweep_later()
+
+    def _lead(self, asked: Sequence[Asked], places: Sequence[int], now_ns: int) -> _Lead:
+        first = asked[places[0]]
+        wish = self._book.wish(first, sum(asked[place][2] for place in places), now_ns)
+        return _Lead(places[0], first, wish, self._book.take_uncounted(first))
+
+    def _noted(self, lead: _Lead, outcome: Taken | None, *, granted: bool, asked_ns: int) -> Taken | None:
+        if not isinstance(outcome, tuple) or outcome[3] > lead.first[3]:  # nothing was decided, and nothing counted
+            self._book.return_uncounted(lead.first, lead.uncounted)
+            return outcome
+        return self._book.grant(lead.first, lead.wish - lead.first[2], outcome, asked_ns) if granted else outcome
+
+    async def _settle(self, asked: Sequence[Asked], behind: Sequence[int], taken: list[Taken | None]) -> None:
+        """Requests that waited behind the first of their key: by its lease, else by the store, exactly."""
+        spent = self._spend([asked[place] for place in behind])
+        left = []
+        for place, outcome in zip(behind, spent, strict=True):
+            taken[place] = outcome
+            if outcome is None:
+                left.append(place)
+        if left:
+            outcomes = await self._on_loop.take_many([asked[place] for place in left])
+            for place, answer in zip(left, outcomes, strict=True):
+                taken[place] = answer
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        while self._book:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            await self.give_back()
+
+
+def _given_back(lease: Lease) -> bytes:
+    return shift_argument(lease.limit, lease.left, back=True, count=lease.uncounted)
+
+
+def _lease_of(asked: Asked) -> tuple[bytes, int] | None:
+    """Whose lease may pay for a request."""
+    return (asked[0], asked[4]) if may_lease(asked) else None

@@ -1,0 +1,97 @@
+-- Takes tokens of several buckets, one after the other at the same moment: `take` of ratelimit/bucket.py, in a language
+-- whose only number is a double. Whole numbers are exact there below 2^53, so a TAT is held as seconds and nanoseconds,
+-- and a debt as nanoseconds and the ticks (`fraction`) by which it is more. All are relative to now: the longest
+-- period, 31 days, is 2.7e15 ns, and no sum here exceeds three of them.
+--
+-- KEYS: the n records and, where there is one, the index of when keys were used.
+-- ARGV: the time ('' for the server's own), then n requests.
+-- Answers four numbers for each: what became of it, the debt's nanoseconds and ticks, and the epoch.
+
+local REQUEST = '<I4I1I1I8I8I4I8I4I8I4I4'
+local DENIED, ALLOWED, NEWER_EPOCH, OTHER_LIMIT, EXCEEDS_BURST, ALLOWED_MORE = 0, 1, 2, 3, 4, 5
+local INDEX_SECONDS = 5
+
+local now_s, now_ns = time_of(ARGV[1])
+
+-- The debt until (tat_s, tat_ns) and `fraction` ticks, drawn in to a full bucket's worth at the most.
+local function debt_of(tat_s, tat_ns, fraction, period)
+  local debt = (tat_s - now_s) * BILLION + (tat_ns - now_ns)
+  if debt < 0 then
+    return 0, 0
+  elseif debt >= period then
+    return period, 0
+  end
+  return debt, fraction
+end
+
+-- Whether a debt and a price together are within a full bucket's worth, and their sum.
+local function sum(debt, fraction, price, price_fraction, ticks, period)
+  debt, fraction = plus(debt, fraction, price, price_fraction, ticks)
+  return debt < period or (debt == period and fraction == 0), debt, fraction
+end
+
+local index = KEYS[#ARGV]
+local answers = {}
+
+local function answer(outcome, debt, fraction, epoch)
+  local last = #answers
+  answers[last + 1], answers[last + 2], answers[last + 3], answers[last + 4] = outcome, debt, fraction, epoch
+end
+
+local function take(key, request)
+  local epoch, slot, exceeds, limit, period, ticks, cost, cost_fraction, more, more_fraction, count =
+    struct.unpack(REQUEST, request)
+  local known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, known_epoch =
+    load(key)
+  if known_epoch > epoch then
+    return answer(NEWER_EPOCH, 0, 0, known_epoch)
+  elseif exceeds == 1 then
+    return answer(EXCEEDS_BURST, 0, 0, epoch)
+  elseif limit ~= 0 and known_limit ~= 0 and known_limit ~= limit then
+    return answer(OTHER_LIMIT, 0, 0, epoch)
+  end
+
+  local outcome, debt = ALLOWED, 0
+  if limit == 0 then
+    answer(outcome, 0, 0, epoch)
+  else
+    debt, fraction = debt_of(tat_s, tat_ns, fraction, period)
+    local fits, after, after_fraction = false, 0, 0
+    if more > 0 then
+      outcome = ALLOWED_MORE
+      fits, after, after_fraction = sum(debt, fraction, more, more_fraction, ticks, period)
+    end
+    if not fits then
+      outcome = ALLOWED
+      fits, after, after_fraction = sum(debt, fraction, cost, cost_fraction, ticks, period)
+    end
+    if fits then
+      debt, fraction = after, after_fraction
+    else
+      outcome = DENIED
+    end
+    known_limit = limit
+    tat_s, tat_ns = later(now_s, now_ns, debt)
+    answer(outcome, debt, fraction, epoch)
+  end
+
+  allowed = allowed + count
+  if outcome == DENIED then
+    allowed, throttled = allowed - 1, throttled + 1
+  end
+  local used_s = math.max(used_s_0, used_s_1)
+  if index and math.floor(used_s / INDEX_SECONDS) ~= math.floor(now_s / INDEX_SECONDS) then
+    redis.call('ZADD', index, now_s, key)
+  end
+  if slot == 1 then
+    used_s_1, used_ns_1 = now_s, now_ns
+  else
+    used_s_0, used_ns_0 = now_s, now_ns
+  end
+  save(key, known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch)
+end
+
+for place = 1, #ARGV - 1 do
+  take(KEYS[place], ARGV[place + 1])
+end
+return answers

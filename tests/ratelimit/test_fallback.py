@@ -1,0 +1,314 @@
+"""What decides while Redis is away, how it is found out, and what an outage can cost."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ratelimit.bucket import CostExceedsBurst
+from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.stores import LmdbStore, MemoryStore
+from ratelimit.stores.base import BucketStoreAway, BucketStoreError
+from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.redis.address import parse_address
+from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.store import RedisStore
+from tests.conftest import Clock
+from tests.redis_servers import RedisServer, running, wait_until
+
+KEY = b"lk_0123456789ab"
+ADDRESS = b"ip:203.0.113.1"
+LIMIT = Limit(5, 3600)
+MakeStore = Callable[[Fallback], FallbackStore]
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    one = RedisServer()
+    with running(one):
+        yield one
+
+
+@pytest.fixture
+def make_store(server: RedisServer, tmp_path: Path, clock: Clock) -> Iterator[MakeStore]:
+    made: list[FallbackStore] = []
+
+    def make(mode: Fallback) -> FallbackStore:
+        primary = RedisStore(parse_address(server.url), timeout=0.3)
+        local = None if mode is Fallback.DENY else LmdbStore(tmp_path / "fallback", clock)
+        made.append(FallbackStore(primary, local, mode, OnLoop(primary), clock.seconds))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def lose(server: RedisServer, store: FallbackStore) -> None:
+    """Kills Redis, and asks until the breaker has seen it."""
+    server.kill()
+    with suppress(BucketStoreError):
+        store.take(b"lk_zzzzzzzzzzzz", None)
+    assert not store.breaker.closed
+    assert not store.confirms_epochs
+
+
+def regain(server: RedisServer, store: FallbackStore) -> None:
+    server.start()
+    wait_until(lambda: store.breaker.closed, "the breaker")
+
+
+needs_redis = pytest.mark.needs("redis")
+
+
+@needs_redis
+def test_local_buckets_decide_under_the_same_limits(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(Fallback.LOCAL)
+    lose(server, store)
+    assert [store.take(KEY, LIMIT)[0] for _ in range(6)] == [True] * 5 + [False]
+    assert [taken[0] for taken in store.take_many([(b"lk_b", LIMIT, 3, 0, 0)] * 2)] == [True, False]  # type: ignore[index]
+    assert store.peek(KEY).allowed == 5
+    with pytest.raises(CostExceedsBurst):
+        store.take(KEY, LIMIT, 6)
+
+
+@needs_redis
+def test_allow_lets_keys_pass_and_counts_them_but_spares_no_address(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(Fallback.ALLOW)
+    lose(server, store)
+    assert all(store.take(KEY, LIMIT)[0] for _ in range(50))
+    assert [store.take(ADDRESS, LIMIT)[0] for _ in range(6)] == [True] * 5 + [False]
+    assert store.local is not None
+    assert store.local.peek(KEY).allowed == 50
+    with pytest.raises(CostExceedsBurst):
+        store.take(KEY, LIMIT, 6)
+
+
+@needs_redis
+def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(Fallback.DENY)
+    lose(server, store)
+    with pytest.raises(BucketStoreError, match="BUCKET_STORE_FALLBACK is deny"):
+        store.take(KEY, LIMIT)
+    (taken,) = store.take_many([(KEY, LIMIT, 1, 0, 0)])
+    assert isinstance(taken, BucketStoreError)
+
+
+@needs_redis
+@pytest.mark.parametrize("silent", [False, True])
+def test_it_goes_on_by_itself_once_redis_is_back(
+    server: RedisServer, make_store: MakeStore, clock: Clock, silent: bool
+) -> None:
+    """Killed, or stopped so that it takes connections and says nothing."""
+    store = make_store(Fallback.LOCAL)
+    assert store.take(KEY, LIMIT)[0]
+    if silent:
+        server.signal(signal.SIGSTOP)
+        assert store.take(KEY, LIMIT)[0]
+        assert not store.breaker.closed
+        server.signal(signal.SIGCONT)
+        wait_until(lambda: store.breaker.closed, "the breaker")
+    else:
+        lose(server, store)
+        regain(server, store)
+    # Who got the last decision of the fallback may ask only now.
+    confirms = [store.confirms_epochs]
+    clock.move(1)
+    assert [*confirms, store.confirms_epochs] == [False, True]
+    before = store.primary.peek(KEY).allowed
+    assert store.take(KEY, LIMIT)[0]
+    assert store.primary.peek(KEY).allowed == before + 1
+
+
+@needs_redis
+def test_an_event_loop_is_answered_too(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(Fallback.LOCAL)
+
+    async def story() -> None:
+        asked = [(KEY, LIMIT, 1, 0, 0)]
+        assert (await store.take_many_on_loop(asked))[0][0]  # type: ignore[index]
+        server.kill()
+        for _ in range(7):
+            assert isinstance((await store.take_many_on_loop(asked))[0], tuple)
+        assert not store.breaker.closed
+        await store.leave_loop()
+
+    asyncio.run(story())
+    assert store.local is not None
+    assert store.local.peek(KEY).allowed == 5
+
+
+@needs_redis
+def test_a_debt_is_charged_to_redis_on_return(server: RedisServer, make_store: MakeStore, clock: Clock) -> None:
+    store = make_store(Fallback.LOCAL)
+    lose(server, store)
+    for _ in range(3):
+        store.take(KEY, LIMIT)
+    regain(server, store)
+    assert not store.charge_back()  # another process of the host may decide by that bucket still
+    clock.move(1.1)
+    assert store.charge_back()
+    assert [store.take(KEY, LIMIT)[0] for _ in range(3)] == [True, True, False]
+    assert store.charge_back()
+    assert store.local is not None
+    assert store.local.peek(KEY).allowed == 3
+
+
+@needs_redis
+def test_a_published_epoch_is_known_on_this_host_even_if_redis_is_away(
+    server: RedisServer, make_store: MakeStore
+) -> None:
+    store = make_store(Fallback.LOCAL)
+    lose(server, store)
+    with pytest.raises(BucketStoreAway):
+        store.set_epoch(KEY, 3)
+    assert store.take(KEY, LIMIT, epoch=2) == (False, 0, 0, 3)
+
+
+@needs_redis
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [(("CONFIG", "SET", "maxmemory", "1"), "OutOfMemoryError"), (("REPLICAOF", "127.0.0.1", "1"), "ReadOnlyError")],
+)
+def test_a_server_that_answers_and_refuses_to_write_is_away_too(
+    server: RedisServer, make_store: MakeStore, command: tuple[str, ...], error: str
+) -> None:
+    store = make_store(Fallback.LOCAL)
+    with server.client() as client:
+        client.execute_command(*command)
+    with pytest.raises(BucketStoreError, match=error):
+        store.ping()
+    assert store.take(KEY, LIMIT)[0]
+    assert not store.breaker.closed
+
+
+class _Primary(MemoryStore):
+    """A Redis that may be away, without one."""
+
+    away = False
+
+    def take(self, *arguments: Any) -> Any:
+        if self.away:
+            raise BucketStoreAway("away")
+        return super().take(*arguments)
+
+    def ping(self) -> None:
+        if self.away:
+            raise BucketStoreAway("away")
+
+    def shift_debt(self, key: bytes, limit: Limit, tokens: int) -> None:
+        known = self.peek(key)
+        debt = max(0, (known.tat_ns - self.now_ns()) * limit.ticks + known.fraction) + tokens * limit.price
+        ahead, fraction = divmod(min(debt, limit.capacity), limit.ticks)
+        self._records[key] = known._replace(
+            tat_ns=self.now_ns() + ahead, fraction=fraction, limit_code=limit.code
+        ).dump()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    limit=st.builds(Limit, st.integers(1, 40), st.integers(1, 40)),
+    hosts=st.integers(1, 3),
+    before=st.integers(0, 60),
+    during=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=15),
+    after=st.lists(st.tuples(st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=8),
+    loses_memory=st.booleans(),
+)
+def test_an_outage_costs_no_more_than_its_bound(
+    limit: Limit, hosts: int, before: int, during: list[tuple[int, int, int]],
+    after: list[tuple[int, int]], loses_memory: bool,
+) -> None:  # fmt: skip
+    """N buckets and the refill of N - 1 hosts, for an outage that cuts off all N hosts; at every moment."""
+    clock = Clock()
+    primary = _Primary(clock)
+    stores = [
+        FallbackStore(cast(Any, primary), cast(Any, _Local(clock)), Fallback.LOCAL, cast(Any, None))
+        for _ in range(hosts)
+    ]
+    for store in stores:
+        store.breaker = cast(Any, _AlwaysTries())
+    start, passed, lost_ns = clock.ns, 0, 0
+
+    def ask(host: int, requests: int) -> None:
+        nonlocal passed
+        passed += sum(stores[host].take(KEY, limit)[0] for _ in range(requests))
+        refill = Fraction(limit.burst, limit.per_seconds * NS_PER_SECOND)
+        usual = limit.burst + (clock.ns - start) * refill
+        assert passed <= usual + hosts * limit.burst + (hosts - 1) * lost_ns * refill
+
+    ask(0, before)
+    primary.away = True
+    for host, elapsed, requests in during:
+        clock.ns += elapsed
+        lost_ns += elapsed
+        ask(host % hosts, requests)
+    primary.away = False
+    if loses_memory:
+        primary._records.clear()
+    clock.ns += 1_000_000_001
+    lost_ns += 1_000_000_001
+    for store in stores:
+        assert store.charge_back()
+    for elapsed, requests in after:
+        clock.ns += elapsed
+        ask(0, requests)
+
+
+class _Local(MemoryStore):
+    exists = True
+
+    def drain(self, key: bytes) -> Any:
+        known = self.peek(key)
+        self.reset(key)
+        return known
+
+
+class _AlwaysTries:
+    closed = True
+
+    def open(self, _: object) -> None: ...
+
+
+@needs_redis
+def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(Fallback.LOCAL)
+
+    async def story() -> None:
+        await store.take_many_on_loop([(KEY, LIMIT, 1, 0, 0)])
+        deciding = asyncio.ensure_future(store.take_many_on_loop([(KEY, LIMIT, 1, 0, 0)]))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(server.client().execute_command, "DEBUG", "SLEEP", "0.35")
+        assert (await deciding)[0][0]  # type: ignore[index]
+        await store.leave_loop()
+
+    asyncio.run(story())
+    assert store.breaker.closed
+    assert store.primary.peek(KEY).allowed == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    limit=st.builds(Limit, st.integers(1, 40), st.integers(1, 40)),
+    steps=st.lists(st.tuples(st.booleans(), st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=20),
+)
+def test_a_host_that_is_cut_off_alone_costs_a_bucket_and_its_refill(
+    limit: Limit, steps: list[tuple[bool, int, int]]
+) -> None:
+    clock = Clock()
+    redis = _Primary(clock)
+    cut_off = FallbackStore(cast(Any, redis), cast(Any, _Local(clock)), Fallback.LOCAL, cast(Any, None))
+    cut_off.breaker = cast(Any, _AlwaysTries())
+    start, passed = clock.ns, 0
+    for alone, elapsed, requests in steps:
+        clock.ns += elapsed
+        redis.away = alone
+        passed += sum((cut_off if alone else redis).take(KEY, limit, 1, 0, 0)[0] for _ in range(requests))
+        refill = Fraction((clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND)
+        assert passed <= 2 * limit.burst + 2 * refill
