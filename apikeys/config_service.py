@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from apikeys import validation
 from apikeys.change_events import as_data, differ, tell, tell_changes, tell_expired
+from apikeys.directory import TTL_SECONDS
+from apikeys.effectiveness import Reach
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
@@ -27,6 +29,7 @@ from latchkey.validation import clean
 from ratelimit.limit import limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
+from ratelimit.stores.fallback import Fallback
 
 EXPIRY_BATCH: Final = 100
 
@@ -64,6 +67,15 @@ class ConfigService:
         self._authority = authority
         self._limiter = limiter or default_limiter()
         self._now = now
+        self._effective_by: datetime | None = None
+
+    @property
+    def effective_by(self) -> datetime | None:
+        """The time from which no node can act any more on what the last change replaced: by the clock of this node, in
+        whole milliseconds. None before a change was committed. Where a change changed nothing, the one before it is
+        published again, and told alike.
+        """
+        return self._effective_by
 
     @property
     def webhooks(self) -> WebhookEndpoints:
@@ -112,6 +124,7 @@ class ConfigService:
                 if changes.keys() & {"label", "owner"}:
                     note_words(key)
                 tell_changes(key, self._origin, now, before, changes)
+            self._publish_on_commit(key)
         return key
 
     def rotate(self, key_id: str, values: object = None) -> IssuedKey:
@@ -140,6 +153,7 @@ class ConfigService:
             credential = self._add_secret(key, slot=1 - active.slot, now=now)
             self._raise_epoch(key)
             tell(EventType.KEY_ROTATED, key, self._origin, now, {"retiring_secret_ends_at": rfc3339(now + grace)})
+            self._publish_on_commit(key)
         return IssuedKey(key, credential)
 
     def finish_rotation(self, key_id: str) -> APIKey:
@@ -151,6 +165,7 @@ class ConfigService:
             if ended:
                 self._raise_epoch(key)
                 tell(EventType.ROTATION_FINISHED, key, self._origin, now, {})
+            self._publish_on_commit(key)
         return key
 
     def revoke(self, key_id: str) -> APIKey:
@@ -161,6 +176,7 @@ class ConfigService:
             key.revoked_at = now
             self._raise_epoch(key, "revoked_at")
             tell(EventType.KEY_REVOKED, key, self._origin, now, {})
+            self._publish_on_commit(key)
         return key
 
     def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:
@@ -214,6 +230,8 @@ class ConfigService:
     def _raise_epoch(self, key: APIKey, *changed: str) -> None:
         key.epoch = max(key.epoch, self._known_epoch(key.key_id)) + 1
         key.save(update_fields=["epoch", *changed])
+
+    def _publish_on_commit(self, key: APIKey) -> None:
         transaction.on_commit(partial(self._publish, key.key_id, key.epoch))
 
     def _known_epoch(self, key_id: str) -> int:
@@ -224,8 +242,21 @@ class ConfigService:
             return 0
 
     def _publish(self, key_id: str, epoch: int) -> None:
+        published = True
         try:
             self._limiter.publish_epoch(key_id, epoch)
         except BucketStoreError:
-            # The change is committed. Other processes learn of it when their cached record ages out (directory.TTL).
+            # The change is committed. The steward publishes it once the store is back; until then other processes learn
+            # of it when their record ages out.
             log.exception("epoch_publication_failed", key_id=key_id, epoch=epoch)
+            published = False
+        self._effective_by = self._reach().effective_by(self._now(), published=published)
+
+    def _reach(self) -> Reach:
+        limiter = self._limiter
+        return Reach(
+            trusted_seconds=TTL_SECONDS,
+            stale_seconds=settings.DIRECTORY_STALE_SECONDS,
+            lease_seconds=limiter.lease_seconds,
+            decides_alone=limiter.store_is_remote and limiter.fallback != Fallback.DENY,
+        )

@@ -13,20 +13,22 @@ from typing import Final, NamedTuple
 
 import structlog
 from django.conf import settings
+from django.db import Error
 from prometheus_client import Counter
 
-from apikeys.directory import HITS, KeyDirectory, KeyRecord, default_directory
+from apikeys.directory import HITS, KeyDirectory, default_directory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.key_record import KeyRecord
 from apikeys.peppers import configured_peppers
 from latchkey import metric_names
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
-from ratelimit.bucket import CostExceedsBurst
+from ratelimit.bucket import Asked
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit, limit_from_text
-from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.limiter import Decided, Limiter, default_limiter
 from ratelimit.pending import Counts
 from ratelimit.stores import BucketStoreError
 
@@ -34,6 +36,8 @@ FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential
 for _slug, _problem in CATALOGUE.items():
     if _problem.status == 401 or _slug == "ambiguous-credential":
         FAILURES.labels(_slug)  # the series is there from the start, so that its first increase is seen
+
+UNCONFIRMED: Final = "a record of the key is old, and nothing tells whether the key has changed since"
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +50,8 @@ class Verified(NamedTuple):
     slot: int
 
 
-Charged = Decision | CostExceedsBurst | BucketStoreError | None
-"""What became of one of several charges."""
+Charged = Decided
+"""What became of one of several charges; None where the key has changed, and nothing was taken."""
 
 
 class Gate:
@@ -97,17 +101,35 @@ class Gate:
 
         `anew`: by what the database says now and not by a record in memory.
         """
-        record = None if anew else self._directory.cached(credential.key_id, self._hits)
-        if record is not None:
+        key_id = credential.key_id
+        record = None if anew else self._directory.cached(key_id, self._hits)
+        if record is None:
+            epoch = self._limiter.epoch(key_id) if anew else 0
             try:
-                return self._judge(credential, record)
-            except InvalidCredential:
-                pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells nothing
-            except ProblemError:
-                if self._limiter.epoch(credential.key_id) <= record.epoch:
+                return self._judge(credential, self._directory.load(key_id, epoch))
+            except Error:
+                record = None if anew else self._directory.cached(key_id, self._hits)  # an old one may do in an outage
+                if record is None:
                     raise
-        epoch = self._limiter.epoch(credential.key_id) if anew or record is not None else 0
-        return self._judge(credential, self._directory.load(credential.key_id, epoch))
+        try:
+            return self._judge(credential, record)
+        except InvalidCredential:
+            pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells nothing
+        except ProblemError:
+            if self._limiter.epoch(key_id) <= record.epoch:
+                raise
+        return self._judge(credential, self._directory.load(key_id, self._limiter.epoch(key_id)))
+
+    def vouch(self, verified: Verified) -> None:
+        """For a caller who takes no token, by which the bucket store would tell: that the key has not changed since its
+        record was read, where that is old. Raises BucketStoreError or django.db.Error where nobody can say.
+        """
+        record = verified.record
+        if not self._directory.is_old(record):
+            return
+        if self._limiter.epoch(record.auth.key_id) > record.epoch or not self._limiter.confirms_epochs:
+            self._directory.refuse_while_down()
+            raise BucketStoreError(UNCONFIRMED)
 
     def admit(self, credential: Credential, address: str, cost: int) -> tuple[Verified, Decision]:
         """`verify` and `charge` in one."""
@@ -130,13 +152,16 @@ class Gate:
         order, or why there is none. None where the key has changed since, and so nothing was taken: `admit` decides
         then. Where this raises, nothing was taken at all.
         """
-        decisions = self._limiter.take_many(
-            [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
-        )
-        return [
-            None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
-            for (verified, _), decision in zip(asked, decisions, strict=True)
-        ]
+        return self._charges(asked, self._limiter.take_many(_takes(asked)))
+
+    async def charge_together_on_loop(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
+        """As `charge_together`, where the bucket store is remote, without holding up the event loop."""
+        return self._charges(asked, await self._limiter.take_many_on_loop(_takes(asked)))
+
+    @property
+    def store_is_remote(self) -> bool:
+        """Whether a charge is a round trip through a network."""
+        return self._limiter.store_is_remote
 
     def charge(self, verified: Verified, address: str | None, cost: int = 1) -> tuple[Verified, Decision]:
         """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
@@ -149,13 +174,33 @@ class Gate:
             decision = self._limiter.take(
                 verified.credential.key_id, record.limit, cost=cost, epoch=record.epoch, slot=verified.slot
             )
-            if decision.epoch <= record.epoch:
+            if decision.epoch <= record.epoch and not self._unconfirmed(record):
                 return verified, decision
             try:
                 newest = self._directory.load(verified.credential.key_id, decision.epoch)
+                if newest is not None and newest.epoch == record.epoch:  # it was old and holds still
+                    return verified, decision
                 verified = self._judge(verified.credential, newest)
             except ProblemError as refusal:
                 raise (refusal if address is None else self._refused(refusal, address)) from None
+
+    def _charges(self, asked: Sequence[tuple[Verified, int]], decided: Sequence[Decided]) -> list[Charged]:
+        charges: list[Charged] = [
+            None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
+            for (verified, _), decision in zip(asked, decided, strict=True)
+        ]
+        if not self._limiter.confirms_epochs:
+            for place, (verified, _) in enumerate(asked):
+                if isinstance(charges[place], Decision) and self._directory.is_old(verified.record):
+                    # Where the database answers it is asked; the token that this host's own bucket gave is lost.
+                    charges[place] = BucketStoreError(UNCONFIRMED) if self._directory.database_is_down else None
+        return charges
+
+    def _unconfirmed(self, record: KeyRecord) -> bool:
+        """Whether the record is old and the bucket store has gone over to its fallback, which may not know of a change,
+        since the record was found good.
+        """
+        return not self._limiter.confirms_epochs and self._directory.is_old(record)
 
     def _judged_right(self, credential: Credential, record: KeyRecord) -> Verified | None:
         try:
@@ -209,6 +254,10 @@ class Gate:
             violated_policies=["address"],
             retry_after_seconds=decision.retry_after_seconds,
         )
+
+
+def _takes(asked: Sequence[tuple[Verified, int]]) -> list[Asked]:
+    return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
 
 
 def failure_limit() -> Limit:

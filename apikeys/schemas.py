@@ -11,6 +11,7 @@ from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
 from apikeys.usage_report import STEPS
 from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from events.types import EventType
+from latchkey import headers
 from latchkey.credentials import KEY_ID_PATTERN, SECRET_PATTERN
 from latchkey.validation import MAX_TEXT
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
@@ -133,6 +134,17 @@ class WhoAmI(Shape):
     rate_limit = RateLimit(allow_null=True)
     remaining = serializers.IntegerField(allow_null=True)
     request_id = serializers.CharField()
+
+
+def effective_by(status: int) -> OpenApiParameter:
+    """The field of an answer that tells from when on a change holds everywhere."""
+    return OpenApiParameter(
+        headers.LATCHKEY_EFFECTIVE_BY,
+        OpenApiTypes.DATETIME,
+        OpenApiParameter.HEADER,
+        response=[status],
+        description="The time from which no node can act any more on what the change replaced.",
+    )
 
 
 PAGE_PARAMETERS = [

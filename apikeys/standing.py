@@ -16,9 +16,13 @@ class Standing:
     scope: str
 
     def confirm(self, *, anew: bool) -> None:
-        """Raises the ProblemError with which the call would be refused now. Neither key nor address are charged.
+        """Raises the ProblemError with which the call would be refused now; BucketStoreError or django.db.Error where
+        nobody can say. Neither key nor address are charged.
 
         `anew`: by what the database says, where the key may have changed this moment; else a record in memory will do,
-        which is 5 seconds old at most.
+        which is 5 seconds old at most, or older and confirmed by the bucket store.
         """
-        require_scope(default_gate().confirm(self.credential, anew=anew).record.auth, self.scope)
+        gate = default_gate()
+        verified = gate.confirm(self.credential, anew=anew)
+        gate.vouch(verified)
+        require_scope(verified.record.auth, self.scope)

@@ -54,6 +54,7 @@ class Verify(KeyAPIView):
     """The verdict on a credential."""
 
     scopes = {"POST": "verify"}
+    needs_database = False
 
     @extend_schema(operation_id="verify", request=VerifyRequest, responses=VerdictShape)
     def post(self, request: Request) -> Response:

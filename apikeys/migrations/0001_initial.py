@@ -93,12 +93,21 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='UsageSource',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('generation', models.CharField(max_length=64, unique=True)),
+                ('seen_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='UsageMark',
             fields=[
-                ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='apikeys.apikey')),
-                ('generation', models.CharField(max_length=64)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('allowed', models.PositiveBigIntegerField(default=0)),
                 ('throttled', models.PositiveBigIntegerField(default=0)),
+                ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='usage_marks', to='apikeys.apikey')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='apikeys.usagesource')),
             ],
         ),
         migrations.AddIndex(
@@ -187,5 +196,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='usage',
             constraint=models.UniqueConstraint(fields=('key', 'step', 'start'), name='one_row_a_key_and_step'),
+        ),
+        migrations.AddConstraint(
+            model_name='usagemark',
+            constraint=models.UniqueConstraint(fields=('key', 'source'), name='one_mark_a_key_and_store'),
         ),
     ]

@@ -3,7 +3,7 @@
 from apikeys.models.census import KeyCensus
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
 from apikeys.models.secret import KeySecret, SecretState
-from apikeys.models.usage import Usage, UsageMark, UsageStep, UsageTotal
+from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
 __all__ = [
     "APIKey",
@@ -15,6 +15,7 @@ __all__ = [
     "SecretState",
     "Usage",
     "UsageMark",
+    "UsageSource",
     "UsageStep",
     "UsageTotal",
 ]

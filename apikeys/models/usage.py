@@ -49,13 +49,26 @@ class UsageTotal(models.Model):
         return f"{self.step} {self.start:%Y-%m-%d %H:%M}"
 
 
-class UsageMark(models.Model):
-    """How far a key's counters in the bucket store are written down, so that nothing is counted twice or lost."""
+class UsageSource(models.Model):
+    """A bucket store that counts use, by the generation of its contents; `seen_at` is when it was last looked at."""
 
-    key = models.OneToOneField(APIKey, on_delete=models.CASCADE, primary_key=True)
-    generation = models.CharField(max_length=64)
+    generation = models.CharField(max_length=64, unique=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.generation}, seen {self.seen_at:%Y-%m-%d %H:%M}"
+
+
+class UsageMark(models.Model):
+    """How far a key's counters in one bucket store are written down, so that nothing is counted twice or lost."""
+
+    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="usage_marks", db_index=False)
+    source = models.ForeignKey(UsageSource, on_delete=models.CASCADE, related_name="marks")
     allowed = models.PositiveBigIntegerField(default=0)
     throttled = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "source"], name="one_mark_a_key_and_store")]
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.allowed}/{self.throttled}"

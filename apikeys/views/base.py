@@ -8,16 +8,22 @@ from rest_framework.views import APIView
 
 from apikeys.authentication import KeyAuthentication
 from apikeys.config_service import ConfigService
+from apikeys.directory import default_directory
 from apikeys.errors import QuotaExceeded
 from apikeys.parsers import StrictJSONParser
 from apikeys.permissions import HasScope, caller
 from apikeys.request_context import request_id_of
 from apikeys.throttling import KeyThrottle
 from events.origin import Origin
+from latchkey import headers
+from latchkey.timestamps import rfc3339
 
 
 class KeyAPIView(APIView):
-    """A call by a key. `scopes` names the scope that each method needs; a method without one needs none."""
+    """A call by a key. `scopes` names the scope that each method needs; a method without one needs none.
+
+    One that `needs_database` is refused at once, and costs nothing, while that is known to be down.
+    """
 
     authentication_classes = [KeyAuthentication]
     throttle_classes = [KeyThrottle]
@@ -25,6 +31,7 @@ class KeyAPIView(APIView):
     parser_classes = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
     scopes: ClassVar[dict[str, str]] = {}
+    needs_database: ClassVar[bool] = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticates, then takes tokens, then judges permissions: a 403 costs what a 200 costs, so that a key
@@ -33,6 +40,8 @@ class KeyAPIView(APIView):
         self.format_kwarg = None
         request.version, request.versioning_scheme = None, None
         self.perform_authentication(request)
+        if self.needs_database:
+            default_directory().refuse_while_down()
         self.check_throttles(request)
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.check_permissions(request)
@@ -46,6 +55,12 @@ class KeyAPIView(APIView):
 def service_for(request: Request) -> ConfigService:
     """The writer, acting for the key that calls and bounded by its scopes."""
     return ConfigService(origin_of(request), authority=caller(request))
+
+
+def effective_by(service: ConfigService) -> dict[str, str]:
+    """The field that tells from when on the change just made holds everywhere."""
+    moment = service.effective_by
+    return {headers.LATCHKEY_EFFECTIVE_BY: rfc3339(moment, timespec="milliseconds")} if moment else {}
 
 
 def origin_of(request: Request) -> Origin:

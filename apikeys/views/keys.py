@@ -9,7 +9,7 @@ from apikeys import schemas
 from apikeys.lookup import find_key
 from apikeys.pages import key_page
 from apikeys.representation import issued_json, key_json
-from apikeys.views.base import KeyAPIView, service_for
+from apikeys.views.base import KeyAPIView, effective_by, service_for
 from ratelimit.limiter import default_limiter
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -48,14 +48,21 @@ class KeyItem(KeyAPIView):
         """The key."""
         return Response(key_json(find_key(key_id), timezone.now(), default_limiter()))
 
-    @extend_schema(operation_id="update_key", request=schemas.KeyUpdate, responses=schemas.Key)
+    @extend_schema(
+        operation_id="update_key",
+        parameters=[schemas.effective_by(200)],
+        request=schemas.KeyUpdate,
+        responses=schemas.Key,
+    )
     def patch(self, request: Request, key_id: str) -> Response:
         """Changes the members that are sent; the change holds from the next request on."""
-        key = service_for(request).update(key_id, request.data)
-        return Response(key_json(key, timezone.now(), default_limiter()))
+        service = service_for(request)
+        key = service.update(key_id, request.data)
+        return Response(key_json(key, timezone.now(), default_limiter()), headers=effective_by(service))
 
-    @extend_schema(operation_id="revoke_key", responses={204: None})
+    @extend_schema(operation_id="revoke_key", parameters=[schemas.effective_by(204)], responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
         """Revokes the key, for ever."""
-        service_for(request).revoke(key_id)
-        return Response(status=204)
+        service = service_for(request)
+        service.revoke(key_id)
+        return Response(status=204, headers=effective_by(service))

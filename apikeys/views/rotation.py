@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from apikeys import schemas
 from apikeys.representation import issued_json, key_json
-from apikeys.views.base import KeyAPIView, service_for
+from apikeys.views.base import KeyAPIView, effective_by, service_for
 from apikeys.views.keys import NO_STORE
 from ratelimit.limiter import default_limiter
 
@@ -17,11 +17,18 @@ class KeyRotation(KeyAPIView):
 
     scopes = {"POST": "keys:write"}
 
-    @extend_schema(operation_id="rotate_key", request=schemas.Rotate, responses=schemas.IssuedKey)
+    @extend_schema(
+        operation_id="rotate_key",
+        parameters=[schemas.effective_by(200)],
+        request=schemas.Rotate,
+        responses=schemas.IssuedKey,
+    )
     def post(self, request: Request, key_id: str) -> Response:
         """Makes a new secret and shows it, this once; the old one works on for grace_seconds."""
-        issued = service_for(request).rotate(key_id, request.data)
-        return Response(issued_json(issued, timezone.now(), default_limiter()), headers=NO_STORE)
+        service = service_for(request)
+        issued = service.rotate(key_id, request.data)
+        body = issued_json(issued, timezone.now(), default_limiter())
+        return Response(body, headers={**NO_STORE, **effective_by(service)})
 
 
 class KeyRotationFinish(KeyAPIView):
@@ -29,8 +36,11 @@ class KeyRotationFinish(KeyAPIView):
 
     scopes = {"POST": "keys:write"}
 
-    @extend_schema(operation_id="finish_rotation", request=None, responses=schemas.Key)
+    @extend_schema(
+        operation_id="finish_rotation", parameters=[schemas.effective_by(200)], request=None, responses=schemas.Key
+    )
     def post(self, request: Request, key_id: str) -> Response:
         """Ends the retiring secret now."""
-        key = service_for(request).finish_rotation(key_id)
-        return Response(key_json(key, timezone.now(), default_limiter()))
+        service = service_for(request)
+        key = service.finish_rotation(key_id)
+        return Response(key_json(key, timezone.now(), default_limiter()), headers=effective_by(service))

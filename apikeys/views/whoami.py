@@ -14,6 +14,8 @@ from ratelimit.throttling import decision_of
 class WhoAmI(KeyAPIView):
     """The calling key."""
 
+    needs_database = False
+
     @extend_schema(operation_id="whoami", responses=schemas.WhoAmI)
     def get(self, request: Request) -> Response:
         """Key id, label, scopes, rate limit, tokens left, and the request's id."""

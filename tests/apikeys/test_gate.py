@@ -91,6 +91,7 @@ def test_change_made_elsewhere_holds_for_the_next_request_here(
 def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
     here: Process, service: ConfigService, root: IssuedKey
 ) -> None:
+    service.update(root.key.key_id, {"rate_limit": {"burst": 9, "per_seconds": 86400}})
     assert here.passes(root.credential)
     service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
     assert not here.passes(root.credential)

@@ -2,10 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import Sum
+from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.models import APIKey, KeySecret, Usage
+from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageSource, UsageTotal
 from apikeys.usage import RETENTION, UsageLedger, forget_old_usage
+from apikeys.usage_marks import GONE_AFTER, Marks, forget_gone_stores
+from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
@@ -57,7 +60,7 @@ def test_a_writer_that_dies_loses_nothing_and_counts_nothing_twice(
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr("apikeys.usage._note_last_use", die)
+        patch.setattr("apikeys.usage.note_last_use", die)
         with pytest.raises(Interrupted):
             UsageLedger(store).write_down()
     assert totals() == {"allowed": 0, "throttled": 0}
@@ -157,12 +160,12 @@ def test_writers_that_overlap_count_nothing_twice(
         store.take(name, None)
     write_batch = late._write_batch
 
-    def be_overtaken(key_ids: list[str], generation: str) -> int:
+    def be_overtaken(records: dict[str, Record], marks: Marks) -> int:
         """Another writer comes between what this one has read and what it writes."""
         for _ in range(10):
             store.take(name, None)
         UsageLedger(store).write_down()
-        return write_batch(key_ids, generation)
+        return write_batch(records, marks)
 
     monkeypatch.setattr(late, "_write_batch", be_overtaken)
     late.write_down()
@@ -176,3 +179,109 @@ def test_a_writer_that_has_to_stop_goes_on_later(service: ConfigService, clock: 
     ledger = UsageLedger(store)
     assert ledger.write_down(lambda: False) == 0
     assert ledger.write_down() == 1
+
+
+class ReplicatedStore(MemoryStore):
+    """A store whose counters a failover may take back."""
+
+    rolls_back = True
+
+    def fail_over(self, key: bytes, *, lost: int) -> None:
+        """A replica takes over that has not heard of the last `lost` requests."""
+        record = self.peek(key)
+        self._records[key] = record._replace(allowed=record.allowed - lost).dump()
+
+
+def test_two_stores_count_for_one_key(service: ConfigService, clock: Clock) -> None:
+    shared, own = MemoryStore(clock), MemoryStore(clock)
+    name = service.issue({"label": "x"}).key.key_id.encode()
+    ledgers = [UsageLedger(shared), UsageLedger(own)]
+    for taken_of_shared, taken_of_own in ((3, 2), (1, 0), (0, 4), (2, 2)):
+        for store, taken in ((shared, taken_of_shared), (own, taken_of_own)):
+            for _ in range(taken):
+                store.take(name, None)
+        for ledger in ledgers:
+            ledger.write_down()
+    assert totals()["allowed"] == 14
+    assert sorted(UsageMark.objects.values_list("allowed", flat=True)) == [6, 8]
+
+
+def test_ledgers_of_two_stores_that_overlap_lose_nothing(
+    service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, own = MemoryStore(clock), MemoryStore(clock)
+    name, late = service.issue({"label": "x"}).key.key_id.encode(), UsageLedger(shared)
+    for store in (shared, own, own):
+        store.take(name, None)
+    write_batch = late._write_batch
+
+    def be_overtaken(records: dict[str, Record], marks: Marks) -> int:
+        UsageLedger(own).write_down()
+        return write_batch(records, marks)
+
+    monkeypatch.setattr(late, "_write_batch", be_overtaken)
+    late.write_down()
+    assert totals()["allowed"] == UsageTotal.objects.get(step="day").allowed == 3
+
+
+def test_a_store_that_went_back_counts_nothing_twice(service: ConfigService, clock: Clock) -> None:
+    store = ReplicatedStore(clock)
+    ledger, name = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
+    for _ in range(10):
+        store.take(name, None)
+    ledger.write_down()
+    store.fail_over(name, lost=4)
+    store.take(name, None)
+    assert ledger.write_down() == 0
+    assert (totals()["allowed"], UsageMark.objects.get().allowed) == (10, 7)
+    for _ in range(2):
+        store.take(name, None)
+    assert ledger.write_down() == 1
+    assert totals()["allowed"] == 12
+
+
+def test_of_a_store_that_went_back_what_grew_all_the_same_is_counted(service: ConfigService, clock: Clock) -> None:
+    store, limit = ReplicatedStore(clock), Limit(3, 86400)
+    ledger, name = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
+    for _ in range(4):
+        store.take(name, limit)
+    ledger.write_down()
+    store.fail_over(name, lost=2)
+    store.take(name, limit)
+    ledger.write_down()
+    assert totals() == {"allowed": 3, "throttled": 2}
+
+
+def test_last_use_never_moves_back(service: ConfigService, clock: Clock) -> None:
+    own, shared = MemoryStore(Clock(clock.ns)), MemoryStore(clock)
+    key = service.issue({"label": "x"}).key
+    own.take(key.key_id.encode(), None)
+    clock.move(3600)
+    shared.take(key.key_id.encode(), None)
+    for store in (shared, own):
+        UsageLedger(store).write_down()
+    used_at = datetime.fromtimestamp(clock.seconds(), UTC)
+    assert list(APIKey.objects.values_list("last_used_at", flat=True)) == [used_at]
+    assert list(KeySecret.objects.values_list("last_used_at", flat=True)) == [used_at]
+    assert totals()["allowed"] == 2
+
+
+def test_marks_of_stores_that_are_gone_are_forgotten(
+    service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apikeys.usage_marks._PRUNE_BATCH", 2)
+    gone, living = MemoryStore(clock), MemoryStore(clock)
+    for name in [service.issue({"label": "x"}).key.key_id.encode() for _ in range(3)]:
+        for store in (gone, living):
+            store.take(name, None)
+    for store in (gone, living):
+        UsageLedger(store).write_down()
+    UsageSource.objects.update(seen_at=timezone.now() - GONE_AFTER + timedelta(minutes=1))
+    assert forget_gone_stores() == 0
+    UsageSource.objects.update(seen_at=timezone.now() - GONE_AFTER)
+    UsageLedger(living).write_down()
+    assert forget_gone_stores(lambda: False) == 0
+    assert forget_gone_stores() == 3
+    assert UsageSource.objects.get().generation == living.generation()
+    assert UsageMark.objects.count() == 3
+    assert UsageLedger(living).write_down() == 0
