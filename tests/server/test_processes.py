@@ -73,7 +73,7 @@ def test_killed_steward_is_started_again(start_server: StartServer) -> None:
     assert server.stop() == 0
 
 
-def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
+def test_two_first_starts_at_once_make_one_installation(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path)
     command = [sys.executable, MANAGE, "first_start"]
     starts = [
@@ -88,7 +88,7 @@ def test_two_first_starts_at_once_make_one_installation(tmp_path: Path) -> None:
     assert '"items": [\n' in server.manage("list_keys", "--format", "json").stdout
 
 
-def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path) -> None:
+def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path, own_stores: None) -> None:
     server, file = RunningServer(tmp_path), tmp_path / "first-start.txt"
     told = server.manage("first_start", "--file", str(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -101,7 +101,7 @@ def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path) -> None:
     assert file.read_text() == shown
 
 
-def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path) -> None:
+def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path)
     refused = server.manage("first_start", "--file", str(tmp_path / "none" / "file"), check=False)
     assert refused.returncode == 2
@@ -110,7 +110,7 @@ def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
-def test_stop_while_it_starts(tmp_path: Path, log_line: str) -> None:
+def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -> None:
     """As the first process of a container gets it: a signal that it does not handle yet waits, and is not lost."""
     server = RunningServer(tmp_path)
     command = [sys.executable, "-m", "controlplane.bootstrap", "--serve", "--first-start", "--workers", "1"]
@@ -125,6 +125,28 @@ def test_stop_while_it_starts(tmp_path: Path, log_line: str) -> None:
     process.terminate()
     assert process.wait(20) == 0
     assert "Traceback" not in server.log
+
+
+STOPPED_WHERE_EXCEPTIONS_ARE_LOST = """
+import os, signal, sys
+from controlplane.server.processes import end_when_asked
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(100))  # the handler runs between two steps of Python
+
+end_when_asked()
+try:
+    Finalised()
+finally:
+    os._exit(3)
+"""
+
+
+def test_stop_is_not_lost_where_exceptions_are() -> None:
+    script = STOPPED_WHERE_EXCEPTIONS_ARE_LOST
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 def test_orphans_are_buried() -> None:
