@@ -45,6 +45,10 @@ PUBLIC_URL = _public.geturl().rstrip("/")
 ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
 
 BUCKET_STORE_URL = env.text("BUCKET_STORE_URL", f"lmdb://{DATA_DIR / 'buckets'}")
+BUCKET_STORE_FALLBACK = env.choice("BUCKET_STORE_FALLBACK", "local", ("local", "deny", "allow"))
+BUCKET_STORE_TIMEOUT_MS = env.integer("BUCKET_STORE_TIMEOUT_MS", 50, minimum=5, maximum=5000)
+TOKEN_LEASE = env.integer("TOKEN_LEASE", 0, minimum=0, maximum=10_000)
+DIRECTORY_STALE_SECONDS = env.integer("DIRECTORY_STALE_SECONDS", 120, minimum=0, maximum=86_400)
 HEALTH_CHECK_FILE = env.absolute_path("HEALTH_CHECK_FILE")
 DEFAULT_RATE_LIMIT = env.limit_text("DEFAULT_RATE_LIMIT", 60, 60)
 AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)

@@ -11,7 +11,7 @@ import lmdb
 from controlplane.backup.errors import BackupFailed
 from controlplane.backup.files import copy_durably, sync
 from ratelimit.bucket import EMPTY, Record
-from ratelimit.limiter import KEY_PREFIX
+from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.stores.lmdb_file import DATA_FILE, GENERATION_KEY, MAP_SIZE
 
 _READERS_FILE: Final = "lock.mdb"  # LMDB's table of who reads the old file

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
+from contextvars import Context
 from http import HTTPStatus
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -13,8 +15,9 @@ from controlplane.gateway_door import metrics
 from controlplane.gateway_door.door import call_of, tell, trace_of, unavailable
 from controlplane.gateway_door.passes import lines, passes
 from controlplane.gateway_door.request import DoorRequest
-from controlplane.server.asgi_types import Fields, Scope
-from controlplane.server.at_once import Reply
+from controlplane.gateway_door.rounds import Rounds
+from controlplane.server.asgi_types import Fields
+from controlplane.server.at_once import AtOnce, Head, Reply
 from gateway.check import Answer, Call, above_burst, answer_to, credential_of, refusal
 from gateway.question import Question, parse_question
 from latchkey import headers
@@ -37,10 +40,19 @@ _REQUEST_ID: Final = re.compile(PATTERN.pattern.encode())
 log = structlog.get_logger(__name__)
 
 
-class _Asked(NamedTuple):
-    """A request of this turn: of a credential that memory finds right, or with what is wrong about it."""
+class _Reading(NamedTuple):
+    """What a head asks: with which credential, None where it is not said in the plainest way, and under which request
+    id, None where it brings none.
+    """
 
-    scope: Scope
+    credential: Credential | None
+    request_id: bytes | None
+    question: Question
+
+
+class Asked(NamedTuple):
+    """A request that waits for its decision: a credential that memory finds right, or what is wrong about it."""
+
     reply: Reply
     started: float
     request_id: bytes
@@ -49,78 +61,134 @@ class _Asked(NamedTuple):
     error: ProblemError | None = None
 
 
-class _HasBody(Exception):
-    """The request has a body, which is for the application to drop."""
+class _EndOfTurn:
+    """Calls `_decide` once at the end of this turn of the event loop, however many ask. In a context of its own: that
+    of the request whose answer led here would give its id and its trace to what is logged about others.
+    """
+
+    def __init__(self) -> None:
+        self._is_due = False
+
+    def call_soon(self) -> None:
+        """Asked for by each request of the turn."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._come, context=Context())
+
+    def _come(self) -> None:
+        self._is_due = False
+        _decide()
 
 
-_turn: list[_Asked] = []
+_turn: list[Asked] = []
+_ends: Final = _EndOfTurn()
 
 
-def check_at_once(scope: Scope, reply: Reply) -> bool:
+def _read(head: Head) -> _Reading | None:
+    try:
+        return _Reading(*_credential_and_id(head.fields), parse_question(head.query))
+    except ProblemError:
+        return None
+
+
+def _ask(reading: _Reading, reply: Reply) -> bool:
     """Sees to a request for /v1/check at the end of this turn, where memory settles it.
 
     No request is answered sooner, so those behind it in a pipeline wait for it and stay within that one's bound.
     """
-    try:
-        credential, request_id = _read(scope["headers"])
-        question = parse_question(scope["query_string"])
-    except (_HasBody, ProblemError):
-        return False
     verified = error = None
     try:
-        credential = credential or credential_of(call_of(scope, DoorRequest.of(scope)))
+        credential = reading.credential or credential_of(_call_of(reply, reading.request_id))
         verified = metrics.loop_gate().verify_from_memory(credential)
         if verified is None:
             return False
     except CredentialError as found:
         error = found
-    if not _turn:
-        asyncio.get_running_loop().call_soon(_decide)
-    _turn.append(_Asked(scope, reply, perf_counter(), request_id, question, verified, error))
+    _ends.call_soon()
+    request_id = reading.request_id or new_request_id().encode()
+    _turn.append(Asked(reply, perf_counter(), request_id, reading.question, verified, error))
     return True
+
+
+check_at_once: Final = AtOnce(_read, _ask)
 
 
 def _decide() -> None:
     """Decides what this turn has asked, and answers; what is more than others may wait for, after their turn."""
-    together = _turn[:MOST_TOGETHER]
+    if metrics.loop_gate().store_is_remote:
+        _rounds.go_on()
+        return
+    batch = _turn[:MOST_TOGETHER]
     del _turn[:MOST_TOGETHER]
     if _turn:
-        asyncio.get_running_loop().call_soon(_decide)
+        _ends.call_soon()
+    answer_all(batch, _charges(batch))
+
+
+async def _decide_remotely(batch: list[Asked]) -> None:
+    """A round: as `_decide`, where the bucket store is behind a network."""
+    right = _right(batch)
     try:
-        decisions = _charged(together)
-        for place, asked in enumerate(together):
-            _answer(asked, decisions.get(place))
+        decisions = await metrics.loop_gate().charge_together_on_loop(right) if right else []
+    except Exception:
+        log.exception("not_decided_at_once")
+        decisions = [None] * len(right)
+    answer_all(batch, _in_place(batch, decisions))
+
+
+def _charges(batch: Sequence[Asked]) -> list[Charged]:
+    """What the bucket store decided of each; None where it was not asked, and for all where it fails for all."""
+    right = _right(batch)
+    if not right:
+        return [None] * len(batch)
+    try:
+        return _in_place(batch, metrics.loop_gate().charge_together(right))
+    except Exception:
+        log.exception("not_decided_at_once")
+        return [None] * len(batch)
+
+
+def _right(batch: Sequence[Asked]) -> list[tuple[Verified, int]]:
+    return [(asked.verified, asked.question.cost) for asked in batch if asked.verified is not None]
+
+
+def _in_place(batch: Sequence[Asked], decisions: Sequence[Charged]) -> list[Charged]:
+    """The decisions, each at its request's place."""
+    following = iter(decisions)
+    return [None if asked.verified is None else next(following) for asked in batch]
+
+
+_rounds: Final = Rounds(_turn, _decide_remotely, MOST_TOGETHER)
+
+
+def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
+    """Answers each request by its charge, in whatever turn of the event loop, and tells what was counted."""
+    try:
+        for asked, charged in zip(batch, charges, strict=True):
+            _answer(asked, charged)
     finally:
         metrics.tell()
 
 
-def _charged(together: list[_Asked]) -> dict[int, Charged]:
-    """What the bucket store decided of each, by its place; nothing where it fails for all."""
-    right = [(place, it.verified, it.question.cost) for place, it in enumerate(together) if it.verified is not None]
-    if not right:
-        return {}
-    try:
-        charged = metrics.loop_gate().charge_together([(verified, cost) for _, verified, cost in right])
-    except Exception:
-        log.exception("not_decided_at_once")
-        return {}
-    return {place: decision for (place, _, _), decision in zip(right, charged, strict=True)}
-
-
-def _answer(asked: _Asked, charged: Charged) -> None:
+def _answer(asked: Asked, charged: Charged) -> None:
     """Whatever goes wrong about one request is its own matter: the others of the turn get their answers."""
+    request_id = asked.request_id.decode("latin-1")
     try:
-        whole = _whole(asked, charged)
+        try:
+            whole = _whole(asked, charged)
+        except Exception:
+            log.exception("request_failed", request_id=request_id)
+            whole = _refused(asked, ProblemError("The request could not be completed."))
+        if whole is None:
+            asked.reply.pass_on()
+        else:
+            asked.reply.answer(whole)
     except Exception:
-        log.exception("request_failed")
-        whole = _refused(asked, ProblemError("The request could not be completed."))
-    if whole is None:
-        asked.reply.pass_on()
-    else:
-        asked.reply.answer(whole)
+        log.exception("answer_not_sent", request_id=request_id)
+        asked.reply.give_up()
 
 
-def _whole(asked: _Asked, charged: Charged) -> bytes | None:
+def _whole(asked: Asked, charged: Charged) -> bytes | None:
     """The answer; None where the application has to find it: nothing was charged then."""
     if asked.error is not None:
         return _refused(asked, asked.error)
@@ -129,30 +197,36 @@ def _whole(asked: _Asked, charged: Charged) -> bytes | None:
     if isinstance(charged, CostExceedsBurst):
         return _refused(asked, above_burst())
     if isinstance(charged, BucketStoreError):
-        return _refused(asked, unavailable(charged))
+        return _refused(asked, unavailable(charged, request_id=asked.request_id.decode("latin-1")))
     whole = passes(asked.verified, charged, asked.question, asked.request_id, asked.reply.date)
     if whole is not None:
         return whole
-    call = call_of(asked.scope, DoorRequest.of(asked.scope, asked.request_id))
+    call = _call_of(asked.reply, asked.request_id)
     return _told(asked, answer_to(asked.verified, charged, asked.question, call), call)
 
 
-def _refused(asked: _Asked, error: ProblemError) -> bytes:
-    call = call_of(asked.scope, DoorRequest.of(asked.scope, asked.request_id))
+def _refused(asked: Asked, error: ProblemError) -> bytes:
+    call = _call_of(asked.reply, asked.request_id)
     return _told(asked, refusal(error, asked.question, call), call)
 
 
-def _told(asked: _Asked, answer: Answer, call: Call) -> bytes:
+def _call_of(reply: Reply, request_id: bytes | None) -> Call:
+    scope = reply.scope
+    return call_of(scope, DoorRequest.of(scope, request_id))
+
+
+def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
     """The bytes of an answer, which gets its line in the log."""
+    scope = asked.reply.scope
     status = HTTPStatus(answer.status)
     fields = [("Date", asked.reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + lines(fields) + b"\r\n"
-    tell(asked.scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(asked.scope))
-    return head if asked.scope["method"] == "HEAD" else head + answer.body
+    tell(scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(scope))
+    return head if scope["method"] == "HEAD" else head + answer.body
 
 
-def _read(fields: Fields) -> tuple[Credential | None, bytes]:
-    """The credential, None where it is not said in the plainest way, and the request id. Raises _HasBody."""
+def _credential_and_id(fields: Fields) -> tuple[Credential | None, bytes | None]:
+    """Both as in `_Reading`."""
     given = request_id = None
     plain = True
     for name, value in fields:
@@ -162,9 +236,7 @@ def _read(fields: Fields) -> tuple[Credential | None, bytes]:
             plain, given = given is None and value.startswith(_BEARER), value.removeprefix(_BEARER)
         elif name == _REQUEST_ID_FIELD:
             request_id = value if request_id is None else b","
-        elif name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
-            raise _HasBody
-    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-        request_id = new_request_id().encode()
+    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+        request_id = None
     match = _CREDENTIAL.fullmatch(given) if given is not None and plain else None
     return Credential(match[1].decode(), match[2].decode()) if match else None, request_id

@@ -98,9 +98,9 @@ def _threads_for(call: Call) -> WorkThreads:
     return DOUBTFUL if metrics.loop_gate().doubts(credential) else THREADS
 
 
-def unavailable(error: Exception) -> ProblemError:
-    """The answer to what did not answer us."""
-    log.error("unavailable", exc_info=error)
+def unavailable(error: Exception, **known: str) -> ProblemError:
+    """The answer to what did not answer us; `known` goes into the log with it."""
+    log.error("unavailable", exc_info=error, **known)
     problem = ProblemError(CATALOGUE["unavailable"].title + ".")
     problem.slug = "unavailable"
     return problem

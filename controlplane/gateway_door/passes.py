@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from apikeys.directory import KeyRecord
 from apikeys.gate import Verified
+from apikeys.key_record import KeyRecord
 from gateway.check import NO_STORE
 from gateway.identity import identity_fields
 from gateway.question import Question

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -19,8 +20,12 @@ from health.self_check import SelfCheck, server_name
 from latchkey.redaction import redact
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
+from ratelimit.stores.base import BucketStoreAway
+from ratelimit.stores.fallback import Fallback
 
 REFUSED: Final = 2
+
+log = structlog.get_logger(__name__)
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
@@ -78,13 +83,18 @@ def refuse_unmigrated() -> None:
 
 
 def refuse_broken_store() -> None:
-    """Refuses a bucket store that does not answer."""
-    store = default_limiter().store
+    """Refuses a bucket store that does not answer; one behind a network that is away only where nothing stands in for
+    it: a server that starts in an outage serves like those that run.
+    """
+    limiter = default_limiter()
     try:
-        store.generation()
-        store.close()
+        limiter.store.generation()
     except BucketStoreError as error:
-        raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+        if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
+            raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+        log.warning("bucket_store_away_at_start", reason=str(error), fallback=limiter.fallback)
+    finally:
+        limiter.store.close()
 
 
 def make_health_check_key(host: str, port: int, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The steward that `serve` starts: manage.py steward, counted beside the workers."""
+"""The steward that `serve` starts: manage.py steward with the same arguments, counted beside the workers."""
 
 import sys
 
@@ -8,5 +8,5 @@ if __name__ == "__main__":
     count_as("steward")
     from manage import main
 
-    sys.argv = ["manage.py", "steward"]
+    sys.argv = ["manage.py", "steward", *sys.argv[1:]]
     main()

@@ -1,105 +1,16 @@
 """The bounds of the HTTP protocol, with a clock that the test moves."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from controlplane.server.endless import Ending, abort
-from controlplane.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_SECONDS, BoundedProtocol
-
-
-class Nothing:
-    """A timer or a task that nobody looks at."""
-
-    def cancel(self) -> None:
-        """The protocol does not need it any more."""
-
-    def add_done_callback(self, callback: Any) -> None:
-        """It is never done."""
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-class Loop:
-    """As much of an event loop as the protocol asks for."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.timers: list[tuple[float, Callable[[], None]]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> "Nothing":
-        self.timers.append((self.now + delay, lambda: callback(*arguments)))
-        return Nothing()
-
-    def create_task(self, coroutine: Any) -> Any:
-        coroutine.close()
-        return Nothing()
-
-    def move(self, seconds: float) -> None:
-        """Moves the clock on, calling what falls due on the way."""
-        end = self.now + seconds
-        while due := [timer for timer in self.timers if timer[0] <= end]:
-            timer = min(due, key=lambda timer: timer[0])
-            self.timers.remove(timer)
-            self.now = timer[0]
-            timer[1]()
-        self.now = end
-
-
-class Transport:
-    """Remembers what was written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.closed = False
-        self.aborted = False
-        self.reading = True
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def write_eof(self) -> None:
-        """The protocol is done talking."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_extra_info(self, _: str, default: Any = None) -> Any:
-        return default
+from controlplane.server.protocol import MAX_HEADER_BYTES
+from controlplane.server.watch import MAX_HEADER_SECONDS
+from tests.controlplane.wire import Connection, connect
 
 
 @pytest.fixture
-def connection(request: pytest.FixtureRequest) -> tuple[BoundedProtocol, Transport, Loop]:
-    config = Config(
-        app=lambda *_: None, http=BoundedProtocol, log_config=None, ws="none", lifespan="off", proxy_headers=False
-    )
-    config.load()
-    loop, transport = Loop(), Transport()
-    protocol = BoundedProtocol(config, ServerState(), {}, loop)  # type: ignore[arg-type]
-    protocol.connection_made(transport)  # type: ignore[arg-type]
-    return protocol, transport, loop
-
-
-Connection = tuple[BoundedProtocol, Transport, Loop]
+def connection() -> Connection:
+    return connect()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nX-Slow: "])

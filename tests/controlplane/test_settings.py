@@ -62,7 +62,7 @@ def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.C
         ("DATABASE_URL", "postgres://u:hunter2@h:port/d"),
         ("PUBLIC_URL", "http://["),
         ("PUBLIC_URL", "https://"),
-        ("BUCKET_STORE_URL", "redis://:hunter2@h"),
+        ("BUCKET_STORE_URL", "redis://:hunter2@h?x=1"),
         ("DEFAULT_RATE_LIMIT", '{"burst": 0, "per_seconds": 1}'),
         ("AUTH_FAILURE_LIMIT", "null"),
     ],

@@ -11,6 +11,7 @@ from django.test import Client
 
 from controlplane.asgi import application
 from controlplane.gateway_door.at_once import check_at_once
+from controlplane.server.at_once import Head
 
 HOST = "127.0.0.1"
 
@@ -51,6 +52,7 @@ def by_django(method: str, path: str, query: str, fields: dict[str, str], body: 
 class FakeReply:
     """What the protocol hands to the door that answers at once."""
 
+    scope: dict[str, Any]
     done: asyncio.Event = field(default_factory=asyncio.Event)
     whole: bytes | None = None
     date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
@@ -62,6 +64,16 @@ class FakeReply:
 
     def pass_on(self) -> None:
         self.done.set()
+
+    def give_up(self) -> None:
+        raise AssertionError("the door has no answer")
+
+
+def asks_at_once(reply: FakeReply) -> bool:
+    """Whether the door sees to the request."""
+    scope = reply.scope
+    reading = check_at_once.read(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return reading is not None and check_at_once.ask(reading, reply)
 
 
 def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:
@@ -98,8 +110,9 @@ def at_once(method: str, path: str, query: str, fields: dict[str, str], body: by
 
     async def ask() -> Answered:
         sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
-        scope, reply = scope_of(method, path, query, sent), FakeReply()
-        if path == "/v1/check" and check_at_once(scope, reply):
+        scope = scope_of(method, path, query, sent)
+        reply = FakeReply(scope)
+        if path == "/v1/check" and not body and asks_at_once(reply):
             await reply.done.wait()
         return _parsed(reply.whole) if reply.whole is not None else await _by_application(scope, body)
 

@@ -16,7 +16,6 @@ from apikeys.gate import FAILURES
 from apikeys.models import APIKey
 from controlplane.gateway_door import metrics
 from controlplane.gateway_door import passes as passes_module
-from controlplane.gateway_door.at_once import check_at_once
 from controlplane.gateway_door.door import check_door
 from gateway.identity import identity_fields
 from latchkey.auth_context import AuthContext
@@ -27,7 +26,7 @@ from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import Taken
 from tests.conftest import Caller
-from tests.gateway.doors import Answered, FakeReply, at_once, by_django, natively, no_threads, scope_of
+from tests.gateway.doors import Answered, FakeReply, asks_at_once, at_once, by_django, natively, no_threads, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -301,10 +300,11 @@ def turn(*asked: tuple[str | None, str]) -> list[FakeReply]:
     """Asks several in one turn of the event loop: the replies, those that were passed on without an answer."""
 
     async def ask_all() -> list[FakeReply]:
-        replies = [FakeReply() for _ in asked]
-        for (credential, query), reply in zip(asked, replies, strict=True):
+        replies = []
+        for credential, query in asked:
             fields = {"X-API-Key": credential} if credential else {}
-            assert check_at_once(scope_of("GET", "/v1/check", query, fields), reply)
+            replies.append(reply := FakeReply(scope_of("GET", "/v1/check", query, fields)))
+            assert asks_at_once(reply)
             assert not reply.done.is_set()  # not before the end of the turn
         for reply in replies:
             await asyncio.wait_for(reply.done.wait(), 10)

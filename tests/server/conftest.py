@@ -12,13 +12,13 @@ StartServer = Callable[..., RunningServer]
 
 
 @pytest.fixture(scope="module")
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+def start_server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[StartServer]:
     """Starts servers that are stopped when the module's tests are done."""
     started: list[RunningServer] = []
 
     def start(data_dir: Path | None = None, **options: Any) -> RunningServer:
         server = RunningServer(data_dir or tmp_path_factory.mktemp("server"), **options)
-        server.manage("migrate", "--verbosity", "0")
+        server.migrate()
         server.start()
         started.append(server)
         return server

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.migrated import migrated_file
+from tests.stores import SERVER_STORES
 
 ROOT = Path(__file__).parent.parent.parent
 MANAGE = str(ROOT / "manage.py")
@@ -56,8 +60,18 @@ class RunningServer:
             "SECRET_KEY": "a-key-for-a-test-server-" + "0123456789abcdef" * 2,
             "SECRET_PEPPERS": "p1:" + "ab" * 32,
             "PORT": str(self.port),
+            **self.stores(),
             **self.settings,
         }
+
+    def stores(self, *, migrated: bool = False) -> dict[str, str]:
+        """The settings of its stores, where they neither lie in its data directory nor stand in its `settings`."""
+        return {} if "DATABASE_URL" in self.settings else SERVER_STORES.of(self.data_dir, migrated=migrated)
+
+    def migrate(self) -> None:
+        """Makes its database as `manage.py migrate` does, by copying what that command made once."""
+        if "DATABASE_URL" not in self.stores(migrated=True) | self.settings:
+            shutil.copy(migrated_file(), self.data_dir)
 
     def manage(
         self, *arguments: str, check: bool = True, environment: dict[str, str] | None = None

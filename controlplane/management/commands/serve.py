@@ -14,6 +14,7 @@ from controlplane.server import preflight
 from controlplane.server.preflight import REFUSED
 from controlplane.server.processes import end_when_asked
 from controlplane.server.supervisor import Program, Supervisor
+from ratelimit.limiter import default_limiter
 
 
 class Command(BaseCommand):
@@ -34,7 +35,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--first-start-file", type=Path, metavar="FILE", help="as --first-start, with the secrets in this file"
         )
-        parser.add_argument("--no-steward", action="store_true", help="start none: one runs elsewhere")
+        parser.add_argument(
+            "--no-steward", action="store_true", help="one runs elsewhere: start none but for what is this node's own"
+        )
         parser.add_argument(
             "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
         )
@@ -68,20 +71,27 @@ class Command(BaseCommand):
         web_environment = {**environment, "LATCHKEY_BIND": options["bind"], "WORKERS": str(settings.WORKERS)}
         gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
         web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment, occupied)
-        steward = Program(
-            [sys.executable, "-m", "controlplane.server.steward"],
-            {**environment, "LATCHKEY_STEWARD": uuid4().hex},
-            occupied,
-        )
+        steward = _steward(options["no_steward"], environment, occupied)
         self_check = None
         if settings.HEALTH_CHECK_FILE:
             preflight.make_health_check_key(host, port, settings.HEALTH_CHECK_FILE)
             self_check = Program([sys.executable, "-m", "health.self_check"], environment)
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         self._say(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
-        status = Supervisor(web, None if options["no_steward"] else steward, self_check).run()
+        status = Supervisor(web, steward, self_check).run()
         self._say("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
         sys.exit(status)
 
     def _say(self, text: str) -> None:
         self.stderr.write(text, style_func=str)  # str: news, and not in the colour of an error
+
+
+def _steward(elsewhere: bool, environment: dict[str, str], occupied: tuple[int, ...]) -> Program | None:
+    """The steward beside the web server. Where one works `elsewhere`, it sees to this node alone; with a store that is
+    this host's own, whoever works elsewhere sees it too, and none is needed.
+    """
+    if elsewhere and not default_limiter().store.remote:
+        return None
+    part = ["--node-only"] if elsewhere else []
+    arguments = [sys.executable, "-m", "controlplane.server.steward", *part]
+    return Program(arguments, {**environment, "LATCHKEY_STEWARD": uuid4().hex}, occupied)

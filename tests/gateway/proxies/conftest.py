@@ -42,10 +42,10 @@ class Keys:
 
 
 @pytest.fixture(scope="module")
-def latchkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def latchkey(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}'}
     server = RunningServer(tmp_path_factory.mktemp("latchkey"), workers=2, settings=settings)
-    server.manage("migrate", "--verbosity", "0")
+    server.migrate()
     server.start()
     yield server
     server.stop()

@@ -1,0 +1,114 @@
+"""Redis is killed under real nodes and started again: told at once, nobody is turned away, and every request counted."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.migrated import migrated_database
+from tests.postgresql import drop_database, new_database
+from tests.redis_servers import RedisServer, running, wait_until
+from tests.server.conftest import StartServer
+from tests.server.parallel import fire
+from tests.server.running import RunningServer, issue
+
+pytestmark = [pytest.mark.needs("redis"), pytest.mark.needs("postgresql")]
+TOLD_SECONDS = 3.0  # some 0.4 where nobody else is busy
+CLOSED_SECONDS = 5.0
+WRITTEN_SECONDS = 30.0
+
+
+class Nodes:
+    """Two nodes on one database and one Redis; the first has the steward. `sent` is what their clients saw."""
+
+    def __init__(self, servers: list[RunningServer], redis: RedisServer) -> None:
+        self.servers = servers
+        self.redis = redis
+        common = ("--scope", "*", "--burst", "100000", "--per-seconds", "1")
+        self.root = issue(servers[0], "--label", "root", *common)["credential"]
+        self.key = issue(servers[0], "--label", "busy", *common)
+        self.sent = Counter[int]()
+
+    def get(self, path: str, node: int = 0, **parameters: Any) -> Any:
+        headers = {"X-API-Key": self.root}
+        return (
+            httpx.get(f"{self.servers[node].url}{path}", headers=headers, params=parameters).raise_for_status().json()
+        )
+
+    def traffic(self) -> None:
+        """Requests on all doors of both nodes."""
+        for server in self.servers:
+            for path in ("/v1/whoami", "/v1/check"):
+                self.sent += fire(server.port, self.key["credential"], connections=4, requests=15, path=path)
+
+    def told(self) -> list[tuple[str, datetime]]:
+        """What HealthChanged told of the bucket store, and when."""
+        events = self.get("/v1/events", type="HealthChanged")["items"]
+        return [
+            (event["data"]["status"], datetime.fromisoformat(event["at"]))
+            for event in events
+            if event["data"]["component"] == "bucket_store"
+        ]
+
+    def wait_for(self, told: int) -> datetime:
+        """When the last of so many changes was told."""
+        deadline = time.monotonic() + 2 * CLOSED_SECONDS
+        while len(found := self.told()) < told:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+        assert [status for status, _ in found] == ["degraded", "ok"] * (told // 2) + ["degraded"] * (told % 2)
+        return found[-1][1]
+
+    def breach(self) -> tuple[int, bool]:
+        """How many nodes are cut off, and whether the detail says two."""
+        found = [rail for rail in self.get("/health/full")["guard_rails"] if rail["name"] == "bucket_store"]
+        return (found[0]["count"], "2 nodes" in found[0]["detail"]) if found else (0, False)
+
+    def written(self) -> int:
+        """Requests of the busy key in the rows of use."""
+        rows = self.get(f"/v1/keys/{self.key['key_id']}/usage", step="minute")
+        assert sum(row["throttled"] for row in rows) == 0
+        return sum(row["allowed"] for row in rows)
+
+
+@pytest.fixture
+def nodes(start_server: StartServer, tmp_path: Path) -> Iterator[Nodes]:
+    """Redis keeps what it has on disk, so that what the nodes count is not lost with it."""
+    redis, database = RedisServer(("--appendonly", "yes")), new_database(migrated_database())
+    settings = {"DATABASE_URL": database, "BUCKET_STORE_URL": redis.url, "BUCKET_STORE_TIMEOUT_MS": "200"}
+    with running(redis):
+        servers = [
+            start_server(workers=2, settings=settings, arguments=arguments) for arguments in ((), ("--no-steward",))
+        ]
+        yield Nodes(servers, redis)
+        for server in servers:
+            server.stop()
+        drop_database(database)
+
+
+def test_an_outage_is_told_at_once_lets_requests_pass_and_loses_no_count(nodes: Nodes) -> None:
+    for outage in (1, 2):
+        nodes.traffic()
+        killed = datetime.now(UTC)
+        nodes.redis.kill()
+        assert (nodes.wait_for(2 * outage - 1) - killed).total_seconds() < TOLD_SECONDS
+        nodes.traffic()
+        wait_until(lambda: nodes.breach() == (2, True), "the second node's word")
+        for node in (0, 1):
+            limits = nodes.get("/health/full", node)["rate_limit"]
+            assert (limits["fallback"], limits["on_fallback"]) == ("local", True)
+        returned = datetime.now(UTC)
+        nodes.redis.start()
+        assert (nodes.wait_for(2 * outage) - returned).total_seconds() < CLOSED_SECONDS
+        nodes.traffic()
+    assert nodes.get("/health/full")["rate_limit"]["on_fallback"] is False
+    assert set(nodes.sent) == {200, 204}
+    deadline = time.monotonic() + WRITTEN_SECONDS
+    while nodes.written() < nodes.sent.total() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert nodes.written() == nodes.sent.total()
