@@ -23,6 +23,8 @@ OWN: Final = (
     metric_names.AUTH_FAILURES,
     metric_names.EVENTS_EMITTED,
     metric_names.BUCKET_STORE_ERRORS,
+    metric_names.FALLBACK_DECISIONS,
+    metric_names.ON_FALLBACK,
     metric_names.KEY_DIRECTORY_LOOKUPS,
     metric_names.GUARD_RAIL_VIOLATIONS,
     metric_names.HEALTH_DEGRADED,

@@ -1,4 +1,4 @@
-"""The tables of health: who works as steward, what is wrong, and what was waived."""
+"""The tables of health: who works as steward, what is wrong, who is cut off, and what was waived."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -92,3 +92,17 @@ class FailureBurst(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class StoreOutage(models.Model):
+    """A node that is cut off from its bucket store: the row is renewed while that lasts, and goes when it is over."""
+
+    node = models.CharField(max_length=32, primary_key=True)
+    host = models.CharField(max_length=255)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["StoreOutage"]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.host} since {self.since:%Y-%m-%d %H:%M}"

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count, Q
 
+from apikeys.directory import default_directory
 from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
@@ -16,8 +17,10 @@ from health.incidents import open_incidents
 from health.live import STEWARD, STORE, degraded_names
 from health.measurements import own_totals
 from health.models import Incident
+from health.store_probe import fault_of
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
+from ratelimit.limiter import default_limiter
 
 _STARTED: Final = float(os.environ.get("LATCHKEY_STARTED_AT", time.time()))
 
@@ -44,6 +47,10 @@ def full_report() -> dict[str, object]:
         "degraded": names,
         "components": {
             "database": {"status": "ok", "vendor": connection.vendor},
+            "key_directory": {
+                "status": "degraded" if default_directory().database_is_down else "ok",
+                "stale_seconds": settings.DIRECTORY_STALE_SECONDS,
+            },
             "bucket_store": _component(STORE.name, names),
             "steward": _component(STEWARD.name, names),
             "event_log": {**_component("broken_event_log", names), "verified_at": _verified_at()},
@@ -79,9 +86,11 @@ def _verified_at() -> str | None:
 def _rate_limit(totals: dict[str, float]) -> dict[str, object]:
     living = APIKey.objects.filter(revoked_at__isnull=True)
     counts = living.aggregate(keys=Count("id"), unlimited=Count("id", filter=Q(rate_limit__isnull=True)))
+    limiter = default_limiter()
     return {
         "store": settings.BUCKET_STORE_URL.partition("://")[0],
-        "fallback": "deny",
+        "fallback": limiter.fallback or "deny",
+        "on_fallback": fault_of(limiter.store) is not None,
         "keys": counts["keys"],
         "limited": counts["keys"] - counts["unlimited"],
         "unlimited": counts["unlimited"],

@@ -13,6 +13,7 @@ from django.utils import timezone
 from health.guard_rails.operation import STEWARD_LEASE
 from health.lease import release_lease, take_lease
 from health.tasks import Task, Turn
+from ratelimit.stores import BucketStoreError
 
 LEASE_DURATION: Final = timedelta(seconds=30)
 RENEWED_BELOW_SECONDS: Final = 20.0
@@ -57,6 +58,8 @@ class Steward:
                 return False
             try:
                 task.run(Turn(self._now(), request_id, self._go_on))
+            except BucketStoreError as error:  # is told as an incident; each turn would tell it again with a traceback
+                log.error("steward_task_failed", task=task.name, reason=f"BucketStoreError: {error}")  # noqa: TRY400
             except Exception:
                 log.exception("steward_task_failed", task=task.name)
         self._turns += 1

@@ -10,10 +10,12 @@ from django.conf import settings
 
 from apikeys.census import take_census
 from apikeys.config_service import ConfigService
+from apikeys.epochs import publish_recent_epochs
 from apikeys.gate import failure_limit
 from apikeys.peppers import configured_peppers
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage import UsageLedger, forget_old_usage
+from apikeys.usage_marks import forget_gone_stores
 from events.continuity import Break
 from events.models import Event
 from events.origin import Origin
@@ -23,6 +25,7 @@ from events.webhooks.assignment import first_undelivered
 from health.failure_bursts import note_failure_bursts
 from health.guard_rails import GUARD_RAILS
 from health.incidents import sweep
+from health.outages import forget_lapsed_outages
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 
@@ -64,10 +67,12 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
     """All of the steward's tasks, in their order: what is lost when it is late comes first."""
     ledger = UsageLedger(limiter.store)
     return (
+        Task("publish_epochs", lambda turn: publish_recent_epochs(limiter, turn.now, turn.go_on)),
         Task("write_usage_down", lambda turn: ledger.write_down(turn.go_on)),
         Task("tell_expiries", _tell_expiries),
         Task("note_failure_bursts", lambda turn: note_failure_bursts(limiter, now=turn.now, origin=turn.origin)),
         Task("end_waivers", lambda turn: Waivers(turn.origin, now=lambda: turn.now).end_due()),
+        Task("forget_lapsed_outages", lambda _turn: forget_lapsed_outages()),
         Task("sweep", lambda turn: _sweep(turn, every_turn=True)),
         Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
         Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
@@ -76,6 +81,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),
         Task("forget_usage", lambda turn: forget_old_usage(turn.now, turn.go_on), EACH_HOUR),
+        Task("forget_gone_stores", lambda turn: forget_gone_stores(turn.go_on), EACH_HOUR),
         Task("prune_events", _prune_events, EACH_HOUR),
     )
 

@@ -5,34 +5,47 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from events.models import Patrol
-from health.guard_rails.base import Finding, GuardRail, Severity
+from health.guard_rails.base import Finding, GuardRail, Severity, named
 from health.models import Lease
+from health.outages import cut_off
+from health.store_probe import fault_of
 from ratelimit.limiter import default_limiter
-from ratelimit.stores import BucketStoreError
 
 STEWARD_LEASE: Final = "steward"
 STEWARD_LEASE_AT_MOST: Final = timedelta(seconds=60)
 STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
 _SERVED_SINCE: Final = datetime.fromtimestamp(float(os.environ.get("LATCHKEY_STARTED_AT", "0")), UTC)
-_PROBE: Final = b"lk_health"
+MEANWHILE: Final = {
+    "deny": "requests with a key get 503",
+    "local": "each node that is cut off decides by itself, so limits hold for each alone",
+    "allow": "every request of a key that is in order passes, without a limit",
+}
 
 
 class DegradedBucketStore(GuardRail):
-    """Without the bucket store no limit can be judged, so no request with a key passes."""
+    """Without the bucket store no limit holds over all nodes; BUCKET_STORE_FALLBACK says what a node does meanwhile."""
 
     name = "bucket_store"
     severity = Severity.CRITICAL
     remedy = (
-        "Look for BucketStoreError in the log; make room on the disk, or let the server read and write its directory."
+        "See that the bucket store runs and can be reached, or, with lmdb://, that its disk has room and the server may"
+        " read and write there; the log says why, as BucketStoreError."
     )
     every_turn = True
 
     def find(self, now: datetime) -> Finding | None:
-        try:
-            default_limiter().store.peek(_PROBE)
-        except BucketStoreError:
-            return Finding(1, "The bucket store does not answer; requests with a key get 503.")
-        return None
+        limiter = default_limiter()
+        hosts = cut_off()
+        if not hosts and fault_of(limiter.store) is None:
+            return None
+        return Finding(max(len(hosts), 1), _outage(hosts, MEANWHILE.get(limiter.fallback, MEANWHILE["deny"])))
+
+
+def _outage(hosts: list[str], meanwhile: str) -> str:
+    if not hosts:
+        return f"The bucket store does not answer; {meanwhile}."
+    nodes = "1 node" if len(hosts) == 1 else f"{len(hosts)} nodes"
+    return f"The bucket store does not answer {nodes} ({named(hosts, len(hosts) + 1)}); {meanwhile}."
 
 
 class BrokenEventLog(GuardRail):

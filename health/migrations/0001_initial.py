@@ -64,4 +64,13 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['guard_rail', 'ends_at'], name='waiver_by_guard_rail')],
             },
         ),
+        migrations.CreateModel(
+            name='StoreOutage',
+            fields=[
+                ('node', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('host', models.CharField(max_length=255)),
+                ('since', models.DateTimeField()),
+                ('seen_at', models.DateTimeField()),
+            ],
+        ),
     ]

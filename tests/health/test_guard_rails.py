@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
@@ -13,7 +14,7 @@ from events.origin import Origin
 from health.failure_bursts import MOST_BURSTS, QUIET_FOR, note_failure_bursts
 from health.guard_rails import BY_NAME, GUARD_RAILS, Severity
 from health.lease import release_lease, take_lease
-from health.models import FailureBurst, Waiver
+from health.models import FailureBurst, StoreOutage, Waiver
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
@@ -174,8 +175,13 @@ def test_bucket_store(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise BucketStoreError("no room")
 
-    monkeypatch.setattr(default_limiter().store, "peek", fail)
-    assert found("bucket_store") == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(default_limiter().store, "peek", fail)
+        assert found("bucket_store") == 1
+    for number, seconds in enumerate((0, 14, 16)):
+        seen_at = timezone.now() - timedelta(seconds=seconds)
+        StoreOutage.objects.create(node=f"{number}", host="web", since=NOW, seen_at=seen_at)
+    assert found("bucket_store") == 2, "that of the node that said nothing for 16 seconds has lapsed"
 
 
 def test_event_log() -> None:

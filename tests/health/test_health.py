@@ -40,6 +40,7 @@ def test_operators_see_the_outage_of_the_store(
     assert api.get("/v1/whoami").status_code == 503
     report = api.get("/health/full").json()
     assert (report["degraded"], report["components"]["bucket_store"]) == (["bucket_store"], {"status": "degraded"})
+    assert (report["rate_limit"]["fallback"], report["rate_limit"]["on_fallback"]) == ("deny", True)
     assert api.get("/metrics").status_code == 200
     stranger = Caller(service.issue({"label": "x"}).credential.reveal())
     assert stranger.get("/metrics").status_code == 403
@@ -66,6 +67,7 @@ def test_full_health_shows_the_limits(api: Caller, service: ConfigService) -> No
     assert after["components"]["bucket_store"] == {"status": "ok"}
     limits = after["rate_limit"]
     assert (limits["store"], limits["keys"], limits["limited"], limits["unlimited"]) == ("memory", 3, 2, 1)
+    assert (limits["fallback"], limits["on_fallback"]) == ("deny", False)
     assert limits["throttled_total"] - before["rate_limit"]["throttled_total"] == 2
     assert limits["allowed_total"] - before["rate_limit"]["allowed_total"] == 2
     assert after["metrics"]["api_rate_limit_throttled_total"] == limits["throttled_total"]

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage
@@ -91,9 +92,11 @@ def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.M
     def fail() -> None:
         raise BucketStoreError("no room")
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, capture_logs() as logged:
         patch.setattr(store, "generation", fail)
         assert steward.turn()
+    (entry,) = [entry for entry in logged if entry["event"] == "steward_task_failed"]
+    assert (entry["task"], entry["reason"]) == ("write_usage_down", "BucketStoreError: no room")
     assert steward.turn()
     assert Usage.objects.filter(step="minute").get().allowed == 1
 

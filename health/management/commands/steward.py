@@ -3,21 +3,26 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
 from events.threads import WorkThreads
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
+from health.node_watch import watch_over
 from health.steward import INTERVAL_SECONDS, Steward
 from health.tasks import tasks
 from ratelimit.limiter import default_limiter
 
 # What is sent under the lease has ended before the lease can lapse and another steward sends the same.
 SENDING_LEASE_SECONDS: Final = DEADLINE_SECONDS + 5
+WATCH_ENDS_SECONDS: Final = 3.0
 
 
 class Command(BaseCommand):
@@ -25,18 +30,47 @@ class Command(BaseCommand):
 
     help = (
         "Write use down, judge guard rails, deliver webhooks and prune, time and again. Any number may run: a lease in "
-        "the database lets one work."
+        "the database lets one work. Each watches over its own node besides."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do one turn and end")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--once", action="store_true", help="do one turn and end")
+        how.add_argument(
+            "--node-only", action="store_true", help="watch over this node alone: a steward works elsewhere"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["node_only"]:
+            with _watch():
+                asyncio.run(_until_told())
+            return
         steward = Steward(tasks(default_limiter()), holder=os.environ.get("LATCHKEY_STEWARD", ""))
         dispatcher = Dispatcher(
             configured_peppers(), may_send=lambda: steward.lease_left_seconds() > SENDING_LEASE_SECONDS
         )
-        asyncio.run(_once(steward, dispatcher) if options["once"] else _serve(steward, dispatcher))
+        if options["once"]:
+            asyncio.run(_once(steward, dispatcher))
+            return
+        with _watch():
+            asyncio.run(_serve(steward, dispatcher))
+
+
+@contextmanager
+def _watch() -> Iterator[None]:
+    """Watches over the node within the block, on a thread of its own: neither it nor the steward waits for the other.
+    One that hangs, as on a database that has fallen silent, holds the end up for some seconds at most.
+    """
+    stop = Event()
+    thread = Thread(
+        target=watch_over, args=(default_limiter().store, settings.DATA_DIR, stop), name="node", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(WATCH_ENDS_SECONDS)
 
 
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
@@ -48,9 +82,7 @@ async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
 
 
 async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _told_to_stop()
     threads = WorkThreads("steward", 1)
     await threads.run(steward.turn)  # takes the lease, without which nothing is delivered
     async with asyncio.TaskGroup() as together:
@@ -60,3 +92,15 @@ async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
                 await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
             await threads.run(steward.turn)
     await threads.run(steward.resign)
+
+
+async def _until_told() -> None:
+    await _told_to_stop().wait()
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Is set by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
