@@ -11,12 +11,12 @@ StartPrometheus = Callable[[str], RunningPrometheus]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     """A server with 2 workers that may send webhooks to this machine."""
     running = RunningServer(
         tmp_path_factory.mktemp("server"), workers=2, settings={"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
     )
-    running.manage("migrate", "--verbosity", "0")
+    running.migrate()
     running.start()
     yield running
     running.stop()

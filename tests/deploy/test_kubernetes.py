@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: of the API's schemas, one node, few rights, and probes that restart nothing in vain."""
+"""The Kubernetes manifests: of the API's schemas, with few rights, and probes that restart nothing in vain."""
 
 import shutil
 import subprocess
@@ -10,95 +10,129 @@ import yaml
 
 from controlplane.environment import SECRETS_FILE
 from latchkey import __version__
-from tests.server.running import ROOT
+from tests.deploy.manifests import (
+    DIRECTORY,
+    OVERLAYS,
+    container,
+    documents,
+    kustomization,
+    manifest,
+    pod,
+    settings,
+)
 
-DIRECTORY = ROOT / "deploy" / "kubernetes"
-KUSTOMIZATION: dict[str, Any] = yaml.safe_load((DIRECTORY / "kustomization.yaml").read_text())
-MANIFESTS: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text())
-    for path in sorted(DIRECTORY.glob("*.yaml"))
-    if path.stem != "kustomization"
-}
-LABELS = {"app.kubernetes.io/name": "latchkey"}
-POD: dict[str, Any] = MANIFESTS["statefulset"]["spec"]["template"]["spec"]
-CONTAINER: dict[str, Any] = POD["containers"][0]
+FILES = [f"{directory}/{name}" for directory in ("base", *OVERLAYS) for name in documents(directory)]
+SERVERS = ("one-node/statefulset", "many-nodes/web", "many-nodes/steward")
+JOBS = ("one-node/restore.example", "many-nodes/migrate", "many-nodes/backup.example", "many-nodes/restore.example")
+EXAMPLES = tuple(name for name in FILES if name.endswith(".example"))
+WEB = {"app.kubernetes.io/name": "latchkey", "app.kubernetes.io/component": "web"}
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("version", ["1.30", "1.33"])
 def test_schema(name: str, version: str) -> None:
-    kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
+    directory, _, file = name.partition("/")
+    for document in documents(directory)[file]:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_kustomization_names_every_file_but_examples() -> None:
-    assert sorted(KUSTOMIZATION["resources"]) == sorted(
-        f"{name}.yaml" for name in MANIFESTS if not name.endswith(".example")
-    )
-    assert KUSTOMIZATION["images"] == [{"name": "latchkey", "newTag": __version__}]
+@pytest.mark.parametrize("directory", ["base", *OVERLAYS])
+def test_kustomization_names_every_file_but_examples(directory: str) -> None:
+    found = kustomization(directory)
+    ours = [f"{name}.yaml" for name in documents(directory) if not name.endswith(".example")]
+    assert sorted(set(found["resources"]) - {"../base"}) == sorted(ours)
+    if directory in OVERLAYS:
+        assert found["images"] == [{"name": "latchkey", "newTag": __version__}]
+        assert found["namespace"] == "latchkey"
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
-def test_kustomize_builds_it() -> None:
-    built = subprocess.run(["kubectl", "kustomize", DIRECTORY], capture_output=True, text=True, check=True).stdout
-    documents = {document["kind"]: document for document in yaml.safe_load_all(built)}
-    assert {document["metadata"].get("namespace", "latchkey") for document in documents.values()} == {"latchkey"}
-    (container,) = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"latchkey:{__version__}"
+@pytest.mark.parametrize(("directory", "workloads"), [("one-node", 1), ("many-nodes", 3)])
+def test_kustomize_builds_it(directory: str, workloads: int) -> None:
+    built = subprocess.run(
+        ["kubectl", "kustomize", DIRECTORY / directory], capture_output=True, text=True, check=True
+    ).stdout
+    objects = list(yaml.safe_load_all(built))
+    assert {found["metadata"].get("namespace", "latchkey") for found in objects} == {"latchkey"}
+    pods = [found["spec"]["template"]["spec"] for found in objects if "template" in found.get("spec", {})]
+    images = [contained["image"] for found in pods for contained in found["containers"]]
+    assert images == [f"latchkey:{__version__}"] * workloads
+    (given,) = [found["data"] for found in objects if found["kind"] == "ConfigMap"]
+    changed = settings(f"{directory}/configmap.patch") if directory == "many-nodes" else {}
+    assert given == settings("base/configmap") | changed
 
 
-def test_no_secret_has_a_value() -> None:
-    secret = MANIFESTS["secret.example"]
+@pytest.mark.parametrize(
+    ("directory", "names"),
+    [
+        ("one-node", ["SECRET_KEY=", "SECRET_PEPPERS="]),
+        ("many-nodes", ["SECRET_KEY=", "SECRET_PEPPERS=", "DATABASE_URL=", "BUCKET_STORE_URL="]),
+    ],
+)
+def test_no_secret_has_a_value(directory: str, names: list[str]) -> None:
+    secret = manifest(f"{directory}/secret.example")
     assert "data" not in secret
-    lines = secret["stringData"][SECRETS_FILE].split()
-    assert lines == ["SECRET_KEY=", "SECRET_PEPPERS="]
-    assert not [name for name in MANIFESTS["configmap"]["data"] if "SECRET" in name or name == "DATABASE_URL"]
+    assert secret["stringData"][SECRETS_FILE].split() == names
 
 
-def test_one_pod_and_its_volume() -> None:
-    spec = MANIFESTS["statefulset"]["spec"]
-    assert spec["replicas"] == 1
-    assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["data"]
-    declared = {volume["name"] for volume in POD["volumes"]} | {"data"}
-    assert {mount["name"] for mount in CONTAINER["volumeMounts"]} == declared
+@pytest.mark.parametrize("name", ["base/configmap", "many-nodes/configmap.patch"])
+def test_a_config_map_tells_no_secret(name: str) -> None:
+    given = {found for found in settings(name) if "SECRET" in found or found.endswith("_URL")}
+    assert given <= {"PUBLIC_URL"}
 
 
-def test_a_restore_has_what_the_server_has() -> None:
-    """The same pod, but that nothing asks it and that it works on the volume of the one replica."""
-    pod = MANIFESTS["restore.example"]["spec"]["template"]["spec"]
-    (job,) = pod["containers"]
-    served = {name: value for name, value in CONTAINER.items() if name != "ports" and not name.endswith("Probe")}
-    assert {**job, "image": "latchkey"} == {**served, "command": job["command"], "args": job["args"]}
-    assert job["image"] == f"latchkey:{__version__}"
-    assert job["command"] == ["python", "manage.py"]
-    assert pod["securityContext"] == POD["securityContext"]
-    assert [volume for volume in pod["volumes"] if volume["name"] != "data"] == POD["volumes"]
-    (data,) = [volume for volume in pod["volumes"] if volume["name"] == "data"]
-    assert data["persistentVolumeClaim"]["claimName"] == "data-latchkey-0"
-
-
-def test_the_pod_has_no_more_than_it_needs() -> None:
-    context = POD["securityContext"]
+@pytest.mark.parametrize("name", [*SERVERS, *JOBS])
+def test_a_pod_has_no_more_than_it_needs(name: str) -> None:
+    context = pod(name)["securityContext"]
     assert (context["runAsNonRoot"], context["runAsUser"], context["fsGroup"]) == (True, 10001, 10001)
     assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert POD["automountServiceAccountToken"] is False
-    assert CONTAINER["securityContext"] == {
+    assert pod(name)["automountServiceAccountToken"] is False
+    assert not pod(name).keys() & {"hostNetwork", "hostPID", "hostIPC"}
+    assert container(name)["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
-    assert CONTAINER["resources"]["limits"]["memory"]
+    assert container(name)["resources"]["limits"]["memory"]
 
 
-def test_a_database_that_is_away_restarts_nothing() -> None:
-    assert "httpGet" not in CONTAINER["livenessProbe"]
-    assert "httpGet" not in CONTAINER["startupProbe"]
-    asked = CONTAINER["readinessProbe"]["httpGet"]
+@pytest.mark.parametrize("name", [*SERVERS, *JOBS])
+def test_every_volume_is_declared_and_mounted(name: str) -> None:
+    claimed = {claim["metadata"]["name"] for claim in manifest(name)["spec"].get("volumeClaimTemplates", [])}
+    declared = {volume["name"] for volume in pod(name)["volumes"]} | claimed
+    assert {mount["name"] for mount in container(name)["volumeMounts"]} == declared
+    assert {"/data", f"/data/{SECRETS_FILE}", "/dev/shm"} <= {
+        mount["mountPath"] for mount in container(name)["volumeMounts"]
+    }
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_of_the_namespace_and_of_this_version(name: str) -> None:
+    """No kustomization gives them either."""
+    directory, _, file = name.partition("/")
+    assert {document["metadata"]["namespace"] for document in documents(directory)[file]} == {"latchkey"}
+    if name in JOBS:
+        assert container(name)["image"] == f"latchkey:{__version__}"
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_database_that_is_away_restarts_nothing(name: str) -> None:
+    assert "httpGet" not in container(name)["livenessProbe"]
+    assert "httpGet" not in container(name)["startupProbe"]
+    asked = container(name)["readinessProbe"]["httpGet"]
     assert asked["path"] == "/health"
     host = {header["name"]: header["value"] for header in asked["httpHeaders"]}["Host"]
-    assert host in MANIFESTS["configmap"]["data"]["ALLOWED_HOSTS"].split(",")
+    assert host in settings("base/configmap")["ALLOWED_HOSTS"].split(",")
 
 
-def test_everything_selects_the_pod() -> None:
-    assert MANIFESTS["statefulset"]["spec"]["template"]["metadata"]["labels"] == LABELS
-    assert MANIFESTS["statefulset"]["spec"]["selector"]["matchLabels"] == LABELS
-    assert MANIFESTS["service"]["spec"]["selector"] == LABELS
-    assert MANIFESTS["poddisruptionbudget"]["spec"]["selector"]["matchLabels"] == LABELS
-    assert MANIFESTS["networkpolicy"]["spec"]["podSelector"]["matchLabels"] == LABELS
+def test_what_is_for_clients_selects_the_nodes_that_serve() -> None:
+    """And never a steward or a job."""
+    for name in ("one-node/statefulset", "many-nodes/web"):
+        assert manifest(name)["spec"]["template"]["metadata"]["labels"] == WEB
+    selectors: list[Any] = [
+        manifest("base/service")["spec"]["selector"],
+        manifest("one-node/statefulset")["spec"]["selector"]["matchLabels"],
+        manifest("one-node/poddisruptionbudget")["spec"]["selector"]["matchLabels"],
+        manifest("many-nodes/web")["spec"]["selector"]["matchLabels"],
+        manifest("many-nodes/poddisruptionbudget")["spec"]["selector"]["matchLabels"],
+        manifest("many-nodes/networkpolicy-web")["spec"]["podSelector"]["matchLabels"],
+    ]
+    assert [selector for selector in selectors if selector != WEB] == []

@@ -1,7 +1,9 @@
 """The files for Prometheus are valid, and each alert fires on the right side of its boundary."""
 
 import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,16 @@ from tests.deploy.promql import names
 )
 def test_promtool_agrees(arguments: tuple[str, ...]) -> None:
     result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.needs("prometheus")
+def test_promtool_agrees_on_several_nodes(tmp_path: Path) -> None:
+    """Where the credential is, for which it looks."""
+    kept = shutil.copytree(kit.PROMETHEUS, tmp_path / "kit")
+    (kept / "latchkey.credential").touch()
+    command: list[str | Path] = ["promtool", "check", "config", kept / "nodes.yml"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

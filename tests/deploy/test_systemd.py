@@ -88,7 +88,7 @@ def test_little_is_exposed() -> None:
     assert float(found.group(1)) <= MOST_EXPOSURE
 
 
-def test_the_server_needs_no_memory_that_is_written_and_run(tmp_path: Path) -> None:
+def test_the_server_needs_no_memory_that_is_written_and_run(tmp_path: Path, own_stores: None) -> None:
     """As under MemoryDenyWriteExecute; by prctl(PR_SET_MDWE), which children inherit."""
     probe = subprocess.run([sys.executable, "-c", REFUSE_EXEC_GAIN, "-c", ""], check=False)
     if probe.returncode == 77:

@@ -1,0 +1,105 @@
+"""Many nodes on Kubernetes: they share what they have to, are spread, and go one at a time."""
+
+from typing import Any
+
+import pytest
+
+from latchkey.duration import parse_duration
+from tests.deploy.manifests import container, documents, manifest, pod, settings
+
+SETTINGS = settings("base/configmap") | settings("many-nodes/configmap.patch")
+POLICIES = ("web", "steward", "jobs")
+STORES = {5432, 6379, 26379}
+
+
+def labels(name: str) -> dict[str, str]:
+    spec = manifest(name)["spec"]
+    found: dict[str, str] = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["metadata"]["labels"]
+    return found
+
+
+def ports_out(policy: str) -> set[int]:
+    """The ports that a policy lets out, but for those of names."""
+    rules: list[dict[str, Any]] = manifest(f"many-nodes/networkpolicy-{policy}")["spec"]["egress"]
+    return {port["port"] for rule in rules for port in rule["ports"]} - {53}
+
+
+@pytest.mark.parametrize("name", ["many-nodes/web", "many-nodes/steward"])
+def test_nodes_are_several_and_on_different_hosts(name: str) -> None:
+    assert manifest(name)["spec"]["replicas"] >= 2
+    assert manifest(name)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    for constraint in pod(name)["topologySpreadConstraints"]:
+        assert constraint["labelSelector"]["matchLabels"] == labels(name)
+    keys = {found["topologyKey"]: found["whenUnsatisfiable"] for found in pod(name)["topologySpreadConstraints"]}
+    assert keys["kubernetes.io/hostname"] == "DoNotSchedule"
+    assert manifest("many-nodes/poddisruptionbudget")["spec"]["maxUnavailable"] == 1
+
+
+def test_a_node_does_not_migrate() -> None:
+    """One job does, so that the old nodes serve on meanwhile; and none makes secrets that the others lack."""
+    for name in ("many-nodes/web", "many-nodes/steward"):
+        assert not [argument for argument in container(name)["command"] if "first-start" in argument]
+    assert container("many-nodes/migrate")["args"] == ["migrate"]
+
+
+def test_one_steward_works_and_it_is_not_at_the_door() -> None:
+    assert "--no-steward" in container("many-nodes/web")["command"]
+    assert "--no-steward" not in container("many-nodes/steward")["command"]
+
+
+def test_a_node_leaves_when_known_keys_pass_no_more() -> None:
+    """And not before: the database is away from all of them at once."""
+    probe = container("many-nodes/web")["readinessProbe"]
+    stale = parse_duration(f"{SETTINGS['DIRECTORY_STALE_SECONDS']}s")
+    assert probe["periodSeconds"] * probe["failureThreshold"] == stale.total_seconds()
+
+
+def test_a_node_answers_until_all_have_heard_that_it_goes() -> None:
+    (command, seconds) = container("many-nodes/web")["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep"
+    assert pod("many-nodes/web")["terminationGracePeriodSeconds"] >= int(seconds) + 30
+
+
+@pytest.mark.parametrize("name", ["many-nodes/web", "many-nodes/steward"])
+def test_a_node_answers_to_its_own_address(name: str) -> None:
+    """Prometheus asks by that."""
+    given = {entry["name"]: entry.get("value") for entry in container(name)["env"]}
+    assert list(given) == ["POD_IP", "ALLOWED_HOSTS"]  # what refers to another has to follow it
+    assert given["ALLOWED_HOSTS"] == SETTINGS["ALLOWED_HOSTS"] + ",$(POD_IP)"
+    selector = manifest("many-nodes/nodes")["spec"]["selector"].items()
+    assert selector <= labels(name).items()
+    assert not selector <= labels("many-nodes/migrate").items()
+    assert manifest("many-nodes/nodes")["spec"]["clusterIP"] == "None"
+
+
+def test_the_fallback_outlives_the_container_and_not_the_pod() -> None:
+    for name in ("many-nodes/web", "many-nodes/steward"):
+        (data,) = [volume for volume in pod(name)["volumes"] if volume["name"] == "data"]
+        assert data["emptyDir"].get("medium", "") == ""
+
+
+def test_a_restore_keeps_what_it_replaced() -> None:
+    """DATA_DIR, where that goes, lies on the volume of the backups."""
+    mounts = {mount["mountPath"]: mount for mount in container("many-nodes/restore.example")["volumeMounts"]}
+    assert mounts["/data"]["name"] == mounts["/backups"]["name"] == "backups"
+    claims = [volume.get("persistentVolumeClaim") for volume in pod("many-nodes/restore.example")["volumes"]]
+    (made, _) = documents("many-nodes")["backup.example"]
+    assert {"claimName": made["metadata"]["name"]} in claims
+
+
+def test_every_pod_has_a_network_policy() -> None:
+    for name, policy in (
+        ("web", "web"), ("steward", "steward"), ("migrate", "jobs"), ("backup.example", "jobs"),
+        ("restore.example", "jobs"),
+    ):  # fmt: skip
+        selector = manifest(f"many-nodes/networkpolicy-{policy}")["spec"]["podSelector"]["matchLabels"]
+        assert selector == labels(f"many-nodes/{name}")
+    for policy in POLICIES:
+        assert manifest(f"many-nodes/networkpolicy-{policy}")["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_only_the_steward_reaches_the_world() -> None:
+    assert {policy: ports_out(policy) for policy in POLICIES} == {
+        "web": STORES, "steward": STORES | {443}, "jobs": STORES,
+    }  # fmt: skip
+    assert "ingress" not in manifest("many-nodes/networkpolicy-jobs")["spec"]
