@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from benchmarks import admin, admission, decision, gateway, results, startup, streams, view
+from benchmarks import admin, admission, decision, gateway, leasing, outage, results, sizing, startup, streams, view
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.table import render
 
@@ -18,6 +18,9 @@ SUBJECTS: Final = {
     "admission": admission,
     "gateway": gateway,
     "streams": streams,
+    "outage": outage,
+    "leasing": leasing,
+    "sizing": sizing,
     "startup": startup,
     "admin": admin,
 }

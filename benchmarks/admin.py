@@ -1,26 +1,19 @@
 """The admin's pages at a million keys: their time beside an empty page's, and whether their queries stay as many."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import quantiles
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.admin_paths import EMPTY_PAGE, FEW_KEYS
 from benchmarks.condition import Condition
 from benchmarks.databases import postgresql, sqlite
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.installation import environment
-from benchmarks.peer_environment import ROOT
+from benchmarks.installation import probe
 from benchmarks.section import Section
 from benchmarks.series import Series
 
 KEYS: Final = 1_000_000
 QUICK_KEYS: Final = 20_000
-_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
 
 
 def sections(*, quick: bool) -> list[Section]:
@@ -64,24 +57,9 @@ def _queries(database: str, keys: int, few: Mapping[str, int], many: Mapping[str
 
 
 def _probe(url: str, keys: int, *, quick: bool) -> dict[str, Any]:
-    """What `benchmarks.admin_probe` measures, in a process of its own with settings of its own."""
+    """What `benchmarks.admin_probe` measures."""
     rounds, requests = (3, 20) if quick else (11, 40)
-    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.admin_probe", str(keys), str(rounds), str(requests)],
-            cwd=ROOT,
-            env={
-                **environment(Path(directory), _PORT, 1),
-                "DATABASE_URL": url,
-                "DJANGO_SETTINGS_MODULE": "controlplane.settings",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise CouldNotMeasure(f"The admin could not be measured: {done.stderr[-2000:]}")
-    measured: dict[str, Any] = json.loads(done.stdout)
+    measured: dict[str, Any] = probe("benchmarks.admin_probe", keys, rounds, requests, database=url)
     print(f"Filling {keys:,} keys took {measured['fill_seconds']:.0f} s", file=sys.stderr)
     return measured
 

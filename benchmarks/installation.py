@@ -6,18 +6,19 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Final
 
 from benchmarks import paths, server
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT
-from latchkey.metric_names import EVENT_STREAMS_OPEN, RATE_LIMIT_ALLOWED
+from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_ALLOWED
 
 Limit = dict[str, int]
 
@@ -25,20 +26,29 @@ UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 """A limit, so that the bucket is asked and written, that no load generator reaches."""
 
 PRODUCT: Final = "controlplane.asgi:application"
+_UNUSED_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
 _GUNICORN: Final = ("-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf")
 
 
 class Installation:
     """Latchkey on SQLite and a bucket store in `directory`, or at `store`, with one key that may do anything.
 
-    `application` is what it serves.
+    `application` is what it serves; `settings` are beside or in place of those of `environment`.
     """
 
-    def __init__(self, directory: Path, *, workers: int, store: str | None = None, application: str = PRODUCT) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        workers: int,
+        store: str | None = None,
+        application: str = PRODUCT,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._directory = directory
         self._application = application
         self.port = server.free_port()
-        self._environment = environment(directory, self.port, workers)
+        self._environment = {**environment(directory, self.port, workers), **settings}
         if store is not None:
             self._environment["BUCKET_STORE_URL"] = store
         self._manage("migrate", "--verbosity", "0")
@@ -77,6 +87,10 @@ class Installation:
         """How many event streams the workers hold open now."""
         return self._metric(EVENT_STREAMS_OPEN)
 
+    def on_fallback(self) -> bool:
+        """Whether a worker decides without the bucket store now."""
+        return self._metric(ON_FALLBACK) > 0
+
     def _metric(self, name: str) -> int:
         """The sum of a metric over its labels."""
         values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", paths.METRICS), re.MULTILINE)
@@ -111,10 +125,18 @@ class Installation:
 
 
 @contextmanager
-def installation(*, workers: int, store: str | None = None, application: str = PRODUCT) -> Iterator[Installation]:
+def installation(
+    *,
+    workers: int,
+    store: str | None = None,
+    application: str = PRODUCT,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Installation]:
     """A Latchkey that is served for as long as the context lasts, and then removed."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        latchkey = Installation(Path(directory), workers=workers, store=store, application=application)
+        latchkey = Installation(
+            Path(directory), workers=workers, store=store, application=application, settings=settings
+        )
         with latchkey.serving():
             yield latchkey
 
@@ -139,3 +161,22 @@ def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
     }
+
+
+def probe(module: str, *arguments: object, database: str) -> Any:
+    """What `module` of ours prints as JSON, in a process of its own with settings of its own, on that database. Raises
+    CouldNotMeasure.
+    """
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
+        settings = environment(Path(directory), _UNUSED_PORT, 1)
+        done = subprocess.run(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            cwd=ROOT,
+            env={**settings, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "controlplane.settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise CouldNotMeasure(f"{module} failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout)

@@ -56,6 +56,11 @@ class Load:
         for connection in self._sockets:
             connection.close()
 
+    @property
+    def connections(self) -> Sequence[socket.socket]:
+        """They stay its own."""
+        return self._sockets
+
     def fire(self, request: bytes, count: int) -> Tally:
         """Sends `count` requests over all connections, the next on whichever has just been answered."""
         statuses: Counter[int] = Counter()

@@ -19,7 +19,7 @@ def sections(*, quick: bool) -> list[Section]:
     found = _beside(rounds=2 if quick else 11, counted=2_000 if quick else 20_000)
     found += stores.measure(2 if quick else 9)
     found += parts.measure(1 if quick else 5)
-    return found if quick else found + key_numbers.measure(3)
+    return found if quick else found + key_numbers.measure(7)
 
 
 def _beside(*, rounds: int, counted: int) -> list[Section]:

@@ -18,6 +18,7 @@ OTHER: Final = "all else"
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "read and parse, protocol": (
         "controlplane/server/protocol.py",
+        "controlplane/server/at_once_protocol.py",
         "uvicorn/",
         "asyncio/locks.py",
     ),
@@ -31,7 +32,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
     "metrics": ("ratelimit/pending.py", "ratelimit/metrics.py", "controlplane/gateway_door/metrics.py"),
     "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
-    "send": ("controlplane/server/at_once.py",),
+    "send": ("controlplane/server/prompt.py",),
 }
 """Parts by the modules in which a sample lies; the first that fits counts."""
 

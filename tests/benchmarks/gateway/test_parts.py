@@ -12,7 +12,7 @@ SAMPLES = {
     "apikeys/directory.py:cached": "record and HMAC",
     "ratelimit/stores/lmdb.py:take_many": "decision",
     "ratelimit/headers.py:state_lines": "answer",
-    "controlplane/server/at_once.py:answer": "send",
+    "controlplane/server/prompt.py:answer": "send",
     "elsewhere.py:run": OTHER,
 }
 

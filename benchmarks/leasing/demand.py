@@ -1,0 +1,83 @@
+"""Who asks when: the shapes of demand that the simulation knows, as requests in virtual time."""
+
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from random import Random
+from typing import Final, NamedTuple
+
+from ratelimit.leases import LEASE_NS
+from ratelimit.limit import NS_PER_SECOND, Limit
+
+_ON_SHARE: Final = 0.25
+_WAVE_NS: Final = NS_PER_SECOND // 10
+_STAYS_NS: Final = NS_PER_SECOND // 2
+"""A client that moves is with a node for less time than a lease lasts."""
+
+
+class Request(NamedTuple):
+    """One request: when, and at which node."""
+
+    at_ns: int
+    node: int
+
+
+Choose = Callable[[Random, int], int]
+"""The node that is asked at a time in nanoseconds."""
+Shape = Callable[[Random, Limit, float, int, int], Iterator[Request]]
+"""Requests of (random, limit, load, nodes, periods): `load` times as many as the limit refills, at `nodes` nodes, for
+so many times the limit's period, in order of time.
+"""
+
+
+def even(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
+    """Each request at any node, as behind a proxy that shares out evenly."""
+    return _steady(random, limit, load, periods, lambda random, _: random.randrange(nodes))
+
+
+def skewed(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
+    """By Zipf's law: the second node gets half as many as the first, the third a third."""
+    weights = list(accumulate(1 / rank for rank in range(1, nodes + 1)))
+    return _steady(random, limit, load, periods, lambda random, _: random.choices(range(nodes), cum_weights=weights)[0])
+
+
+def moving(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
+    """All requests at one node, for half a second; then all at the next."""
+    return _steady(random, limit, load, periods, lambda _, at_ns: at_ns // _STAYS_NS % nodes)
+
+
+def bursts(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
+    """Evenly at all nodes, and four times as many for a quarter of the time: half a period of every two."""
+    cycle_ns = 2 * limit.per_seconds * NS_PER_SECOND
+    for at_ns, node in _steady(random, limit, load, periods, lambda random, _: random.randrange(nodes)):
+        cycle, within_ns = divmod(at_ns, cycle_ns)
+        yield Request(cycle * cycle_ns + int(within_ns * _ON_SHARE), node)
+
+
+def waves(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
+    """As many as a bucket holds, at once and evenly; twice as many just before the leases of the first wave end; and
+    nothing for a period. Nobody lets more pass in a short while than who saves leases up like that.
+    """
+    period_ns = limit.per_seconds * NS_PER_SECOND
+    for begin_ns in range(0, periods * period_ns, period_ns + 2 * LEASE_NS):
+        for at_ns, size in ((begin_ns, 1), (begin_ns + LEASE_NS - _WAVE_NS, 2)):
+            count = int(load * size * limit.burst)
+            for number in range(count):
+                yield Request(at_ns + number * _WAVE_NS // (2 * count), random.randrange(nodes))
+
+
+SHAPES: Final[dict[str, Shape]] = {
+    "evenly": even,
+    "by Zipf's law": skewed,
+    "in bursts": bursts,
+    "one node, then the next": moving,
+    "in two waves": waves,
+}
+
+
+def _steady(random: Random, limit: Limit, load: float, periods: int, choose: Choose) -> Iterator[Request]:
+    """A Poisson process."""
+    per_ns = load * limit.burst / (limit.per_seconds * NS_PER_SECOND)
+    end_ns = periods * limit.per_seconds * NS_PER_SECOND
+    at_ns = 0.0
+    while (at_ns := at_ns + random.expovariate(per_ns)) < end_ns:
+        yield Request(int(at_ns), choose(random, int(at_ns)))

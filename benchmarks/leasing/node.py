@@ -1,0 +1,47 @@
+"""A node of the simulation: what a worker does with its leases, in virtual time."""
+
+from benchmarks.leasing.shared import SharedBucket
+from ratelimit.bucket import Asked
+from ratelimit.leases import LeaseBook, may_lease
+
+
+class Node:
+    """Decides as `ratelimit.stores.redis.leased.Leased` does; `most` is TOKEN_LEASE, 0 for no leases."""
+
+    def __init__(self, store: SharedBucket, most: int) -> None:
+        self._store = store
+        self._book = LeaseBook(most) if most else None
+
+    def take(self, asked: Asked, count: int, now_ns: int) -> int:
+        """Decides so many requests that came in one turn, and returns how many pass."""
+        book = self._book
+        if book is None or not may_lease(asked):
+            return self._store.take_each(asked, count, now_ns)
+        passed = _spend(book, asked, count, now_ns)
+        if passed == count:
+            return passed
+        passed, behind = passed + self._lease(book, asked, count - passed, now_ns), count - passed - 1
+        paid = _spend(book, asked, behind, now_ns)
+        exact = self._store.take_each(asked, behind - paid, now_ns) if behind > paid else 0
+        return passed + paid + exact
+
+    def give_back(self, now_ns: int) -> None:
+        """What a sweep does with leases that have ended."""
+        if self._book:
+            for key, lease in self._book.lapsed(now_ns):
+                self._store.give_back(key, lease.limit, lease.left, now_ns)
+
+    def _lease(self, book: LeaseBook, asked: Asked, waiting: int, now_ns: int) -> bool:
+        """Whether the first of so many that wait passes; what it gets beyond its cost pays for those behind it."""
+        wish = book.wish(asked, waiting, now_ns)
+        book.take_uncounted(asked)
+        outcome, granted = self._store.take_ahead(asked, wish, now_ns)
+        return (book.grant(asked, wish - asked[2], outcome, now_ns) if granted else outcome)[0]
+
+
+def _spend(book: LeaseBook, asked: Asked, count: int, now_ns: int) -> int:
+    """How many of so many requests a lease pays for."""
+    for paid in range(count):
+        if book.spend(asked, now_ns) is None:
+            return paid
+    return count

@@ -1,0 +1,73 @@
+"""One run of the simulation: the same demand, decided by one shared bucket with leases of one size."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from benchmarks.leasing.demand import Request
+from benchmarks.leasing.meter import Meter
+from benchmarks.leasing.node import Node
+from benchmarks.leasing.shared import SharedBucket
+from ratelimit.bucket import Asked
+from ratelimit.leases import LEASE_NS
+from ratelimit.limit import Limit
+
+SWEEP_NS: Final = 250_000_000
+_TURN_NS: Final = 1_000_000
+"""What a node is asked within a turn it decides together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`passed` and `fairness` of the requests, `trips` to the store for each request, and the largest excess over the
+    limit in tokens: since the beginning, and in any window of which a lease's time is a part. `peak` is in bursts.
+    """
+
+    passed: int
+    fairness: float
+    trips: float
+    excess: float
+    window_excess: float
+    peak: float
+
+
+def run(requests: Sequence[Request], limit: Limit, nodes: int, most: int) -> Run:
+    """Decides all requests; `most` is TOKEN_LEASE."""
+    store = SharedBucket()
+    meter = Meter(limit, LEASE_NS if most else 0)
+    members = [Node(store, most) for _ in range(nodes)]
+    asked: Asked = (b"lk_0123456789ab", limit, 1, 0, 0)
+    wanted, passed = [0] * nodes, [0] * nodes
+    sweeps = _sweeps(members) if most else iter(())
+    next_sweep = next(sweeps, None)
+    for (turn, node), together in groupby(requests, key=lambda request: (request.at_ns // _TURN_NS, request.node)):
+        now_ns, count = turn * _TURN_NS, len(list(together))
+        while next_sweep is not None and next_sweep[0] <= now_ns:
+            next_sweep[1].give_back(next_sweep[0])
+            next_sweep = next(sweeps, None)
+        pass_now = members[node].take(asked, count, now_ns)
+        wanted[node] += count
+        passed[node] += pass_now
+        meter.passes(pass_now, now_ns)
+    return Run(
+        passed=meter.passed,
+        fairness=jain([part / whole for part, whole in zip(passed, wanted, strict=True) if whole]),
+        trips=store.trips / len(requests),
+        excess=meter.excess,
+        window_excess=meter.window_excess,
+        peak=meter.peak,
+    )
+
+
+def jain(shares: Sequence[float]) -> float:
+    """Jain's index of fairness: 1 where all shares are equal, 1/n where one of n has everything."""
+    squares = sum(share * share for share in shares)
+    return sum(shares) ** 2 / (len(shares) * squares) if squares else 1.0
+
+
+def _sweeps(members: Sequence[Node]) -> Iterator[tuple[int, Node]]:
+    """Each node's sweeps, every quarter of a second, one node a little later than the other."""
+    for number in range(1, 1 << 62):
+        at_ns = number * SWEEP_NS // len(members)
+        yield at_ns, members[number % len(members)]

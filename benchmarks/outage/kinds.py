@@ -1,0 +1,77 @@
+"""The ways in which a Redis may be away, each of them begun and ended on command."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.failure import CouldNotMeasure
+from benchmarks.peer_environment import ROOT
+from benchmarks.redis_server import redis_server
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A Redis at `url` that `begin` takes away, and `end` brings back: it answers when that returns."""
+
+    url: str
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+@contextmanager
+def killed() -> Iterator[Outage]:
+    """SIGKILL, and started again empty: connections are cut, and new ones refused."""
+    with redis_server() as server:
+        yield Outage(server.url, server.kill, server.start)
+
+
+@contextmanager
+def hanging() -> Iterator[Outage]:
+    """SIGSTOP and SIGCONT: the system takes connections and bytes in, and nobody answers."""
+    with redis_server() as server:
+        yield Outage(server.url, server.stop, server.go_on)
+
+
+@contextmanager
+def dropped() -> Iterator[Outage]:
+    """The network loses every packet: no answer, no end, and no new connection."""
+    with redis_server() as server, _relay(server.port) as relay:
+        port = int(_line(relay))
+        yield Outage(f"redis://127.0.0.1:{port}/0", lambda: _tell(relay, "drop"), lambda: _tell(relay, "pass"))
+
+
+KINDS: Final[dict[str, Callable[[], AbstractContextManager[Outage]]]] = {
+    "killed": killed,
+    "hanging": hanging,
+    "packets dropped": dropped,
+}
+
+
+@contextmanager
+def _relay(port: int) -> Iterator["subprocess.Popen[str]"]:
+    """In a process of its own, so that it takes no time of the load's. It ends with its standard input."""
+    command = [sys.executable, "-m", "benchmarks.outage.relay", str(port)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _tell(relay: "subprocess.Popen[str]", word: str) -> None:
+    assert relay.stdin is not None
+    relay.stdin.write(f"{word}\n")
+    relay.stdin.flush()
+    _line(relay)
+
+
+def _line(relay: "subprocess.Popen[str]") -> str:
+    assert relay.stdout is not None
+    line = relay.stdout.readline()
+    if not line:
+        raise CouldNotMeasure("The relay in front of Redis ended.")
+    return line
