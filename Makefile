@@ -16,8 +16,8 @@ run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an ad
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory
 	@$(BIN)/python -m controlplane.demo
 
-test: $(VENV)/installed-dev ## run every test; REQUIRE_SERVICES=1 fails where a service is missing
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/installed-dev ## run every test, over both pairs of stores; REQUIRE_SERVICES=1 fails where a service is missing
+	@$(BIN)/python -m tests $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && DEBUG=true $(BIN)/mypy .

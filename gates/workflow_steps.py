@@ -22,7 +22,7 @@ COMMANDS: Final = {
 WRITTEN: Final = frozenset({"notes.md", "$GITHUB_OUTPUT"})
 VARIABLES: Final = frozenset({"IMAGE", "VERSION", "ARGS", "PYTHON", "VENV", "JOBS"})
 # Others may be code to a shell, to make, to Python or to a tool: BASH_ENV, MAKEFLAGS, PYTHONPATH, DOCKER_HOST.
-ENVIRONMENT: Final = frozenset({"REQUIRE_SERVICES", "IMAGE", "TOKEN", "DIGEST", "GH_TOKEN", "GH_REPO"})
+ENVIRONMENT: Final = frozenset({"REQUIRE_SERVICES", "TEST_STORES", "IMAGE", "TOKEN", "DIGEST", "GH_TOKEN", "GH_REPO"})
 # A step whose failure changes nothing.
 REPORT: Final = ("bench", "make bench")
 

@@ -42,10 +42,15 @@ def postgresql_url() -> str:
     return os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 
 
-def _listens(url: str) -> bool:
+def redis_url() -> str:
+    """Where Redis is tested, with a database's number; keys of tests begin with `latchkey-test-`."""
+    return os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
+
+
+def _listens(url: str, default_port: int) -> bool:
     address = urlsplit(url)
     try:
-        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 5432), timeout=2):
+        with socket.create_connection((address.hostname or "127.0.0.1", address.port or default_port), timeout=2):
             return True
     except OSError:
         return False
@@ -78,7 +83,12 @@ SERVICES = {
     "postgresql": Service(
         "PostgreSQL",
         "start one on 127.0.0.1:5432 with a role postgres, or name it in TEST_POSTGRESQL_URL",
-        lambda: _listens(postgresql_url()),
+        lambda: _listens(postgresql_url(), 5432),
+    ),
+    "redis": Service(
+        "Redis",
+        "start one on 127.0.0.1:6379, or name it in TEST_REDIS_URL",
+        lambda: _listens(redis_url(), 6379),
     ),
     "prometheus": Service(
         "Prometheus",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backup.installation import Installation, drop_database, new_database
+from tests.backup.installation import Installation
+from tests.migrated import migrated_database
+from tests.postgresql import drop_database, new_database
 
 Install = Callable[..., Installation]
 
@@ -18,12 +20,12 @@ def install(tmp_path: Path) -> Iterator[Install]:
 
     def make(name: str, database: str = "sqlite", *, migrated: bool = True, **settings: str) -> Installation:
         if database == "postgresql":
-            databases.append(new_database())
+            databases.append(new_database(migrated_database() if migrated else None))
             settings = {"DATABASE_URL": databases[-1], **settings}
         (tmp_path / name).mkdir()
         installation = Installation(tmp_path / name, settings=settings)
         if migrated:
-            installation.manage("migrate", "--verbosity", "0")
+            installation.migrate()
         made.append(installation)
         return installation
 

@@ -5,24 +5,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
 
 from tests.server.running import RunningServer, issue
-from tests.services import postgresql_url
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
 
 
 @dataclass
 class Installation(RunningServer):
-    """A server that need not run."""
+    """A server that need not run, whose stores are those of its settings, in each run of the suite."""
 
     workers: int = 2
+
+    def stores(self, *, migrated: bool = False) -> dict[str, str]:
+        return {}
 
     def run_json(self, *arguments: str) -> Any:
         """What a command writes as JSON."""
@@ -49,19 +48,6 @@ class Installation(RunningServer):
             "print(rows.aggregate(n=Sum('allowed') + Sum('throttled'))['n'] or 0)"
         )
         return int(self.manage("shell", "-v0", "-c", program).stdout)
-
-
-def new_database() -> str:
-    """The URL of a new PostgreSQL database."""
-    name = f"latchkey_backup_{uuid4().hex[:12]}"
-    with psycopg.connect(postgresql_url(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return urlsplit(postgresql_url())._replace(path=f"/{name}").geturl()
-
-
-def drop_database(url: str) -> None:
-    with psycopg.connect(postgresql_url(), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
 
 
 def damage(path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 from gates.image.commands import run
 from gates.image.container import RESTRAINTS, containers
 from gates.image.engine import engine
-from tests.backup.installation import DATABASES, drop_database, new_database
+from tests.backup.installation import DATABASES
 from tests.gates.image import built
+from tests.postgresql import drop_database, new_database
 from tests.server.running import ROOT, free_port
 
 pytestmark = pytest.mark.needs("images")

@@ -1,10 +1,13 @@
-"""What docs/deployment.md tells to type can be typed."""
+"""What docs/deployment.md and docs/scaling.md tell to type can be typed."""
 
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 from django.core.management import get_commands
 
@@ -14,38 +17,84 @@ from latchkey.peppers import parse_peppers
 from tests.server.running import ROOT
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
+PAGES = {"deployment.md": PAGE, "scaling.md": (ROOT / "docs" / "scaling.md").read_text()}
 BLOCKS = re.findall(r"^ *```\n(.*?)^ *```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+COMPOSE = ("compose.yaml", "compose.single.yaml")
 
 
-def block(beginning: str) -> str:
-    found: str = next(text for text in BLOCKS if text.startswith(beginning))
+def services(file: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / file).read_text())["services"]
     return found
 
 
-def test_every_file_that_is_named_is_there() -> None:
-    named = set(re.findall(r"deploy/[\w./-]+\w", PAGE))
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_is_named_is_there(name: str) -> None:
+    named = set(re.findall(r"deploy/[\w./-]+\w|compose[\w.]*\.yaml", PAGES[name]))
     assert named
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_every_file_of_a_deployment_is_named() -> None:
     """One by one, or with its directory."""
-    for directory in ("kubernetes", "systemd", "proxy"):
-        for path in (ROOT / "deploy" / directory).iterdir():
-            name = str(path.relative_to(ROOT))
-            assert name in PAGE or f"-k {path.parent.relative_to(ROOT)}" in PAGE, name
+    for directory in ("kubernetes", "systemd", "proxy", "valkey"):
+        for path in (ROOT / "deploy" / directory).rglob("*.*"):
+            name, parent = (str(found.relative_to(ROOT)) for found in (path, path.parent))
+            assert name in PAGE or f"-k {parent}\n" in PAGE or f"`{parent}`" in PAGE, name
+    assert [file for file in COMPOSE if file not in PAGE] == []
 
 
-def test_every_command_is_one() -> None:
-    named = set(re.findall(r"(?:manage\.py|latchkey-manage) ([a-z][a-z_]+)", PAGE))
-    assert {"backup", "restore", "changepassword"} <= named
+@pytest.mark.parametrize(("name", "some"), [("deployment.md", {"backup", "restore", "first_start"}),
+                                            ("scaling.md", {"dumpdata", "loaddata", "verify_event_log"})])  # fmt: skip
+def test_every_command_is_one(name: str, some: set[str]) -> None:
+    named = set(re.findall(r"(?:manage\.py|latchkey-manage) ([a-z][a-z_]+)", PAGES[name]))
+    assert some <= named
     assert named <= set(get_commands())
+
+
+def named_services(command: str) -> Iterator[str]:
+    """The services in what follows `docker compose`: up to a command that runs in one."""
+    words = iter(command.split()[1:])
+    for word in words:
+        if word == "--entrypoint":
+            next(words)
+        elif word in ("python", "manage.py"):
+            return
+        elif not word.startswith("-"):
+            yield word
+
+
+def test_every_service_of_compose_is_one() -> None:
+    """In each command; and the table has them all."""
+    commands = re.findall(r"docker compose ((?:exec|run|stop|start|up) [^\n`]+)", PAGE)
+    named = {name for command in commands for name in named_services(command)}
+    assert {"web1", "web2", "steward", "latchkey", "migrate"} <= named
+    assert named <= {name for file in COMPOSE for name in services(file)}
+    for name in services("compose.yaml"):
+        assert re.search(rf"^\| (`\w+`, )*`{name}`", PAGE, flags=re.MULTILINE), name
 
 
 def test_the_version_is_this_one() -> None:
     assert set(re.findall(r"latchkey:(\d[\w.]*)", PAGE)) == {__version__}
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    assert compose["services"]["latchkey"]["image"] == f"latchkey:{__version__}"
+    images = [given["image"] for file in COMPOSE for given in services(file).values()]
+    assert {image for image in images if image.startswith("latchkey:")} == {f"latchkey:{__version__}"}
+
+
+@pytest.mark.needs("prometheus")
+def test_prometheus_finds_nodes_as_it_is_told(tmp_path: Path) -> None:
+    (text,) = [found for found in BLOCKS if "dns_sd_configs" in found]
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "nodes.yml").read_text())
+    (job,) = config["scrape_configs"]
+    del job["static_configs"], config["rule_files"]
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({**config, "scrape_configs": [job | yaml.safe_load(text)]}))
+    (tmp_path / "latchkey.credential").touch()
+    checked = subprocess.run(
+        ["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    service = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "many-nodes" / "nodes.yaml").read_text())
+    ((entry,),) = yaml.safe_load(text).values()
+    assert entry["names"] == [f"{service['metadata']['name']}.latchkey.svc"]
+    assert entry["port"] == service["spec"]["ports"][0]["port"]
 
 
 def test_the_container_is_run_with_few_rights() -> None:
@@ -58,17 +107,41 @@ def test_the_container_is_run_with_few_rights() -> None:
     assert [word for word in words if word.startswith("--volume")] == ["--volume"]
 
 
-def test_secrets_for_compose_are_made(tmp_path: Path) -> None:
-    """The block is run as it stands, up to the lines that need root and Docker."""
-    script = block("umask 077\n").partition("chown ")[0]
-    subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, check=True)
-    lines = (tmp_path / "secrets" / "latchkey.env").read_text().splitlines()
-    values = dict(line.split("=", 1) for line in lines)
+def made_secrets(directory: Path, nodes: str) -> dict[str, str]:
+    """The settings that the block makes, which is run as it stands, up to the lines that need root and Docker."""
+    (block,) = [
+        text for text in BLOCKS if text.startswith("umask 077\n") and ("valkey" in text) is (nodes == "several")
+    ]
+    script = re.split(r"^(?:chown|cp) ", block, maxsplit=1, flags=re.MULTILINE)[0]
+    subprocess.run(["sh", "-eu", "-c", script], cwd=directory, check=True)
+    for path in (directory / "secrets").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+    values = dict(line.split("=", 1) for line in (directory / "secrets" / "latchkey.env").read_text().splitlines())
     assert len(values["SECRET_KEY"]) >= MINIMUM_KEY_LENGTH
     assert parse_peppers(values["SECRET_PEPPERS"]).current == "p1"
-    password = (tmp_path / "secrets" / "postgresql").read_text().strip()
+    password = (directory / "secrets" / "postgresql").read_text().strip()
     assert values["DATABASE_URL"] == f"postgres://latchkey:{password}@postgresql:5432/latchkey"
-    assert (tmp_path / "secrets" / "latchkey.env").stat().st_mode & 0o777 == 0o600
+    return values
+
+
+def test_secrets_for_one_node_are_made(tmp_path: Path) -> None:
+    assert "BUCKET_STORE_URL" not in made_secrets(tmp_path, "one")
+
+
+def test_secrets_for_several_nodes_are_made(tmp_path: Path) -> None:
+    """Each that compose.yaml names, and each for the user who reads it."""
+    values = made_secrets(tmp_path, "several")
+    (line,) = (tmp_path / "secrets" / "valkey.conf").read_text().splitlines()
+    assert values["BUCKET_STORE_URL"] == f"redis://:{line.removeprefix('requirepass ')}@valkey:6379/0"
+    named = yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"].values()
+    files = {Path(secret["file"]).name for secret in named}
+    assert files - {path.name for path in (tmp_path / "secrets").iterdir()} == {"fullchain.pem", "privkey.pem"}
+    owners = {file: user for user, names in re.findall(r"chown (\d+) ([\w. ]+\w)", PAGE) for file in names.split()}
+    for given in services("compose.yaml").values():
+        for secret in given.get("secrets", ()):
+            source = secret if isinstance(secret, str) else secret["source"]
+            file = Path(yaml.safe_load((ROOT / "compose.yaml").read_text())["secrets"][source]["file"]).name
+            assert owners[file] == given["user"].partition(":")[0], file
 
 
 def test_secrets_for_systemd_are_made(tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     """A server for all tests of the command."""
     settings = {"AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}', "LOG_FORMAT": "json"}
     server = RunningServer(tmp_path_factory.mktemp("server"), workers=1, settings=settings)
-    server.manage("migrate", "--verbosity", "0")
+    server.migrate()
     server.start()
     yield server
     server.stop()

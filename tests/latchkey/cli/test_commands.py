@@ -1,8 +1,6 @@
 """Every command against a real server: what it does, and how it shows it as JSON and as a table."""
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,12 +87,13 @@ def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
 
 
 def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
-    start = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%d %H:%M:00}"
-    row = "SELECT 'minute', ?, 7, 2, id FROM apikeys_apikey WHERE key_id = ?"
-    with closing(sqlite3.connect(server.data_dir / "latchkey.sqlite3")) as database, database:
-        database.execute(
-            f"INSERT INTO apikeys_usage (step, start, allowed, throttled, key_id) {row}", (start, key["key_id"])
-        )
+    start = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:00Z}"
+    program = (
+        "from apikeys.models import APIKey, Usage; from django.utils.dateparse import parse_datetime as at;"
+        f"key = APIKey.objects.get(key_id={key['key_id']!r});"
+        f"Usage.objects.create(step='minute', start=at({start!r}), allowed=7, throttled=2, key=key)"
+    )
+    server.manage("shell", "-v0", "-c", program)
     found = latchkey.json("usage", key["key_id"], "--since", "2h", "--step", "minute")
     assert [(step["allowed"], step["throttled"]) for step in found] == [(7, 2)]
     table = latchkey.run("usage", key["key_id"], "--step", "minute").out

@@ -2,9 +2,7 @@
 
 import json
 import socket
-import sqlite3
 import ssl
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +25,11 @@ def failed(ran: Ran, exit_code: int, *told: str) -> None:
 
 
 def expire(server: RunningServer, key_id: str) -> None:
-    with closing(sqlite3.connect(server.data_dir / "latchkey.sqlite3")) as database, database:
-        database.execute("UPDATE apikeys_apikey SET expires_at = '2020-01-01 00:00:00' WHERE key_id = ?", (key_id,))
+    program = (
+        "from datetime import UTC, datetime; from apikeys.models import APIKey;"
+        f"APIKey.objects.filter(key_id={key_id!r}).update(expires_at=datetime(2020, 1, 1, tzinfo=UTC))"
+    )
+    server.manage("shell", "-v0", "-c", program)
 
 
 def test_no_key(latchkey: Latchkey) -> None:

@@ -1,0 +1,85 @@
+"""Each constraint is held by the database itself, whoever writes, and on both databases."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CheckConstraint
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey, KeyCensus, KeySecret, KeyWord, Usage, UsageMark, UsageSource, UsageTotal
+from events.chain import GENESIS
+from events.models import ChainHead, Patrol
+from events.webhooks.models import WebhookEndpoint
+from health.models import Incident
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+URL = "https://hooks.example.test/"
+
+
+def twice(make: Callable[[], object]) -> None:
+    make()
+    make()
+
+
+def a_secret(**values: object) -> object:
+    """One beside that which the key was issued with."""
+    other = {"state": "retiring", "expires_at": NOW, "slot": 1, "digest": b"", "pepper_id": "t1", "created_at": NOW}
+    return KeySecret.objects.create(key=APIKey.objects.get(), **{**other, **values})
+
+
+def a_mark() -> object:
+    source, _ = UsageSource.objects.get_or_create(generation="g", defaults={"seen_at": NOW})
+    return UsageMark.objects.create(key=APIKey.objects.get(), source=source)
+
+
+def an_incident() -> object:
+    return Incident.objects.create(guard_rail="x", severity="warning", count=1, detail="", opened_at=NOW)
+
+
+BREACHES: dict[str, Callable[[], object]] = {
+    "key_id_shape": lambda: APIKey.objects.update(key_id="lk_UPPER0000000"),
+    "key_epoch_positive": lambda: APIKey.objects.update(epoch=0),
+    "key_has_label": lambda: APIKey.objects.update(label=""),
+    "one_row_a_key_and_word": lambda: twice(lambda: KeyWord.objects.create(key=APIKey.objects.get(), word="w")),
+    "one_secret_a_state": lambda: a_secret(state="active", expires_at=None),
+    "one_secret_a_slot": lambda: a_secret(slot=KeySecret.objects.get().slot),
+    "secret_slot_0_or_1": lambda: KeySecret.objects.update(slot=2),
+    "retiring_secret_has_end": lambda: a_secret(expires_at=None),
+    "one_row_a_key_and_step": lambda: twice(
+        lambda: Usage.objects.create(key=APIKey.objects.get(), step="day", start=NOW)
+    ),
+    "one_total_a_step": lambda: twice(lambda: UsageTotal.objects.create(step="day", start=NOW)),
+    "one_mark_a_key_and_store": lambda: twice(a_mark),
+    "census_is_one_row": lambda: KeyCensus.objects.create(id=2, taken_at=NOW, counts={}),
+    "chain_head_is_one_row": lambda: ChainHead.objects.create(id=2, digest=GENESIS),
+    "patrol_is_one_row": lambda: Patrol.objects.create(id=2, digest=GENESIS),
+    "webhook_id_shape": lambda: WebhookEndpoint.objects.update(endpoint_id="wh_X"),
+    "webhook_disabled_has_reason": lambda: WebhookEndpoint.objects.update(enabled=False),
+    "one_open_incident_a_guard_rail": lambda: twice(an_incident),
+}
+
+
+def constraints() -> Iterator[tuple[str, bool]]:
+    """The name of each constraint of ours, and whether it is a check."""
+    for model in apps.get_models():
+        if model.__module__.partition(".")[0] in ("apikeys", "events", "health", "access", "console"):
+            for constraint in model._meta.constraints:
+                yield constraint.name, isinstance(constraint, CheckConstraint)
+
+
+def test_none_is_forgotten() -> None:
+    assert sorted(BREACHES) == sorted(name for name, _ in constraints())
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_breach_is_refused(service: ConfigService, name: str) -> None:
+    service.issue({"label": "a key"})
+    service.webhooks.add({"url": URL})
+    # SQLite names a check that failed, and of what is unique the columns.
+    told = name if connection.vendor == "postgresql" or dict(constraints())[name] else "UNIQUE"
+    with pytest.raises(IntegrityError, match=told), transaction.atomic():
+        BREACHES[name]()

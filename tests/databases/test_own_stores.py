@@ -1,0 +1,24 @@
+"""Over services each server that a test starts has a database and a bucket store of its own, as the test says."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import RunningServer
+from tests.stores import ON_SERVICES, chosen
+
+
+def test_no_two_servers_share_a_store(tmp_path: Path, own_stores: None) -> None:
+    one, other = (RunningServer(tmp_path / name).stores() for name in ("one", "other"))
+    assert one == RunningServer(tmp_path / "one").stores(), "a server that is started again finds its own"
+    if chosen() == ON_SERVICES:
+        assert all(one[name] != other[name] for name in ("DATABASE_URL", "BUCKET_STORE_URL"))
+        assert one["BUCKET_STORE_URL"].partition("?prefix=")[2]
+    else:
+        assert one == other == {}
+
+
+def test_server_of_a_test_that_does_not_say_so_is_refused(tmp_path: Path) -> None:
+    """It would be left out of the run over services, and nobody would know."""
+    with pytest.raises(AssertionError, match="own_stores"):
+        RunningServer(tmp_path).stores()
