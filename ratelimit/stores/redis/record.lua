@@ -53,3 +53,18 @@ local function plus(ns, fraction, more_ns, more_fraction, ticks)
   end
   return ns, fraction
 end
+
+-- A debt drawn in to what a bucket can owe: from nothing to its whole period.
+local function within(period, debt, fraction)
+  if debt < 0 then
+    return 0, 0
+  elseif debt >= period then
+    return period, 0
+  end
+  return debt, fraction
+end
+
+-- What a bucket owes at a moment: from then until its TAT.
+local function debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
+  return within(period, (tat_s - now_s) * BILLION + (tat_ns - now_ns), fraction)
+end

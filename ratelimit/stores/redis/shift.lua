@@ -8,29 +8,17 @@ local SHIFT = '<I8I8I4I8I4I1I4'
 
 local now_s, now_ns = time_of(ARGV[1])
 
-local function shifted(debt, fraction, by, by_fraction, ticks, period)
-  debt, fraction = plus(debt, fraction, by, by_fraction, ticks)
-  if debt < 0 then
-    return 0, 0
-  elseif debt >= period then
-    return period, 0
-  end
-  return debt, fraction
-end
-
 for place, key in ipairs(KEYS) do
   local of_limit, period, ticks, by, by_fraction, back, count = struct.unpack(SHIFT, ARGV[place + 1])
   local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = load(key)
   allowed = allowed + count
   if limit == of_limit or limit == 0 then
-    local debt = (tat_s - now_s) * BILLION + (tat_ns - now_ns)
-    if debt < 0 then
-      debt, fraction = 0, 0
-    end
+    local debt
+    debt, fraction = debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
     if back == 1 then
       by, by_fraction = -by, -by_fraction
     end
-    debt, fraction = shifted(debt, fraction, by, by_fraction, ticks, period)
+    debt, fraction = within(period, plus(debt, fraction, by, by_fraction, ticks))
     limit = of_limit
     tat_s, tat_ns = later(now_s, now_ns, debt)
   end

@@ -13,17 +13,6 @@ local INDEX_SECONDS = 5
 
 local now_s, now_ns = time_of(ARGV[1])
 
--- The debt until (tat_s, tat_ns) and `fraction` ticks, drawn in to a full bucket's worth at the most.
-local function debt_of(tat_s, tat_ns, fraction, period)
-  local debt = (tat_s - now_s) * BILLION + (tat_ns - now_ns)
-  if debt < 0 then
-    return 0, 0
-  elseif debt >= period then
-    return period, 0
-  end
-  return debt, fraction
-end
-
 -- Whether a debt and a price together are within a full bucket's worth, and their sum.
 local function sum(debt, fraction, price, price_fraction, ticks, period)
   debt, fraction = plus(debt, fraction, price, price_fraction, ticks)
@@ -55,7 +44,7 @@ local function take(key, request)
   if limit == 0 then
     answer(outcome, 0, 0, epoch)
   else
-    debt, fraction = debt_of(tat_s, tat_ns, fraction, period)
+    debt, fraction = debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
     local fits, after, after_fraction = false, 0, 0
     if more > 0 then
       outcome = ALLOWED_MORE
