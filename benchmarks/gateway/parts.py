@@ -17,6 +17,7 @@ WHOLE: Final = "a whole check"
 OTHER: Final = "all else"
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "read and parse, protocol": (
+        "controlplane/server/connection.py",
         "controlplane/server/protocol.py",
         "controlplane/server/at_once_protocol.py",
         "uvicorn/",
