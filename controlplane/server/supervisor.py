@@ -39,10 +39,31 @@ class Program:
         )
 
 
+class _Steward:
+    """The steward of a web server: started when that has had the processors to itself for a moment, as it is what
+    people wait for, and again where it fell over.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._due = time.monotonic() + STEWARD_PAUSE_SECONDS
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def see_to(self) -> None:
+        """Starts it where it does not run and is due."""
+        status = None if self.process is None else self.process.poll()
+        runs = self.process is not None and status is None
+        if runs or time.monotonic() < self._due:
+            return
+        if status is not None:
+            log.error("steward_ended", status=status)
+        self.process = self._program.start()
+        self._due = time.monotonic() + STEWARD_PAUSE_SECONDS
+
+
 class Supervisor:
-    """Ends when the web server ends, with its status; starts the steward, if there is to be one, again where it fell
-    over. Runs the health check once an hour, where there is one: a key that nobody uses would be taken for one of a
-    server that is no more.
+    """Ends when the web server ends, with its status; sees to the steward, if there is to be one. Runs the health check
+    once an hour, where there is one: a key that nobody uses would be taken for one of a server that is no more.
     """
 
     def __init__(self, web: Program, steward: Program | None, self_check: Program | None = None) -> None:
@@ -56,20 +77,19 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         web = self._web.start()
-        steward = self._steward.start() if self._steward else None
-        steward_due = 0.0
+        steward = _Steward(self._steward) if self._steward else None
         check_due = time.monotonic() + SELF_CHECK_SECONDS
+        running = [web]
         while web.poll() is None and not self._stopping:
-            if self._steward and steward and steward.poll() is not None and time.monotonic() >= steward_due:
-                log.error("steward_ended", status=steward.returncode)
-                steward = self._steward.start()
-                steward_due = time.monotonic() + STEWARD_PAUSE_SECONDS
+            if steward:
+                steward.see_to()
+                running = [web, steward.process] if steward.process else [web]
             if self._self_check and time.monotonic() >= check_due:
                 self._self_check.start()  # its end is seen by the next start of a process
                 check_due = time.monotonic() + SELF_CHECK_SECONDS
-            reap_orphans([process.pid for process in (web, steward) if process])
+            reap_orphans([process.pid for process in running])
             time.sleep(POLL_SECONDS)
-        _end([process for process in (web, steward) if process])
+        _end(running)
         if self._stopping:
             return 0
         return web.returncode if web.returncode >= 0 else 128 - web.returncode
