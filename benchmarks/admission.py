@@ -16,6 +16,7 @@ from benchmarks.failure import CouldNotMeasure
 from benchmarks.installation import installation
 from benchmarks.load import Load, Tally, get_request
 from benchmarks.peer_environment import ROOT
+from benchmarks.ports import free_port
 from benchmarks.section import Section
 from benchmarks.series import Series
 
@@ -70,7 +71,7 @@ def _peer(workers: int, rounds: int) -> list[Tally]:
 @contextmanager
 def _peer_serving(workers: int) -> Iterator[int]:
     """Threaded workers, the usual way to serve REST framework; yields the port."""
-    port = server.free_port()
+    port = free_port()
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(ROOT),

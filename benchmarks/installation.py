@@ -18,6 +18,7 @@ from typing import Any, Final
 from benchmarks import paths, server
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT
+from benchmarks.ports import free_port
 from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_ALLOWED
 
 Limit = dict[str, int]
@@ -47,7 +48,7 @@ class Installation:
     ) -> None:
         self._directory = directory
         self._application = application
-        self.port = server.free_port()
+        self.port = free_port()
         self._environment = {**environment(directory, self.port, workers), **settings}
         if store is not None:
             self._environment["BUCKET_STORE_URL"] = store

@@ -1,4 +1,4 @@
-"""A redis-server of a benchmark's own, on a free port of 127.0.0.1, that keeps nothing on disk."""
+"""Redis servers of one's own, on free ports of 127.0.0.1, to be killed, stopped and started again."""
 
 import shutil
 import signal
@@ -6,42 +6,75 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Self
 
 import redis
 
 from benchmarks.failure import CouldNotMeasure
-from benchmarks.server import free_port
+from benchmarks.ports import free_port
 
 _START_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.005
 
 
+@dataclass
 class RedisServer:
-    """May be killed, stopped, and started again on the same port. `directory` is where it runs."""
+    """One that keeps nothing on disk, unless `arguments` say so: then in a directory that goes with this object."""
 
-    def __init__(self, directory: Path) -> None:
+    arguments: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    _directory: TemporaryDirectory[str] = field(default_factory=lambda: TemporaryDirectory(prefix="latchkey-redis-"))
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def directory(self) -> str:
+        """Where it runs."""
+        return self._directory.name
+
+    def start(self) -> Self:
+        """Starts it, and returns when it answers. Raises CouldNotMeasure where it does not, or is not installed."""
         found = shutil.which("redis-server")
         if found is None:
             raise CouldNotMeasure("redis-server is not installed: `make packages` does it.")
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [found, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)]
-        self._command += ["--save", "", "--appendonly", "no"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it, empty; returns as soon as it answers."""
+        command = [found, *self.options(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory]
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            [*command, *self.arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
+        while not self.answers():
             if time.monotonic() > deadline:
                 raise CouldNotMeasure(f"redis-server did not answer within {_START_SECONDS:g} s.")
             time.sleep(_POLL_SECONDS)
+        return self
+
+    def options(self) -> list[str]:
+        """What it is told before `arguments`."""
+        return ["--save", "", "--appendonly", "no"]
+
+    def answers(self) -> bool:
+        """Whether it does, within a second."""
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.AuthenticationError:
+            return True
+        except redis.RedisError:
+            return False
+
+    def client(self) -> redis.Redis:
+        """A client of it, with a second for each answer."""
+        return redis.Redis(port=self.port, socket_timeout=1)
+
+    def used_memory(self) -> int:
+        """The bytes that it has allocated."""
+        with self.client() as client:
+            return int(client.info("memory")["used_memory"])
 
     def stop(self) -> None:
         """It stays as it is and says nothing, until `go_on`."""
@@ -57,30 +90,23 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
-    def used_memory(self) -> int:
-        """The bytes that it has allocated."""
-        with redis.Redis(port=self.port) as client:
-            return int(client.info("memory")["used_memory"])
+    def close(self) -> None:
+        """Ends it for good, with its directory."""
+        self.kill()
+        self._directory.cleanup()
 
     def _signal(self, number: int) -> None:
         if self._process is not None:
             self._process.send_signal(number)
 
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis(port=self.port, socket_timeout=1) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
-
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """One that answers, for as long as the context lasts. Raises CouldNotMeasure where there is none to start."""
-    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        server = RedisServer(Path(directory))
-        try:
+def running(*servers: RedisServer) -> Iterator[None]:
+    """Starts them, and ends them behind the work."""
+    try:
+        for server in servers:
             server.start()
-            yield server
-        finally:
-            server.kill()
+        yield
+    finally:
+        for server in servers:
+            server.close()

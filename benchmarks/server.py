@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,14 +19,6 @@ _START_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until_answering(port: int) -> None:

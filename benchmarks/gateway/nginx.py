@@ -14,6 +14,7 @@ from typing import Final
 from benchmarks import paths, server
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.gateway.wrk import CONNECTIONS, program
+from benchmarks.ports import free_port
 
 LIMITED: Final = "/limited"
 ASKED: Final = "/asked"
@@ -73,7 +74,7 @@ http {{
 @contextmanager
 def nginx(latchkey: int) -> Iterator[int]:
     """Runs it in front of the Latchkey at that port; yields its own port."""
-    port = server.free_port()
+    port = free_port()
     with TemporaryDirectory(prefix="latchkey-bench-") as made:
         directory = Path(made)
         configuration = directory / "nginx.conf"

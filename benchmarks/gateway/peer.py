@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from benchmarks import server
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT, peer_python
+from benchmarks.ports import free_port
 
 CHECK: Final = "/check"
 _KEYS: Final = 100
@@ -40,7 +41,7 @@ def peer() -> Iterator[Peer | None]:
     if not _answers(redis):
         yield None
         return
-    port = server.free_port()
+    port = free_port()
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),

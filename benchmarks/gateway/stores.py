@@ -11,7 +11,7 @@ from benchmarks.condition import Condition
 from benchmarks.gateway.evenly import run_evenly
 from benchmarks.gateway.wrk import CONNECTIONS, Wrk
 from benchmarks.installation import installation
-from benchmarks.redis_server import redis_server
+from benchmarks.redis_server import RedisServer, running
 from benchmarks.section import Section
 from benchmarks.series import Series, ratio
 
@@ -35,7 +35,9 @@ class _Candidate:
 def measure(rounds: int) -> list[Section]:
     """Asks each store once a round, in turn. A worker by itself is there for memory://, which others cannot share."""
     with ExitStack() as stack:
-        url = stack.enter_context(redis_server()).url
+        server = RedisServer()
+        stack.enter_context(running(server))
+        url = server.url
         # Redis shares the cores with everything else here: an answer that comes late is no outage.
         patient = {"BUCKET_STORE_TIMEOUT_MS": "5000"}
         stores = {

@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.peer_environment import ROOT
-from benchmarks.redis_server import redis_server
+from benchmarks.redis_server import RedisServer, running
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,28 +17,28 @@ class Outage:
     """A Redis at `url` that `begin` takes away, and `end` brings back: it answers when that returns."""
 
     url: str
-    begin: Callable[[], None]
-    end: Callable[[], None]
+    begin: Callable[[], object]
+    end: Callable[[], object]
 
 
 @contextmanager
 def killed() -> Iterator[Outage]:
     """SIGKILL, and started again empty: connections are cut, and new ones refused."""
-    with redis_server() as server:
+    with running(server := RedisServer()):
         yield Outage(server.url, server.kill, server.start)
 
 
 @contextmanager
 def hanging() -> Iterator[Outage]:
     """SIGSTOP and SIGCONT: the system takes connections and bytes in, and nobody answers."""
-    with redis_server() as server:
+    with running(server := RedisServer()):
         yield Outage(server.url, server.stop, server.go_on)
 
 
 @contextmanager
 def dropped() -> Iterator[Outage]:
     """The network loses every packet: no answer, no end, and no new connection."""
-    with redis_server() as server, _relay(server.port) as relay:
+    with running(server := RedisServer()), _relay(server.port) as relay:
         port = int(_line(relay))
         yield Outage(f"redis://127.0.0.1:{port}/0", lambda: _tell(relay, "drop"), lambda: _tell(relay, "pass"))
 

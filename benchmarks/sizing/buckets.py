@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.installation import UNLIMITED_LIKE
-from benchmarks.redis_server import redis_server
+from benchmarks.redis_server import RedisServer, running
 from latchkey.credentials import KEY_ID_ALPHABET
 from ratelimit.bucket import Asked
 from ratelimit.limit import Limit
@@ -24,7 +24,7 @@ _PATIENCE_SECONDS: Final = 10.0
 
 def redis(keys: int) -> float:
     """What Redis allocates for so many keys, with the index of when each was used. Raises CouldNotMeasure."""
-    with redis_server() as server:
+    with running(server := RedisServer()):
         store = RedisStore(parse_address(server.url), timeout=_PATIENCE_SECONDS)
         _take(store, 1)  # the script
         before = server.used_memory()

@@ -5,13 +5,14 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.ports import free_port
 from gates.image.commands import run
 from gates.image.container import RESTRAINTS, containers
 from gates.image.engine import engine
 from tests.backup.installation import DATABASES
 from tests.gates.image import built
 from tests.postgresql import drop_database, new_database
-from tests.server.running import ROOT, free_port
+from tests.server.running import ROOT
 
 pytestmark = pytest.mark.needs("images")
 PAGE = (ROOT / "docs" / "deployment.md").read_text().replace("\\\n", "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import free_port
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = {"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "SECRET_PEPPERS": "p1:" + "ab" * 32}

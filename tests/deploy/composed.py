@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import yaml
 
+from benchmarks.ports import free_port
 from controlplane.environment import SECRETS_FILE
 from tests.deploy.running_prometheus import eventually
-from tests.server.running import ROOT, free_port
+from tests.server.running import ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 VALKEY = shutil.which("valkey-server") or shutil.which("redis-server")

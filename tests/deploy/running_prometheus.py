@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
+from benchmarks.ports import free_port
 from tests.deploy import kit
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer
 
 Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 60.0

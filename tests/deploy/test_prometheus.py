@@ -3,9 +3,10 @@
 import httpx
 import pytest
 
+from benchmarks.ports import free_port
 from tests.deploy.conftest import StartPrometheus
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer
 
 pytestmark = pytest.mark.needs("prometheus")
 

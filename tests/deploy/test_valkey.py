@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from benchmarks.ports import free_port
 from tests.deploy.running_prometheus import eventually
-from tests.server.running import ROOT, free_port
+from tests.server.running import ROOT
 
 FILE = ROOT / "deploy" / "valkey" / "valkey.conf"
 PASSWORD = "of-a-test"

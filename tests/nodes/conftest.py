@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.redis_server import RedisServer, running
 from tests.postgresql import drop_database, new_database
-from tests.redis_servers import RedisServer, running
 from tests.server.running import RunningServer, issue
 
 

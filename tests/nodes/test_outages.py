@@ -1,6 +1,5 @@
 """An outage of Redis under load: nobody gets a 5xx, and it is over by itself."""
 
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,8 +8,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from benchmarks.redis_server import RedisServer, running
 from tests.nodes.conftest import Nodes, StartNodes
-from tests.redis_servers import RedisServer, running, wait_until
+from tests.redis_servers import wait_until
 from tests.relay import Mode, Relay
 from tests.server.parallel import fire
 
@@ -75,8 +75,8 @@ def relayed(mode: Mode) -> Outage:
 OUTAGES: dict[str, Outage] = {
     "killed": (lambda nodes, _: nodes.redis.kill(), lambda nodes, _: void(nodes.redis.start())),
     "stopped": (
-        lambda nodes, _: nodes.redis.signal(signal.SIGSTOP),
-        lambda nodes, _: nodes.redis.signal(signal.SIGCONT),
+        lambda nodes, _: nodes.redis.stop(),
+        lambda nodes, _: nodes.redis.go_on(),
     ),
     "silent": relayed("hang"),
     "cut off": relayed("drop"),

@@ -1,7 +1,6 @@
 """What decides while Redis is away, how it is found out, and what an outage can cost."""
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.redis_server import RedisServer, running
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore, MemoryStore
@@ -21,7 +21,7 @@ from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.on_loop import OnLoop
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.redis_servers import RedisServer, running, wait_until
+from tests.redis_servers import wait_until
 
 KEY = b"lk_0123456789ab"
 ADDRESS = b"ip:203.0.113.1"
@@ -110,10 +110,10 @@ def test_it_goes_on_by_itself_once_redis_is_back(
     store = make_store(Fallback.LOCAL)
     assert store.take(KEY, LIMIT)[0]
     if silent:
-        server.signal(signal.SIGSTOP)
+        server.stop()
         assert store.take(KEY, LIMIT)[0]
         assert not store.breaker.closed
-        server.signal(signal.SIGCONT)
+        server.go_on()
         wait_until(lambda: store.breaker.closed, "the breaker")
     else:
         lose(server, store)

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import redis
 import trustme
 
+from benchmarks.redis_server import RedisServer, running
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.on_loop import OnLoop
 from ratelimit.stores.redis.store import RedisStore
-from tests.redis_servers import RedisServer, cluster, running, wait_until
+from tests.redis_servers import Sentinel, cluster, wait_until
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -136,11 +138,11 @@ def guarded() -> Iterator[tuple[RedisServer, str]]:
     """A master with a replica and three Sentinels; the address by which they are asked."""
     master = RedisServer()
     replica = RedisServer(("--replicaof", "127.0.0.1", str(master.port)))
-    sentinels = [RedisServer(sentinel_of=master.port) for _ in range(3)]
+    sentinels = [Sentinel(master_port=master.port) for _ in range(3)]
     with running(master, replica, *sentinels):
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
         for sentinel in sentinels:
-            wait_until(lambda sentinel=sentinel: _knows(sentinel), "the Sentinels")
+            wait_until(partial(_knows, sentinel), "the Sentinels")
         yield master, f"redis://{hosts}/0?sentinel=main"
 
 

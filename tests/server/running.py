@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,19 +14,13 @@ from typing import Any
 
 import httpx
 
+from benchmarks.ports import free_port
 from tests.migrated import migrated_file
 from tests.stores import SERVER_STORES
 
 ROOT = Path(__file__).parent.parent.parent
 MANAGE = str(ROOT / "manage.py")
 START_SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.redis_server import RedisServer, running
 from tests.migrated import migrated_database
 from tests.postgresql import drop_database, new_database
-from tests.redis_servers import RedisServer, running, wait_until
+from tests.redis_servers import wait_until
 from tests.server.conftest import StartServer
 from tests.server.parallel import fire
 from tests.server.running import RunningServer, issue

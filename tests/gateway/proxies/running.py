@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.ports import free_port
 from gateway.proxies.render import FILES, configuration
 from gateway.proxies.values import Address, Values
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer
 from tests.services import envoy
 
 START_SECONDS = 30.0

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.ports import free_port
 from latchkey.problem_catalogue import CATALOGUE
 from tests.gateway.proxies.conftest import NAMES, SCOPE, Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy, public_url, running
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer
 
 
 def says_unavailable(answer: httpx.Response, latchkey: RunningServer) -> None:

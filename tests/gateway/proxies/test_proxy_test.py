@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from latchkey.client.proxy_checks import MOST_REQUESTS
 from latchkey.credentials import generate_key_id, generate_secret
 from tests.gateway.proxies.conftest import Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy
 from tests.latchkey.stub import PROBLEM, Answer, Request, stub
-from tests.server.running import ROOT, free_port
+from tests.server.running import ROOT
 
 
 @dataclass(frozen=True)

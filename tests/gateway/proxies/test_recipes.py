@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import free_port
 from latchkey.credentials import generate_secret
 from tests.gateway.proxies.conftest import SCOPE, Keys
-from tests.server.running import ROOT, free_port
+from tests.server.running import ROOT
 
 PAGE = (ROOT / "docs" / "gateway" / "verify.md").read_text(encoding="utf-8")
 PROGRAMS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import trustme
 
+from benchmarks.ports import free_port
 from latchkey.credentials import checksum
 from tests.latchkey.cli.running import Latchkey, Ran
 from tests.latchkey.stub import JSON, PROBLEM, Answer, stub
-from tests.server.running import RunningServer, free_port
+from tests.server.running import RunningServer
 
 UNKNOWN = "lk_000000000000:lks_" + "A" * 43 + checksum("A" * 43)
 
