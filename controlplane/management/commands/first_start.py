@@ -61,20 +61,23 @@ class Command(BaseCommand):
             self._show(_welcome(password, credential.reveal()), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
-        if file is None:
-            self.stdout.write(welcome)
-            self.stdout.flush()
-            return
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as written:
-                os.fchmod(descriptor, 0o600)
-                written.write(welcome)
-                written.flush()
-                os.fsync(descriptor)
-        except OSError as error:
-            raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
-        self.stdout.write(f"Made an administrator and a first key. Read {file} (mode 0600), then delete it.")
+        if file is not None:
+            _write(welcome, file)
+            welcome = f"Made an administrator and a first key. Read {file} (mode 0600), then delete it."
+        self.stdout.write(welcome)
+        self.stdout.flush()  # `serve` goes on for long, and may be ended at once
+
+
+def _write(shown_once: str, file: Path) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+            os.fchmod(descriptor, 0o600)
+            written.write(shown_once)
+            written.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
 
 
 @contextmanager
