@@ -1,5 +1,6 @@
 """`python -m benchmarks.report`: writes the gateway's last figures into docs/performance.md and draws their picture."""
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ _PERCENTS: Final = (50, 90, 99)
 
 
 def main() -> int:
-    """Exit status: 0 written, 1 there is nothing to write."""
+    """Exit status: 0 written, 1 there is nothing to write, 2 wrong arguments."""
+    what = "Write the gateway's last figures into docs/performance.md, and draw their picture."
+    argparse.ArgumentParser(prog="python -m benchmarks.report", description=what).parse_args()
     try:
         report = json.loads(LATEST.read_text(encoding="utf-8"))
         text = figures(report)
@@ -29,6 +32,7 @@ def main() -> int:
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(page_with_figures(page, text), encoding="utf-8")
     PICTURE.write_text(draw(_sections(report)["gateway-rate"], report["machine"]), encoding="utf-8")
+    print(f"Wrote {PAGE.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)}.")
     return 0
 
 
