@@ -18,7 +18,7 @@ from tests.server.parallel import fire
 from tests.server.running import ROOT, RunningServer, issue
 
 KILLS = 100  # or fewer, on a machine so slow that they would take longer than PATIENCE_SECONDS
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 20
 LONGEST_LIFE_SECONDS = 0.5
 # A nursery imports everything once and forks stewards, so that a life is short because it was ended, not begun.
 NURSERY = """
