@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test lint bench screenshots cli-reference lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
+.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,8 +16,14 @@ run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an ad
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory
 	@$(BIN)/python -m controlplane.demo
 
-test: $(VENV)/installed-dev ## run every test, over both pairs of stores; REQUIRE_SERVICES=1 fails where a service is missing
+test: $(VENV)/installed-dev ## run the fast tests, while you work; ARGS="tests/ratelimit -x" goes to pytest
 	@$(BIN)/python -m tests $(ARGS)
+
+test-all: $(VENV)/installed-dev ## run every test, over both pairs of stores; REQUIRE_SERVICES=1 fails if a service is missing
+	@$(BIN)/python -m tests --all $(ARGS)
+
+test-failed: $(VENV)/installed-dev ## run the tests that failed last
+	@$(BIN)/python -m tests --failed $(ARGS)
 
 lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && DEBUG=true $(BIN)/mypy .
@@ -31,7 +37,7 @@ screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/ima
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
 	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
 
-lock: $(VENV)/installed-dev ## compile requirements.txt and requirements-dev.txt from pyproject.toml
+lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from pyproject.toml
 	@$(BIN)/python -m gates.lock
 
 gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS names gates

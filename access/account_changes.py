@@ -9,10 +9,13 @@ from django.utils import timezone
 
 from access.origin import user_origin
 from events import log as event_log
+from events.models import Event
 from events.types import EventType
 
 SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "permissions")
 """Fields whose values are told; of all others only that they changed."""
+
+LOOKED_BACK: Final = 100
 
 
 def tell_change(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
@@ -37,6 +40,17 @@ def changes_of(form: Any, *, added: bool) -> dict[str, object]:
     if not added:
         changes["from"] = {name: _plain(form.initial.get(name)) for name in shown}
     return changes
+
+
+def last_change(subject: User | Group) -> str:
+    """Say who changed `subject` last, and when, as " by user:ada at 2026-11-28 17:53:00 UTC"; empty if no event of the
+    last LOOKED_BACK does.
+    """
+    name = _name(subject)
+    for event in Event.objects.filter(type=EventType.OPERATOR_CHANGED).order_by("-id")[:LOOKED_BACK]:
+        if event.data["subject"] == name:
+            return f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC"
+    return ""
 
 
 def _name(subject: User | Group) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -18,7 +18,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access import authenticators
 from access.account_changes import changes_of, tell_change
+from access.known_state import KnownStateAdmin, KnownStateForm
 from access.second_factor import has_authenticator
+from access.secret_free_form import SecretFreeForm
 
 GRANTED = ("apikeys", "events", "health", "auth")
 
@@ -26,7 +28,7 @@ for _model in (User, Group, TOTPDevice, StaticDevice):
     admin.site.unregister(_model)  # the pages of the latter two show keys
 
 
-class ToldAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ToldAdmin(KnownStateAdmin):
     """Tells each change as an event, in the transaction of the change, in the place of Django's own log."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
@@ -53,7 +55,7 @@ class ToldAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 self.delete_model(request, obj)
 
 
-class CreationForm(UserCreationForm):  # type: ignore[type-arg]
+class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
     """A new user, with a role at once."""
 
     class Meta:
@@ -61,10 +63,19 @@ class CreationForm(UserCreationForm):  # type: ignore[type-arg]
         fields = ("username", "groups")
 
 
+class OperatorForm(SecretFreeForm, KnownStateForm, UserChangeForm):  # type: ignore[type-arg]
+    """A user, as the page showed it."""
+
+
+class GroupForm(SecretFreeForm, KnownStateForm):
+    """A group's name and permissions, as the page showed them."""
+
+
 @admin.register(User)
 class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
     """Users. Only superusers make or touch superusers: else an administrator could become one."""
 
+    form = OperatorForm
     add_form = CreationForm
     fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
@@ -121,18 +132,25 @@ class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
         if not self.has_change_permission(request, user):
             raise PermissionDenied
         if request.method == "POST" and has_authenticator(user):
-            authenticators.remove(request, user)
-            messages.success(request, f"The authenticator of {user.get_username()} was removed.")
+            if authenticators.remove(request, user, known=request.POST.get("known_authenticators", "")):
+                messages.success(request, f"The authenticator of {user.get_username()} was removed.")
+            else:
+                text = f"{user.get_username()} has set up another authenticator since. It was not removed."
+                messages.error(request, text)
         if request.method == "POST":
             return redirect("admin:auth_user_change", user.pk)
         context = {**self.admin_site.each_context(request), "title": "Reset the authenticator?", "original": user}
         context |= {"opts": self.opts, "has_authenticator": has_authenticator(user)}
+        context |= {"known_authenticators": authenticators.names(user)}
         return TemplateResponse(request, "access/reset.html", context)
 
 
 @admin.register(Group)
 class RoleAdmin(ToldAdmin, GroupAdmin):
     """Groups, with the permissions that some page here asks for."""
+
+    form = GroupForm
+    fields = ("name", "permissions")
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         kwargs["queryset"] = Permission.objects.filter(content_type__app_label__in=GRANTED)

@@ -11,3 +11,6 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from access import sign_in_failures  # noqa: F401 - observes sign-ins that fail
+        from access.name_rules import add_rules
+
+        add_rules()

@@ -1,5 +1,6 @@
 """The pages on which a signed-in user looks after the own authenticator; no answer is kept by any cache."""
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
@@ -17,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from access import authenticators
+from access import authenticators, pending_set_up
 from access.proof import ConfirmationForm, ProofForm
 from access.recovery_codes import codes_left
 from access.second_factor import has_authenticator
@@ -57,15 +58,10 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @_proven
 def set_up(request: HttpRequest) -> HttpResponse:
-    """Shows a new key, as QR code and to type: the one answer that ever does."""
+    """Shows a new key, as QR code and to type, until its first code is right: to this session alone."""
     device = authenticators.begin_set_up(request.user)  # type: ignore[arg-type]
-    url = device.config_url
-    context = {
-        "form": ConfirmationForm(label_suffix=""),
-        "key": _in_groups(url.partition("secret=")[2].partition("&")[0]),
-        "qr_code": mark_safe(segno.make(url).svg_inline(scale=4, light="#fff", title="QR code")),  # noqa: S308 - segno's own SVG, the code in it drawn
-    }
-    return _page(request, "set_up", "Set up an authenticator", context)
+    pending_set_up.note(request.session, device, time.time())
+    return _key_page(request, device, ConfirmationForm(label_suffix=""))
 
 
 @_private
@@ -73,15 +69,21 @@ def set_up(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest) -> HttpResponse:
     """Takes the new authenticator into use with its first code, and shows recovery codes, this once."""
     form = ConfirmationForm(request.POST, label_suffix="")
-    if not authenticators.waits_for_code(request.user):  # type: ignore[arg-type]
-        return redirect("admin:authenticator")
+    user: Any = request.user
+    device = pending_set_up.pending_device(request.session, user, time.time())
+    if device is None:
+        return _begin_again(request, "The set-up took too long, or was begun elsewhere. Begin again.")
     codes = None
     if form.is_valid():
-        codes = authenticators.confirm(request, request.user, form.cleaned_data["code"])  # type: ignore[arg-type]
-    if codes is None:
-        form.add_error("code", "This is not the code of now. Wait for the next one.")
-        return _page(request, "set_up", "Set up an authenticator", {"form": form})
-    return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
+        codes = authenticators.confirm(request, user, device, form.cleaned_data["code"])
+    if codes is not None:
+        pending_set_up.forget(request.session)
+        return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
+    if not pending_set_up.count_wrong_code(request.session):
+        pending_set_up.forget(request.session)
+        return _begin_again(request, "Too many codes were wrong. Check the clock of the authenticator and begin again.")
+    form.add_error("code", "That code is wrong or expired. Enter the next one.")
+    return _key_page(request, device, form)
 
 
 @_proven
@@ -102,6 +104,21 @@ def remove(request: HttpRequest) -> HttpResponse:
         authenticators.remove(request, request.user)  # type: ignore[arg-type]
         messages.success(request, "The authenticator and its recovery codes were removed.")
     return redirect("admin:authenticator")
+
+
+def _begin_again(request: HttpRequest, why: str) -> HttpResponse:
+    messages.warning(request, why)
+    return redirect("admin:authenticator")
+
+
+def _key_page(request: HttpRequest, device: Any, form: ConfirmationForm) -> HttpResponse:
+    url = device.config_url
+    context = {
+        "form": form,
+        "key": _in_groups(url.partition("secret=")[2].partition("&")[0]),
+        "qr_code": mark_safe(segno.make(url).svg_inline(scale=4, light="#fff", title="QR code")),  # noqa: S308 - segno's own SVG, the code in it drawn
+    }
+    return _page(request, "set_up", "Set up an authenticator", context)
 
 
 def _overview(request: HttpRequest, form: ProofForm) -> HttpResponse:

@@ -11,6 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.account_changes import tell_change
 from access.recovery_codes import make_codes
+from events.lock_wait import bound_lock_waits
 
 
 def begin_set_up(user: User) -> Any:
@@ -20,19 +21,20 @@ def begin_set_up(user: User) -> Any:
         return TOTPDevice.objects.create(user=user, name="authenticator", confirmed=False)
 
 
-def waits_for_code(user: User) -> bool:
-    """Whether a set-up was begun and not confirmed."""
-    return bool(TOTPDevice.objects.filter(user=user, confirmed=False).exists())
-
-
-def confirm(request: HttpRequest, user: User, code: str) -> list[str] | None:
-    """Puts the waiting device in the place of all others and returns new recovery codes; None for a wrong code.
+def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[str] | None:
+    """Puts the `waiting` device in the place of all others and returns new recovery codes; None for a wrong code.
 
     The session goes on under another key, as one that has given its code.
     """
     with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
-        if device is None or not device.verify_token("".join(code.split())):
+        bound_lock_waits()
+        User.objects.select_for_update().get(pk=user.pk)
+        device = TOTPDevice.objects.select_for_update().filter(pk=waiting.pk, confirmed=False).first()
+        if device is None:
+            return None
+        # Failures close a device for seconds against guessing. Here the key is on the page: there is nothing to guess.
+        device.throttle_reset(commit=False)
+        if not device.verify_token("".join(code.split())):
             return None
         renewed = TOTPDevice.objects.filter(user=user, confirmed=True).delete()[0] > 0
         device.confirmed = True
@@ -52,9 +54,22 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
     return codes
 
 
-def remove(request: HttpRequest, user: User) -> None:
-    """Takes the authenticator and the recovery codes away: of oneself, or of somebody who lost them."""
+def names(user: User) -> str:
+    """Return which authenticator the user has, for a page on which somebody decides about it."""
+    devices = TOTPDevice.objects.filter(user=user, confirmed=True).order_by("pk")
+    return ",".join(str(pk) for pk in devices.values_list("pk", flat=True))
+
+
+def remove(request: HttpRequest, user: User, *, known: str | None = None) -> bool:
+    """Takes the authenticator and the recovery codes away: of oneself, or of somebody who lost them. False if `known`
+    is not what `names` returns: then another one was set up after that was read, and nothing is removed.
+    """
     with transaction.atomic():
+        bound_lock_waits()
+        User.objects.select_for_update().get(pk=user.pk)  # no other one is set up or removed meanwhile
+        if known is not None and names(user) != known:
+            return False
         for kind in (TOTPDevice, StaticDevice):
             kind.objects.filter(user=user).delete()
         tell_change(request, user, "authenticator removed")
+    return True

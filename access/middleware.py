@@ -3,14 +3,21 @@
 import time
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.db import transaction
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from access import session_age
 from access.sign_out import tell_sign_out
+from apikeys.database_outage import outage_of
+from apikeys.read_only import reads_only
+from events.lock_wait import note_given_up, waits
+
+log = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -37,3 +44,20 @@ def _judge(request: HttpRequest, now: float) -> None:
     # What a page asks for by itself is no use: one that was left open must not keep its session alive.
     elif request.headers.get("Sec-Fetch-Dest") != "empty":
         session_age.use(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
+        if request.session.modified and request.method in ("GET", "HEAD"):
+            _keep_use(request.session)
+
+
+def _keep_use(session: SessionBase) -> None:
+    """Store the use now. A page that only reads is shown even while the database takes no changes."""
+    session.modified = False
+    if waits() or reads_only():
+        return
+    try:
+        session.save()
+    except UpdateError:
+        session.modified = True  # it has ended meanwhile: Django says so
+    except DatabaseError as error:
+        if not note_given_up(error) and not outage_of(error):
+            raise
+        log.warning("session_use_not_kept", reason=outage_of(error))

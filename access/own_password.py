@@ -2,21 +2,54 @@
 
 from typing import Any
 
-from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
+from django.views.decorators.debug import sensitive_variables
 
 from access.account_changes import tell_change
+from access.proof import is_proven, what_was_wrong
+from access.second_factor import has_authenticator
+from access.sign_in import CodeField
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """The old password, the code of the user's authenticator, and the new password twice."""
+
+    code = CodeField(label="Code")
+    field_order = ("old_password", "code", "new_password1", "new_password2")
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        if not has_authenticator(self.user):
+            del self.fields["code"]
+
+    @sensitive_variables()
+    def clean_old_password(self) -> str:
+        """Leave it to `clean`: a proof is attempted once, and only if nothing else is wrong with the form."""
+        old: str = self.cleaned_data["old_password"]
+        return old
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not is_proven(self.request, given["old_password"], given.get("code", "")):
+            self.add_error("old_password", what_was_wrong(self))
+        return given
 
 
 class OwnPasswordView(PasswordChangeView):
     """Django's view, whose change and event are kept together. All other sessions of the user end."""
 
-    form_class = AdminPasswordChangeForm
+    form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:password_change_done")
-    template_name = "registration/password_change_form.html"
+    template_name = "access/own_password.html"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request, "label_suffix": ""}
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():

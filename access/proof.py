@@ -1,19 +1,40 @@
-"""What proves that the person at an open session is its user: asked ahead of a change of the authenticator."""
+"""What proves that the person at an open session is its user: asked ahead of a change of password or authenticator."""
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib.auth import authenticate
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from access.second_factor import has_authenticator
 from access.sign_in import CodeField
+
+# The same whichever was wrong, so that a session that was left open is no way to guess the password.
+_WRONG: Final = "Wrong password or code. Each code works once, and after a wrong one you have to wait for the next."
+_WRONG_WITHOUT_CODE: Final = "Wrong password."
+
+
+@sensitive_variables("password", "code")
+def is_proven(request: HttpRequest, password: str, code: str = "") -> bool:
+    """Return whether these are the password of the signed-in user, and a code if the user has an authenticator.
+
+    The attempt goes through the backends of a sign-in: it is charged to the address before anything is hashed, and a
+    wrong one counts for the lockout. Raise QuotaExceeded if the address is over its limit.
+    """
+    name = request.user.get_username()
+    return authenticate(request, username=name, password=password, otp_token=code) is not None
+
+
+def what_was_wrong(form: forms.Form) -> str:
+    """Return what to say of a proof that failed."""
+    return _WRONG if "code" in form.fields else _WRONG_WITHOUT_CODE
 
 
 class ProofForm(forms.Form):
     """Password and code of the signed-in user, asked again ahead of a change: a session left open is no proof."""
 
-    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+    password = forms.CharField(strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
     code = CodeField(label="Code")
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
@@ -22,15 +43,11 @@ class ProofForm(forms.Form):
         if not has_authenticator(request.user):
             del self.fields["code"]
 
+    @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
-        if not self.errors and not authenticate(
-            self.request,
-            username=self.request.user.get_username(),
-            password=given["password"],
-            otp_token=given.get("code", ""),
-        ):
-            raise forms.ValidationError("That was wrong. Each code works once: wait for the next one.")
+        if not self.errors and not is_proven(self.request, given["password"], given.get("code", "")):
+            raise forms.ValidationError(what_was_wrong(self))
         return given
 
 

@@ -8,6 +8,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.recovery_codes import code_digest
+from events.lock_wait import bound_lock_waits
 
 
 def has_authenticator(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -30,5 +31,6 @@ def verified_device(user: User, code: str) -> Any | None:
 
 
 def _verified(kind: Any, user: User, token: str) -> Any | None:
+    bound_lock_waits()
     device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
     return device if device is not None and device.verify_token(token) else None

@@ -1,9 +1,10 @@
 """The admin site: sign-in with a second factor, the authenticator's pages, and sessions that are told."""
 
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.admin import AdminSite
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,6 +18,9 @@ from access.sign_in import SignInView
 from access.sign_out import tell_sign_out
 from access.standing import is_signed_in, lacks_authenticator
 
+# No page of ours asks for them, and both answer questions about tables that no page shows.
+_UNUSED: Final = ("autocomplete", "view_on_site")
+
 
 class OperatorSite(AdminSite):
     """Lets in who is signed in with all that is required, and leads the others to where they get it."""
@@ -29,6 +33,8 @@ class OperatorSite(AdminSite):
 
         @wraps(guarded)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+                raise BadRequest("No database takes a NUL character.")
             if lacks_authenticator(request):
                 return self.logout(request) if view == self.logout else redirect("admin:authenticator")
             return guarded(request, *args, **kwargs)
@@ -42,7 +48,7 @@ class OperatorSite(AdminSite):
             path("authenticator/confirm/", pages.confirm, name="authenticator-confirm"),
             path("authenticator/codes/", pages.renew_codes, name="authenticator-codes"),
             path("authenticator/remove/", pages.remove, name="authenticator-remove"),
-            *super().get_urls(),
+            *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in _UNUSED),
         ]
 
     @method_decorator(never_cache)

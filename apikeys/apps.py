@@ -12,3 +12,6 @@ class APIKeysConfig(AppConfig):
 
     def ready(self) -> None:
         from apikeys import checks  # noqa: F401 - registers the checks
+        from apikeys.read_only import watch_sessions
+
+        watch_sessions()

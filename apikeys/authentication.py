@@ -4,10 +4,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
+from apikeys.errors import RefusedCredential
 from apikeys.gate import FAILURES, Verified, default_gate
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
-from latchkey.credentials import CredentialError, credential_from_headers
+from latchkey.credential_fields import credential_from_headers
+from latchkey.credentials import CredentialError
 from latchkey.headers import CHALLENGE
 
 
@@ -22,7 +24,11 @@ class KeyAuthentication(BaseAuthentication):
         except CredentialError as error:
             FAILURES.labels(error.slug).inc()
             raise
-        verified = default_gate().verify(credential, address_of(request.META))
+        try:
+            verified = default_gate().verify(credential, address_of(request.META))
+        except RefusedCredential as refusal:
+            bind_contextvars(**refusal.logged)
+            raise
         bind_contextvars(key_id=verified.record.auth.key_id)
         return verified.record.auth, verified
 

@@ -1,6 +1,6 @@
 """ConfigService, the only writer of keys: each change is validated, told by an event, and known everywhere at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,19 +19,22 @@ from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, Rotation
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.peppers import configured_peppers
 from apikeys.search import note_words
+from events.lock_wait import bound_lock_waits
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.endpoints import WebhookEndpoints
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
+from latchkey.preconditions import PreconditionFailed, check_state
 from latchkey.timestamps import rfc3339
-from latchkey.validation import clean
+from latchkey.validation import clean, without_unchanged
 from ratelimit.limit import limit_from_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.fallback import Fallback
 
 EXPIRY_BATCH: Final = 100
+
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +54,10 @@ class ConfigService:
     limit first of all. A change and its event are one transaction; the key's epoch is raised in it and published after
     the commit, so that the change holds for the next request in every process. `authority` is the key that asks,
     and bounds the scopes that may be granted, taken away or, by a rotation, obtained; None (an operator) may grant all.
+    `expected` are the states (epochs; of webhooks revisions) on one of which the caller decided; None is any.
 
-    Every method raises InvalidParameters, NotFound, AlreadyRevoked or InsufficientScope, and then changes nothing.
+    Every method raises InvalidParameters, NotFound, AlreadyRevoked, PreconditionFailed or InsufficientScope, and then
+    changes nothing.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class ConfigService:
         origin: Origin,
         *,
         authority: AuthContext | None = None,
+        expected: Collection[int] | None = None,
         limiter: Limiter | None = None,
         now: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._origin = origin
         self._authority = authority
+        self._expected = expected
         self._limiter = limiter or default_limiter()
         self._now = now
         self._effective_by: datetime | None = None
@@ -80,7 +87,7 @@ class ConfigService:
     @property
     def webhooks(self) -> WebhookEndpoints:
         """The writer of webhooks, on behalf of the same origin."""
-        return WebhookEndpoints(self._origin, configured_peppers(), self._now)
+        return WebhookEndpoints(self._origin, configured_peppers(), self._now, self._expected)
 
     def issue(self, values: object, *, system: bool = False) -> IssuedKey:
         """A new key. `values`: label (required), owner, scopes, rate_limit (absent: DEFAULT_RATE_LIMIT), expires_at,
@@ -92,7 +99,7 @@ class ConfigService:
             default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
         key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
-        self._check_grant(key.scopes)
+        self._check_grant(key.scopes, named=key.scopes)
         with transaction.atomic():
             key.save(force_insert=True)
             note_words(key)
@@ -106,14 +113,16 @@ class ConfigService:
         no change and leaves no event.
         """
         now = self._now()
-        cleaned = clean(values, validation.UPDATE_RULES, now)
         with transaction.atomic():
             key = self._locked(key_id)
-            if cleaned.keys() - {"enabled"}:
-                validation.refuse_system_key(key)
+            current = {name: getattr(key, name) for name in validation.UPDATE_RULES}
+            cleaned = clean(without_unchanged(values, current), validation.UPDATE_RULES, now)
             changes = {name: value for name, value in cleaned.items() if differ(getattr(key, name), value)}
+            if changes.keys() - {"enabled"}:
+                validation.refuse_system_key(key)
             if "scopes" in changes:
-                self._check_grant(sorted(set(changes["scopes"]) ^ set(key.scopes)))  # type: ignore[call-overload]
+                wanted: list[str] = changes["scopes"]  # type: ignore[assignment]
+                self._check_grant(sorted(set(wanted) ^ set(key.scopes)), named=wanted)
             if changes:
                 before = {name: getattr(key, name) for name in changes}
                 for name, value in changes.items():
@@ -152,15 +161,26 @@ class ConfigService:
                 key.secrets.all().delete()
             credential = self._add_secret(key, slot=1 - active.slot, now=now)
             self._raise_epoch(key)
-            tell(EventType.KEY_ROTATED, key, self._origin, now, {"retiring_secret_ends_at": rfc3339(now + grace)})
+            ends = rfc3339(active.expires_at or now)
+            tell(EventType.KEY_ROTATED, key, self._origin, now, {"retiring_secret_ends_at": ends})
             self._publish_on_commit(key)
         return IssuedKey(key, credential)
 
-    def finish_rotation(self, key_id: str) -> APIKey:
-        """Ends the retiring secret now. Where none is retiring, there is nothing to do and no event."""
+    def finish_rotation(self, key_id: str, values: object = None) -> APIKey:
+        """Ends the retiring secret now. Where none is retiring, there is nothing to do and no event.
+
+        `values` may hold the `secret_id` that is to end: PreconditionFailed is raised if that secret is active, or if
+        another one is retiring.
+        """
         now = self._now()
+        named = clean({} if values is None else values, validation.FINISH_RULES, now).get("secret_id")
         with transaction.atomic():
             key = self._locked(key_id)
+            ids = dict(key.secrets.values_list("state", "pk"))
+            if named is not None and (
+                ids[SecretState.ACTIVE] == named or ids.get(SecretState.RETIRING, named) != named
+            ):
+                raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
             ended, _ = key.secrets.filter(state=SecretState.RETIRING).delete()
             if ended:
                 self._raise_epoch(key)
@@ -169,7 +189,7 @@ class ConfigService:
         return key
 
     def revoke(self, key_id: str) -> APIKey:
-        """Ends the key for ever. Its row stays, so that its id is never given again and its story can be read."""
+        """Ends the key permanently. Its row stays, so that its id is never given again and its story can be read."""
         now = self._now()
         with transaction.atomic():
             key = self._locked(key_id)
@@ -185,6 +205,7 @@ class ConfigService:
         told = 0
         while go_on():
             with transaction.atomic():
+                bound_lock_waits()
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
@@ -198,6 +219,7 @@ class ConfigService:
         return told
 
     def _locked(self, key_id: str) -> APIKey:
+        bound_lock_waits()
         key = APIKey.objects.select_for_update().filter(key_id=key_id).first()
         if key is None:
             raise NotFound("There is no key with this id.")
@@ -205,14 +227,20 @@ class ConfigService:
             raise AlreadyRevoked("The key was revoked and cannot be changed.")
         if self._authority is not None:  # a key could make the server look unhealthy otherwise
             validation.refuse_system_key(key)
+        check_state(key.epoch, self._expected, "The key")
         return key
 
-    def _check_grant(self, scopes: list[str]) -> None:
+    def _check_grant(self, scopes: Collection[str], *, named: Collection[str] = ()) -> None:
+        """Raise InsufficientScope if the key that asks lacks one of `scopes`. `named` are those that the request itself
+        names: the others are the changed key's, and only a key that may read keys gets to see them.
+        """
         if self._authority is None:
             return
         missing = [scope for scope in scopes if not self._authority.allows(scope)]
         if missing:
-            lacking = ", ".join(missing)
+            may_read = self._authority.allows("keys:read")
+            shown = [scope for scope in missing if may_read or scope in named]
+            lacking = ", ".join(shown) or "scopes of this key, which a key with keys:read can look up"
             raise InsufficientScope(f"A key can give, take or obtain only scopes that it has; it lacks: {lacking}.")
 
     def _add_secret(self, key: APIKey, *, slot: int, now: datetime) -> Credential:

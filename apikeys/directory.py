@@ -1,7 +1,7 @@
 """The key directory: what a request needs of a key, read from the database once and kept in the process for a while."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from threading import Lock
@@ -13,7 +13,7 @@ from django.db import Error, OperationalError
 from prometheus_client import Counter
 
 from apikeys.database_silence import patience, remember_connections
-from apikeys.key_record import KeyRecord, read_records
+from apikeys.key_record import KeyRecord, read_records, read_records_with
 from apikeys.refresher import Refresher
 from latchkey import metric_names
 from ratelimit.limiter import default_limiter
@@ -86,9 +86,10 @@ class KeyDirectory:
                 (hits if age < TTL_SECONDS else _STALE).inc()
             return entry[1]
 
-    def has_known(self, key_id: str) -> bool:
-        """Whether a record of the key is in memory, be it too old."""
-        return key_id in self._records
+    def remembered(self, key_id: str) -> KeyRecord | None:
+        """The key's record, where one is in memory, be it too old."""
+        entry = self._records.get(key_id)
+        return None if entry is None else entry[1]
 
     def is_old(self, record: KeyRecord) -> bool:
         """Whether a record is older than TTL_SECONDS, so that it stands only where the bucket store confirms it."""
@@ -102,23 +103,21 @@ class KeyDirectory:
         after a backup was restored: what the database says is the truth all the same, and asking again is no use.
         """
         read_at = self._clock()
-        try:
-            record = self._read(key_id)
-        except Error:
-            _FAILED.inc()
-            raise
-        with self._lock:
-            if record is None:
+        record = self._read([key_id], lambda: read_records([key_id])).get(key_id)
+        if record is None:
+            with self._lock:
                 self._records.pop(key_id, None)
-                _UNKNOWN.inc()
-                return None
-            record = replace(record, epoch=max(record.epoch, epoch))
-            self._records[key_id] = (read_at, record)
-            self._records.move_to_end(key_id)
-            if len(self._records) > self._capacity:
-                self._records.popitem(last=False)
-        _LOADED.inc()
-        return record
+            return None
+        return self._keep(replace(record, epoch=max(record.epoch, epoch)), read_at)
+
+    def look_up(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+        """Return and cache the records, by key id, of those keys that have a secret with one of the digests, as
+        `read_records_with` does, in one query for all. An unknown key costs the same as a wrong secret. Raises as
+        `load` does.
+        """
+        read_at = self._clock()
+        found = self._read(list(digests), lambda: read_records_with(digests))
+        return {key_id: self._keep(record, read_at) for key_id, record in found.items()}
 
     def clear(self) -> None:
         """Forgets all records."""
@@ -136,14 +135,30 @@ class KeyDirectory:
         refresher.ask(key_id)
         return True
 
-    def _read(self, key_id: str) -> KeyRecord | None:
-        self.refuse_while_down()
+    def _keep(self, record: KeyRecord, read_at: float) -> KeyRecord:
+        with self._lock:
+            self._records[record.auth.key_id] = (read_at, record)
+            self._records.move_to_end(record.auth.key_id)
+            if len(self._records) > self._capacity:
+                self._records.popitem(last=False)
+        return record
+
+    def _read(self, key_ids: Sequence[str], read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
+        """Return what `read` finds in the database of those keys, and count it."""
         try:
-            with patience(PATIENCE_SECONDS):
-                return read_records([key_id]).get(key_id)
-        except Error as error:
-            self.refresher.note_failure(f"{type(error).__name__}: {error}")
+            self.refuse_while_down()
+            try:
+                with patience(PATIENCE_SECONDS):
+                    found = read()
+            except Error as error:
+                self.refresher.note_failure(f"{type(error).__name__}: {error}")
+                raise
+        except Error:
+            _FAILED.inc(len(key_ids))
             raise
+        _LOADED.inc(len(found))
+        _UNKNOWN.inc(len(key_ids) - len(found))
+        return found
 
     def _renew(self, key_ids: Sequence[str]) -> None:
         """Reads records anew. A record's epoch stays where the database's is older: what is read now is no older than

@@ -1,5 +1,7 @@
 """What can go wrong with a key; `slug` is the problem's and stable."""
 
+from typing import ClassVar
+
 from latchkey.problems import ProblemError
 
 
@@ -28,7 +30,7 @@ class RotationInProgress(ProblemError):
 
 
 class AlreadyRevoked(ProblemError):
-    """The key was revoked, which is for ever."""
+    """The key was revoked, which is permanent."""
 
     slug = "already-revoked"
 
@@ -39,25 +41,42 @@ class InsufficientScope(ProblemError):
     slug = "insufficient-scope"
 
 
-class InvalidCredential(ProblemError):
-    """Unknown key id or wrong secret, told apart by nothing."""
+class LimitTooSmall(ProblemError):
+    """A request costs more tokens than the key's bucket can ever hold."""
+
+    slug = "limit-too-small"
+
+
+class RefusedCredential(ProblemError):
+    """A well-formed credential that may not pass. `logged` names its key in the log, and nothing else does."""
+
+    logged_as: ClassVar[str] = "key_id"
+
+    def __init__(self, detail: str, key_id: str = "") -> None:
+        super().__init__(detail)
+        self.logged: dict[str, str] = {self.logged_as: key_id} if key_id else {}
+
+
+class InvalidCredential(RefusedCredential):
+    """Unknown key id or wrong secret, told apart by nothing. So the key id is only claimed."""
 
     slug = "invalid-credential"
+    logged_as = "claimed_key_id"
 
 
-class ExpiredKey(ProblemError):
+class ExpiredKey(RefusedCredential):
     """The secret was right, but the key has expired."""
 
     slug = "expired-key"
 
 
-class DisabledKey(ProblemError):
+class DisabledKey(RefusedCredential):
     """The secret was right, but the key is disabled."""
 
     slug = "disabled-key"
 
 
-class RevokedKey(ProblemError):
+class RevokedKey(RefusedCredential):
     """The secret was right, but the key is revoked."""
 
     slug = "revoked-key"

@@ -3,22 +3,26 @@
 A request is judged by a cached record of its key. Two things keep that as good as asking the database each time: no
 refusal is final until the bucket store says that the record's epoch is the newest, or the database was asked, and no
 pass is either, as the epoch comes back with the very step that takes the token.
+
+An unknown key id and a wrong secret cost the same work, whatever this process has in memory: one comparison in each
+step, and one query that finds nothing.
 """
 
 import hmac
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from time import time
 from typing import Final, NamedTuple
 
 import structlog
-from django.conf import settings
 from django.db import Error
 from prometheus_client import Counter
 
+from apikeys.address_limit import AddressLimit, failure_limit
 from apikeys.directory import HITS, KeyDirectory, default_directory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
-from apikeys.key_record import KeyRecord
+from apikeys.key_record import KeyRecord, SecretRecord
 from apikeys.peppers import configured_peppers
 from latchkey import metric_names
 from latchkey.credentials import Credential
@@ -27,8 +31,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from ratelimit.bucket import Asked
 from ratelimit.decision import Decision
-from ratelimit.limit import Limit, limit_from_text
-from ratelimit.limiter import Decided, Limiter, default_limiter
+from ratelimit.limiter import Attempt, Decided, Limiter, default_limiter
 from ratelimit.pending import Counts
 from ratelimit.stores import BucketStoreError
 
@@ -50,6 +53,9 @@ class Verified(NamedTuple):
     slot: int
 
 
+Verdict = Verified | ProblemError | Error | BucketStoreError
+"""What is found out about a credential: its key, or why there is none."""
+
 Charged = Decided
 """What became of one of several charges; None where the key has changed, and nothing was taken."""
 
@@ -63,14 +69,15 @@ class Gate:
         directory: KeyDirectory,
         limiter: Limiter,
         peppers: Peppers,
-        failure_limit: Limit,
+        address_limit: AddressLimit,
         now: Callable[[], float] = time,
         hits: Counts = HITS,
     ) -> None:
         self._directory = directory
         self._limiter = limiter
         self._peppers = peppers
-        self._failure_limit = failure_limit
+        self._address_limit = address_limit
+        self._decoy = (SecretRecord(bytes(32), peppers.current, 0, None),)
         self._now = now
         self._hits = hits
 
@@ -80,7 +87,7 @@ class Gate:
             directory=self._directory,
             limiter=limiter,
             peppers=self._peppers,
-            failure_limit=self._failure_limit,
+            address_limit=self._address_limit,
             now=self._now,
             hits=hits,
         )
@@ -91,34 +98,28 @@ class Gate:
         Raises InvalidCredential (or, once the failures of `address` are over AUTH_FAILURE_LIMIT, QuotaExceeded),
         ExpiredKey, DisabledKey or RevokedKey.
         """
-        try:
-            return self.confirm(credential, anew=False)
-        except ProblemError as refusal:
-            raise self._refused(refusal, address) from None
+        (verdict,) = self.verify_together([(credential, address)])
+        return _verified(verdict)
+
+    def verify_together(self, asked: Sequence[tuple[Credential, str]]) -> list[Verdict]:
+        """As `verify`, for several, each with its address: one query looks up all that need one. The verdicts are in
+        the same order. What `verify` raises is a verdict here.
+        """
+        attempts = [_Attempt(credential, address) for credential, address in asked]
+        for attempt in attempts:
+            attempt.settle(partial(self._without_look_up, attempt))
+        self._look_up([attempt for attempt in attempts if attempt.verdict is None])
+        return [self._counted(attempt) for attempt in attempts]
 
     def confirm(self, credential: Credential, *, anew: bool) -> Verified:
         """As `verify`, for a caller that has passed before: a refusal is no attempt, and neither counted nor paid.
 
         `anew`: by what the database says now and not by a record in memory.
         """
-        key_id = credential.key_id
-        record = None if anew else self._directory.cached(key_id, self._hits)
-        if record is None:
-            epoch = self._limiter.epoch(key_id) if anew else 0
-            try:
-                return self._judge(credential, self._directory.load(key_id, epoch))
-            except Error:
-                record = None if anew else self._directory.cached(key_id, self._hits)  # an old one may do in an outage
-                if record is None:
-                    raise
-        try:
-            return self._judge(credential, record)
-        except InvalidCredential:
-            pass  # an unknown id costs a look into the database, so a wrong secret does too: time tells nothing
-        except ProblemError:
-            if self._limiter.epoch(key_id) <= record.epoch:
-                raise
-        return self._judge(credential, self._directory.load(key_id, self._limiter.epoch(key_id)))
+        if anew:
+            epoch = self._limiter.epoch(credential.key_id)
+            return self._judge(credential, self._directory.load(credential.key_id, epoch))
+        return self._by_memory(credential) or self._by_database(credential)
 
     def vouch(self, verified: Verified) -> None:
         """For a caller who takes no token, by which the bucket store would tell: that the key has not changed since its
@@ -137,15 +138,11 @@ class Gate:
 
     def verify_from_memory(self, credential: Credential) -> Verified | None:
         """As `verify` where the record in memory says yes. None where it does not: `admit` decides then."""
-        record = self._directory.cached(credential.key_id, self._hits)
-        return None if record is None else self._judged_right(credential, record)
+        return self._judged_right(credential, self._directory.cached(credential.key_id, self._hits))
 
     def doubts(self, credential: Credential) -> bool:
-        """Whether nothing in memory speaks for the credential: an unknown key, or a record that says no."""
-        record = self._directory.cached(credential.key_id, None)
-        if record is None:
-            return not self._directory.has_known(credential.key_id)
-        return self._judged_right(credential, record) is None
+        """Whether nothing in memory speaks for the credential: no record of its key, however old, says yes."""
+        return self._judged_right(credential, self._directory.remembered(credential.key_id)) is None
 
     def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
         """As `charge`, for several in one step of the bucket store, each with its cost: the decisions in the same
@@ -202,7 +199,82 @@ class Gate:
         """
         return not self._limiter.confirms_epochs and self._directory.is_old(record)
 
-    def _judged_right(self, credential: Credential, record: KeyRecord) -> Verified | None:
+    def _without_look_up(self, attempt: "_Attempt") -> Verified | None:
+        """The verdict if it takes no look-up; None if it does, and the address may have it."""
+        verified = self._by_memory(attempt.credential)
+        if verified is not None:
+            return verified
+        if not self.doubts(attempt.credential):
+            # A key of which only an old record is in memory passes whatever others try from its address.
+            return self._reloaded(attempt.credential)
+        attempt.paid = self._address_limit.pay_for_look_up(attempt.address)
+        return None
+
+    def _look_up(self, attempts: "Sequence[_Attempt]") -> None:
+        """Settles all by one query."""
+        digests: dict[str, list[bytes]] = {}
+        for attempt in attempts:
+            credential = attempt.credential
+            digests.setdefault(credential.key_id, []).extend(self._peppers.digests(credential.secret))
+        try:
+            found = self._directory.look_up(digests) if digests else {}
+        except Error as error:
+            for attempt in attempts:
+                attempt.settle(partial(self._in_outage, attempt.credential, error))
+            return
+        for attempt in attempts:
+            attempt.settle(partial(self._judge, attempt.credential, found.get(attempt.credential.key_id)))
+
+    def _counted(self, attempt: "_Attempt") -> Verdict:
+        """The verdict, counted if it is a refusal."""
+        verdict = attempt.settled
+        try:
+            if isinstance(verdict, ProblemError):
+                return self._refused(verdict, attempt.address, paid=attempt.paid)
+        except BucketStoreError as error:
+            return error
+        return verdict
+
+    def _by_memory(self, credential: Credential) -> Verified | None:
+        """The verdict of a record in memory; None where the database has to be asked. Raises what `verify` raises."""
+        record = self._directory.cached(credential.key_id, self._hits)
+        try:
+            return self._judge(credential, record)
+        except InvalidCredential:
+            return None
+        except ProblemError:
+            epoch = self._limiter.epoch(credential.key_id)
+            if record is None or epoch <= record.epoch:
+                raise
+        return self._judge(credential, self._directory.load(credential.key_id, epoch))
+
+    def _by_database(self, credential: Credential) -> Verified:
+        """The verdict of the database. Raises what `verify` raises; django.db.Error where it does not answer."""
+        if not self.doubts(credential):
+            return self._reloaded(credential)
+        attempt = _Attempt(credential)
+        self._look_up([attempt])
+        return _verified(attempt.settled)
+
+    def _reloaded(self, credential: Credential) -> Verified:
+        """The same if memory has an old record that speaks for the credential.
+
+        That is replaced, so that a secret that has been retired since is in doubt from now on.
+        """
+        try:
+            record = self._directory.load(credential.key_id)
+        except Error as error:
+            return self._in_outage(credential, error)
+        return self._judge(credential, record)
+
+    def _in_outage(self, credential: Credential, error: Error) -> Verified:
+        """The verdict of an old record, which may do while the database is away. Raises `error` if there is none."""
+        verified = self._by_memory(credential)
+        if verified is None:
+            raise error
+        return verified
+
+    def _judged_right(self, credential: Credential, record: KeyRecord | None) -> Verified | None:
         try:
             return self._judge(credential, record)
         except ProblemError:
@@ -212,22 +284,25 @@ class Gate:
         now = self._now()
         slot = self._matching_slot(credential.secret, record, now)
         if record is None or slot is None:
-            raise InvalidCredential("The key id is unknown or the secret is wrong.")
+            raise InvalidCredential("The key id is unknown or the secret is wrong.", credential.key_id)
         if record.revoked:
-            raise RevokedKey("This key was revoked.")
+            raise RevokedKey("This key was revoked.", credential.key_id)
         if not record.enabled:
-            raise DisabledKey("This key is disabled.")
+            raise DisabledKey("This key is disabled.", credential.key_id)
         if record.expires_at is not None and record.expires_at <= now:
-            raise ExpiredKey("This key has expired.")
+            raise ExpiredKey("This key has expired.", credential.key_id)
         return Verified(credential, record, slot)
 
     def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:
-        """The slot of the secret that matches; every digest of the key is compared, each in constant time."""
+        """The slot of the secret that matches; every digest of the key is compared, each in constant time.
+
+        Without a record there is a digest to compare too, so that the time does not depend on whether there is one.
+        """
         peppers = self._peppers
         current = peppers.current
         digest = peppers.digest(secret, current)
         slot = None
-        for candidate in record.secrets if record is not None else ():
+        for candidate in record.secrets if record is not None else self._decoy:
             found = digest if candidate.pepper_id == current else self._digest(secret, candidate.pepper_id)
             alive = candidate.expires_at is None or now < candidate.expires_at
             if hmac.compare_digest(found, candidate.digest) and alive:
@@ -241,31 +316,50 @@ class Gate:
             return b""
         return self._peppers.digest(secret, pepper_id)
 
-    def _refused(self, refusal: ProblemError, address: str) -> ProblemError:
+    def _refused(self, refusal: ProblemError, address: str, *, paid: bool = False) -> ProblemError:
         """Counts a refusal. A wrong secret is paid by the address, never by the key that it was tried on."""
+        if isinstance(refusal, QuotaExceeded):
+            FAILURES.labels(InvalidCredential.slug).inc()
+            return refusal
         FAILURES.labels(refusal.slug).inc()
-        if not isinstance(refusal, InvalidCredential):
+        if paid or not isinstance(refusal, InvalidCredential):
             return refusal
-        decision = self._limiter.take_for_address(address, self._failure_limit)
-        if decision.allowed:
-            return refusal
-        return QuotaExceeded(
-            "Too many failed authentications from this address.",
-            violated_policies=["address"],
-            retry_after_seconds=decision.retry_after_seconds,
-        )
+        return self._address_limit.charge(address) or refusal
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One of several credentials, the address that tries it, whether that has paid, and the verdict, once there."""
+
+    credential: Credential
+    address: str = ""
+    paid: bool = False
+    verdict: Verdict | None = None
+
+    @property
+    def settled(self) -> Verdict:
+        """The verdict, which is there."""
+        if self.verdict is None:
+            raise TypeError("the attempt is not settled")
+        return self.verdict
+
+    def settle(self, decide: Callable[[], Verified | None]) -> None:
+        """Takes what `decide` returns or raises for the verdict."""
+        try:
+            self.verdict = decide()
+        except (ProblemError, Error, BucketStoreError) as error:
+            self.verdict = error
+
+
+def _verified(verdict: Verdict) -> Verified:
+    """The key, or raises what stands in its place."""
+    if isinstance(verdict, Exception):
+        raise verdict
+    return verdict
 
 
 def _takes(asked: Sequence[tuple[Verified, int]]) -> list[Asked]:
     return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
-
-
-def failure_limit() -> Limit:
-    """AUTH_FAILURE_LIMIT; a system check refuses one that is unlimited or no limit."""
-    limit = limit_from_text(settings.AUTH_FAILURE_LIMIT)
-    if limit is None:
-        raise ValueError("AUTH_FAILURE_LIMIT cannot be unlimited")
-    return limit
 
 
 @cache
@@ -275,5 +369,5 @@ def default_gate() -> Gate:
         directory=default_directory(),
         limiter=default_limiter(),
         peppers=configured_peppers(),
-        failure_limit=failure_limit(),
+        address_limit=AddressLimit(default_limiter(), failure_limit(), Attempt.CREDENTIAL),
     )

@@ -1,10 +1,12 @@
 """What a request needs of a key, and how it is read from the database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret
 from latchkey.auth_context import AuthContext
+from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
 
 
@@ -35,8 +37,7 @@ class KeyRecord:
 def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
     """The records of those keys that exist, by key id. Raises django.db.Error.
 
-    Two queries, for keys that exist and for those that do not: an answer's time is not to tell them apart. Keys are
-    read before their secrets. Secrets of a later epoch under an earlier one are found out by the bucket store.
+    Keys are read before their secrets. Secrets of a later epoch under an earlier one are found out by the bucket store.
     """
     keys = list(APIKey.objects.filter(key_id__in=key_ids).order_by())
     secrets: dict[int, list[KeySecret]] = {}
@@ -45,22 +46,39 @@ def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
     return {key.key_id: _record(key, secrets.get(key.pk, ())) for key in keys}
 
 
+def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+    """Return the records of those keys, by key id, that have a secret with one of the digests given for any of them.
+
+    One query finds nothing, whether a key does not exist or has no such secret, so that the time does not tell which.
+    Raises django.db.Error.
+    """
+    every = [digest for of_key in digests.values() for digest in of_key]
+    matches = KeySecret.objects.filter(key__key_id__in=list(digests), digest__in=every).order_by()
+    found = list(matches.values_list("key__key_id", flat=True))
+    return read_records(found) if found else {}
+
+
 def _record(key: APIKey, secrets: Iterable[KeySecret]) -> KeyRecord:
     return KeyRecord(
         auth=key.auth,
         limit=key.limit,
         enabled=key.enabled,
         revoked=key.revoked_at is not None,
-        expires_at=key.expires_at.timestamp() if key.expires_at else None,
+        expires_at=_end(key.expires_at),
         metadata=key.metadata,
         secrets=tuple(
             SecretRecord(
                 digest=bytes(secret.digest),
                 pepper_id=secret.pepper_id,
                 slot=secret.slot,
-                expires_at=secret.expires_at.timestamp() if secret.expires_at else None,
+                expires_at=_end(secret.expires_at),
             )
             for secret in secrets
         ),
         epoch=key.epoch,
     )
+
+
+def _end(moment: datetime | None) -> float | None:
+    # Ends are shown in whole seconds, and rows of earlier versions have fractions.
+    return whole_second(moment).timestamp() if moment else None

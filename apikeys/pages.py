@@ -1,22 +1,32 @@
 """Pages of keys: by cursor, newest first, so that a page costs the same however many keys there are."""
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
-from apikeys.models import APIKey, KeyState
+from apikeys.cursor import PATTERN as CURSOR_PATTERN
+from apikeys.cursor import Cursor
+from apikeys.models import APIKey, APIKeyQuerySet, KeyState
 from apikeys.search import matching
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Refused, whole_number
+from latchkey.query import Parameter, Query, choice_parameter, number_parameter, text_parameter
+from latchkey.validation import InvalidParameters, refused
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_QUERY: Final = 200
-_UNSEARCHABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 STATES: Final = (*KeyState.values, "unlimited", "rotating")
+_UNSEARCHABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class KeyFilters(TypedDict, total=False):
+    """Which keys a page shows: all of the filters apply. `owner` and `label` are compared exactly."""
+
+    q: str
+    state: str
+    owner: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,55 +37,57 @@ class KeyPage:
     next: str | None
 
 
+def _search(typed: str) -> str:
+    if len(typed) > MAX_QUERY or _UNSEARCHABLE.search(typed):
+        raise refused("not-a-search", f"q must have at most {MAX_QUERY} characters and no NUL.")
+    return typed
+
+
+QUERY: Final[Query] = (
+    Parameter(
+        "cursor",
+        Cursor.parse,
+        {"type": "string", "pattern": CURSOR_PATTERN},
+        "The `next` of the page before. Send it with the same filters.",
+    ),
+    number_parameter("limit", 1, MAX_LIMIT, "Keys on a page, at most.", default=DEFAULT_LIMIT),
+    Parameter(
+        "q",
+        _search,
+        {"type": "string", "minLength": 1, "maxLength": MAX_QUERY},
+        "The beginning of the key id, or of words of the label or the owner.",
+    ),
+    choice_parameter("state", STATES, "Keys in this state."),
+    text_parameter("owner", "Keys with exactly this owner."),
+    text_parameter("label", "Keys with exactly this label."),
+)
+
+
 def key_page(
-    now: datetime,
-    *,
-    cursor: str | None = None,
-    limit: str | None = None,
-    q: str | None = None,
-    state: str | None = None,
+    now: datetime, *, cursor: Cursor | None = None, limit: int = DEFAULT_LIMIT, **filters: Unpack[KeyFilters]
 ) -> KeyPage:
-    """One page of keys, from query parameters as they were sent. Raises InvalidParameters."""
-    faults: list[FieldError] = []
-    before = decode_cursor(cursor, faults) if cursor else None
-    size = _size(limit, faults) if limit else DEFAULT_LIMIT
-    if state and state not in STATES:
-        faults.append(FieldError("/state", "not-a-state", f"state is one of {', '.join(STATES)}."))
-    if q and (len(q) > MAX_QUERY or _UNSEARCHABLE.search(q)):
-        faults.append(FieldError("/q", "not-a-search", f"q has at most {MAX_QUERY} characters and no NUL."))
-    if faults:
-        raise InvalidParameters.of(faults)
-    keys = APIKey.objects.in_state(state, now) if state else APIKey.objects.all()
-    if q:
-        keys = matching(keys, q)
-    if before is not None:
-        keys = keys.filter(id__lt=before)
-    found = list(keys.order_by("-id").prefetch_related("secrets")[: size + 1])
-    more = len(found) > size
-    return KeyPage(found[:size], encode_cursor(found[size - 1].pk) if more else None)
+    """Return one page of the keys that pass the filters, from the parsed parameters of QUERY.
+
+    Raises InvalidParameters for a cursor that belongs to other filters: a client that leaves one out on the second page
+    would go on with keys that it never asked for.
+    """
+    if cursor is not None and not cursor.belongs_to(filters):
+        detail = "cursor belongs to a list with other filters. Send the filters of the page that it came with."
+        raise InvalidParameters.of([FieldError("/cursor", "other-filters", detail)])
+    keys = _selected(now, filters)
+    if cursor is not None:
+        keys = keys.filter(id__lt=cursor.row)
+    found = list(keys.order_by("-id").prefetch_related("secrets")[: limit + 1])
+    more = len(found) > limit
+    return KeyPage(found[:limit], str(Cursor.below(found[limit - 1].pk, filters)) if more else None)
 
 
-def _size(text: str, faults: list[FieldError]) -> int:
-    try:
-        return whole_number(text, "limit", 1, MAX_LIMIT)
-    except Refused as refusal:
-        faults.extend(refusal.faults)
-        return DEFAULT_LIMIT
-
-
-def encode_cursor(row: int) -> str:
-    """The cursor of a page that goes on below the primary key `row`."""
-    return base64.urlsafe_b64encode(row.to_bytes(8, "big")).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str, faults: list[FieldError]) -> int | None:
-    """The primary key in a cursor; where it is none, that goes to `faults`."""
-    try:
-        raw = base64.b64decode(cursor + "=", altchars=b"-_", validate=True)
-        row = int.from_bytes(raw, "big")
-        if len(raw) == 8 and row < 1 << 63:
-            return row
-    except (binascii.Error, ValueError):
-        pass
-    faults.append(FieldError("/cursor", "not-a-cursor", "cursor is the next of an earlier page, unchanged."))
-    return None
+def _selected(now: datetime, filters: KeyFilters) -> APIKeyQuerySet:
+    keys = APIKey.objects.all()
+    if "state" in filters:
+        keys = keys.in_state(filters["state"], now)
+    if "owner" in filters:
+        keys = keys.filter(owner=filters["owner"])
+    if "label" in filters:
+        keys = keys.filter(label=filters["label"])
+    return matching(keys, filters["q"]) if "q" in filters else keys

@@ -10,6 +10,7 @@ import structlog
 from django.db import Error, connection
 
 from apikeys.database_silence import cut_connections, leave_the_pool, patience, renew_pool
+from apikeys.read_only import reads_only
 
 BATCH: Final = 50
 CAPACITY: Final = 50_000
@@ -66,6 +67,8 @@ class Refresher:
                 self._renew_or_reconnect(batch)
             if self.down:
                 renew_pool()
+            if reads_only():
+                connection.close()  # the next turn's may lead to the server that took over
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
             self.note_failure(f"{type(error).__name__}: {error}")
             connection.close()

@@ -1,5 +1,6 @@
 """A key as JSON: the one shape that REST, commands and events show."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from apikeys.config_service import IssuedKey
@@ -12,7 +13,7 @@ from ratelimit.stores import BucketStoreError
 
 def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
     """The key with its living secrets; uses that are not yet written to the database are read from the store."""
-    record = _live_record(key, limiter)
+    record = live_record(key, limiter)
     live = from_ns(record.used_ns) if record.used_ns else None
     return {
         "key_id": key.key_id,
@@ -37,12 +38,20 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
 
 def issued_json(issued: IssuedKey, now: datetime, limiter: Limiter) -> dict[str, object]:
     """A key with its new secret, this once."""
-    credential = issued.credential
-    return {
-        **key_json(issued.key, now, limiter),
-        "secret": credential.secret,
-        "credential": credential.reveal(),
-    }
+    return {**key_json(issued.key, now, limiter), **new_secret_json(issued)}
+
+
+def new_secret_json(issued: IssuedKey) -> dict[str, object]:
+    """The new secret, alone and as a credential, this once."""
+    return {"secret": issued.credential.secret, "credential": issued.credential.reveal()}
+
+
+def receipt_json(shown: Mapping[str, object], written: Iterable[str]) -> dict[str, object]:
+    """Return what a caller that may change but not read gets of `shown`, a key or a webhook as JSON: its id, and the
+    fields that the request itself wrote. An answer with more would be a way around the scope that GET needs.
+    """
+    kept = {"key_id", "id", *written}
+    return {name: value for name, value in shown.items() if name in kept}
 
 
 def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
@@ -52,11 +61,13 @@ def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
         "state": secret.state,
         "created_at": rfc3339(secret.created_at),
         "expires_at": _time(secret.expires_at),
-        "last_used_at": _time(_later(secret.last_used_at, secret.last_use_in(record))),
+        "first_used_at": _time(secret.first_used_at or secret.last_used(record)),
+        "last_used_at": _time(secret.last_used(record)),
     }
 
 
-def _live_record(key: APIKey, limiter: Limiter) -> Record:
+def live_record(key: APIKey, limiter: Limiter) -> Record:
+    """Return what the bucket store knows of the key; an empty record if the store is down."""
     try:
         return limiter.store.peek(key.key_id.encode())
     except BucketStoreError:

@@ -30,3 +30,8 @@ def trace_id_of(environ: dict[str, Any]) -> str | None:
     """The id of the trace that the request with this `META` belongs to; None for one that belongs to none."""
     found: str | None = environ[_TRACE_ID]
     return found
+
+
+def raw_query(environ: dict[str, Any]) -> bytes:
+    """Return the query string of the request with this `META` as it was sent. (WSGI has bytes as Latin-1.)"""
+    return str(environ.get("QUERY_STRING", "")).encode("latin-1")

@@ -1,98 +1,170 @@
-"""The shapes of requests and answers, for the OpenAPI document only; the rules themselves stand in `validation`."""
+"""The shapes of requests and responses, for the OpenAPI document only; the rules themselves are in `validation`.
 
-from typing import Any, Final
+A test sends values on both sides of each bound, so shapes and rules cannot drift apart.
+"""
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from typing import Final
+
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_serializer
 from rest_framework import serializers
 
 from apikeys.models import KeyState, SecretState
-from apikeys.pages import DEFAULT_LIMIT, MAX_LIMIT, STATES
-from apikeys.usage_report import STEPS
-from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
-from events.types import EventType
-from latchkey import headers
-from latchkey.credentials import KEY_ID_PATTERN, SECRET_PATTERN
-from latchkey.validation import MAX_TEXT
+from apikeys.schema_fields import (
+    EVENT_TYPES,
+    KEY_ID,
+    Shape,
+    example,
+    filled_text_field,
+    grace_field,
+    scopes_field,
+    text_field,
+    whole_number_field,
+)
+from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_METADATA_BYTES, MAX_SECRET_ID
+from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PATTERN
+from latchkey.identity import MAX_OWNER_BYTES
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
-
-EVENT_TYPES: Final = [(name.value, name.value) for name in EventType]
-
-Shape = serializers.Serializer[Any]
 
 
 class RateLimit(Shape):
-    """A rate limit."""
+    """A token bucket: `burst` tokens, which refill over `per_seconds`."""
 
     burst = serializers.IntegerField(min_value=1, max_value=MAX_BURST)
     per_seconds = serializers.IntegerField(min_value=1, max_value=MAX_PER_SECONDS)
 
 
 class Secret(Shape):
-    """A secret of a key, without the secret."""
+    """A secret of a key, without its text."""
 
-    id = serializers.IntegerField()
+    id = whole_number_field(1)
     state = serializers.ChoiceField(SecretState.choices)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
+    first_used_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
 class Key(Shape):
     """A key."""
 
-    key_id = serializers.RegexField(f"^{KEY_ID_PATTERN.pattern}$")
-    label = serializers.CharField()  # type: ignore[assignment]
-    owner = serializers.CharField()
-    scopes = serializers.ListField(child=serializers.CharField())
-    rate_limit = RateLimit(allow_null=True)
+    key_id = serializers.RegexField(KEY_ID)
+    label = filled_text_field()  # type: ignore[assignment]
+    owner = text_field()
+    scopes = scopes_field()
+    rate_limit = RateLimit(allow_null=True, help_text="null: unlimited.")
     enabled = serializers.BooleanField()
     state = serializers.ChoiceField(KeyState.choices)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
-    metadata = serializers.JSONField()
+    metadata = serializers.DictField()
     secrets = Secret(many=True)
 
 
 class IssuedKey(Key):
-    """A key with its new secret."""
+    """A key with its new secret, which no other response shows."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
-    credential = serializers.CharField()
+    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$")
+
+
+class CreatedKey(IssuedKey):
+    """A new key; without its secret in the answer to an Idempotency-Key that was sent before."""
+
+    secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$", required=False)
+    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$", required=False)
 
 
 class KeyPage(Shape):
     """A page of keys."""
 
     items = Key(many=True)
-    next = serializers.CharField(allow_null=True)
+    next = serializers.CharField(allow_null=True, help_text="The `cursor` of the next page; null on the last.")
 
 
+@extend_schema_serializer(
+    examples=[
+        example(
+            "A key for a worker",
+            {
+                "label": "billing worker",
+                "owner": "payments",
+                "scopes": ["orders:read"],
+                "rate_limit": {"burst": 60, "per_seconds": 60},
+                "expires_at": "2099-12-31T00:00:00Z",
+                "metadata": {"team": "payments"},
+            },
+        ),
+        example("Unlimited, without an end", {"label": "nightly job", "rate_limit": None, "expires_at": None}),
+    ]
+)
 class KeyCreate(Shape):
     """What a key is issued with."""
 
-    label = serializers.CharField(max_length=MAX_TEXT)  # type: ignore[assignment]
-    owner = serializers.CharField(max_length=MAX_TEXT, required=False)
-    scopes = serializers.ListField(child=serializers.CharField(), required=False)
-    rate_limit = RateLimit(allow_null=True, required=False)
-    expires_at = serializers.DateTimeField(allow_null=True, required=False)
-    metadata = serializers.JSONField(required=False)
+    label = filled_text_field()  # type: ignore[assignment]
+    owner = text_field(
+        required=False, help_text=f"At most {MAX_OWNER_BYTES} bytes, percent-encoded as in X-Latchkey-Owner."
+    )
+    scopes = scopes_field(required=False)
+    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited. Absent: DEFAULT_RATE_LIMIT.")
+    expires_at = serializers.DateTimeField(allow_null=True, required=False, help_text="In the future.")
+    metadata = serializers.DictField(required=False, help_text=f"At most {MAX_METADATA_BYTES} bytes as JSON.")
 
 
+@extend_schema_serializer(
+    examples=[
+        example("Another limit", {"rate_limit": {"burst": 10, "per_seconds": 60}}),
+        example("Disabled", {"enabled": False}),
+    ]
+)
 class KeyUpdate(KeyCreate):
-    """What can be changed of a key."""
+    """What can be changed of a key. Fields that are not sent stay."""
 
-    label = serializers.CharField(max_length=MAX_TEXT, required=False)
+    label = filled_text_field(required=False)
+    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited.")
     enabled = serializers.BooleanField(required=False)
 
 
-class Rotate(Shape):
-    """How long the old secret works on."""
+class KeyReceipt(KeyUpdate):
+    """A changed key for a caller without `keys:read`: the id, and the fields that the caller sent."""
 
-    grace_seconds = serializers.IntegerField(
-        min_value=0, max_value=MAX_GRACE_SECONDS, default=DEFAULT_GRACE_SECONDS, required=False
+    key_id = serializers.RegexField(KEY_ID)
+
+
+class RotationReceipt(Shape):
+    """A new secret for a caller without `keys:read`."""
+
+    key_id = serializers.RegexField(KEY_ID)
+    secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
+    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$")
+
+
+def readable_or(name: str, whole: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:
+    """Return the response of a call that changes something: `receipt` for a caller that may not read what changed."""
+    return PolymorphicProxySerializer(name, [whole, receipt], resource_type_field_name=None)
+
+
+CHANGED_KEY: Final = readable_or("ChangedKey", Key, KeyReceipt)
+ROTATED_KEY: Final = readable_or("RotatedKey", IssuedKey, RotationReceipt)
+
+
+@extend_schema_serializer(examples=[example("One hour", {"grace_seconds": 3600})])
+class Rotate(Shape):
+    """How long the old secret still works."""
+
+    grace_seconds = grace_field(MAX_GRACE_SECONDS, DEFAULT_GRACE_SECONDS)
+
+
+@extend_schema_serializer(examples=[example("Whichever secret is retiring", {})])
+class Finish(Shape):
+    """Which secret is to end."""
+
+    secret_id = whole_number_field(
+        1,
+        MAX_SECRET_ID,
+        required=False,
+        help_text="Rejected (412) if another secret is retiring. Absent: whichever is.",
     )
 
 
@@ -100,20 +172,20 @@ class Usage(Shape):
     """Requests within one step."""
 
     start = serializers.DateTimeField()
-    allowed = serializers.IntegerField()
-    throttled = serializers.IntegerField()
+    allowed = whole_number_field()
+    throttled = whole_number_field()
 
 
 class Event(Shape):
     """Something that happened."""
 
-    id = serializers.IntegerField()
+    id = whole_number_field(1)
     type = serializers.ChoiceField(EVENT_TYPES)
     at = serializers.DateTimeField()
     actor = serializers.CharField(help_text="key:lk_…, user:NAME, command:NAME or system")
     request_id = serializers.CharField()
-    key_id = serializers.CharField(allow_null=True)
-    data = serializers.JSONField()  # type: ignore[assignment]
+    key_id = serializers.RegexField(KEY_ID, allow_null=True)
+    data = serializers.DictField()  # type: ignore[assignment]
     digest = serializers.RegexField(r"^[0-9a-f]{64}$")
 
 
@@ -121,40 +193,16 @@ class EventPage(Shape):
     """A page of events."""
 
     items = Event(many=True)
-    next = serializers.IntegerField(allow_null=True)
+    next = whole_number_field(1, allow_null=True, help_text="The `after` of the next page; null if there is none now.")
 
 
 class WhoAmI(Shape):
-    """The caller."""
+    """The calling key."""
 
-    key_id = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
-    owner = serializers.CharField()
-    scopes = serializers.ListField(child=serializers.CharField())
+    key_id = serializers.RegexField(KEY_ID)
+    label = filled_text_field()  # type: ignore[assignment]
+    owner = text_field()
+    scopes = scopes_field()
     rate_limit = RateLimit(allow_null=True)
-    remaining = serializers.IntegerField(allow_null=True)
+    remaining = whole_number_field(allow_null=True, help_text="Tokens in the bucket; null for an unlimited key.")
     request_id = serializers.CharField()
-
-
-def effective_by(status: int) -> OpenApiParameter:
-    """The field of an answer that tells from when on a change holds everywhere."""
-    return OpenApiParameter(
-        headers.LATCHKEY_EFFECTIVE_BY,
-        OpenApiTypes.DATETIME,
-        OpenApiParameter.HEADER,
-        response=[status],
-        description="The time from which no node can act any more on what the change replaced.",
-    )
-
-
-PAGE_PARAMETERS = [
-    OpenApiParameter("cursor", OpenApiTypes.STR, description="The `next` of an earlier page."),
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}, default {DEFAULT_LIMIT}."),
-    OpenApiParameter("q", OpenApiTypes.STR, description="Begins the key id, or words of the label or the owner."),
-    OpenApiParameter("state", OpenApiTypes.STR, enum=list(STATES)),
-]
-USAGE_PARAMETERS = [
-    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Default: a day before `until`."),
-    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Default: now."),
-    OpenApiParameter("step", OpenApiTypes.STR, enum=list(STEPS), description="Default: hour."),
-]

@@ -5,7 +5,7 @@ from django.urls import path, register_converter
 from apikeys.views.events import EventCollection
 from apikeys.views.keys import KeyCollection, KeyItem
 from apikeys.views.rotation import KeyRotation, KeyRotationFinish
-from apikeys.views.usage import KeyUsage
+from apikeys.views.usage import KeyUsage, OwnUsage
 from apikeys.views.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from apikeys.views.whoami import WhoAmI
 from latchkey.credentials import KEY_ID_PATTERN
@@ -34,6 +34,7 @@ register_converter(WebhookIdConverter, "webhook_id")
 
 urlpatterns = [
     path("whoami", WhoAmI.as_view(), name="whoami"),
+    path("whoami/usage", OwnUsage.as_view(), name="own-usage"),
     path("events", EventCollection.as_view(), name="events"),
     path("keys", KeyCollection.as_view(), name="keys"),
     path("keys/<key_id:key_id>", KeyItem.as_view(), name="key"),

@@ -15,6 +15,7 @@ from django.db import transaction
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
 from apikeys.usage_marks import NOTHING, Counted, Marks, counters, went_back
 from apikeys.usage_rows import add, note_last_use
+from events.lock_wait import bound_lock_waits
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.stores import BucketStore
@@ -67,6 +68,7 @@ class UsageLedger:
                 yield key.decode(), record
 
     def _write_batch(self, records: Mapping[str, Record], marks: Marks) -> int:
+        bound_lock_waits()
         # Locked in one order. Marks are read under the lock, so what is added is what no other writer has added.
         locked = APIKey.objects.filter(key_id__in=records).select_for_update().order_by("pk")
         keys = list(locked.prefetch_related("secrets"))

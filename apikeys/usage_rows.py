@@ -46,7 +46,9 @@ def _add_total(step: UsageStep, start: datetime, used: list[tuple[datetime, int,
 
 
 def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
-    """Moves `last_used_at` of the keys, and of the secrets that were used, on to what their records tell."""
+    """Moves `last_used_at` of the keys, and of the secrets that were used, on to what their records tell. A secret's
+    first use is written down with it, once.
+    """
     keys = {key.pk: from_ns(record.used_ns) for key, record in changed if record.used_ns}
     secrets = {
         secret.pk: used
@@ -55,19 +57,23 @@ def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
         if (used := secret.last_use_in(record)) is not None
     }
     _set_each(APIKey, keys)
-    _set_each(KeySecret, secrets)
+    _set_each(KeySecret, secrets, first="first_used_at")
 
 
-def _set_each(model: type[APIKey] | type[KeySecret], values: Mapping[int, datetime]) -> None:
+def _set_each(model: type[APIKey] | type[KeySecret], values: Mapping[int, datetime], first: str = "") -> None:
     """Moves `last_used_at` of each row on, and never back, as another store may know of later use: one short statement
     many times, where Django would build one of many cases.
     """
     if not values:
         return
+    first_use = f', "{first}" = COALESCE("{first}", "last_used_at", %s)' if first else ""
     statement = (
-        f'UPDATE "{model._meta.db_table}" SET "last_used_at" = %s'  # noqa: S608 - our names
+        f'UPDATE "{model._meta.db_table}" SET "last_used_at" = %s{first_use}'  # noqa: S608 - our names
         ' WHERE "id" = %s AND ("last_used_at" IS NULL OR "last_used_at" < %s)'
     )
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [(adapt(moment), pk, adapt(moment)) for pk, moment in values.items()])
+        cursor.executemany(
+            statement,
+            [(*[adapt(moment)] * (2 if first else 1), pk, adapt(moment)) for pk, moment in values.items()],
+        )

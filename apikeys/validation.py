@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from apikeys.models import APIKey
+from latchkey.identity import MAX_OWNER_BYTES, MAX_SCOPES_BYTES, owner_value, scopes_value
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, Refused, Rule, boolean, future, integer, refused, text
 from ratelimit.limit import LimitError, parse_limit
@@ -16,13 +17,26 @@ MAX_SCOPE_LENGTH: Final = 128
 MAX_METADATA_BYTES: Final = 4096
 MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
 DEFAULT_GRACE_SECONDS: Final = 86_400
+MAX_SECRET_ID: Final = 2**63 - 1
 
-_SCOPE = re.compile(r"\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+")
+SCOPE_PATTERN: Final = r"^(\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+)$"
+_SCOPE = re.compile(SCOPE_PATTERN)
 
 
 def is_scope(text: str) -> bool:
     """Whether `text` has the shape of a scope."""
     return len(text) <= MAX_SCOPE_LENGTH and _SCOPE.fullmatch(text) is not None
+
+
+def _owner(value: object, _now: datetime) -> str:
+    owner = text(value, "owner")
+    if len(owner_value(owner)) > MAX_OWNER_BYTES:
+        raise refused(
+            "too-long",
+            f"owner must have at most {MAX_OWNER_BYTES} bytes in X-Latchkey-Owner, where a percent sign and each byte "
+            "of UTF-8 that is not ASCII take three.",
+        )
+    return owner
 
 
 def _scopes(value: object, _now: datetime) -> list[str]:
@@ -37,7 +51,10 @@ def _scopes(value: object, _now: datetime) -> list[str]:
     ]
     if faults:
         raise Refused(*faults)
-    return sorted(set(value))
+    scopes = sorted(set(value))
+    if len(scopes_value(scopes)) > MAX_SCOPES_BYTES:
+        raise refused("too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, with a space between each.")
+    return scopes
 
 
 def _rate_limit(value: object, _now: datetime) -> dict[str, int] | None:
@@ -58,7 +75,7 @@ def _metadata(value: object, _now: datetime) -> dict[str, object]:
 
 CREATE_RULES: Final[Mapping[str, Rule]] = {
     "label": lambda value, _now: text(value, "label", empty=False),
-    "owner": lambda value, _now: text(value, "owner"),
+    "owner": _owner,
     "scopes": _scopes,
     "rate_limit": _rate_limit,
     "expires_at": lambda value, now: None if value is None else future(value, "expires_at", now),
@@ -67,6 +84,9 @@ CREATE_RULES: Final[Mapping[str, Rule]] = {
 UPDATE_RULES: Final[Mapping[str, Rule]] = {**CREATE_RULES, "enabled": lambda value, _now: boolean(value, "enabled")}
 ROTATE_RULES: Final[Mapping[str, Rule]] = {
     "grace_seconds": lambda value, _now: integer(value, "grace_seconds", 0, MAX_GRACE_SECONDS)
+}
+FINISH_RULES: Final[Mapping[str, Rule]] = {
+    "secret_id": lambda value, _now: integer(value, "secret_id", 1, MAX_SECRET_ID)
 }
 
 

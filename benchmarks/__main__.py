@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
-from benchmarks import admin, admission, decision, gateway, leasing, outage, results, sizing, startup, streams, view
+from benchmarks import (
+    admin,
+    admission,
+    decision,
+    floods,
+    gateway,
+    leasing,
+    outage,
+    results,
+    sizing,
+    startup,
+    streams,
+    view,
+)
 from benchmarks.failure import CouldNotMeasure
 from benchmarks.table import render
 
@@ -19,6 +32,7 @@ SUBJECTS: Final = {
     "gateway": gateway,
     "streams": streams,
     "outage": outage,
+    "floods": floods,
     "leasing": leasing,
     "sizing": sizing,
     "startup": startup,

@@ -36,7 +36,7 @@ class AdminBrowser:
             "rare search": f"{_LIST}?q={unique_word(middle)}",
             "common search": f"{_LIST}?q={COMMON_WORD}",
             "key id search": f"{_LIST}?q={key.key_id[:6]}",
-            "key page": f"{_LIST}{key.pk}/change/",
+            "key page": f"{_LIST}{key.key_id}/change/",
         }
 
     def queries(self, path: str) -> int:

@@ -28,7 +28,7 @@ UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 
 PRODUCT: Final = "controlplane.asgi:application"
 _UNUSED_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
-_GUNICORN: Final = ("-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf")
+_GUNICORN: Final = ("-m", "controlplane.server.gunicorn_server")
 
 
 class Installation:
@@ -72,6 +72,14 @@ class Installation:
         command = [sys.executable, *_GUNICORN, self._application]
         with server.running(command, serving, self._directory / "server.log"):
             yield
+
+    @contextmanager
+    def served(self) -> Iterator[int]:
+        """Run `manage.py serve` without the steward, which starts late; the id of its process."""
+        command = [sys.executable, "manage.py", "serve", "--no-steward", "--bind", f"127.0.0.1:{self.port}"]
+        with server.running(command, self._environment, self._directory / "server.log") as process:
+            server.wait_until_answering(self.port)
+            yield process.pid
 
     def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
         """The credential of a new key under `limit`."""

@@ -35,7 +35,7 @@ def wait_until_answering(port: int) -> None:
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Runs a command, with its output in `log`, for as long as the context lasts.
 
     It gets a session of its own: Ctrl-C reaches this process alone, which then stops it.
@@ -51,7 +51,7 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
         )
         try:
-            yield
+            yield process
         except CouldNotMeasure as failure:
             last = log.read_text(errors="replace").splitlines()[-15:]
             raise CouldNotMeasure("\n".join([str(failure), "The server's last lines:", *last])) from failure

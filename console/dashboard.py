@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from apikeys.census import latest_census
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
@@ -25,7 +25,7 @@ def dashboard(now: datetime) -> dict[str, Any]:
     return {
         "now": now,
         "census": census,
-        "day": bar_chart(of_all_keys(UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M"),
+        "day": bar_chart(of_all_keys(UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
         "month": bar_chart(of_all_keys(UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "incidents": [(incident, BY_NAME[incident.guard_rail]) for incident in open_incidents()],
         "throttled": _most_throttled(now),
@@ -47,13 +47,16 @@ def _most_throttled(now: datetime) -> list[dict[str, Any]]:
 
 
 def _rotations(now: datetime) -> list[dict[str, Any]]:
-    """The retiring secrets that end first, and when each was last used."""
+    """The retiring secrets that end first, and when each and its successor were last used."""
+    successor = KeySecret.objects.filter(key=OuterRef("key"), state=SecretState.ACTIVE).values("last_used_at")
     retiring = KeySecret.objects.filter(state=SecretState.RETIRING, expires_at__gt=now, key__revoked_at=None)
+    retiring = retiring.annotate(successor_used_at=Subquery(successor))
     return [
         {
             "key": secret.key,
             "ends": ago_words(secret.expires_at, now),
             "last_used": ago_words(secret.last_used_at, now),
+            "new_last_used": ago_words(secret.successor_used_at, now),
             "overdue": secret.overdue_at is not None
             and secret.last_used_at is not None
             and secret.last_used_at >= secret.overdue_at,

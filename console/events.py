@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from access.model_admin import OperatorModelAdmin
 from events.models import Event
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(OperatorModelAdmin):
     """Rows that are shown and that nobody adds, changes or deletes here."""
 
     show_full_result_count = False

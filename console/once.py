@@ -9,6 +9,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.db import IntegrityError, transaction
 
 from console.models import SentForm
+from events.lock_wait import bound_lock_waits
 
 LIFETIME: Final = timedelta(hours=12)
 _SIGNER: Final = TimestampSigner(salt="console.once")
@@ -33,6 +34,7 @@ def spend(token: str, now: datetime) -> None:
     try:
         value = _SIGNER.unsign(token, max_age=LIFETIME)
         with transaction.atomic():
+            bound_lock_waits()
             SentForm(token=value, sent_at=now).save(force_insert=True)
     except (BadSignature, IntegrityError):
         raise SentAlready from None

@@ -1,5 +1,7 @@
 """The operator at the admin, as events and the writers name them."""
 
+from collections.abc import Collection
+
 from django.http import HttpRequest
 
 from apikeys.config_service import ConfigService
@@ -12,6 +14,6 @@ def operator_origin(request: HttpRequest) -> Origin:
     return Origin(f"user:{request.user.get_username()}", request_id_of(request.META))
 
 
-def operator_service(request: HttpRequest) -> ConfigService:
-    """The writer, acting for the user who is signed in."""
-    return ConfigService(operator_origin(request))
+def operator_service(request: HttpRequest, expected: Collection[int] | None = None) -> ConfigService:
+    """The writer, acting for the user who is signed in, who decided on one of the states `expected`."""
+    return ConfigService(operator_origin(request), expected=expected)

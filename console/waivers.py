@@ -3,23 +3,30 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from access.secret_free_form import SecretFreeForm
 from console.events import ReadOnlyAdmin
 from console.operator import operator_origin
+from console.time_field import HELP, TimeField
+from events.lock_wait import note_given_up
 from health.guard_rails import BY_NAME
 from health.models import Waiver
-from health.waivers import WaiverNotFound, Waivers, clean_waiver
+from health.waivers import LONGEST, WaiverNotFound, Waivers, clean_waiver
 from latchkey.problems import ProblemError
 
 
-class WaiverForm(forms.ModelForm):  # type: ignore[type-arg]
+class WaiverForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     """A waiver to be granted, judged by the rules of `Waivers`, each fault beside its field."""
 
     guard_rail = forms.ChoiceField(choices=[(name, name) for name in BY_NAME])
+    ends_at = TimeField(
+        label="Ends at (UTC)", help_text=f"{HELP} At most {LONGEST.days} days ahead; then the guard rail speaks again."
+    )
 
     class Meta:
         model = Waiver
@@ -27,17 +34,10 @@ class WaiverForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "key_id": "For this key alone; empty: for all.",
             "reason": "Why this is right. It is kept in the event log.",
-            "ends_at": "UTC, at most 366 days ahead; then the guard rail speaks again.",
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "ends_at" in self.fields:  # a waiver that is shown has none to fill in
-            parts: Any = self.fields["ends_at"].widget
-            for part, name in zip(parts.widgets, ("Date of the end", "Time of the end"), strict=True):
-                part.attrs["aria-label"] = name
-
     def clean(self) -> dict[str, Any]:
+        super().clean()
         if not self.errors:
             try:
                 clean_waiver(self.values(), timezone.now())
@@ -80,6 +80,11 @@ class WaiverAdmin(ReadOnlyAdmin):
                 Waivers(operator_origin(request)).end(waiver_id)
             except WaiverNotFound:
                 continue
+            except OperationalError as error:
+                note_given_up(error)
+                text = "The database takes no changes now: the others are as before."
+                self.message_user(request, text, messages.ERROR)
+                break
             ended += 1
         self.message_user(request, f"{ended} ended.")
 

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
+from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
+from console.known_state import FIELD, known_states
 from console.operator import operator_service
+from events.lock_wait import note_given_up
 from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
+from latchkey.preconditions import PreconditionFailed
 
 SHOWN = (
     "endpoint_id",
@@ -33,13 +40,21 @@ SHOWN = (
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WebhookEndpointAdmin(OperatorModelAdmin):
     """Webhooks. They are added, changed and removed over REST, where the secret is shown."""
 
+    address_field = "endpoint_id"
     fields = SHOWN
     list_display = ("endpoint_id", "label", "enabled", "disabled_reason", "failures", "last_status", "last_error")
     search_fields = ("endpoint_id", "label")
     actions = ("send_test", "enable", "disable")
+    list_per_page = MOST_AT_ONCE  # an action on all of them needs the state of each, which its page carries
+
+    @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
+    def action_checkbox(self, obj: WebhookEndpoint) -> SafeString:
+        """The box that chooses a webhook, with the state that the list shows."""
+        state = format_html('<input type="hidden" name="{}_{}" value="{}">', FIELD, obj.pk, obj.revision)
+        return super().action_checkbox(obj) + state
 
     @admin.action(description="Send a test delivery", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
@@ -63,13 +78,21 @@ class WebhookEndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         done: str,
         change: Callable[[WebhookEndpoints, str], object],
     ) -> None:
-        webhooks = operator_service(request).webhooks
         changed = 0
-        for endpoint_id in queryset.values_list("endpoint_id", flat=True):
+        for pk, endpoint_id in queryset.values_list("pk", "endpoint_id"):
             try:
-                change(webhooks, endpoint_id)
+                change(operator_service(request, known_states(request, f"{FIELD}_{pk}")).webhooks, endpoint_id)
             except WebhookNotFound:
                 continue
+            except PreconditionFailed:
+                text = f"Webhook {endpoint_id} was changed after this list was loaded. Look again, then decide."
+                self.message_user(request, text, messages.ERROR)
+                continue
+            except OperationalError as error:
+                note_given_up(error)
+                text = f"The database takes no changes now: {endpoint_id} and those after it are as before."
+                self.message_user(request, text, messages.ERROR)
+                break
             changed += 1
         self.message_user(request, f"{changed} {done}.")
 

@@ -18,7 +18,13 @@ _SQLITE: Final[dict[str, Any]] = {
     },
     "CONN_MAX_AGE": None,
 }
-_POSTGRESQL_POOL: Final[dict[str, Any]] = {"min_size": 1, "max_size": 10, "timeout": 5}
+_POSTGRESQL_POOL: Final[dict[str, Any]] = {
+    "min_size": 1,
+    "max_size": 10,
+    "timeout": 5,
+    # After a failover behind the same address, sessions to the old server end in minutes also where nobody uses them.
+    "max_lifetime": 300,
+}
 # A server that is gone without a word (a failover, a dropped state in a firewall) is given up after some 20 seconds,
 # and not after the operating system's 15 minutes or never. Source: libpq, "Parameter Key Words"; seconds, but for the
 # last. A statement_timeout is left to the database: poolers such as PgBouncer refuse connections that ask for one.
@@ -49,5 +55,6 @@ def database_config(env: Environment) -> dict[str, Any]:
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
         options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": _POSTGRESQL_POOL}
-        return {**database, "OPTIONS": options}
+        # Sessions that ended while they were in the pool, as in a restart of the server, are not handed out.
+        return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
     raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")

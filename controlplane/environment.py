@@ -101,11 +101,9 @@ class Environment:
         if not value and debug:
             return "insecure-for-debugging-only-" + "0" * MINIMUM_KEY_LENGTH
         if len(value) < MINIMUM_KEY_LENGTH or len(set(value)) < 5 or value.startswith("django-insecure-"):
-            what = "is missing" if not value else "is too weak"
-            raise ImproperlyConfigured(
-                f"SECRET_KEY: {what}. Use {MINIMUM_KEY_LENGTH} or more random characters; "
-                "`python -m controlplane.bootstrap` makes one (and SECRET_PEPPERS) in DATA_DIR."
-            )
+            if not value:
+                raise ImproperlyConfigured(f"SECRET_KEY: is missing. {self._where_secrets_are()}")
+            raise ImproperlyConfigured(f"SECRET_KEY: is too weak. Use {MINIMUM_KEY_LENGTH} or more random characters.")
         return value
 
     def peppers(self, *, debug: bool) -> str:
@@ -114,11 +112,15 @@ class Environment:
         if not value and debug:
             return "debug:" + "00" * 32
         if not value:
-            raise ImproperlyConfigured(
-                "SECRET_PEPPERS: is missing. Use ID:HEX with 32 or more random bytes; "
-                "`python -m controlplane.bootstrap` makes one (and SECRET_KEY) in DATA_DIR."
-            )
+            raise ImproperlyConfigured(f"SECRET_PEPPERS: is missing. {self._where_secrets_are()}")
         return value
+
+    def _where_secrets_are(self) -> str:
+        """Say where secrets were looked for. New ones in their place would lock every key of the installation out."""
+        return (
+            f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. If this installation has been "
+            "started before, set DATA_DIR to its directory; `make run` starts a new one."
+        )
 
 
 def _read(path: Path) -> None:

@@ -7,12 +7,16 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 
 from apikeys.client_address import client_address
+from apikeys.errors import QuotaExceeded
 from apikeys.request_context import address_of, request_id_of, settle
 from apikeys.stream_offer import offer_of
 from controlplane.access_log import log_request
+from controlplane.error_page import ErrorPage, prefers_page
 from controlplane.problems import problem_of, problem_response
+from controlplane.refused_sign_in import throttled_page
 from controlplane.spans import RequestSpan, begin_span
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
@@ -36,6 +40,7 @@ _SLUG_OF_STATUS: Final = {
     416: "range-not-satisfiable",
     500: "internal-error",
 }
+_OF_THE_BODY: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", headers.ETAG)
 
 
 class RequestContextMiddleware:
@@ -54,7 +59,8 @@ class RequestContextMiddleware:
         if span:
             span.end(request, response, request_id)
         response[headers.REQUEST_ID] = request_id
-        if not response.streaming and "Content-Length" not in response:
+        has_body = response.status_code not in (204, 304)
+        if has_body and not response.streaming and "Content-Length" not in response:
             response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
         if request.path.startswith("/v1/") and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
@@ -99,15 +105,21 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         slug = _SLUG_OF_STATUS.get(response.status_code)
-        if slug is None or response.get("Content-Type") == MEDIA_TYPE:
+        if slug is None or response.get("Content-Type") == MEDIA_TYPE or isinstance(response, ErrorPage):
             return response
         problem = problem_response(request, slug, CATALOGUE[slug].title + ".")
-        if "Allow" in response:
-            problem["Allow"] = response["Allow"]
+        for name, value in response.headers.items():
+            if name not in _OF_THE_BODY:
+                problem.headers.setdefault(name, value)
+        problem.cookies = response.cookies
         return problem
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Answers what is foreseen, such as a database that is away; the rest is Django's to log and answer."""
+        """Answers what is foreseen, such as a database that is away; the rest is Django's to log and answer. People who
+        sign in too often get a page.
+        """
+        if isinstance(exception, QuotaExceeded) and prefers_page(request):
+            return throttled_page(exception)
         return problem_of(request, exception)
 
 
@@ -120,6 +132,22 @@ class KnownMethodMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.method in METHODS:
             return self.get_response(request)
+        allowed = _methods_at(request.path_info)
+        if not allowed:
+            return problem_response(request, "not-found", "There is nothing at this path.")
         response = problem_response(request, "method-not-allowed", "This method is not used here.")
-        response["Allow"] = ", ".join(METHODS)
+        response["Allow"] = ", ".join(allowed)
         return response
+
+
+def _methods_at(path: str) -> list[str]:
+    """Return the methods that the view at a path answers; none if there is no view."""
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return []
+    of_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
+    if of_class is None:  # a function, as the admin's pages are: forms
+        return ["GET", "HEAD", "POST", "OPTIONS"]
+    found = {method for method in METHODS if hasattr(of_class, method.lower())}
+    return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]

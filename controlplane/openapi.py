@@ -1,31 +1,52 @@
 """The OpenAPI document: what drf-spectacular cannot see of credentials and problems."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from apikeys.schema_fields import SOON
 from latchkey import headers
-from latchkey.problems import MEDIA_TYPE
+from latchkey.problems import MAX_ERRORS
 
-_PROBLEM: dict[str, Any] = {
+_PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
     "description": "RFC 9457. `type` leads to a page that says what to do.",
     "required": ["type", "title", "status", "detail", "instance", "request_id"],
     "properties": {
-        "type": {"type": "string", "format": "uri"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
-        "status": {"type": "integer"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
         "errors": {
             "type": "array",
+            "maxItems": MAX_ERRORS + 1,
             "items": {
                 "type": "object",
-                "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "RFC 6901: what is wrong in the body or the query."},
+                    "code": {"type": "string", "description": "Stable, for programs."},
+                    "detail": {"type": "string", "description": "For people."},
+                },
             },
         },
         "violated-policies": {"type": "array", "items": {"type": "string"}},
+    },
+}
+_HEADERS: Final[dict[str, Any]] = {
+    "RequestId": {
+        "description": "The id of the request, in each line of the log and each event of it.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "Seconds. A client that waits so long is let in again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
     },
 }
 
@@ -44,16 +65,48 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         ]
 
 
-def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Adds the problem's shape to every call: each 4xx and 5xx has it."""
-    result["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
-    answer = {
-        "description": "A problem.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Add the problem's shape and shared header fields, and close what requests hold: the server rejects any other."""
+    components = result["components"]
+    components["schemas"]["Problem"] = _PROBLEM
+    components["headers"] = _HEADERS
+    for schema in components["schemas"].values():
+        if "oneOf" in schema and "discriminator" not in schema:
+            # A whole key is a receipt with more fields: oneOf would refuse what fits both.
+            schema["anyOf"] = schema.pop("oneOf")
+    soon = f"{_month_ahead(timezone.now()):%Y-%m-%dT00:00:00Z}"
     for calls in result["paths"].values():
         for call in calls.values():
             # Listed together they would all be asked for; any one of them is.
             call["security"] = [{name: []} for needed in call.get("security", []) for name in needed]
-            call["responses"] |= {"4XX": answer, "5XX": answer}
+            if body := call.get("requestBody"):
+                _close(body, components["schemas"])
+                call["requestBody"] = _dated(body, soon)
     return result
+
+
+def _month_ahead(now: datetime) -> datetime:
+    """Return the first day of the month after the next."""
+    year, month = divmod(now.year * 12 + now.month + 1, 12)
+    return now.replace(year=year, month=month + 1, day=1)
+
+
+def _dated(value: Any, soon: str) -> Any:
+    """Return `value`, which is the framework's own, with `soon` in its examples."""
+    if isinstance(value, dict):
+        return {name: _dated(member, soon) for name, member in value.items()}
+    return soon if value == SOON else value
+
+
+def _close(value: Any, schemas: dict[str, Any]) -> None:
+    """Reject other fields in every schema that `value` leads to."""
+    if isinstance(value, list):
+        for element in value:
+            _close(element, schemas)
+    elif isinstance(value, dict):
+        name = str(value.get("$ref", "")).rpartition("/")[2]
+        if name in schemas and schemas[name].get("type") == "object":
+            schemas[name].setdefault("additionalProperties", False)
+            _close(schemas[name], schemas)
+        for member in value.values():
+            _close(member, schemas)

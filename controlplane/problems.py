@@ -4,23 +4,30 @@ drf-problems negotiates the representation and keeps the registry of problem typ
 ours, as its own would show the text of any exception and let fields overwrite each other.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.core.exceptions import DisallowedHost, PermissionDenied
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from drf_problems import PROBLEM_EXCEPTION_MAP
 from drf_problems.exceptions import exception_handler as negotiate
 from drf_problems.utils import register_exception
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from apikeys.database_outage import outage_of
 from apikeys.request_context import request_id_of
+from controlplane.error_page import EXPIRED_FORM, UNKNOWN_HOST, Words, error_page, prefers_page
+from events.lock_wait import note_given_up
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
+from latchkey.redaction import redact
 from ratelimit.stores import BucketStoreError
+
+RETRY_AFTER_SECONDS: Final = 5
+_MAX_REASON: Final = 300
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +42,6 @@ _SLUGS: dict[type[Exception], str] = {
     exceptions.NotAcceptable: "not-acceptable",
     exceptions.UnsupportedMediaType: "unsupported-media-type",
     exceptions.ParseError: "malformed-request",
-    OperationalError: "unavailable",
-    InterfaceError: "unavailable",
     BucketStoreError: "unavailable",
 }
 
@@ -56,7 +61,7 @@ for _type in CATALOGUE.values():
     )
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
     """REST framework's exception handler. None for what nobody foresaw: Django then logs it, signals it
     (`got_request_exception`), and answers with `server_error`.
     """
@@ -64,6 +69,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if error is None:
         return None
     request = context["request"]
+    if prefers_page(request._request):
+        return error_page(request._request, error)
     response: Response = negotiate(PROBLEM_EXCEPTION_MAP[error.slug](), context)
     response.data = _body(request, error)
     response.content_type = MEDIA_TYPE
@@ -72,46 +79,52 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return response
 
 
-def problem_response(request: HttpRequest, slug: str, detail: str) -> JsonResponse:
-    """A problem where no REST view is involved."""
-    return _respond(request, _problem(slug, detail))
+def problem_response(request: HttpRequest, slug: str, detail: str, words: Words | None = None) -> HttpResponse:
+    """A problem where no REST view is involved. `words` are those of its page, in place of the usual ones."""
+    return _respond(request, _problem(slug, detail), words)
 
 
-def problem_of(request: HttpRequest, exc: Exception) -> JsonResponse | None:
+def problem_of(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """The answer to an exception that is foreseen; None for any other."""
     error = as_problem(exc)
     return _respond(request, error) if error is not None else None
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's answer to a request that it refuses to look at, such as one for a host it does not serve."""
-    detail = "The request was refused before it was read."
     if isinstance(exception, DisallowedHost):
         detail = "This server does not answer for that host; an operator adds it to ALLOWED_HOSTS."
+        return problem_response(request, "malformed-request", detail, UNKNOWN_HOST)
+    detail = "The request was refused before it was read."
+    if isinstance(exception, DisallowedModelAdminLookup):
+        detail = "This list can't be filtered by that."
     return problem_response(request, "malformed-request", detail)
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's answer where a signed-in user may not."""
     return problem_response(request, "forbidden", "This account may not do that.")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's answer to a form without its token."""
-    return problem_response(request, "forbidden", "The form's token is missing or of an earlier session.")
+    detail = "The form's token is missing or of an earlier session. Nothing was changed."
+    return problem_response(request, "forbidden", detail, EXPIRED_FORM)
 
 
-def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's answer for a path that leads nowhere."""
     return problem_response(request, "not-found", "No call or page has this path.")
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's answer to a crash: constant, as the cause is for the log alone."""
     return problem_response(request, "internal-error", "The request could not be completed.")
 
 
-def _respond(request: HttpRequest, error: ProblemError) -> JsonResponse:
+def _respond(request: HttpRequest, error: ProblemError, words: Words | None = None) -> HttpResponse:
+    if prefers_page(request):
+        return error_page(request, error, words)
     response = JsonResponse(_body(request, error), status=CATALOGUE[error.slug].status, content_type=MEDIA_TYPE)
     for name, value in fields_of(error):
         response[name] = value
@@ -122,16 +135,31 @@ def as_problem(exc: Exception) -> ProblemError | None:
     """The problem that an exception stands for; None for one that nobody foresaw."""
     if isinstance(exc, ProblemError):
         return exc
-    for kind, slug in _SLUGS.items():
-        if isinstance(exc, kind):
-            if slug == "unavailable":
-                log.error("unavailable", exc_info=exc)
-            return _problem(slug, CATALOGUE[slug].title + ".")
-    return None
+    slug = _slug_of(exc)
+    if slug != "unavailable":
+        return _problem(slug, CATALOGUE[slug].title + ".") if slug else None
+    log_unavailable(exc)
+    if not note_given_up(exc):
+        return _problem(slug, CATALOGUE[slug].title + ".")
+    return _problem(slug, "The database is locked by somebody else. Nothing was changed.", RETRY_AFTER_SECONDS)
 
 
-def _problem(slug: str, detail: str) -> ProblemError:
-    error = ProblemError(detail)
+def _slug_of(exc: Exception) -> str:
+    if outage_of(exc):
+        return "unavailable"
+    return next((slug for kind, slug in _SLUGS.items() if isinstance(exc, kind)), "")
+
+
+def log_unavailable(error: Exception, **known: str) -> None:
+    """Write why something did not answer, in one line: an outage, or clients that send many wrong credentials, would
+    write a traceback for each request.
+    """
+    reason = redact(outage_of(error) or f"{type(error).__name__}: {error}").strip().partition("\n")[0]
+    log.error("unavailable", reason=reason[:_MAX_REASON], **known)
+
+
+def _problem(slug: str, detail: str, retry_after_seconds: int | None = None) -> ProblemError:
+    error = ProblemError(detail, retry_after_seconds=retry_after_seconds)
     error.slug = slug
     return error
 

@@ -11,6 +11,7 @@ from access.session_age import OLDEST
 from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
+from gateway.logged_checks import parse_logged_checks
 from latchkey import __version__
 from latchkey.strict_json import MAX_BYTES
 from ratelimit.limit import MAX_BURST
@@ -28,6 +29,7 @@ SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
+SHUTDOWN_DELAY_SECONDS = env.integer("SHUTDOWN_DELAY_SECONDS", 0, minimum=0, maximum=300)
 _public = env.url("PUBLIC_URL", f"http://localhost:{PORT}", ("http", "https"))
 if (
     not _public.hostname
@@ -58,6 +60,12 @@ EVENT_RETENTION = env.duration("EVENT_RETENTION", "36525d")
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
+try:
+    LOG_CHECKS = parse_logged_checks(env.listed("LOG_CHECKS", "refused"))
+except ValueError as error:
+    raise ImproperlyConfigured(f"LOG_CHECKS: {error}.") from None
+if LOG_CHECKS and LOG_LEVEL not in ("DEBUG", "INFO"):
+    raise ImproperlyConfigured("LOG_CHECKS: its lines have the level INFO. Set LOG_LEVEL to INFO or DEBUG.")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP", default=False)
@@ -97,7 +105,7 @@ MIDDLEWARE = [
     "controlplane.middleware.KnownMethodMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "controlplane.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -135,14 +143,19 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["controlplane.formats"]
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["access.password_hasher.SerialArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "access.backend.OperatorBackend"]
+AUTHENTICATION_BACKENDS = [
+    "access.sign_in_limit.SignInLimitBackend",
+    "axes.backends.AxesStandaloneBackend",
+    "access.backend.OperatorBackend",
+]
 AXES_FAILURE_LIMIT = ADMIN_LOCKOUT_FAILURES
 AXES_COOLOFF_TIME = ADMIN_LOCKOUT_DURATION
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -150,8 +163,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "access.lockout.lockout_address"
 AXES_USERNAME_CALLABLE = "access.lockout.lockout_name"
-AXES_LOCKOUT_CALLABLE = "controlplane.locked_page.locked_page"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
+AXES_LOCKOUT_CALLABLE = "controlplane.refused_sign_in.locked_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken", "next"]
 # The event log tells of sign-ins, and no page of axes' own shows what was typed.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
@@ -186,7 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apikeys.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "controlplane.call_schema.CallSchema",
     "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -199,6 +212,16 @@ structlog.contextvars.clear_contextvars()
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Latchkey",
     "DESCRIPTION": "Issue, limit, rotate, watch and revoke API keys.",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "TAGS": [
+        {"name": "keys", "description": "API keys: issue, show, change, rotate, revoke, and their use."},
+        {"name": "gateway", "description": "For proxies and services: may this request pass?"},
+        {"name": "whoami", "description": "The calling key."},
+        {"name": "events", "description": "The event log: what happened to which key, and who did it."},
+        {"name": "webhooks", "description": "Endpoints that events are sent to."},
+        {"name": "waivers", "description": "Guard rails that are silenced for a time, with a reason."},
+        {"name": "health", "description": "The state of the server, for probes and monitoring."},
+    ],
     "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_AUTHENTICATION": [],
@@ -207,13 +230,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "/static/latchkey/icon.svg",
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
+        "GuardRailName": "health.schemas.GUARD_RAIL_NAMES",
+        "ReadyStatus": "health.schemas.READY",
+        "UnreadyStatus": "health.schemas.UNREADY",
+        "VerdictCode": "gateway.verdict.Code",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
-        "EventType": "apikeys.schemas.EVENT_TYPES",
+        "EventType": "apikeys.schema_fields.EVENT_TYPES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "controlplane.openapi.describe_problems",
+        "controlplane.openapi.complete",
     ],
 }

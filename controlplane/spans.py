@@ -12,13 +12,16 @@ import structlog
 from django.http import HttpRequest, HttpResponseBase
 
 from latchkey import __version__
+from latchkey.redaction import redact_tokens
 from latchkey.trace_context import TraceContext
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
 EXPORT_TIMEOUT_SECONDS: Final = 2.0
+_PROVIDERS: "Final[list[TracerProvider]]" = []
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +48,7 @@ class RequestSpan:
                 "http.request.method": str(request.method),
                 "http.response.status_code": response.status_code,
                 "http.route": route,
-                "url.path": request.path,
+                "url.path": redact_tokens(request.path),
                 "latchkey.request_id": request_id,
             }
         )
@@ -95,4 +98,11 @@ def _tracer() -> "Tracer | None":
     limited = os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
     exporter = OTLPSpanExporter(timeout=float(limited) if limited else EXPORT_TIMEOUT_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
+    _PROVIDERS.append(provider)
     return provider.get_tracer("latchkey", __version__)
+
+
+def end_spans() -> None:
+    """Send what is left, and make no more spans. Takes as long as sending does."""
+    while _PROVIDERS:
+        _PROVIDERS.pop().shutdown()

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from controlplane.front_page import front_page
 from controlplane.guard_rail_page import guard_rail_page
+from controlplane.openapi_page import openapi_page
 from controlplane.problem_page import ProblemPage
 
 problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]
@@ -16,7 +17,7 @@ urlpatterns = [
     path("v1/", include("apikeys.urls")),
     path("v1/", include("gateway.urls")),
     path("", include("health.urls")),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", openapi_page, name="openapi"),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),

@@ -11,6 +11,7 @@ from django.dispatch import Signal
 from prometheus_client import Counter
 
 from events.chain import GENESIS, canonical
+from events.lock_wait import bound_lock_waits
 from events.models import ChainHead, Event
 from events.origin import Origin
 from events.types import EventType
@@ -68,9 +69,12 @@ def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime) -> lis
 
 
 def hold() -> ChainHead:
-    """Keeps all others from appending until the transaction ends, and so from every change that events tell."""
+    """Keeps all others from appending until the transaction ends, and so from every change that events tell. Waits for
+    them within a bound. Raises OperationalError.
+    """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event is appended inside the transaction of its change")
+    bound_lock_waits()
     return ChainHead.objects.select_for_update().get_or_create(id=1, defaults={"digest": GENESIS})[0]
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from events.models import Event
-from events.selection import MAX_ID, Selection
-from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Refused, whole_number
+from events.selection import MAX_ID, SELECTION, Selection
+from latchkey.query import Query, number_parameter
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 500
@@ -20,24 +19,19 @@ class EventPage:
     next: int | None
 
 
+STREAM_QUERY: Final[Query] = (
+    number_parameter("after", 0, MAX_ID, "The id of the last event that was read. Default: 0; of a stream: now."),
+    *SELECTION,
+)
+QUERY: Final[Query] = (
+    *STREAM_QUERY,
+    number_parameter("limit", 1, MAX_LIMIT, "Events on a page, at most; not for a stream.", default=DEFAULT_LIMIT),
+)
+
+
 def event_page(
-    *, after: str | None = None, limit: str | None = None, type: str | None = None, key_id: str | None = None
+    *, after: int = 0, limit: int = DEFAULT_LIMIT, type: str | None = None, key_id: str | None = None
 ) -> EventPage:
-    """Events with ids above `after`, from query parameters as they were sent. Raises InvalidParameters."""
-    faults: list[FieldError] = []
-    first = number(after, "after", 0, MAX_ID, faults) if after else 0
-    size = number(limit, "limit", 1, MAX_LIMIT, faults) if limit else DEFAULT_LIMIT
-    selection = Selection.parse(type, key_id, faults)
-    if faults:
-        raise InvalidParameters.of(faults)
-    found = list(selection.after(first)[: size + 1])
-    return EventPage(found[:size], found[size - 1].id if len(found) > size else None)
-
-
-def number(text: str, name: str, least: int, most: int, faults: list[FieldError]) -> int:
-    """The number in the query parameter `name`; where it is none from `least` to `most`, that goes to `faults`."""
-    try:
-        return whole_number(text, name, least, most)
-    except Refused as refusal:
-        faults.extend(refusal.faults)
-        return least
+    """Return the events with ids above `after`, from the parsed parameters of QUERY."""
+    found = list(Selection(type, key_id).after(after)[: limit + 1])
+    return EventPage(found[:limit], found[limit - 1].id if len(found) > limit else None)

@@ -8,9 +8,22 @@ from django.db.models import QuerySet
 from events.models import Event
 from events.types import EventType
 from latchkey.credentials import KEY_ID_PATTERN
-from latchkey.problems import FieldError
+from latchkey.query import Parameter, Query, choice_parameter
+from latchkey.validation import refused
 
 MAX_ID: Final = (1 << 63) - 1
+
+
+def _key_id(typed: str) -> str:
+    if not KEY_ID_PATTERN.fullmatch(typed):
+        raise refused("not-a-key-id", "key_id must be lk_ and 12 characters of 0-9 and a-z.")
+    return typed
+
+
+SELECTION: Final[Query] = (
+    choice_parameter("type", list(EventType), "Events of this type."),
+    Parameter("key_id", _key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Events of this key."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +32,6 @@ class Selection:
 
     type: str | None = None
     key_id: str | None = None
-
-    @classmethod
-    def parse(cls, type: str | None, key_id: str | None, faults: list[FieldError]) -> "Selection":
-        """The selection that query parameters ask for, as they were sent; what is wrong with them goes to `faults`."""
-        if type and type not in list(EventType):
-            faults.append(FieldError("/type", "not-a-type", f"type is one of {', '.join(EventType)}."))
-        if key_id and not KEY_ID_PATTERN.fullmatch(key_id):
-            faults.append(FieldError("/key_id", "not-a-key-id", "key_id is lk_ and 12 characters."))
-        return cls(type or None, key_id or None)
 
     def admits(self, type: str, key_id: str) -> bool:
         """Whether an event of this type and key is among them."""

@@ -24,30 +24,15 @@ class WorkThreads:
     itself, and what waits behind it goes on with fresh threads: MAX_STUCK times at most, until a stuck one returns.
     """
 
-    def __init__(
-        self, name: str, threads: int, *, patience_seconds: float | None = None, at_most: int | None = None
-    ) -> None:
+    def __init__(self, name: str, threads: int, *, patience_seconds: float | None = None) -> None:
         self._name = name
         self._threads = threads
         self._patience_seconds = patience_seconds
-        self._at_most = at_most
-        self._running = 0
         self._stuck: set[Future[Any]] = set()
         self._executor = self._fresh()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Raises TimeoutError where it takes too long, all threads are stuck, or
-        `at_most` others are under way or wait.
-        """
-        if self._at_most is not None and self._running >= self._at_most:
-            raise TimeoutError(f"{self._name}: {self._running} wait already")
-        self._running += 1
-        try:
-            return await self._run(work)
-        finally:
-            self._running -= 1
-
-    async def _run(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Raises TimeoutError where it takes too long or all threads are stuck."""
         context = copy_context()
         while True:
             self._refuse_where_all_are_stuck()

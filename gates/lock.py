@@ -1,4 +1,4 @@
-"""The gate that both locks are in step with pyproject.toml; `python -m gates.lock` compiles them."""
+"""The gate that the locks are in step with pyproject.toml; `python -m gates.lock` compiles them."""
 
 import re
 import shutil
@@ -19,12 +19,14 @@ from gates.verdict import Gate, Verdict, judged
 
 SERVER: Final = "requirements.txt"
 DEVELOPMENT: Final = "requirements-dev.txt"
+OPENAPI: Final = "requirements-openapi.txt"
 _OPTIONS: Final = ("--quiet", "--universal", "--generate-hashes", "--no-emit-index-url", "--no-header")
 _HASH: Final = re.compile(r" \\\n +--hash=\S+")
 # What each lock is made of.
 _CONTENT: Final = {
-    SERVER: ("--extra", "server"),
-    DEVELOPMENT: ("--extra", "server", "--extra", "opentelemetry", "--group", "dev", "--constraint", SERVER),
+    SERVER: ("pyproject.toml", "--extra", "server"),
+    DEVELOPMENT: ("pyproject.toml", "--all-extras", "--group", "dev", "--constraint", SERVER),
+    OPENAPI: ("--group", "openapi"),
 }
 _ADDRESS: Final = re.compile(r"://|^(?:-i|-f|--index-url|--extra-index-url|--find-links|--trusted-host)\b| @ ")
 
@@ -34,13 +36,13 @@ class NotCompiled(ValueError):
 
 
 def compile_locks(root: Path) -> None:
-    """Compiles both locks. What they pin stays, as long as pyproject.toml allows.
+    """Compiles the locks. What they pin stays, as long as pyproject.toml allows.
 
     Raises NotCompiled, or NoAnswer where no index answers.
     """
     version = "{}.{}".format(*minimum(root))
     for name, content in _CONTENT.items():
-        arguments = (*_OPTIONS, "--python-version", version, *content, "pyproject.toml", "--output-file", name)
+        arguments = (*_OPTIONS, "--python-version", version, *content, "--output-file", name)
         done = run_tool("uv", "pip", "compile", *arguments, exits=(0, 1, 2), cwd=root)
         if done.returncode:
             said = " ".join(done.stderr.split())
@@ -71,10 +73,13 @@ def _fault(line: str) -> str | None:
 def _unmet(root: Path, name: str, requirements: list[Locked]) -> Iterator[str]:
     """The dependencies that pyproject.toml names and the lock does not satisfy."""
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    extras = pyproject["project"]["optional-dependencies"]
-    wanted = [*pyproject["project"]["dependencies"], *extras["server"]]
-    if name == DEVELOPMENT:
-        wanted += [*extras["opentelemetry"], *pyproject["dependency-groups"]["dev"]]
+    extras, groups = pyproject["project"]["optional-dependencies"], pyproject["dependency-groups"]
+    server = [*pyproject["project"]["dependencies"], *extras["server"]]
+    wanted = {
+        SERVER: server,
+        DEVELOPMENT: [*server, *extras["opentelemetry"], *groups["dev"]],
+        OPENAPI: groups["openapi"],
+    }[name]
     versions: dict[str, list[str]] = {}
     for it in requirements:
         versions.setdefault(it.name, []).append(it.version)
@@ -124,7 +129,7 @@ def judge() -> Verdict:
     return judged(findings(ROOT), f"in step with pyproject.toml: {counts}, each with hashes")
 
 
-GATE: Final = Gate("lock", "both locks are in step with pyproject.toml, with hashes and without an address", judge)
+GATE: Final = Gate("lock", "the locks are in step with pyproject.toml, with hashes and without an address", judge)
 
 if __name__ == "__main__":
     try:

@@ -1,20 +1,21 @@
 """/v1/check: whether a request that a proxy was sent may pass, and how that is answered."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.conf import settings
 
-from apikeys.errors import InsufficientScope, QuotaExceeded
+from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded, RefusedCredential
 from apikeys.gate import FAILURES, Gate, Verified
-from gateway.identity import identity_fields
 from gateway.question import Question, parse_question
 from latchkey import headers
-from latchkey.credentials import Credential, CredentialError, credential_from_headers
+from latchkey.credential_fields import credential_from_headers
+from latchkey.credentials import Credential, CredentialError
+from latchkey.identity import identity_fields
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, FieldError, ProblemError, body_of, fields_of
-from latchkey.validation import InvalidParameters
+from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.headers import rate_limit_fields
@@ -39,12 +40,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How it is answered. `key_id` is for the log."""
+    """How it is answered. `logged` is what the log says about the key."""
 
     status: int
     fields: list[tuple[str, str]]
     body: bytes = b""
-    key_id: str | None = None
+    logged: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(gate: Gate, call: Call) -> Answer:
@@ -76,17 +77,22 @@ def answer_to(verified: Verified, decision: Decision, question: Question, call: 
         seconds = decision.retry_after_seconds
         detail = f"The key's limit is reached; the next request passes in {seconds} s."
         throttled = QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
-        return refusal(throttled, question, call, decision=decision, key_id=auth.key_id)
+        return refusal(throttled, question, call, decision=decision, logged={"key_id": auth.key_id})
     lacking = next((scope for scope in question.scopes if not auth.allows(scope)), None)
     if lacking is not None:
         refused = InsufficientScope(f"This call needs the scope {lacking}.")
-        return refusal(refused, question, call, decision=decision, key_id=auth.key_id)
+        return refusal(refused, question, call, decision=decision, logged={"key_id": auth.key_id})
     fields = [*identity_fields(auth), *rate_limit_fields(decision), NO_STORE, (headers.REQUEST_ID, call.request_id)]
-    return Answer(200 if question.allow_as_ok else 204, fields, key_id=auth.key_id)
+    return Answer(200 if question.allow_as_ok else 204, fields, logged={"key_id": auth.key_id})
 
 
 def refusal(
-    error: ProblemError, question: Question, call: Call, *, decision: Decision | None = None, key_id: str | None = None
+    error: ProblemError,
+    question: Question,
+    call: Call,
+    *,
+    decision: Decision | None = None,
+    logged: Mapping[str, str] | None = None,
 ) -> Answer:
     """The answer that says no, as a problem."""
     status = CATALOGUE[error.slug].status
@@ -97,11 +103,11 @@ def refusal(
         # Such a proxy drops the body: from these it makes one that says the same.
         fields |= {headers.LATCHKEY_STATUS: str(status), headers.LATCHKEY_PROBLEM: error.slug}
         status = status if status in _PASSED_ON else 403
-    return Answer(status, list(fields.items()), json.dumps(body).encode(), key_id)
+    if logged is None:
+        logged = error.logged if isinstance(error, RefusedCredential) else {}
+    return Answer(status, list(fields.items()), json.dumps(body).encode(), logged)
 
 
-def above_burst() -> InvalidParameters:
-    """The refusal of a cost for which no wait would help."""
-    return InvalidParameters.of(
-        [FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")]
-    )
+def above_burst() -> LimitTooSmall:
+    """The refusal of a cost for which no wait would help. It is about the key, which another request may use."""
+    return LimitTooSmall("This request costs more tokens than the key's bucket can ever hold.")

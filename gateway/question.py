@@ -3,17 +3,40 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl
 
-from apikeys.validation import is_scope
+from apikeys.validation import SCOPE_PATTERN, is_scope
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Refused, whole_number
+from latchkey.query import Parameter, Query, choice_parameter, number_parameter, parse_query
+from latchkey.validation import InvalidParameters, refused
 from ratelimit.limit import MAX_BURST
 
 MAX_SCOPES: Final = 64
-MAX_QUERY: Final = 4096
+# nginx takes words of at most 4,095 bytes in its configuration, and this one stands there behind an address.
+MAX_QUERY: Final = 4000
 FORBIDDEN: Final = "403"
 OK: Final = "200"
+_SCOPES: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like keys:read, with spaces between them."
+
+
+def _scopes(typed: str) -> list[str]:
+    scopes = typed.split(" ")
+    if not all(map(is_scope, scopes)):
+        raise refused("not-a-scope", _SCOPES)
+    return scopes
+
+
+QUERY: Final[Query] = (
+    Parameter(
+        "scope",
+        _scopes,
+        {"type": "array", "items": {"type": "string", "pattern": SCOPE_PATTERN}, "maxItems": MAX_SCOPES},
+        "A scope that the request needs. Repeat the parameter for more, or separate them with spaces; all are needed.",
+        repeats=True,
+    ),
+    number_parameter("cost", 1, MAX_BURST, "Tokens that are taken from the key's bucket.", default=1),
+    choice_parameter("deny", (FORBIDDEN,), "Return 403 in place of 400 and 429, for nginx."),
+    choice_parameter("allow", (OK,), "Return 200 in place of 204, for proxies that take 204 for a refusal."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +55,12 @@ class Question:
 def parse_question(query: bytes) -> Question:
     """The question in a query. `scope` may stand several times, or hold several scopes with spaces.
 
-    Raises InvalidParameters, also for a parameter that there is not: a scope that is misspelt must not be passed over.
+    Raises InvalidParameters.
     """
-    faults: list[FieldError] = []
-    scopes: list[str] = []
-    single: dict[str, str] = {}
     if len(query) > MAX_QUERY:
         raise InvalidParameters.of([FieldError("", "too-long", f"The query has more than {MAX_QUERY} bytes.")])
-    for name, value in _parameters(query):
-        if name == "scope":
-            scopes += value.split(" ")
-        elif name in ("cost", "deny", "allow") and name not in single:
-            single[name] = value
-        else:
-            faults.append(FieldError("/" + name[:64], "unknown-parameter", "There are scope, cost, deny and allow."))
-    if len(scopes) > MAX_SCOPES or not all(map(is_scope, scopes)):
-        faults.append(FieldError("/scope", "not-a-scope", f"scope names up to {MAX_SCOPES} scopes."))
-    cost = 1
-    try:
-        cost = whole_number(single.get("cost", "1"), "cost", 1, MAX_BURST)
-    except Refused as refused:
-        faults += refused.faults
-    faults += _not_a_choice(single)
-    if faults:
-        raise InvalidParameters.of(faults)
-    return Question(tuple(scopes), cost, "deny" in single, "allow" in single)
-
-
-def _parameters(query: bytes) -> list[tuple[str, str]]:
-    """Names and values. Raises InvalidParameters for more than make sense, before any is looked at."""
-    try:
-        return parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MAX_SCOPES + 3)
-    except ValueError:
-        fault = FieldError("", "too-many", f"The query has more than {MAX_SCOPES + 3} parameters.")
-        raise InvalidParameters.of([fault]) from None
-
-
-def _not_a_choice(single: dict[str, str]) -> list[FieldError]:
-    return [
-        FieldError(f"/{name}", "not-a-choice", f"{name} must be {choice}.")
-        for name, choice in (("deny", FORBIDDEN), ("allow", OK))
-        if single.get(name, choice) != choice
-    ]
+    asked = parse_query(query, QUERY)
+    scopes = tuple(scope for sent in asked.get("scope", ()) for scope in sent)
+    if len(scopes) > MAX_SCOPES:
+        raise InvalidParameters.of([FieldError("/scope", "too-many", _SCOPES)])
+    return Question(scopes, asked.get("cost", 1), "deny" in asked, "allow" in asked)

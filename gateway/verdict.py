@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
 from apikeys.gate import FAILURES, Gate, Verified
-from gateway.check import above_burst
 from latchkey.credentials import CredentialError, parse_credential
-from latchkey.problems import ProblemError
-from latchkey.validation import Rule, clean, integer, refused
+from latchkey.problems import FieldError, ProblemError
+from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST
@@ -33,11 +32,17 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The code, and the key with its decision where the credential was right."""
+    """The code, and the key with its decision where the credential was right. `key_id` is what the credential names."""
 
     code: Code
     verified: Verified | None = None
     decision: Decision | None = None
+    key_id: str | None = None
+
+    @property
+    def logged(self) -> dict[str, str]:
+        """What the log says. Only the verdict INVALID leaves open whether the secret was that of the key."""
+        return {"verdict": self.code.value, **({"checked_key_id": self.key_id} if self.key_id else {})}
 
     def as_json(self) -> dict[str, object]:
         """The body of /v1/verify."""
@@ -63,19 +68,22 @@ def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
     The key's bucket pays before scopes are judged, so that a key cannot probe for them without limit. A wrong
     credential costs the service that asks, as any call does, and nobody else. Raises InvalidParameters.
     """
-    cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",))
-    cost = cleaned.get("cost", 1)
+    cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
+    cost, key_id = cleaned.get("cost", 1), None
     try:
-        verified, decision = gate.charge(gate.confirm(parse_credential(cleaned["credential"]), anew=False), None, cost)
+        credential = parse_credential(cleaned["credential"])
+        key_id = credential.key_id
+        verified, decision = gate.charge(gate.confirm(credential, anew=False), None, cost)
     except CostExceedsBurst:
-        raise above_burst() from None
+        fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
+        raise InvalidParameters.of([fault]) from None
     except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as refusal:
         FAILURES.labels(refusal.slug).inc()
-        return Verdict(_CODES.get(type(refusal), Code.INVALID))
+        return Verdict(_CODES.get(type(refusal), Code.INVALID), key_id=key_id)
     if not decision.allowed:
-        return Verdict(Code.RATE_LIMITED, verified, decision)
+        return Verdict(Code.RATE_LIMITED, verified, decision, key_id)
     lacking = [scope for scope in cleaned.get("scopes", []) if not verified.record.auth.allows(scope)]
-    return Verdict(Code.INSUFFICIENT_SCOPE if lacking else Code.VALID, verified, decision)
+    return Verdict(Code.INSUFFICIENT_SCOPE if lacking else Code.VALID, verified, decision, key_id)
 
 
 _CODES: Final[dict[type[ProblemError], Code]] = {

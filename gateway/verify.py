@@ -28,9 +28,10 @@ def verify(gate: Gate, call: Call, body: bytes, now: datetime) -> Answer:
         verdict = judge(gate, _decoded(body), call.address, now)
     except ProblemError as error:
         refused = refusal(error, Question(), call)
-        return Answer(refused.status, [*limit, *refused.fields], refused.body, asker.key_id)
+        return Answer(refused.status, [*limit, *refused.fields], refused.body, asker.logged)
     fields = [*limit, NO_STORE, ("Content-Type", "application/json"), (headers.REQUEST_ID, call.request_id)]
-    return Answer(200, fields, json.dumps(verdict.as_json(), separators=(",", ":")).encode(), asker.key_id)
+    body = json.dumps(verdict.as_json(), separators=(",", ":")).encode()
+    return Answer(200, fields, body, {**asker.logged, **verdict.logged})
 
 
 def _decoded(body: bytes) -> object:

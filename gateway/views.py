@@ -1,71 +1,62 @@
 """/v1/check and /v1/verify as Django answers them; the server answers them ahead of it, by the same rules."""
 
+from typing import Final
+
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from structlog.contextvars import bind_contextvars
 
 from apikeys.gate import default_gate
-from apikeys.request_context import address_of, request_id_of
-from apikeys.schemas import Shape
-from apikeys.views.base import KeyAPIView
+from apikeys.request_context import address_of, raw_query, request_id_of
+from apikeys.schema_fields import response_field
+from apikeys.views.base import CALLER_PROBLEMS, KeyAPIView
 from apikeys.views.keys import NO_STORE
 from gateway.check import Call, check
-from gateway.verdict import Code, judge
-from ratelimit.limit import MAX_BURST
+from gateway.question import QUERY
+from gateway.schemas import Verdict, VerifyRequest
+from gateway.verdict import judge
+from latchkey import headers
 
-
-class VerifyRequest(Shape):
-    """What is asked."""
-
-    credential = serializers.CharField()
-    scopes = serializers.ListField(child=serializers.CharField(), required=False)
-    cost = serializers.IntegerField(min_value=1, max_value=MAX_BURST, required=False, default=1)
-
-
-class RemainingLimit(Shape):
-    """What is left of the key's limit."""
-
-    limit = serializers.IntegerField()
-    remaining = serializers.IntegerField()
-    reset_seconds = serializers.IntegerField()
-
-
-class VerdictShape(Shape):
-    """The verdict."""
-
-    valid = serializers.BooleanField()
-    code = serializers.ChoiceField(list(Code))
-    key_id = serializers.CharField(allow_null=True)
-    label = serializers.CharField(allow_null=True)  # type: ignore[assignment]
-    owner = serializers.CharField(allow_null=True)
-    scopes = serializers.ListField(child=serializers.CharField(), allow_null=True)
-    metadata = serializers.JSONField(allow_null=True)
-    rate_limit = RemainingLimit(allow_null=True)
-    retry_after = serializers.IntegerField(allow_null=True)
+_IDENTITY: Final = [
+    response_field(name, status, description)
+    for status in (200, 204)
+    for name, description in (
+        (headers.LATCHKEY_KEY_ID, "The id of the key that calls."),
+        (headers.LATCHKEY_OWNER, "Its owner, percent-encoded."),
+        (headers.LATCHKEY_SCOPES, "Its scopes, with a space between each."),
+    )
+]
 
 
 class Verify(KeyAPIView):
     """The verdict on a credential."""
 
+    tag = "gateway"
+
     scopes = {"POST": "verify"}
     needs_database = False
 
-    @extend_schema(operation_id="verify", request=VerifyRequest, responses=VerdictShape)
+    @extend_schema(operation_id="verify", request=VerifyRequest, responses=Verdict)
     def post(self, request: Request) -> Response:
-        """Whether the credential may pass; its key pays `cost` tokens. The answer is 200 whatever the verdict."""
+        """Verify a credential that a service was given. Its key pays `cost` tokens. The response is 200 whatever the
+        verdict.
+        """
         verdict = judge(default_gate(), request.data, address_of(request.META), timezone.now())
+        bind_contextvars(**verdict.logged)
         return Response(verdict.as_json(), headers=NO_STORE)
 
 
 class Check(APIView):
     """May this request pass? Proxies ask, with the fields of the request that they were sent."""
 
+    tag = "gateway"
+    queries = {"GET": QUERY}
+    problems = {"GET": (*CALLER_PROBLEMS, "malformed-request", "insufficient-scope", "limit-too-small")}
     authentication_classes = []
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[JSONRenderer, str]:
@@ -74,19 +65,20 @@ class Check(APIView):
 
     @extend_schema(
         operation_id="check",
-        parameters=[
-            OpenApiParameter("scope", OpenApiTypes.STR, many=True, description="A scope that is needed."),
-            OpenApiParameter("cost", OpenApiTypes.INT, description="Tokens that are taken; 1 by default."),
-            OpenApiParameter("deny", OpenApiTypes.INT, enum=[403], description="Answer 403 in place of 429 and 400."),
-            OpenApiParameter("allow", OpenApiTypes.INT, enum=[200], description="Answer 200 in place of 204."),
-        ],
+        parameters=_IDENTITY,
         request=None,
-        responses={204: OpenApiResponse(description="It may; X-Latchkey-Key-Id, -Owner and -Scopes say who calls.")},
+        responses={
+            204: OpenApiResponse(description="It may pass."),
+            200: OpenApiResponse(description="With allow=200."),
+        },
+        auth=[{"apiKey": []}, {"bearer": []}, {"basic": []}],  # type: ignore[list-item]
     )
     def get(self, request: Request) -> HttpResponse:
-        """Whether the request's credential may pass, whatever the method; its key pays `cost` tokens."""
+        """Check whether a request may pass. Call it with any method and with the header of the request; the key in it
+        pays `cost` tokens.
+        """
         call = Call(
-            query=request.META.get("QUERY_STRING", "").encode("latin-1"),
+            query=raw_query(request.META),
             api_key=request.META.get("HTTP_X_API_KEY"),
             authorization=request.META.get("HTTP_AUTHORIZATION"),
             address=address_of(request.META),
@@ -94,7 +86,11 @@ class Check(APIView):
             request_id=request_id_of(request.META),
         )
         answer = check(default_gate(), call)
+        bind_contextvars(**answer.logged)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.fields))
 
-    head = post = put = patch = delete = extend_schema(exclude=True)(get)
+    def _by_another_method(self, request: Request) -> HttpResponse:
+        return self.get(request)
+
+    head = post = put = patch = delete = extend_schema(exclude=True)(_by_another_method)
     options = head  # type: ignore[assignment]

@@ -1,5 +1,6 @@
 """Bursts of failed authentications: told once when an address goes over its limit, and over once it was quiet."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -11,6 +12,7 @@ from events.origin import Origin
 from events.types import EventType
 from health.models import FailureBurst
 from latchkey.timestamps import from_ns
+from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
 
 QUIET_FOR: Final = timedelta(minutes=5)
@@ -23,23 +25,32 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
     At most 100 are held at once, so that an attacker with many addresses cannot fill the log.
     """
     quiet_since = now - QUIET_FOR
-    over = dict(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
+    over = _refusals(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
-    for address, record in over.items():
+    for address, (refused, used_ns) in over.items():
         if address in known:
             # Failures within the limit are none of the burst's, so only what was refused since keeps it up.
-            FailureBurst.objects.filter(address=address).exclude(refused=record.throttled).update(
-                last_at=from_ns(record.used_ns), refused=record.throttled
+            FailureBurst.objects.filter(address=address).exclude(refused=refused).update(
+                last_at=from_ns(used_ns), refused=refused
             )
         elif len(known) < MOST_BURSTS:
             with transaction.atomic():
                 known[address] = FailureBurst.objects.create(
-                    address=address, since=now, last_at=from_ns(record.used_ns), refused=record.throttled
+                    address=address, since=now, last_at=from_ns(used_ns), refused=refused
                 )
                 event_log.append(
                     EventType.AUTHENTICATION_FAILURE_BURST,
                     origin=origin,
                     at=now,
-                    data={"address": address, "refused": record.throttled},
+                    data={"address": address, "refused": refused},
                 )
     FailureBurst.objects.filter(last_at__lt=quiet_since).delete()
+
+
+def _refusals(buckets: Iterable[tuple[str, Record]]) -> dict[str, tuple[int, int]]:
+    """Return, by address, how often it was refused and when it tried last, in nanoseconds, over all of its buckets."""
+    found: dict[str, tuple[int, int]] = {}
+    for address, record in buckets:
+        refused, used_ns = found.get(address, (0, 0))
+        found[address] = refused + record.throttled, max(used_ns, record.used_ns)
+    return found

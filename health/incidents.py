@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 def judge(rail: GuardRail, *, now: datetime, request_id: str = "") -> None:
     """Opens, keeps or closes the guard rail's incident, within a transaction that holds the event log."""
     finding, incident = _state(rail, now)
+    if finding is not None and incident is not None and finding.at is not None and finding.at > incident.opened_at:
+        _close(rail, incident, now, request_id)
+        incident = None
     if finding is not None and incident is None:
         _open(rail, finding, now, request_id)
     elif finding is None and incident is not None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
+from events.lock_wait import bound_lock_waits
 from health.models import Lease
 
 
@@ -14,6 +15,7 @@ def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) ->
     """
     expires_at = now + duration
     with transaction.atomic():
+        bound_lock_waits()
         mine_or_lapsed = Q(holder=holder) | Q(expires_at__lte=now) | Q(expires_at__gt=now + 2 * duration)
         if Lease.objects.filter(mine_or_lapsed, name=name).update(holder=holder, expires_at=expires_at):
             return True

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apikeys.directory import default_directory
 from health.guard_rails import BY_NAME, GUARD_RAILS
 from health.live import degraded_names
 from health.models import Incident
@@ -43,6 +44,8 @@ class _OfTheDatabase(Collector):
     """What is the same whichever process, command or host brought it about; nothing while the database is away."""
 
     def collect(self) -> Iterable[Metric]:
+        if default_directory().database_is_down:
+            return ()  # the pool would keep a scrape waiting for a connection
         try:
             return self._violations(), self._degraded()
         except DatabaseError:

@@ -47,7 +47,7 @@ class Incident(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.guard_rail} since {self.opened_at:%Y-%m-%d %H:%M}"
+        return f"{self.guard_rail} since {self.opened_at:%Y-%m-%d %H:%M} UTC"
 
 
 class WaiverQuerySet(models.QuerySet["Waiver"]):
@@ -77,7 +77,7 @@ class Waiver(models.Model):
         indexes = [models.Index(fields=["guard_rail", "ends_at"], name="waiver_by_guard_rail")]
 
     def __str__(self) -> str:
-        return f"{self.guard_rail} for {self.key_id or 'all'} until {self.ends_at:%Y-%m-%d %H:%M}"
+        return f"{self.guard_rail} for {self.key_id or 'all'} until {self.ends_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class FailureBurst(models.Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from apikeys.gate import failure_limit
+from apikeys.address_limit import failure_limit
 from apikeys.usage import UsageLedger
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStore, LmdbStore

@@ -3,10 +3,9 @@
 import os
 import time
 from datetime import datetime
-from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Count, Q
 
 from apikeys.directory import default_directory
@@ -14,25 +13,19 @@ from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.incidents import open_incidents
-from health.live import STEWARD, STORE, degraded_names
+from health.live import DATABASE, STEWARD, STORE, degraded_names
 from health.measurements import own_totals
 from health.models import Incident
+from health.served_since import served_since
 from health.store_probe import fault_of
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
 
-_STARTED: Final = float(os.environ.get("LATCHKEY_STARTED_AT", time.time()))
 
-
-def database_answers() -> bool:
-    """Whether the database answers a query."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    return True
+def _uptime_seconds() -> int:
+    since = served_since()
+    return int(time.time() - since.timestamp()) if since else 0
 
 
 def full_report() -> dict[str, object]:
@@ -43,10 +36,10 @@ def full_report() -> dict[str, object]:
         "status": "degraded" if names else "ok",
         "version": __version__,
         "revision": os.environ.get("LATCHKEY_REVISION", "unknown"),
-        "uptime_seconds": int(time.time() - _STARTED),
+        "uptime_seconds": _uptime_seconds(),
         "degraded": names,
         "components": {
-            "database": {"status": "ok", "vendor": connection.vendor},
+            "database": {**_component(DATABASE.name, names), "vendor": connection.vendor},
             "key_directory": {
                 "status": "degraded" if default_directory().database_is_down else "ok",
                 "stale_seconds": settings.DIRECTORY_STALE_SECONDS,

@@ -10,6 +10,7 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
+from events.lock_wait import note_given_up
 from health.guard_rails.operation import STEWARD_LEASE
 from health.lease import release_lease, take_lease
 from health.tasks import Task, Turn
@@ -46,6 +47,7 @@ class Steward:
         self._pause = pause
         self._holder = holder or uuid4().hex
         self._held_until = 0.0
+        self._went_on_at = elapsed()
         self._turns = 0
 
     def turn(self) -> bool:
@@ -60,7 +62,8 @@ class Steward:
                 task.run(Turn(self._now(), request_id, self._go_on))
             except BucketStoreError as error:  # is told as an incident; each turn would tell it again with a traceback
                 log.error("steward_task_failed", task=task.name, reason=f"BucketStoreError: {error}")  # noqa: TRY400
-            except Exception:
+            except Exception as error:
+                note_given_up(error)
                 log.exception("steward_task_failed", task=task.name)
         self._turns += 1
         return True
@@ -68,6 +71,10 @@ class Steward:
     def lease_left_seconds(self) -> float:
         """For how long nobody else can hold the lease, at the least: 0 or less where this steward may not hold it."""
         return self._held_until - self._elapsed()
+
+    def went_on_at(self) -> float:
+        """When its work last went on, by the clock `elapsed`: between two tasks, and between two batches of one."""
+        return self._went_on_at
 
     def resign(self) -> None:
         """Gives the lease back."""
@@ -80,13 +87,15 @@ class Steward:
     def _go_on(self) -> bool:
         """Between two batches: others get to write, and the lease is renewed before it runs out."""
         self._pause(BREATH_SECONDS)
+        self._went_on_at = self._elapsed()
         return self.lease_left_seconds() > RENEWED_BELOW_SECONDS or self._take_lease()
 
     def _take_lease(self) -> bool:
-        before = self._elapsed()
+        before = self._went_on_at = self._elapsed()
         try:
             held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
-        except DatabaseError:
+        except DatabaseError as error:
+            note_given_up(error)
             log.exception("steward_lease_not_taken")
             return False  # what is held still lapses by itself
         self._held_until = before + LEASE_DURATION.total_seconds() if held else 0.0

@@ -1,20 +1,14 @@
-"""Whether the bucket store answers this process."""
-
-from typing import Final
+"""Whether the bucket store works for this process."""
 
 from ratelimit.stores import BucketStore, BucketStoreError
-from ratelimit.stores.fallback import FallbackStore
-
-_PROBE: Final = b"lk_health"
 
 
 def fault_of(store: BucketStore) -> BucketStoreError | None:
-    """Why the store does not answer, or None. What stands in for it in an outage is not asked."""
+    """Return why the store takes nothing, or None. It is asked to write, as a full or damaged store may still be read;
+    what stands in for it in an outage is not asked.
+    """
     try:
-        if isinstance(store, FallbackStore):
-            store.ping()
-        else:
-            store.peek(_PROBE)
+        store.ping()
     except BucketStoreError as error:
         return error
     return None

@@ -7,21 +7,26 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db import OperationalError, transaction
 
+from apikeys.address_limit import failure_limit
 from apikeys.census import take_census
 from apikeys.config_service import ConfigService
 from apikeys.epochs import publish_recent_epochs
-from apikeys.gate import failure_limit
+from apikeys.idempotency import forget_old_requests
 from apikeys.peppers import configured_peppers
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage import UsageLedger, forget_old_usage
 from apikeys.usage_marks import forget_gone_stores
+from events import log as event_log
 from events.continuity import Break
+from events.lock_wait import note_given_up
 from events.models import Event
 from events.origin import Origin
 from events.patrol import patrol
 from events.seals import prune
 from events.webhooks.assignment import first_undelivered
+from health import write_ahead_log
 from health.failure_bursts import note_failure_bursts
 from health.guard_rails import GUARD_RAILS
 from health.incidents import sweep
@@ -73,7 +78,9 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("note_failure_bursts", lambda turn: note_failure_bursts(limiter, now=turn.now, origin=turn.origin)),
         Task("end_waivers", lambda turn: Waivers(turn.origin, now=lambda: turn.now).end_due()),
         Task("forget_lapsed_outages", lambda _turn: forget_lapsed_outages()),
+        Task("try_a_change", lambda _turn: _try_a_change()),
         Task("sweep", lambda turn: _sweep(turn, every_turn=True)),
+        Task("shorten_wal", lambda _turn: write_ahead_log.shorten(), EACH_MINUTE),
         Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
         Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
         Task("tidy_store", lambda _turn: limiter.store.tidy()),
@@ -82,8 +89,19 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),
         Task("forget_usage", lambda turn: forget_old_usage(turn.now, turn.go_on), EACH_HOUR),
         Task("forget_gone_stores", lambda turn: forget_gone_stores(turn.go_on), EACH_HOUR),
+        Task("forget_old_requests", lambda turn: forget_old_requests(turn.now, turn.go_on), EACH_HOUR),
         Task("prune_events", _prune_events, EACH_HOUR),
     )
+
+
+def _try_a_change() -> None:
+    """Finds out whether changes are possible, also when nobody makes any."""
+    try:
+        with transaction.atomic():
+            event_log.hold()
+    except OperationalError as error:
+        if not note_given_up(error):
+            raise
 
 
 def _tell_expiries(turn: Turn) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
+from events.lock_wait import bound_lock_waits
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME
@@ -20,6 +21,8 @@ from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters, Rule, clean, future, refused, text
 
 LONGEST: Final = timedelta(days=366)
+# The same command a moment later names an end that is a moment later, and means the same waiver.
+SAME_END: Final = timedelta(minutes=1)
 
 
 class WaiverNotFound(ProblemError):
@@ -51,13 +54,26 @@ RULES: Final[Mapping[str, Rule]] = {
 
 def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
     """The values of a waiver that may be granted at `now`. Raises InvalidParameters, or NotFound for its key."""
-    cleaned = clean(values, RULES, now, required=("guard_rail", "reason", "ends_at"))
-    key_id = str(cleaned.get("key_id", ""))
-    if key_id and not BY_NAME[str(cleaned["guard_rail"])].about_keys:
-        raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
-    if key_id:
-        find_key(key_id)
+    cleaned: dict[str, Any] = clean(values, RULES, now, required=("guard_rail", "reason", "ends_at"))
+    if key_id := cleaned.get("key_id", ""):
+        _refuse_unconcerned(cleaned["guard_rail"], key_id)
+    same = Waiver.objects.in_force(now).filter(guard_rail=cleaned["guard_rail"], key_id__in={"", key_id})
+    if covering := same.filter(ends_at__gt=cleaned["ends_at"] - SAME_END).first():
+        detail = f"Waiver {covering.pk} silences this until {rfc3339(covering.ends_at)} already. Name a later end."
+        raise InvalidParameters.of([FieldError("/ends_at", "waived-already", detail)])
     return cleaned
+
+
+def _refuse_unconcerned(guard_rail: str, key_id: str) -> None:
+    """Raises InvalidParameters for a key that the guard rail never looks at, NotFound for an unknown one."""
+    if not BY_NAME[guard_rail].about_keys:
+        raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
+    key = find_key(key_id)
+    if key.revoked_at is not None:
+        raise InvalidParameters.of([FieldError("/key_id", "revoked-key", "No guard rail looks at a revoked key.")])
+    if key.system:
+        detail = "The server made this key for itself, and no guard rail looks at it."
+        raise InvalidParameters.of([FieldError("/key_id", "system-key", detail)])
 
 
 class Waivers:
@@ -95,6 +111,7 @@ class Waivers:
 
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
+            bound_lock_waits()
             waiver = Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True).first()
             if waiver is None:
                 raise WaiverNotFound("There is no waiver in force with this id.")

@@ -1,10 +1,9 @@
-"""The credential `key_id:secret`: its shape, its checksum, how it is made and where a request carries it."""
+"""The credential `key_id:secret`: its shape, its checksum, how it is made and read."""
 
-import base64
-import binascii
 import re
 import secrets
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +21,15 @@ SECRET_PATTERN: Final = re.compile(
 )
 
 CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
+
+# What files, shells and editors leave around a credential.
+_STRAY: Final = {
+    "a byte order mark (BOM)": re.compile("\ufeff"),
+    "quotation marks": re.compile("[\"'`\u2018\u2019\u201c\u201d\xab\xbb]"),
+    "a line break": re.compile(r"[\r\n\v\f\x85\u2028\u2029]|\\[rn]"),
+    "white space": re.compile(r"[\s\u200b\u2060]"),
+}
+_LONGEST_WITH_STRAY: Final = 200
 
 
 class CredentialError(ProblemError):
@@ -82,47 +90,32 @@ def generate_secret() -> str:
     return SECRET_PREFIX + random_part + checksum(random_part)
 
 
-def parse_credential(text: str) -> Credential:
+def parse_credential(text: str, *, otherwise: str = "This is not key_id:secret.") -> Credential:
     """The credential that `text` is.
 
-    Raises MalformedCredential for another shape or a wrong checksum; nothing is looked up for it.
+    Raises MalformedCredential for another shape or a wrong checksum; nothing is looked up for it. It says what to take
+    out if the text has quotation marks, white space or a byte order mark too many, and `otherwise` if nothing helps.
     """
     match = CREDENTIAL_PATTERN.fullmatch(text)
     if match is None:
-        raise MalformedCredential("This is not key_id:secret.")
+        raise MalformedCredential(stray_characters(text) or otherwise)
     key_id, secret, random_part, check = match.groups()
     if checksum(random_part) != check:
         raise MalformedCredential("The secret's checksum is wrong: a character is mistyped or missing.")
     return Credential(key_id, secret)
 
 
-def _from_authorization(value: str) -> str | None:
-    """The credential's text in an Authorization field; None for a scheme that is not ours."""
-    scheme, _, token = value.strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() == "bearer":
-        return token
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(token, validate=True).decode("ascii")
-        except (binascii.Error, ValueError):
-            return ""
-    return None
-
-
-def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
-    """The one credential of a request, from its X-API-Key and Authorization fields.
-
-    A field that was sent twice is expected joined by commas, as HTTP allows. Raises MissingCredential,
-    MalformedCredential, or AmbiguousCredential where two credentials differ.
-    """
-    found = [part.strip() for part in api_key.split(",")] if api_key is not None else []
-    if authorization is not None:
-        parts = (_from_authorization(part) for part in authorization.split(","))
-        found.extend(part for part in parts if part is not None)
-    distinct = set(found)
-    if not distinct:
-        raise MissingCredential("The request carries no API key.")
-    if len(distinct) > 1:
-        raise AmbiguousCredential("The request carries two credentials that differ.")
-    return parse_credential(distinct.pop())
+def stray_characters(text: str) -> str:
+    """A sentence that names what makes a credential of `text` if it is taken out; "" if nothing does."""
+    if SECRET_PREFIX not in text or len(text) > _LONGEST_WITH_STRAY:
+        return ""
+    with suppress(UnicodeError):  # a header field arrives as Latin-1, whatever was sent
+        text = text.encode("latin-1").decode()
+    found = []
+    for name, characters in _STRAY.items():
+        text, times = characters.subn("", text)
+        if times:
+            found.append(name)
+    if not CREDENTIAL_PATTERN.fullmatch(text):
+        return ""
+    return f"The credential has {' and '.join(found)} around or inside it. Use key_id:secret alone."

@@ -1,8 +1,10 @@
-"""Spans of time as people type them: 90d, 12h, 30m, 45s or 2w."""
+"""Spans of time as people type them: 90d, 12h, 30m, 45s or 2w. And times, which may be typed as a span from now."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+
+from latchkey.timestamps import EXAMPLE, parse_rfc3339
 
 LONGEST: Final = timedelta(days=36_525)
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -15,3 +17,24 @@ def parse_duration(text: str) -> timedelta:
     if not 0 < seconds <= LONGEST.total_seconds():
         raise ValueError(f"a time span is a whole number and s, m, h, d or w, as in 90d, and at most {LONGEST.days}d")
     return timedelta(seconds=seconds)
+
+
+def time_or_span_ahead(text: str, now: datetime) -> datetime:
+    """Return the time that `text` names (RFC 3339), or that lies a span after `now`. Raises ValueError."""
+    return _time(text, now, 1)
+
+
+def time_or_span_ago(text: str, now: datetime) -> datetime:
+    """Return the time that `text` names (RFC 3339), or that lies a span before `now`. Raises ValueError."""
+    return _time(text, now, -1)
+
+
+def _time(text: str, now: datetime, sign: int) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        pass
+    try:
+        return now + sign * parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"it is a time, as in {EXAMPLE}, or a span: {error}") from None

@@ -13,6 +13,10 @@ X_RATE_LIMIT_REMAINING: Final = "X-RateLimit-Remaining"
 X_RATE_LIMIT_RESET: Final = "X-RateLimit-Reset"
 RETRY_AFTER: Final = "Retry-After"
 
+ETAG: Final = "ETag"
+IF_MATCH: Final = "If-Match"
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+
 LATCHKEY_KEY_ID: Final = "X-Latchkey-Key-Id"
 LATCHKEY_OWNER: Final = "X-Latchkey-Owner"
 LATCHKEY_SCOPES: Final = "X-Latchkey-Scopes"

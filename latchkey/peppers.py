@@ -36,6 +36,10 @@ class Peppers:
         mac.update(text.encode())
         return mac.digest()
 
+    def digests(self, text: str) -> list[bytes]:
+        """Return the digest of `text` under each pepper."""
+        return [self.digest(text, pepper_id) for pepper_id in self.by_id]
+
 
 def parse_peppers(text: str) -> Peppers:
     """The peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more, the first for new secrets. Raises PepperError."""

@@ -47,8 +47,9 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "malformed-credential",
             401,
             "Not a credential",
-            "A credential is key_id:secret, such as lk_ and 12 characters, a colon, lks_ and 49 characters. "
-            "Where the shape is right, the checksum is not: a character is mistyped or cut off. Copy it again, whole.",
+            "A credential is key_id:secret: lk_ and 12 characters, a colon, lks_ and 49 characters. If the shape is "
+            "right, the checksum is wrong: a character is mistyped or missing. Copy it again, whole, without quotation "
+            "marks or white space. If your service needs Authorization for itself, send the key as X-API-Key.",
         ),
         ProblemType(
             "invalid-credential",
@@ -73,13 +74,20 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "revoked-key",
             401,
             "The key is revoked",
-            "Revocation is for ever. Ask an operator to issue another key.",
+            "Revocation is permanent. Ask an operator to issue another key.",
         ),
         ProblemType(
             "insufficient-scope",
             403,
             "The key lacks a scope",
             "Ask an operator whose key holds the missing scope to grant it to this key.",
+        ),
+        ProblemType(
+            "limit-too-small",
+            403,
+            "The key's limit is too small",
+            "Waiting does not help: this request costs more tokens than the key's bucket holds. Ask an operator for a "
+            "larger limit.",
         ),
         ProblemType(
             "forbidden",
@@ -110,14 +118,20 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "rotation-in-progress",
             409,
             "A rotation is under way",
-            "Finish it (rotate/finish), wait until the retiring secret ends, or rotate with grace_seconds 0, "
-            "which ends every older secret at once.",
+            "Finish it (rotate/finish) once the new secret is in use, wait until the retiring secret ends, or rotate "
+            "with grace_seconds 0, which ends every older secret at once.",
         ),
         ProblemType(
             "already-revoked",
             409,
             "The key is revoked already",
             "A revoked key cannot be changed. Issue another key.",
+        ),
+        ProblemType(
+            "precondition-failed",
+            412,
+            "It was changed in the meantime",
+            "Nothing was changed. Read it again, decide with what it is now, and send its new ETag in If-Match.",
         ),
         ProblemType("too-large", 413, "The body is too large", "Send at most 64 KiB."),
         ProblemType(
@@ -141,7 +155,12 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "Too many requests",
             "Wait the seconds that Retry-After tells, then send the request again; it will find a token.",
         ),
-        ProblemType("header-too-large", 431, "The request's header is too large", "Send at most 32 KiB of header."),
+        ProblemType(
+            "header-too-large",
+            431,
+            "The request's header is too large",
+            "Send fewer or shorter fields: at most 28 KiB, and at most 80 fields.",
+        ),
         ProblemType(
             "internal-error",
             500,

@@ -1,13 +1,18 @@
 """Problem details (RFC 9457): the errors that are answered with one, and the one shape of its body."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
+from latchkey.redaction import redact_tokens
 
 MEDIA_TYPE: Final = "application/problem+json"
+MAX_ERRORS: Final = 20
+"""How many errors a problem lists, and validation looks for: a refused body must not come back many times larger."""
+_MAX_POINTER: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,33 @@ class FieldError:
         return FieldError(parent + self.pointer, self.code, self.detail)
 
 
+def member_pointer(name: object) -> str:
+    """Return the JSON pointer of an object's member, for its name."""
+    return "/" + str(name).replace("~", "~0").replace("/", "~1")
+
+
+def bounded(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
+    """Return the first MAX_ERRORS errors, with their pointers cut to 256 characters and without secrets, as a member's
+    name can hold one; the last one says if there are more. Takes no more than one error beyond them from `errors`.
+    """
+    found = tuple(islice(errors, MAX_ERRORS + 1))
+    if len(found) > MAX_ERRORS:
+        detail = f"The first {MAX_ERRORS} errors are listed. Fix them, and send the request again to see others."
+        found = (*found[:MAX_ERRORS], FieldError("", "more-errors", detail))
+    return tuple(replace(error, pointer=_without_secret(error.pointer)) for error in found)
+
+
+def _without_secret(pointer: str) -> str:
+    """Redact before the cut: half a secret can't be recognized."""
+    pointer = redact_tokens(pointer)
+    return pointer if len(pointer) <= _MAX_POINTER else pointer[:_MAX_POINTER] + "…"
+
+
 class ProblemError(Exception):
     """Something that is answered with a problem: the root of each app's small tree of errors.
 
-    `slug` is the entry of CATALOGUE, the message is the problem's `detail`; neither ever repeats a secret or a refused
-    value. `errors` and `violated_policies` are the problem's members of that name.
+    `slug` is the entry of CATALOGUE, the message is the problem's `detail`; neither ever repeats a refused value, and a
+    secret is taken out. `errors` and `violated_policies` are the problem's members of that name.
     """
 
     slug: str = "internal-error"
@@ -44,9 +71,9 @@ class ProblemError(Exception):
         violated_policies: Iterable[str] = (),
         retry_after_seconds: int | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.errors = tuple(errors)
+        self.detail = redact_tokens(detail)
+        super().__init__(self.detail)
+        self.errors = bounded(errors)
         self.violated_policies = tuple(violated_policies)
         self.retry_after_seconds = retry_after_seconds
 
@@ -63,7 +90,7 @@ def problem_body(
 ) -> dict[str, object]:
     """The body of a problem response, in the one shape that every 4xx and 5xx has.
 
-    `instance` is the request's path without its query, `errors` belong to `invalid-parameters` and
+    `instance` is the request's path without its query and without a secret, `errors` belong to `invalid-parameters` and
     `malformed-request`, `violated_policies` to `quota-exceeded` ("key" or "address").
     """
     problem = CATALOGUE[slug]
@@ -72,7 +99,7 @@ def problem_body(
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
-        "instance": instance,
+        "instance": redact_tokens(instance),
         "request_id": request_id,
     }
     listed = [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in errors]

@@ -1,11 +1,48 @@
-"""Times in UTC: from nanoseconds, and as RFC 3339 text, the one way that bodies, events and logs write them."""
+"""Times in UTC: from nanoseconds, and as RFC 3339 text, the one way that bodies, pages, events and logs write them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EXAMPLE: Final = "2027-03-28T02:30:00Z"
+
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 def rfc3339(moment: datetime, *, timespec: str = "seconds") -> str:
-    """`moment` in UTC, as in 2027-01-31T09:30:00Z; `timespec` as in `datetime.isoformat`."""
+    """Return `moment` in UTC, as in 2027-01-31T09:30:00Z; `timespec` as in `datetime.isoformat`.
+
+    Raises ValueError if it has no zone: it would be read as the time of this machine's zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"a time needs its zone, as in {EXAMPLE}")
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the time that an RFC 3339 text names, in UTC: the one parser of times that people and clients type.
+
+    Raises ValueError, which gives an example, for any other text: a date alone, a time without a zone, a time that no
+    clock shows. A leap second (23:59:60) is refused too, because a `datetime` can't hold it.
+    """
+    try:
+        if _RFC3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"A time is written as in {EXAMPLE}, with its offset (RFC 3339).")
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Return `moment` without its fraction, as `rfc3339` shows it: an end that is stored so comes when it says."""
+    return moment.replace(microsecond=0)
+
+
+def next_whole_second(moment: datetime) -> datetime:
+    """Return the first whole second that isn't before `moment`."""
+    return whole_second(moment + timedelta(microseconds=999_999))
 
 
 def from_ns(nanoseconds: int) -> datetime:

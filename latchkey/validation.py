@@ -1,30 +1,35 @@
 """Validation: decoded JSON in; clean values out, or every fault at once."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
 from typing import Final
 
-from latchkey.problems import FieldError, ProblemError
+from latchkey.blank_text import is_blank
+from latchkey.problems import MAX_ERRORS, FieldError, ProblemError, bounded, member_pointer
+from latchkey.secret_detection import REFUSAL, secrets_within
+from latchkey.timestamps import parse_rfc3339, rfc3339, whole_second
 
 MAX_TEXT: Final = 200
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 Rule = Callable[[object, datetime], object]
 """Makes a member's clean value of the decoded one and of the time, or raises Refused."""
 
 
 class InvalidParameters(ProblemError):
-    """Well-formed, but refused by a rule; `errors` names every fault at once."""
+    """Well-formed, but refused by a rule; `errors` names every fault at once, up to MAX_ERRORS."""
 
     slug = "invalid-parameters"
 
     @classmethod
     def of(cls, faults: list[FieldError]) -> "InvalidParameters":
         """The error that names `faults`, and the first of them in its text."""
-        return cls(" ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults[:3]), errors=faults)
+        listed = bounded(faults)
+        return cls(" ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in listed[:3]), errors=listed)
 
 
 class Refused(Exception):
@@ -41,12 +46,14 @@ def refused(code: str, detail: str, pointer: str = "") -> Refused:
 
 
 def text(value: object, name: str, *, longest: int = MAX_TEXT, empty: bool = True) -> str:
-    """A string of at most `longest` characters, none of which controls or turns text, without white space around it."""
+    """A string of at most `longest` characters, none of which controls or turns text, without white space around it;
+    "" for one without a visible character.
+    """
     if not isinstance(value, str):
         raise refused("not-a-string", f"{name} must be a string.")
     if _CONTROL.search(value):
         raise refused("control-character", f"{name} must hold no characters that control or turn text.")
-    stripped = value.strip()
+    stripped = "" if is_blank(value) else value.strip()
     if len(stripped) > longest:
         raise refused("too-long", f"{name} must have at most {longest} characters.")
     if not stripped and not empty:
@@ -73,35 +80,59 @@ def integer(value: object, name: str, least: int, most: int) -> int:
 def moment(value: object) -> datetime:
     """The moment that an RFC 3339 text with an offset tells, in UTC."""
     try:
-        if isinstance(value, str) and _RFC3339.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise refused("not-a-time", "A time is written as in 2027-01-31T09:30:00Z, with its offset (RFC 3339).")
+        return parse_rfc3339(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise refused("not-a-time", str(error)) from None
 
 
 def future(value: object, name: str, now: datetime) -> datetime:
-    """A moment after `now`."""
-    found = value if isinstance(value, datetime) else moment(value)
+    """An end after `now`, in whole seconds, as ends are shown."""
+    found = whole_second(value if isinstance(value, datetime) else moment(value))
     if found <= now:
         raise refused("in-the-past", f"{name} must lie in the future.")
     return found
 
 
 def whole_number(typed: str, name: str, least: int, most: int) -> int:
-    """The number in a query's text, from `least` to `most`."""
+    """The number that a text from a query or a header stands for, from `least` to `most`."""
     if typed.isascii() and typed.isdigit() and len(typed) < 20 and least <= int(typed) <= most:
         return int(typed)
-    raise refused("out-of-range", f"{name} is a whole number from {least} to {most}.", f"/{name}")
+    raise refused("out-of-range", f"{name} must be a whole number from {least} to {most}.")
+
+
+def without_unchanged(values: object, current: Mapping[str, object]) -> object:
+    """Return the JSON object `values` without the members that say what is so already: rules are for changes.
+
+    A client may write back all that it read, also if a value would be refused today: its time has come, or the rule is
+    newer than the value. In JSON 1, 1.0 and true are three values; a time is the same in every zone.
+    """
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if not (name in current and _is_same(current[name], value))}
+
+
+def _is_same(current: object, value: object) -> bool:
+    if isinstance(current, datetime):
+        try:
+            return rfc3339(value if isinstance(value, datetime) else moment(value)) == rfc3339(current)
+        except Refused:
+            return False
+    return json.dumps(current, sort_keys=True, default=str) == json.dumps(value, sort_keys=True, default=str)
 
 
 def clean(
-    values: object, rules: Mapping[str, Rule], now: datetime, *, required: tuple[str, ...] = ()
+    values: object,
+    rules: Mapping[str, Rule],
+    now: datetime,
+    *,
+    required: tuple[str, ...] = (),
+    credentials: tuple[str, ...] = (),
 ) -> dict[str, object]:
-    """The members of the JSON object `values`, each as its rule makes it.
+    """The members of the JSON object `values`, each as its rule makes it. Those of `credentials` are not kept, so that
+    they may hold a secret.
 
-    Raises InvalidParameters that names every fault with a JSON pointer: members refused by their rule, unknown ones,
-    and required ones that are missing. No fault repeats a value.
+    Raises InvalidParameters that names every fault, up to MAX_ERRORS, with a JSON pointer: members refused by their
+    rule, unknown ones, those in which a secret stands, and required ones that are missing. No fault repeats a value.
     """
     if not isinstance(values, Mapping):
         raise InvalidParameters(
@@ -110,16 +141,26 @@ def clean(
     faults = [FieldError(f"/{name}", "missing", f"{name} is required.") for name in required if name not in values]
     cleaned: dict[str, object] = {}
     for name, value in values.items():
-        pointer = "/" + str(name).replace("~", "~0").replace("/", "~1")
+        if len(faults) > MAX_ERRORS:
+            break
+        pointer = member_pointer(name)
         rule = rules.get(name)
         if rule is None:
             known = ", ".join(rules)
             faults.append(FieldError(pointer, "unknown-member", f"The members are: {known}."))
             continue
         try:
+            if name not in credentials:
+                _refuse_secrets(value)
             cleaned[name] = rule(value, now)
         except Refused as refusal:
             faults.extend(fault.under(pointer) for fault in refusal.faults)
     if faults:
         raise InvalidParameters.of(faults)
     return cleaned
+
+
+def _refuse_secrets(value: object) -> None:
+    found = islice(secrets_within(value), MAX_ERRORS + 1)
+    if faults := [FieldError(pointer, "secret", REFUSAL) for pointer in found]:
+        raise Refused(*faults)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final, NamedTuple, Protocol
 
-from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
 
 Outcome = tuple[bool, int, int, int]
 """(allowed, debt, wait_ns, epoch): see `ratelimit.decision.Decision`, which is made of it. A plain tuple, because a
@@ -20,6 +20,11 @@ store makes one for every request."""
 
 Asked = tuple[bytes, Limit | None, int, int, int]
 """(key, limit, cost, epoch, slot): what `take` is asked."""
+
+MOST_EPOCH: Final = (1 << 30) - 1
+"""The newest epoch that a record can have: no key changes a billion times. One beyond it was damaged, or written by a
+stranger, and stands for none, or the key's record in the database could never become as new.
+"""
 
 _LAYOUT: Final = Struct("<QQQQQQII")
 _pack = _LAYOUT.pack
@@ -53,7 +58,8 @@ class Record(NamedTuple):
     @classmethod
     def load(cls, raw: bytes) -> "Record":
         """The fields of a stored record."""
-        return cls._make(_unpack(raw))
+        record = cls._make(_unpack(raw))
+        return record if record.epoch <= MOST_EPOCH else record._replace(epoch=0)
 
     def dump(self) -> bytes:
         """The bytes to store."""
@@ -70,6 +76,22 @@ class Record(NamedTuple):
 
 
 EMPTY: Final = Record().dump()
+_MOST_NUMBER: Final = (1 << 63) - 1  # what a column of the database holds
+
+
+def is_plausible(raw: bytes) -> bool:
+    """Return whether a store can have written this record: it can be read, its limit is one, and no number is larger
+    than what the database has a place for.
+    """
+    if len(raw) != _LAYOUT.size:
+        return False
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, epoch = _unpack(raw)
+    return bool(
+        max(tat_ns, allowed, throttled, used_ns_0, used_ns_1) <= _MOST_NUMBER
+        and epoch < 1 << 31
+        and (limit_code == 0 or (0 < limit_code >> 32 <= MAX_BURST and 0 < limit_code & 0xFFFF_FFFF <= MAX_PER_SECONDS))
+        and (fraction < max(limit_code >> 32, 1))
+    )
 
 
 class Cells(Protocol):
@@ -91,7 +113,7 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
     stepped back leaves it, is drawn in, so that no wait is longer than `per_seconds`. Raises CostExceedsBurst.
     """
     tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(cells.get(key, EMPTY))
-    if known_epoch > epoch:
+    if epoch < known_epoch <= MOST_EPOCH:
         return False, 0, 0, known_epoch
     if slot:
         used_ns_1 = now_ns

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
 
-from latchkey.problems import FieldError
+from latchkey.problems import MAX_ERRORS, FieldError, bounded, member_pointer
 from latchkey.strict_json import MalformedJSON, loads
 
 MAX_BURST: Final = 1_000_000
@@ -18,6 +18,7 @@ class LimitError(ValueError):
     """A value is no rate limit; `errors` names each fault with a JSON pointer into the value."""
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        errors = bounded(errors)
         super().__init__("; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors))
         self.errors = errors
 
@@ -74,8 +75,8 @@ def _check_member(value: dict[object, object], name: str, maximum: int) -> Field
 def parse_limit(value: object) -> Limit | None:
     """The limit that a decoded JSON value stands for; None (JSON null) is unlimited.
 
-    Raises LimitError with every fault at once: exactly `burst` and `per_seconds`, both JSON integers in range.
-    Booleans, floats (1.0 too) and numeric strings are no integers.
+    Raises LimitError with every fault at once, up to MAX_ERRORS: exactly `burst` and `per_seconds`, both JSON integers
+    in range. Booleans, floats (1.0 too) and numeric strings are no integers.
     """
     if value is None:
         return None
@@ -86,9 +87,11 @@ def parse_limit(value: object) -> Limit | None:
         raise LimitError((fault,))
     errors = [error for name, maximum in _BOUNDS.items() if (error := _check_member(value, name, maximum))]
     for name in value:
+        if len(errors) > MAX_ERRORS:
+            break
         if name not in _BOUNDS:
-            pointer = "/" + str(name).replace("~", "~0").replace("/", "~1")
-            errors.append(FieldError(pointer, "unknown-member", "Only burst and per_seconds belong here."))
+            detail = "Only burst and per_seconds belong here."
+            errors.append(FieldError(member_pointer(name), "unknown-member", detail))
     if errors:
         raise LimitError(tuple(errors))
     return Limit(value["burst"], value["per_seconds"])

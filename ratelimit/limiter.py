@@ -1,6 +1,8 @@
 """The limiter: one bucket store for the process, with each decision timed and counted."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
 from functools import cache
 from time import perf_counter
 
@@ -16,6 +18,15 @@ from ratelimit.stores.fallback import FallbackStore
 Decided = Decision | CostExceedsBurst | BucketStoreError | None
 """What became of one of several takes: the decision, why there is none, or None where nothing was decided as the key's
 limit has changed: `take` does it then."""
+
+
+class Attempt(StrEnum):
+    """What an address may try too often. Each kind has a bucket of its own, so that a service that goes on with an old
+    credential doesn't keep the administrators of the same network from signing in. The values are kept in the store.
+    """
+
+    CREDENTIAL = ""
+    SIGN_IN = "sign-in:"
 
 
 class Limiter:
@@ -45,6 +56,12 @@ class Limiter:
     def lease_seconds(self) -> float:
         """For how long tokens that were taken ahead are spent without asking the store; 0 where none are."""
         return self._over_network.on_loop.lease_seconds if self._over_network else 0.0
+
+    def prepare(self) -> None:
+        """Open a store on this host now, and not while a request waits. If that fails, each request tries again."""
+        if not self.store.remote:
+            with suppress(BucketStoreError):
+                self.store.generation()
 
     def take(self, key_id: str, limit: Limit | None, *, cost: int, epoch: int, slot: int) -> Decision:
         """Takes `cost` tokens of the key's bucket, or none.
@@ -97,9 +114,9 @@ class Limiter:
             decisions.append(decision)
         return decisions
 
-    def take_for_address(self, address: str, limit: Limit) -> Decision:
-        """Takes one token of the bucket that pays for the failed authentications of `address`."""
-        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + address.encode(), limit, 1, 0, 0))
+    def take_for_address(self, address: str, limit: Limit, attempt: Attempt = Attempt.CREDENTIAL) -> Decision:
+        """Takes one token of the bucket that pays for such attempts of `address`."""
+        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + (attempt + address).encode(), limit, 1, 0, 0))
 
     def forget_idle_addresses(self, limit: Limit) -> int:
         """Drops the buckets of addresses that are full again under `limit`, and so tell nothing; returns how many.
@@ -113,10 +130,12 @@ class Limiter:
         return len(idle)
 
     def refused_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
-        """The addresses that were refused for failed authentications and failed again at or after `since_ns`."""
+        """The addresses that were refused an attempt and tried again at or after `since_ns`. One that was refused both
+        kinds comes twice.
+        """
         for key, record in self.store.usage(ADDRESS_PREFIX):
             if record.throttled and record.used_ns >= since_ns:
-                yield key.removeprefix(ADDRESS_PREFIX).decode(), record
+                yield key.removeprefix(ADDRESS_PREFIX).decode().removeprefix(Attempt.SIGN_IN), record
 
     def epoch(self, key_id: str) -> int:
         """The newest epoch that is known of the key; 0 where the store has never heard of it."""

@@ -1,38 +1,79 @@
-"""`python -m tests`: the suite over the embedded stores, and what touches stores once more over PostgreSQL and Redis.
+"""`python -m tests [--all | --failed] [ARGUMENTS OF PYTEST]`: run the fast tests, every test, or those that failed last.
 
-With TEST_STORES it is one run of the whole suite, over the stores that it names.
+Without an option: the tests that are not marked `slow`, over SQLite and lmdb. A path among the arguments selects all of
+its tests, in one process, so that the first result comes soon. With TEST_STORES: one run, over the stores that it names.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from tests.selection import STORES_ONLY
-from tests.stores import EMBEDDED, NEEDED, ON_SERVICES, TITLES
+from tests.support.selection import FAST, STORES_ONLY
+from tests.support.stores import EMBEDDED, NEEDED, ON_SERVICES, TITLES
 
+ALL: Final = "--all"
+FAILED: Final = "--failed"
 _NOTHING_TO_RUN: Final = 5  # of pytest's exit statuses
+_PROCESSORS: Final = os.cpu_count() or 1
+# A slow test often waits, for a server that starts or an outage that ends: others use the processor meanwhile.
+_WAITING: Final = 1
+# The remote command, the proxies and generated clients see a server's responses and none of its stores.
+# TEST_STORES=services runs them too.
+_NO_STORES: Final = tuple(
+    f"--ignore=tests/{path}" for path in ("latchkey/cli", "gateway/proxies", "openapi/test_tools.py")
+)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns pytest's exit status; of two runs that of the first that failed."""
+    """Return the exit status of pytest, or of the first run that failed if there are two."""
+    wanted, given = arguments[:1], list(arguments[1:])
+    if wanted == [ALL]:
+        return _everything([*_parallel(given, _PROCESSORS + _WAITING), *given])
+    if wanted == [FAILED]:
+        return _everything(["--last-failed", "--last-failed-no-failures=none", *given])
+    given = list(arguments)
+    tier = [] if _names_a_path(given) else [FAST]
+    return _run([*tier, *_parallel(given, _PROCESSORS), *given])
+
+
+def _everything(arguments: list[str]) -> int:
+    """Run over SQLite and lmdb, then what touches stores once more over PostgreSQL and Redis."""
     if os.environ.get("TEST_STORES"):
         return _run(arguments)
     first = _run(arguments, EMBEDDED)
     missing = [service for service in NEEDED if service.missing()]
     if not missing:
-        second = _run([STORES_ONLY, *arguments], ON_SERVICES)
-        return first or (second if second != _NOTHING_TO_RUN else 0)
-    print(f"\nNothing was tested over {TITLES[ON_SERVICES]}, for want of a service:")
+        python = os.environ.get("SERVICES_PYTHON", sys.executable)
+        second = _run([STORES_ONLY, *_NO_STORES, *arguments], ON_SERVICES, python)
+        return first or second
+    print(f"\nNothing was tested over {TITLES[ON_SERVICES]}, because a service is missing:")
     for service in missing:
         print(f"{service.name}: {service.remedy}")
     return first or int(os.environ.get("REQUIRE_SERVICES") == "1")
 
 
-def _run(arguments: Sequence[str], stores: str = "") -> int:
-    environment = {**os.environ, "TEST_STORES": stores} if stores else os.environ
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
+def _parallel(given: list[str], processes: int) -> list[str]:
+    """The options that share the tests among processes, file by file, in the order in which they are collected."""
+    if _names_a_path(given) or any(argument.startswith(("-n", "--numprocesses")) for argument in given):
+        return []
+    return ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
+def _names_a_path(given: list[str]) -> bool:
+    return any(Path(argument.partition("::")[0]).exists() for argument in given)
+
+
+def _run(arguments: Sequence[str], stores: str = "", python: str = sys.executable) -> int:
+    """Run pytest once. Each pair of stores remembers for itself what failed."""
+    stores = stores or os.environ.get("TEST_STORES") or EMBEDDED
+    command = [python, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{stores}", *arguments]
+    environment = {**os.environ, "TEST_STORES": stores}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile every test and every module again
+    done = subprocess.run(command, env=environment, check=False)
+    return 0 if done.returncode == _NOTHING_TO_RUN and not _names_a_path(list(arguments)) else done.returncode
 
 
 if __name__ == "__main__":

@@ -6,22 +6,23 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import AppConfig, apps
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models.signals import post_migrate
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from apikeys import directory, gate
+from apikeys import address_limit, directory, gate
 from apikeys.config_service import ConfigService, IssuedKey
+from controlplane.gateway_door import metrics
+from events import lock_wait
 from events.origin import Origin
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
+from tests.support import event_loops
+from tests.support.tables import keep_what_migrations_made
 
 append_only = import_module("events.migrations.0002_append_only")
-roles = import_module("access.migrations.0001_roles")
 
 
 @dataclass
@@ -46,23 +47,18 @@ class Clock:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Takes the triggers off that refuse deleting events: emptying the tables after a test deletes. What the triggers
     do has a test of its own, which puts them on again."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for statement in append_only.UNDO[connection.vendor]:
-            cursor.execute(statement)
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            for statement in append_only.UNDO[connection.vendor]:
+                cursor.execute(statement)
+        keep_what_migrations_made()
     if connection.vendor == "postgresql":
         connection.ops.sql_flush = _delete  # type: ignore[method-assign, assignment]
-    # Emptying the tables takes the roles away, which a migration made.
-    post_migrate.connect(_make_roles)
 
 
 def _delete(_style: object, tables: Iterable[str], **_: bool) -> list[str]:
     """In place of TRUNCATE, which takes as long as writing many files does, however few rows there are."""
     return [f"DELETE FROM {connection.ops.quote_name(table)};" for table in tables]
-
-
-def _make_roles(app_config: AppConfig, **_: Any) -> None:
-    if app_config.name == "health":  # an app with models, as only those are told
-        roles.make_roles(apps, connection.schema_editor())
 
 
 @pytest.fixture(scope="session")
@@ -84,13 +80,25 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Nor is a read that a busy machine makes slow taken for silence: the connection that it cuts is that of all tests.
     monkeypatch.setattr("apikeys.refresher.PATIENCE_SECONDS", 600.0)
     monkeypatch.setattr("apikeys.directory.PATIENCE_SECONDS", 600.0)
-    monkeypatch.setattr("health.views.health.PATIENCE_SECONDS", 600.0)
-    caches = (limiter.default_limiter, directory.default_directory, gate.default_gate)
+    monkeypatch.setattr("health.live.PATIENCE_SECONDS", 600.0)
+    caches = (
+        limiter.default_limiter, address_limit.sign_in_limit, directory.default_directory, gate.default_gate,
+        metrics.loop_gate,
+    )  # fmt: skip
     for cache in caches:
         cache.cache_clear()
+    lock_wait.forget()
     yield
     for cache in caches:
         cache.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def event_loops_close_what_they_open() -> Iterator[None]:
+    """Names the test that left a connection open; Python tells of it when it is collected, in a later one."""
+    with event_loops.watched() as left:
+        yield
+    assert left == []
 
 
 @pytest.fixture

@@ -1,17 +1,20 @@
 """What our commands have in common: their output, their errors, and how limits and times are typed."""
 
 import json
+import sys
 from argparse import ArgumentTypeError
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils import timezone
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
-from latchkey.duration import parse_duration
+from latchkey.duration import time_or_span_ahead
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
@@ -31,6 +34,9 @@ class KeyCommand(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
+        refuse = parser.error
+        # What was typed wrong is repeated, and may be a credential.
+        parser.error = lambda message: refuse(redact(message))  # type: ignore[method-assign]
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -48,13 +54,41 @@ class KeyCommand(BaseCommand):
         """The run of the command, as events name it."""
         return Origin.of_command(type(self).__module__.rpartition(".")[2])
 
-    def service(self) -> ConfigService:
-        """The writer of keys, acting for this command."""
-        return ConfigService(self.origin())
+    def service(self, expected: Collection[int] | None = None) -> ConfigService:
+        """The writer of keys, acting for this command, on a key in one of the states `expected`."""
+        return ConfigService(self.origin(), expected=expected)
 
     def say(self, text: str) -> None:
         """Tells a person something beside the result, on standard error and not in the colour of an error."""
         self.stderr.write(text, style_func=str)
+
+    def confirm(self, options: Mapping[str, Any], consequence: str) -> None:
+        """Return if `--yes` was typed or the person types the key ID. `consequence` is what will be permanent, as a
+        sentence. Raises CommandError otherwise.
+        """
+        if options["yes"]:
+            return
+        if not (sys.stdin.isatty() and self.stderr.isatty()):
+            nothing_done = "It cannot be undone, and there is no terminal to ask on. Nothing was changed."
+            raise CommandError(f"{consequence} {nothing_done} If you mean it, add --yes.", returncode=REFUSED)
+        asked = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
+        self.stderr.write(asked, style_func=str, ending="")
+        self.stderr.flush()
+        if sys.stdin.readline().strip() != options["key_id"]:
+            raise CommandError("That is not the key ID. Nothing was changed.", returncode=REFUSED)
+
+    @contextmanager
+    def showing_secret(self, key_id: str) -> Iterator[None]:
+        """Raise CommandError if the block cannot write the new secret of `key_id`, which is shown nowhere else."""
+        try:
+            yield
+            self.stdout.flush()
+        except OSError:
+            raise CommandError(
+                f"The new secret of {key_id} could not be written, and nobody knows it. "
+                f"Make another: manage.py rotate_key {key_id} --at-once",
+                returncode=COULD_NOT,
+            ) from None
 
     def show(self, result: object, options: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> None:
         """Writes `result` as JSON, or `rows` as a table."""
@@ -133,10 +167,15 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
         raise CommandError(f"--rate-limit: {error}", returncode=REFUSED) from None
 
 
-def duration(text: str) -> timedelta:
-    """A time span as typed: 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
+def add_yes_argument(parser: CommandParser) -> None:
+    """The way to say yes without being asked."""
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed if there is no terminal to ask on")
+
+
+def time_ahead(text: str) -> datetime:
+    """A time as typed: RFC 3339, or a span from now. Raises ArgumentTypeError."""
     try:
-        return parse_duration(text)
+        return time_or_span_ahead(text, timezone.now())
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
 

@@ -1,6 +1,7 @@
 """The tables of keys, their secrets and their use."""
 
 from apikeys.models.census import KeyCensus
+from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
 from apikeys.models.secret import KeySecret, SecretState
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
@@ -8,6 +9,7 @@ from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, Usage
 __all__ = [
     "APIKey",
     "APIKeyQuerySet",
+    "IdempotencyRecord",
     "KeyCensus",
     "KeySecret",
     "KeyState",

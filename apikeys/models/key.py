@@ -83,6 +83,8 @@ class APIKey(models.Model):
         ]
         indexes = [
             models.Index(fields=["burst"], name="key_by_burst"),
+            models.Index(fields=["owner", "id"], name="key_by_owner"),
+            models.Index(fields=["label", "id"], name="key_by_label"),
             models.Index(fields=["expires_at"], name="key_by_expiry"),
             models.Index(fields=["expires_at"], name="key_by_untold_expiry", condition=Q(expiry_told=False)),
         ]

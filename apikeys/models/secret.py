@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from apikeys.models.key import APIKey
-from latchkey.timestamps import from_ns
+from latchkey.timestamps import from_ns, next_whole_second
 from ratelimit.bucket import Record
 
 OVERDUE_AT_MOST: Final = timedelta(days=1)
@@ -24,6 +24,7 @@ class KeySecret(models.Model):
     """The digest of a secret. The row goes when the secret ends, so an ended secret cannot come back.
 
     `overdue_at` is set on a retiring secret: whoever still uses it from then on has little time left to change over.
+    `first_used_at` is written with the first use that the steward sees, so it may be seconds late, and never early.
     """
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="secrets")
@@ -34,6 +35,7 @@ class KeySecret(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
+    first_used_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -54,9 +56,9 @@ class KeySecret(models.Model):
         return f"secret {self.pk} of {self.key_id}"
 
     def retire(self, now: datetime, grace: timedelta) -> None:
-        """Makes it the retiring secret, which ends after `grace`."""
+        """Makes it the retiring secret, which ends after `grace`, at a whole second."""
         self.state = SecretState.RETIRING
-        self.expires_at = now + grace
+        self.expires_at = next_whole_second(now + grace)
         self.overdue_at = self.expires_at - min(grace / 4, OVERDUE_AT_MOST)
 
     def last_use_in(self, record: Record) -> datetime | None:
@@ -64,3 +66,7 @@ class KeySecret(models.Model):
         used_ns = record.used_ns_of(self.slot)
         used = from_ns(used_ns) if used_ns else None
         return used if used is not None and used >= self.created_at else None
+
+    def last_used(self, record: Record) -> datetime | None:
+        """Return when it was last used, by the store's record and by what is written down already."""
+        return max((used for used in (self.last_used_at, self.last_use_in(record)) if used is not None), default=None)

@@ -1,6 +1,7 @@
 """The live stream of events, up to the point where a server takes it over."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.http import StreamingHttpResponse
 from rest_framework.renderers import JSONRenderer
@@ -22,14 +23,14 @@ class EventStreamRenderer(JSONRenderer):
     format = "event-stream"
 
 
-def open_stream(request: Request, offer: StreamOffer, scope: str) -> StreamingHttpResponse:
-    """Accepts the server's offer, and answers with the head of the stream; its body is the server's.
+def open_stream(request: Request, offer: StreamOffer, scope: str, asked: Mapping[str, Any]) -> StreamingHttpResponse:
+    """Accepts the server's offer, and answers with the head of the stream; its body is the server's. `asked` are the
+    parsed query parameters.
 
     Raises InvalidParameters or TooManyStreams.
     """
     if not isinstance(request.auth, Verified):
         raise TypeError("the view is not authenticated by a key")
-    asked = {name: request.query_params.get(name) for name in ("after", "type", "key_id")}
     start = stream_start(last_event_id=request.headers.get("Last-Event-ID"), **asked)
     offer.accept(LiveCall(Standing(request.auth.credential, address_of(request.META), scope), start))
     return StreamingHttpResponse(content_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})

@@ -6,10 +6,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apikeys import schemas
+from apikeys.idempotency import Creation
 from apikeys.lookup import find_key
-from apikeys.pages import key_page
+from apikeys.pages import QUERY, key_page
 from apikeys.representation import issued_json, key_json
-from apikeys.views.base import KeyAPIView, effective_by, service_for
+from apikeys.schema_fields import IDEMPOTENCY_KEY, IF_MATCH, effective_by_field, etag_field
+from apikeys.views.base import READ_KEYS, KeyAPIView, changed_json, effective_by, etag, service_for
+from apikeys.views.creation import created
 from ratelimit.limiter import default_limiter
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -18,51 +21,68 @@ NO_STORE = {"Cache-Control": "no-store"}
 class KeyCollection(KeyAPIView):
     """All keys."""
 
-    scopes = {"GET": "keys:read", "POST": "keys:write"}
+    scopes = {"GET": READ_KEYS, "POST": "keys:write"}
+    problems = {"POST": ("insufficient-scope",)}
+    queries = {"GET": QUERY}
 
-    @extend_schema(operation_id="list_keys", parameters=schemas.PAGE_PARAMETERS, responses=schemas.KeyPage)
+    @extend_schema(operation_id="list_keys", responses=schemas.KeyPage)
     def get(self, request: Request) -> Response:
-        """A page of keys, newest first."""
+        """List keys, newest first, a page at a time."""
         now = timezone.now()
-        asked = {name: request.query_params.get(name) for name in ("cursor", "limit", "q", "state")}
-        page = key_page(now, **asked)
+        page = key_page(now, **self.asked)
         limiter = default_limiter()
         return Response({"items": [key_json(key, now, limiter) for key in page.keys], "next": page.next})
 
-    @extend_schema(operation_id="create_key", request=schemas.KeyCreate, responses={201: schemas.IssuedKey})
+    @extend_schema(
+        operation_id="create_key",
+        parameters=[IDEMPOTENCY_KEY, etag_field(201)],
+        request=schemas.KeyCreate,
+        responses={201: schemas.CreatedKey},
+    )
     def post(self, request: Request) -> Response:
-        """Issues a key. The answer shows its secret, this once."""
+        """Issue a key. No other response shows its secret. With an Idempotency-Key that was sent before, the response
+        is the same without `secret` and `credential`.
+        """
+        return created(request, lambda: self._create(request))
+
+    def _create(self, request: Request) -> Creation:
         issued = service_for(request).issue(request.data)
         body = issued_json(issued, timezone.now(), default_limiter())
-        headers = {**NO_STORE, "Location": f"/v1/keys/{issued.key.key_id}"}
-        return Response(body, status=201, headers=headers)
+        again = {name: value for name, value in body.items() if name not in ("secret", "credential")}
+        location = f"/v1/keys/{issued.key.key_id}"
+        return Creation(body, again, {**NO_STORE, **etag(issued.key.epoch), "Location": location})
 
 
 class KeyItem(KeyAPIView):
     """One key."""
 
-    scopes = {"GET": "keys:read", "PATCH": "keys:write", "DELETE": "keys:write"}
+    scopes = {"GET": READ_KEYS, "PATCH": "keys:write", "DELETE": "keys:write"}
+    problems = {"PATCH": ("already-revoked",), "DELETE": ("already-revoked",)}
 
-    @extend_schema(operation_id="show_key", responses=schemas.Key)
+    @extend_schema(operation_id="show_key", parameters=[etag_field(200)], responses=schemas.Key)
     def get(self, request: Request, key_id: str) -> Response:
-        """The key."""
-        return Response(key_json(find_key(key_id), timezone.now(), default_limiter()))
+        """Show a key. Its secrets are listed without their text."""
+        key = find_key(key_id)
+        return Response(key_json(key, timezone.now(), default_limiter()), headers=etag(key.epoch))
 
     @extend_schema(
         operation_id="update_key",
-        parameters=[schemas.effective_by(200)],
+        parameters=[IF_MATCH, etag_field(200), effective_by_field(200)],
         request=schemas.KeyUpdate,
-        responses=schemas.Key,
+        responses=schemas.CHANGED_KEY,
     )
     def patch(self, request: Request, key_id: str) -> Response:
-        """Changes the members that are sent; the change holds from the next request on."""
+        """Change a key. Fields that are not sent stay. The change applies to the next request. Without `keys:read` the
+        response has `key_id` and the fields that were sent, and no others.
+        """
         service = service_for(request)
         key = service.update(key_id, request.data)
-        return Response(key_json(key, timezone.now(), default_limiter()), headers=effective_by(service))
+        fields = {**etag(key.epoch), **effective_by(service)}
+        return Response(changed_json(request, key, written=request.data), headers=fields)
 
-    @extend_schema(operation_id="revoke_key", parameters=[schemas.effective_by(204)], responses={204: None})
+    @extend_schema(operation_id="revoke_key", parameters=[IF_MATCH, effective_by_field(204)], responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
-        """Revokes the key, for ever."""
+        """Revoke a key permanently."""
         service = service_for(request)
         service.revoke(key_id)
         return Response(status=204, headers=effective_by(service))

@@ -1,46 +1,55 @@
 """/v1/keys/{key_id}/rotate: a new secret, and the end of the old one."""
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apikeys import schemas
-from apikeys.representation import issued_json, key_json
-from apikeys.views.base import KeyAPIView, effective_by, service_for
+from apikeys.representation import new_secret_json
+from apikeys.schema_fields import IF_MATCH, effective_by_field, etag_field
+from apikeys.views.base import KeyAPIView, changed_json, effective_by, etag, service_for
 from apikeys.views.keys import NO_STORE
-from ratelimit.limiter import default_limiter
 
 
 class KeyRotation(KeyAPIView):
     """The rotation of one key."""
 
     scopes = {"POST": "keys:write"}
+    problems = {"POST": ("already-revoked", "rotation-in-progress")}
 
     @extend_schema(
         operation_id="rotate_key",
-        parameters=[schemas.effective_by(200)],
+        parameters=[IF_MATCH, etag_field(200), effective_by_field(200)],
         request=schemas.Rotate,
-        responses=schemas.IssuedKey,
+        responses=schemas.ROTATED_KEY,
     )
     def post(self, request: Request, key_id: str) -> Response:
-        """Makes a new secret and shows it, this once; the old one works on for grace_seconds."""
+        """Rotate a key: make a new secret, which no other response shows. The old one still works for grace_seconds.
+        Without `keys:read` the response has `key_id`, `secret` and `credential`, and no other fields.
+        """
         service = service_for(request)
         issued = service.rotate(key_id, request.data)
-        body = issued_json(issued, timezone.now(), default_limiter())
-        return Response(body, headers={**NO_STORE, **effective_by(service)})
+        body = changed_json(request, issued.key) | new_secret_json(issued)
+        return Response(body, headers={**NO_STORE, **etag(issued.key.epoch), **effective_by(service)})
 
 
 class KeyRotationFinish(KeyAPIView):
     """The early end of a rotation."""
 
     scopes = {"POST": "keys:write"}
+    problems = {"POST": ("already-revoked",)}
 
     @extend_schema(
-        operation_id="finish_rotation", parameters=[schemas.effective_by(200)], request=None, responses=schemas.Key
+        operation_id="finish_rotation",
+        parameters=[IF_MATCH, etag_field(200), effective_by_field(200)],
+        request=schemas.Finish,
+        responses=schemas.CHANGED_KEY,
     )
     def post(self, request: Request, key_id: str) -> Response:
-        """Ends the retiring secret now."""
+        """Finish a rotation: end the retiring secret now, even if it is still in use. Compare `last_used_at` of both
+        secrets first. With secret_id, end it only if it is that one. Without `keys:read` the response has `key_id` and
+        no other fields.
+        """
         service = service_for(request)
-        key = service.finish_rotation(key_id)
-        return Response(key_json(key, timezone.now(), default_limiter()), headers=effective_by(service))
+        key = service.finish_rotation(key_id, request.data)
+        return Response(changed_json(request, key), headers={**etag(key.epoch), **effective_by(service)})

@@ -1,4 +1,4 @@
-"""/v1/keys/{key_id}/usage: how much a key was used."""
+"""/v1/keys/{key_id}/usage and /v1/whoami/usage: how much a key was used."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -7,7 +7,8 @@ from rest_framework.response import Response
 
 from apikeys import schemas
 from apikeys.lookup import find_key
-from apikeys.usage_report import usage_json
+from apikeys.permissions import caller
+from apikeys.usage_report import QUERY, usage_json
 from apikeys.views.base import KeyAPIView
 
 
@@ -15,9 +16,22 @@ class KeyUsage(KeyAPIView):
     """The use of one key."""
 
     scopes = {"GET": "keys:read"}
+    queries = {"GET": QUERY}
 
-    @extend_schema(operation_id="key_usage", parameters=schemas.USAGE_PARAMETERS, responses=schemas.Usage(many=True))
+    @extend_schema(operation_id="key_usage", responses=schemas.Usage(many=True))
     def get(self, request: Request, key_id: str) -> Response:
-        """Requests that were let pass and throttled, by step; steps without a request are left out."""
-        asked = {name: request.query_params.get(name) for name in ("since", "until", "step")}
-        return Response(usage_json(find_key(key_id), timezone.now(), **asked))
+        """Show a key's use: requests that were allowed and throttled, by step. Steps without a request are left out."""
+        return Response(usage_json(find_key(key_id), timezone.now(), **self.asked))
+
+
+class OwnUsage(KeyAPIView):
+    """The use of the calling key, which needs no scope: it is the key's own."""
+
+    queries = {"GET": QUERY}
+
+    @extend_schema(operation_id="own_usage", responses=schemas.Usage(many=True))
+    def get(self, request: Request) -> Response:
+        """Show the calling key's own use: requests that were allowed and throttled, by step. Steps without a request
+        are left out.
+        """
+        return Response(usage_json(find_key(caller(request).key_id), timezone.now(), **self.asked))

@@ -1,5 +1,6 @@
 """/v1/webhooks: where events are sent, with which secret, and how far delivery has got."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.utils import timezone
@@ -8,9 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apikeys import webhook_schemas as schemas
+from apikeys.idempotency import Creation
 from apikeys.permissions import caller, require_scope
-from apikeys.views.base import KeyAPIView, service_for
+from apikeys.representation import receipt_json
+from apikeys.schema_fields import IDEMPOTENCY_KEY, IF_MATCH, etag_field
+from apikeys.views.base import KeyAPIView, etag, service_for
+from apikeys.views.creation import created
 from apikeys.views.keys import NO_STORE
+from events.webhooks.change_events import url_origin
 from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
@@ -27,20 +33,30 @@ class WebhookCollection(KeyAPIView):
 
     @extend_schema(operation_id="list_webhooks", responses=schemas.WebhookList)
     def get(self, request: Request) -> Response:
-        """All webhooks, oldest first; there are 50 at most."""
+        """List all webhooks, oldest first."""
         now = timezone.now()
-        return Response(
-            {"items": [webhook_json(endpoint, now, whole_url=True) for endpoint in WebhookEndpoint.objects.all()]}
-        )
+        return Response({"items": [webhook_json(endpoint, now) for endpoint in WebhookEndpoint.objects.all()]})
 
-    @extend_schema(operation_id="create_webhook", request=schemas.WebhookCreate, responses={201: schemas.IssuedWebhook})
+    @extend_schema(
+        operation_id="create_webhook",
+        parameters=[IDEMPOTENCY_KEY, etag_field(201)],
+        request=schemas.WebhookCreate,
+        responses={201: schemas.CreatedWebhook},
+    )
     def post(self, request: Request) -> Response:
-        """Adds a webhook; needs `events:read` too. The answer shows its signing secret, this once."""
-        issued = _writer_of_readers(request).add(request.data)
-        headers = {**NO_STORE, "Location": f"/v1/webhooks/{issued.endpoint.endpoint_id}"}
-        return Response(
-            issued_webhook_json(issued, timezone.now(), whole_url=_reads(request)), status=201, headers=headers
-        )
+        """Add a webhook. Needs `events:read` too. No other response shows its signing secret. With an Idempotency-Key
+        that was sent before, the response is the same without `secret`, and with the origin of the URL alone.
+        """
+        writer = _writer_of_readers(request)
+        return created(request, lambda: self._create(request, writer))
+
+    def _create(self, request: Request, writer: WebhookEndpoints) -> Creation:
+        issued, now = writer.add(request.data), timezone.now()
+        body = issued_webhook_json(issued, now)
+        # A URL may hold a token, and this answer is kept.
+        again = {**webhook_json(issued.endpoint, now), "url": url_origin(issued.endpoint.url)}
+        location = f"/v1/webhooks/{issued.endpoint.endpoint_id}"
+        return Creation(body, again, {**NO_STORE, **etag(issued.endpoint.revision), "Location": location})
 
 
 class WebhookItem(KeyAPIView):
@@ -48,20 +64,29 @@ class WebhookItem(KeyAPIView):
 
     scopes = {"GET": READ, "PATCH": WRITE, "DELETE": WRITE}
 
-    @extend_schema(operation_id="show_webhook", responses=schemas.Webhook)
+    @extend_schema(operation_id="show_webhook", parameters=[etag_field(200)], responses=schemas.Webhook)
     def get(self, request: Request, webhook_id: str) -> Response:
-        """The webhook, and how far delivery has got."""
-        return Response(webhook_json(find_webhook(webhook_id), timezone.now(), whole_url=True))
+        """Show a webhook, and how far delivery has got."""
+        endpoint = find_webhook(webhook_id)
+        return Response(webhook_json(endpoint, timezone.now()), headers=etag(endpoint.revision))
 
-    @extend_schema(operation_id="update_webhook", request=schemas.WebhookUpdate, responses=schemas.Webhook)
+    @extend_schema(
+        operation_id="update_webhook",
+        parameters=[IF_MATCH, etag_field(200)],
+        request=schemas.WebhookUpdate,
+        responses=schemas.CHANGED_WEBHOOK,
+    )
     def patch(self, request: Request, webhook_id: str) -> Response:
-        """Changes the members that are sent; needs `events:read` too. Enabling goes on where delivery stopped."""
+        """Change a webhook. Needs `events:read` too. Fields that are not sent stay; an endpoint that is enabled goes on
+        where delivery stopped. Without `webhooks:read` the response has `id` and the fields that were sent, and no
+        others.
+        """
         endpoint = _writer_of_readers(request).update(webhook_id, request.data)
-        return Response(webhook_json(endpoint, timezone.now(), whole_url=_reads(request)))
+        return Response(_changed_json(request, endpoint, written=request.data), headers=etag(endpoint.revision))
 
-    @extend_schema(operation_id="remove_webhook", responses={204: None})
+    @extend_schema(operation_id="remove_webhook", parameters=[IF_MATCH], responses={204: None})
     def delete(self, request: Request, webhook_id: str) -> Response:
-        """Removes the webhook; what was not delivered yet is not delivered."""
+        """Remove a webhook. Events that are not delivered yet are dropped."""
         service_for(request).webhooks.remove(webhook_id)
         return Response(status=204)
 
@@ -70,12 +95,21 @@ class WebhookSecretRotation(KeyAPIView):
     """The rotation of one webhook's signing secret."""
 
     scopes = {"POST": WRITE}
+    problems = {"POST": ("rotation-in-progress",)}
 
-    @extend_schema(operation_id="rotate_webhook_secret", request=schemas.WebhookRotate, responses=schemas.IssuedWebhook)
+    @extend_schema(
+        operation_id="rotate_webhook_secret",
+        parameters=[IF_MATCH, etag_field(200)],
+        request=schemas.WebhookRotate,
+        responses=schemas.ROTATED_WEBHOOK,
+    )
     def post(self, request: Request, webhook_id: str) -> Response:
-        """Makes a new secret and shows it, this once; the old one signs beside it for grace_seconds."""
+        """Rotate a webhook's secret. No other response shows the new one; the old one signs as well for grace_seconds.
+        Without `webhooks:read` the response has `id` and `secret`, and no other fields.
+        """
         issued = service_for(request).webhooks.rotate_secret(webhook_id, request.data)
-        return Response(issued_webhook_json(issued, timezone.now(), whole_url=_reads(request)), headers=NO_STORE)
+        body = _changed_json(request, issued.endpoint) | {"secret": issued.secret}
+        return Response(body, headers={**NO_STORE, **etag(issued.endpoint.revision)})
 
 
 class WebhookTest(KeyAPIView):
@@ -83,11 +117,18 @@ class WebhookTest(KeyAPIView):
 
     scopes = {"POST": WRITE}
 
-    @extend_schema(operation_id="test_webhook", request=None, responses={202: schemas.Webhook})
+    @extend_schema(
+        operation_id="test_webhook",
+        parameters=[IF_MATCH, etag_field(202)],
+        request=None,
+        responses={202: schemas.CHANGED_WEBHOOK},
+    )
     def post(self, request: Request, webhook_id: str) -> Response:
-        """Has a test delivery sent; `last_test` shows soon what came of it."""
+        """Request a test delivery. `last_test` shows its result soon. Without `webhooks:read` the response has `id` and
+        no other fields.
+        """
         endpoint = service_for(request).webhooks.request_test(webhook_id)
-        return Response(webhook_json(endpoint, timezone.now(), whole_url=_reads(request)), status=202)
+        return Response(_changed_json(request, endpoint), status=202, headers=etag(endpoint.revision))
 
 
 def _writer_of_readers(request: Request) -> WebhookEndpoints:
@@ -96,6 +137,7 @@ def _writer_of_readers(request: Request) -> WebhookEndpoints:
     return service_for(request).webhooks
 
 
-def _reads(request: Request) -> bool:
-    """Whether the key would be shown whole URLs by the calls that read."""
-    return caller(request).allows(READ)
+def _changed_json(request: Request, endpoint: WebhookEndpoint, written: Iterable[str] = ()) -> dict[str, object]:
+    """The webhook after a change, for a caller that may read webhooks; for others a receipt."""
+    shown = webhook_json(endpoint, timezone.now())
+    return shown if caller(request).allows(READ) else receipt_json(shown, written)

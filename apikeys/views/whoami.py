@@ -18,7 +18,7 @@ class WhoAmI(KeyAPIView):
 
     @extend_schema(operation_id="whoami", responses=schemas.WhoAmI)
     def get(self, request: Request) -> Response:
-        """Key id, label, scopes, rate limit, tokens left, and the request's id."""
+        """Show the calling key, and how many tokens its bucket holds."""
         auth = caller(request)
         decision = decision_of(request.META)
         limit = decision.limit if decision else None

@@ -1,6 +1,7 @@
 """The room that a bucket takes in a store, by the store's own account of it, in bytes a key."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -60,8 +61,5 @@ def _asked(keys: int) -> Iterator[Asked]:
 
 
 def _used(path: Path) -> int:
-    environment, _ = open_file(path)
-    try:
-        return used_bytes(environment)
-    finally:
-        environment.close()
+    with closing(open_file(path)) as opened:
+        return used_bytes(opened.environment)

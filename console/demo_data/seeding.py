@@ -99,4 +99,6 @@ def _note_use_of_secrets(now: datetime) -> None:
     """Has each active secret used when its key was last, but for those that callers can hardly have yet."""
     used_at = APIKey.objects.filter(pk=OuterRef("key_id")).values("last_used_at")
     active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _CHANGED_OVER)
-    active.filter(key__last_used_at__gt=F("created_at")).update(last_used_at=Subquery(used_at))
+    active.filter(key__last_used_at__gt=F("created_at")).update(
+        first_used_at=F("created_at"), last_used_at=Subquery(used_at)
+    )

@@ -14,13 +14,14 @@ from console.demo_data.usage_rows import BATCH, UsageRows
 from events.origin import Origin
 from events.webhooks.endpoints import WebhookEndpoints
 from health.guard_rails import GUARD_RAILS, GuardRail
+from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore
 from health.incidents import sweep
 from health.waivers import Waivers
 from latchkey.request_id import new_request_id
 
 # How Latchkey itself does is a matter of this moment, and not of the past that is played.
-_OF_THE_PRESENT: Final = (AbsentSteward, BrokenEventLog, DegradedBucketStore)
+_OF_THE_PRESENT: Final = (AbsentSteward, BrokenEventLog, DegradedBucketStore, FullDisk)
 _PLAYED: Final[tuple[GuardRail, ...]] = tuple(rail for rail in GUARD_RAILS if not isinstance(rail, _OF_THE_PRESENT))
 _SATURDAY: Final = 5
 

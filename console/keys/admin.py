@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from access.model_admin import OperatorModelAdmin
 from apikeys.models import APIKey
 from console.keys.bulk import bulk_change
 from console.keys.changes import EnableView, LimitView, RevokeView
@@ -16,7 +17,6 @@ from console.keys.issue import issue_key
 from console.keys.key_list import key_list
 from console.keys.key_page import key_page
 from console.keys.rotation import DrainView, FinishView, RotateView
-from console.keys.views import row_number
 from ratelimit.limit import limit_from_text
 
 ACTIONS = {
@@ -30,15 +30,17 @@ ACTIONS = {
 
 
 @admin.register(APIKey)
-class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class KeyAdmin(OperatorModelAdmin):
     """Keys: every change goes through ConfigService, and none is ever deleted. To issue needs the permission to add,
-    all else the permission to change.
+    all else the permission to change. The address of a key's pages has its id in it.
     """
+
+    address_field = "key_id"
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         actions = [
-            path(f"<int:pk>/{name}/", wrap(view.as_view(model_admin=self)), name=f"apikeys_apikey_{name}")
+            path(f"<str:key_id>/{name}/", wrap(view.as_view(model_admin=self)), name=f"apikeys_apikey_{name}")
             for name, view in ACTIONS.items()
         ]
         return [*actions, *super().get_urls()]
@@ -55,13 +57,16 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         self._require_view(request)
-        return key_page(request, self, row_number(object_id))
+        return key_page(request, self, object_id)
 
     def has_change_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.revoked_at is None)
 
     def has_delete_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
         return False
+
+    def history_query(self, row: APIKey) -> dict[str, str]:
+        return {"q": row.key_id}
 
     def _require_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -1,23 +1,28 @@
 """Changes to several keys at once: a page that lists them first, and then what became of each."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 
+from access.model_admin import MOST_AT_ONCE
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
-from console.keys.views import KeysAdmin, render, row_number
+from console.keys.views import KeysAdmin, render
+from console.known_state import FIELD, changed_meanwhile, known_states
 from console.operator import operator_service
+from events.lock_wait import note_given_up
+from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
 
-MOST: Final = 500
-ACTIONS: Final = {"revoke": "Revoke for ever", "limit": "Change the limit"}
+ACTIONS: Final = {"limit": "Change the limit", "revoke": "Revoke permanently"}
 _FORMS: Final[dict[str, type[forms.Form]]] = {"revoke": RevokeForm, "limit": LimitForm}
 
 
@@ -25,18 +30,47 @@ def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
     """The preview of an action on the chosen keys; once confirmed, the action."""
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
-    action, chosen = request.POST.get("action", ""), request.POST.getlist("_selected_action")[:MOST]
-    keys = list(APIKey.objects.filter(pk__in=[row_number(pk) for pk in chosen], revoked_at=None).order_by("-pk"))
-    back = reverse("admin:apikeys_apikey_changelist")
+    action, chosen = request.POST.get("action", ""), request.POST.getlist(ACTION_CHECKBOX_NAME)
+    back = request.get_full_path()  # with the search, the filter and the page that the keys were chosen on
+    if len(chosen) > MOST_AT_ONCE:
+        messages.warning(request, f"At most {MOST_AT_ONCE} keys at a time. Nothing was changed.")
+        return redirect(back)
+    chosen = [key_id for key_id in chosen if KEY_ID_PATTERN.fullmatch(key_id)]
+    keys = list(APIKey.objects.filter(key_id__in=chosen, revoked_at=None).order_by("-pk"))
     if action not in ACTIONS or not keys:
         messages.warning(request, "Choose an action, and keys that are not revoked.")
         return redirect(back)
-    form = _FORMS[action](request.POST if "confirmed" in request.POST else None)
-    if "confirmed" in request.POST and form.is_valid():
-        _tell(request, [_act(operator_service(request), action, form, key) for key in keys])
+    confirmed = "confirmed" in request.POST
+    form = _FORMS[action](request.POST if confirmed else None)
+    stale = [key for key in keys if confirmed and key.epoch not in _known(request, key)]
+    for key in stale:
+        messages.error(request, changed_meanwhile(key))
+    if stale and action == "revoke":
+        form = RevokeForm()  # what was confirmed was about other keys than these
+    elif confirmed and not stale and form.is_valid():
+        _tell(request, list(_outcomes(request, action, form, keys)))
         return redirect(back)
     context = {"title": ACTIONS[action], "action": action, "keys": keys, "form": form, "back": back}
     return render(request, model_admin, "console/keys/bulk.html", context)
+
+
+def _known(request: HttpRequest, key: APIKey) -> frozenset[int]:
+    """The state of one of the keys that the preview showed."""
+    return known_states(request, f"{FIELD}_{key.key_id}")
+
+
+def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) -> Iterator[str | None]:
+    """What became of each key: None, or why it was not changed. The first one for which the database has to be waited
+    for in vain is the last one that is tried.
+    """
+    for number, key in enumerate(keys):
+        try:
+            yield _act(operator_service(request, _known(request, key)), action, form, key)
+        except OperationalError as error:
+            note_given_up(error)
+            left = len(keys) - number
+            yield f"The database takes no changes now: {left} {'key is' if left == 1 else 'keys are'} as before."
+            return
 
 
 def _act(service: ConfigService, action: str, form: Any, key: APIKey) -> str | None:

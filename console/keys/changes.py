@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 
+from access.secret_free_form import SecretFreeForm
 from apikeys.config_service import ConfigService
 from console.keys.views import KeyActionView
 from console.words import limit_words
@@ -17,7 +18,7 @@ def _number(most: int) -> forms.NumberInput:
     return forms.NumberInput(attrs={"min": 1, "max": most})
 
 
-class LimitForm(forms.Form):
+class LimitForm(SecretFreeForm, forms.Form):
     """A limit, or none at all where that is said in so many words. The rules are those of every limit."""
 
     burst = forms.CharField(required=False, label="Requests at once", widget=_number(MAX_BURST))
@@ -31,13 +32,13 @@ class LimitForm(forms.Form):
         if self.cleaned_data.get("unlimited"):
             if given:
                 self.add_error("unlimited", "Give a limit or none, not both.")
-            return self.cleaned_data
+            return super().clean()
         try:
             parse_limit(self.rate_limit())
         except LimitError as error:
             for fault in error.errors:
                 self.add_error(fault.pointer.strip("/") or None, fault.detail)
-        return self.cleaned_data
+        return super().clean()
 
     def rate_limit(self) -> dict[str, object] | None:
         """The limit that was typed, as JSON; None is unlimited."""
@@ -69,6 +70,7 @@ class LimitView(KeyActionView):
     title = "Change the limit"
     template = "console/keys/limit.html"
     form_class = LimitForm
+    kept = ("burst", "per_seconds", "unlimited")
 
     def initial(self) -> dict[str, Any]:
         return limit_initial(self.key.rate_limit)
@@ -105,11 +107,11 @@ class EnableView(KeyActionView):
 class RevokeForm(forms.Form):
     """The confirmation of an end that cannot be undone."""
 
-    confirm = forms.BooleanField(label="Revoke this key for ever")
+    confirm = forms.BooleanField(label="Revoke this key permanently")
 
 
 class RevokeView(KeyActionView):
-    """Ends the key, for ever."""
+    """Ends the key permanently."""
 
     title = "Revoke the key"
     template = "console/keys/revoke.html"

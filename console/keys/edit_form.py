@@ -5,29 +5,28 @@ from typing import Any, Final
 from django import forms
 from django.utils import timezone
 
+from access.secret_free_form import SecretFreeForm
 from apikeys import validation
 from apikeys.models import APIKey
+from console.time_field import HELP, TimeField
+from latchkey.redaction import redact_tokens
 from latchkey.validation import InvalidParameters, clean
 from ratelimit.fields import StrictJSONFormField
 
 EDITABLE: Final = ("label", "owner", "scopes", "expires_at", "metadata")
 
 
-class EditForm(forms.ModelForm):  # type: ignore[type-arg]
+class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     """What needs no page of its own. What was changed is judged by the rules of ConfigService, each fault beside its
     field.
     """
 
-    known_epoch = forms.IntegerField(widget=forms.HiddenInput)
+    expires_at = TimeField(label="Expires at (UTC)", required=False, help_text=f"{HELP} Empty: never.")
 
     class Meta:
         model = APIKey
         fields = EDITABLE
         field_classes = {"scopes": StrictJSONFormField, "metadata": StrictJSONFormField}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["known_epoch"].initial = self.instance.epoch
 
     def clean_scopes(self) -> object:
         """An empty box is no scopes."""
@@ -38,8 +37,7 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
 
     def clean(self) -> dict[str, Any]:
-        if self.cleaned_data.get("known_epoch") != self.instance.epoch:
-            self.add_error(None, "The key was changed since this page was loaded. Load it again.")
+        super().clean()
         try:
             clean(self.changes(), validation.UPDATE_RULES, timezone.now())
         except InvalidParameters as error:
@@ -47,6 +45,11 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
                 _, name, *inner = fault.pointer.split("/")
                 self.add_error(name, f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail)
         return self.cleaned_data
+
+    def typed(self) -> list[tuple[str, Any]]:
+        """What was sent and is not so in the key: label and text of each field."""
+        sent = [self[name] for name in self.changed_data if name in EDITABLE]
+        return [(str(field.label), redact_tokens(str(field.value()))) for field in sent]
 
     def changes(self) -> dict[str, Any]:
         """The fields that were changed and have a value."""

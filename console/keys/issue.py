@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from apikeys.config_service import IssuedKey
 from apikeys.validation import MAX_METADATA_BYTES
 from console.keys.changes import LimitForm
 from console.keys.secret_page import secret_page
@@ -18,9 +19,10 @@ from console.once import OnceForm, SentAlready, spend
 from console.operator import operator_service
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
+from latchkey.verify_limit import verify_limit_hint
 from ratelimit.fields import StrictJSONFormField
 
-LIFETIMES = ((30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "For ever"))
+LIFETIMES = ((30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "Never"))
 
 
 class IssueForm(LimitForm, OnceForm):
@@ -63,9 +65,17 @@ def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[
             with transaction.atomic():
                 spend(form.cleaned_data["once"], timezone.now())
                 issued = operator_service(request).issue(form.values())
-            return secret_page(request, model_admin, issued, title="The key is issued")
+            hint = _hint(issued, default_limit)
+            return secret_page(request, model_admin, issued, title="The key is issued", hint=hint)
         except SentAlready:
             return sent_already(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
         except ProblemError as error:
             show_problem(form, error)
     return render(request, model_admin, "console/keys/issue.html", {"title": "Issue a key", "form": form})
+
+
+def _hint(issued: IssuedKey, default_limit: dict[str, int] | None) -> str | None:
+    """What to say of the limit, if the form left it as it was."""
+    if issued.key.rate_limit != default_limit:
+        return None
+    return verify_limit_hint(issued.key.scopes, default_limit, 'Change it on the key\'s page: "Change the limit".')

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 
+from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
-from apikeys.pages import MAX_QUERY, decode_cursor, encode_cursor
+from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
 from apikeys.usage_series import of_each
 from console.charts import sparkline
@@ -15,7 +16,7 @@ from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
 from console.keys.views import KeysAdmin, render
 from console.words import ago_words, limit_words
-from latchkey.problems import FieldError
+from latchkey.validation import Refused
 
 PAGE: Final = 50
 
@@ -39,9 +40,10 @@ def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> Htt
         keys = FILTERS[chosen](keys, now)
     if query.strip():
         keys = matching(keys, query)
-    before = decode_cursor(request.GET["cursor"], faults := list[FieldError]()) if request.GET.get("cursor") else None
-    if before is not None and not faults:
-        keys = keys.filter(pk__lt=before)
+    filters = {"q": query, "filter": chosen}
+    cursor = _cursor(request.GET.get("cursor", ""), filters)
+    if cursor is not None:
+        keys = keys.filter(pk__lt=cursor.row)
     found = list(keys.order_by("-pk")[: PAGE + 1])
     shown = found[:PAGE]
     context: dict[str, Any] = {
@@ -51,12 +53,21 @@ def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> Htt
         "chosen": chosen,
         "filters": list(FILTERS),
         "actions": ACTIONS,
-        "next": encode_cursor(shown[-1].pk) if len(found) > PAGE else None,
-        "beginning": before is None,
+        "next": Cursor.below(shown[-1].pk, filters) if len(found) > PAGE else None,
+        "beginning": cursor is None,
         "may_issue": model_admin.has_add_permission(request),
         "may_change": model_admin.has_change_permission(request),
     }
     return render(request, model_admin, "console/keys/list.html", context)
+
+
+def _cursor(typed: str, filters: dict[str, str]) -> Cursor | None:
+    """Return the place to begin at; None for the first page, which a cursor of another list leads to as well."""
+    try:
+        cursor = Cursor.parse(typed)
+    except Refused:
+        return None
+    return cursor if cursor.belongs_to(filters) else None
 
 
 def _rows(keys: list[APIKey], now: datetime) -> list[Row]:

@@ -3,47 +3,70 @@
 from datetime import datetime
 from typing import Any, Final
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from apikeys.models import APIKey, UsageStep
 from apikeys.representation import key_json
+from apikeys.rotation import rotation_of
 from apikeys.usage_series import of_key
 from console.charts import bar_chart
 from console.keys.edit_form import EditForm
-from console.keys.rotation import drain_of
-from console.keys.views import KeysAdmin, key_url, render
+from console.keys.views import KeysAdmin, key_or_404, key_url, render
+from console.known_state import changed_meanwhile, known_states
 from console.operator import operator_service
 from console.words import limit_words
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail
+from latchkey.preconditions import PreconditionFailed, check_state
 from latchkey.problems import ProblemError
 from ratelimit.limiter import default_limiter
 
 EVENTS: Final = 20
 
 
-def key_page(request: HttpRequest, model_admin: KeysAdmin, pk: int) -> HttpResponse:
+def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpResponse:
     """The page; a POST changes the fields that need no page of their own."""
-    key = get_object_or_404(APIKey.objects.prefetch_related("secrets"), pk=pk)
+    key = key_or_404(key_id)
     may_change = model_admin.has_change_permission(request, key)
     form = EditForm(request.POST or None, instance=key) if may_change and not key.system else None
     if request.method == "POST" and form is None:
+        model_admin.message_user(request, "Nothing was changed: this key cannot be edited.", messages.ERROR)
         return redirect(key_url(key))
-    if form is not None and form.is_valid():
+    status, unsaved = 200, list[tuple[str, Any]]()
+    if form is not None and request.method == "POST":
         try:
-            operator_service(request).update(key.key_id, form.changes())
-        except ProblemError as error:
-            form.add_error(None, error.detail)
-        else:
-            model_admin.message_user(request, "Saved.")
-            return redirect(key_url(key))
-    now = timezone.now()
-    context = {"title": key.label, "key": key, "form": form, "may_change": may_change, **_context(key, now)}
-    return render(request, model_admin, "console/keys/key.html", context)
+            if _save(request, key, form):
+                model_admin.message_user(request, "Saved.")
+                return redirect(key_url(key))
+        except PreconditionFailed:
+            status, unsaved = 409, form.typed()
+            form = EditForm(instance=APIKey.objects.get(pk=key.pk))
+            model_admin.message_user(request, changed_meanwhile(key), messages.ERROR)
+    context = {"title": key.label, "key": key, "form": form, "may_change": may_change, "unsaved": unsaved}
+    response = render(request, model_admin, "console/keys/key.html", {**context, **_context(key, timezone.now())})
+    response.status_code = status
+    return response
+
+
+def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
+    """Make the change that was typed, or note in the form why not. Raises PreconditionFailed for a stale page."""
+    known = known_states(request)
+    check_state(key.epoch, known, "The key")
+    if not form.is_valid():
+        return False
+    try:
+        operator_service(request, known).update(key.key_id, form.changes())
+    except PreconditionFailed:
+        raise
+    except ProblemError as error:
+        form.add_error(None, error.detail)
+        return False
+    return True
 
 
 def _context(key: APIKey, now: datetime) -> dict[str, Any]:
@@ -54,8 +77,8 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "state": shown.state(now).value,
         "limit_words": limit_words(shown.limit),
         "secrets": _secrets(shown, now),
-        "drain": drain_of(shown),
-        "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M"),
+        "rotation": rotation_of(shown, now, default_limiter()),
+        "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
         "month": bar_chart(of_key(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
         "breaches": breaches_of(shown, now),

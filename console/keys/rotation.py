@@ -1,6 +1,5 @@
 """Rotating a key: a new secret, the drain of the old one, and its end."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
@@ -9,13 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeySecret, SecretState
+from apikeys.rotation import Rotation, rotation_of
 from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
 from console.once import OnceForm, spend
 from ratelimit.limiter import default_limiter
 
-RECENTLY: Final = timedelta(hours=1)
 GRACES: Final = (
     (3600, "1 hour"),
     (86_400, "1 day"),
@@ -37,9 +35,10 @@ class RotateView(KeyActionView):
     title = "Rotate the secret"
     template = "console/keys/rotate.html"
     form_class = RotateForm
+    kept = ("grace_seconds",)
 
     def context(self) -> dict[str, Any]:
-        return {"drain": drain_of(self.key)}
+        return {"rotation": rotation_of(self.key, timezone.now(), default_limiter())}
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         with transaction.atomic():
@@ -49,55 +48,50 @@ class RotateView(KeyActionView):
 
 
 class FinishForm(forms.Form):
-    """The end of a rotation; `anyway` is asked for where the old secret was used lately."""
+    """The end of a rotation; `anyway` confirms the end of one that isn't ready."""
 
-    anyway = forms.BooleanField(required=False, label="End it all the same: whoever still uses it is locked out")
+    anyway = forms.BooleanField(
+        required=False, label="End the old secret anyway, and lock out everyone who still uses it"
+    )
 
 
 class FinishView(KeyActionView):
-    """Ends the retiring secret now."""
+    """Ends the retiring secret now. If the rotation isn't ready, it says who would be locked out, and asks first."""
 
     title = "Finish the rotation"
     template = "console/keys/finish.html"
     form_class = FinishForm
 
     def context(self) -> dict[str, Any]:
-        return {"drain": drain_of(self.key)}
+        return {"rotation": self.rotation}
+
+    def page(self, form: forms.Form) -> HttpResponse:
+        if self.rotation is None or self.rotation.is_ready:
+            form.fields.pop("anyway")
+        return super().page(form)
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
-        drain = drain_of(self.key)
-        if drain and drain["used_recently"] and not values["anyway"]:
+        if self.rotation and not self.rotation.is_ready and not values["anyway"]:
             form = FinishForm(self.request.POST)
-            form.add_error("anyway", "The old secret was used within the last hour. Confirm that it is to end.")
+            form.add_error("anyway", f"{self.rotation.doubt} Confirm that the old secret is to end.")
             return self.page(form)
         service.finish_rotation(self.key.key_id)
         return self.done("The old secret has ended.")
 
+    @property
+    def rotation(self) -> Rotation | None:
+        """What is under way now."""
+        return rotation_of(self.key, timezone.now(), default_limiter())
+
 
 class DrainView(KeyActionView):
-    """The state of the drain alone, for the key's page to show it anew."""
+    """The state of the rotation alone, for the key's page to refresh it."""
 
     http_method_names = ["get", "head"]
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        context = {"key": self.key, "drain": drain_of(self.key), "now": timezone.now()}
+    def get(self, request: HttpRequest, key_id: str) -> HttpResponse:
+        now = timezone.now()
+        context = {"key": self.key, "rotation": rotation_of(self.key, now, default_limiter()), "now": now}
         response = render(request, self.model_admin, "console/keys/drain.html", context)
         response["Cache-Control"] = "no-store"
         return response
-
-
-def drain_of(key: APIKey) -> dict[str, Any] | None:
-    """The retiring secret with its last use as the bucket store knows it; None where no rotation is under way."""
-    now = timezone.now()
-    secret = KeySecret.objects.filter(key=key, state=SecretState.RETIRING, expires_at__gt=now).first()
-    if secret is None:
-        return None
-    record = default_limiter().store.peek(key.key_id.encode())
-    used = max((moment for moment in (secret.last_used_at, secret.last_use_in(record)) if moment), default=None)
-    began = KeySecret.objects.filter(key=key, state=SecretState.ACTIVE).values_list("created_at", flat=True).first()
-    return {
-        "ends_at": secret.expires_at,
-        "last_used_at": used,
-        "used_since": bool(used and began and used > began),
-        "used_recently": bool(used and used > now - RECENTLY),
-    }

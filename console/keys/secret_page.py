@@ -7,11 +7,16 @@ from apikeys.config_service import IssuedKey
 from console.keys.views import KeysAdmin, key_url, render
 
 
-def secret_page(request: HttpRequest, model_admin: KeysAdmin, issued: IssuedKey, *, title: str) -> HttpResponse:
-    """The credential, ready to be copied. Nothing may keep the page, and no other page shows it."""
+def secret_page(
+    request: HttpRequest, model_admin: KeysAdmin, issued: IssuedKey, *, title: str, hint: str | None = None
+) -> HttpResponse:
+    """The credential, ready to be copied, with a `hint` about the key. Nothing may keep the page, and no other page
+    shows it.
+    """
     credential = issued.credential.reveal()
     context = {
         "title": title,
+        "hint": hint,
         "key": issued.key,
         "back": key_url(issued.key),
         "credential": credential,

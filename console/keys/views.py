@@ -6,17 +6,21 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 
 from apikeys.config_service import ConfigService
+from apikeys.errors import NotFound
+from apikeys.lookup import find_key
 from apikeys.models import APIKey
+from console.known_state import changed_meanwhile, known_states
 from console.once import SentAlready
 from console.operator import operator_service
+from latchkey.preconditions import PreconditionFailed
 from latchkey.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -26,16 +30,21 @@ else:
 
 
 class KeyActionView(View):
-    """A page that says in words what will happen to one key, and does it when that is confirmed."""
+    """A page that says in words what will happen to one key, and does it when that is confirmed.
+
+    It is done only if the key is as it was when the page was made; if not, the page is shown again. What was chosen in
+    the fields `kept` stays; a box that confirms something is empty again.
+    """
 
     model_admin: KeysAdmin = None  # type: ignore[assignment]  # given by as_view
     title: ClassVar[str]
     template: ClassVar[str]
     form_class: ClassVar[type[forms.Form]] = forms.Form
+    kept: ClassVar[tuple[str, ...]] = ()
     key: APIKey
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.key = get_object_or_404(APIKey.objects.prefetch_related("secrets"), pk=kwargs["pk"])
+        self.key = key_or_404(kwargs["key_id"])
         if not self.model_admin.has_change_permission(request):
             raise PermissionDenied
         if self.key.revoked_at is not None:
@@ -43,18 +52,24 @@ class KeyActionView(View):
             return redirect(key_url(self.key))
         return super().dispatch(request, *args, **kwargs)
 
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def get(self, request: HttpRequest, key_id: str) -> HttpResponse:
         """The page before it is confirmed."""
         return self.page(self.form_class(initial=self.initial()))
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def post(self, request: HttpRequest, key_id: str) -> HttpResponse:
         """Does it, or says why not."""
         form = self.form_class(request.POST)
+        known = known_states(request)
+        if self.key.epoch not in known:
+            return self.stale(form)
         if form.is_valid():
             try:
-                return self.act(operator_service(request), form.cleaned_data)
+                return self.act(operator_service(request, known), form.cleaned_data)
             except SentAlready:
                 return sent_already(request, self.model_admin, key_url(self.key))
+            except PreconditionFailed:  # it was changed since `dispatch` read it
+                self.key = APIKey.objects.prefetch_related("secrets").get(pk=self.key.pk)
+                return self.stale(form)
             except ProblemError as error:
                 show_problem(form, error)
         return self.page(form)
@@ -76,6 +91,14 @@ class KeyActionView(View):
         messages.success(self.request, text)
         return redirect(key_url(self.key))
 
+    def stale(self, sent: forms.Form) -> HttpResponse:
+        """The page as it is now, with a word about who changed the key."""
+        messages.error(self.request, changed_meanwhile(self.key))
+        chosen = {name: sent[name].value() for name in self.kept}
+        response = self.page(self.form_class(initial={**self.initial(), **chosen}))
+        response.status_code = 409
+        return response
+
     def page(self, form: forms.Form) -> HttpResponse:
         """The page with the form."""
         context = {"title": self.title, "key": self.key, "form": form, "now": timezone.now(), **self.context()}
@@ -90,12 +113,15 @@ def render(request: HttpRequest, model_admin: KeysAdmin, template: str, context:
 
 def key_url(key: APIKey) -> str:
     """The key's page."""
-    return reverse("admin:apikeys_apikey_change", args=[key.pk])
+    return reverse("admin:apikeys_apikey_change", args=[key.key_id])
 
 
-def row_number(text: str) -> int:
-    """The primary key that a path or a form names; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+def key_or_404(key_id: str) -> APIKey:
+    """Return the key with its secrets. Raise Http404 for an id that no key has, or that is none."""
+    try:
+        return find_key(key_id)
+    except NotFound:
+        raise Http404 from None
 
 
 def sent_already(request: HttpRequest, model_admin: KeysAdmin, back: str) -> HttpResponse:

@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import time_ns
-from typing import Final
 
 import lmdb
 
 from controlplane.backup.errors import BackupFailed
 from controlplane.backup.files import copy_durably, sync
 from ratelimit.bucket import EMPTY, Record
+from ratelimit.bucket_file import DATA_FILE, GENERATION_KEY, LOCK_FILE, MAP_SIZE
+from ratelimit.examination import How
+from ratelimit.stores import BucketStoreError, LmdbStore
 from ratelimit.stores.base import KEY_PREFIX
-from ratelimit.stores.lmdb_file import DATA_FILE, GENERATION_KEY, MAP_SIZE
-
-_READERS_FILE: Final = "lock.mdb"  # LMDB's table of who reads the old file
+from ratelimit.stores.lmdb_examination import examine
 
 
 def bucket_path(url: str) -> Path | None:
@@ -30,19 +30,21 @@ def copy_buckets(path: Path, target: Path) -> str | None:
     if not (path / DATA_FILE).exists():
         return None
     try:
-        with _reading(path) as environment, target.open("xb") as file:
-            environment.copyfd(file.fileno(), compact=True)
+        with closing(LmdbStore(path)) as store, target.open("xb") as file:
+            store.copy(file)
         with _reading(target) as copy, copy.begin() as transaction:
             return bytes(transaction.get(GENERATION_KEY, b"")).decode("ascii")
-    except (lmdb.Error, OSError) as error:
+    except (BucketStoreError, lmdb.Error, OSError) as error:
         raise BackupFailed(f"The buckets in {path} cannot be copied: {error}.") from None
 
 
 def goes_on_from(path: Path, copy: Path) -> bool:
     """Whether the store at `path` is the one that was copied, at that moment or later: no counter of a key is below
-    that of the copy. Such a store knows more than the copy does.
+    that of the copy. Such a store knows more than the copy does. Nobody else may have it open.
     """
     try:
+        if any(examine(store, How.AT_REST) for store in (path, copy)):
+            return False
         with (
             _reading(path) as living, _reading(copy) as copied, living.begin() as now, copied.begin() as then,
         ):  # fmt: skip
@@ -68,7 +70,7 @@ def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
     def put() -> None:
         if data.exists():
             data.rename(path / f"{DATA_FILE}.replaced-{time_ns()}")
-        (path / _READERS_FILE).unlink(missing_ok=True)
+        (path / LOCK_FILE).unlink(missing_ok=True)
         draft.rename(data)
         sync(path)
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,9 +32,19 @@ def set_aside_path(stamp: str) -> Path:
     return Path(settings.DATA_DIR / f"replaced-{stamp}")
 
 
+def new_set_aside_path(stamp: str) -> Path:
+    """The same, with a number behind `stamp` if another restore took it: two may begin within one second."""
+    numbered = (set_aside_path(stamp if number == 1 else f"{stamp}-{number}") for number in count(1))
+    return next(path for path in numbered if not path.exists() and not _losses_beside(path).exists())
+
+
+def _losses_beside(aside: Path) -> Path:
+    return aside.with_name(aside.name + _SUFFIX)
+
+
 def write_losses(lost: Losses, backup: Path, aside: Path) -> Path:
     """Writes the file beside `aside`, with the head of the log that is about to go. Raises OSError."""
-    path = aside.with_name(aside.name + _SUFFIX)
+    path = _losses_beside(aside)
     write_durably(path, json.dumps({"backup": str(backup), "head": _head(), **asdict(lost)}, indent=2) + "\n")
     return path
 

@@ -21,7 +21,7 @@ from controlplane.backup.buckets import bucket_path, goes_on_from, prepared_buck
 from controlplane.backup.errors import BackupFailed
 from controlplane.backup.facts import Query, read_facts
 from controlplane.backup.files import sync
-from controlplane.backup.loss_file import set_aside_path, write_losses
+from controlplane.backup.loss_file import new_set_aside_path, write_losses
 from controlplane.backup.losses import Losses
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
 from controlplane.backup.query import ask
@@ -53,7 +53,7 @@ def restore(path: Path, manifest: Manifest, lost: Losses | None, done: Restored)
     """Puts the examined backup at `path` in place of what is here; `lost` is None where that is empty. Nobody else may
     work on it. Raises BackupFailed, OSError or DatabaseError: `done` says whether before the swap or after.
     """
-    aside = set_aside_path(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    aside = new_set_aside_path(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
     prepared = _prepared_sqlite if manifest.database == "sqlite" else _prepared_postgresql
     done.buckets, buckets = _prepared_buckets(path / BUCKETS_FILE, manifest)
     with buckets as put_buckets, prepared(path, manifest) as swap:

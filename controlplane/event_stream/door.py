@@ -16,10 +16,11 @@ from controlplane.access_log import log_request
 from controlplane.event_stream.opening import answer_of_django
 from controlplane.event_stream.session import EventSession, SlowReader
 from controlplane.server.asgi_types import Receive, Scope, Send
+from controlplane.server.descriptors import own_bounds
 from controlplane.server.endless import Ending, abort
 from controlplane.server.media_types import accepts
 from events.stream.hub import default_hub
-from events.stream.places import default_places
+from events.stream.places import MAX_STREAMS, Places
 from events.stream.reader import DatabaseReader
 from events.stream.stream import EventStream
 from events.threads import WorkThreads
@@ -30,6 +31,7 @@ PATIENCE_SECONDS: Final = 5.0
 # A stream that is opened does not wait for those that are open, and they do not wait for it.
 OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
 THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=PATIENCE_SECONDS)
+PLACES: Final = Places(most=min(MAX_STREAMS, own_bounds().connections // 2))
 _reader = DatabaseReader(THREADS)
 
 
@@ -44,7 +46,7 @@ async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers one request for the stream: with the stream, or with what Django says against it."""
     started = perf_counter()
     ending = Ending(scope)
-    offer = StreamOffer(default_places())
+    offer = StreamOffer(PLACES)
     environ: dict[str, Any] = dict(build_environ(scope, Body(asyncio.get_running_loop(), receive)))  # type: ignore[arg-type]
     make_offer(environ, offer)
     try:

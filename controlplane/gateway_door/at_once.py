@@ -4,15 +4,17 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextvars import Context
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Final, NamedTuple
 
 import structlog
 
-from apikeys.gate import Charged, Verified
-from controlplane.gateway_door import metrics
-from controlplane.gateway_door.door import call_of, tell, trace_of, unavailable
+from apikeys.gate import Charged, Verdict, Verified
+from controlplane.gateway_door import door, look_ups, metrics
+from controlplane.gateway_door.door import call_of, problem_of, tell, trace_of, unavailable
+from controlplane.gateway_door.look_ups import LookUp
 from controlplane.gateway_door.passes import lines, passes
 from controlplane.gateway_door.request import DoorRequest
 from controlplane.gateway_door.rounds import Rounds
@@ -23,7 +25,7 @@ from gateway.question import Question, parse_question
 from latchkey import headers
 from latchkey.credentials import CREDENTIAL_PATTERN, Credential, CredentialError
 from latchkey.problems import ProblemError
-from latchkey.request_id import PATTERN, new_request_id
+from latchkey.request_id import is_request_id, new_request_id
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
@@ -35,7 +37,6 @@ _AUTHORIZATION: Final = b"authorization"
 _BEARER: Final = b"Bearer "
 _REQUEST_ID_FIELD: Final = headers.REQUEST_ID.lower().encode()
 _CREDENTIAL: Final = re.compile(CREDENTIAL_PATTERN.pattern.encode())
-_REQUEST_ID: Final = re.compile(PATTERN.pattern.encode())
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class Asked(NamedTuple):
     request_id: bytes
     question: Question
     verified: Verified | None
-    error: ProblemError | None = None
+    error: Exception | None = None
 
 
 class _EndOfTurn:
@@ -92,22 +93,46 @@ def _read(head: Head) -> _Reading | None:
 
 
 def _ask(reading: _Reading, reply: Reply) -> bool:
-    """Sees to a request for /v1/check at the end of this turn, where memory settles it.
+    """Sees to a request for /v1/check: at the end of this turn, where memory settles it, and otherwise once the
+    credential is looked up. Not where all that memory has is an old record that says yes.
 
     No request is answered sooner, so those behind it in a pipeline wait for it and stay within that one's bound.
     """
     verified = error = None
+    request_id = reading.request_id or new_request_id().encode()
     try:
         credential = reading.credential or credential_of(_call_of(reply, reading.request_id))
         verified = metrics.loop_gate().verify_from_memory(credential)
         if verified is None:
-            return False
+            return _ask_for_look_up(Asked(reply, perf_counter(), request_id, reading.question, None), credential)
     except CredentialError as found:
         error = found
     _ends.call_soon()
-    request_id = reading.request_id or new_request_id().encode()
     _turn.append(Asked(reply, perf_counter(), request_id, reading.question, verified, error))
     return True
+
+
+def _ask_for_look_up(asked: Asked, credential: Credential) -> bool:
+    if not metrics.loop_gate().doubts(credential):
+        return False
+    try:
+        look_ups.ask(LookUp(partial(_read_for_look_up, asked), partial(_settle, asked)))
+    except TimeoutError as error:
+        _settle(asked, error)
+    return True
+
+
+def _read_for_look_up(asked: Asked) -> tuple[Credential, str]:
+    """The credential, its checksum included, and who tries it: not before its turn, as a thousand may come together."""
+    call = _call_of(asked.reply, asked.request_id)
+    return credential_of(call), call.address
+
+
+def _settle(asked: Asked, found: Verdict | Exception) -> None:
+    """Has a request that was looked up decided at the end of this turn."""
+    _ends.call_soon()
+    verified, error = (None, found) if isinstance(found, Exception) else (found, None)
+    _turn.append(asked._replace(verified=verified, error=error))
 
 
 check_at_once: Final = AtOnce(_read, _ask)
@@ -191,7 +216,7 @@ def _answer(asked: Asked, charged: Charged) -> None:
 def _whole(asked: Asked, charged: Charged) -> bytes | None:
     """The answer; None where the application has to find it: nothing was charged then."""
     if asked.error is not None:
-        return _refused(asked, asked.error)
+        return _refused(asked, problem_of(asked.error, request_id=asked.request_id.decode("latin-1")))
     if charged is None or asked.verified is None:
         return None
     if isinstance(charged, CostExceedsBurst):
@@ -200,9 +225,18 @@ def _whole(asked: Asked, charged: Charged) -> bytes | None:
         return _refused(asked, unavailable(charged, request_id=asked.request_id.decode("latin-1")))
     whole = passes(asked.verified, charged, asked.question, asked.request_id, asked.reply.date)
     if whole is not None:
+        if door.LOGGED and asked.verified.record.auth.key_id in door.LOGGED:
+            _tell_pass(asked, asked.verified.record.auth.key_id)
         return whole
     call = _call_of(asked.reply, asked.request_id)
     return _told(asked, answer_to(asked.verified, charged, asked.question, call), call)
+
+
+def _tell_pass(asked: Asked, key_id: str) -> None:
+    call = _call_of(asked.reply, asked.request_id)
+    answer = Answer(200 if asked.question.allow_as_ok else 204, [], logged={"key_id": key_id})
+    scope = asked.reply.scope
+    tell(scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(scope))
 
 
 def _refused(asked: Asked, error: ProblemError) -> bytes:
@@ -227,16 +261,22 @@ def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
 
 def _credential_and_id(fields: Fields) -> tuple[Credential | None, bytes | None]:
     """Both as in `_Reading`."""
-    given = request_id = None
+    given = authorization = request_id = None
     plain = True
     for name, value in fields:
         if name == _API_KEY:
-            plain, given = given is None, value
+            plain, given = plain and given is None, value
         elif name == _AUTHORIZATION:
-            plain, given = given is None and value.startswith(_BEARER), value.removeprefix(_BEARER)
+            plain, authorization = plain and authorization is None, value
         elif name == _REQUEST_ID_FIELD:
             request_id = value if request_id is None else b","
-    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+    if request_id is not None and not is_request_id(request_id.decode("latin-1")):
         request_id = None
+    if authorization is not None and plain:
+        plain = authorization.startswith(_BEARER)
+        if given is None:
+            given = authorization.removeprefix(_BEARER)
+        else:  # a token of the service behind Latchkey is nothing to compare
+            plain = plain and b"lk_" not in authorization and b"," not in authorization
     match = _CREDENTIAL.fullmatch(given) if given is not None and plain else None
     return Credential(match[1].decode(), match[2].decode()) if match else None, request_id

@@ -1,46 +1,49 @@
 """The native door as an ASGI application: it asks the database, on threads of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from apikeys.gate import default_gate
 from controlplane.access_log import log_request
-from controlplane.gateway_door import metrics
+from controlplane.gateway_door import look_ups, metrics
+from controlplane.gateway_door.look_ups import PATIENCE_SECONDS
 from controlplane.gateway_door.request import DoorRequest
-from controlplane.problems import as_problem
+from controlplane.problems import as_problem, log_unavailable
 from controlplane.server.asgi_types import Receive, Scope, Send
 from controlplane.server.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
 from controlplane.server.media_types import accepts
 from events.threads import WorkThreads
-from gateway.check import Answer, Call, check, refusal
-from gateway.question import Question
+from gateway.check import Answer, Call, check, credential_of, refusal
+from gateway.question import Question, parse_question
 from gateway.verify import ASKING, verify
-from latchkey.credentials import CredentialError, credential_from_headers
+from latchkey.credential_fields import credential_from_headers
+from latchkey.credentials import CredentialError
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.trace_context import parse_traceparent
 
 CHECK: Final = "/v1/check"
 VERIFY: Final = "/v1/verify"
-PATIENCE_SECONDS: Final = 5.0
-MOST_DOUBTFUL: Final = 1000
+
+# Read once: with the default, a check that lets pass costs no more than a look at an empty set.
+LOGGED: Container[str] = settings.LOG_CHECKS
 
 _JSON: Final = "application/json"
 _ANYTHING: Final = "*/*"
 
 log = structlog.get_logger(__name__)
 
-# The database is asked on threads, so that a silent one stops no other request of the worker. A credential for which
-# nothing speaks has a thread of its own kind, and waits in a line that ends: whoever tries many holds up nobody else.
+# The database is asked on threads, so that a silent one stops no other request of the worker. Only a credential that
+# memory or a look-up has found right gets one, so no client with a wrong one holds up another.
 THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
-DOUBTFUL: Final = WorkThreads("gateway-doubtful", 2, patience_seconds=PATIENCE_SECONDS, at_most=MOST_DOUBTFUL)
 
 
 async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,17 +54,21 @@ async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
     except BodyCutOff:
         return
     call = call_of(scope, request)
-    await _answer(scope, request, send, partial(check, default_gate(), call), closes=closes)
+    await _answer(scope, call, send, partial(check, default_gate(), call), closes=closes)
 
 
 def asks_to_verify(scope: Scope) -> bool:
     """Whether it is a call of /v1/verify in the plainest form; Django answers every other, and says what is wrong."""
-    if scope["path"] != VERIFY or scope["method"] != "POST":
+    if scope["path"] != VERIFY or scope["method"] != "POST" or scope["query_string"]:
         return False
-    fields = DoorRequest.of(scope).fields
-    accepted = fields.get(b"accept", _ANYTHING).encode("latin-1")
-    taken = any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
-    return taken and fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
+    request = DoorRequest.of(scope)
+    return accepts_json(request) and request.fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
+
+
+def accepts_json(request: DoorRequest) -> bool:
+    """Whether the client takes an answer in JSON."""
+    accepted = request.fields.get(b"accept", _ANYTHING).encode("latin-1")
+    return any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
 
 
 async def verify_door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,38 +76,47 @@ async def verify_door(scope: Scope, receive: Receive, send: Send) -> None:
     request = DoorRequest.of(scope)
     body = (await receive())["body"]
     call = replace(call_of(scope, request), query=ASKING)
-    await _answer(scope, request, send, partial(verify, default_gate(), call, body, timezone.now()))
+    await _answer(scope, call, send, partial(verify, default_gate(), call, body, timezone.now()))
 
 
-async def _answer(
-    scope: Scope, request: DoorRequest, send: Send, work: Callable[[], Answer], *, closes: bool = False
-) -> None:
+async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answer], *, closes: bool = False) -> None:
     started = perf_counter()
     clear_contextvars()
-    bind_contextvars(request_id=request.request_id)
+    bind_contextvars(request_id=call.request_id)
     bind_contextvars(**trace_of(scope))
+    question = Question()
     try:
-        answer = await _threads_for(call_of(scope, request)).run(work)
-    except Exception as error:
-        problem = unavailable(error) if isinstance(error, TimeoutError) else as_problem(error)
-        if problem is None:
-            raise
-        answer = refusal(problem, Question(), call_of(scope, request))
-    await _send(answer, send, closes=closes)
-    tell(scope, answer, request.address, started)
+        question = parse_question(call.query)
+        credential = credential_of(call)
+        if metrics.loop_gate().doubts(credential):
+            await look_ups.verify(credential, call.address)
+        answer = await THREADS.run(work)
+    except Exception as error:  # noqa: BLE001 - one that nobody foresaw is raised again
+        answer = refusal(problem_of(error), question, call)
+    await send_answer(answer, send, closes=closes)
+    tell(scope, answer, call.address, started)
 
 
-def _threads_for(call: Call) -> WorkThreads:
+def is_doubtful(call: Call) -> bool:
+    """Whether nothing in memory speaks for the credential of the call."""
     try:
         credential = credential_from_headers(call.api_key, call.authorization)
     except CredentialError:
-        return DOUBTFUL
-    return DOUBTFUL if metrics.loop_gate().doubts(credential) else THREADS
+        return True
+    return metrics.loop_gate().doubts(credential)
+
+
+def problem_of(error: Exception, **known: str) -> ProblemError:
+    """The problem that an error is answered with. Raises the error if nobody foresaw it."""
+    problem = unavailable(error, **known) if isinstance(error, TimeoutError) else as_problem(error)
+    if problem is None:
+        raise error
+    return problem
 
 
 def unavailable(error: Exception, **known: str) -> ProblemError:
     """The answer to what did not answer us; `known` goes into the log with it."""
-    log.error("unavailable", exc_info=error, **known)
+    log_unavailable(error, **known)
     problem = ProblemError(CATALOGUE["unavailable"].title + ".")
     problem.slug = "unavailable"
     return problem
@@ -127,11 +143,12 @@ def trace_of(scope: Scope) -> dict[str, str]:
 
 
 def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
-    """Writes the request's line in the log. A check that lets pass leaves none: the proxy that asks has its own."""
-    if scope["path"] == CHECK and answer.status < 300:
+    """Writes the request's line in the log. A check that lets pass leaves one if LOG_CHECKS wants it: the proxy that
+    asks has its own.
+    """
+    if scope["path"] == CHECK and answer.status < 300 and answer.logged.get("key_id") not in LOGGED:
         return
-    if answer.key_id:
-        known["key_id"] = answer.key_id
+    known |= answer.logged
     log_request(
         method=scope["method"], path=scope["path"], status=answer.status, address=address, started=started, **known
     )
@@ -148,7 +165,8 @@ async def _unread_body(scope: Scope, receive: Receive) -> bool:
     return False
 
 
-async def _send(answer: Answer, send: Send, *, closes: bool) -> None:
+async def send_answer(answer: Answer, send: Send, *, closes: bool = False) -> None:
+    """Sends the whole answer."""
     fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.fields]
     if answer.status != 204:
         fields.append((b"content-length", str(len(answer.body)).encode()))

@@ -7,9 +7,9 @@ from typing import Final
 from apikeys.gate import Verified
 from apikeys.key_record import KeyRecord
 from gateway.check import NO_STORE
-from gateway.identity import identity_fields
 from gateway.question import Question
 from latchkey import headers
+from latchkey.identity import identity_fields
 from ratelimit.decision import Decision
 from ratelimit.headers import policy_fields, state_lines
 

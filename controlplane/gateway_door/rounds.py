@@ -14,14 +14,21 @@ class Rounds(Generic[_Asked]):
     """Sends what waits in `waiting`, up to `most` at a time, and awaits `round_trip` for it, which must not raise.
 
     What is asked while a round is under way goes with the next: alone, a request waits for nobody, and under load a
-    round carries many. A second round goes ahead of the first one's end where WORTH_ANOTHER wait, and MOST_UNDER_WAY at
+    round carries many. A second round goes ahead of the first one's end where WORTH_ANOTHER wait, and `under_way` at
     the most.
     """
 
-    def __init__(self, waiting: list[_Asked], round_trip: Callable[[list[_Asked]], Awaitable[None]], most: int) -> None:
+    def __init__(
+        self,
+        waiting: list[_Asked],
+        round_trip: Callable[[list[_Asked]], Awaitable[None]],
+        most: int,
+        under_way: int = MOST_UNDER_WAY,
+    ) -> None:
         self._waiting = waiting
         self._round_trip = round_trip
         self._most = most
+        self._most_under_way = under_way
         self._under_way: set[asyncio.Task[None]] = set()
 
     def go_on(self) -> None:
@@ -35,7 +42,7 @@ class Rounds(Generic[_Asked]):
 
     def _may_send(self) -> bool:
         under_way = len(self._under_way)
-        return not under_way or (under_way < MOST_UNDER_WAY and len(self._waiting) >= WORTH_ANOTHER)
+        return not under_way or (under_way < self._most_under_way and len(self._waiting) >= WORTH_ANOTHER)
 
     async def _send(self, batch: list[_Asked]) -> None:
         await self._round_trip(batch)

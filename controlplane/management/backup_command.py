@@ -19,6 +19,8 @@ class BackupCommand(KeyCommand):
             raise CommandError(str(error), returncode=REFUSED) from None
         except BackupFailed as error:
             raise CommandError(str(error), returncode=COULD_NOT) from None
+        except BrokenPipeError:  # whoever reads the output has read enough
+            raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise CommandError(f"Could not: {where}{error.strerror or error}.", returncode=COULD_NOT) from None

@@ -1,21 +1,26 @@
-"""gunicorn's configuration: read by `manage.py serve`'s gunicorn as python:controlplane.server.gunicorn_conf."""
+"""gunicorn's settings, by gunicorn's names, for `controlplane.server.gunicorn_server`."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 from controlplane.logs import logging_config
-from controlplane.server.metric_files import count_as
+from controlplane.server.descriptors import own_bounds
+from controlplane.server.held_bytes import bound_kernel
+from controlplane.server.metric_places import count_as
 from controlplane.server.processes import die_with_parent
+from controlplane.server.readiness import signal_ready
 
 bind = os.environ["LATCHKEY_BIND"]
+backlog = own_bounds().backlog
 workers = int(os.environ["WORKERS"])
 worker_class = "controlplane.server.worker.Worker"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file must not wait for a disk
 preload_app = False
 umask = 0o077
 timeout = 30
-graceful_timeout = 8  # below the supervisor's, which is below that of containers
+# Below the supervisor's, which is below that of containers.
+graceful_timeout = 8 + int(os.environ.get("SHUTDOWN_DELAY_SECONDS", "0"))
 keepalive = 75
 control_socket_disable = True
 proc_name = "latchkey"
@@ -23,16 +28,31 @@ logconfig_dict = logging_config(os.environ["LOG_LEVEL"], os.environ["LOG_FORMAT"
 logger_class = "gunicorn.glogging.Logger"
 
 
+def when_ready(server: Any) -> None:
+    """Bound what the kernel takes for clients that do not read."""
+    for listener in server.LISTENERS:
+        bound_kernel(listener.sock)
+
+
 def pre_fork(server: Any, worker: Any) -> None:
-    """Gives the new worker the lowest place that is free, by which its metric files are named."""
+    """Give the new worker the lowest place that is free, by which its metric files are named, and what it shares with
+    the others.
+    """
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
+    worker.departure = server.departure
+    worker.keeps_listening = bind.startswith("fd://")
 
 
 def post_fork(server: Any, worker: Any) -> None:
     """Makes the worker's metrics those of its place, before the application makes any."""
     die_with_parent()
     count_as(f"worker{worker.place}")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Says to the supervisor that a worker serves, the first one too."""
+    signal_ready()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -14,6 +14,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from apikeys.config_service import ConfigService
 from apikeys.system_keys import replace_system_key
+from controlplane.server.descriptors import LEAST, raise_limit
+from controlplane.server.inherited import inherited_address
 from controlplane.server.occupancy import Occupied, serve_on
 from events.origin import Origin
 from health.self_check import SelfCheck, server_name
@@ -22,10 +24,20 @@ from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.redis.address import RedisAddress, parse_address
+from ratelimit.stores.redis.diagnosis import permanent_fault
 
 REFUSED: Final = 2
 
 log = structlog.get_logger(__name__)
+
+
+def inherited_bind() -> tuple[str, int] | None:
+    """Host and port of the socket that systemd opened for this server, if it did."""
+    try:
+        return inherited_address()
+    except ValueError as error:
+        raise CommandError(f"LISTEN_FDS: {error}.", returncode=REFUSED) from None
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
@@ -33,6 +45,8 @@ def parse_bind(bind: str) -> tuple[str, int]:
     host, separator, port = bind.rpartition(":")
     if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise CommandError(f"--bind: put the IPv6 address in brackets, as in [{host}]:{port}.", returncode=REFUSED)
     bare = host.strip("[]")
     try:
         family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
@@ -45,6 +59,16 @@ def parse_bind(bind: str) -> tuple[str, int]:
             f"--bind: {bind} cannot be used: {reason}. Take another with PORT or --bind.", returncode=REFUSED
         ) from None
     return bare, int(port)
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the limit on open files as far as it goes; refuse one that is too low to serve."""
+    limit = raise_limit()
+    if limit < LEAST:
+        raise CommandError(
+            f"The limit on open files is {limit}; Latchkey needs {LEAST} at least. Raise it: ulimit -Hn.",
+            returncode=REFUSED,
+        )
 
 
 def occupy(data_dir: Path) -> tuple[int, ...]:
@@ -84,17 +108,35 @@ def refuse_unmigrated() -> None:
 
 def refuse_broken_store() -> None:
     """Refuses a bucket store that does not answer; one behind a network that is away only where nothing stands in for
-    it: a server that starts in an outage serves like those that run.
+    it: a server that starts in an outage serves like those that run. What no outage explains, such as an unknown host,
+    is refused, unless this node has reached that address before: in an outage a container's name may be unknown too.
     """
     limiter = default_limiter()
     try:
         limiter.store.generation()
+        if limiter.store.remote:
+            _reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
     except BucketStoreError as error:
         if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+        address = parse_address(settings.BUCKET_STORE_URL)
+        if not _has_worked(address) and (fault := permanent_fault(address)):
+            raise CommandError(f"BUCKET_STORE_URL: {fault}", returncode=REFUSED) from None
         log.warning("bucket_store_away_at_start", reason=str(error), fallback=limiter.fallback)
     finally:
         limiter.store.close()
+
+
+def _reached_file() -> Path:
+    """Where the address of the remote bucket store that this node reached last is kept, without name and password."""
+    return Path(settings.DATA_DIR) / "bucket-store-reached"
+
+
+def _has_worked(address: RedisAddress) -> bool:
+    try:
+        return _reached_file().read_text() == address.shown
+    except OSError:
+        return False
 
 
 def make_health_check_key(host: str, port: int, path: Path) -> None:

@@ -1,14 +1,53 @@
 """What processes owe each other."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkProcess
 from typing import Final, NoReturn
+
+from setproctitle import setproctitle
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PR_SET_PDEATHSIG: Final = 1
+_FORK: Final = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Work for a process forked from this one, which has loaded everything: a fork starts without loading it again.
+
+    `ps` shows its `name`.
+    """
+
+    name: str
+    run: Callable[[], object]
+    environment: Mapping[str, str]
+
+    def start(self) -> ForkProcess:
+        """Fork, in a session of its own, so that Ctrl-C reaches it through this process, once and in order. This
+        process must have one thread, and no connection that the fork could use too.
+        """
+        process = _FORK.Process(target=self._work)
+        # A signal that arrives before the fork has replaced this process's handlers waits for that.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        return process
+
+    def _work(self) -> None:
+        os.setsid()
+        die_with_parent()
+        setproctitle(f"latchkey: {self.name}")
+        os.environ.update(self.environment)
+        end_when_asked()
+        self.run()
 
 
 def die_with_parent() -> None:

@@ -7,6 +7,8 @@ from httptools import HttpParserError, HttpParserUpgrade
 from controlplane.server.asgi_types import Fields, Scope
 from controlplane.server.at_once import Head
 from controlplane.server.connection import Connection
+from controlplane.server.held_bytes import BODIES
+from controlplane.server.target import check_hosts, origin_form
 
 MAX_HEADER_BYTES: Final = 32_768
 MAX_PIPELINE: Final = 16
@@ -21,6 +23,7 @@ class BoundedProtocol(Connection):
     """
 
     headers: Fields
+    _hosts: list[bytes]
     _status = 400
     _messages = 0
     _in_message = False
@@ -29,6 +32,7 @@ class BoundedProtocol(Connection):
     _field_bytes = 0
     _silent_bytes = 0
     _body_left = 0
+    _body_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -53,6 +57,7 @@ class BoundedProtocol(Connection):
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
+        self._hosts = []
         self._announces_body = self.expect_100_continue = False
         self._messages += 1
         self._in_message = self._in_header = True
@@ -71,7 +76,10 @@ class BoundedProtocol(Connection):
             self._count(0)
         if self._in_header:  # else it is a trailer, which must not pass for what a proxy in front has checked
             name = name.lower()
-            if name in _OF_A_BODY and (name != b"content-length" or value != b"0"):
+            if name == b"host":
+                value = value.strip(b" \t")  # the parser leaves what may stand behind a value
+                self._hosts.append(value)
+            elif name in _OF_A_BODY and (name != b"content-length" or value != b"0"):
                 self._announces_body = True
                 self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
             self.headers.append((name, value))
@@ -83,12 +91,19 @@ class BoundedProtocol(Connection):
         if upgrade and any(name == b"transfer-encoding" for name, _ in self.headers):
             raise HttpParserError("an upgrade with a chunked body")
         self.scope = cast(Any, self.scope_of(Head("", "", b"", self.headers)))  # uvicorn fills in the rest
+        if self._announces_body:
+            self._watch.body_since = self.loop.time()
         super().on_headers_complete()
         if upgrade:
             self._expect_body()
 
     def head_is_whole(self) -> None:
-        """Ends what is bounded of a head. Raises HttpParserError where one request more is too many."""
+        """Ends what is bounded of a head. Raises HttpParserError where one request more is too many, or where it is not
+        clear which host it is for.
+        """
+        check_hosts(self.parser.get_http_version(), self._hosts)
+        if not self.url.startswith(b"/") and b"://" in self.url:
+            self.url, self.headers = origin_form(self.url, self.headers)
         self._in_header = False
         self._watch.header_since = None
         self._silent_bytes = 0
@@ -115,13 +130,20 @@ class BoundedProtocol(Connection):
 
     def on_body(self, body: bytes) -> None:
         self._silent_bytes = 0
+        self._body_bytes += len(body)
+        BODIES.note(self, self._body_bytes)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._silent_bytes = 0
         if not self._body_left:
             self._in_message = False
+            self._body_is_whole()
             super().on_message_complete()
+
+    def asks_for_no_body(self) -> bool:
+        """Whether what is read now is a HEAD request, as far as its first line has come."""
+        return self._in_message and bool(self.url) and self.parser.get_method() == b"HEAD"
 
     def is_between(self) -> bool:
         """Whether the next byte begins a request."""
@@ -149,8 +171,15 @@ class BoundedProtocol(Connection):
         self._body_left -= len(part)
         self.on_body(part)
         if not self._body_left:
+            self._body_is_whole()
             super().on_message_complete()
             self._refused = True  # nothing that comes after it is read
+
+    def _body_is_whole(self) -> None:
+        self._watch.body_since = None
+        if self._body_bytes:
+            self._body_bytes = 0
+            BODIES.forget(self)
 
     def _count(self, size: int) -> None:
         self._field_bytes += size

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
@@ -78,8 +79,10 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
     await send({"type": "http.response.body", "body": body})
 
 
-def refusal_of(status: int, client: tuple[str, int] | None) -> bytes:
-    """The whole answer to what cannot be read. What was asked for is not known, so `instance` is empty."""
+def refusal_of(status: int, client: tuple[str, int] | None, *, head_only: bool = False) -> bytes:
+    """The whole answer to what cannot be read. What was asked for is not known, so `instance` is empty. `head_only`:
+    the answer to HEAD, which has no body.
+    """
     slug, detail = _UNREADABLE[status]
     request_id = new_request_id()
     log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
@@ -87,7 +90,8 @@ def refusal_of(status: int, client: tuple[str, int] | None) -> bytes:
     body = json.dumps(shown).encode()
     phrase = HTTPStatus(status).phrase
     head = (
-        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        f"HTTP/1.1 {status} {phrase}\r\ndate: {formatdate(usegmt=True)}\r\n"
+        f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
         f"{headers.REQUEST_ID.lower()}: {request_id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
     )
-    return head.encode() + body
+    return head.encode() + (b"" if head_only else body)

@@ -1,12 +1,15 @@
 """The steward that `serve` starts: manage.py steward with the same arguments, counted beside the workers."""
 
 import sys
+from collections.abc import Sequence
 
-from controlplane.server.metric_files import count_as
+from controlplane.server.metric_places import count_as
 
-if __name__ == "__main__":
+
+def run_steward(arguments: Sequence[str]) -> None:
+    """Run until a signal ends it. Raises SystemExit."""
     count_as("steward")
     from manage import main
 
-    sys.argv = ["manage.py", "steward", *sys.argv[1:]]
+    sys.argv = ["manage.py", "steward", *arguments]
     main()

@@ -1,73 +1,96 @@
 """Runs the web server and the steward side by side, and ends both together."""
 
 import signal
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Final
 
 import structlog
 
-from controlplane.server.processes import die_with_parent, reap_orphans
+from controlplane.server.processes import Program, reap_orphans
+from controlplane.server.readiness import Readiness
+from health.heartbeat import default_heartbeat
 
 POLL_SECONDS: Final = 0.2
 STEWARD_PAUSE_SECONDS: Final = 2.0
 SELF_CHECK_SECONDS: Final = 3600.0
+STEWARD_HUNG_AFTER_SECONDS: Final = 45.0
 GRACE_SECONDS: Final = 9.0  # containers are killed after 10
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A command line, its environment, and descriptors that it keeps open."""
+class StewardKeeper:
+    """Keeps a steward beside a web server: begins one when that has had the processors to itself for a moment, as it is
+    what people wait for, another where one fell over, and another in place of one that hangs.
 
-    arguments: Sequence[str]
-    environment: Mapping[str, str]
-    kept: tuple[int, ...] = ()
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Starts it in a session of its own, so that Ctrl-C reaches it through the supervisor, once and in order."""
-        return subprocess.Popen(  # noqa: S603 - our own command lines
-            self.arguments,
-            env=dict(self.environment),
-            pass_fds=self.kept,
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - the supervisor has one thread
-        )
-
-
-class _Steward:
-    """The steward of a web server: started when that has had the processors to itself for a moment, as it is what
-    people wait for, and again where it fell over.
+    `beats` is the number that a steward raises while it works.
     """
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._due = time.monotonic() + STEWARD_PAUSE_SECONDS
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(
+        self,
+        start: Callable[[], BaseProcess],
+        beats: Callable[[], int],
+        *,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._start = start
+        self._beats = beats
+        self._elapsed = elapsed
+        self._due = elapsed() + STEWARD_PAUSE_SECONDS
+        self._heard = 0
+        self._silent_polls = 0
+        self.process: BaseProcess | None = None
 
-    def see_to(self) -> None:
-        """Starts it where it does not run and is due."""
-        status = None if self.process is None else self.process.poll()
-        runs = self.process is not None and status is None
-        if runs or time.monotonic() < self._due:
+    def look(self) -> None:
+        """Do what is due; called every POLL_SECONDS."""
+        status = None if self.process is None else self.process.exitcode
+        if self.process is not None and status is None:
+            self._end_if_hung(self.process)
+            return
+        if self._elapsed() < self._due:
             return
         if status is not None:
             log.error("steward_ended", status=status)
-        self.process = self._program.start()
-        self._due = time.monotonic() + STEWARD_PAUSE_SECONDS
+        self.process = self._start()
+        self._silent_polls = 0
+        self._due = self._elapsed() + STEWARD_PAUSE_SECONDS
+
+    def _end_if_hung(self, process: BaseProcess) -> None:
+        """Counts looks and not time: where the whole server was paused, the steward could not beat either."""
+        beats = self._beats()
+        self._silent_polls = self._silent_polls + 1 if beats == self._heard else 0
+        self._heard = beats
+        if self._silent_polls * POLL_SECONDS < STEWARD_HUNG_AFTER_SECONDS:
+            return
+        log.error("steward_hung", silent_seconds=STEWARD_HUNG_AFTER_SECONDS)
+        process.kill()  # one that is stopped acts on no other signal
+        process.join()
 
 
 class Supervisor:
     """Ends when the web server ends, with its status; sees to the steward, if there is to be one. Runs the health check
     once an hour, where there is one: a key that nobody uses would be taken for one of a server that is no more.
+    Calls `on_ready` once, when a worker of the web server serves, if there is a `readiness`. `delay_seconds` is how
+    long the web server serves on after it was told to stop.
     """
 
-    def __init__(self, web: Program, steward: Program | None, self_check: Program | None = None) -> None:
+    def __init__(
+        self,
+        web: Program,
+        steward: Program | None,
+        self_check: Program | None = None,
+        *,
+        readiness: Readiness | None = None,
+        on_ready: Callable[[], None] = lambda: None,
+        delay_seconds: float = 0.0,
+    ) -> None:
         self._web = web
+        self._grace_seconds = delay_seconds + GRACE_SECONDS
+        self._readiness = readiness
+        self._on_ready = on_ready
         self._steward = steward
         self._self_check = self_check
         self._stopping = False
@@ -77,35 +100,40 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         web = self._web.start()
-        steward = _Steward(self._steward) if self._steward else None
+        steward = StewardKeeper(self._steward.start, default_heartbeat().beats) if self._steward else None
         check_due = time.monotonic() + SELF_CHECK_SECONDS
-        running = [web]
-        while web.poll() is None and not self._stopping:
+        check: BaseProcess | None = None
+        running: list[BaseProcess] = [web]
+        while web.exitcode is None and not self._stopping:
+            if self._readiness and self._readiness.reached():
+                self._readiness = None
+                self._on_ready()
             if steward:
-                steward.see_to()
+                steward.look()
                 running = [web, steward.process] if steward.process else [web]
             if self._self_check and time.monotonic() >= check_due:
-                self._self_check.start()  # its end is seen by the next start of a process
+                check = self._self_check.start()
                 check_due = time.monotonic() + SELF_CHECK_SECONDS
-            reap_orphans([process.pid for process in running])
+            if check and check.exitcode is not None:
+                check = None
+            reap_orphans([process.pid for process in (*running, check) if process and process.pid])
             time.sleep(POLL_SECONDS)
-        _end(running)
-        if self._stopping:
+        _end(running, self._grace_seconds)
+        status = web.exitcode
+        if self._stopping or status is None:
             return 0
-        return web.returncode if web.returncode >= 0 else 128 - web.returncode
+        return status if status >= 0 else 128 - status
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
 
-def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
+def _end(processes: Sequence[BaseProcess], grace_seconds: float) -> None:
+    """End one after the other: the steward, which comes last, writes down what the web server's last requests used."""
+    deadline = time.monotonic() + grace_seconds
     for process in processes:
-        if process.poll() is None:
-            process.terminate()
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        process.terminate()
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.exitcode is None:
             process.kill()
-            process.wait()
+            process.join()

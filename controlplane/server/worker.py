@@ -2,11 +2,15 @@
 
 import asyncio
 import gc
+import sys
 from typing import Any
 
+from django.conf import settings
+from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from controlplane.server.at_once_protocol import AtOnceProtocol
+from controlplane.server.departure import Departure
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -22,20 +26,37 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,
-        "timeout_graceful_shutdown": 6,  # below gunicorn's, so that what ends with the loop gets its time
+        # With the seconds of draining below gunicorn's, so that what ends with the loop gets its time.
+        "timeout_graceful_shutdown": 5,
     }
+    departure: Departure
+    keeps_listening: bool
 
     async def _serve(self) -> None:
-        from health.lookout import look_out  # Django is ready only now
+        from controlplane.server.draining import DrainingServer  # Django is ready only now
+        from controlplane.spans import end_spans
+        from events.lock_wait import serve_with_bounds
+        from health.current import current_health
+        from health.lookout import look_out
         from ratelimit.limiter import default_limiter
 
-        limiter = default_limiter()  # what its store needs is loaded now, not while the first request waits
-        lookout = asyncio.create_task(look_out())
+        serve_with_bounds()
+        limiter = default_limiter()
+        limiter.prepare()
+        tasks = [asyncio.create_task(look_out()), asyncio.create_task(current_health().keep())]
         try:
-            await super()._serve()
+            self.config.app = self.wsgi
+            delay = settings.SHUTDOWN_DELAY_SECONDS
+            server = DrainingServer(self.config, self.departure, delay, keeps_listening=self.keeps_listening)
+            self._install_sigquit_handler()
+            await server.serve(sockets=self.sockets)
+            if not server.started:
+                sys.exit(Arbiter.WORKER_BOOT_ERROR)
         finally:
-            lookout.cancel()
+            for task in tasks:
+                task.cancel()
             await limiter.leave_loop()
+            end_spans()
 
     def run(self) -> None:
         """Serves. What is loaded by now stays for good, so the collector need not look at it again: a full collection,

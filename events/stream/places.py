@@ -1,7 +1,6 @@
 """How many live streams a process holds open at once, over all and for one key."""
 
 from collections import Counter
-from functools import cache
 from threading import Lock
 from typing import Final
 
@@ -56,9 +55,3 @@ class Places:
 
     def _refuse(self, detail: str) -> None:
         raise TooManyStreams(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-
-
-@cache
-def default_places() -> Places:
-    """The process's places."""
-    return Places()

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from events.models import ChainHead
-from events.pages import number
-from events.selection import MAX_ID, Selection
+from events.selection import Selection
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters
+from latchkey.validation import InvalidParameters, Refused, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +18,23 @@ class StreamStart:
 
 
 def stream_start(
-    *, last_event_id: str | None = None, after: str | None = None, type: str | None = None, key_id: str | None = None
+    *, last_event_id: str | None = None, after: int | None = None, type: str | None = None, key_id: str | None = None
 ) -> StreamStart:
-    """Where to begin, from the header Last-Event-ID (which wins over `after`) and query parameters, as they were sent.
+    """Return where to begin, from the header Last-Event-ID (which wins over `after`) and parsed query parameters.
 
-    Without both the stream begins now. Raises InvalidParameters, also for an id beyond the log's head: its reader knows
+    Without both the stream begins now. Raises InvalidParameters for an id beyond the log's head: its reader knows
     another log. Source: WHATWG HTML, server-sent events, "The Last-Event-ID header".
     """
-    faults: list[FieldError] = []
     head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
-    position = number(after, "after", 0, MAX_ID, faults) if after else head
-    if after and position > head:  # which a page may be asked for, and a stream would wait there without a word
-        number(after, "after", 0, head, faults)
+    faults: list[FieldError] = []
+    position = head if after is None else after
+    if position > head:  # which a page may be asked for, and a stream would wait there without a word
+        faults.append(FieldError("/after", "out-of-range", f"after must be a whole number from 0 to {head}."))
     if last_event_id:
-        position = number(last_event_id, "last-event-id", 0, head, faults)
-    selection = Selection.parse(type, key_id, faults)
+        try:
+            position = whole_number(last_event_id, "last-event-id", 0, head)
+        except Refused as refusal:
+            faults.extend(fault.under("/last-event-id") for fault in refusal.faults)
     if faults:
         raise InvalidParameters.of(faults)
-    return StreamStart(selection, position, head)
+    return StreamStart(Selection(type, key_id), position, head)

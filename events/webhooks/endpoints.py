@@ -1,7 +1,7 @@
 """WebhookEndpoints, the only writer of what a webhook is: each change is validated and told by an event."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,9 +17,10 @@ from events.webhooks.models import DisabledReason, WebhookEndpoint
 from events.webhooks.secret import IssuedWebhook, derived_key, new_salt, secret_text
 from latchkey.credentials import KEY_ID_ALPHABET
 from latchkey.peppers import Peppers
+from latchkey.preconditions import check_state
 from latchkey.problems import FieldError
-from latchkey.timestamps import rfc3339
-from latchkey.validation import InvalidParameters, clean
+from latchkey.timestamps import next_whole_second, rfc3339
+from latchkey.validation import InvalidParameters, clean, without_unchanged
 
 MAX_ENDPOINTS: Final = 50
 _OF_SECRETS: Final = ("revision", "salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until")
@@ -29,14 +30,22 @@ _NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": N
 class WebhookEndpoints:
     """Changes webhooks on behalf of `origin`; a change and its event are one transaction.
 
-    Values come as decoded JSON. Every method raises InvalidParameters, WebhookNotFound or WebhookRotationInProgress,
-    and then changes nothing.
+    Values come as decoded JSON. `expected` are the revisions on one of which the caller decided; None is any. Every
+    method raises InvalidParameters, WebhookNotFound, PreconditionFailed or WebhookRotationInProgress, and then changes
+    nothing.
     """
 
-    def __init__(self, origin: Origin, peppers: Peppers, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        peppers: Peppers,
+        now: Callable[[], datetime],
+        expected: Collection[int] | None = None,
+    ) -> None:
         self._origin = origin
         self._peppers = peppers
         self._now = now
+        self._expected = expected
 
     def add(self, values: object) -> IssuedWebhook:
         """A new endpoint. `values`: url (required), label, event_types (absent or empty: all), enabled.
@@ -63,9 +72,10 @@ class WebhookEndpoints:
         A new url is tried at once, and so is an endpoint that is enabled again; both go on where delivery stopped.
         """
         now = self._now()
-        cleaned = clean(values, validation.RULES, now)
         with transaction.atomic():
-            endpoint = lock_webhook(endpoint_id)
+            endpoint = self._locked(endpoint_id)
+            current = {name: getattr(endpoint, name) for name in validation.RULES}
+            cleaned = clean(without_unchanged(values, current), validation.RULES, now)
             changes = {name: value for name, value in cleaned.items() if getattr(endpoint, name) != value}
             if changes:
                 before = {name: getattr(endpoint, name) for name in changes}
@@ -84,16 +94,16 @@ class WebhookEndpoints:
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
         grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
-            endpoint = lock_webhook(endpoint_id)
+            endpoint = self._locked(endpoint_id)
             if grace and endpoint.retiring_until is not None and endpoint.retiring_until > now:
                 raise WebhookRotationInProgress("An older secret of this webhook is still retiring.")
             endpoint.revision += 1
             endpoint.retiring_salt = endpoint.salt if grace else ""
             endpoint.retiring_pepper_id = endpoint.pepper_id if grace else ""
-            endpoint.retiring_until = now + grace if grace else None
+            endpoint.retiring_until = next_whole_second(now + grace) if grace else None
             secret = self._new_secret(endpoint)
             endpoint.save(update_fields=_OF_SECRETS)
-            ends = {"retiring_secret_ends_at": rfc3339(now + grace)}
+            ends = {"retiring_secret_ends_at": rfc3339(endpoint.retiring_until or now)}
             tell(EventType.WEBHOOK_SECRET_ROTATED, endpoint, self._origin, now, ends)
         return IssuedWebhook(endpoint, secret)
 
@@ -101,7 +111,7 @@ class WebhookEndpoints:
         """Has a test delivery sent soon, also where the endpoint is disabled or waits; one at a time."""
         now = self._now()
         with transaction.atomic():
-            endpoint = lock_webhook(endpoint_id)
+            endpoint = self._locked(endpoint_id)
             if endpoint.test_requested_at is None:
                 _write(endpoint, {"test_requested_at": now})
                 tell(EventType.WEBHOOK_TESTED, endpoint, self._origin, now, {})
@@ -110,10 +120,15 @@ class WebhookEndpoints:
     def remove(self, endpoint_id: str) -> None:
         """Ends the endpoint. What was not delivered yet is not delivered."""
         with transaction.atomic():
-            endpoint = lock_webhook(endpoint_id)
+            endpoint = self._locked(endpoint_id)
             shown = as_data({"url": endpoint.url, "label": endpoint.label})
             tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
             endpoint.delete()
+
+    def _locked(self, endpoint_id: str) -> WebhookEndpoint:
+        endpoint = lock_webhook(endpoint_id)
+        check_state(endpoint.revision, self._expected, "The webhook")
+        return endpoint
 
     def _new_secret(self, endpoint: WebhookEndpoint) -> str:
         endpoint.salt, endpoint.pepper_id = new_salt(), self._peppers.current

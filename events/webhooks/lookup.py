@@ -1,5 +1,6 @@
 """Finding a webhook by its id."""
 
+from events.lock_wait import bound_lock_waits
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
 
@@ -11,6 +12,7 @@ def find_webhook(endpoint_id: str) -> WebhookEndpoint:
 
 def lock_webhook(endpoint_id: str) -> WebhookEndpoint:
     """As `find_webhook`, and nobody else changes it until the transaction ends."""
+    bound_lock_waits()
     return _found(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id).first())
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from events.origin import Origin
 from events.types import EventType
@@ -72,6 +72,7 @@ def _record_failure(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime, 
 
 def _give_up(endpoint: WebhookEndpoint, reason: DisabledReason, values: dict[str, object], now: datetime) -> None:
     final = {**values, "next_attempt_at": None, "enabled": False, "disabled_reason": reason.value}
+    final["revision"] = F("revision") + 1
     with transaction.atomic():
         if not _unchanged(endpoint).update(**final):
             return

@@ -3,20 +3,19 @@
 from datetime import datetime
 
 from events.webhooks.assignment import pending
-from events.webhooks.change_events import url_origin
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import IssuedWebhook
 from latchkey.timestamps import rfc3339
 
 
-def webhook_json(endpoint: WebhookEndpoint, now: datetime, *, whole_url: bool) -> dict[str, object]:
+def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
     """The endpoint with its living secrets (never their text) and how far delivery has got.
 
-    Path and query of a URL often hold a token: without `whole_url` its origin stands there.
+    Path and query of a URL often hold a token: only who may read webhooks gets this.
     """
     return {
         "id": endpoint.endpoint_id,
-        "url": endpoint.url if whole_url else url_origin(endpoint.url),
+        "url": endpoint.url,
         "label": endpoint.label,
         "event_types": endpoint.event_types,
         "enabled": endpoint.enabled,
@@ -37,9 +36,9 @@ def webhook_json(endpoint: WebhookEndpoint, now: datetime, *, whole_url: bool) -
     }
 
 
-def issued_webhook_json(issued: IssuedWebhook, now: datetime, *, whole_url: bool) -> dict[str, object]:
+def issued_webhook_json(issued: IssuedWebhook, now: datetime) -> dict[str, object]:
     """A webhook with its new secret, this once."""
-    return {**webhook_json(issued.endpoint, now, whole_url=whole_url), "secret": issued.secret}
+    return {**webhook_json(issued.endpoint, now), "secret": issued.secret}
 
 
 def _secrets_json(endpoint: WebhookEndpoint, now: datetime) -> list[dict[str, object]]:

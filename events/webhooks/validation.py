@@ -57,6 +57,8 @@ def _event_types(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list):
         raise refused("not-an-array", "event_types must be an array of types; an empty one is for all.")
     known = set(EventType)
+    if len(value) > len(known):
+        raise refused("too-many", f"event_types has at most {len(known)} entries, one for each type.")
     faults = [
         FieldError(f"/{index}", "not-a-type", f"A type is one of {', '.join(EventType)}.")
         for index, name in enumerate(value)

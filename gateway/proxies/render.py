@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from gateway.proxies.values import Values
+from gateway.proxies import authorization, cors, upgrade
+from gateway.proxies.traefik_routers import routers
+from gateway.proxies.values import Address, NotUsable, Values
 from latchkey.problem_catalogue import CATALOGUE
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 FILES: Final = {"nginx": "nginx.conf", "caddy": "Caddyfile", "traefik": "traefik.yml", "envoy": "envoy.yaml"}
 UNAVAILABLE: Final = "unavailable"
 
+# What the server answers without looking at a credential, by its status: the client's request cannot be read.
+_UNREADABLE: Final = {400: "malformed-request", 431: "header-too-large"}
 # What /v1/check answers about a client. All else means that nobody can say whether it may pass.
 _REFUSALS: Final = (
     "ambiguous-credential",
@@ -23,8 +27,17 @@ _REFUSALS: Final = (
     "disabled-key",
     "revoked-key",
     "insufficient-scope",
+    "limit-too-small",
     "quota-exceeded",
 )
+# A node that refuses the connection was asked nothing, so another one is, and this one not for a second. If that is
+# true of all, as in a quick restart of one after the other, the request waits until one may be tried again.
+_CADDY_NODES: Final = """\
+			lb_policy round_robin
+			lb_retries 25
+			lb_try_interval 50ms
+			fail_duration 1s
+"""
 _PLACE: Final = re.compile(r"@([A-Z_]+)@")
 
 
@@ -39,7 +52,7 @@ def _common(values: Values) -> dict[str, str]:
     query = values.query()
     return {
         "UPSTREAM": str(values.upstream),
-        "LATCHKEY": str(values.latchkey),
+        "LATCHKEY": " ".join(map(str, values.latchkey)),
         "LISTEN": str(values.listen),
         "QUERY": query,
         "QUESTION": f"?{query}" if query else "",
@@ -47,34 +60,72 @@ def _common(values: Values) -> dict[str, str]:
 
 
 def _nginx(values: Values) -> Mapping[str, str]:
-    name = max(map(len, _REFUSALS))
-    documents = {slug: _quoted(_document(slug, values, "$latchkey_request_id")) for slug in _REFUSALS}
+    refusals = (*_UNREADABLE.values(), *_REFUSALS)
+    name = max(map(len, refusals))
+    documents = {slug: _quoted(_document(slug, values, "$latchkey_request_id")) for slug in refusals}
+    maps, fields = upgrade.NGINX_WEBSOCKET if values.websocket else ("", upgrade.NGINX_NONE)
     return {
+        **cors.nginx(values.cors_origins),
+        **authorization.nginx(values.keep_authorization),
+        "LATCHKEY_SERVERS": "\n".join(f"    server {node} max_fails=0;" for node in values.latchkey),
+        "UPGRADE_MAPS": maps,
+        "UPGRADE": fields,
         "QUERY": values.query(deny="403"),
-        "STATUSES": "\n".join(f"    {slug:{name}} {CATALOGUE[slug].status};" for slug in _REFUSALS),
-        "DOCUMENTS": "\n".join(f"    {slug:{name}} {documents[slug]};" for slug in _REFUSALS),
+        "UNREADABLE": "\n".join(
+            # The status of the last of several tries.
+            f'    "~(^|[ ,:]){status}$" {slug};'
+            for status, slug in _UNREADABLE.items()
+        ),
+        "STATUSES": "\n".join(f"    {slug:{name}} {CATALOGUE[slug].status};" for slug in refusals),
+        "DOCUMENTS": "\n".join(f"    {slug:{name}} {documents[slug]};" for slug in refusals),
         "UNAVAILABLE": _quoted(_document(UNAVAILABLE, values, "$latchkey_request_id")),
     }
 
 
 def _caddy(values: Values) -> Mapping[str, str]:
-    return {"UNAVAILABLE": _document(UNAVAILABLE, values, "{http.request.header.X-Request-Id}")}
+    matchers, fields = upgrade.CADDY_WEBSOCKET if values.websocket else upgrade.CADDY_NONE
+    return {
+        **cors.caddy(values.cors_origins),
+        **authorization.caddy(values.keep_authorization),
+        "LATCHKEY_NODES": _CADDY_NODES if len(values.latchkey) > 1 else "",
+        "UPGRADE_MATCHERS": matchers,
+        "UPGRADE": fields,
+        "UNAVAILABLE": _document(UNAVAILABLE, values, "{http.request.header.X-Request-Id}"),
+    }
 
 
-def _traefik(_values: Values) -> Mapping[str, str]:
-    return {}
+def _traefik(values: Values) -> Mapping[str, str]:
+    if len(values.latchkey) > 1:
+        raise NotUsable("--latchkey: Traefik can ask one address. Name that of a proxy in front of the nodes.")
+    return {
+        **cors.traefik(values.cors_origins),
+        **authorization.traefik(values.keep_authorization),
+        "ROUTERS": routers(values),
+        "UPGRADE_FIELDS": upgrade.TRAEFIK_WEBSOCKET if values.websocket else "",
+    }
 
 
 def _envoy(values: Values) -> Mapping[str, str]:
     return {
+        **cors.envoy(values.cors_origins),
+        **authorization.envoy(values.keep_authorization),
+        "UPGRADE": upgrade.ENVOY_WEBSOCKET if values.websocket else "",
         # Envoy takes 200 for a yes, and nothing else.
         "QUERY": values.query(allow="200"),
-        "LATCHKEY_HOST": values.latchkey.host,
-        "LATCHKEY_PORT": str(values.latchkey.port),
+        "LATCHKEY": str(values.latchkey[0]),
+        "LATCHKEY_ENDPOINTS": "\n".join(_envoy_endpoint(node) for node in values.latchkey),
         "UPSTREAM_HOST": values.upstream.host,
         "UPSTREAM_PORT": str(values.upstream.port),
         "UNAVAILABLE": _document(UNAVAILABLE, values, "%REQ(X-REQUEST-ID)%"),
+        "TOO_LARGE": _document(_UNREADABLE[431], values, "%REQ(X-REQUEST-ID)%"),
     }
+
+
+def _envoy_endpoint(node: Address) -> str:
+    return (
+        "              - endpoint:\n                  address:\n"
+        f'                    socket_address: {{address: "{node.host}", port_value: {node.port}}}'
+    )
 
 
 def _document(slug: str, values: Values, request_id: str) -> str:
@@ -85,11 +136,17 @@ def _document(slug: str, values: Values, request_id: str) -> str:
             "type": problem.uri(values.public_url),
             "title": problem.title,
             "status": problem.status,
-            "detail": problem.remedy,
+            "detail": _next_step(slug, values),
             "instance": "/v1/check",
             "request_id": request_id,
         }
     )
+
+
+def _next_step(slug: str, values: Values) -> str:
+    if slug == "missing-credential" and values.keep_authorization:
+        return authorization.NEXT_STEP
+    return CATALOGUE[slug].remedy
 
 
 def _quoted(text: str) -> str:

@@ -6,13 +6,16 @@ from typing import Final
 from urllib.parse import urlencode
 
 from apikeys.validation import is_scope
-from gateway.question import MAX_SCOPES
+from gateway.question import MAX_QUERY, MAX_SCOPES
+from latchkey.origin import SHAPE, is_origin
 from ratelimit.limit import MAX_BURST
 
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
 _ADDRESS: Final = re.compile(rf"http://({_HOST})(?::([0-9]{{1,5}}))?/?")
 _PUBLIC_URL: Final = re.compile(rf"https?://(?:{_HOST})(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*/?")
+_MAX_PUBLIC_URL: Final = 1000
 _PORTS: Final = range(1, 65536)
+_MAX_ORIGINS: Final = 64
 
 
 class NotUsable(ValueError):
@@ -41,23 +44,36 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a configuration is made of. `public_url` names the kinds of problems, as Latchkey does."""
+    """What a configuration is made of. `latchkey` are the addresses of its nodes, one or more. `public_url` names the
+    kinds of problems, as Latchkey does.
+    `websocket` lets requests that ask for a WebSocket upgrade their connection; nothing else ever does.
+    Pages of `cors_origins` may call the service. `keep_authorization` leaves the field Authorization to the service.
+    """
 
     upstream: Address
-    latchkey: Address
+    latchkey: tuple[Address, ...]
     public_url: str
     scopes: tuple[str, ...] = ()
     cost: int = 1
     listen: int = 8080
+    websocket: bool = False
+    cors_origins: tuple[str, ...] = ()
+    keep_authorization: bool = False
 
     def __post_init__(self) -> None:
         if not all(map(is_scope, self.scopes)) or len(self.scopes) > MAX_SCOPES:
             raise NotUsable(f"--scope is like orders:read: lower case, with one colon; up to {MAX_SCOPES} of them.")
+        if len(self.query(allow="200")) > MAX_QUERY:
+            raise NotUsable(f"--scope is too long: all of them have to fit into a query of {MAX_QUERY} bytes.")
         if not 1 <= self.cost <= MAX_BURST:
             raise NotUsable(f"--cost is from 1 to {MAX_BURST}.")
         if self.listen not in _PORTS:
             raise NotUsable("--listen is a port from 1 to 65535.")
-        if not _PUBLIC_URL.fullmatch(self.public_url):
+        if not all(map(is_origin, self.cors_origins)):
+            raise NotUsable(f"--cors-origin is {SHAPE}")
+        if len(self.cors_origins) > _MAX_ORIGINS:
+            raise NotUsable(f"--cors-origin is given at most {_MAX_ORIGINS} times.")
+        if not _PUBLIC_URL.fullmatch(self.public_url) or len(self.public_url) > _MAX_PUBLIC_URL:
             raise NotUsable("PUBLIC_URL cannot stand in a proxy's configuration: it is to be http(s)://HOST[:PORT].")
 
     def query(self, **also: str) -> str:

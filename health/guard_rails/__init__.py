@@ -3,9 +3,11 @@
 from typing import Final
 
 from health.guard_rails.base import Finding, GuardRail, Severity
+from health.guard_rails.database import GrowingLog, UnwritableDatabase
+from health.guard_rails.disk import FullDisk
 from health.guard_rails.lifetimes import ExpiringKey, KeyWithoutExpiry, UnusedKey
 from health.guard_rails.limits import ExcessiveBurst, UnlimitedKey
-from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore
+from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore, RebuiltBucketStore
 from health.guard_rails.rotations import OldSecret, OverdueRotation
 from health.guard_rails.traffic import AuthenticationFailures, SustainedThrottling
 from health.guard_rails.webhooks import DeadWebhook
@@ -22,8 +24,12 @@ GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
     AuthenticationFailures(),
     DeadWebhook(),
     DegradedBucketStore(),
+    RebuiltBucketStore(),
     BrokenEventLog(),
     AbsentSteward(),
+    FullDisk(),
+    UnwritableDatabase(),
+    GrowingLog(),
 )
 BY_NAME: Final[dict[str, GuardRail]] = {rail.name: rail for rail in GUARD_RAILS}
 

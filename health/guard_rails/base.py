@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
@@ -30,10 +30,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A breach: how many things are in it, and which, as a sentence."""
+    """A breach: how many things are in it, and which, as a sentence. `at` is when it happened, if it is an event and
+    not a state: one that is later than the open incident is another incident.
+    """
 
     count: int
     detail: str
+    at: datetime | None = field(default=None, compare=False)
 
 
 def named(names: Sequence[str], counted_at_most: int) -> str:

@@ -1,20 +1,22 @@
 """Guard rails about Latchkey itself."""
 
-import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from events.models import Patrol
 from health.guard_rails.base import Finding, GuardRail, Severity, named
 from health.models import Lease
 from health.outages import cut_off
+from health.served_since import served_since
 from health.store_probe import fault_of
+from latchkey.timestamps import from_ns
 from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
 
+REBUILT_FOR: Final = timedelta(minutes=15)
 STEWARD_LEASE: Final = "steward"
 STEWARD_LEASE_AT_MOST: Final = timedelta(seconds=60)
 STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
-_SERVED_SINCE: Final = datetime.fromtimestamp(float(os.environ.get("LATCHKEY_STARTED_AT", "0")), UTC)
 MEANWHILE: Final = {
     "deny": "requests with a key get 503",
     "local": "each node that is cut off decides by itself, so limits hold for each alone",
@@ -39,6 +41,30 @@ class DegradedBucketStore(GuardRail):
         if not hosts and fault_of(limiter.store) is None:
             return None
         return Finding(max(len(hosts), 1), _outage(hosts, MEANWHILE.get(limiter.fallback, MEANWHILE["deny"])))
+
+
+class RebuiltBucketStore(GuardRail):
+    """An empty bucket file took the place of one that was lost or damaged: limits were not exact, and something changes
+    the files of a running server, or the disk fails.
+    """
+
+    name = "rebuilt_bucket_store"
+    severity = Severity.WARNING
+    remedy = "Find out what removes, replaces or damages the files in the bucket store's directory."
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        try:
+            rebuilt = default_limiter().store.rebuilt()
+        except BucketStoreError:
+            return None  # DegradedBucketStore says so
+        if rebuilt is None:
+            return None
+        at = from_ns(rebuilt.at_ns)
+        if abs(now - at) > REBUILT_FOR:
+            return None
+        when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        return Finding(1, f"At {when} the bucket file was lost, and every bucket is full again: {rebuilt.reason}.", at)
 
 
 def _outage(hosts: list[str], meanwhile: str) -> str:
@@ -72,9 +98,10 @@ class AbsentSteward(GuardRail):
 
     def find(self, now: datetime) -> Finding | None:
         lease = Lease.objects.filter(name=STEWARD_LEASE).first()
-        if lease is None and _SERVED_SINCE.timestamp() == 0:
+        moments = [moment for moment in (served_since(), lease and lease.expires_at) if moment]
+        if not moments:
             return None  # nothing was ever served from this database
-        lapsed = max(_SERVED_SINCE, lease.expires_at) if lease else _SERVED_SINCE
+        lapsed = max(moments)
         if -STEWARD_LEASE_AT_MOST < now - lapsed < STEWARD_MISSED_AFTER:
             return None
         if lease is None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from apikeys.models import APIKeyQuerySet, KeySecret, SecretState
 from events.types import EventType
@@ -29,14 +29,27 @@ class OldSecret(KeyGuardRail):
 
 
 class OverdueRotation(KeyGuardRail):
-    """The old secret is still in use, and its end is near: within a quarter of its grace, and a day at most."""
+    """The old secret is still needed, and its end is near: within a quarter of its grace, and a day at most.
+
+    It is needed if it was used since then, or if it was used during the rotation and the new one never was: a nightly
+    job may not come again before the end.
+    """
 
     name = "overdue_rotation"
     severity = Severity.WARNING
-    remedy = "Give the new secret to whoever still uses the old one, before that ends."
-    fault = "are still used with their old secret, which ends soon"
+    remedy = "Give the new secret to everyone who still uses the old one, before that ends."
+    fault = "still depend on their old secret, which ends soon"
     triggers = _OF_SECRETS
 
     def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
-        retiring = KeySecret.objects.filter(key=OuterRef("pk"), state=SecretState.RETIRING, expires_at__gt=now)
-        return keys.filter(Exists(retiring.filter(overdue_at__lte=now, last_used_at__gte=F("overdue_at"))))
+        unused = KeySecret.objects.filter(
+            key=OuterRef("key"), state=SecretState.ACTIVE, last_used_at=None, created_at__lte=OuterRef("last_used_at")
+        )
+        overdue = KeySecret.objects.filter(
+            Q(last_used_at__gte=F("overdue_at")) | Exists(unused),
+            key=OuterRef("pk"),
+            state=SecretState.RETIRING,
+            expires_at__gt=now,
+            overdue_at__lte=now,
+        )
+        return keys.filter(Exists(overdue))

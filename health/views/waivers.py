@@ -2,56 +2,42 @@
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apikeys.schemas import Shape
+from apikeys.idempotency import Creation
+from apikeys.schema_fields import IDEMPOTENCY_KEY
 from apikeys.views.base import KeyAPIView, origin_of
-from health.guard_rails import BY_NAME
+from apikeys.views.creation import created
+from health import schemas
 from health.models import Waiver
 from health.waivers import Waivers, waiver_json
-from latchkey.validation import MAX_TEXT
-
-
-class WaiverGrant(Shape):
-    """What a waiver is granted with."""
-
-    guard_rail = serializers.ChoiceField(list(BY_NAME))
-    key_id = serializers.CharField(required=False, help_text="For this key alone; absent: for all.")
-    reason = serializers.CharField(max_length=MAX_TEXT)
-    ends_at = serializers.DateTimeField()
-
-
-class WaiverShape(WaiverGrant):
-    """A waiver."""
-
-    id = serializers.IntegerField()
-    granted_by = serializers.CharField()
-    granted_at = serializers.DateTimeField()
-    ended_at = serializers.DateTimeField(allow_null=True)
-
-
-class WaiverList(Shape):
-    """The waivers in force."""
-
-    items = WaiverShape(many=True)
 
 
 class WaiverCollection(KeyAPIView):
     """The waivers in force."""
 
     scopes = {"GET": "health:read", "POST": "health:write"}
+    problems = {"POST": ("not-found",)}
 
-    @extend_schema(operation_id="list_waivers", responses=WaiverList)
+    @extend_schema(operation_id="list_waivers", responses=schemas.WaiverList)
     def get(self, request: Request) -> Response:
-        """Those in force now, newest first."""
+        """List the waivers in force, newest first."""
         return Response({"items": [waiver_json(waiver) for waiver in Waiver.objects.in_force(timezone.now())]})
 
-    @extend_schema(operation_id="grant_waiver", request=WaiverGrant, responses={201: WaiverShape})
+    @extend_schema(
+        operation_id="grant_waiver",
+        parameters=[IDEMPOTENCY_KEY],
+        request=schemas.WaiverGrant,
+        responses={201: schemas.Waiver},
+    )
     def post(self, request: Request) -> Response:
-        """Silences a guard rail, for one key or for all, until `ends_at`."""
-        return Response(waiver_json(_waivers(request).grant(request.data)), status=201)
+        """Grant a waiver. It silences a guard rail, for one key or for all, until `ends_at`."""
+        return created(request, lambda: self._create(request))
+
+    def _create(self, request: Request) -> Creation:
+        waiver = waiver_json(_waivers(request).grant(request.data))
+        return Creation(waiver, waiver, {})
 
 
 class WaiverItem(KeyAPIView):
@@ -61,7 +47,7 @@ class WaiverItem(KeyAPIView):
 
     @extend_schema(operation_id="end_waiver", responses={204: None})
     def delete(self, request: Request, waiver_id: int) -> Response:
-        """Ends it before its time; the guard rail speaks again at once."""
+        """End a waiver before its time. The guard rail alerts again immediately."""
         _waivers(request).end(waiver_id)
         return Response(status=204)
 

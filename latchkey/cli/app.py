@@ -7,9 +7,10 @@ import typer
 
 from latchkey import __version__
 from latchkey.cli.commands import events, health, key_values, keys, proxy_test, rotation, usage, verify, whoami
+from latchkey.cli.configuration import MAX_TIMEOUT_SECONDS
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.options import Format, Options
-from latchkey.request_id import PATTERN
+from latchkey.request_id import is_request_id
 
 app = typer.Typer(
     name="latchkey",
@@ -41,8 +42,8 @@ def _show_version(wanted: bool) -> None:
 
 
 def _request_id(text: str | None) -> str | None:
-    if text is not None and not PATTERN.fullmatch(text):
-        raise typer.BadParameter("a request id is 1 to 128 letters, digits, '.', '_' or '-'")
+    if text is not None and not is_request_id(text):
+        raise typer.BadParameter("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")
     return text
 
 
@@ -69,7 +70,8 @@ def general(
             envvar="LATCHKEY_TIMEOUT",
             metavar="SECONDS",
             min=0.01,
-            help="How long each step of a call may take. Default: 10",
+            max=MAX_TIMEOUT_SECONDS,
+            help="How long each attempt of a call may take. Default: 10",
         ),
     ] = None,
     format: Annotated[

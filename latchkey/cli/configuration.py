@@ -3,7 +3,7 @@
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from latchkey.cli.refusal import Refusal
 
 DEFAULT_PROFILE: Final = "default"
+MAX_TIMEOUT_SECONDS: Final = 86_400
 _FORMATS: Final = ("table", "json")
 _OTHERS: Final = 0o077
 
@@ -25,19 +26,31 @@ class Profile:
     format: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchosen(Profile):
+    """No profile: the file holds some, and none is chosen. `refusal` says so, if a URL or a key is missing."""
+
+    refusal: Refusal
+
+
 def default_path() -> Path:
     """Where the file lies when nobody names another (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(home) if home and Path(home).is_absolute() else Path.home() / ".config") / "latchkey" / "config.toml"
+    try:
+        directory = Path(home) if home and Path(home).is_absolute() else Path.home() / ".config"
+    except RuntimeError:  # an account without a home, as in some containers
+        directory = Path(os.devnull)
+    return directory / "latchkey" / "config.toml"
 
 
 def read_profile(path: Path | None, name: str | None) -> Profile:
     """The profile `name`, or the one that the file's `profile` names, or `default`. Raises Refusal.
 
-    Without a file there is an empty profile, where neither the file nor a profile was asked for.
+    Without a file there is an empty profile, where neither the file nor a profile was asked for. A sole profile is not
+    used unless it is chosen: a command that was meant for one server must not reach another.
     """
     place = path or default_path()
-    if not place.exists() and path is None and name is None:
+    if path is None and name is None and not _is_there(place):
         return Profile()
     document = _load(place)
     profiles = document.get("profiles", {})
@@ -45,11 +58,19 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
         raise _unusable(place, "it holds profile and [profiles.NAME], and nothing else.")
     if name is None and "profile" not in document and wanted not in profiles:
-        return Profile()
+        return Unchosen(refusal=_unchosen(place, sorted(profiles))) if profiles else Profile()
     if not isinstance(wanted, str) or wanted not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise _unusable(place, f"the profile that is asked for is not there. Profiles: {known}.")
     return _profile(place, wanted, profiles[wanted])
+
+
+def _is_there(place: Path) -> bool:
+    """Whether the file is there; in a directory that may not be looked into it is not."""
+    try:
+        return place.exists()
+    except OSError:
+        return False
 
 
 def _load(place: Path) -> Mapping[str, Any]:
@@ -63,7 +84,7 @@ def _load(place: Path) -> Mapping[str, Any]:
                     f"{place} has the mode {mode:04o}, and it may hold keys.",
                     f"chmod 600 {_quoted(place)}",
                 )
-            return tomllib.load(file)
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # some editors begin a file with a BOM
     except OSError as error:
         raise _unusable(place, f"it cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
@@ -71,10 +92,10 @@ def _load(place: Path) -> Mapping[str, Any]:
 
 
 def _profile(place: Path, name: str, values: object) -> Profile:
-    rules = {
+    rules: Mapping[str, Callable[[Any], bool]] = {
         "url": lambda value: isinstance(value, str),
         "api_key": lambda value: isinstance(value, str),
-        "timeout": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0,
+        "timeout": lambda value: type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS,
         "format": lambda value: value in _FORMATS,
     }
     if not isinstance(values, dict) or not set(values) <= set(rules):
@@ -83,6 +104,12 @@ def _profile(place: Path, name: str, values: object) -> Profile:
         if not rules[member](value):
             raise _unusable(place, f"{member} of the profile {name} cannot be used.")
     return Profile(**values)
+
+
+def _unchosen(place: Path, names: list[str]) -> Refusal:
+    title = f"No profile is chosen. Profiles: {', '.join(names)}"
+    choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" on top of the file.'
+    return Refusal(title, f"{place} does not say which profile to use, and none of them is named default.", choose)
 
 
 def _unusable(place: Path, why: str) -> Refusal:

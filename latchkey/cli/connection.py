@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from latchkey.cli.api_key import read_key
+from latchkey.cli.configuration import Unchosen
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.refusal import Refusal
 from latchkey.cli.verbose_log import log_call
@@ -46,7 +47,11 @@ def connect(invocation: Invocation, *, with_key: bool) -> Client:
 
 def _key(invocation: Invocation) -> Credential:
     given = invocation.options.api_key or invocation.profile.api_key
-    return read_key(given, typed=invocation.options.typed_key)
+    try:
+        return read_key(given, typed=invocation.options.typed_key)
+    except Refusal as refusal:
+        unchosen = invocation.profile
+        raise (unchosen.refusal if isinstance(unchosen, Unchosen) else refusal) from None
 
 
 def _sleep(invocation: Invocation, seconds: float) -> None:

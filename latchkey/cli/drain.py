@@ -1,8 +1,10 @@
-"""The drain of a rotation: how long the retiring secret has been quiet, and whether it can end."""
+"""The drain of a rotation, as it is watched: for how long the new secret has been in use alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from latchkey.rotation import RotationProgress, RotationState
 
 SHORTEST_POLL_SECONDS: Final = 0.2
 LONGEST_POLL_SECONDS: Final = 10.0
@@ -10,24 +12,34 @@ LONGEST_POLL_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Drain:
-    """Counts from the moment at which a use was first seen here, by a clock that only goes on: what the clocks of two
-    machines say of each other does not matter. `quiet_seconds` is how long the secret has to be quiet.
+    """Counts from the moment at which a use was first seen here, by a monotonic clock: the clocks of two machines don't
+    have to agree. `quiet_seconds` is how long the new secret has to be in use alone; `even_if_unused` counts as if it
+    had been used when the watch began, at `since`.
     """
 
     quiet_seconds: float
     since: float
-    last_used_at: datetime | None
+    old_used_at: datetime | None
+    even_if_unused: bool = False
+    _new_seen: float | None = field(init=False)
 
-    def observe(self, last_used_at: datetime | None, now: float) -> float:
-        """The seconds for which it has been quiet at `now` (of a monotonic clock)."""
-        if last_used_at != self.last_used_at:
-            self.last_used_at = last_used_at
+    def __post_init__(self) -> None:
+        self._new_seen = self.since if self.even_if_unused else None
+
+    def observe(self, old_used_at: datetime | None, new_used_at: datetime | None, now: float) -> RotationProgress:
+        """Return the progress at `now` (of a monotonic clock), if the secrets were last used at these times."""
+        if old_used_at != self.old_used_at:
+            self.old_used_at = old_used_at
             self.since = now
-        return now - self.since
+        if self._new_seen is None and new_used_at is not None:
+            self._new_seen = now
+        return RotationProgress(
+            new_first_used=None if self._new_seen is None else now - self._new_seen, old_last_used=now - self.since
+        )
 
-    def over(self, now: float) -> bool:
-        """Whether it was quiet for long enough."""
-        return now - self.since >= self.quiet_seconds
+    def over(self, progress: RotationProgress) -> bool:
+        """Whether the old secret can end."""
+        return progress.state(self.quiet_seconds) is RotationState.READY
 
     @property
     def poll_seconds(self) -> float:

@@ -14,9 +14,11 @@ _REMEDIES: Final = {
     "insufficient-scope": "Whoever has a key with keys:write that itself holds the scope (or *) can grant it: "
     "latchkey keys update KEY_ID --scope …, which names all scopes that the key is to have.",
     "quota-exceeded": "Wait so long, or let latchkey do it: latchkey --wait COMMAND.",
-    "rotation-in-progress": "End the old secret (latchkey keys finish-rotation KEY_ID), wait until it ends, or end "
-    "every older secret at once (latchkey keys rotate KEY_ID --at-once).",
-    "already-revoked": "Revocation is for ever. Issue another key: latchkey keys create --label LABEL.",
+    "rotation-in-progress": "Once the new secret is in use, end the old one (latchkey keys finish-rotation KEY_ID). Or "
+    "wait until it ends, or end every older secret at once (latchkey keys rotate KEY_ID --at-once).",
+    "precondition-failed": "Nothing was changed. Look again (latchkey keys show KEY_ID), decide, and give the new etag "
+    "to --if-match.",
+    "already-revoked": "Revocation is permanent. Issue another key: latchkey keys create --label LABEL.",
     "disabled-key": "Whoever has another key with keys:write can enable it: latchkey keys enable KEY_ID.",
     "expired-key": "Whoever has another key with keys:write can move its end: "
     "latchkey keys update KEY_ID --expires-in 90d.",
@@ -33,11 +35,7 @@ def exit_code_of(failure: Exception) -> int:
 
 def explain(failure: Exception) -> str:
     """The lines for standard error. What a server wrote cannot steer the terminal."""
-    lines = [f"latchkey: {_title(failure)}", f"  {failure}"]
-    if isinstance(failure, ProblemError):
-        lines += [f"  {fault.pointer or '/'}: {fault.detail}" for fault in failure.errors]
-        if failure.retry_after_seconds is not None:
-            lines.append(f"  The next call passes in {failure.retry_after_seconds} s.")
+    lines = [f"latchkey: {_title(failure)}", *_reasons(failure)]
     remedy = _remedy(failure)
     if remedy:
         lines.append(f"What to do: {remedy}")
@@ -45,6 +43,18 @@ def explain(failure: Exception) -> str:
     if request_id:
         lines.append(f"Request id: {request_id}")
     return "\n".join(printable(redact(line)) for line in lines)
+
+
+def _reasons(failure: Exception) -> list[str]:
+    """Why it failed, each reason once: the detail of a problem with `errors` repeats them."""
+    if not isinstance(failure, ProblemError):
+        return [f"  {failure}"]
+    faults = dict.fromkeys(f"  {fault.pointer or '/'}: {fault.detail}" for fault in failure.errors)
+    lines = list(faults) or [f"  {failure}"]
+    seconds = failure.retry_after_seconds
+    if seconds is not None and f" {seconds} s" not in str(failure):
+        lines.append(f"  Retry in {seconds} {'second' if seconds == 1 else 'seconds'}.")
+    return lines
 
 
 def _title(failure: Exception) -> str:

@@ -4,7 +4,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from latchkey.cli.configuration import Profile, read_profile
+from latchkey.cli.configuration import Profile, Unchosen, read_profile
 from latchkey.cli.options import Format, Options
 from latchkey.request_id import new_request_id
 
@@ -17,10 +17,12 @@ DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
 class Invocation:
     """What one run of the command knows. Everything is settled when it is first asked for, so that `--help` needs
-    neither a file nor a key. `command` is its name, without what was typed behind it.
+    neither a file nor a key. `command` is its name, without what was typed behind it. `server_url` is the server to
+    call if nothing else names one, if the settings of a server are at hand.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, server_url: str | None = None) -> None:
+        self._server_url = server_url
         self.options = Options()
         self.request_id = new_request_id()
         self.command = ""
@@ -32,8 +34,11 @@ class Invocation:
 
     @property
     def url(self) -> str:
-        """The server's address."""
-        return self.options.url or self.profile.url or DEFAULT_URL
+        """The server's address. Raises Refusal."""
+        named = self.options.url or self.profile.url or self._server_url
+        if named is None and isinstance(self.profile, Unchosen):
+            raise self.profile.refusal
+        return named or DEFAULT_URL
 
     @property
     def timeout_seconds(self) -> float:

@@ -7,12 +7,13 @@ from latchkey.cli.output import show_one
 from latchkey.cli.table import Row
 
 if TYPE_CHECKING:
-    from latchkey.client.key import Key
+    from latchkey.client.key import Key, KeyReceipt
 
 
-def show_key(key: "Key", *, as_json: bool) -> None:
-    """Shows the key, whole."""
-    show_one(key.document if as_json else key_lines(key.document), as_json=as_json)
+def show_key(key: "Key | KeyReceipt", *, as_json: bool) -> None:
+    """Shows the key with all that the server told of it; as lines also with its ETag."""
+    lines = {**key_lines(key.document), **({"etag": key.etag} if key.etag else {})}
+    show_one(key.document if as_json else lines, as_json=as_json)
 
 
 def key_row(key: Row) -> dict[str, object]:
@@ -29,7 +30,7 @@ def key_lines(key: Row) -> dict[str, object]:
         ends = f", ends {secret['expires_at']}" if secret.get("expires_at") else ""
         used = secret.get("last_used_at") or "never"
         lines[f"secret {secret['id']}"] = f"{secret['state']}{ends}, made {secret['created_at']}, last used {used}"
-    return {**lines, "rate_limit": limit_text(key.get("rate_limit"))}
+    return lines | ({"rate_limit": limit_text(key["rate_limit"])} if "rate_limit" in key else {})
 
 
 def limit_text(limit: object) -> str:

@@ -1,30 +1,35 @@
 """The command's outermost frame: however it ends, it ends with one of its exit statuses, and tells no secret."""
 
 import os
+import re
 import sys
 import time
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Final
 
 from latchkey.cli.exit_codes import COULD_NOT, DONE, INTERRUPTED, REFUSED
 from latchkey.cli.explanation import exit_code_of, explain
 from latchkey.cli.invocation import Invocation
+from latchkey.cli.misuse import explain_misuse
 from latchkey.cli.options import in_front
-from latchkey.cli.output import ReaderLeft, Unwritable, abandon
+from latchkey.cli.output import ReaderLeft, Unwritable, abandon, of_output
 from latchkey.cli.refusal import Refusal
 from latchkey.cli.secret_output import SecretLost
+from latchkey.cli.standard_streams import open_standard_streams
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
 
-if TYPE_CHECKING:
-    from typer import TyperException
+_UNDECODED: Final = re.compile("[\ud800-\udfff]")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit status: 0 done, 2 refused, 3 could not, 130 interrupted."""
+def main(arguments: Sequence[str] | None = None, *, server_url: str | None = None) -> int:
+    """Runs the command and returns its exit status: 0 done, 2 refused, 3 could not, 130 interrupted. `server_url` is
+    the server to call if nothing that is typed or configured names one.
+    """
     started = time.perf_counter()
-    invocation = Invocation()
+    open_standard_streams()
+    invocation = Invocation(server_url)
     status = _run(in_front(sys.argv[1:] if arguments is None else arguments), invocation)
     if "LATCHKEY_TELEMETRY_URL" in os.environ:
         from latchkey.cli.telemetry import report
@@ -40,11 +45,13 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
 
     command = typer.main.get_command(app)
     try:
+        _refuse_other_encodings(arguments)
         status = command.main(list(arguments), prog_name="latchkey", obj=invocation, standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else DONE
     except typer.TyperException as error:
-        return _misused(error)
+        print(explain_misuse(error), file=sys.stderr)
+        return REFUSED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except SecretLost as lost:
@@ -55,11 +62,24 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     except SystemExit as ended:  # typer's way out, of completion and of a pipe that closed during --help
         return COULD_NOT if ended.code and not isinstance(ended.__context__, BrokenPipeError) else DONE
     except Unwritable as reason:
-        abandon()
-        print(f"latchkey: the result cannot be written: {reason}", file=sys.stderr)
-        return COULD_NOT
+        return _unwritten(str(reason))
     except Exception as error:  # noqa: BLE001 - the frame of the whole command
+        if isinstance(error, OSError) and of_output(error):  # of help and completion, which typer writes
+            return _unwritten(error.strerror)
         return _failed(error, invocation)
+
+
+def _unwritten(reason: str | None) -> int:
+    abandon()
+    print(f"latchkey: the result cannot be written: {reason}", file=sys.stderr)
+    return COULD_NOT
+
+
+def _refuse_other_encodings(arguments: Sequence[str]) -> None:
+    """Raises Refusal for bytes that are no text: no request could carry them."""
+    if any(not argument.isascii() and _UNDECODED.search(argument) for argument in arguments):
+        remedy = "Type it as UTF-8; `locale` shows what the terminal sends."
+        raise Refusal("An argument cannot be read", "It is not UTF-8.", remedy)
 
 
 def _failed(error: Exception, invocation: Invocation) -> int:
@@ -80,19 +100,6 @@ def _is_of_client(error: Exception) -> bool:
     """Whether the client raised it; without the client's module nothing of it was."""
     failures = sys.modules.get("latchkey.client.failures")
     return failures is not None and isinstance(error, failures.ClientError)
-
-
-def _misused(error: "TyperException") -> int:
-    """Tells what was typed wrong. An argument may hold a secret, and the text repeats arguments."""
-    context = getattr(error, "ctx", None)
-    text = redact(error.format_message())
-    if text.startswith("Usage: "):  # a group without a command says what it has
-        print(text, file=sys.stderr)
-        return REFUSED
-    print(f"latchkey: {text}", file=sys.stderr)
-    if context is not None:
-        print(f"What to do: '{context.command_path} --help' shows how it is written.", file=sys.stderr)
-    return REFUSED
 
 
 def _lost(lost: SecretLost) -> int:

@@ -1,9 +1,11 @@
 """Results on standard output: JSON in the API's shapes, or a table."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from latchkey.cli.table import Row, fields, table
 
@@ -16,6 +18,14 @@ def show(result: object, *, as_json: bool, rows: Sequence[Row]) -> None:
 def show_one(result: Row, *, as_json: bool) -> None:
     """One thing: as JSON, or a line for each member."""
     write(json.dumps(result, indent=2, ensure_ascii=False) if as_json else fields(result))
+
+
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
+
+
+def of_output(error: OSError) -> bool:
+    """Whether the error is that of a standard output that takes nothing, and not that of a file that was named."""
+    return error.filename is None and error.errno in _UNWRITABLE
 
 
 class ReaderLeft(Exception):
@@ -38,5 +48,9 @@ def write(text: str) -> None:
 
 
 def abandon() -> None:
-    """Gives standard output up: what is still in its buffer would fail again at the end of the process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Gives standard output up: what is still in its buffer would fail again at the end of the process. A reader of the
+    other end gets end-of-file, even if the command goes on.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

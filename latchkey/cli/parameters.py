@@ -1,6 +1,6 @@
 """What commands take, and how it is typed: key ids, times, time spans, limits, JSON."""
 
-import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -9,8 +9,8 @@ import typer
 
 from latchkey.cli.invocation import Invocation
 from latchkey.credentials import KEY_ID_PATTERN
-from latchkey.duration import parse_duration
-from latchkey.validation import Refused, moment
+from latchkey.duration import parse_duration, time_or_span_ago, time_or_span_ahead
+from latchkey.strict_json import MalformedJSON, loads
 
 if TYPE_CHECKING:
     from latchkey.client.keys import KeyValues
@@ -24,25 +24,21 @@ def span(text: str) -> timedelta:
         raise typer.BadParameter(str(error)) from None
 
 
-def time_or_span_ago(text: str) -> datetime:
+def time_ago(text: str) -> datetime:
     """A time (RFC 3339), or a span before now."""
-    return _time(text, -1)
+    return _typed(text, time_or_span_ago)
 
 
-def time_or_span_ahead(text: str) -> datetime:
+def time_ahead(text: str) -> datetime:
     """A time (RFC 3339), or a span from now."""
-    return _time(text, 1)
+    return _typed(text, time_or_span_ahead)
 
 
-def _time(text: str, sign: int) -> datetime:
+def _typed(text: str, parse: Callable[[str, datetime], datetime]) -> datetime:
     try:
-        return moment(text)
-    except Refused:
-        pass
-    try:
-        return datetime.now(UTC) + sign * parse_duration(text)
+        return parse(text, datetime.now(UTC))
     except ValueError as error:
-        raise typer.BadParameter(f"it is a time, as in 2027-01-31T09:30:00Z, or a span: {error}") from None
+        raise typer.BadParameter(str(error)) from None
 
 
 def key_id(text: str) -> str:
@@ -52,11 +48,18 @@ def key_id(text: str) -> str:
     return text
 
 
+def etag(text: str) -> str:
+    """An ETag, with or without its quotes, which a shell takes away."""
+    if text == "*" or not text.isascii() or not text.isprintable():
+        raise typer.BadParameter("an ETag is what 'latchkey keys show' shows as etag")
+    return text if '"' in text else f'"{text}"'
+
+
 def json_object(text: str) -> Any:
     """A JSON object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = loads(text)
+    except MalformedJSON:
         value = None
     if not isinstance(value, dict):
         raise typer.BadParameter('it is a JSON object, as in \'{"team": "payments"}\'')
@@ -86,6 +89,15 @@ def invocation_of(context: typer.Context) -> Invocation:
 
 
 KeyId: TypeAlias = Annotated[str, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
+IfMatch: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        parser=etag,
+        metavar="ETAG",
+        help="Change the key only if this is still its etag, as 'keys show' shows it. Otherwise exit 2.",
+    ),
+]
+KeyIdOrOwn: TypeAlias = Annotated[str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
 OptionalKeyId: TypeAlias = Annotated[
     str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Events of this key alone.")
 ]
@@ -97,7 +109,7 @@ PerSeconds: TypeAlias = Annotated[
 Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No limit at all; that breaches a guard rail.")]
 ExpiresIn: TypeAlias = Annotated[
     datetime | None,
-    typer.Option(parser=time_or_span_ahead, metavar="SPAN|TIME", help="When it ends: 90d, or 2027-01-31T09:30:00Z."),
+    typer.Option(parser=time_ahead, metavar="SPAN|TIME", help="When it ends: 90d, or 2027-01-31T09:30:00Z."),
 ]
 Metadata: TypeAlias = Annotated[
     Any, typer.Option(parser=json_object, metavar="JSON", help="A JSON object of yours, kept with the key.")

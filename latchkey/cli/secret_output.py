@@ -66,7 +66,7 @@ class SecretOutput:
             shown = {name: value for name, value in document.items() if not (in_file and name in _SECRET_MEMBERS)}
             write(json.dumps(shown, indent=2, ensure_ascii=False))
             return
-        print(fields({name: document.get(name) for name in _SHOWN}), file=sys.stderr)
+        print(fields({name: document[name] for name in _SHOWN if name in document}), file=sys.stderr)
         if in_file:
             print(f"The credential is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
         else:

@@ -1,6 +1,7 @@
 """Rows as a table: as wide as the terminal, or as wide as it needs where there is none."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,9 @@ def _drawn(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: boo
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    grid = Table(box=None, pad_edge=False, show_header=heading, header_style="bold")
+    grid = Table(
+        box=None, pad_edge=False, show_header=heading, header_style="" if os.environ.get("NO_COLOR") else "bold"
+    )
     for position, name in enumerate(names):
         kept = name in _NAMES or (not heading and position == 0)
         grid.add_column(Text(name.upper()), no_wrap=kept, overflow="ignore" if kept else "fold")

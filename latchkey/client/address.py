@@ -3,6 +3,8 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -11,7 +13,8 @@ def server_url(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+        usable = usable and _can_be_looked_up(httpx.URL(text.strip()))
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or not text.strip().isprintable() or " " in text.strip():
         raise ValueError("the URL is http:// or https:// and a host, as in https://keys.example.com")
@@ -20,6 +23,11 @@ def server_url(text: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("the URL has no query and no fragment")
     return parts.geturl().rstrip("/")
+
+
+def _can_be_looked_up(url: httpx.URL) -> bool:
+    """Whether the host's name can be written as DNS writes it. Raises ValueError otherwise."""
+    return bool(url.host and url.raw_host.decode("ascii").encode("idna"))
 
 
 def host_of(url: str) -> str:

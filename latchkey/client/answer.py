@@ -7,12 +7,14 @@ import httpx
 
 from latchkey import headers
 from latchkey.client.document import Document
-from latchkey.client.failures import ClientError, NotJSON, ReceivedProblem, WrongServer
+from latchkey.client.failures import CallingKeyThrottled, ClientError, NotJSON, ReceivedProblem, WrongServer
 from latchkey.problem_catalogue import CATALOGUE, QUOTA_EXCEEDED_TYPE
 from latchkey.problems import MEDIA_TYPE, FieldError
 
 _JSON: Final = ("application/json", MEDIA_TYPE)
 _PROXY_STATUSES: Final = (502, 503, 504)
+_OF_THE_ADDRESS: Final = "address"
+"""The policy of a 429 that no key's limit is about: too many wrong credentials came from the client's address."""
 
 
 def failure_of(response: httpx.Response, body: bytes) -> ClientError:
@@ -64,7 +66,9 @@ def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
     kind = document.text("type")
     slug = "quota-exceeded" if kind == QUOTA_EXCEEDED_TYPE else kind.rpartition("/")[2]
     known = CATALOGUE.get(slug)
-    return ReceivedProblem(
+    policies = document.texts("violated-policies") if document.has("violated-policies") else []
+    of_the_key = slug == "quota-exceeded" and _OF_THE_ADDRESS not in policies
+    return (CallingKeyThrottled if of_the_key else ReceivedProblem)(
         document.text("detail"),
         slug=slug,
         status=response.status_code,
@@ -75,7 +79,7 @@ def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
             FieldError(fault.text("pointer"), fault.text("code"), fault.text("detail"))
             for fault in (document.documents("errors", "error") if document.has("errors") else [])
         ],
-        violated_policies=document.texts("violated-policies") if document.has("violated-policies") else [],
+        violated_policies=policies,
         retry_after_seconds=_retry_after(response),
         document=document.members,
     )

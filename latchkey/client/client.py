@@ -17,12 +17,12 @@ from latchkey.client.events import Events
 from latchkey.client.failures import WrongServer
 from latchkey.client.health import Health, HealthReport
 from latchkey.client.keys import Keys, key_path
-from latchkey.client.retries import RetryPolicy
+from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
 from latchkey.client.verification import Verification
 from latchkey.credentials import Credential, parse_credential
-from latchkey.request_id import resolve_request_id
+from latchkey.request_id import is_request_id
 from latchkey.timestamps import rfc3339
 from latchkey.trace_context import trace_of_request
 
@@ -31,10 +31,12 @@ class Client:
     """A server, and the key with which it is called. Close it, or use it in a `with`.
 
     `url` is the server's address, `api_key` the text `key_id:secret`; without one only `health` answers.
-    `timeout_seconds` is for each step of a call: to connect, to send, to begin the answer, and to end it. `observe` is
-    told of each attempt, `sleep` waits between two. Raises
-    ValueError for what is no address, MalformedCredential for what is no credential. Each method raises ClientError,
-    and ValueError for what is no key id.
+    `timeout_seconds` is for each attempt of a call in all: to connect, to send, and to read the whole answer.
+
+    No call waits by default: a call that the calling key's own limit refuses raises CallingKeyThrottled, which has the
+    seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, it sleeps and calls again.
+    `observe` is told of each attempt, `sleep` waits between two. Raises ValueError for what is no address,
+    MalformedCredential for what is no credential. Each method raises ClientError, and ValueError for what is no key id.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Client:
         api_key: str | Credential | None = None,
         *,
         timeout_seconds: float = 10.0,
-        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - it is frozen
+        retries: RetryPolicy = NO_RETRIES,
         observe: Observe = observe_nothing,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -71,10 +73,10 @@ class Client:
 
     def with_request_id(self, request_id: str) -> "Client":
         """The same client, whose calls all carry this request id and belong to one trace. Raises ValueError for an id
-        that the server would replace: it is 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
+        that the server would replace: it is 1 to 128 characters of `A-Z a-z 0-9 . _ -`, and holds no secret.
         """
-        if resolve_request_id(request_id) != request_id:
-            raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-'")
+        if not is_request_id(request_id):
+            raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")
         return self._with(request_id=request_id, trace=trace_of_request(request_id))
 
     def with_credential(self, credential: Credential) -> "Client":
@@ -105,18 +107,31 @@ class Client:
         return Caller.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
 
     def usage(
-        self, key_id: str, *, since: datetime | None = None, until: datetime | None = None, step: str | None = None
+        self,
+        key_id: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        step: str | None = None,
     ) -> list[Usage]:
-        """The key's use by `step`: minute, hour or day. Without more: the last 24 hours by the hour."""
+        """The key's use by `step`: minute, hour or day. Without more: the last 24 hours by the hour. Without a key id
+        that of the calling key, which needs no scope.
+        """
         asked = {"since": since and rfc3339(since), "until": until and rfc3339(until), "step": step}
         params = {name: value for name, value in asked.items() if value}
-        answer = self._transport.call("GET", f"{key_path(key_id)}/usage", params=params)
+        answer = self._transport.call(
+            "GET", f"{'/v1/whoami' if key_id is None else key_path(key_id)}/usage", params=params
+        )
         if not isinstance(answer, list):
             raise WrongServer("The answer holds no list of usage.")
         return [Usage.read(Document(step, "usage")) for step in answer]
 
     def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
-        """Whether `credential` may pass, holds `scopes`, and has `cost` tokens, which are taken."""
+        """Whether `credential` may pass, holds `scopes`, and has `cost` tokens, which are taken.
+
+        Raises CallingKeyThrottled if it is the calling key whose limit is exceeded: nothing is known of `credential`
+        then, so refuse it. If the limit of `credential` is exceeded, that is the verdict RATE_LIMITED.
+        """
         body: Mapping[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
         return Verification.read(Document(self._transport.call("POST", "/v1/verify", json=body), "verification"))
 

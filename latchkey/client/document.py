@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from latchkey.client.failures import WrongServer
+from latchkey.timestamps import parse_rfc3339
 
 _Value = TypeVar("_Value")
 _KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
@@ -47,12 +48,9 @@ class Document:
 
     def moment(self, name: str) -> datetime:
         try:
-            found = datetime.fromisoformat(self.text(name))
+            return parse_rfc3339(self.text(name))
         except ValueError:
-            raise WrongServer(f"The answer's {self._what} has a {name} that is no time.") from None
-        if found.tzinfo is None:
-            raise WrongServer(f"The answer's {self._what} has a {name} without an offset.")
-        return found
+            raise WrongServer(f"The answer's {self._what} has a {name} that is no time with an offset.") from None
 
     def has(self, name: str) -> bool:
         """Whether the member is there and not null."""

@@ -52,6 +52,26 @@ class ReceivedProblem(ClientError, ProblemError):
         return known.remedy if known else ""
 
 
+class CallingKeyThrottled(ReceivedProblem):
+    """The rate limit of the key that calls is exceeded: it pays one token for each call, and the call did nothing.
+
+    It says nothing about a key that was to be verified: if that one is over its limit, `verify` returns RATE_LIMITED.
+    """
+
+    def __str__(self) -> str:
+        seconds = self.retry_after_seconds
+        when = "" if seconds is None else f" Retry in {seconds} {'second' if seconds == 1 else 'seconds'}."
+        return f"The rate limit of the calling key is exceeded.{when}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return (
+            "Wait that long. If it happens often, give the calling key a higher limit: its calls per second at their "
+            "peak, and as much again as headroom."
+        )
+
+
 class OwnFailure(ClientError):
     """What no server said: `title` and `remedy` are of the kind, the message is of the case."""
 

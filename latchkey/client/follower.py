@@ -94,8 +94,11 @@ class Follower:
             self._opened(self._last)
 
     def _may_come_back(self, failure: ClientError) -> bool:
-        """Whether to try again: only after it had worked once, and only what a restart of the server may bring."""
-        if self._connected_at is None or time.monotonic() - self._connected_at > self._patience_seconds:
+        """Whether to try again: only after it had worked once, only what a restart of the server may bring, and not if
+        the server asks for a pause that ends later than the patience does.
+        """
+        asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
+        if self._connected_at is None or time.monotonic() - self._connected_at + (asked or 0) > self._patience_seconds:
             return False
         if isinstance(failure, ReceivedProblem):
             return failure.status in (429, 500, 502, 503, 504)

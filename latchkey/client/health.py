@@ -9,7 +9,7 @@ from latchkey.client.document import Document
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`status` is `ok`, `degraded`, or `down`: without a database."""
+    """`status` is `ok`, `degraded`, `down` (without a database) or `stopping`."""
 
     status: str
     document: Mapping[str, Any] = field(repr=False, compare=False)

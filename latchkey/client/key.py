@@ -9,6 +9,7 @@ from latchkey.auth_context import AuthContext
 from latchkey.client.document import Document
 from latchkey.client.rate_limit import RateLimit, rate_limit_of
 from latchkey.credentials import Credential, parse_credential
+from latchkey.rotation import RotationProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Secret:
     state: str
     created_at: datetime
     expires_at: datetime | None
+    first_used_at: datetime | None
     last_used_at: datetime | None
 
     @classmethod
@@ -29,6 +31,7 @@ class Secret:
             state=document.text("state"),
             created_at=document.moment("created_at"),
             expires_at=optional_moment(document, "expires_at"),
+            first_used_at=optional_moment(document, "first_used_at"),
             last_used_at=optional_moment(document, "last_used_at"),
         )
 
@@ -36,7 +39,7 @@ class Secret:
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key. `rate_limit` None is unlimited; `state` is `active`, `disabled`, `expired` or `revoked`; `document` is the
-    JSON as it came.
+    JSON as it came; `etag` names the state that it shows, for `if_match`, and is None for a key of a list.
     """
 
     auth: AuthContext
@@ -50,6 +53,7 @@ class Key:
     metadata: Mapping[str, Any]
     secrets: tuple[Secret, ...]
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    etag: str | None = None
 
     @property
     def key_id(self) -> str:
@@ -57,12 +61,28 @@ class Key:
         return self.auth.key_id
 
     @property
+    def active(self) -> Secret | None:
+        """The secret that stays: during a rotation the new one."""
+        return next((secret for secret in self.secrets if secret.state == "active"), None)
+
+    @property
     def retiring(self) -> Secret | None:
         """The secret that a rotation is replacing; None where none is under way."""
         return next((secret for secret in self.secrets if secret.state == "retiring"), None)
 
+    def rotation_progress(self, now: datetime) -> RotationProgress | None:
+        """Return how far the key's users have changed over to its new secret; None if no rotation is under way."""
+        if self.retiring is None or self.active is None:
+            return None
+        first_used = self.active.first_used_at
+        last_used = self.retiring.last_used_at
+        return RotationProgress(
+            new_first_used=(now - first_used).total_seconds() if first_used else None,
+            old_last_used=(now - last_used).total_seconds() if last_used else None,
+        )
+
     @classmethod
-    def read(cls, document: Document) -> "Key":
+    def read(cls, document: Document, etag: str | None = None) -> "Key":
         """Raises WrongServer for another shape."""
         return cls(
             auth=auth_of(document),
@@ -76,20 +96,47 @@ class Key:
             metadata=document.mapping("metadata"),
             secrets=tuple(Secret.read(secret) for secret in document.documents("secrets", "secret")),
             document=document.members,
+            etag=etag,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReceipt:
+    """What a caller without `keys:read` gets of a key that it changed: the id, and in `document` the members that it
+    sent.
+    """
+
+    key_id: str
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+    etag: str | None = field(default=None, compare=False)
+
+    @property
+    def active(self) -> None:
+        """None: such a caller isn't shown secrets."""
+
+    @property
+    def retiring(self) -> None:
+        """None: such a caller isn't shown secrets."""
+
+
+def changed_key(document: Document, etag: str | None = None) -> Key | KeyReceipt:
+    """The key, or the receipt, that a change was answered with. Raises WrongServer for another shape."""
+    if "state" in document.members:
+        return Key.read(document, etag)
+    return KeyReceipt(document.text("key_id"), document.members, etag)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
     """A key with its new credential, which no later answer shows. Its `repr` does not show the secret."""
 
-    key: Key
+    key: Key | KeyReceipt
     credential: Credential
 
     @classmethod
-    def read(cls, document: Document) -> "IssuedKey":
+    def read(cls, document: Document, etag: str | None = None) -> "IssuedKey":
         """Raises WrongServer for another shape, MalformedCredential where the credential is none."""
-        return cls(Key.read(document), parse_credential(document.text("credential")))
+        return cls(changed_key(document, etag), parse_credential(document.text("credential")))
 
 
 def auth_of(document: Document) -> AuthContext:

@@ -1,6 +1,7 @@
 """Whether a proxy lets pass what Latchkey lets pass, and tells the rest what Latchkey tells: judged from outside."""
 
 import base64
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,20 @@ from latchkey.client.proxy_probe import Probe, Seen
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 
 MOST_REQUESTS: Final = 1000
+_WITH_A_KEY: Final = (
+    "right key",
+    "limit is told",
+    "no tunnel",
+    "credential ends at the proxy",
+    "only Latchkey says who calls",
+)
 _NO_KEY: Final = "give a key with --api-key"
+# An offer to go on in HTTP/2 on the same connection (RFC 7540, section 3.2), which a proxy must not pass on.
+_UPGRADE: Final = {
+    "Connection": "Upgrade, HTTP2-Settings",
+    "Upgrade": "h2c",
+    "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA",
+}
 
 
 class Result(StrEnum):
@@ -42,9 +56,11 @@ def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Ite
     yield _refused("no credential", without)
     yield _refused("what is no credential", probe.ask({headers.API_KEY: "none"}))
     yield _refused("unknown key", probe.ask({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
+    # Only a preflight needs no key, and this is none.
+    yield _refused("OPTIONS", probe.ask(method="OPTIONS"))
     yield _named(without)
     if credential is None:
-        for name in ("right key", "limit is told", "credential ends at the proxy", "only Latchkey says who calls"):
+        for name in _WITH_A_KEY:
             yield Check(name, Result.NOT_SEEN, _NO_KEY)
     else:
         yield from _with_key(probe, credential)
@@ -62,6 +78,7 @@ def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     yield Check(
         "limit is told", Result.OK if left else Result.NOT_SEEN, left or "no RateLimit: no limit, or the proxy's"
     )
+    yield _no_tunnel(probe.ask({**fields, **_UPGRADE}), marker)
     token = base64.b64encode(credential.reveal().encode())
     echoed = marker.encode() in seen.body
     leaked = credential.secret.encode() in seen.body or token in seen.body
@@ -72,6 +89,15 @@ def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
         claim.encode() in seen.body,
         "the service received a client's X-Latchkey-…",
     )
+
+
+def _no_tunnel(seen: Seen, marker: str) -> Check:
+    """One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326."""
+    name = "no tunnel"
+    if seen.status == 101:
+        return Check(name, Result.FAILED, "101: what is sent on the connection now reaches the service unchecked")
+    passed_on = re.search(rb"\bh2c\b", seen.body) is not None
+    return _stripped(name, marker.encode() in seen.body, passed_on, "the service received Upgrade: h2c")
 
 
 def _refused(name: str, seen: Seen) -> Check:

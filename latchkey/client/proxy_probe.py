@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from latchkey import __version__, headers
 from latchkey.client.address import host_of
 from latchkey.client.connection_failures import no_answer
+from latchkey.client.deadline import Deadline
 from latchkey.problems import MEDIA_TYPE
 from latchkey.strict_json import MalformedJSON, loads
 
@@ -39,21 +40,24 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Asks `url`, and does not follow where it leads."""
+    """Asks `url`, and does not follow where it leads. Each answer is read for `seconds` at most."""
 
     http: httpx.Client
     url: str
     request_id: str
+    seconds: float
 
-    def ask(self, fields: Mapping[str, str] | None = None) -> Seen:
-        """The answer to a GET with these fields. Raises NoAnswer."""
+    def ask(self, fields: Mapping[str, str] | None = None, method: str = "GET") -> Seen:
+        """The answer to a request with these fields. Raises NoAnswer."""
         own = {"User-Agent": f"latchkey/{__version__}", headers.REQUEST_ID: self.request_id}
         body = bytearray()
+        deadline = Deadline(self.seconds)
+        sent: dict[str, Any] = {"headers": {**own, **(fields or {})}, "extensions": {"timeout": deadline}}
         try:
-            with self.http.stream("GET", self.url, headers={**own, **(fields or {})}, follow_redirects=False) as answer:
+            with self.http.stream(method, self.url, follow_redirects=False, **sent) as answer:
                 for chunk in answer.iter_bytes():
                     body += chunk
-                    if len(body) >= MAX_BODY:
+                    if len(body) >= MAX_BODY or deadline.passed:
                         break
                 return Seen(answer.status_code, dict(answer.headers), bytes(body[:MAX_BODY]))
         except httpx.TransportError as error:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import httpx
 
@@ -15,6 +15,7 @@ from latchkey.client.address import host_of
 from latchkey.client.answer import check_origin, failure_of, value_of
 from latchkey.client.call import Call, Observe
 from latchkey.client.connection_failures import no_answer
+from latchkey.client.deadline import Deadline
 from latchkey.client.failures import ClientError, NotJSON, TimedOut
 from latchkey.client.retries import RetryPolicy
 from latchkey.credentials import Credential
@@ -26,10 +27,28 @@ MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 Parameters = Mapping[str, str]
 
 
+class Sent(TypedDict, total=False):
+    """What a call sends, and `also`: the statuses that are answers and not failures."""
+
+    params: Parameters | None
+    json: object
+    fields: Parameters | None
+    also: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A successful response: its JSON, and its `ETag` if it has one."""
+
+    value: Any
+    etag: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
     """Sends calls to `url`. Where `request_id` is given, all calls carry it and belong to `trace`; else each has an id
-    and a trace of its own. `timeout_seconds` is for each step: to connect, to send, to begin the answer, and to end it.
+    and a trace of its own. `timeout_seconds` is for each attempt in all: to get a connection, to send, and to read the
+    whole answer.
     """
 
     http: httpx.Client
@@ -42,31 +61,45 @@ class Transport:
     request_id: str | None = None
     trace: TraceContext | None = None
 
-    def call(
+    def call(self, method: str, path: str, **sent: Unpack[Sent]) -> Any:
+        """The JSON of the answer; None for an answer without a body. `also` are statuses that are answers and not
+        failures. Raises ClientError.
+        """
+        return self.receive(method, path, **sent).value
+
+    def receive(
         self,
         method: str,
         path: str,
         *,
         params: Parameters | None = None,
         json: object = None,
+        fields: Parameters | None = None,
         also: Sequence[int] = (),
-    ) -> Any:
-        """The JSON of the answer; None for an answer without a body. `also` are statuses that are answers and not
-        failures. Raises ClientError.
-        """
+    ) -> Received:
+        """Return what `call` returns, with its ETag."""
         request_id, trace = self._names()
+        named = headers.IDEMPOTENCY_KEY in (fields or {})
+        began = time.monotonic()
         made = 0
         while True:
             made += 1
+            left = self.retries.total_seconds - (time.monotonic() - began)
+            deadline = Deadline(min(self.timeout_seconds, left))
+            sent = {"params": params, "json": json, "fields": fields, "extensions": {"timeout": deadline}}
             try:
-                with self._attempt(method, path, made, request_id, trace, params=params, json=json) as response:
-                    body = self._body(response)
+                with self._attempt(method, path, made, request_id, trace, **sent) as response:
+                    body = self._body(response, deadline)
                     if not response.is_success and response.status_code not in also:
                         raise failure_of(response, body)
                     check_origin(response)
-                    return None if response.status_code == 204 else value_of(response, body)
+                    value = None if response.status_code == 204 else value_of(response, body)
+                    return Received(value, _etag(response))
             except ClientError as failure:
-                wait = self.retries.wait_before_next(failure, method=method, made=made)
+                spent = time.monotonic() - began
+                wait = self.retries.wait_before_next(
+                    failure, method=method, made=made, named=named, spent_seconds=spent
+                )
                 if wait is None:
                     raise
             self.sleep(wait)
@@ -81,7 +114,7 @@ class Transport:
         sent = {"params": params, "fields": fields, "timeout": timeout}
         with self._attempt("GET", path, 1, request_id, trace, **sent) as response:
             if not response.is_success:
-                raise failure_of(response, self._body(response))
+                raise failure_of(response, self._body(response, Deadline(self.timeout_seconds)))
             yield response
 
     @contextmanager
@@ -134,17 +167,22 @@ class Transport:
         with self.http.stream(method, self.url + path, headers=own, follow_redirects=False, **given) as response:
             yield response
 
-    def _body(self, response: httpx.Response) -> bytes:
-        deadline = time.monotonic() + self.timeout_seconds
+    def _body(self, response: httpx.Response, deadline: Deadline) -> bytes:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise NotJSON(f"The answer has more than {MAX_ANSWER_BYTES} bytes.")
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
         return bytes(body)
 
     def _names(self) -> tuple[str, TraceContext]:
         request_id = self.request_id or new_request_id()
         return request_id, self.trace or trace_of_request(request_id)
+
+
+def _etag(response: httpx.Response) -> str | None:
+    """The strong tag: a proxy that compresses marks it as weak, but the state is the one that Latchkey named."""
+    tag: str | None = response.headers.get(headers.ETAG)
+    return tag.removeprefix("W/") if tag else None

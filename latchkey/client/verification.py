@@ -1,4 +1,4 @@
-"""Whether a credential may pass, as the server judges it for a service."""
+"""Whether a credential may pass, as the server decides it for a service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,24 +10,56 @@ RATE_LIMITED: Final = "RATE_LIMITED"
 
 
 @dataclass(frozen=True, slots=True)
+class RemainingLimit:
+    """What is left of a key's rate limit: `remaining` of `limit` tokens. The bucket is full in `reset_seconds`."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+    @classmethod
+    def read(cls, document: Document) -> "RemainingLimit":
+        """Raises WrongServer for another shape."""
+        return cls(document.integer("limit"), document.integer("remaining"), document.integer("reset_seconds"))
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """`code` is VALID, INVALID, DISABLED, EXPIRED, REVOKED, INSUFFICIENT_SCOPE or RATE_LIMITED; `retry_after_seconds`
-    is there where waiting helps.
+    """`code` is VALID, INVALID, DISABLED, EXPIRED, REVOKED, INSUFFICIENT_SCOPE or RATE_LIMITED.
+
+    The fields about the key are set if its bucket was asked: with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED. With the
+    other codes `key_id`, `label`, `owner` and `rate_limit` are None, `scopes` and `metadata` empty. `rate_limit` is
+    None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED.
     """
 
     valid: bool
     code: str
     key_id: str | None
+    label: str | None
+    owner: str | None
+    scopes: frozenset[str]
+    metadata: Mapping[str, Any]
+    rate_limit: RemainingLimit | None
     retry_after_seconds: int | None
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def read(cls, document: Document) -> "Verification":
         """Raises WrongServer for another shape."""
+        limited = document.has("rate_limit")
         return cls(
             valid=document.flag("valid"),
             code=document.text("code"),
-            key_id=document.text("key_id") if document.has("key_id") else None,
+            key_id=_text(document, "key_id"),
+            label=_text(document, "label"),
+            owner=_text(document, "owner"),
+            scopes=frozenset(document.texts("scopes")) if document.has("scopes") else frozenset(),
+            metadata=document.mapping("metadata") if document.has("metadata") else {},
+            rate_limit=RemainingLimit.read(document.document("rate_limit", "rate limit")) if limited else None,
             retry_after_seconds=document.integer("retry_after") if document.has("retry_after") else None,
             document=document.members,
         )
+
+
+def _text(document: Document, name: str) -> str | None:
+    return document.text(name) if document.has(name) else None

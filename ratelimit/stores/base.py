@@ -1,11 +1,15 @@
 """What every bucket store does: it owns the clock and the atomicity, and nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import time_ns
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
+
+if TYPE_CHECKING:
+    from ratelimit.stores.redis.line import Run
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"
@@ -23,8 +27,29 @@ class BucketStoreAway(BucketStoreError):
     """The store could not be reached, or not in time; it may be back any moment."""
 
 
+class OutcomeUnknown(BucketStoreAway):
+    """The store was asked and gave no response: it may have decided, and may still do so. `run` says what it was asked,
+    if that can be found out later; `uncounted` are the keys, with their number of requests, that it was to count then.
+    """
+
+    def __init__(self, message: str, run: "Run | None" = None) -> None:
+        super().__init__(message)
+        self.run = run
+        self.uncounted: tuple[tuple[bytes, int], ...] = ()
+
+
 Taken = Outcome | CostExceedsBurst | BucketStoreError
 """What became of one of several takes: its outcome, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """When the store's contents were lost and it began again with full buckets, in nanoseconds since the epoch, and
+    why.
+    """
+
+    at_ns: int
+    reason: str
 
 
 class BucketStore(Protocol):
@@ -44,7 +69,9 @@ class BucketStore(Protocol):
 
     @property
     def rolls_back(self) -> bool:
-        """Whether counters may go back within a generation, as where a replica that lags behind takes over."""
+        """Whether counters may go back within a generation, as where a replica that lags behind takes over, or a power
+        cut takes what was not on the disk yet.
+        """
 
     @property
     def confirms_epochs(self) -> bool:
@@ -82,6 +109,12 @@ class BucketStore(Protocol):
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         """Drops the key's record, its counters included; with a time given, only where it was not used since."""
+
+    def ping(self) -> None:
+        """Write to the store, which is what every request needs of it."""
+
+    def rebuilt(self) -> Rebuilt | None:
+        """Return when and why this host's file was replaced by an empty one last; None if it never was."""
 
     def tidy(self) -> None:
         """Removes what killed processes left behind; the steward calls it, time and again."""

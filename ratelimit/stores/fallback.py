@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ratelimit import metrics
 from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
-from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, Taken
+from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuilt, Taken
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.debts import charge
 from ratelimit.stores.lmdb import LmdbStore
+from ratelimit.stores.unknown_uses import UnknownUses
 
 if TYPE_CHECKING:
     from ratelimit.stores.redis.leased import Leased
@@ -60,7 +61,8 @@ class FallbackStore:
         self.primary = primary
         self.local = local
         self.mode = mode
-        self.breaker = Breaker(primary.url, primary.ping)
+        self._unknown = None if local is None else UnknownUses(local, primary)
+        self.breaker = Breaker(primary.url, self._probe)
         self.on_loop = on_loop
         self._elapsed = elapsed
         self._doubted_until = 0.0
@@ -74,11 +76,11 @@ class FallbackStore:
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         asked = (key, limit, cost, epoch, slot)
-        return self._by_primary_or(lambda: self.primary.take(*asked), lambda: self._take_alone(asked))
+        return self._by_primary_or(lambda: self.primary.take(*asked), lambda error: self._take_alone(asked, error))
 
     def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
         return self._by_primary_or(
-            lambda: self.primary.take_many(asked), lambda: [self._taken_alone(one) for one in asked]
+            lambda: self.primary.take_many(asked), lambda error: [self._taken_alone(one, error) for one in asked]
         )
 
     async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Taken | None]:
@@ -96,7 +98,7 @@ class FallbackStore:
         if lost is not None:
             self._lost(lost)
         return [
-            self._taken_alone(one) if isinstance(outcome, BucketStoreError) else outcome
+            self._taken_alone(one, outcome) if isinstance(outcome, BucketStoreError) else outcome
             for one, outcome in zip(asked, taken, strict=True)
         ]
 
@@ -105,7 +107,7 @@ class FallbackStore:
         await self.on_loop.leave()
 
     def peek(self, key: bytes) -> Record:
-        return self._by_primary_or(lambda: self.primary.peek(key), lambda: self._alone().peek(key))
+        return self._by_primary_or(lambda: self.primary.peek(key), lambda _: self._alone().peek(key))
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         """On this host too, where it has decided by itself, for those of its processes that are cut off."""
@@ -146,22 +148,38 @@ class FallbackStore:
         """A round trip to the primary that writes. Raises BucketStoreError."""
         self.primary.ping()
 
+    def rebuilt(self) -> Rebuilt | None:
+        """Of this host's own buckets, if it has ever needed them."""
+        return self.local.rebuilt() if self.local is not None and self.local.exists else None
+
     def close(self) -> None:
         if self.local is not None:
             self.local.close()
         self.primary.close()
 
-    def _by_primary_or(self, primary: Callable[[], _Result], alone: Callable[[], _Result]) -> _Result:
-        if self.breaker.closed:
-            try:
-                return primary()
-            except BucketStoreError as error:
-                self._lost(error)
-        return alone()
+    def _by_primary_or(
+        self, primary: Callable[[], _Result], alone: Callable[[BucketStoreError | None], _Result]
+    ) -> _Result:
+        """By the primary; or alone, which gets the primary's error, if that was asked."""
+        if not self.breaker.closed:
+            return alone(None)
+        try:
+            return primary()
+        except BucketStoreError as error:
+            self._lost(error)
+            return alone(error)
 
     def _lost(self, error: BucketStoreError) -> None:
         metrics.STORE_ERRORS.inc()
+        if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
+            for key, allowed in error.uncounted:
+                self._unknown.note(key, allowed, error.run)
         self.breaker.open(error)
+
+    def _probe(self) -> None:
+        self.primary.ping()
+        if self._unknown is not None:
+            self._unknown.settle()
 
     def _alone(self) -> LmdbStore:
         if self.local is None:
@@ -169,7 +187,7 @@ class FallbackStore:
         self._doubted_until = self._elapsed() + _DOUBTED_SECONDS
         return self.local
 
-    def _take_alone(self, asked: Asked) -> Outcome:
+    def _take_alone(self, asked: Asked, error: BucketStoreError | None = None) -> Outcome:
         local = self._alone()
         metrics.FALLBACK_DECISIONS.inc()
         key, limit, cost, epoch, slot = asked
@@ -177,10 +195,12 @@ class FallbackStore:
             if cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
             limit = None
+        if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
+            return self._unknown.take((key, limit, cost, epoch, slot), error.run)
         return local.take(key, limit, cost, epoch, slot)
 
-    def _taken_alone(self, asked: Asked) -> Taken:
+    def _taken_alone(self, asked: Asked, error: BucketStoreError | None = None) -> Taken:
         try:
-            return self._take_alone(asked)
+            return self._take_alone(asked, error)
         except (CostExceedsBurst, BucketStoreError) as refusal:
             return refusal

@@ -1,7 +1,8 @@
 """`lmdb://PATH`: buckets in a memory-mapped file, exact over all processes of a host and kept over restarts.
 
 One write transaction a decision. LMDB's writer lock is a robust mutex in shared memory, so a killed writer holds
-nobody up. Nothing is synced to disk on the way: a crash of the host may cost the file, which is then rebuilt.
+nobody up. Nothing is synced to disk on the way: after a crash of the host the file is that of some seconds before, or
+damaged, which its examination finds, and then rebuilt.
 """
 
 import struct
@@ -15,10 +16,10 @@ import lmdb
 
 from ratelimit import bucket
 from ratelimit.bucket import EMPTY, Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.limit import Limit
-from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Taken
+from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuilt, Taken
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
-from ratelimit.stores.lmdb_file import GENERATION_KEY
 
 _FIRST_KEY: Final = b"\x01"  # the store's own begin with NUL
 _SCAN_BATCH: Final = 1000
@@ -30,7 +31,7 @@ class LmdbStore(LmdbEnvironment):
 
     shared = True
     remote = False
-    rolls_back = False
+    rolls_back = True
     confirms_epochs = True
 
     def __init__(self, path: Path, clock: Clock = WALL_CLOCK) -> None:
@@ -88,6 +89,25 @@ class LmdbStore(LmdbEnvironment):
     def reset(self, key: bytes) -> None:
         self.drain(key)
 
+    def take_uncounted(self, asked: Asked) -> Outcome:
+        """As `take`, for a request that somebody else may have counted, and that `count` counts otherwise."""
+        key = asked[0]
+
+        def take(transaction: lmdb.Transaction) -> Outcome:
+            before = _load(transaction, key)
+            outcome = _take(transaction, *asked, self.now_ns())
+            after = _load(transaction, key)
+            transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
+            return outcome
+
+        return self._within(take, key=key)
+
+    def count(self, key: bytes, allowed: int, throttled: int) -> None:
+        """Count requests that were decided before."""
+        self._change(
+            key, lambda known: known._replace(allowed=known.allowed + allowed, throttled=known.throttled + throttled)
+        )
+
     def drain(self, key: bytes) -> Record:
         """Fills the key's bucket, and tells the record as it was."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
@@ -111,6 +131,16 @@ class LmdbStore(LmdbEnvironment):
         self._look_if_due()
         try:
             (self._environment or self._open()).reader_check()
+        except lmdb.Error as error:
+            raise BucketStoreError(f"{self.url}: {error}") from error
+
+    def ping(self) -> None:
+        self._within(lambda transaction: transaction.put(PROBE_KEY, b"%d" % self.now_ns()))
+
+    def rebuilt(self) -> Rebuilt | None:
+        self._look_if_due()
+        try:
+            return self._file().rebuilt()
         except lmdb.Error as error:
             raise BucketStoreError(f"{self.url}: {error}") from error
 

@@ -1,80 +1,139 @@
-"""The file under `lmdb://`: opened once a process, reserved on disk ahead of use, set aside where it is corrupt."""
+"""The file under `lmdb://`: opened once a process and only after it was examined, reserved on disk ahead of use.
+
+Whoever has it open holds a lock on the data file. So the first of them knows that the file is at rest, and can have all
+of it checked, however the machine or the last server ended.
+"""
 
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from time import time_ns
 from typing import Final
 
 import lmdb
 import structlog
 
-# The map is as large as it will ever be from the start, as one that grows has to be replaced under running threads. The
-# file is sparse: it shows this size, and takes what is reserved.
-MAP_SIZE: Final = 64 << 30
-MARGIN: Final = 64 << 20
-DATA_FILE: Final = "data.mdb"
-GENERATION_KEY: Final = b"\x00generation"  # a key that begins with NUL sorts before all others, which never do
-_LAYOUT_KEY: Final = b"\x00layout"
-_LAYOUT: Final = b"1"
-_READERS: Final = 1024
-DAMAGE: Final = (
-    lmdb.CorruptedError,
-    lmdb.InvalidError,
-    lmdb.PageNotFoundError,
-    lmdb.PanicError,
-    lmdb.VersionMismatchError,
+from ratelimit.bucket_file import (
+    DATA_FILE,
+    LAYOUT,
+    LAYOUT_KEY,
+    LOCK_FILE,
+    LOCK_KEY,
+    MAP_SIZE,
+    READERS,
+    REBUILT_KEY,
+    lock_name,
 )
-_SHORTAGES: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EACCES, errno.EMFILE, errno.ENFILE)
+from ratelimit.examination import How
+from ratelimit.stores.base import Rebuilt
+from ratelimit.stores.lmdb_aside import alone, lock, put_aside
+from ratelimit.stores.lmdb_examination import examine
+
+MARGIN: Final = 64 << 20
+_LOCK_BYTES: Final = (READERS + 64) * 64
+REPLACED: Final = "the file was removed or replaced while it was in use"
+REBUILDS_APART_NS: Final = 10_000_000_000
+_DAMAGED: Final = "damaged while it was in use: "
+_SHORTAGES: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _PAGE: Final = os.sysconf("SC_PAGESIZE")
 _BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
+_MOST_REASON: Final = 300
+
+Signature = tuple[int, ...]
+"""What a directory's two files are: which, of which size, and whether this process may use them. Empty if they are not
+there."""
 
 log = structlog.get_logger(__name__)
 
 
-def open_file(path: Path) -> tuple[lmdb.Environment, int]:
-    """The environment in the directory `path`, made where it is not there, and the identity of its file.
+@dataclass(frozen=True, slots=True)
+class BucketFile:
+    """An environment, the signature of its files, the descriptor that holds the lock, and when it was opened."""
 
-    A file that LMDB refuses, that has another layout, or whose directory this process still has open from before is
-    renamed to `PATH.corrupt-NANOSECONDS`, and a new one takes its place. Raises lmdb.Error or OSError where that does
-    not help either.
+    environment: lmdb.Environment
+    signature: Signature
+    descriptor: int
+    opened_ns: int
+
+    def close(self) -> None:
+        """Let go of it. No thread may be inside it."""
+        self.environment.close()
+        os.close(self.descriptor)
+
+    def rebuilt(self) -> Rebuilt | None:
+        """Return when and why this file took the place of another one; None if it never did."""
+        with self.environment.begin() as transaction:
+            return _read(bytes(transaction.get(REBUILT_KEY, b"")))
+
+    def note_rebuilt(self, reason: str, since_ns: int) -> bool:
+        """Note that the file took the place of another one that was in use at `since_ns`, unless the process that made
+        this one has; return whether this did.
+        """
+        with self.environment.begin(write=True) as transaction:
+            known = _read(bytes(transaction.get(REBUILT_KEY, b"")))
+            if known is not None and known.at_ns >= since_ns:
+                return False
+            transaction.put(REBUILT_KEY, f"{time.time_ns()} {reason[:_MOST_REASON]}".encode())
+            return True
+
+
+def _read(noted: bytes) -> Rebuilt | None:
+    at_ns, _, reason = noted.decode(errors="replace").partition(" ")
+    return Rebuilt(int(at_ns), reason) if at_ns.isdigit() else None
+
+
+def open_file(path: Path, left: Sequence[BucketFile] = (), *, damage: str = "") -> BucketFile:
+    """Open the store in the directory `path`, which is made if it is not there. `left` are the files that this process
+    had open there before; `damage` says what was wrong with the last of them.
+
+    Files that are damaged, that do not belong together or that cannot be read are set aside, and a new store takes
+    their place. After damage that a running process found, that happens once in REBUILDS_APART_NS at most. Raises
+    lmdb.Error or OSError if it does not help, or if the machine lacks something, such as room on the disk.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(path):
-        try:
-            return _open(path), identity(path)
-        except lmdb.Error as error:
-            if (not (path / DATA_FILE).exists() and not _left_open(error)) or _shortage(error):
-                raise
-            _rename(path, str(error))
-            return _open(path), identity(path)
+    with alone(path):
+        here = signature(path)
+        reason = ""
+        if damage and here == left[-1].signature:
+            reason = f"{_DAMAGED}{damage}"
+            _refuse_again(left[-1], reason)
+        else:
+            for known in left:
+                if known.signature == here:  # it was moved away and back
+                    return known
+            reason = _fault_in(path)
+        aside = put_aside(path) if reason else None
+        path.mkdir(mode=0o700, exist_ok=True)
+        opened = _open(path)
+        if (reason or left) and opened.note_rebuilt(reason or REPLACED, left[-1].opened_ns if left else 0):
+            log.error("bucket_store_rebuilt", reason=reason or REPLACED, set_aside=str(aside or ""))
+        return opened
 
 
-def set_aside(path: Path, known: int, *, reason: str) -> None:
-    """Sets a damaged file aside, unless another process was quicker and the one there is not the `known` one."""
-    with _alone(path):
-        if identity(path) == known:
-            _rename(path, reason)
-
-
-def identity(path: Path) -> int:
-    """Which file the directory `path` holds now (its inode); 0 where there is none."""
+def signature(path: Path) -> Signature:
+    """Return which files the directory `path` holds now."""
+    data, locks = path / DATA_FILE, path / LOCK_FILE
     try:
-        return (path / DATA_FILE).stat().st_ino
-    except FileNotFoundError:
-        return 0
+        of_data, of_lock = data.stat(), locks.stat()
+        usable = os.access(data, os.R_OK | os.W_OK) and os.access(locks, os.R_OK | os.W_OK)
+    except OSError:
+        return ()
+    return of_data.st_dev, of_data.st_ino, of_data.st_size, of_lock.st_ino, of_lock.st_size, usable
 
 
 def reserve(path: Path, size: int) -> None:
-    """Gives the data file `size` bytes of real disk.
+    """Give the data file `size` bytes of real disk.
 
     A page of a sparse map for which the disk has no room kills its writer with SIGBUS; asked for ahead, the same
     shortage is an OSError that can be answered.
     """
-    descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
+    _reserve(path / DATA_FILE, size, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _reserve(file: Path, size: int, flags: int) -> None:
+    descriptor = os.open(file, flags, 0o600)
     try:
         if os.fstat(descriptor).st_blocks * _BLOCK < size:
             os.posix_fallocate(descriptor, 0, size)
@@ -83,59 +142,78 @@ def reserve(path: Path, size: int) -> None:
 
 
 def used_bytes(environment: lmdb.Environment) -> int:
-    """How far into the file pages are in use. Raises lmdb.CorruptedError where that cannot be."""
+    """Return how far into the file pages are in use. Raises lmdb.CorruptedError if that cannot be."""
     used = int(environment.info()["last_pgno"] + 1) * _PAGE
     if used > MAP_SIZE:
         raise lmdb.CorruptedError("the file's first pages are damaged")
     return used
 
 
-def _open(path: Path) -> lmdb.Environment:
+def is_shortage(error: lmdb.Error) -> bool:
+    """Return whether LMDB lacks something that the machine may have again, and the file is not to blame."""
+    return isinstance(error, (lmdb.ReadersFullError, lmdb.MemoryError)) or any(
+        os.strerror(number) in str(error) for number in _SHORTAGES
+    )
+
+
+def _refuse_again(damaged: BucketFile, reason: str) -> None:
+    """Refuse to replace a file that took the place of a damaged one a moment ago: the fault is somewhere else."""
+    try:
+        known = damaged.rebuilt()
+    except lmdb.Error:
+        return
+    if known is None or not known.reason.startswith(_DAMAGED):
+        return
+    if abs(time.time_ns() - known.at_ns) < REBUILDS_APART_NS:
+        raise OSError(f"{reason}; the file before it was damaged a moment ago, too")
+
+
+def _fault_in(path: Path) -> str:
+    """Return what is wrong with the files in `path`; empty if nothing is, or none are there. Raises OSError."""
+    try:
+        descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return f"{DATA_FILE} is gone" if (path / LOCK_FILE).exists() else ""
+    except OSError as error:
+        if error.errno in _SHORTAGES:
+            raise
+        return f"{DATA_FILE}: {error.strerror}"
+    try:
+        if lock(descriptor):
+            return examine(path, How.AT_REST) or _without_lock_file(path)
+        if os.fstat(descriptor).st_size != MAP_SIZE:
+            return f"{DATA_FILE} was truncated while it was in use"
+        if not os.access(path / LOCK_FILE, os.R_OK | os.W_OK):
+            return f"{LOCK_FILE} was removed while it was in use"
+        return examine(path, How.IN_USE)
+    finally:
+        os.close(descriptor)
+
+
+def _without_lock_file(path: Path) -> str:
+    """Remove the file in which LMDB notes who reads and writes: no process does, and it may be damaged too."""
+    try:
+        (path / LOCK_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        return f"{LOCK_FILE}: {error.strerror}"
+    return ""
+
+
+def _open(path: Path) -> BucketFile:
+    # The table of readers is a sparse map too, and each process that opens it writes to a further slot of 64 bytes.
+    _reserve(path / LOCK_FILE, _LOCK_BYTES, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     environment = lmdb.open(
-        str(path), map_size=MAP_SIZE, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=_READERS
+        str(path), map_size=MAP_SIZE, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=READERS
     )
     try:
         reserve(path, used_bytes(environment) + MARGIN)
         environment.reader_check()
-        _check(environment)
+        with environment.begin(write=True) as transaction:
+            transaction.put(LAYOUT_KEY, LAYOUT, overwrite=False)
+            transaction.put(LOCK_KEY, lock_name(path))
+        descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
     except BaseException:
         environment.close()
         raise
-    return environment
-
-
-def _check(environment: lmdb.Environment) -> None:
-    """Reads the tree's spine and the layout's name, so that damage shows at the start and not under a request."""
-    with environment.begin(write=True) as transaction:
-        transaction.cursor().last()
-        transaction.put(_LAYOUT_KEY, _LAYOUT, overwrite=False)
-        if transaction.get(_LAYOUT_KEY) != _LAYOUT:
-            raise lmdb.VersionMismatchError("the records are of another layout")
-
-
-def _left_open(error: lmdb.Error) -> bool:
-    """Whether LMDB refuses as this process has the directory open already: only its file was replaced."""
-    return "already open in this process" in str(error)
-
-
-def _shortage(error: lmdb.Error) -> bool:
-    """Whether LMDB refuses for want of something that the machine may have again, and not because of the file."""
-    return isinstance(error, lmdb.ReadersFullError) or any(os.strerror(number) in str(error) for number in _SHORTAGES)
-
-
-def _rename(path: Path, reason: str) -> None:
-    aside = path.with_name(f"{path.name}.corrupt-{time_ns()}")
-    path.rename(aside)
-    path.mkdir(mode=0o700)
-    log.error("bucket_store_rebuilt", reason=reason, set_aside=str(aside))
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock beside `path`, so that one process at a time opens it or sets it aside."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return BucketFile(environment, signature(path), descriptor, time.time_ns())

@@ -64,6 +64,12 @@ class MemoryStore:
             if unused_since_ns is None or self.peek(key).used_ns < unused_since_ns:
                 self._records.pop(key, None)
 
+    def ping(self) -> None:
+        """Memory always takes what is written."""
+
+    def rebuilt(self) -> None:
+        """There is no file."""
+
     def tidy(self) -> None:
         """There is nothing to tidy."""
 

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -29,8 +30,22 @@ def role(name: str) -> int:
     return Group.objects.get(name=name).pk
 
 
-def form_of(user: User, **changes: object) -> dict[str, object]:
-    return {"username": user.username, "is_active": "on", "groups": [g.pk for g in user.groups.all()], **changes}
+def form_of(one: Person, user: User, **changes: object) -> dict[str, object]:
+    """The form on the user's page as `one` is shown it, with changes."""
+    state = known_state(one, f"{USERS}{user.pk}/change/")
+    return {
+        "username": user.username,
+        "is_active": "on",
+        "groups": [g.pk for g in user.groups.all()],
+        "known_state": state,
+        **changes,
+    }
+
+
+def known_state(one: Person, page: str) -> str:
+    found = re.search(r'name="known_state" value="([0-9a-f]{64})"', one.browser.get(page).content.decode())
+    assert found
+    return found[1]
 
 
 def last() -> tuple[str, dict[str, Any]]:
@@ -51,7 +66,7 @@ def test_a_new_user_is_staff_without_a_role(root: Person) -> None:
 
 def test_a_role_that_is_given_is_told(root: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
-    form = form_of(bob, groups=[role("operator")], email="bob@example.test")
+    form = form_of(root, bob, groups=[role("operator")], email="bob@example.test")
     assert root.browser.post(f"{USERS}{bob.pk}/change/", form).status_code == 302
     assert last()[1] == {
         "subject": "user:bob",
@@ -67,7 +82,7 @@ def test_what_changes_nothing_is_not_told(root: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
     before = Event.objects.count()
     dates = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
-    root.browser.post(f"{USERS}{bob.pk}/change/", form_of(bob, **dates))
+    root.browser.post(f"{USERS}{bob.pk}/change/", form_of(root, bob, **dates))
     assert Event.objects.count() == before
 
 
@@ -124,7 +139,7 @@ def test_a_change_and_its_event_are_kept_together(root: Person, person: Any, mon
     monkeypatch.setattr("access.account_changes.event_log.append", break_down)
     root.browser.raise_request_exception = False
     for page, form in (
-        (f"{bob.pk}/change/", form_of(bob, username="rob")),
+        (f"{bob.pk}/change/", form_of(root, bob, username="rob")),
         (f"{bob.pk}/delete/", {"post": "yes"}),
         (f"{bob.pk}/password/", {"password1": "x" * 20, "password2": "x" * 20, "usable_password": "true"}),
         ("add/", NEW),
@@ -136,7 +151,7 @@ def test_a_change_and_its_event_are_kept_together(root: Person, person: Any, mon
 
 
 def test_an_administrator_cannot_become_a_superuser(chief: Person) -> None:
-    form = form_of(chief.user, is_superuser="on", user_permissions=[Permission.objects.latest("pk").pk])
+    form = form_of(chief, chief.user, is_superuser="on", user_permissions=[Permission.objects.latest("pk").pk])
     chief.browser.post(f"{USERS}{chief.user.pk}/change/", form)
     chief.user.refresh_from_db()
     assert not chief.user.is_superuser
@@ -153,3 +168,62 @@ def test_an_administrator_cannot_touch_a_superuser(chief: Person, ada: Person, p
 def test_nor_by_an_action(chief: Person, ada: Person) -> None:
     chief.browser.post(USERS, {"action": "delete_selected", "_selected_action": [ada.user.pk], "post": "yes"})
     assert User.objects.filter(username="ada").exists()
+
+
+def test_a_page_of_an_earlier_state_saves_nothing(root: Person, chief: Person, person: Any) -> None:
+    bob = person("bob", "viewer").user
+    page = f"{USERS}{bob.pk}/change/"
+    stale = form_of(chief, bob, email="bob@example.test")
+    form = form_of(root, bob, groups=[])
+    del form["is_active"]
+    assert root.browser.post(page, form).status_code == 302
+    before = Event.objects.count()
+    answer = chief.browser.post(page, stale)
+    text = answer.content.decode()
+    assert "bob was changed by user:ada at " in text
+    assert "bob@example.test" in text, "what was typed is still there"
+    bob.refresh_from_db()
+    assert (bob.is_active, bob.groups.count(), bob.email, Event.objects.count()) == (False, 0, "", before)
+    fresh = {**stale, "groups": [], "known_state": known_state(chief, page)}
+    assert chief.browser.post(page, fresh).status_code == 302
+
+
+def test_a_page_of_a_group_of_an_earlier_state_saves_nothing(root: Person) -> None:
+    page = f"/admin/auth/group/{role('viewer')}/change/"
+    first = known_state(root, page)
+    permission = Permission.objects.get(codename="view_event").pk
+    form = {"name": "viewer", "permissions": [permission], "known_state": first}
+    assert root.browser.post(page, form).status_code == 302
+    for state in (first, ""):
+        answer = root.browser.post(page, {"name": "viewer", "permissions": [], "known_state": state})
+        assert "viewer was changed by user:ada at " in answer.content.decode()
+    assert Group.objects.get(name="viewer").permissions.count() == 1
+
+
+def test_a_user_who_is_no_longer_active_is_out(root: Person, person: Any) -> None:
+    bob = person("bob", "viewer")
+    bob.sign_in()
+    assert bob.may_enter()
+    form = form_of(root, bob.user)
+    del form["is_active"]
+    root.browser.post(f"{USERS}{bob.user.pk}/change/", form)
+    assert not bob.may_enter()
+
+
+def test_a_role_that_is_taken_away_is_gone_with_the_next_request(root: Person, person: Any) -> None:
+    bob = person("bob", "viewer")
+    bob.sign_in()
+    assert bob.browser.get("/admin/events/event/").status_code == 200
+    root.browser.post(f"{USERS}{bob.user.pk}/change/", form_of(root, bob.user, groups=[]))
+    assert bob.browser.get("/admin/events/event/").status_code == 403
+
+
+def test_another_password_ends_the_other_sessions(person: Any) -> None:
+    bob = person("bob")
+    elsewhere = Person(bob.user, bob.clock)
+    for one in (bob, elsewhere):
+        one.sign_in()
+    new = "yet another phrase"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    bob.browser.post("/admin/password_change/", form)
+    assert (bob.may_enter(), elsewhere.may_enter()) == (True, False)

@@ -1,4 +1,6 @@
+import re
 from base64 import b32decode
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,21 +20,61 @@ def told() -> list[Any]:
 def test_no_set_up_without_the_password(ada: Person) -> None:
     ada.sign_in()
     page = ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": "wrong"})
-    assert "That was wrong" in page.content.decode()
+    assert "Wrong password." in page.content.decode()
     assert not TOTPDevice.objects.exists()
     assert ada.browser.get(f"{AUTHENTICATOR}set-up/").status_code == 405
 
 
-def test_a_wrong_first_code_shows_the_key_no_more(ada: Person) -> None:
+def begin(ada: Person) -> Any:
+    """The page that shows a new key."""
     ada.sign_in()
-    ada.key = key_on(ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": PASSWORD}))
-    for code in ("", "000000"):
-        page = ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": code}).content.decode()
-        assert "not the code of now" in page
-        assert ada.key[:4] not in page
-        assert "<path" not in page.partition("content-main")[2].partition("<!-- SVGs")[0]
-    patience()
-    assert len(codes_on(ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": ada.code()}))) == 10
+    page = ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": PASSWORD})
+    ada.key = key_on(page)
+    return page
+
+
+def confirm(ada: Person, code: str) -> Any:
+    return ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": code})
+
+
+def test_after_wrong_first_codes_the_key_is_still_there_and_the_right_code_works(ada: Person) -> None:
+    begin(ada)
+    for code in ("", "000000", "12"):
+        page = confirm(ada, code)
+        assert "That code is wrong or expired" in page.content.decode()
+        assert key_on(page) == ada.key
+        assert "<path" in page.content.decode().partition('class="qr-code"')[2].partition("</div>")[0]
+    assert len(codes_on(confirm(ada, ada.code()))) == 10
+    assert confirm(ada, ada.code()).status_code == 302, "nothing waits for a code any more"
+
+
+def test_another_session_is_shown_no_key_of_a_set_up(ada: Person) -> None:
+    begin(ada)
+    elsewhere = Person(ada.user, ada.clock, ada.key)
+    elsewhere.sign_in()
+    for code in ("000000", elsewhere.code()):
+        answer = confirm(elsewhere, code)
+        assert (answer.status_code, answer["Location"]) == (302, AUTHENTICATOR)
+    assert not TOTPDevice.objects.get().confirmed
+
+
+def test_a_set_up_ends_after_ten_minutes(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = ada.clock.seconds()
+    monkeypatch.setattr("access.authenticator_pages.time", SimpleNamespace(time=lambda: now))
+    begin(ada)
+    now += 599
+    assert key_on(confirm(ada, "000000")) == ada.key
+    now += 1
+    answer = ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": ada.code()}, follow=True)
+    assert "Begin again" in answer.content.decode()
+    assert ada.key not in answer.content.decode().replace(" ", "")
+
+
+def test_wrong_first_codes_are_bounded(ada: Person) -> None:
+    begin(ada)
+    assert [confirm(ada, "000000").status_code for _ in range(10)] == [200] * 9 + [302]
+    assert confirm(ada, ada.code()).status_code == 302
+    assert not TOTPDevice.objects.get().confirmed
 
 
 def test_renewing_ends_the_old_one_its_codes_and_other_sessions(ada: Person) -> None:
@@ -95,8 +137,12 @@ def test_an_administrator_resets_that_of_another(ada: Person, person: Any) -> No
     ada.sign_in()
     path = f"/admin/auth/user/{bob.user.pk}/authenticator/"
     assert "Make sure" in ada.browser.get(path).content.decode()
-    assert TOTPDevice.objects.count() == 1
-    ada.browser.post(path)
+    known = re.search(r'name="known_authenticators" value="(\d+)"', ada.browser.get(path).content.decode())
+    assert known
+    for stale in ("", known[1] + "0"):
+        ada.browser.post(path, {"known_authenticators": stale})
+        assert TOTPDevice.objects.count() == 1
+    ada.browser.post(path, {"known_authenticators": known[1]})
     assert not TOTPDevice.objects.exists()
     event = Event.objects.filter(type="OperatorChanged").latest("id")
     assert (event.actor, event.data) == ("user:ada", {"subject": "user:bob", "did": "authenticator removed"})

@@ -104,3 +104,51 @@ def test_nothing_that_was_typed_is_kept(ada: Person) -> None:
     kept = [str(row) for row in AccessAttempt.objects.values()]
     assert len(kept) == 2
     assert not any(secret in row or PASSWORD in row for row in kept)
+
+
+PASSWORD_PAGE = "/admin/password_change/"
+NEW = {"new_password1": "yet another phrase", "new_password2": "yet another phrase"}
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "field"),
+    [
+        (PASSWORD_PAGE, NEW, "old_password"),
+        ("/admin/authenticator/set-up/", {}, "password"),
+        ("/admin/authenticator/codes/", {}, "password"),
+        ("/admin/authenticator/remove/", {}, "password"),
+    ],
+)
+def test_a_wrong_proof_counts_as_a_wrong_sign_in(ada: Person, page: str, form: dict[str, str], field: str) -> None:
+    ada.sign_in()
+    wrong = [ada.browser.post(page, {**form, field: "wrong"}).status_code for _ in range(LIMIT)]
+    assert wrong == [200] * (LIMIT - 1) + [429]
+    assert ada.browser.post(page, {**form, field: PASSWORD}).status_code == 429
+    assert ada.sign_in().status_code == 429
+    assert Event.objects.filter(type="OperatorLockedOut").count() == 1
+    ada.user.refresh_from_db()
+    assert ada.user.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("code", ["12", "abcd-efgh-jkmn"], ids=["authenticator", "recovery"])
+def test_a_wrong_code_in_a_proof_counts_as_well(ada: Person, code: str) -> None:
+    ada.set_up()
+    form = {**NEW, "old_password": PASSWORD, "code": code}
+    assert [ada.browser.post(PASSWORD_PAGE, form).status_code for _ in range(LIMIT)][-1] == 429
+    assert ada.sign_in(code=ada.code()).status_code == 429
+
+
+def test_the_password_is_changed_with_the_code_of_an_authenticator(ada: Person) -> None:
+    ada.set_up()
+    form = {**NEW, "old_password": PASSWORD}
+    assert "Wrong password or code" in ada.browser.post(PASSWORD_PAGE, form).content.decode()
+    assert ada.browser.post(PASSWORD_PAGE, {**form, "code": ada.code()}).status_code == 302
+    ada.user.refresh_from_db()
+    assert ada.user.check_password(NEW["new_password1"])
+
+
+def test_a_form_that_is_refused_anyway_is_no_attempt(ada: Person) -> None:
+    ada.sign_in()
+    short = {"old_password": "wrong", "new_password1": "short", "new_password2": "short"}
+    assert [ada.browser.post(PASSWORD_PAGE, short).status_code for _ in range(LIMIT + 1)] == [200] * (LIMIT + 1)
+    assert not AccessAttempt.objects.exists()

@@ -79,9 +79,9 @@ def places(service: ConfigService, root: IssuedKey) -> dict[str, object]:
         {"guard_rail": "key_without_expiry", "reason": "a", "ends_at": ends_at}
     )
     return {
-        "key": root.key.pk,
+        "key": root.key.key_id,
         "event": Event.objects.earliest("id").pk,
-        "webhook": endpoint.pk,
+        "webhook": endpoint.endpoint_id,
         "waiver": waiver.pk,
         "user": User.objects.create_user("bob", is_staff=True).pk,
         "group": Group.objects.get(name="viewer").pk,
@@ -114,10 +114,10 @@ def test_actions(somebody: tuple[int, Person], places: dict[str, object]) -> Non
     """Nothing of these is done below an operator."""
     rank, one = somebody
     for page, action, chosen in (
-        ("events/webhookendpoint", "disable", "webhook"),
-        ("health/waiver", "end", "waiver"),
+        ("events/webhookendpoint", "disable", WebhookEndpoint.objects.get().pk),
+        ("health/waiver", "end", places["waiver"]),
     ):
-        form = {"action": action, "_selected_action": [places[chosen]]}
+        form = {"action": action, "_selected_action": [chosen], f"known_epoch_{chosen}": "0"}
         one.browser.post(f"/admin/{page}/", form)
     may = rank >= RANK.index(OPERATOR)
     assert WebhookEndpoint.objects.get().enabled is not may

@@ -1,9 +1,16 @@
+import time
 from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import OperationalError
+from django.test import Client
+from psycopg.errors import LockNotAvailable
+from pytest_django import Settings
 
 from access import session_age
+from events import lock_wait
 from events.models import Event
 from tests.access.people import Person
 
@@ -81,3 +88,26 @@ def test_signing_in_again_begins_anew(ada: Person) -> None:
     ada.sign_in()
     leave(ada, "begun", 2 * HOUR)
     assert ada.may_enter()
+
+
+@pytest.mark.django_db
+def test_page_is_shown_while_its_use_cannot_be_kept(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    admin.get("/admin/")
+    later = time.time() + settings.ADMIN_IDLE_TIMEOUT.total_seconds() / 2
+    monkeypatch.setattr("access.middleware.time.time", lambda: later)
+    saves = list[str]()
+
+    def locked(self: SessionStore, **_: object) -> None:
+        saves.append(str(self.session_key))
+        raise OperationalError("x") from LockNotAvailable("x")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionStore, "save", locked)
+        assert [admin.get("/admin/").status_code for _ in range(2)] == [200, 200]
+        assert len(saves) == 1, "while changes wait nobody waits with them"
+    lock_wait.forget()
+    kept = Session.objects.get().get_decoded()
+    assert admin.get("/admin/").status_code == 200
+    assert Session.objects.get().get_decoded() != kept

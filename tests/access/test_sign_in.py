@@ -76,3 +76,18 @@ def test_failures_are_bounded_over_all_addresses(ada: Person, monkeypatch: pytes
     for host in range(1, 6):
         ada.sign_in(password="wrong", REMOTE_ADDR=f"192.0.2.{host}")
     assert Event.objects.count() == 3
+
+
+def test_sign_in_leads_to_this_site_alone(ada: Person) -> None:
+    form = {"username": "ada", "password": PASSWORD, "code": ""}
+    for elsewhere in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
+        answer = browser().post("/admin/login/", {**form, "next": elsewhere})
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_cookies_are_for_this_site_over_tls_and_not_for_scripts(ada: Person) -> None:
+    ada.browser.get("/admin/login/")
+    ada.sign_in()
+    for name in ("sessionid", "csrftoken"):
+        cookie = ada.browser.cookies[name]
+        assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Strict"), name

@@ -1,15 +1,23 @@
+import errno
 import io
 import json
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.apps import apps
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command, get_commands, load_command_class
 
-from apikeys.config_service import IssuedKey
+from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from events.models import Event
 from tests.apikeys.test_rest import KEY_MEMBERS
 from tests.conftest import Caller
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +46,13 @@ def test_issue_key() -> None:
     assert event.actor == "command:issue_key"
 
 
+def test_issue_key_takes_a_time_too() -> None:
+    end = "2099-03-28T02:30:00Z"
+    assert run_json("issue_key", "--label", "ci", "--expires-in", end)["expires_at"] == end
+    with pytest.raises(CommandError, match=r"it is a time, as in .*, or a span"):
+        run("issue_key", "--label", "ci", "--expires-in", "2099-03-28")
+
+
 def test_issue_key_as_table_shows_the_credential_once() -> None:
     out, err = run("issue_key", "--label", "ci", "--unlimited")
     assert out.count("lks_") == 1
@@ -49,6 +64,8 @@ def test_list_show_and_set(root: IssuedKey) -> None:
     key_id = root.key.key_id
     assert [item["key_id"] for item in run_json("list_keys")["items"]] == [key_id]
     assert run_json("list_keys", "--state", "disabled")["items"] == []
+    assert len(run_json("list_keys", "--label", "root", "--state", "active")["items"]) == 1
+    assert run_json("list_keys", "--owner", "root")["items"] == []
     assert list(run_json("show_key", key_id)) == KEY_MEMBERS
     assert run_json("set_rate_limit", key_id, "--unlimited")["rate_limit"] is None
     limit = run_json("set_rate_limit", key_id, "--rate-limit", '{"burst": 5, "per_seconds": 1}')["rate_limit"]
@@ -70,11 +87,90 @@ def test_rotate_finish_and_revoke(root: IssuedKey) -> None:
     with pytest.raises(CommandError, match="rotation is under way") as caught:
         run("rotate_key", key_id)
     assert caught.value.returncode == 2
-    assert len(run_json("finish_rotation", key_id)["secrets"]) == 1
-    assert len(run_json("rotate_key", key_id, "--at-once")["secrets"]) == 1
+    assert len(run_json("finish_rotation", key_id, "--yes")["secrets"]) == 1
+    assert len(run_json("rotate_key", key_id, "--at-once", "--yes")["secrets"]) == 1
     assert run_json("revoke_key", key_id, "--yes")["state"] == "revoked"
     with pytest.raises(CommandError, match="revoked already"):
         run("revoke_key", key_id, "--yes")
+
+
+@pytest.mark.parametrize("command", [["revoke_key"], ["rotate_key", "--at-once"], ["finish_rotation"]], ids=" ".join)
+class TestConfirmation:
+    def test_is_needed_without_a_terminal(self, root: IssuedKey, service: ConfigService, command: list[str]) -> None:
+        service.rotate(root.key.key_id, {})
+        before = list(Event.objects.values_list("type", flat=True))
+        with pytest.raises(CommandError, match=r"no terminal to ask on.*add --yes") as caught:
+            run(*command, root.key.key_id)
+        assert caught.value.returncode == 2
+        assert list(Event.objects.values_list("type", flat=True)) == before
+
+    @pytest.mark.parametrize("right", [True, False])
+    def test_is_the_key_id_on_a_terminal(
+        self, root: IssuedKey, service: ConfigService, command: list[str], right: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service.rotate(root.key.key_id, {})
+        before = Event.objects.count()
+        monkeypatch.setattr("sys.stdin", Terminal(f"{root.key.key_id}\n" if right else "yes\n"))
+        out, err = io.StringIO(), Terminal()
+        with nullcontext() if right else pytest.raises(CommandError, match="Nothing was changed"):
+            call_command(*command, root.key.key_id, stdout=out, stderr=err)
+        assert f"Type {root.key.key_id} to continue: " in err.getvalue()
+        assert "Type" not in out.getvalue()
+        assert (Event.objects.count() > before) is right
+
+
+def test_secret_that_cannot_be_written_is_said(root: IssuedKey) -> None:
+    for command in (["issue_key", "--label", "x"], ["rotate_key", root.key.key_id]):
+        with pytest.raises(CommandError, match="could not be written, and nobody knows it") as caught:
+            call_command(*command, stdout=Full(), stderr=io.StringIO())
+        assert caught.value.returncode == 3
+
+
+class Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_key_that_only_verifies_comes_with_a_hint_about_its_limit() -> None:
+    issue = ("issue_key", "--label", "x", "--scope", "verify")
+    err = run(*issue)[1]
+    assert "60 per 60 s" in err
+    assert "50 requests per second that is 1000 per 10 s. Change it: manage.py set_rate_limit lk_" in err
+    for more in (["--scope", "a:b"], ["--burst", "60", "--per-seconds", "60"], ["--unlimited"]):
+        assert "headroom" not in run(*issue, *more)[1]
+
+
+def own_commands() -> Iterator[tuple[str, BaseCommand]]:
+    packages = {config.name for config in apps.get_app_configs() if (settings.BASE_DIR / config.name).is_dir()}
+    for name, app in get_commands().items():
+        if app in packages:
+            yield name, load_command_class(app, name)
+
+
+def test_arguments_are_refused_in_plain_words() -> None:
+    """argparse names a type by its function, and an enumeration's value by its class."""
+    checked = 0
+    for name, command in own_commands():
+        for action in command.create_parser("manage.py", name)._actions:
+            own = not any(option in ("--verbosity", "--settings") for option in action.option_strings)
+            if own and action.choices is not None:
+                checked += 1
+                assert {type(choice) for choice in action.choices} == {str}, (name, action.dest)
+            if own and action.type not in (None, Path):
+                checked += 1
+                with pytest.raises(ArgumentTypeError):
+                    action.type("nope")  # type: ignore[operator]
+    assert checked > 20
+
+
+def test_refused_argument_is_repeated_without_its_secret(capsys: pytest.CaptureFixture[str], root: IssuedKey) -> None:
+    with pytest.raises(SystemExit):
+        load_command_class("apikeys", "show_key").run_from_argv(
+            ["manage.py", "show_key", "x", root.credential.reveal()]
+        )
+    err = capsys.readouterr().err
+    assert root.key.key_id in err
+    assert root.credential.secret not in err
 
 
 @pytest.mark.parametrize(
@@ -86,6 +182,7 @@ def test_rotate_finish_and_revoke(root: IssuedKey) -> None:
         ["issue_key", "--label", "x", "--unlimited", "--burst", "5"],
         ["issue_key", "--label", "x", "--burst", "5"],
         ["list_keys", "--limit", "0"],
+        ["list_keys", "--owner", ""],
         ["list_keys", "--cursor", "x"],
     ],
 )
@@ -100,3 +197,32 @@ def test_refusals_exit_2_and_change_nothing(arguments: list[str]) -> None:
 def test_other_spans_are_refused(span: str) -> None:
     with pytest.raises(CommandError):
         run("issue_key", "--label", "x", f"--expires-in={span}")
+
+
+def test_revocation_that_is_confirmed_is_of_the_key_that_was_shown(
+    root: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id = root.key.key_id
+
+    class Slow(Terminal):
+        def readline(self, *_: Any) -> str:  # type: ignore[override]
+            service.update(key_id, {"label": "in use again"})
+            return key_id
+
+    monkeypatch.setattr("sys.stdin", Slow())
+    with pytest.raises(CommandError, match="was changed since it was read"):
+        call_command("revoke_key", key_id, stdout=io.StringIO(), stderr=Terminal())
+    assert APIKey.objects.get().revoked_at is None
+    monkeypatch.setattr("sys.stdin", Terminal(key_id))
+    shown = Terminal()
+    call_command("revoke_key", key_id, stdout=io.StringIO(), stderr=shown)
+    assert "in use again" in shown.getvalue()
+    assert APIKey.objects.get().revoked_at is not None
+
+
+def test_finish_rotation_ends_the_secret_that_it_names(root: IssuedKey) -> None:
+    retiring, active = run_json("rotate_key", root.key.key_id)["secrets"]
+    with pytest.raises(CommandError, match="is not the one that is retiring"):
+        run("finish_rotation", root.key.key_id, "--yes", "--secret", str(active["id"]))
+    finished = run_json("finish_rotation", root.key.key_id, "--yes", "--secret", str(retiring["id"]))
+    assert [secret["id"] for secret in finished["secrets"]] == [active["id"]]

@@ -14,6 +14,7 @@ from latchkey.auth_context import AuthContext
 from latchkey.validation import InvalidParameters
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
+from tests.gateway.largest_key import LARGEST, OWNER, SCOPES
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,10 @@ def test_null_limit_is_unlimited_and_absent_is_the_default(service: ConfigServic
         ({"label": "x" * 201}, "/label", "too-long"),
         ({"label": "a\nb"}, "/label", "control-character"),
         ({"label": "x", "owner": None}, "/owner", "not-a-string"),
+        ({"label": "x", "owner": OWNER + "y"}, "/owner", "too-long"),
+        ({"label": "x", "owner": "🔑" * 51}, "/owner", "too-long"),
         ({"label": "x", "scopes": "keys:read"}, "/scopes", "not-an-array"),
+        ({"label": "x", "scopes": [*SCOPES, "a:b"]}, "/scopes", "too-long"),
         ({"label": "x", "scopes": ["keys:read", "KEYS"]}, "/scopes/1", "not-a-scope"),
         ({"label": "x", "scopes": [["keys:read"]]}, "/scopes/0", "not-a-scope"),
         ({"label": "x", "scopes": ["a:b"] * 65}, "/scopes", "too-many"),
@@ -82,6 +86,23 @@ def test_issue_refuses_with_a_pointer(service: ConfigService, values: object, po
     assert not Event.objects.exists()
 
 
+def test_largest_key(service: ConfigService) -> None:
+    key = service.issue(LARGEST).key
+    assert (key.label, key.owner, key.scopes) == (LARGEST["label"], OWNER, SCOPES)
+
+
+def test_key_from_before_the_bounds_can_be_changed(service: ConfigService, root: IssuedKey) -> None:
+    """Only a field that is written has to be within its bounds."""
+    key_id, scopes = root.key.key_id, [*SCOPES, "c:d"]
+    APIKey.objects.update(owner=OWNER + "y", scopes=scopes)
+    service.update(key_id, {"enabled": False, "label": "new"})
+    service.rotate(key_id)
+    for name, value in (("owner", OWNER + "z"), ("scopes", [*scopes, "e:f"])):
+        with pytest.raises(InvalidParameters):
+            service.update(key_id, {name: value})
+    assert service.update(key_id, {"owner": "x", "scopes": ["c:d"]}).scopes == ["c:d"]
+
+
 def test_all_faults_are_told_at_once(service: ConfigService) -> None:
     with pytest.raises(InvalidParameters) as caught:
         service.issue({"owner": 1, "rate_limit": {"burst": "x"}, "more": 1})
@@ -103,6 +124,27 @@ def test_update_to_the_same_is_no_change(service: ConfigService, root: IssuedKey
     key = service.update(root.key.key_id, {"label": "root", "enabled": True, "scopes": ["*"]})
     assert key.epoch == 1
     assert types() == ["KeyIssued"]
+
+
+def test_what_is_written_back_as_it_was_read_is_no_change(service: ConfigService, root: IssuedKey) -> None:
+    """Rules are for changes: an end that has come, bounds that are newer than the value, and scopes of others."""
+    key_id = root.key.key_id
+    APIKey.objects.update(expires_at=datetime(2020, 1, 31, 9, 30, 0, 900_000, tzinfo=UTC), owner=OWNER + "y")
+    own = {"owner": OWNER + "y", "scopes": ["*"], "enabled": True, "metadata": {}, "rate_limit": root.key.rate_limit}
+    for end in ("2020-01-31T09:30:00Z", "2020-01-31T10:30:00+01:00", datetime(2020, 1, 31, 9, 30, tzinfo=UTC)):
+        limited("keys:write").update(key_id, {**own, "expires_at": end})
+    assert types() == ["KeyIssued"]
+    limited("keys:write").update(key_id, {**own, "expires_at": "2020-01-31T09:30:00Z", "label": "renamed"})
+    assert Event.objects.last().data == {"from": {"label": "root"}, "to": {"label": "renamed"}}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "values", [{"expires_at": "2020-01-31T09:30:01Z"}, {"expires_at": "2020-01-31"}, {"enabled": 1}, {"more": None}]
+)
+def test_what_is_no_own_value_is_judged(service: ConfigService, root: IssuedKey, values: dict[str, object]) -> None:
+    APIKey.objects.update(expires_at=datetime(2020, 1, 31, 9, 30, tzinfo=UTC))
+    with pytest.raises(InvalidParameters):
+        service.update(root.key.key_id, values)
 
 
 def test_rotation_with_overlap_then_finish(service: ConfigService, root: IssuedKey) -> None:
@@ -237,3 +279,30 @@ def test_metadata_differs_as_json_does(service: ConfigService) -> None:
     key = service.update(key_id, {"metadata": {"a": True, "b": 1}})
     assert str(key.metadata) == "{'a': True, 'b': 1}"
     assert key.epoch == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda service, _: service.issue({"label": "x"}),
+        lambda service, key_id: service.update(key_id, {"label": "x", "enabled": False, "rate_limit": None}),
+        lambda service, key_id: service.rotate(key_id),
+        lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}),
+        lambda service, key_id: service.revoke(key_id),
+    ],
+)
+def test_a_change_and_its_event_are_kept_together(
+    service: ConfigService, root: IssuedKey, monkeypatch: pytest.MonkeyPatch, change: object
+) -> None:
+    def rows() -> list[object]:
+        return [*APIKey.objects.values(), *KeySecret.objects.values()]
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    assert callable(change)
+    before = rows()
+    monkeypatch.setattr("apikeys.change_events.event_log.append", fail)
+    with pytest.raises(ZeroDivisionError):
+        change(service, root.key.key_id)
+    assert rows() == before

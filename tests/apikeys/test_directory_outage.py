@@ -1,7 +1,7 @@
 """What passes while the database is down, by a process that has read some keys before."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
@@ -14,18 +14,19 @@ from prometheus_client import REGISTRY
 
 from apikeys import database_silence
 from apikeys import directory as directory_module
+from apikeys.address_limit import AddressLimit
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.database_silence import remember_connections
 from apikeys.directory import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyDirectory
 from apikeys.errors import InvalidCredential, RevokedKey
 from apikeys.gate import Gate
-from apikeys.key_record import KeyRecord, read_records
+from apikeys.key_record import KeyRecord, read_records, read_records_with
 from apikeys.peppers import configured_peppers
 from events.origin import Origin
 from latchkey.credentials import Credential, generate_secret
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
-from ratelimit.limiter import Limiter
+from ratelimit.limiter import Attempt, Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
 from tests.apikeys.test_database_silence import OnServer
 
@@ -50,6 +51,12 @@ class Database:
         self.meanwhile()
         return found
 
+    def read_with(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+        self.asked.append(list(digests))
+        if self.away:
+            raise OperationalError("away")
+        return read_records_with(digests)
+
 
 class SharedStore(MemoryStore):
     """A store that may be on its fallback, where it confirms nothing."""
@@ -70,7 +77,7 @@ class Process:
             directory=self.directory,
             limiter=limiter,
             peppers=configured_peppers(),
-            failure_limit=Limit(3, 60),
+            address_limit=AddressLimit(limiter, Limit(3, 60), Attempt.CREDENTIAL, lambda: self.seconds),
             now=lambda: timezone.now().timestamp(),
         )
 
@@ -83,6 +90,7 @@ class Process:
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     database = Database()
     monkeypatch.setattr(directory_module, "read_records", database.read)
+    monkeypatch.setattr(directory_module, "read_records_with", database.read_with)
     return database
 
 

@@ -15,6 +15,7 @@ from events.models import Event
 from events.types import EventType
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
+from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,3 +110,17 @@ def test_where_nothing_changed_it_costs_one_query(service: ConfigService, root: 
     with CaptureQueriesContext(connection) as queries:
         publish_recent_epochs(default_limiter(), timezone.now() + timedelta(hours=1))
     assert len(queries) == 1
+
+
+def test_epoch_that_no_key_can_reach_makes_no_key_impossible_to_revoke(
+    service: ConfigService, root: IssuedKey, api: Caller
+) -> None:
+    """Nor late: a damaged store, or a stranger who writes there, is corrected by the next check."""
+    key = service.issue({"label": "damaged"})
+    default_limiter().store.set_epoch(key.key.key_id.encode(), 2**31 - 1)
+    caller = Caller(key.credential.reveal())
+    assert caller.get("/v1/whoami").status_code == 200
+    assert api.patch(f"/v1/keys/{key.key.key_id}", {"enabled": False}).status_code == 200
+    assert api.delete(f"/v1/keys/{key.key.key_id}").status_code == 204
+    assert caller.get("/v1/whoami").status_code == 401
+    assert epoch_of(key) == 3

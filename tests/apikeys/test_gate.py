@@ -1,6 +1,8 @@
 """The gate, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 from django.db import connection
@@ -8,26 +10,30 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
+from apikeys.address_limit import AddressLimit
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.directory import TTL_SECONDS, KeyDirectory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
-from apikeys.gate import Gate
+from apikeys.gate import Gate, Verified
+from apikeys.models import APIKey
 from apikeys.peppers import configured_peppers
-from latchkey.credentials import Credential, generate_secret
+from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
+from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
-from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.limiter import Attempt, Limiter, default_limiter
 from ratelimit.stores import MemoryStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "203.0.113.7"
+FAILURE_LIMIT = Limit(3, 60)
 
 
 class Process:
     """A worker with a directory of its own and the store that all share."""
 
-    def __init__(self, limiter: Limiter, peppers: Peppers | None = None) -> None:
+    def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
         self.monotonic = 100.0
         self.wall = timezone.now()
         self.directory = KeyDirectory(clock=lambda: self.monotonic)
@@ -35,7 +41,7 @@ class Process:
             directory=self.directory,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
-            failure_limit=Limit(3, 60),
+            address_limit=AddressLimit(limiter, failure_limit, Attempt.CREDENTIAL, lambda: self.monotonic),
             now=lambda: self.wall.timestamp(),
         )
 
@@ -126,6 +132,7 @@ def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigS
     service.rotate(root.key.key_id, {"grace_seconds": 60})
     end = root.key.secrets.get(state="retiring").expires_at
     assert end is not None
+    assert end == whole_second(end)
     here.wall = end - timedelta(milliseconds=1)
     assert here.passes(root.credential)
     here.wall = end
@@ -134,8 +141,11 @@ def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigS
 
 
 def test_key_expires_at_its_second(here: Process, service: ConfigService) -> None:
-    end = timezone.now() + timedelta(days=1)
-    issued = service.issue({"label": "x", "expires_at": end})
+    """That is the one which is shown, also if the row has a fraction, as rows of earlier versions do."""
+    end = whole_second(timezone.now() + timedelta(days=1))
+    issued = service.issue({"label": "x", "expires_at": end + timedelta(milliseconds=900)})
+    assert issued.key.expires_at == end
+    APIKey.objects.update(expires_at=end + timedelta(milliseconds=900))
     here.wall = end - timedelta(milliseconds=1)
     assert here.passes(issued.credential)
     here.wall = end
@@ -195,14 +205,60 @@ def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigS
         here.passes(Credential(root.key.key_id, generate_secret()))
 
 
-def test_a_wrong_secret_and_an_unknown_id_cost_the_same_queries(here: Process, root: IssuedKey) -> None:
-    counts = []
-    here.passes(root.credential)
-    for key_id in (root.key.key_id, "lk_000000000000", "lk_000000000000", root.key.key_id):
-        with CaptureQueriesContext(connection) as queries, pytest.raises(ProblemError):
-            here.passes(Credential(key_id, generate_secret()))
-        counts.append(len(queries))
-    assert counts == [2, 2, 2, 2]
+class CountingPeppers(Peppers):
+    """Peppers that count the digests they make."""
+
+    made: ClassVar[int] = 0
+
+    def digest(self, text: str, pepper_id: str) -> bytes:
+        CountingPeppers.made += 1
+        return super().digest(text, pepper_id)
+
+
+def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], int]:
+    """What a door asks of the gate about a wrong secret: the queries, without their values, and how many digests."""
+    credential = Credential(key_id, generate_secret())
+    before = CountingPeppers.made
+    with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
+        assert process.gate.verify_from_memory(credential) is None
+        assert process.gate.doubts(credential)
+        process.gate.admit(credential, ADDRESS, 1)
+    return [query["sql"].split(" WHERE ")[0] for query in queries], CountingPeppers.made - before
+
+
+KEYS: dict[str, Callable[[ConfigService, str], object]] = {
+    "active": lambda service, key_id: None,
+    "rotating": lambda service, key_id: service.rotate(key_id),
+    "disabled": lambda service, key_id: service.update(key_id, {"enabled": False}),
+    "revoked": lambda service, key_id: service.revoke(key_id),
+    "expired": lambda service, key_id: APIKey.objects.filter(key_id=key_id).update(expires_at=timezone.now()),
+}
+
+
+@pytest.mark.parametrize("age", [None, 0.0, TTL_SECONDS], ids=["not in memory", "in memory", "too old"])
+@pytest.mark.parametrize("state", KEYS)
+def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
+    root: IssuedKey, service: ConfigService, state: str, age: float | None
+) -> None:
+    peppers = configured_peppers()
+    process = Process(default_limiter(), CountingPeppers(peppers.current, peppers.by_id), Limit(1000, 60))
+    KEYS[state](service, root.key.key_id)
+    if age is not None:
+        process.directory.load(root.key.key_id)
+        process.monotonic += age
+    unknown = work_of_a_wrong_secret(process, "lk_000000000000")
+    assert len(unknown[0]) == 1
+    for _ in range(2):
+        assert work_of_a_wrong_secret(process, root.key.key_id) == unknown
+
+
+def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: IssuedKey) -> None:
+    assert here.passes(root.credential)
+    with pytest.raises(InvalidCredential):
+        here.passes(Credential(root.key.key_id, generate_secret()))
+    with CaptureQueriesContext(connection) as queries:
+        assert here.passes(root.credential)
+    assert len(queries) == 0
 
 
 def test_a_refused_state_costs_no_query_once_it_is_known(
@@ -253,3 +309,39 @@ def test_database_restored_from_a_backup_is_the_truth(here: Process, service: Co
     service.update(root.key.key_id, {"enabled": False})
     with pytest.raises(DisabledKey):
         here.passes(root.credential)
+
+
+def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
+    """Only IDs of keys, addresses, and the numbers of a record."""
+    here.passes(root.credential)
+    wrong = Credential(root.key.key_id, generate_secret())
+    with pytest.raises(InvalidCredential):
+        here.passes(wrong)
+    assert {name for name, _ in store.usage()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
+
+
+def test_several_are_verified_by_one_query_each_by_itself(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    cold = [service.issue({"label": f"cold {number}"}).credential for number in range(3)]
+    unknown = [Credential(generate_key_id(), generate_secret()) for _ in range(3)]
+    swapped = [Credential(cold[0].key_id, cold[1].secret), Credential(cold[1].key_id, unknown[0].secret)]
+    with CaptureQueriesContext(connection) as nothing_found:
+        refused = here.gate.verify_together([(one, ADDRESS) for one in [*unknown[:2], swapped[1]]])
+    assert [type(one) for one in refused] == [InvalidCredential] * 3
+    assert len(nothing_found) == 1
+    here.directory.clear()
+    asked = [*unknown, *swapped, *cold, root.credential]
+    with CaptureQueriesContext(connection) as queries:
+        found = here.gate.verify_together([(one, f"192.0.2.{place}") for place, one in enumerate(asked)])
+    assert [type(one) for one in found[:5]] == [InvalidCredential] * 5
+    assert [one.credential for one in found[5:] if isinstance(one, Verified)] == [*cold, root.credential]
+    assert len(queries) == 3
+
+
+def test_several_are_charged_each_to_its_address(here: Process) -> None:
+    tries = [(Credential(generate_key_id(), generate_secret()), ADDRESS) for _ in range(FAILURE_LIMIT.burst + 2)]
+    found = here.gate.verify_together([*tries, (tries[0][0], "192.0.2.1")])
+    assert [type(one) for one in found] == [
+        *[InvalidCredential] * FAILURE_LIMIT.burst, QuotaExceeded, QuotaExceeded, InvalidCredential
+    ]  # fmt: skip

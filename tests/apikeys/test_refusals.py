@@ -82,8 +82,8 @@ def test_commands(refusal: Refusal, root: IssuedKey, command: str) -> None:
 def test_admin(refusal: Refusal, root: IssuedKey, admin: Client) -> None:
     values = members(refusal.text)
     assert values
-    typed = {name: json.dumps(value) for name, value in values.items()}
-    response = admin.post(f"/admin/apikeys/apikey/{root.key.pk}/limit/", typed)
+    typed = {name: json.dumps(value) for name, value in values.items()} | {"known_epoch": "1"}
+    response = admin.post(f"/admin/apikeys/apikey/{root.key.key_id}/limit/", typed)
     assert response.status_code == 200
     assert set(response.context["form"].errors) >= {pointer.split("/")[1] for pointer, _ in refusal.faults}
     assert APIKey.objects.get().rate_limit == LIMIT

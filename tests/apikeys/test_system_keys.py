@@ -83,10 +83,10 @@ def test_those_of_servers_that_are_no_more_are_revoked(service: ConfigService) -
 
 def test_the_admin_shows_what_it_is_and_offers_to_revoke(admin: Client, service: ConfigService) -> None:
     key = replace_system_key(service, label=LABEL, scopes=["health:read"]).key
-    page = admin.get(f"/admin/apikeys/apikey/{key.pk}/change/").content.decode()
+    page = admin.get(f"/admin/apikeys/apikey/{key.key_id}/change/").content.decode()
     assert '<span class="badge">system</span>' in page
     assert "../revoke/" in page
     assert "../rotate/" not in page
-    assert admin.post(f"/admin/apikeys/apikey/{key.pk}/change/", {"label": "mine"}).status_code == 302
+    assert admin.post(f"/admin/apikeys/apikey/{key.key_id}/change/", {"label": "mine"}).status_code == 302
     assert APIKey.objects.get(pk=key.pk).label == LABEL
     assert '<span class="badge">system</span>' in admin.get("/admin/apikeys/apikey/").content.decode()

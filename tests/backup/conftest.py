@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.backup.installation import Installation
-from tests.migrated import migrated_database
-from tests.postgresql import drop_database, new_database
+from tests.support.migrated import migrated_database
+from tests.support.postgresql import drop_database, new_database
 
 Install = Callable[..., Installation]
 

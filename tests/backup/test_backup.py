@@ -14,7 +14,7 @@ from controlplane.backup.errors import BackupFailed, BackupRefused
 from controlplane.backup.files import whole_directory
 from tests.backup.conftest import Install
 from tests.backup.installation import Installation
-from tests.server.running import MANAGE, ROOT
+from tests.support.commands import MANAGE, ROOT
 
 
 def test_only_the_owner_reads_it_and_no_secret_is_in_it(installed: Installation, tmp_path: Path) -> None:
@@ -102,6 +102,7 @@ def test_who_comes_first_wins(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["backup"]
 
 
+@pytest.mark.slow("runs many commands of backup and restore")
 @pytest.mark.needs("postgresql")
 def test_postgresql_needs_no_client_programs(install: Install, tmp_path: Path) -> None:
     installed = install("installed", "postgresql")
@@ -110,6 +111,7 @@ def test_postgresql_needs_no_client_programs(install: Install, tmp_path: Path) -
     installed.manage("restore", str(tmp_path / "backup"), "--replace", environment=nowhere)
 
 
+@pytest.mark.slow("runs many commands of backup and restore")
 @pytest.mark.needs("postgresql")
 def test_tables_of_others_are_told_while_they_can_still_be_moved(install: Install, tmp_path: Path) -> None:
     installed = install("installed", "postgresql")

@@ -11,10 +11,10 @@ from gates.image.container import RESTRAINTS, containers
 from gates.image.engine import engine
 from tests.backup.installation import DATABASES
 from tests.gates.image import built
-from tests.postgresql import drop_database, new_database
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
+from tests.support.postgresql import drop_database, new_database
 
-pytestmark = pytest.mark.needs("images")
+pytestmark = [pytest.mark.needs("images"), pytest.mark.slow("builds and runs container images")]
 PAGE = (ROOT / "docs" / "deployment.md").read_text().replace("\\\n", "")
 
 
@@ -25,14 +25,14 @@ def documented(pattern: str) -> list[str]:
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_documented_backup_and_restore(database: str) -> None:
+def test_documented_backup_and_restore(database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Beside a server, and in a container of their own once it is stopped."""
     url = new_database() if database == "postgresql" else ""
     given = ["--env", f"DATABASE_URL={url}"]
     volume = f"latchkey-{uuid4().hex[:12]}"
     try:
         with containers(engine()) as start:
-            image = built()
+            image = built(tmp_path_factory)
             bind = ["--bind", f"127.0.0.1:{free_port()}"]
             server = start(image, network="host", volume=volume, options=given, command=bind)
             server.await_health()

@@ -14,6 +14,8 @@ from ratelimit.bucket import Record
 from tests.backup.conftest import Install
 from tests.backup.installation import DATABASES, Installation
 
+pytestmark = pytest.mark.slow("backs up and restores servers under traffic")
+
 
 @contextmanager
 def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) -> Iterator[None]:
@@ -91,7 +93,7 @@ def test_restore_in_place_brings_back_what_was_revoked_and_says_so(
     server.whoami(spent)
     server.manage("backup", str(tmp_path / "backup"))
     server.manage("revoke_key", doomed["key_id"], "--yes")
-    server.manage("rotate_key", kept["key_id"], "--at-once")
+    server.manage("rotate_key", kept["key_id"], "--at-once", "--yes")
     server.manage("revoke_key", server.new_key()["key_id"], "--yes")
     assert [server.whoami(key).status_code for key in (kept, doomed, spent)] == [401, 401, 200]
     server.stop()

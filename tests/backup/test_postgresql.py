@@ -12,6 +12,8 @@ from controlplane.backup.files import sum_of
 from tests.backup.conftest import Install
 from tests.backup.installation import change_manifest
 
+pytestmark = pytest.mark.slow("runs many commands of backup and restore")
+
 
 def contents(backup: Path) -> dict[str, bytes]:
     """Of each table and sequence, but for the time of migrations."""

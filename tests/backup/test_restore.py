@@ -11,7 +11,9 @@ import pytest
 
 from tests.backup.conftest import Install
 from tests.backup.installation import DATABASES, Installation, change_manifest, damage
-from tests.server.running import MANAGE
+from tests.support.commands import MANAGE
+
+pytestmark = pytest.mark.slow("runs many commands of backup and restore")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A restore that fails or is killed on the way: before the swap nothing has changed, after it all is told."""
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,9 @@ import pytest
 
 from tests.backup.conftest import Install
 from tests.backup.installation import Installation
-from tests.server.running import ROOT
+from tests.support import commands
+
+pytestmark = pytest.mark.slow("runs many commands of backup and restore")
 
 POSTGRESQL = pytest.mark.needs("postgresql")
 BEFORE = [
@@ -54,10 +55,7 @@ class Scene:
     def restore(self, module: str, step: str, how: str) -> "subprocess.CompletedProcess[str]":
         """With a step that fails."""
         arguments = [f"controlplane.backup.{module}", step, how, "restore", str(self.backup), "--replace"]
-        return subprocess.run(
-            [sys.executable, "-m", "tests.backup.failing", *arguments],
-            env=self.installed.environment, cwd=ROOT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return commands.run(["-m", "tests.backup.failing", *arguments], self.installed.environment)
 
     def state(self) -> str:
         """Of the key; and how many are signed in."""

@@ -14,6 +14,7 @@ from benchmarks.outage import of_fallback
 from benchmarks.outage.course import Course, Moments, course_of
 from benchmarks.outage.pace import Answer, Pace
 from benchmarks.outage.relay import Relay
+from tests.support.threaded_server import served
 
 REQUEST = b"GET /v1/check HTTP/1.1\r\n\r\n"
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -103,15 +104,15 @@ def test_conditions(found: Course, fails: set[str]) -> None:
 
 
 def test_relay_drops_what_is_sent_and_who_connects_and_delivers_later() -> None:
-    asyncio.run(asyncio.wait_for(relayed(), 10))
+    with served(_echo) as port:
+        asyncio.run(asyncio.wait_for(relayed(port), 10))
 
 
-async def relayed() -> None:
-    echo = await asyncio.start_server(_echo, "127.0.0.1", 0)
+async def relayed(echo: int) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     port = listener.getsockname()[1]
-    relay = Relay(listener, echo.sockets[0].getsockname()[1])
+    relay = Relay(listener, echo)
     await relay.pass_on()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"one")
@@ -132,10 +133,9 @@ async def relayed() -> None:
     for open_writer in (writer, closing):
         open_writer.close()
         await open_writer.wait_closed()
-    echo.close()
 
 
-async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.closing(writer):
-        while data := await reader.read(10):
-            writer.write(data)
+def _echo(connection: socket.socket) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := connection.recv(10):
+            connection.sendall(data)

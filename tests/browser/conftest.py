@@ -1,34 +1,23 @@
 """A real browser before a live server; whatever it complains about fails the test."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
-from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.services import SERVICES
+from tests.support.browser import chromium
+from tests.support.services import SERVICES
 
 LOUD = ("error", "warning")
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, ended with its module: while Playwright runs, so does an event loop in this thread."""
+@pytest.fixture(scope="module", name="chromium")
+def _chromium() -> Iterator[Browser]:
+    """Ended with its module, as it keeps an event loop in this thread."""
     if SERVICES["chromium"].missing():
         pytest.skip("Chromium is missing")
-    # Playwright keeps an event loop in this thread, in which Django refuses to use the database.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+    with chromium() as browser:
         yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -50,9 +39,3 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
     yield page
     assert not faults
-
-
-@pytest.fixture
-def roles(transactional_db: None) -> None:
-    """The groups of the migration, which emptying the tables after a test has taken away."""
-    import_module("access.migrations.0001_roles").make_roles(apps, SimpleNamespace(connection=connection))

@@ -9,7 +9,8 @@ from typing import Final
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.server.running import ROOT, RunningServer
+from tests.support.commands import ROOT
+from tests.support.server import RunningServer
 
 PICTURES: Final = ROOT / "docs" / "images"
 PASSWORD: Final = "a-password-for-pictures"

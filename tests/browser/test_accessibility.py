@@ -12,7 +12,7 @@ from apikeys.models import APIKey
 from events.origin import Origin
 from health.models import Incident
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
 PASSWORD = "a long enough pass phrase"
 PAGES = (
     "/admin/",
@@ -22,6 +22,9 @@ PAGES = (
     "/admin/guard-rails/",
     "/admin/verification/",
     "/admin/authenticator/",
+    "/admin/password_change/",
+    "/admin/no-such-page/",
+    "/admin/events/event/?digest=0",
     "/admin/health/incident/",
     "/admin/health/incident/{incident}/change/",
     "/admin/health/waiver/add/",
@@ -30,6 +33,7 @@ PAGES = (
     "/admin/events/webhookendpoint/",
     "/guard-rails/unlimited_key",
     "/problems/not-found",
+    "/no-such-page",
 )
 
 
@@ -45,7 +49,7 @@ def serious_faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 420)])
-def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, scheme: Any, width: int) -> None:
+def test_no_serious_fault(chromium: Browser, live_server: object, scheme: Any, width: int) -> None:
     User.objects.create_superuser("ada", password=PASSWORD)
     service = ConfigService(Origin.of_command("test"))
     key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
@@ -65,7 +69,7 @@ def test_no_serious_fault(chromium: Browser, live_server: object, roles: None, s
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/")
     for path in PAGES:
-        page.goto(path.format(key=APIKey.objects.get().pk, incident=incident.pk))
+        page.goto(path.format(key=APIKey.objects.get().key_id, incident=incident.pk))
         faults += serious_faults(page)
     context.close()
     assert not faults, "\n".join(sorted(set(faults)))

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
 PASSWORD = "a long enough pass phrase"
 PUBLIC = ("/docs/", "/problems/not-found", "/guard-rails/unlimited_key")
 POPUP = "/admin/auth/group/add/?_popup=1"
@@ -30,7 +30,7 @@ EXPECTED = {
 
 
 @pytest.fixture
-def admin(page: Page, roles: None) -> Page:
+def admin(page: Page) -> Page:
     """The admin in which Ada, a superuser, is signed in, with a row of most kinds."""
     User.objects.create_superuser("ada", password=PASSWORD)
     service = ConfigService(Origin.of_command("test"))
@@ -84,14 +84,17 @@ def test_the_theme_can_be_toggled(admin: Page) -> None:
     assert admin.locator("html").get_attribute("data-theme") != before
 
 
-def test_a_date_can_be_picked(admin: Page) -> None:
+def test_an_offered_time_is_taken(admin: Page) -> None:
     visit(admin, "/admin/health/waiver/add/")
-    admin.locator("#calendarlink0").click()
-    admin.locator(".calendarbox td a").first.click()
-    admin.locator("#clocklink0").click()
-    admin.get_by_role("link", name="Noon").click()
-    assert admin.locator("#id_ends_at_0").input_value()
-    assert admin.locator("#id_ends_at_1").input_value() == "12:00:00"
+    admin.get_by_label("Guard rail").select_option("unlimited_key")
+    admin.get_by_label("Reason").fill("load test")
+    box = admin.get_by_label("Ends at (UTC)")
+    offered = admin.locator(f"#{box.get_attribute('list')} option").first.get_attribute("value")
+    assert offered
+    box.fill(offered)
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(admin.get_by_text("was added successfully")).to_be_visible()
+    expect(admin.get_by_role("cell", name=offered.replace("T", " ").replace("Z", " UTC"), exact=True)).to_be_visible()
 
 
 def test_an_authenticator_is_set_up_and_asked_for(admin: Page) -> None:
@@ -101,7 +104,7 @@ def test_an_authenticator_is_set_up_and_asked_for(admin: Page) -> None:
     expect(admin.locator(".qr-code svg")).to_be_visible()
     key = b32decode(admin.locator(".key").inner_text().replace(" ", ""))
     admin.get_by_label("Code").fill(f"{totp(key):06d}")
-    admin.get_by_role("button", name="Take it into use").click()
+    admin.get_by_role("button", name="Turn on").click()
     codes = admin.locator(".recovery-codes code").all_inner_texts()
     assert len(codes) == 10
     admin.get_by_role("button", name="Log out").click()

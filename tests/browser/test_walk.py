@@ -15,9 +15,9 @@ from tests.server.conftest import (
     StartServer,
     start_server,  # noqa: F401 - a fixture
 )
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
 PASSWORD = "a long enough pass phrase"
 CREDENTIAL = re.compile(r"lk_[0-9a-z]{12}:lks_[0-9A-Za-z]{49}")
 
@@ -67,7 +67,7 @@ def set_up_authenticator(page: Page) -> bytes:
     page.get_by_role("button", name="Set up an authenticator").click()
     key = b32decode(page.locator(".key").inner_text().replace(" ", ""))
     page.get_by_label("Code").fill(f"{totp(key):06d}")
-    page.get_by_role("button", name="Take it into use").click()
+    page.get_by_role("button", name="Turn on").click()
     expect(page.locator(".recovery-codes code")).to_have_count(10)
     return key
 
@@ -110,17 +110,17 @@ def test_life_of_a_key(page: Page, server: RunningServer) -> None:
     new = copied(page)
     assert [status(server, old), status(server, new)] == [200, 200]
     page.goto(here)
-    expect(page.get_by_text("It is still in use")).to_be_visible()
+    expect(page.get_by_text("Not ready to finish")).to_be_visible()
     page.get_by_role("link", name="Finish the rotation").click()
     page.get_by_role("button", name="Finish the rotation").click()
-    expect(page.get_by_text("was used within the last hour")).to_be_visible()
-    page.get_by_label("End it all the same").check()
+    expect(page.get_by_text("Confirm that the old secret is to end")).to_be_visible()
+    page.get_by_label("End the old secret anyway").check()
     page.get_by_role("button", name="Finish the rotation").click()
     assert [status(server, old), status(server, new)] == [401, 200]
 
     page.goto(here)
     page.get_by_role("link", name="Revoke").click()
-    page.get_by_label("Revoke this key for ever").check()
+    page.get_by_label("Revoke this key permanently").check()
     page.get_by_role("button", name="Revoke the key").click()
     expect(page.locator(".badge.revoked").first).to_be_visible()
     assert status(server, new) == 401

@@ -9,6 +9,7 @@ from apikeys.config_service import ConfigService
 from events.models import Event
 from health.incidents import degraded, open_incidents
 from health.models import Waiver
+from latchkey.timestamps import rfc3339
 
 pytestmark = pytest.mark.django_db
 
@@ -19,10 +20,8 @@ def unlimited(service: ConfigService) -> str:
 
 
 def form(**values: str) -> dict[str, str]:
-    day, time = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d %H:%M:%S").split()
-    return {
-        "guard_rail": "unlimited_key", "key_id": "", "reason": "load test", "ends_at_0": day, "ends_at_1": time, **values
-    }  # fmt: skip
+    ends_at = rfc3339(datetime.now(UTC) + timedelta(days=2))
+    return {"guard_rail": "unlimited_key", "key_id": "", "reason": "load test", "ends_at": ends_at, **values}
 
 
 def test_incident_shows_the_event_that_told_it_and_the_way_out(admin: Client, unlimited: str) -> None:
@@ -62,7 +61,7 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"ends_at_0": "2001-01-01"}, "ends_at must lie in the future."),
+        ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must lie in the future."),
         ({"reason": ""}, "This field is required."),
         ({"key_id": "lk_000000000000"}, "There is no key with this id."),
         ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),
@@ -79,3 +78,12 @@ def test_guard_rail_pages_are_served(client: Client) -> None:
     assert page.status_code == 200
     assert "<h2>How to fix it</h2>" in page.content.decode()
     assert client.get("/guard-rails/speed").status_code == 404
+
+
+def test_waiver_for_a_revoked_key_says_why_beside_its_field(
+    admin: Client, unlimited: str, service: ConfigService
+) -> None:
+    service.revoke(unlimited)
+    response = admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
+    assert "No guard rail looks at a revoked key." in response.context["adminform"].form.errors["key_id"]
+    assert not Waiver.objects.exists()

@@ -6,6 +6,7 @@ from django.test import Client
 
 from apikeys.config_service import ConfigService
 from events.models import Event
+from health.guard_rails import GUARD_RAILS
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ def test_dashboard_shows_what_matters(admin: Client, api: Caller, service: Confi
 
 
 def test_guard_rails_tell_how_each_stands(admin: Client, service: ConfigService) -> None:
-    assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == 13
+    assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == len(GUARD_RAILS)
     service.issue({"label": "x", "rate_limit": None})
     page = admin.get("/admin/guard-rails/").content.decode()
     assert page.count(">breached</span>") == 2

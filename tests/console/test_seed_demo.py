@@ -1,6 +1,7 @@
 """The demo's data set: real where it is read by rules, and the same for the same seed."""
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Sum
+from pytest_django import DjangoDbBlocker
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
@@ -21,9 +23,10 @@ from events.webhooks.models import WebhookEndpoint
 from health.incidents import open_incidents
 from health.models import Incident, Waiver
 from ratelimit.limit import Limit
+from ratelimit.limiter import default_limiter
 from ratelimit.stores import MemoryStore
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow("fills databases")]
 KEYS = 30
 NOW = datetime(2027, 3, 17, 14, 25, 10, tzinfo=UTC)
 OPEN = {"unlimited_key", "expiring_key", "overdue_rotation", "dead_webhook", "unused_key"}
@@ -54,70 +57,80 @@ def seeded(chance: int) -> dict[str, list[Any]]:
         return found
 
 
-def test_rules_agree_with_what_was_seeded(store: MemoryStore) -> None:
-    """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
-    assert f"keys            {KEYS}" in run()
-    call_command("verify_event_log", stdout=io.StringIO())
-    before = list(Incident.objects.order_by("pk").values())
-    assert {incident.guard_rail for incident in open_incidents()} == OPEN
-    with pytest.raises(SystemExit):
-        call_command("check_guard_rails", stdout=io.StringIO(), stderr=io.StringIO())
-    assert list(Incident.objects.order_by("pk").values()) == before
-    closed = Incident.objects.filter(closed_at__isnull=False)
-    recently = set(
-        closed.filter(opened_at__gt=Event.objects.latest("at").at - timedelta(days=30)).values_list(
-            "guard_rail", flat=True
+@pytest.fixture(scope="class")
+def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """What `seed_demo` prints; the tests of the class share the data, and none of them keeps a change."""
+    default_limiter.cache_clear()
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield run()
+        transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("demo")
+class TestSeeded:
+    """What the rules find in the data."""
+
+    def test_rules_agree_with_what_was_seeded(self, demo: str) -> None:
+        """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
+        assert f"keys            {KEYS}" in demo
+        call_command("verify_event_log", stdout=io.StringIO())
+        before = list(Incident.objects.order_by("pk").values())
+        assert {incident.guard_rail for incident in open_incidents()} == OPEN
+        with pytest.raises(SystemExit):
+            call_command("check_guard_rails", stdout=io.StringIO(), stderr=io.StringIO())
+        assert list(Incident.objects.order_by("pk").values()) == before
+        closed = Incident.objects.filter(closed_at__isnull=False)
+        recently = set(
+            closed.filter(opened_at__gt=Event.objects.latest("at").at - timedelta(days=30)).values_list(
+                "guard_rail", flat=True
+            )
         )
-    )
-    assert recently == {
-        "unlimited_key",
-        "excessive_burst",
-        "expiring_key",
-        "authentication_failures",
-        "sustained_throttling",
-    }
-    for incident in closed.exclude(severity="notice"):
-        told = [Event.objects.get(id=event) for event in (incident.opened_by, incident.closed_by) if event]
-        assert [event.data["component"] for event in told] == [incident.guard_rail] * 2
-        assert [event.at for event in told] == [incident.opened_at, incident.closed_at]
-        assert [event.data["status"] for event in told] == ["degraded", "ok"]
-    moments = list(Event.objects.order_by("id").values_list("at", flat=True))
-    assert moments == sorted(moments)
-    assert all(not record.used_ns for _, record in store.usage())
+        assert recently == {
+            "unlimited_key",
+            "excessive_burst",
+            "expiring_key",
+            "authentication_failures",
+            "sustained_throttling",
+        }
+        for incident in closed.exclude(severity="notice"):
+            told = [Event.objects.get(id=event) for event in (incident.opened_by, incident.closed_by) if event]
+            assert [event.data["component"] for event in told] == [incident.guard_rail] * 2
+            assert [event.at for event in told] == [incident.opened_at, incident.closed_at]
+            assert [event.data["status"] for event in told] == ["degraded", "ok"]
+        moments = list(Event.objects.order_by("id").values_list("at", flat=True))
+        assert moments == sorted(moments)
 
+    def test_rotations_webhooks_and_waiver(self) -> None:
+        retiring = {
+            secret.key.label: secret for secret in KeySecret.objects.filter(state="retiring").select_related("key")
+        }
+        now = APIKey.objects.get(label="session service").secrets.get(state="active").created_at + timedelta(minutes=40)
+        left = {label: secret.expires_at - now for label, secret in retiring.items() if secret.expires_at}
+        idle = {label: now - secret.last_used_at for label, secret in retiring.items() if secret.last_used_at}
+        assert left.keys() == idle.keys() == {"order events relay", "warehouse gateway", "session service"}
+        assert idle["order events relay"] > timedelta(days=1)
+        assert left["warehouse gateway"] < timedelta(days=1)
+        assert max(idle["warehouse gateway"], idle["session service"]) < timedelta(minutes=5)
+        healthy, dead = WebhookEndpoint.objects.order_by("pk")
+        assert (healthy.enabled, dead.enabled, dead.disabled_reason) == (True, False, "dead")
+        assert not undelivered(healthy).exists()
+        assert due_endpoints(now) == []
+        assert Waiver.objects.in_force(now).count() == 1
+        assert min(KeyCensus.objects.get().counts.values()) > 0
 
-def test_rotations_webhooks_and_waiver() -> None:
-    run()
-    retiring = {secret.key.label: secret for secret in KeySecret.objects.filter(state="retiring").select_related("key")}
-    now = APIKey.objects.get(label="session service").secrets.get(state="active").created_at + timedelta(minutes=40)
-    left = {label: secret.expires_at - now for label, secret in retiring.items() if secret.expires_at}
-    idle = {label: now - secret.last_used_at for label, secret in retiring.items() if secret.last_used_at}
-    assert left.keys() == idle.keys() == {"order events relay", "warehouse gateway", "session service"}
-    assert idle["order events relay"] > timedelta(days=1)
-    assert left["warehouse gateway"] < timedelta(days=1)
-    assert max(idle["warehouse gateway"], idle["session service"]) < timedelta(minutes=5)
-    healthy, dead = WebhookEndpoint.objects.order_by("pk")
-    assert (healthy.enabled, dead.enabled, dead.disabled_reason) == (True, False, "dead")
-    assert not undelivered(healthy).exists()
-    assert due_endpoints(now) == []
-    assert Waiver.objects.in_force(now).count() == 1
-    assert min(KeyCensus.objects.get().counts.values()) > 0
-
-
-def test_totals_are_the_sums_and_steps_agree() -> None:
-    run()
-    sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
-    totals = UsageTotal.objects.values_list("step", "start", "allowed", "throttled")
-    assert set(totals) == {(row["step"], row["start"], row["a"], row["t"]) for row in sums}
-    by_day = dict(UsageTotal.objects.filter(step=UsageStep.DAY).values_list("start", "allowed"))
-    for day, allowed in by_day.items():
-        hours = UsageTotal.objects.filter(step=UsageStep.HOUR, start__gte=day, start__lt=day + timedelta(days=1))
-        assert hours.aggregate(sum=Sum("allowed"))["sum"] == allowed
-    assert len(by_day) == 31
-    key = APIKey.objects.get(label="stock level poller")
-    last = key.usage.filter(step=UsageStep.HOUR).latest("start")
-    minutes = key.usage.filter(step=UsageStep.MINUTE, start__gte=last.start)
-    assert minutes.aggregate(a=Sum("allowed"), t=Sum("throttled")) == {"a": last.allowed, "t": last.throttled}
+    def test_totals_are_the_sums_and_steps_agree(self) -> None:
+        sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
+        totals = UsageTotal.objects.values_list("step", "start", "allowed", "throttled")
+        assert set(totals) == {(row["step"], row["start"], row["a"], row["t"]) for row in sums}
+        by_day = dict(UsageTotal.objects.filter(step=UsageStep.DAY).values_list("start", "allowed"))
+        for day, allowed in by_day.items():
+            hours = UsageTotal.objects.filter(step=UsageStep.HOUR, start__gte=day, start__lt=day + timedelta(days=1))
+            assert hours.aggregate(sum=Sum("allowed"))["sum"] == allowed
+        assert len(by_day) == 31
+        key = APIKey.objects.get(label="stock level poller")
+        last = key.usage.filter(step=UsageStep.HOUR).latest("start")
+        minutes = key.usage.filter(step=UsageStep.MINUTE, start__gte=last.start)
+        assert minutes.aggregate(a=Sum("allowed"), t=Sum("throttled")) == {"a": last.allowed, "t": last.throttled}
 
 
 def test_seed_decides_chance() -> None:
@@ -127,9 +140,10 @@ def test_seed_decides_chance() -> None:
     assert first["totals"] != seeded(8)["totals"]
 
 
-def test_beside_the_key_of_the_first_start() -> None:
+def test_beside_the_key_of_the_first_start(store: MemoryStore) -> None:
     call_command("first_start", stdout=io.StringIO())
     assert "lks_" not in run()
+    assert all(not record.used_ns for _, record in store.usage())
     assert APIKey.objects.count() == KEYS + 1
 
 

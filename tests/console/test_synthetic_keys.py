@@ -8,7 +8,7 @@ from benchmarks.admin_browser import AdminBrowser
 from console.demo_data import synthetic_keys
 from console.demo_data.synthetic_keys import COMMON_WORD, fill, synthetic_key_id, unique_word
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow("fills databases")]
 
 
 def test_filled_keys_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:

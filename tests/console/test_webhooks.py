@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -17,8 +19,24 @@ def webhook(service: ConfigService) -> WebhookEndpoint:
     return WebhookEndpoint.objects.get()
 
 
-def act(client: Client, action: str, webhook: WebhookEndpoint) -> None:
-    client.post(LIST, {"action": action, "_selected_action": [webhook.pk]})
+def act(client: Client, action: str, webhook: WebhookEndpoint, revision: int | None = None) -> Any:
+    """Acts from a list that shows the webhook's revision."""
+    shown = WebhookEndpoint.objects.get(pk=webhook.pk).revision if revision is None else revision
+    sent = {"action": action, "_selected_action": [webhook.pk], f"known_epoch_{webhook.pk}": shown}
+    return client.post(LIST, sent, follow=True)
+
+
+@pytest.mark.parametrize("action", ["disable", "send_test"])
+def test_list_of_an_earlier_state_does_nothing(
+    admin: Client, webhook: WebhookEndpoint, service: ConfigService, action: str
+) -> None:
+    text = admin.get(LIST).content.decode()
+    assert f'name="known_epoch_{webhook.pk}" value="{webhook.revision}"' in text
+    service.webhooks.update(webhook.endpoint_id, {"url": "https://hooks.example/moved"})
+    answer = act(admin, action, webhook, webhook.revision).content.decode()
+    assert f"{webhook.endpoint_id} was changed after this list was loaded" in answer
+    found = WebhookEndpoint.objects.get()
+    assert (found.enabled, found.test_requested_at) == (True, None)
 
 
 def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, webhook: WebhookEndpoint) -> None:
@@ -36,7 +54,7 @@ def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, we
 
 
 def test_pages_show_neither_secret_nor_salt(admin: Client, webhook: WebhookEndpoint) -> None:
-    for page in (LIST, f"{LIST}{webhook.pk}/change/"):
+    for page in (LIST, f"{LIST}{webhook.endpoint_id}/change/"):
         response = admin.get(page)
         assert response.status_code == 200
         text = response.content.decode()
@@ -47,7 +65,7 @@ def test_pages_show_neither_secret_nor_salt(admin: Client, webhook: WebhookEndpo
 
 @pytest.mark.parametrize("where", ["add/", "{}/change/", "{}/delete/"])
 def test_nothing_is_written_around_the_service(admin: Client, webhook: WebhookEndpoint, where: str) -> None:
-    assert admin.post(LIST + where.format(webhook.pk), {"label": "new", "post": "yes"}).status_code == 403
+    assert admin.post(LIST + where.format(webhook.endpoint_id), {"label": "new", "post": "yes"}).status_code == 403
     assert WebhookEndpoint.objects.get().label == "pager"
 
 

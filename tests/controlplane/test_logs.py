@@ -87,3 +87,8 @@ def test_a_member_named_as_a_secret_tells_nothing() -> None:
     text = written("json", lambda _: structlog.get_logger("latchkey.test").info("e", credential="hunter2", data=data))
     assert "hunter2" not in text
     assert json.loads(text)["data"]["label"] == "kept"
+
+
+def test_a_request_cannot_steer_a_terminal() -> None:
+    text = written("console", lambda logger: logger.info("/a\x1b[2Jb\rc\x9b1A\x07"))
+    assert not set("\x1b\r\x9b\x07") & set(text)

@@ -9,8 +9,11 @@ from django.core.signals import got_request_exception
 from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from apikeys.config_service import ConfigService, IssuedKey
+from controlplane.problems import log_unavailable
+from latchkey.credentials import generate_secret
 from latchkey.problem_catalogue import CATALOGUE
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -178,3 +181,17 @@ def test_debug_shows_no_secret(root: IssuedKey, monkeypatch: pytest.MonkeyPatch,
     for accept in ("text/html", "text/plain"):
         page = caller.get("/v1/whoami", headers={"Accept": f"application/json, {accept}"}).content.decode()
         assert root.credential.secret not in page
+
+
+def test_outage_is_one_line_without_a_traceback_or_a_secret() -> None:
+    """Each request of an outage writes it, and so does each wrong credential that too many others wait before."""
+    secret = generate_secret()
+    error = OperationalError(f'connection failed: password "{secret}" \n' + "DETAIL: more\n" * 100)
+    with capture_logs() as logs:
+        log_unavailable(error, request_id="r")
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["request_id"]) == ("unavailable", "error", "r")
+    assert line["reason"].startswith("OperationalError: connection failed")
+    assert len(line["reason"]) <= 300
+    assert secret not in str(line)
+    assert "exc_info" not in line

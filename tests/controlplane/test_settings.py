@@ -1,30 +1,26 @@
 """Settings that are wrong stop the start with one plain line."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from benchmarks.ports import free_port
+from tests.support import commands
+from tests.support.commands import MANAGE
 
-ROOT = Path(__file__).parent.parent.parent
 GOOD = {"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "SECRET_PEPPERS": "p1:" + "ab" * 32}
 
 
 def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     names = ("PATH", "LANG", "HOME")
     inherited = {name: os.environ[name] for name in names if name in os.environ}
-    return subprocess.run(
-        [sys.executable, ROOT / "manage.py", *arguments],
-        env={**inherited, "DATA_DIR": str(tmp_path / "data"), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.manage(arguments, {**inherited, "DATA_DIR": str(tmp_path / "data"), **environment})
 
 
 @pytest.mark.parametrize(
@@ -52,6 +48,7 @@ def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.C
         ("PUBLIC_URL", "ftp://keys.example.test"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
+        ("LOG_CHECKS", "lk_0123456789ab:hunter2"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
         ("WEBHOOK_ALLOWED_NETWORKS", "hooks.internal"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d"),
@@ -77,6 +74,49 @@ def test_bad_setting_is_named_in_a_plain_line(tmp_path: Path, name: str, value: 
         assert value not in result.stderr or len(value) < 8
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_PEPPERS"])
+def test_missing_secret_says_where_it_was_looked_for(tmp_path: Path, name: str) -> None:
+    """New secrets in the place of those of another DATA_DIR would lock every key out: none are advised."""
+    result = manage(tmp_path, "list_keys", **{**GOOD, name: ""})
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert f"{name}: is missing. It is neither in the environment nor in {tmp_path}/data/secrets.env." in result.stderr
+    assert "set DATA_DIR" in result.stderr
+    assert "bootstrap" not in result.stderr
+
+
+def by_another_python(script: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a script with a Python that has no package installed."""
+    command = [sys.executable, "-S", str(script), *arguments]
+    return subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+
+
+def test_command_finds_the_environment_by_itself(tmp_path: Path) -> None:
+    """Of a Python without Django it is run again with that of .venv."""
+    shutil.copy(MANAGE, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "run by .venv: $*"\n')
+    python.chmod(0o755)
+    done = by_another_python(tmp_path / "manage.py", "list_keys", "--format", "json")
+    assert done.stdout == f"run by .venv: {tmp_path}/manage.py list_keys --format json\n"
+
+
+def test_command_without_an_environment_says_how_to_make_one(tmp_path: Path) -> None:
+    shutil.copy(MANAGE, tmp_path)
+    done = by_another_python(tmp_path / "manage.py", "list_keys")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "latchkey: this Python lacks django. `make run` installs everything into .venv; run it once.\n"
+    )
+
+
+def test_checks_that_the_level_would_drop_are_no_setting(tmp_path: Path) -> None:
+    """Who looks for the use of a leaked key must not take a level for the answer."""
+    result = manage(tmp_path, "check", **GOOD, LOG_CHECKS="all", LOG_LEVEL="WARNING")
+    assert result.returncode != 0
+    assert "LOG_CHECKS: its lines have the level INFO." in result.stderr
+
+
 def test_good_settings_start(tmp_path: Path) -> None:
     result = manage(tmp_path, "check", **GOOD)
     assert result.returncode == 0, result.stderr
@@ -95,9 +135,13 @@ def test_serve_refuses_what_cannot_work(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = manage(tmp_path, "serve", "--bind", f"127.0.0.1:{taken.getsockname()[1]}", **GOOD)
     assert (result.returncode, "cannot be used" in result.stderr) == (2, True)
-    for bind in ("8000", "host:", ":80", "127.0.0.1:99999", "127.0.0.1:x"):
+    for bind in ("8000", "host:", ":80", "127.0.0.1:99999", "127.0.0.1:x", "::1:8000"):
         result = manage(tmp_path, "serve", "--bind", bind, **GOOD)
         assert (result.returncode, "--bind" in result.stderr) == (2, True)
     result = manage(tmp_path, "serve", "--workers", "4", **GOOD, BUCKET_STORE_URL="memory://")
     assert result.returncode != 0
     assert "ratelimit.E002" in result.stderr
+
+
+def test_passwords_are_kept_as_argon2_hashes() -> None:
+    assert make_password("a long enough pass phrase").startswith("argon2$argon2id$")

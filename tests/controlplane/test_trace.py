@@ -1,11 +1,14 @@
 """The trace of a request stands in its lines of the log."""
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from controlplane import spans
+from latchkey.credentials import generate_secret
 from latchkey.request_id import new_request_id
 from latchkey.trace_context import trace_of_request
 from tests.conftest import Caller
@@ -48,3 +51,13 @@ def test_missing_packages_are_told_and_no_matter(api: Caller, monkeypatch: pytes
     finally:
         spans._tracer.cache_clear()
     assert told == ["spans_not_exported: opentelemetry.sdk.trace is missing: install latchkey[opentelemetry]"]
+
+
+def test_no_span_repeats_a_secret_in_the_path(client: Client) -> None:
+    pytest.importorskip("opentelemetry.trace")
+    secret = generate_secret()
+    kept: dict[str, object] = {}
+    span = SimpleNamespace(update_name=str, set_attributes=kept.update, set_status=bool, end=bool)
+    response = client.get(f"/v1/keys/{secret}")
+    spans.RequestSpan(span).end(response.wsgi_request, response, "r")  # type: ignore[arg-type]
+    assert (kept["http.response.status_code"], kept["url.path"]) == (404, "/v1/keys/lks_[redacted]")

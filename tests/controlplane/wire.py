@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from controlplane.server.at_once_protocol import AtOnceProtocol
+from controlplane.server.draining import DrainingState
 
 DATE = b"Sat, 21 Nov 2026 12:00:00 GMT"
 
@@ -63,6 +63,13 @@ class Transport:
         self.closed = False
         self.aborted = False
         self.reading = True
+        self.unsent = 0
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """A test pauses the protocol itself."""
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -92,13 +99,13 @@ class Transport:
 Connection = tuple[AtOnceProtocol, Transport, Loop]
 
 
-def connect() -> Connection:
-    """A connection that was just made."""
+def connect(state: DrainingState | None = None) -> Connection:
+    """A connection that was just made, to a server of its own or one of this `state`."""
     config = Config(
         app=lambda *_: None, http=AtOnceProtocol, log_config=None, ws="none", lifespan="off", proxy_headers=False
     )
     config.load()
-    state = ServerState()
+    state = state or DrainingState()
     state.default_headers = [(b"date", DATE)]
     loop, transport = Loop(), Transport()
     protocol = AtOnceProtocol(config, state, {}, loop)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
 
 @pytest.fixture

@@ -9,7 +9,17 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import CheckConstraint
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeyCensus, KeySecret, KeyWord, Usage, UsageMark, UsageSource, UsageTotal
+from apikeys.models import (
+    APIKey,
+    IdempotencyRecord,
+    KeyCensus,
+    KeySecret,
+    KeyWord,
+    Usage,
+    UsageMark,
+    UsageSource,
+    UsageTotal,
+)
 from events.chain import GENESIS
 from events.models import ChainHead, Patrol
 from events.webhooks.models import WebhookEndpoint
@@ -54,6 +64,9 @@ BREACHES: dict[str, Callable[[], object]] = {
     ),
     "one_total_a_step": lambda: twice(lambda: UsageTotal.objects.create(step="day", start=NOW)),
     "one_mark_a_key_and_store": lambda: twice(a_mark),
+    "one_answer_an_idempotency_key": lambda: twice(
+        lambda: IdempotencyRecord.objects.create(caller="lk_000000000000", name_digest="n", created_at=NOW)
+    ),
     "census_is_one_row": lambda: KeyCensus.objects.create(id=2, taken_at=NOW, counts={}),
     "chain_head_is_one_row": lambda: ChainHead.objects.create(id=2, digest=GENESIS),
     "patrol_is_one_row": lambda: Patrol.objects.create(id=2, digest=GENESIS),

@@ -2,7 +2,9 @@
 
 import json
 
-from tests.server.running import RunningServer
+import pytest
+
+from tests.support.server import RunningServer
 
 # Each dependant goes back before what it depends on. What is left of the schema is what others than Django know of it.
 BACK_AND_FORTH = """
@@ -44,6 +46,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow("runs many migrations")
 def test_forward_back_and_forward_again(unmigrated: RunningServer) -> None:
     told = json.loads(unmigrated.manage("shell", "-v0", "-c", BACK_AND_FORTH).stdout)
     assert len(told["first"]["migrated"]) > 20

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.running import RunningServer
-from tests.stores import ON_SERVICES, chosen
+from tests.support.server import RunningServer
+from tests.support.stores import ON_SERVICES, chosen
 
 
 def test_no_two_servers_share_a_store(tmp_path: Path, own_stores: None) -> None:

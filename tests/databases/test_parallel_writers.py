@@ -6,7 +6,12 @@ import sys
 from itertools import groupby
 from typing import Any
 
-from tests.server.running import MANAGE, RunningServer, issue
+import pytest
+
+from tests.support.commands import MANAGE
+from tests.support.server import RunningServer, issue
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 WRITERS, CHANGES = 4, 30
 # Each begins when it is told to, changes the one key that all of them change, and one of its own.

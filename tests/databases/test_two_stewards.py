@@ -5,7 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.server.running import MANAGE, RunningServer, issue
+import pytest
+
+from tests.support.commands import MANAGE
+from tests.support.server import RunningServer, issue
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 USE = """
 from ratelimit.limiter import default_limiter

@@ -17,7 +17,8 @@ import yaml
 from benchmarks.ports import free_port
 from controlplane.environment import SECRETS_FILE
 from tests.deploy.running_prometheus import eventually
-from tests.server.running import ROOT
+from tests.support import commands
+from tests.support.commands import ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 VALKEY = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -62,10 +63,7 @@ class Composed:
 
     def run(self, name: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
         """What `docker compose exec` runs beside a node, or an entrypoint that ends."""
-        return subprocess.run(
-            [sys.executable, *command[1:]],
-            cwd=ROOT, env=self.environment(name), capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        return commands.run(command[1:], self.environment(name))
 
     def environment(self, name: str) -> dict[str, str]:
         """That of the service, with what the image sets."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.deploy.running_prometheus import RunningPrometheus
-from tests.server.running import RunningServer, issue
+from tests.support.server import RunningServer, issue
 
 StartPrometheus = Callable[[str], RunningPrometheus]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"
 CONFIG: Final = PROMETHEUS / "prometheus.yml"

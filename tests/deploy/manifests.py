@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import yaml
 
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 Manifest = dict[str, Any]
 DIRECTORY: Final = ROOT / "deploy" / "kubernetes"

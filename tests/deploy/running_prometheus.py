@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.ports import free_port
 from tests.deploy import kit
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
 Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 60.0

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 FILES = ("compose.yaml", "compose.single.yaml")
 COMPOSE: dict[str, dict[str, Any]] = {name: yaml.safe_load((ROOT / name).read_text()) for name in FILES}
@@ -41,6 +41,7 @@ def test_a_service_has_no_more_than_it_needs(file: str, name: str) -> None:
     assert not given.keys() & {"privileged", "pid", "ipc", "network_mode", "devices", "env_file"}
     assert given["mem_limit"]
     assert given["pids_limit"]
+    assert {"max-size", "max-file"} <= set(given["logging"]["options"]), "a log that grows without end fills the disk"
     if name in ONCE:
         assert given["restart"] == "no"
     else:
@@ -135,7 +136,7 @@ def test_one_job_migrates_before_any_node_starts() -> None:
 def test_the_proxy_knows_the_nodes_and_they_believe_it_alone() -> None:
     site = (ROOT / "deploy" / "proxy" / "nodes.conf").read_text()
     for name in NODES:
-        assert site.count(f"server {address(name)}:8000 ") == 2
+        assert site.count(f"server {address(name)}:8000 ") == 4
         assert many(name)["environment"]["TRUSTED_PROXIES"] == address("proxy")
     (pool,) = COMPOSE["compose.yaml"]["networks"]["nodes"]["ipam"]["config"]
     fixed = [ipaddress.ip_address(address(name)) for name in (*NODES, "proxy")]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.composed import SERVICES, VALKEY, Composed
-from tests.postgresql import drop_database, new_database
+from tests.support.postgresql import drop_database, new_database
 
 pytestmark = [
+    pytest.mark.slow("runs several servers"),
     pytest.mark.needs("postgresql"),
     pytest.mark.skipif(VALKEY is None, reason="neither Valkey nor Redis is installed"),
 ]

@@ -10,9 +10,9 @@ from latchkey import metric_names
 from tests.deploy import kit
 from tests.deploy.promql import names
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
-pytestmark = pytest.mark.needs("prometheus")
+pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow("runs Prometheus")]
 
 Labels = dict[str, set[str]]
 

@@ -1,9 +1,14 @@
 """Many nodes on Kubernetes: they share what they have to, are spread, and go one at a time."""
 
+import os
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controlplane.server.supervisor import GRACE_SECONDS
 from latchkey.duration import parse_duration
 from tests.deploy.manifests import container, documents, manifest, pod, settings
 
@@ -32,7 +37,9 @@ def test_nodes_are_several_and_on_different_hosts(name: str) -> None:
         assert constraint["labelSelector"]["matchLabels"] == labels(name)
     keys = {found["topologyKey"]: found["whenUnsatisfiable"] for found in pod(name)["topologySpreadConstraints"]}
     assert keys["kubernetes.io/hostname"] == "DoNotSchedule"
-    assert manifest("many-nodes/poddisruptionbudget")["spec"]["maxUnavailable"] == 1
+    budgets = documents("many-nodes")["poddisruptionbudget"]
+    (budget,) = [one["spec"] for one in budgets if one["spec"]["selector"]["matchLabels"] == labels(name)]
+    assert budget["maxUnavailable"] == 1
 
 
 def test_a_node_does_not_migrate() -> None:
@@ -55,9 +62,10 @@ def test_a_node_leaves_when_known_keys_pass_no_more() -> None:
 
 
 def test_a_node_answers_until_all_have_heard_that_it_goes() -> None:
-    (command, seconds) = container("many-nodes/web")["lifecycle"]["preStop"]["exec"]["command"]
-    assert command == "sleep"
-    assert pod("many-nodes/web")["terminationGracePeriodSeconds"] >= int(seconds) + 30
+    delay = int(SETTINGS["SHUTDOWN_DELAY_SECONDS"])
+    assert delay >= 10
+    for name in ("many-nodes/web", "many-nodes/steward"):
+        assert pod(name)["terminationGracePeriodSeconds"] > delay + GRACE_SECONDS
 
 
 @pytest.mark.parametrize("name", ["many-nodes/web", "many-nodes/steward"])
@@ -76,6 +84,23 @@ def test_the_fallback_outlives_the_container_and_not_the_pod() -> None:
     for name in ("many-nodes/web", "many-nodes/steward"):
         (data,) = [volume for volume in pod(name)["volumes"] if volume["name"] == "data"]
         assert data["emptyDir"].get("medium", "") == ""
+
+
+def test_a_backup_ends_and_old_ones_go(tmp_path: Path) -> None:
+    """Also one that hangs ends, as no other is started beside it; and what goes are old backups alone."""
+    assert manifest("many-nodes/backup.example")["spec"]["concurrencyPolicy"] == "Forbid"
+    assert manifest("many-nodes/backup.example")["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
+    script = container("many-nodes/backup.example")["command"][-1]
+    for name, days in {"2026-01-01": 20, "2026-01-20": 1, "ours": 20}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text("{}")
+        at = time.time() - days * 86400
+        os.utime(tmp_path / name, (at, at))
+    removal = script.splitlines()[1].replace("/backups", str(tmp_path))
+    subprocess.run(["sh", "-ec", removal], check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-01-20", "ours"]
+    failing = script.replace("python manage.py backup", "false").replace("/backups", str(tmp_path))
+    assert subprocess.run(["sh", "-ec", failing], check=False).returncode != 0
 
 
 def test_a_restore_keeps_what_it_replaced() -> None:

@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from latchkey import headers
-from tests.postgresql import drop_database, new_database
-from tests.server.running import MANAGE, ROOT, RunningServer, issue
+from tests.support.commands import MANAGE, ROOT
+from tests.support.postgresql import drop_database, new_database
+from tests.support.server import RunningServer, issue
 
-pytestmark = pytest.mark.needs("postgresql")
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow("runs several servers")]
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text()
 COUNTS = """
@@ -41,7 +42,7 @@ def test_every_row_arrives_and_keys_work(tmp_path: Path, new_url: str) -> None:
     old.manage("first_start", "--file", str(tmp_path / "first-start.txt"))
     issued = issue(old, "--label", 'Größe, naïveté & <co> "quoted"', "--scope", "keys:write")
     ended = issue(old, "--label", "ended")
-    old.manage("revoke_key", ended["key_id"])
+    old.manage("revoke_key", ended["key_id"], "--yes")
     rotated = issue(old, "--label", "rotated")
     old.manage("rotate_key", rotated["key_id"])
 

@@ -14,15 +14,18 @@ from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 from tests.deploy.breaking import BreakingNode, breaking_node
 from tests.deploy.running_nginx import running_nginx
-from tests.migrated import migrated_database
-from tests.postgresql import drop_database, new_database
-from tests.server.running import ROOT, RunningServer, issue
+from tests.support.commands import ROOT
+from tests.support.migrated import migrated_database
+from tests.support.postgresql import drop_database, new_database
+from tests.support.server import RunningServer, issue
+from tests.support.steady_load import Load, steady
 
 SITE = ROOT / "deploy" / "proxy" / "nodes.conf"
 NODES = ("10.231.0.11:8000", "10.231.0.12:8000")
 ONE_RUN_SECONDS = 5.0  # proxy_next_upstream_timeout
 
 pytestmark = [
+    pytest.mark.slow("runs several servers"),
     pytest.mark.needs("postgresql"),
     pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is missing"),
 ]
@@ -85,6 +88,20 @@ def test_both_are_used_and_one_may_die(installation: Installation) -> None:
         assert made == [201] * 6
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nodes_are_restarted_one_by_one_and_no_client_sees_it(installation: Installation, method: str) -> None:
+    """The proxy repeats no POST that it has sent, so none may be lost."""
+    _, _, port = installation.url.rpartition(":")
+    path, body, status = ("/v1/whoami", None, 200) if method == "GET" else ("/v1/keys", b'{"label": "load"}', 201)
+    with steady(Load(int(port), installation.root[headers.API_KEY], method, path, body), kept=3, new=3) as load:
+        for node in installation.nodes:
+            assert node.stop() == 0
+            node.start()
+            load.more(50)
+    assert (load.lost, load.refused) == ([], 0)
+    assert set(load.statuses) == {status}
+
+
 def test_addresses_ids_and_streams_pass(installation: Installation) -> None:
     with httpx.Client(base_url=installation.url, headers=installation.root, timeout=30) as client:
         sent = {"X-Forwarded-For": "203.0.113.9", headers.REQUEST_ID: "of-the-client"}
@@ -112,7 +129,7 @@ def broken(tmp_path: Path) -> Iterator[tuple[str, list[BreakingNode]]]:
         yield url, [first, second]
 
 
-@pytest.mark.parametrize(("method", "times"), [("POST", 1), ("PATCH", 1), ("GET", 2), ("HEAD", 2), ("DELETE", 2)])
+@pytest.mark.parametrize(("method", "times"), [("POST", 1), ("PATCH", 1), ("GET", 3), ("HEAD", 3), ("DELETE", 3)])
 def test_what_a_node_took_is_repeated_only_where_that_does_no_harm(
     broken: tuple[str, list[BreakingNode]], method: str, times: int
 ) -> None:

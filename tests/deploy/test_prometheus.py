@@ -6,9 +6,9 @@ import pytest
 from benchmarks.ports import free_port
 from tests.deploy.conftest import StartPrometheus
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
-pytestmark = pytest.mark.needs("prometheus")
+pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow("runs Prometheus")]
 
 UNLIMITED = {"alertname": "LatchkeyDegraded", "component": "unlimited_key", "job": "latchkey", "severity": "warning"}
 

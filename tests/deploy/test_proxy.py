@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from tests.deploy.running_nginx import running_nginx
-from tests.server.running import ROOT, RunningServer, issue
+from tests.support.commands import ROOT
+from tests.support.server import RunningServer, issue
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 DIRECTORY = ROOT / "deploy" / "proxy"
 EVENTS = {"Accept": "text/event-stream"}

@@ -11,9 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.running import ROOT, RunningServer
+from tests.support.commands import ROOT
+from tests.support.server import RunningServer
 
 UNIT = ROOT / "deploy" / "systemd" / "latchkey.service"
+SOCKET = ROOT / "deploy" / "systemd" / "latchkey.socket"
 MANAGE = ROOT / "deploy" / "systemd" / "latchkey-manage"
 MOST_EXPOSURE = 1.5
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
@@ -71,10 +73,12 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
     """With a program that is here in place of the one that is installed."""
     there = UNIT.read_text().replace("/opt/latchkey/venv/bin/python", sys.executable)
     (tmp_path / "latchkey.service").write_text(there)
+    (tmp_path / "latchkey.socket").write_text(SOCKET.read_text())
+    units = [tmp_path / "latchkey.service", tmp_path / "latchkey.socket"]
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", tmp_path / "latchkey.service"], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
     )  # fmt: skip
-    told = [line for line in done.stderr.splitlines() if "latchkey.service" in line]
+    told = [line for line in done.stderr.splitlines() if "latchkey." in line]
     assert (done.returncode, told) == (0, [])
 
 
@@ -88,6 +92,7 @@ def test_little_is_exposed() -> None:
     assert float(found.group(1)) <= MOST_EXPOSURE
 
 
+@pytest.mark.slow("runs several servers")
 def test_the_server_needs_no_memory_that_is_written_and_run(tmp_path: Path, own_stores: None) -> None:
     """As under MemoryDenyWriteExecute; by prctl(PR_SET_MDWE), which children inherit."""
     probe = subprocess.run([sys.executable, "-c", REFUSE_EXEC_GAIN, "-c", ""], check=False)

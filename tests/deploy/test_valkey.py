@@ -12,7 +12,9 @@ import redis
 
 from benchmarks.ports import free_port
 from tests.deploy.running_prometheus import eventually
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 FILE = ROOT / "deploy" / "valkey" / "valkey.conf"
 PASSWORD = "of-a-test"

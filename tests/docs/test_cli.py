@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 import typer
 
+from latchkey import Client
 from latchkey.cli.app import app
 from latchkey.cli.configuration import Profile
 from latchkey.cli.exit_codes import OUTCOMES
 from latchkey.cli.reference import page_with_reference
 from tests.docs.test_reference import page, rows, section
+from tests.latchkey.client.answering import CREDENTIAL, of, refusal
+from tests.latchkey.stub import Answer, stub
 
 PAGE = "docs/cli.md"
 
@@ -43,9 +46,37 @@ def test_exit_codes() -> None:
     assert [int(code) for code in listed] == list(OUTCOMES)
 
 
-def test_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example compiles, and what it imports is there."""
-    (program,) = re.findall(r"```python\n(.*?)```", page(PAGE), flags=re.DOTALL)
-    imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
-    compile(program, PAGE, "exec")
-    exec("\n".join(imports), {})
+def test_programs() -> None:
+    """The examples compile, and what they import is there."""
+    programs = re.findall(r"```python\n(.*?)```", page(PAGE), flags=re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
+        compile(program, PAGE, "exec")
+        exec("\n".join(imports), {})
+
+
+def test_service_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example answers each verdict, and what is no verdict, as the page says."""
+    (program,) = re.findall(r"```python\n(.*?)```", section(PAGE, "### Verify in a service"), flags=re.DOTALL)
+    monkeypatch.setenv("LATCHKEY_API_KEY", CREDENTIAL.reveal())
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    may_pass = scope["may_pass"]
+    assert may_pass("hunter2")[0] == 401
+    answers: list[Answer] = []
+    with stub(lambda _: answers.pop(0)) as server:
+        scope["latchkey"] = Client(server.url, CREDENTIAL)
+        for answer, status in (
+            (verdict("VALID", owner="payments"), (200, "Hello, payments.")),
+            (verdict("RATE_LIMITED", retry_after=7), (429, "Retry in 7 seconds.")),
+            (verdict("REVOKED"), (403, "REVOKED")),
+            (refusal(429, "quota-exceeded", retry_after="6"), (503, "Try again.")),
+            (refusal(503, "unavailable"), (503, "Try again.")),
+        ):
+            answers.append(answer)
+            assert may_pass(CREDENTIAL.reveal()) == status
+
+
+def verdict(code: str, **members: object) -> Answer:
+    return of({"valid": code == "VALID", "code": code, **members})

@@ -14,7 +14,7 @@ from django.core.management import get_commands
 from controlplane.environment import MINIMUM_KEY_LENGTH
 from latchkey import __version__
 from latchkey.peppers import parse_peppers
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 PAGES = {"deployment.md": PAGE, "scaling.md": (ROOT / "docs" / "scaling.md").read_text()}

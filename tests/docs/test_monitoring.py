@@ -7,7 +7,7 @@ import pytest
 
 from health.guard_rails import GUARD_RAILS
 from tests.deploy import kit
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 PAGE = ROOT / "docs" / "monitoring.md"
 COMPONENT = "{{ $labels.component }}"

@@ -63,6 +63,7 @@ def test_a_broken_segment_is_not_sealed() -> None:
     assert list(Event.objects.values_list("id", flat=True)) == [4, 5, 6], "the segment before it is right"
 
 
+@pytest.mark.slow("tries many examples")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(4, 9), pruned=st.integers(1, 9), data=st.data())
 def test_whatever_is_done_to_a_pruned_log_is_found(number: int, pruned: int, data: st.DataObject) -> None:

@@ -128,18 +128,3 @@ def test_poll_outlives_a_database_that_has_gone_silent(
 
     play(test)
     assert "event_poll_failed" in caplog.text
-
-
-def test_line_that_ends_refuses_who_comes_after() -> None:
-    threads, held = WorkThreads("test", 1, at_most=2), threading.Event()
-
-    async def three() -> list[object]:
-        calls = [asyncio.create_task(threads.run(held.wait)) for _ in range(2)]
-        await asyncio.sleep(0)
-        third = await asyncio.gather(threads.run(held.wait), return_exceptions=True)
-        held.set()
-        return [*await asyncio.gather(*calls), *third, await threads.run(lambda: "again")]
-
-    first, second, third, again = asyncio.run(three())
-    assert (first, second, again) == (True, True, "again")
-    assert isinstance(third, TimeoutError)

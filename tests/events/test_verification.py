@@ -92,6 +92,7 @@ CHANGES: dict[str, Callable[[int], None]] = {
 }
 
 
+@pytest.mark.slow("tries many examples")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(1, 8), which=st.integers(0, 7), how=st.sampled_from(sorted(CHANGES)))
 def test_any_change_of_any_row_is_found_where_it_is(db: None, number: int, which: int, how: str) -> None:

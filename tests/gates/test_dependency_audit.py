@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gates.dependency_audit import PROBE, audit, verdict
+from gates.dependency_audit import PROBE, audit, judge, verdict
 from gates.verdict import Outcome
 
 LOCK = f"anyio==4.16.0 \\\n    --hash=sha256:{'a' * 64}\nh11==0.16.0 \\\n    --hash=sha256:{'b' * 64}\n"
@@ -149,3 +149,11 @@ def test_recorded_vulnerabilities() -> None:
 def test_recorded_failures(output: str, errors: str, told: str) -> None:
     found = verdict(output, errors)
     assert (found.outcome, found.note) == (Outcome.UNAVAILABLE, told)
+
+
+@pytest.mark.slow("runs release tools")
+def test_this_tree() -> None:
+    found = judge()
+    if found.outcome is Outcome.UNAVAILABLE:
+        pytest.skip(found.note)
+    assert found.outcome is Outcome.PASSED, found

@@ -33,6 +33,7 @@ def test_this_tree() -> None:
     assert verdict.outcome is Outcome.PASSED, verdict
 
 
+@pytest.mark.slow("runs release tools")
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -46,6 +47,7 @@ def test_another_environment(changes: dict[str, str], told: str) -> None:
     assert told in "\n".join(findings(ROOT, **changes))
 
 
+@pytest.mark.slow("runs release tools")
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -67,6 +69,7 @@ def test_silences_without_a_reason() -> None:
     assert silences("OTHER = []\n") == {}
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_silence_without_a_reason_is_told(tree: Path) -> None:
     text = (tree / deploy_check.SETTINGS).read_text()
     start = text.index('"security.W008",')

@@ -13,7 +13,7 @@ FIRST_HASHES = re.compile(r"^(\S+==\S+) \\\n(?:    --hash=\S+(?: \\)?\n)+", re.M
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return copied(tmp_path, "pyproject.toml", lock.SERVER, lock.DEVELOPMENT)
+    return copied(tmp_path, "pyproject.toml", lock.SERVER, lock.DEVELOPMENT, lock.OPENAPI)
 
 
 def in_step(root: Path) -> list[str]:
@@ -32,7 +32,7 @@ def test_this_tree_is_in_step() -> None:
     assert in_step(ROOT) == []
 
 
-@pytest.mark.parametrize("name", [lock.SERVER, lock.DEVELOPMENT])
+@pytest.mark.parametrize("name", [lock.SERVER, lock.DEVELOPMENT, lock.OPENAPI])
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -79,6 +79,7 @@ def test_a_demand_that_the_lock_does_not_meet(tree: Path) -> None:
     ]
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_package_that_nobody_wants_any_more(tree: Path) -> None:
     """Nothing in the lock's own text tells; only compiling again does."""
     plant(tree / "pyproject.toml", '    "segno>=1.6",\n', "")
@@ -87,6 +88,7 @@ def test_a_package_that_nobody_wants_any_more(tree: Path) -> None:
     assert any(re.match(rf"{lock.SERVER}: has segno==\S+, which is not wanted so", it) for it in told)
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_package_that_another_one_needs(tree: Path) -> None:
     text = (tree / lock.SERVER).read_text()
     (tree / lock.SERVER).write_text(re.sub(r"^h11==(?:.*\\\n)+.*\n", "", text, flags=re.MULTILINE))
@@ -94,6 +96,7 @@ def test_a_package_that_another_one_needs(tree: Path) -> None:
     assert any(it.startswith(f"{lock.SERVER}: lacks h11==") for it in told)
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_hash_that_no_index_knows(tree: Path) -> None:
     text = (tree / lock.SERVER).read_text()
     true = re.findall(r"--hash=sha256:(\w+)", text)[7]
@@ -103,6 +106,7 @@ def test_a_hash_that_no_index_knows(tree: Path) -> None:
     assert told.startswith(f"{lock.SERVER}: no index knows hash=sha256:{wrong} of ")
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_file_that_came_later_changes_nothing(tree: Path) -> None:
     text = (tree / lock.SERVER).read_text()
     (tree / lock.SERVER).write_text(re.sub(r" \\\n    --hash=\S+\n", "\n", text, count=1))
@@ -110,6 +114,7 @@ def test_a_file_that_came_later_changes_nothing(tree: Path) -> None:
     assert in_step(tree) == []
 
 
+@pytest.mark.slow("runs release tools")
 def test_a_demand_that_nothing_meets(tree: Path) -> None:
     assert in_step(tree) == []
     plant(tree / "pyproject.toml", '"uvicorn>=0.38"', '"uvicorn>=1000"')

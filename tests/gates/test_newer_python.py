@@ -16,6 +16,7 @@ def tree(tmp_path: Path) -> Path:
     return copied(tmp_path, "pyproject.toml")
 
 
+@pytest.mark.slow("compiles every file")
 def test_this_tree() -> None:
     verdict = newer_python.judge()
     assert verdict.outcome is Outcome.PASSED, verdict

@@ -40,6 +40,7 @@ def test_what_it_is_a_bill_of(bill: Any) -> None:
     assert all(it["purl"] == f"pkg:pypi/{it['name']}@{it['version']}" for it in bill["components"])
 
 
+@pytest.mark.slow("runs release tools")
 def test_the_same_lock_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.json"
     sbom.write(ROOT / SERVER, ROOT / "pyproject.toml", __version__, again)
@@ -69,6 +70,7 @@ def test_a_hash_that_is_missing(bill: Any) -> None:
     assert list(sbom.missing(bill, PACKAGES)) == [f"lacks 1 hashes of {component['name']} {component['version']}"]
 
 
+@pytest.mark.slow("runs release tools")
 @pytest.mark.parametrize(
     "fault",
     [

@@ -64,6 +64,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow("reads every commit")
 def test_this_tree() -> None:
     verdict = secrets.judge()
     assert verdict.outcome is not Outcome.FAILED, verdict
@@ -144,7 +145,9 @@ def test_what_is_no_secret(checkout: Checkout, text: str) -> None:
 
 
 def test_settings_of_tests_are_made_up(checkout: Checkout) -> None:
-    checkout.write("tests/environment.py", "SECRET_KEY=a-key-for-tests-0123456789\nURL = 'amqp://u:hunter22@h/'\n")
+    checkout.write(
+        "tests/support/environment.py", "SECRET_KEY=a-key-for-tests-0123456789\nURL = 'amqp://u:hunter22@h/'\n"
+    )
     assert findings(checkout.root) == []
 
 

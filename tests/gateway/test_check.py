@@ -10,16 +10,20 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
+from apikeys.address_limit import LOOK_UP_BURST
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.directory import LOOKUPS
 from apikeys.gate import FAILURES
 from apikeys.models import APIKey
 from controlplane.gateway_door import metrics
 from controlplane.gateway_door import passes as passes_module
+from controlplane.gateway_door.at_once import _credential_and_id
 from controlplane.gateway_door.door import check_door
-from gateway.identity import identity_fields
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
+from latchkey.identity import identity_fields
 from ratelimit.bucket import Asked
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
@@ -91,7 +95,7 @@ CASES = [
     Case("scopes in one", 204, query="scope=orders:read+users:read", scopes=("orders:read", "users:read")),
     Case("missing scope", 403, "insufficient-scope", "INSUFFICIENT_SCOPE", "scope=users:write", scopes=("users:write",)),
     Case("cost", 204, query="cost=5", cost=5),
-    Case("cost above burst", 422, "invalid-parameters", "", "cost=6", cost=6),
+    Case("cost above burst", 403, "limit-too-small", "", "cost=6", cost=6),
     Case("wrong secret", 401, "invalid-credential", "INVALID", credential=_of_another),
     Case("unknown key", 401, "invalid-credential", "INVALID", credential=lambda _: f"{generate_key_id()}:{generate_secret()}"),
     Case("checksum", 401, "malformed-credential", "INVALID", credential=lambda right: right[:-1] + ("a" if right[-1] != "a" else "b")),
@@ -123,7 +127,9 @@ def test_every_door_answers_alike(ask: Ask, case: Case, warm: bool, key: IssuedK
     credential = prepare(case, key, service)
     answer = check(ask, credential, case.query)
     assert (answer.status, answer.slug) == (case.status, case.slug)
-    if case.status in (204, 403):
+    if case.slug == "limit-too-small":
+        assert "x-ratelimit-remaining" not in answer.fields, "nothing was taken"
+    elif case.status in (204, 403):
         assert answer.fields["x-ratelimit-remaining"] == str(5 - case.cost)
         assert answer.fields["ratelimit-policy"] == '"key";q=5;w=3600'
     if case.status == 401:
@@ -195,6 +201,75 @@ def test_for_proxies_that_pass_on_no_429(ask: Ask, key: IssuedKey, query: str) -
     assert (missing.status, missing.fields["x-latchkey-status"]) == (401, "401")
     two = check(ask, credential, "deny=403", Authorization=f"Bearer {_of_another(credential)}")
     assert (two.status, two.fields["x-latchkey-status"], two.slug) == (403, "400", "ambiguous-credential")
+
+
+BASIC_OF_SERVICE = "Basic " + base64.b64encode(b"alice:pw").decode()
+JWT = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"
+AWS4 = "AWS4-HMAC-SHA256 Credential=A/1/eu/s3/aws4_request, SignedHeaders=host, Signature=0"
+# What is sent as X-API-Key and as Authorization (None: not at all), where CRED is the key's credential, and the answer.
+FIELDS = [
+    ("CRED", None, 204, ""),
+    (None, "Bearer CRED", 204, ""),
+    ("CRED", "Bearer CRED", 204, ""),
+    ("CRED", JWT, 204, ""),
+    ("CRED", BASIC_OF_SERVICE, 204, ""),
+    ("CRED", AWS4, 204, ""),
+    ("CRED", "", 204, ""),
+    ("", "Bearer CRED", 204, ""),
+    ("", "Basic BASE64", 204, ""),
+    ("another product's key", "Bearer CRED", 204, ""),
+    ("CRED", "Bearer OTHER", 400, "ambiguous-credential"),
+    ("CRED,OTHER", None, 400, "ambiguous-credential"),
+    ("CRED,nonsense", JWT, 400, "ambiguous-credential"),
+    ("", None, 401, "missing-credential"),
+    ("", AWS4, 401, "missing-credential"),
+    (None, JWT, 401, "malformed-credential"),
+    ("", BASIC_OF_SERVICE, 401, "malformed-credential"),
+    ("nonsense", JWT, 401, "malformed-credential"),
+    ('"CRED"', None, 401, "malformed-credential"),
+    ('"CRED"', "Bearer CRED", 204, ""),
+]
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["in memory", "not in memory"])
+@pytest.mark.parametrize(("api_key", "authorization", "status", "slug"), FIELDS)
+def test_each_pair_of_fields(
+    ask: Ask, api_key: str | None, authorization: str | None, status: int, slug: str, warm: bool, key: IssuedKey
+) -> None:
+    credential = key.credential.reveal()
+    words = {
+        "CRED": credential,
+        "OTHER": _of_another(credential),
+        "BASE64": base64.b64encode(credential.encode()).decode(),
+    }
+    fields = {"X-API-Key": api_key, "Authorization": authorization}
+    for word, meant in words.items():
+        fields = {name: value and value.replace(word, meant) for name, value in fields.items()}
+    if warm:
+        assert check(ask, credential).status == 204
+    answer = ask("GET", "/v1/check", "", {name: value for name, value in fields.items() if value is not None})
+    assert (answer.status, answer.slug) == (status, slug)
+    assert key.credential.secret not in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "is_plain"), [(JWT, True), (f"{JWT},Bearer x", False), ("Bearer lk_x", False), (AWS4, False)]
+)
+def test_token_of_the_service_is_passed_over_on_the_fast_path(
+    authorization: str, is_plain: bool, key: IssuedKey
+) -> None:
+    """What may hold a credential of ours is left to the whole rule."""
+    fields = [(b"x-api-key", key.credential.reveal().encode()), (b"authorization", authorization.encode())]
+    for ordered in (fields, fields[::-1]):
+        assert _credential_and_id(ordered)[0] == (key.credential if is_plain else None)
+
+
+def test_request_id_with_a_secret_is_replaced(ask: Ask, key: IssuedKey) -> None:
+    sent = {"X-Request-Id": key.credential.secret}
+    for credential in (key.credential.reveal(), "nonsense"):
+        answer = check(ask, credential, **sent)
+        assert key.credential.secret not in f"{answer.fields}{answer.body!r}"
+        assert len(answer.fields["x-request-id"]) == 32
 
 
 @pytest.mark.parametrize(
@@ -294,6 +369,22 @@ def test_wrong_secrets_are_paid_by_the_address_and_never_by_the_key(ask: Ask, ke
     statuses = [check(ask, _of_another(key.credential.reveal())).status for _ in range(22)]
     assert statuses == [401] * 20 + [429] * 2
     assert check(ask, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/check"), ("GET", "/v1/whoami"), ("POST", "/v1/verify")])
+def test_attempts_over_the_limit_of_an_address_are_not_looked_up(
+    ask: Ask, method: str, path: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AUTH_FAILURE_LIMIT = '{"burst": 3, "per_seconds": 86400}'
+    monkeypatch.setattr("apikeys.address_limit.LOOK_UP_SECONDS", 3600.0)
+    unknown = LOOKUPS.labels("unknown")._value
+    before = unknown.get()
+    statuses = []
+    for _ in range(12):
+        fields = {"X-API-Key": f"{generate_key_id()}:{generate_secret()}", "Content-Type": "application/json"}
+        statuses.append(ask(method, path, "", fields, b'{"credential": "x"}' if method == "POST" else b"").status)
+    assert statuses == [401] * 3 + [429] * 9
+    assert unknown.get() - before == 3 + 1 + LOOK_UP_BURST
 
 
 def turn(*asked: tuple[str | None, str]) -> list[FakeReply]:
@@ -416,6 +507,13 @@ def test_verify_refuses_alike(root: IssuedKey, body: bytes) -> None:
     fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
     one, other = (door("POST", "/v1/verify", "", fields, body) for door in (by_django, natively))
     assert (one.status, one.slug, one.problem.get("errors")) == (other.status, other.slug, other.problem.get("errors"))
+
+
+@pytest.mark.parametrize("door", [by_django, natively], ids=["django", "native"])
+def test_verify_takes_no_query(root: IssuedKey, door: Ask) -> None:
+    fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
+    answer = door("POST", "/v1/verify", "cost=2", fields, b'{"credential": "x"}')
+    assert (answer.status, [error["pointer"] for error in answer.problem["errors"]]) == (422, ["/cost"])
 
 
 def test_odd_calls_of_verify_are_answered_by_django(api: Caller, root: IssuedKey) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from apikeys.config_service import ConfigService
 from tests.gateway.doors import at_once, by_django, natively
+from tests.gateway.largest_key import LARGEST
 from tests.gateway.test_check import Ask, check
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,3 +50,13 @@ def test_kind_of_problem(ask: Ask, credential: str) -> None:
 def test_another_yes_is_refused(ask: Ask, credential: str, query: str) -> None:
     answer = check(ask, credential, query)
     assert (answer.status, answer.problem["errors"][0]["pointer"]) == (422, "/allow")
+
+
+@DOORS
+def test_largest_answer_leaves_room_in_a_page_of_memory(ask: Ask, service: ConfigService) -> None:
+    """nginx takes 4 KiB of header from /v1/check if its configuration does not say more."""
+    credential = service.issue(LARGEST).credential.reveal()
+    for _ in range(2):
+        answer = check(ask, credential, "allow=200", **{"X-Request-Id": "r" * 128})
+        assert answer.status == 200
+        assert sum(len(name) + len(value) + 4 for name, value in answer.fields.items()) < 3600

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -16,14 +17,16 @@ from health.guard_rails import BY_NAME, GUARD_RAILS, Severity
 from health.lease import release_lease, take_lease
 from health.models import FailureBurst, StoreOutage, Waiver
 from ratelimit.limit import Limit
-from ratelimit.limiter import Limiter, default_limiter
-from ratelimit.stores import BucketStoreError, MemoryStore
+from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.stores import BucketStoreError, LmdbStore, MemoryStore
 from tests.conftest import Clock
+from tests.support.small_disk import fill, small_disk
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
+MINUTES_15 = timedelta(minutes=15)
 FOREVER = {"expires_at": None}
 FINE = {"label": "x", "expires_at": (NOW + 100 * DAY).isoformat(), "rate_limit": {"burst": 5, "per_seconds": 60}}
 
@@ -44,12 +47,14 @@ def aged(key: APIKey, **columns: object) -> None:
 
 
 def test_names_and_severities_are_what_is_documented() -> None:
-    assert len(BY_NAME) == len(GUARD_RAILS) == 13
+    assert len(BY_NAME) == len(GUARD_RAILS) == 17
     assert {rail.name for rail in GUARD_RAILS if not rail.severity.degrades} == {"key_without_expiry", "unused_key"}
     assert {rail.name for rail in GUARD_RAILS if rail.severity is Severity.CRITICAL} == {
         "bucket_store",
         "broken_event_log",
         "absent_steward",
+        "full_disk",
+        "unwritable_database",
     }
     for rail in GUARD_RAILS:
         assert rail.remediation.endswith(f" See https://keys.example.test/guard-rails/{rail.name}.")
@@ -121,10 +126,15 @@ def test_overdue_rotations(keys: ConfigService, grace: int, near_end: int) -> No
     keys.rotate(key_id, {"grace_seconds": grace})
     overdue = NOW + timedelta(seconds=near_end)
 
-    def used(moment: datetime) -> None:
-        KeySecret.objects.filter(key__key_id=key_id, state="retiring").update(last_used_at=moment)
+    def used(moment: datetime, state: str = "retiring") -> None:
+        KeySecret.objects.filter(key__key_id=key_id, state=state).update(last_used_at=moment)
 
+    used(NOW - SECOND)
+    assert found("overdue_rotation", overdue) == 0, "nothing is known to use it since the rotation"
     used(overdue - SECOND)
+    assert found("overdue_rotation", overdue - SECOND) == 0
+    assert found("overdue_rotation", overdue) == 1, "the new secret was never used"
+    used(overdue, "active")
     assert found("overdue_rotation", overdue) == 0, "it was not used since"
     used(overdue)
     assert found("overdue_rotation", overdue - SECOND) == 0
@@ -176,12 +186,29 @@ def test_bucket_store(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BucketStoreError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(default_limiter().store, "peek", fail)
+        patch.setattr(default_limiter().store, "ping", fail)
         assert found("bucket_store") == 1
     for number, seconds in enumerate((0, 14, 16)):
         seen_at = timezone.now() - timedelta(seconds=seconds)
         StoreOutage.objects.create(node=f"{number}", host="web", since=NOW, seen_at=seen_at)
     assert found("bucket_store") == 2, "that of the node that said nothing for 16 seconds has lapsed"
+
+
+def test_rebuilt_bucket_store_is_found_for_15_minutes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert found("rebuilt_bucket_store") == 0
+    store = LmdbStore(tmp_path / "b")
+    monkeypatch.setattr(default_limiter(), "store", store)
+    now = timezone.now()
+    assert found("rebuilt_bucket_store", now) == 0, "a new file is nothing to report"
+    store.close()
+    (tmp_path / "b" / "data.mdb").write_bytes(b"garbage" * 1000)
+    finding = BY_NAME["rebuilt_bucket_store"].find(now)
+    assert finding
+    assert finding.at
+    assert "not an LMDB data file" in finding.detail
+    assert found("rebuilt_bucket_store", finding.at + MINUTES_15) == 1
+    assert found("rebuilt_bucket_store", finding.at + MINUTES_15 + SECOND) == 0
+    store.close()
 
 
 def test_event_log() -> None:
@@ -194,7 +221,7 @@ def test_event_log() -> None:
     assert finding.detail == "The event log is broken at event 7: event 7 is missing."
 
 
-SERVED = "health.guard_rails.operation._SERVED_SINCE"
+SERVED = "LATCHKEY_STARTED_AT"
 WAIT = timedelta(seconds=15)
 
 
@@ -216,7 +243,7 @@ def test_steward_is_missed_15_seconds_after_the_start_or_the_end_of_the_last(
     before: Callable[[datetime], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = NOW if before is _never else NOW - 5 * DAY
-    monkeypatch.setattr(SERVED, started)
+    monkeypatch.setenv(SERVED, str(started.timestamp()))
     before(NOW)
     assert found("absent_steward", NOW + WAIT - SECOND) == 0
     assert found("absent_steward", NOW + WAIT) == 1
@@ -248,6 +275,26 @@ def test_bursts_of_failed_authentications_are_told_once_until_they_are_quiet(clo
     assert note() == []
 
 
+def test_an_address_that_is_refused_sign_ins_and_credentials_is_one_burst(clock: Clock) -> None:
+    limiter, limit = Limiter(MemoryStore(clock)), Limit(1, 60)
+
+    def note() -> tuple[str, int]:
+        now = datetime.fromtimestamp(clock.seconds(), UTC)
+        note_failure_bursts(limiter, now=now, origin=Origin.of_system())
+        burst = FailureBurst.objects.get()
+        return burst.address, burst.refused
+
+    for attempt in (Attempt.CREDENTIAL, Attempt.SIGN_IN, Attempt.SIGN_IN):
+        for _ in range(2):
+            limiter.take_for_address("2001:db8::/64", limit, attempt)
+    assert note() == ("2001:db8::/64", 4)
+    clock.move(QUIET_FOR.total_seconds() - 1)
+    for _ in range(2):
+        limiter.take_for_address("2001:db8::/64", limit)
+    clock.move(2)
+    assert note() == ("2001:db8::/64", 2), "the sign-ins have ended, the other attempts go on"
+
+
 def test_bursts_are_bounded(clock: Clock) -> None:
     limiter, limit = Limiter(MemoryStore(clock)), Limit(1, 60)
     for number in range(MOST_BURSTS + 5):
@@ -256,3 +303,18 @@ def test_bursts_are_bounded(clock: Clock) -> None:
     note_failure_bursts(limiter, now=datetime.fromtimestamp(clock.seconds(), UTC), origin=Origin.of_system())
     assert FailureBurst.objects.count() == MOST_BURSTS
     assert found("authentication_failures") == MOST_BURSTS
+
+
+@pytest.mark.needs("mount")
+def test_disk_is_full_below_what_the_bucket_file_takes_ahead(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    assert found("full_disk") == 0
+    with small_disk(tmp_path, 70) as disk:
+        assert found("full_disk") == 0
+        (disk / "a").write_bytes(bytes(5 << 20))
+        assert found("full_disk") == 0
+        (disk / "b").write_bytes(bytes(2 << 20))
+        assert found("full_disk") == 1
+        fill(disk / "c")
+        assert found("full_disk") == 1
+    assert found("full_disk") == 0

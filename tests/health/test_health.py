@@ -27,7 +27,7 @@ def test_health_is_open_and_says_little(anonymous: Caller) -> None:
 
 
 def test_health_without_a_store_is_degraded(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(default_limiter().store, "peek", fail)
+    monkeypatch.setattr(default_limiter().store, "ping", fail)
     assert anonymous.get("/health").json() == {"status": "degraded"}
 
 
@@ -35,7 +35,7 @@ def test_operators_see_the_outage_of_the_store(
     api: Caller, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert api.get("/v1/whoami").status_code == 200
-    for name in ("peek", "take"):
+    for name in ("ping", "take"):
         monkeypatch.setattr(default_limiter().store, name, fail)
     assert api.get("/v1/whoami").status_code == 503
     report = api.get("/health/full").json()
@@ -127,7 +127,7 @@ def test_a_breach_shows_everywhere_and_goes_again(api: Caller, anonymous: Caller
 def test_an_absent_steward_is_seen_by_probes_and_told_by_the_lookout(
     anonymous: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("health.guard_rails.operation._SERVED_SINCE", timezone.now() - timedelta(minutes=1))
+    monkeypatch.setenv("LATCHKEY_STARTED_AT", str((timezone.now() - timedelta(minutes=1)).timestamp()))
     assert anonymous.get("/health").json() == {"status": "degraded"}
     assert not Event.objects.exists(), "a probe writes nothing"
     for _ in range(2):

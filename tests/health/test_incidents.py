@@ -10,7 +10,8 @@ from apikeys.models import APIKey
 from events.models import Event
 from events.origin import Origin
 from events.types import EventType
-from health.guard_rails import GUARD_RAILS
+from health.guard_rails import GUARD_RAILS, Finding
+from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
 from health.tasks import Turn, tasks
@@ -117,6 +118,19 @@ def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
         patch.setattr(connection, "savepoint_rollback", lost)
         service.revoke(key_id)
     assert APIKey.objects.get(key_id=key_id).revoked_at is None
+
+
+@pytest.mark.usefixtures("service")
+def test_event_that_happens_again_is_another_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that were lost twice within a quarter of an hour are two incidents, each of them reported."""
+    now, rail = datetime.now(UTC), RebuiltBucketStore()
+    for happened in (now, now, now + timedelta(minutes=1)):
+        finding = Finding(1, f"At {happened}.", happened)
+        monkeypatch.setattr(RebuiltBucketStore, "find", lambda *_, finding=finding: finding)
+        sweep([rail], now=happened + timedelta(seconds=5))
+    name = rail.name
+    assert told() == [(name, "degraded"), (name, "ok"), (name, "degraded")]
+    assert [incident.detail for incident in open_incidents()] == [finding.detail]
 
 
 def test_one_guard_rail_that_fails_keeps_no_other_from_being_judged(

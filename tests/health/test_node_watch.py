@@ -437,7 +437,7 @@ def test_a_store_of_one_host_is_watched_too(
         raise BucketStoreError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "peek", fail)
+        patch.setattr(store, "ping", fail)
         for _ in range(2):
             watch.look()
         assert detail() == "1: The bucket store does not answer 1 node (web-c); requests with a key get 503."

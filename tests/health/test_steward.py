@@ -127,3 +127,18 @@ def test_idle_addresses_are_forgotten(clock: Clock) -> None:
     clock.move(31)
     assert Steward(tasks(limiter), now=lambda: NOW).turn()
     assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]
+
+
+def test_work_goes_on_with_each_task_and_each_batch() -> None:
+    elapsed, seen = [0.0], list[float]()
+
+    def work(turn: Turn) -> None:
+        elapsed[0] += 1
+        turn.go_on()
+        seen.append(steward.went_on_at())
+        elapsed[0] += 1
+        seen.append(steward.went_on_at())
+
+    steward = Steward((Task("one", work), Task("two", work)), elapsed=lambda: elapsed[0], pause=lambda _seconds: None)
+    steward.turn()
+    assert seen == [1, 1, 3, 3]

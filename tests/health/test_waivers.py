@@ -70,6 +70,36 @@ def test_waiver_for_an_unknown_key_is_404(api: Caller) -> None:
     assert api.post("/v1/waivers", values).status_code == 404
 
 
+def test_waiver_for_a_key_at_which_no_guard_rail_looks_is_refused(api: Caller, service: ConfigService) -> None:
+    gone = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    service.revoke(gone)
+    own = service.issue({"label": "own"}, system=True).key.key_id
+    for key_id, code in ((gone, "revoked-key"), (own, "system-key")):
+        values = {"guard_rail": "unlimited_key", "reason": "x", "ends_at": later(1), "key_id": key_id}
+        answer = api.post("/v1/waivers", values)
+        assert (answer.status_code, [fault["code"] for fault in answer.json()["errors"]]) == (422, [code])
+        assert run("grant_waiver", "unlimited_key", "--key", key_id, "--reason", "x", "--ends-in", "1d")[0] == 2
+    assert not Waiver.objects.exists()
+
+
+@pytest.mark.parametrize("of_one_key", [True, False])
+def test_waiver_that_adds_nothing_is_refused(api: Caller, root: IssuedKey, of_one_key: bool) -> None:
+    values = {"guard_rail": "unlimited_key", "key_id": root.key.key_id, "reason": "x", "ends_at": later(2)}
+    first = {**values} if of_one_key else {name: value for name, value in values.items() if name != "key_id"}
+    granted = api.post("/v1/waivers", first).json()
+    again = api.post("/v1/waivers", values)
+    assert (again.status_code, again.json()["errors"][0]["code"]) == (422, "waived-already")
+    assert f"Waiver {granted['id']} silences this" in again.json()["detail"]
+    assert api.post("/v1/waivers", {**values, "ends_at": later(1)}).status_code == 422
+    assert api.post("/v1/waivers", {**values, "ends_at": later(3)}).status_code == 201, "a later end is an extension"
+    assert api.post("/v1/waivers", {**values, "guard_rail": "unused_key"}).status_code == 201
+
+
+def test_command_that_is_repeated_grants_one_waiver(root: IssuedKey) -> None:
+    command = ("grant_waiver", "unlimited_key", "--key", root.key.key_id, "--reason", "x", "--ends-in", "14d")
+    assert [run(*command)[0] for _ in range(2)] == [0, 2]
+
+
 def test_reading_health_does_not_grant_waivers(service: ConfigService) -> None:
     reader = Caller(service.issue({"label": "x", "scopes": ["health:read"]}).credential.reveal())
     assert reader.get("/v1/waivers").status_code == 200
@@ -101,6 +131,8 @@ def test_commands_grant_and_end_waivers(service: ConfigService) -> None:
     assert run("end_waiver", str(waiver["id"]))[0] == 0
     assert run("end_waiver", str(waiver["id"]))[0] == 2
     assert run("check_guard_rails")[0] == 2
+    end = later(2)[:19] + "Z"
+    assert run("grant_waiver", "unlimited_key", "--reason", "x", "--ends-in", end)[1]["ends_at"] == end
     assert run("grant_waiver", "speed", "--reason", "x", "--ends-in", "2d")[0] == 2
 
 
@@ -123,7 +155,7 @@ def test_a_waived_store_degrades_nothing(anonymous: Caller, api: Caller, monkeyp
     def fail(*_: object) -> None:
         raise BucketStoreError("no room")
 
-    monkeypatch.setattr(default_limiter().store, "peek", fail)
+    monkeypatch.setattr(default_limiter().store, "ping", fail)
     assert anonymous.get("/health").json() == {"status": "ok"}
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latchkey.credential_fields import credential_from_headers
 from latchkey.credentials import (
     ALPHABET,
     AmbiguousCredential,
@@ -12,7 +13,6 @@ from latchkey.credentials import (
     MalformedCredential,
     MissingCredential,
     checksum,
-    credential_from_headers,
     generate_key_id,
     generate_secret,
     parse_credential,
@@ -94,6 +94,17 @@ def test_repr_and_errors_show_no_secret() -> None:
         (GOOD, f"Bearer {GOOD}"),
         (f"{GOOD},{GOOD}", None),
         (GOOD, "Negotiate abc"),
+        (f"{GOOD},", None),
+        ("", f"Bearer {GOOD}"),
+        (" , ", basic(GOOD)),
+        (GOOD, "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"),
+        (GOOD, "Bearer"),
+        (GOOD, basic("alice:pw")),
+        (GOOD, "Basic ???"),
+        (GOOD, "AWS4-HMAC-SHA256 Credential=A/1/eu/s3/aws4_request, SignedHeaders=host, Signature=0"),
+        (GOOD, "bearer x," * 65),
+        ("key of another product", f"Bearer {GOOD}"),
+        ("," * 30_000, f"Bearer {GOOD}"),
     ],
 )
 def test_each_way_to_send_one_credential(api_key: str | None, authorization: str | None) -> None:
@@ -106,15 +117,75 @@ def test_two_that_differ_are_ambiguous() -> None:
         credential_from_headers(GOOD, f"Bearer {other}")
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(f"{GOOD}, {other}", None)
+    with pytest.raises(AmbiguousCredential):
+        credential_from_headers(None, f"Bearer {GOOD}, {basic(other)}")
 
 
+def test_foreign_value_in_the_same_field_is_ambiguous() -> None:
+    """Which of them a proxy on the way looked at is not known."""
+    with pytest.raises(AmbiguousCredential):
+        credential_from_headers(f"{GOOD}, nonsense", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc")
+
+
+@pytest.mark.parametrize("api_key", [None, "", " , "])
 @pytest.mark.parametrize("authorization", [None, "Digest abc", ""])
-def test_none_is_missing(authorization: str | None) -> None:
-    with pytest.raises(MissingCredential):
-        credential_from_headers(None, authorization)
+def test_none_is_missing(api_key: str | None, authorization: str | None) -> None:
+    with pytest.raises(MissingCredential, match="Send it as X-API-Key"):
+        credential_from_headers(api_key, authorization)
+
+
+@pytest.mark.parametrize(
+    ("api_key", "authorization"), [(None, "Bearer a.b.c"), ("", basic("alice:pw")), ("nonsense", "Bearer a.b.c")]
+)
+def test_what_is_meant_for_the_service_alone_is_malformed(api_key: str | None, authorization: str) -> None:
+    with pytest.raises(MalformedCredential, match="send the key as X-API-Key"):
+        credential_from_headers(api_key, authorization)
+
+
+STRAY = {
+    f'"{GOOD}"': "quotation marks",
+    f"\u201c{GOOD}\u201d": "quotation marks",
+    f" {GOOD}": "white space",
+    GOOD.replace(":", ": "): "white space",
+    f"{GOOD}\n": "a line break",
+    f"{GOOD}\\n": "a line break",
+    f"\ufeff{GOOD}": r"a byte order mark \(BOM\)",
+    f'\ufeff"{GOOD}"\r\n': r"a byte order mark \(BOM\) and quotation marks and a line break",
+}
+
+
+@pytest.mark.parametrize(("text", "names"), STRAY.items())
+def test_what_is_around_a_credential_is_named(text: str, names: str) -> None:
+    with pytest.raises(MalformedCredential, match=f"has {names} around or inside it") as caught:
+        parse_credential(text)
+    assert "lks_" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [f'"{GOOD}"', f"\ufeff{GOOD}", f"\u201c{GOOD}\u201d"])
+def test_what_is_around_a_credential_in_a_field_is_named(text: str) -> None:
+    field = text.encode().decode("latin-1")
+    for fields in ((field, None), (None, f"Bearer {field}"), (field, "Bearer a.b.c")):
+        with pytest.raises(MalformedCredential, match="around or inside it"):
+            credential_from_headers(*fields)
 
 
 @pytest.mark.parametrize("authorization", ["Basic ???", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Bearer"])
 def test_unreadable_authorization_is_malformed(authorization: str) -> None:
     with pytest.raises(MalformedCredential):
         credential_from_headers(None, authorization)
+
+
+@pytest.mark.parametrize("value", ["basic A," * 3700, "," * 30_000, "bearer x," * 65])
+def test_many_values_are_refused_before_they_are_looked_at(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anyone can send them, and each would be decoded."""
+    monkeypatch.setattr("latchkey.credential_fields.base64.b64decode", lambda *_, **__: pytest.fail("it was looked at"))
+    with pytest.raises(MalformedCredential):
+        credential_from_headers(None, value)
+    with pytest.raises(MalformedCredential):
+        credential_from_headers(value, None)
+
+
+def test_field_of_another_scheme_with_many_parameters_is_none_of_ours() -> None:
+    credential = f"{generate_key_id()}:{generate_secret()}"
+    digest = "Digest " + ", ".join(f'p{number}="x"' for number in range(12))
+    assert credential_from_headers(credential, digest).reveal() == credential

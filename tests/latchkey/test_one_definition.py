@@ -1,5 +1,5 @@
 """What server, client and command share is defined once, in latchkey/: the caller, credentials, problems, the request
-id rule, redaction, and the names of headers and metrics.
+id rule, redaction and detection of secrets, and the names of headers and metrics.
 """
 
 import ast
@@ -10,6 +10,7 @@ import pytest
 
 from latchkey import (
     auth_context,
+    credential_fields,
     credentials,
     headers,
     metric_names,
@@ -17,12 +18,14 @@ from latchkey import (
     problems,
     redaction,
     request_id,
+    secret_detection,
     trace_context,
 )
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 SHARED = (
-    auth_context, credentials, headers, metric_names, problem_catalogue, problems, redaction, request_id, trace_context
+    auth_context, credential_fields, credentials, headers, metric_names, problem_catalogue, problems, redaction,
+    request_id, secret_detection, trace_context,
 )  # fmt: skip
 HOMES = {str(module.__file__) for module in SHARED}
 APPS = sorted(path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "benchmarks"))

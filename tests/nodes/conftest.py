@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.redis_server import RedisServer, running
-from tests.postgresql import drop_database, new_database
-from tests.server.running import RunningServer, issue
+from tests.support.postgresql import drop_database, new_database
+from tests.support.server import RunningServer, issue
 
 
 @dataclass

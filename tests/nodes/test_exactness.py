@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.nodes.conftest import Nodes, StartNodes
-from tests.server.parallel import fire
+from tests.support.parallel import fire
 
 PATIENT = "5000"  # a busy machine is no outage
 MONTH = 31 * 86_400  # so slow a refill that a test never sees a token of it
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis")]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis"), pytest.mark.slow("runs several servers")]
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks.redis_server import RedisServer, running
 from tests.nodes.conftest import Nodes, StartNodes
-from tests.redis_servers import wait_until
-from tests.relay import Mode, Relay
-from tests.server.parallel import fire
+from tests.support.parallel import fire
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis")]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis"), pytest.mark.slow("runs several servers")]
 
 
 @pytest.fixture(scope="module")

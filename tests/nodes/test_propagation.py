@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from tests.nodes.conftest import Nodes, StartNodes
-from tests.server.parallel import fire
+from tests.support.parallel import fire
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis")]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.needs("redis"), pytest.mark.slow("runs several servers")]
 
 
 @pytest.fixture(scope="module")

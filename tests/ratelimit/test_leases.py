@@ -18,7 +18,7 @@ from ratelimit.stores.redis.leased import Leased
 from ratelimit.stores.redis.on_loop import OnLoop
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.services import redis_url
+from tests.support.services import redis_url
 
 KEY = b"lk_0123456789ab"
 LIMIT = Limit(100, 60)

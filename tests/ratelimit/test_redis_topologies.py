@@ -1,13 +1,14 @@
 """Redis as operators run it: with a password, over TLS, behind Sentinels that fail over."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 import redis
-import trustme
 
 from benchmarks.redis_server import RedisServer, running
 from ratelimit.limit import Limit
@@ -16,47 +17,43 @@ from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.on_loop import OnLoop
 from ratelimit.stores.redis.store import RedisStore
-from tests.redis_servers import Sentinel, cluster, wait_until
+from tests.support.event_loops import closed
+from tests.support.redis_servers import Sentinel, certified, cluster
+from tests.support.threaded_server import served
+from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.needs("redis")
+pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow("runs Sentinels and a Cluster")]
 
 KEY = b"lk_0123456789ab"
 LIMIT = Limit(5, 86_400)
 
 
 @pytest.fixture
-def certified(tmp_path: Path) -> tuple[RedisServer, Path]:
-    """A server that speaks TLS alone, and the file of the authority that vouches for it."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    ca, chain, key = tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem"
-    authority.cert_pem.write_to_path(ca)
-    certificate.private_key_pem.write_to_path(key)
-    certificate.cert_chain_pems[0].write_to_path(chain)
-    server = RedisServer()
-    files = ("--tls-cert-file", str(chain), "--tls-key-file", str(key), "--tls-ca-cert-file", str(ca))
-    server.arguments = ("--tls-port", str(server.port + 1), "--tls-auth-clients", "no", *files)
-    return server, ca
+def with_tls(tmp_path: Path) -> tuple[RedisServer, Path]:
+    """A server that also speaks TLS, and the file of the authority that vouches for it."""
+    return certified(tmp_path, "127.0.0.1")
 
 
 def ask_on_loop(url: str, times: int) -> list[bool]:
     """Whether each of so many takes passes, asked from an event loop, one batch of two at a time."""
 
     async def ask() -> list[bool]:
-        store = RedisStore(parse_address(url), timeout=5)
-        on_loop = OnLoop(store)
+        on_loop = OnLoop(RedisStore(parse_address(url), timeout=5))
         passed: list[bool] = []
-        for _ in range(times // 2):
-            taken = await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)] * 2)
-            passed += [isinstance(outcome, tuple) and outcome[0] for outcome in taken]
-        await on_loop.leave()
+        try:
+            for _ in range(times // 2):
+                taken = await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)] * 2)
+                passed += [isinstance(outcome, tuple) and outcome[0] for outcome in taken]
+        finally:
+            await on_loop.leave()
+            await closed()
         return passed
 
     return asyncio.run(ask())
 
 
-def test_an_event_loop_speaks_tls_with_a_password_too(certified: tuple[RedisServer, Path]) -> None:
-    server, ca = certified
+def test_an_event_loop_speaks_tls_with_a_password_too(with_tls: tuple[RedisServer, Path]) -> None:
+    server, ca = with_tls
     server.arguments += ("--requirepass", "right")
     with running(server):
         url = f"rediss://:right@127.0.0.1:{server.port + 1}/3?ca={ca}"
@@ -88,26 +85,25 @@ def test_a_script_that_the_server_forgot_is_sent_again() -> None:
 
 
 def test_what_is_no_answer_of_redis_is_a_failure_of_the_store() -> None:
-    async def story() -> None:
-        async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(b"+OK\r\n" * 8 + b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            await writer.drain()
-            await reader.read()
-            writer.close()
+    def greet(connection: socket.socket) -> None:
+        connection.sendall(b"+OK\r\n" * 8 + b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with suppress(ConnectionError):
+            while connection.recv(1024):
+                pass
 
-        async with await asyncio.start_server(greet, "127.0.0.1", 0) as stranger:
-            port = stranger.sockets[0].getsockname()[1]
-            on_loop = OnLoop(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
-            for _ in range(2):
-                with pytest.raises(BucketStoreError):
-                    await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)])
-            await on_loop.leave()
+    async def story(port: int) -> None:
+        on_loop = OnLoop(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
+        for _ in range(2):
+            with pytest.raises(BucketStoreError):
+                await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)])
+        await on_loop.leave()
 
-    asyncio.run(story())
+    with served(greet) as port:
+        asyncio.run(story(port))
 
 
-def test_tls_with_an_authority_of_ones_own(certified: tuple[RedisServer, Path]) -> None:
-    server, ca = certified
+def test_tls_with_an_authority_of_ones_own(with_tls: tuple[RedisServer, Path]) -> None:
+    server, ca = with_tls
     with running(server):
         store = open_store(f"rediss://127.0.0.1:{server.port + 1}/0?ca={ca}", timeout=2)
         assert store.take(KEY, LIMIT)[0]

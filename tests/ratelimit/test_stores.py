@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratelimit.bucket import CostExceedsBurst, Record
+from ratelimit.bucket import MOST_EPOCH, CostExceedsBurst, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStore, open_store
 from tests.conftest import Clock
 from tests.ratelimit.test_bucket import CASES, LIMITS, SECOND, STEPS
-from tests.redis_servers import cluster
-from tests.services import redis_url
+from tests.support.redis_servers import cluster
+from tests.support.services import redis_url
 
 KEY = b"lk_0123456789ab"
 MakeStore = Callable[[Clock], BucketStore]
@@ -39,7 +39,7 @@ def own_cluster() -> Iterator[str]:
         "memory",
         "lmdb",
         pytest.param("redis", marks=pytest.mark.needs("redis")),
-        pytest.param("cluster", marks=pytest.mark.needs("redis")),
+        pytest.param("cluster", marks=[pytest.mark.needs("redis"), pytest.mark.slow("runs Sentinels and a Cluster")]),
     ]
 )
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
@@ -147,6 +147,26 @@ def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore)
     assert bucket_store.peek(KEY).throttled == 0
     assert bucket_store.take(KEY, limit, epoch=4)[0]
     assert bucket_store.peek(KEY).epoch == 4
+
+
+@pytest.mark.parametrize("epoch", [MOST_EPOCH + 1, 2**31 - 1, 2**32 - 1])
+def test_epoch_that_no_key_can_reach_stands_for_none(bucket_store: BucketStore, epoch: int) -> None:
+    """The next use replaces it, and what was spent stays spent."""
+    limit = Limit(2, 60)
+    bucket_store.take(KEY, limit, epoch=3)
+    bucket_store.set_epoch(KEY, epoch)
+    assert bucket_store.peek(KEY).epoch == 0
+    assert bucket_store.take(KEY, limit, epoch=3)[0]
+    assert (bucket_store.peek(KEY).epoch, bucket_store.peek(KEY).allowed) == (3, 2)
+    assert not bucket_store.take(KEY, limit, epoch=3)[0]
+    bucket_store.set_epoch(KEY, epoch)
+    bucket_store.set_epoch(KEY, 4)
+    assert bucket_store.take(KEY, limit, epoch=3) == (False, 0, 0, 4)
+
+
+def test_newest_epoch_that_a_key_can_reach_counts(bucket_store: BucketStore) -> None:
+    bucket_store.set_epoch(KEY, MOST_EPOCH)
+    assert bucket_store.take(KEY, Limit(5, 60), epoch=3) == (False, 0, 0, MOST_EPOCH)
 
 
 def test_reset_fills_and_keeps_the_rest(bucket_store: BucketStore) -> None:

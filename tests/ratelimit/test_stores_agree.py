@@ -11,7 +11,7 @@ from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore, open_store
 from tests.conftest import Clock
 from tests.ratelimit.test_bucket import LIMITS
-from tests.services import redis_url
+from tests.support.services import redis_url
 
 pytestmark = pytest.mark.needs("redis")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.running import RunningServer, issue
+from tests.support.server import RunningServer, issue
 
 StartServer = Callable[..., RunningServer]
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
 PATIENCE_SECONDS = 40.0
 STREAM = {"Accept": "text/event-stream"}

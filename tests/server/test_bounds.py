@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
 
 def exchange(server: RunningServer, *parts: bytes) -> bytes:
@@ -251,3 +251,11 @@ def test_no_secret_and_no_crash_in_the_log(server: RunningServer, root: str) -> 
     httpx.get(f"{server.url}/{root}", headers={"X-API-Key": root})
     assert "lks_" not in server.log.replace("lks_[redacted]", "")
     assert "Traceback" not in server.log
+
+
+def test_files_are_for_the_servers_user_alone(server: RunningServer, root: str) -> None:
+    """Whatever the umask was. The log is the test's own."""
+    httpx.get(f"{server.url}/v1/whoami", headers={"X-API-Key": root})
+    written = [path for path in server.data_dir.rglob("*") if path.name != "server.log"]
+    assert {path.name for path in written} > {"metrics"}
+    assert [path for path in written if path.stat().st_mode & 0o077] == []

@@ -2,7 +2,11 @@ import os
 import subprocess
 import sys
 
-from tests.server.running import ROOT
+import pytest
+
+from tests.support.commands import ROOT
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 
 def test_demo_tells_the_whole_story() -> None:

@@ -15,7 +15,7 @@ import pytest
 from events.stream.places import MAX_STREAMS_PER_KEY
 from tests.server.conftest import StartServer
 from tests.server.following import STREAM, Follower, serving_process
-from tests.server.running import RunningServer, issue
+from tests.support.server import RunningServer, issue
 
 Headers = dict[str, str]
 
@@ -99,6 +99,7 @@ def test_head_of_the_answer(server: RunningServer, root: str) -> None:
         assert fields["X-Request-Id"]
 
 
+@pytest.mark.slow("makes hundreds of changes")
 def test_resuming_in_a_burst_of_300_changes_gives_each_event_once(server: RunningServer, root: str) -> None:
     key_id = new_key(server, root)["key_id"]
     first = head(server, root)
@@ -297,6 +298,7 @@ def test_body_that_comes_with_the_request_is_passed_over(server: RunningServer, 
     until_all_are_gone(server, root)
 
 
+@pytest.mark.slow("makes hundreds of changes")
 def test_client_that_does_not_read_delays_nobody(server: RunningServer, root: str) -> None:
     key_id = new_key(server, root)["key_id"]
     first = head(server, root)
@@ -333,6 +335,7 @@ def test_line_in_the_log_is_written_at_the_end(server: RunningServer, root: str)
     assert line["key_id"] == root.partition(":")[0]
 
 
+@pytest.mark.slow("runs several servers")
 def test_key_gets_no_more_than_its_streams_and_stopping_ends_all(start_server: StartServer) -> None:
     server = start_server(workers=1)
     root = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]

@@ -6,10 +6,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.server.conftest import StartServer
-from tests.server.parallel import fire
-from tests.server.running import RunningServer, issue
+from tests.support.parallel import fire
+from tests.support.server import RunningServer, issue
 
 HOURLY = ("--burst", "60", "--per-seconds", "3600")
 
@@ -29,11 +30,37 @@ def test_work_is_spread_over_the_workers(server: RunningServer, root: str) -> No
     assert files == {f"counter_worker{place}.db" for place in range(4)}
 
 
+def test_parallel_creations_under_one_idempotency_key_make_one_key(server: RunningServer, root: str) -> None:
+    sent = {"X-API-Key": root, "Idempotency-Key": "deploy-7"}
+
+    def create(_: int) -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/keys", json={"label": "once"}, headers=sent, timeout=30)
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(create, range(32)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["key_id"] for answer in answers}) == 1
+    assert sum("secret" in answer.json() for answer in answers) == 1
+
+
+def test_of_parallel_changes_of_one_state_exactly_one_is_made(server: RunningServer, root: str) -> None:
+    key = issue(server, "--label", "shared")["key_id"]
+    sent = {"X-API-Key": root, "If-Match": '"1"'}
+
+    def change(number: int) -> int:
+        body = {"label": f"changed by {number}"}
+        return httpx.patch(f"{server.url}/v1/keys/{key}", json=body, headers=sent, timeout=30).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        assert Counter(pool.map(change, range(16))) == {200: 1, 412: 15}
+
+
 def test_selftest_agrees(server: RunningServer) -> None:
     result = server.manage("selftest_limiter", "--requests", "1000", "--burst", "200", "--format", "json")
     assert '"exact": true' in result.stdout
 
 
+@pytest.mark.slow("runs several servers")
 def test_worker_killed_in_the_middle_lets_no_more_pass(start_server: StartServer) -> None:
     server = start_server()
     root = issue(server, "--label", "root", "--scope", "*", "--unlimited")["credential"]
@@ -53,6 +80,7 @@ def test_worker_killed_in_the_middle_lets_no_more_pass(start_server: StartServer
     assert server.metric(root, "api_rate_limit_allowed_total") == passed + 1
 
 
+@pytest.mark.slow("runs several servers")
 def test_restart_finds_the_bucket_as_it_was(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "restart", *HOURLY)["credential"]
@@ -62,6 +90,7 @@ def test_restart_finds_the_bucket_as_it_was(start_server: StartServer) -> None:
     assert fire(server.port, key, connections=4, requests=5) == Counter({429: 20})
 
 
+@pytest.mark.slow("runs several servers")
 def test_stopping_in_the_middle_answers_what_was_begun(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "stop", "--unlimited")["credential"]

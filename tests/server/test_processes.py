@@ -8,24 +8,26 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.server.conftest import StartServer
-from tests.server.running import MANAGE, ROOT, RunningServer
+from tests.support.commands import MANAGE, ROOT
+from tests.support.server import RunningServer
+from tests.support.waiting import wait_until
 
 
 def children(pid: int) -> list[int]:
-    """The processes that `pid` has started and that live."""
+    """The processes that `pid` has started and that live, but for those that examine a bucket file for a moment."""
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     ).stdout
-    return [int(line) for line in listed.split()]
+    return [int(line.split()[0]) for line in listed.splitlines() if "ratelimit.examination" not in line]
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    """Returns when none of them lives; the test's own time limit is the bound."""
-    while any(lives(pid) for pid in pids):
-        os.sched_yield()
+    """Returns when none of them lives."""
+    wait_until(lambda: not any(lives(pid) for pid in pids), "the end of the processes", seconds=30)
 
 
 def lives(pid: int) -> bool:
@@ -45,6 +47,7 @@ def family(server: RunningServer) -> tuple[list[int], list[int]]:
     return direct, [worker for pid in direct for worker in children(pid)]
 
 
+@pytest.mark.slow("runs several servers")
 def test_killed_supervisor_leaves_nothing_behind(start_server: StartServer) -> None:
     server = start_server(workers=2)
     direct, workers = family(server)
@@ -53,6 +56,7 @@ def test_killed_supervisor_leaves_nothing_behind(start_server: StartServer) -> N
     wait_until_gone(direct + workers)
 
 
+@pytest.mark.slow("runs several servers")
 def test_killed_web_server_takes_its_workers_along_and_ends_the_rest(start_server: StartServer) -> None:
     server = start_server(workers=2)
     direct, workers = family(server)
@@ -64,17 +68,18 @@ def test_killed_web_server_takes_its_workers_along_and_ends_the_rest(start_serve
     server.start()
 
 
+@pytest.mark.slow("runs several servers")
 def test_killed_steward_is_started_again(start_server: StartServer) -> None:
     server = start_server(workers=1)
     direct, _ = family(server)
     (steward,) = [pid for pid in direct if not children(pid)]
     os.kill(steward, signal.SIGKILL)
-    while '"steward_ended"' not in server.log:
-        os.sched_yield()
+    wait_until(lambda: '"steward_ended"' in server.log, "the steward's end in the log", seconds=30)
     assert steward not in family(server)[0]
     assert server.stop() == 0
 
 
+@pytest.mark.slow("runs several servers")
 def test_two_first_starts_at_once_make_one_installation(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path)
     command = [sys.executable, MANAGE, "first_start"]
@@ -109,6 +114,22 @@ def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path, 
     assert refused.returncode == 2
     assert "--file" in refused.stderr
     assert "First key" in server.manage("first_start").stdout
+
+
+@pytest.mark.slow("runs several servers")
+def test_line_that_says_it_serves_is_true(tmp_path: Path, own_stores: None) -> None:
+    server = RunningServer(tmp_path, workers=2)
+    server.migrate()
+    command = [sys.executable, MANAGE, "serve", "--bind", f"127.0.0.1:{server.port}", "--workers", "2"]
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=server.environment, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: " serves on http://" in server.log, "the line", seconds=30)
+        assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
+        assert server.log.count(" serves on http://") == 1
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
@@ -162,3 +183,10 @@ def test_orphans_are_buried() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.slow("runs several servers")
+def test_bind_decides_the_default_of_public_url(start_server: StartServer) -> None:
+    server = start_server(workers=1, settings={"PORT": ""})
+    problem = httpx.get(f"{server.url}/v1/whoami").json()
+    assert problem["type"] == f"http://localhost:{server.port}/problems/missing-credential"

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.parallel import fire
-from tests.server.running import RunningServer, issue
+from tests.support.parallel import fire
+from tests.support.server import RunningServer, issue
 
 
 def everywhere(server: RunningServer, credential: str) -> set[int]:

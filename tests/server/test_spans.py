@@ -11,23 +11,25 @@ from latchkey import Client
 from latchkey.client.failures import ClientError
 from tests.latchkey.stub import Answer, Stub, stub
 from tests.server.conftest import StartServer
-from tests.server.running import RunningServer, issue
+from tests.support.server import RunningServer, issue
+
+pytestmark = pytest.mark.slow("runs several servers")
 
 REQUEST_ID = "5e" * 16
 
 
-def spans(collector: Stub, count: int) -> list[Any]:
-    """The spans that came, once there are so many."""
+def spans(collector: Stub, *request_ids: str) -> dict[str, Any]:
+    """The spans by request id, once those of all `request_ids` came."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        found = [
-            span
+        found = {
+            attributes(span)["latchkey.request_id"]: span
             for request in collector.requests
             for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans
             for scope in resource.scope_spans
             for span in scope.spans
-        ]
-        if len(found) >= count:
+        }
+        if found.keys() >= set(request_ids):
             return found
         time.sleep(0.05)
     raise AssertionError("the spans did not come")
@@ -52,7 +54,7 @@ def test_trace_goes_on_in_the_collector(start_server: StartServer) -> None:
             client.with_request_id(REQUEST_ID).whoami()
             with pytest.raises(ClientError):
                 client.with_request_id("by.name").keys.show("lk_000000000000")
-        found = {attributes(span)["latchkey.request_id"]: span for span in spans(collector, 3)}
+        found = spans(collector, REQUEST_ID, "by.name")
         server.stop()
     assert {request.target for request in collector.requests} == {"/v1/traces"}
     span = found[REQUEST_ID]

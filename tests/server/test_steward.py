@@ -11,11 +11,15 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
 
 from tests.events.webhooks.receiver import receiving
 from tests.server.conftest import StartServer
-from tests.server.parallel import fire
-from tests.server.running import ROOT, RunningServer, issue
+from tests.support.commands import ROOT
+from tests.support.parallel import fire
+from tests.support.server import RunningServer, issue
+
+pytestmark = pytest.mark.slow("kills a hundred stewards")
 
 KILLS = 100  # or fewer, on a machine so slow that they would take longer than PATIENCE_SECONDS
 PATIENCE_SECONDS = 20

@@ -11,14 +11,18 @@ import httpx
 import pytest
 
 from benchmarks.redis_server import RedisServer, running
-from tests.migrated import migrated_database
-from tests.postgresql import drop_database, new_database
-from tests.redis_servers import wait_until
 from tests.server.conftest import StartServer
-from tests.server.parallel import fire
-from tests.server.running import RunningServer, issue
+from tests.support.migrated import migrated_database
+from tests.support.parallel import fire
+from tests.support.postgresql import drop_database, new_database
+from tests.support.server import RunningServer, issue
+from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.needs("redis"), pytest.mark.needs("postgresql")]
+pytestmark = [
+    pytest.mark.needs("redis"),
+    pytest.mark.needs("postgresql"),
+    pytest.mark.slow("waits for outages to be noticed"),
+]
 TOLD_SECONDS = 3.0  # some 0.4 where nobody else is busy
 CLOSED_SECONDS = 5.0
 WRITTEN_SECONDS = 30.0

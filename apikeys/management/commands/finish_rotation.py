@@ -5,19 +5,36 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import KeyCommand, key_row
+from apikeys.lookup import find_key
+from apikeys.management.key_command import KeyCommand, add_yes_argument, key_row
 from apikeys.representation import key_json
+from apikeys.rotation import rotation_of
+from apikeys.validation import MAX_SECRET_ID
+from latchkey.arguments import whole_number
 from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Ends the retiring secret."""
+    """Ends the retiring secret, and asks first if that locks somebody out."""
 
-    help = "End a key's retiring secret now."
+    help = "End a key's retiring secret now. If the new secret isn't in use alone for an hour, it asks first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id")
+        parser.add_argument(
+            "--secret",
+            type=whole_number(1, MAX_SECRET_ID),
+            metavar="ID",
+            help="only if it is the one that is retiring",
+        )
+        add_yes_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key = key_json(self.service().finish_rotation(options["key_id"]), timezone.now(), default_limiter())
+        rotation = rotation_of(find_key(options["key_id"]), timezone.now(), default_limiter())
+        if rotation is not None and not rotation.is_ready:
+            self.confirm(options, f"{rotation.warning} This ends the old secret permanently.")
+        secret = options["secret"] or (rotation.old.pk if rotation else None)  # which was shown, and no later one
+        named = {} if secret is None else {"secret_id": secret}
+        finished = self.service().finish_rotation(options["key_id"], named)
+        key = key_json(finished, timezone.now(), default_limiter())
         self.show(key, options, [key_row(key)])

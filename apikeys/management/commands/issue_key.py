@@ -5,8 +5,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import KeyCommand, add_limit_arguments, duration, fields, limit_text, limit_value
+from apikeys.management.key_command import KeyCommand, add_limit_arguments, fields, limit_text, limit_value, time_ahead
 from apikeys.representation import issued_json
+from latchkey.timestamps import EXAMPLE
+from latchkey.verify_limit import SUGGESTED, verify_limit_hint
 from ratelimit.limiter import default_limiter
 
 
@@ -22,18 +24,28 @@ class Command(KeyCommand):
             "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="may be given several times"
         )
         add_limit_arguments(parser)
-        parser.add_argument("--expires-in", type=duration, metavar="SPAN", help="such as 90d; default: never")
+        parser.add_argument(
+            "--expires-in",
+            type=time_ahead,
+            metavar="SPAN|TIME",
+            help=f"when it ends: 90d, or {EXAMPLE}; default: never",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
         values = {name: options[name] for name in ("label", "owner", "scopes")}
         if options["expires_in"]:
-            values["expires_at"] = now + options["expires_in"]
-        issued = self.service().issue({**values, **limit_value(options)})
-        result = issued_json(issued, now, default_limiter())
-        if options["format"] == "json":
-            self.show(result, options, [])
-            return
+            values["expires_at"] = options["expires_in"]
+        limit = limit_value(options)
+        issued = self.service().issue({**values, **limit})
+        result = issued_json(issued, timezone.now(), default_limiter())
         shown = {name: result[name] for name in ("key_id", "label", "owner", "scopes", "expires_at", "credential")}
-        self.stdout.write(fields({**shown, "limit": limit_text(result["rate_limit"])}))
-        self.say("The credential is shown this once. Keep it where secrets are kept.")
+        with self.showing_secret(issued.key.key_id):
+            if options["format"] == "json":
+                self.show(result, options, [])
+            else:
+                self.stdout.write(fields({**shown, "limit": limit_text(result["rate_limit"])}))
+                self.say("The credential is shown this once. Keep it where secrets are kept.")
+        change = f"Change it: manage.py set_rate_limit {issued.key.key_id} {SUGGESTED}"
+        hint = None if limit else verify_limit_hint(issued.key.scopes, issued.key.rate_limit, change)
+        if hint is not None:
+            self.say(hint)

@@ -6,8 +6,9 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from apikeys.management.key_command import KeyCommand, key_row
-from apikeys.pages import STATES, key_page
+from apikeys.pages import QUERY, STATES, key_page
 from apikeys.representation import key_json
+from latchkey.query import parse_parameters
 from ratelimit.limiter import default_limiter
 
 
@@ -19,13 +20,16 @@ class Command(KeyCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=STATES)
         parser.add_argument("--q", help="begins the key id, or words of the label or the owner")
+        parser.add_argument("--owner", help="exactly this owner")
+        parser.add_argument("--label", help="exactly this label")
         parser.add_argument("--limit", default="50", help="1 to 200, default 50")
-        parser.add_argument("--cursor", help="the next of an earlier page")
+        parser.add_argument("--cursor", help="the next of an earlier page, with the same filters")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        page = key_page(now, **{name: options[name] for name in ("cursor", "limit", "q", "state")})
+        typed = ((parameter.name, options[parameter.name]) for parameter in QUERY)
+        page = key_page(now, **parse_parameters(((name, text) for name, text in typed if text is not None), QUERY))
         items = [key_json(key, now, default_limiter()) for key in page.keys]
         self.show({"items": items, "next": page.next}, options, [key_row(item) for item in items])
         if page.next and options["format"] == "table":
-            self.say(f"More: --cursor {page.next}")
+            self.say(f"More, with the same filters: --cursor {page.next}")

@@ -3,10 +3,11 @@
 import sys
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import REFUSED, KeyCommand, key_row
+from apikeys.lookup import find_key
+from apikeys.management.key_command import KeyCommand, add_yes_argument, key_row, table
 from apikeys.representation import key_json
 from ratelimit.limiter import default_limiter
 
@@ -14,17 +15,18 @@ from ratelimit.limiter import default_limiter
 class Command(KeyCommand):
     """Revokes a key."""
 
-    help = "Revoke a key, for ever. Asks first on a terminal."
+    help = "Revoke a key permanently. Asks for the key ID first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        add_yes_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key_id = options["key_id"]
+        key_id, expected = options["key_id"], None
         if not options["yes"] and sys.stdin.isatty():
-            typed = input(f"Revoking {key_id} cannot be undone. Type the key id to go on: ")
-            if typed.strip() != key_id:
-                raise CommandError("Not revoked.", returncode=REFUSED)
-        key = key_json(self.service().revoke(key_id), timezone.now(), default_limiter())
+            found = find_key(key_id)
+            expected = {found.epoch}  # what is confirmed is this state of the key
+            self.say(table([key_row(key_json(found, timezone.now(), default_limiter()))]))
+        self.confirm(options, f"This revokes {key_id} permanently.")
+        key = key_json(self.service(expected).revoke(key_id), timezone.now(), default_limiter())
         self.show(key, options, [key_row(key)])

@@ -5,9 +5,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import KeyCommand, duration, fields
+from apikeys.management.key_command import KeyCommand, add_yes_argument, fields
 from apikeys.representation import issued_json
 from apikeys.validation import DEFAULT_GRACE_SECONDS
+from latchkey.arguments import duration
 from ratelimit.limiter import default_limiter
 
 
@@ -22,14 +23,22 @@ class Command(KeyCommand):
         grace.add_argument(
             "--grace", type=duration, metavar="SPAN", help="how long the old secret works on; default 1d"
         )
-        grace.add_argument("--at-once", action="store_true", help="end every older secret now (it has leaked)")
+        grace.add_argument(
+            "--at-once", action="store_true", help="it has leaked: end every older secret now; asks first"
+        )
+        add_yes_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         grace = int(options["grace"].total_seconds()) if options["grace"] else DEFAULT_GRACE_SECONDS
+        if options["at_once"]:
+            self.confirm(options, f"This ends every older secret of {options['key_id']} now.")
         issued = self.service().rotate(options["key_id"], {"grace_seconds": 0 if options["at_once"] else grace})
         result = issued_json(issued, timezone.now(), default_limiter())
-        if options["format"] == "json":
-            self.show(result, options, [])
-            return
-        self.stdout.write(fields({name: result[name] for name in ("key_id", "label", "credential", "secrets")}))
+        with self.showing_secret(issued.key.key_id):
+            if options["format"] == "json":
+                self.show(result, options, [])
+                return
+            self.stdout.write(fields({name: result[name] for name in ("key_id", "label", "credential", "secrets")}))
         self.say("The credential is shown this once. Keep it where secrets are kept.")
+        if not options["at_once"]:
+            self.say(f"Once it is in use, end the old secret: manage.py finish_rotation {options['key_id']}")

@@ -1,6 +1,5 @@
 """manage.py seed_demo: a believable data set, to look at and to try things on."""
 
-from argparse import ArgumentTypeError
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final
@@ -10,6 +9,7 @@ from django.utils import timezone
 
 from apikeys.management.key_command import REFUSED, KeyCommand
 from console.demo_data.seeding import FEWEST_KEYS, MOST_KEYS, Seeded, in_use, seed
+from latchkey.arguments import whole_number
 
 KEYS: Final = 60
 SEED: Final = 1
@@ -22,9 +22,15 @@ class Command(KeyCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--keys", type=_number_of_keys, default=KEYS, metavar="N", help=f"number of keys; default: {KEYS}"
+            "--keys",
+            type=whole_number(FEWEST_KEYS, MOST_KEYS),
+            default=KEYS,
+            metavar="N",
+            help=f"number of keys; default: {KEYS}",
         )
-        parser.add_argument("--seed", type=int, default=SEED, metavar="SEED", help=f"decides chance; default: {SEED}")
+        parser.add_argument(
+            "--seed", type=whole_number(), default=SEED, metavar="SEED", help=f"decides chance; default: {SEED}"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if in_use():
@@ -55,9 +61,3 @@ def _summary(seeded: Seeded) -> dict[str, object]:
         "incidents": seeded.incidents,
         "open_incidents": ", ".join(seeded.open),
     }
-
-
-def _number_of_keys(typed: str) -> int:
-    if typed.isascii() and typed.isdigit() and FEWEST_KEYS <= int(typed) <= MOST_KEYS:
-        return int(typed)
-    raise ArgumentTypeError(f"a whole number from {FEWEST_KEYS} to {MOST_KEYS}")

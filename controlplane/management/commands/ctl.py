@@ -1,11 +1,16 @@
 """manage.py ctl: the remote CLI, where only the server is installed."""
 
+import os
 import sys
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from latchkey.cli.main import main
+
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 
 
 class Command(BaseCommand):
@@ -15,7 +20,20 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:
-        sys.exit(main(argv[2:]))
+        sys.exit(main(argv[2:], server_url=_server_url()))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(main([str(argument) for argument in args]))
+        sys.exit(main([str(argument) for argument in args], server_url=_server_url()))
+
+
+def _server_url() -> str:
+    """Return the address of the server that these settings are for: PUBLIC_URL, else by BIND and PORT."""
+    if os.environ.get("PUBLIC_URL"):
+        return str(settings.PUBLIC_URL)
+    try:
+        bind = urlsplit(f"//{os.environ.get('BIND') or ''}")
+        host, port = bind.hostname or "localhost", bind.port or settings.PORT
+    except ValueError:  # `serve` says what is wrong with it
+        host, port = "localhost", settings.PORT
+    name = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"

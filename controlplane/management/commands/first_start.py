@@ -1,10 +1,7 @@
 """manage.py first_start: an administrator and a first key, once."""
 
-import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,15 +10,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
+from django.db import transaction
 
 from access.roles import Role
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
+from controlplane.start_lock import alone_in, alone_on_database
 from events.origin import Origin
 
 ADMINISTRATOR: Final = "admin"
-MIGRATING: Final = 0x6C61746368  # "latch": a number that nobody else takes for a lock
 
 
 class Command(BaseCommand):
@@ -41,11 +38,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with (settings.DATA_DIR / "first-start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            with _alone_on_the_database():
+        with alone_in(settings.DATA_DIR / "first-start.lock", self._say):
+            with alone_on_database(self._say):
                 call_command("migrate", verbosity=0)
             self._make_first(options["file"])
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text, style_func=str)  # str: news, and not in the color of an error
+        self.stderr.flush()
 
     def _make_first(self, file: Path | None) -> None:
         users = get_user_model()
@@ -78,21 +78,6 @@ def _write(shown_once: str, file: Path) -> None:
             os.fsync(descriptor)
     except OSError as error:
         raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
-
-
-@contextmanager
-def _alone_on_the_database() -> Iterator[None]:
-    """On PostgreSQL, of two nodes that migrate at once the second waits. The lock goes with the connection."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATING])
 
 
 def _welcome(password: str, credential: str) -> str:

@@ -1,19 +1,30 @@
 """manage.py serve: the web server and the steward."""
 
+import gc
 import os
 import sys
 import time
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
+from apikeys.directory import default_directory
+from apikeys.gate import default_gate
 from controlplane.server import preflight
+from controlplane.server.inherited import DESCRIPTOR
 from controlplane.server.preflight import REFUSED
-from controlplane.server.processes import end_when_asked
-from controlplane.server.supervisor import Program, Supervisor
+from controlplane.server.processes import Program, end_when_asked
+from controlplane.server.readiness import Readiness
+from controlplane.server.steward import run_steward
+from controlplane.server.supervisor import Supervisor
+from health import self_check
+from latchkey.arguments import whole_number
 from ratelimit.limiter import default_limiter
 
 
@@ -39,7 +50,7 @@ class Command(BaseCommand):
             "--no-steward", action="store_true", help="one runs elsewhere: start none but for what is this node's own"
         )
         parser.add_argument(
-            "--workers", type=int, metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
+            "--workers", type=whole_number(), metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,37 +59,38 @@ class Command(BaseCommand):
         self.check()  # again, as the number of workers is known only now
         if not 1 <= settings.WORKERS <= 256:
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
-        host, port = preflight.parse_bind(options["bind"])
-        occupied = preflight.occupy(settings.DATA_DIR)
+        preflight.raise_descriptor_limit()
+        inherited = preflight.inherited_bind()
+        host, port = inherited or preflight.parse_bind(options["bind"])
+        _serve_on_port(port)
+        preflight.occupy(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
             preflight.start_first(options["first_start_file"])
         preflight.refuse_unmigrated()
         preflight.refuse_broken_store()
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
-            "LATCHKEY_STARTED_AT": str(time.time()),
-            "LOG_LEVEL": settings.LOG_LEVEL,
-            "LOG_FORMAT": settings.LOG_FORMAT,
-            "PORT": str(port),
-            "PYTHONPATH": os.pathsep.join([str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]).rstrip(
-                os.pathsep
-            ),
+        environment = _environment(host, port)
+        readiness = Readiness()
+        web_environment = {
+            **environment,
+            "LATCHKEY_BIND": f"fd://{DESCRIPTOR}" if inherited else options["bind"],
+            "WORKERS": str(settings.WORKERS),
+            "LATCHKEY_READY_FD": str(readiness.descriptor),
         }
-        environment["PROMETHEUS_MULTIPROC_DIR"] = str(
-            preflight.empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
-        )
-        web_environment = {**environment, "LATCHKEY_BIND": options["bind"], "WORKERS": str(settings.WORKERS)}
-        gunicorn = ["-m", "gunicorn", "--config", "python:controlplane.server.gunicorn_conf"]
-        web = Program([sys.executable, *gunicorn, "controlplane.asgi:application"], web_environment, occupied)
-        steward = _steward(options["no_steward"], environment, occupied)
-        self_check = None
-        if settings.HEALTH_CHECK_FILE:
-            preflight.make_health_check_key(host, port, settings.HEALTH_CHECK_FILE)
-            self_check = Program([sys.executable, "-m", "health.self_check"], environment)
+        check_file = settings.HEALTH_CHECK_FILE
+        check = _check(host, port, check_file, environment) if check_file else None
+        _load_all()
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
-        self._say(f"Latchkey serves on http://{options['bind']} with {workers}. Ctrl-C stops it.")
-        status = Supervisor(web, steward, self_check).run()
+        bind = f"{host}:{port}" if inherited else options["bind"]
+        serves = f"Latchkey serves on http://{bind} with {workers}. Ctrl-C stops it."
+        supervisor = Supervisor(
+            Program("web server", _serve_web, web_environment),
+            _steward(options["no_steward"], environment),
+            check,
+            readiness=readiness,
+            on_ready=lambda: self._say(serves),
+            delay_seconds=settings.SHUTDOWN_DELAY_SECONDS,
+        )
+        status = supervisor.run()
         self._say("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
         sys.exit(status)
 
@@ -86,12 +98,58 @@ class Command(BaseCommand):
         self.stderr.write(text, style_func=str)  # str: news, and not in the colour of an error
 
 
-def _steward(elsewhere: bool, environment: dict[str, str], occupied: tuple[int, ...]) -> Program | None:
+def _serve_on_port(port: int) -> None:
+    """Let the default of PUBLIC_URL name the port that is served on, which `--bind` may have chosen."""
+    settings.PORT = port
+    if not os.environ.get("PUBLIC_URL"):
+        settings.PUBLIC_URL = f"http://localhost:{port}"
+        settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
+
+
+def _environment(host: str, port: int) -> dict[str, str]:
+    """What all processes of the server get, on top of this process's environment."""
+    metrics = preflight.empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
+    return {
+        "LATCHKEY_STARTED_AT": str(time.time()),
+        "LOG_LEVEL": settings.LOG_LEVEL,
+        "LOG_FORMAT": settings.LOG_FORMAT,
+        "SHUTDOWN_DELAY_SECONDS": str(settings.SHUTDOWN_DELAY_SECONDS),
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }
+
+
+def _check(host: str, port: int, file: Path, environment: dict[str, str]) -> Program:
+    """The health check, with a key of its own in `file`."""
+    preflight.make_health_check_key(host, port, file)
+    return Program("health check", partial(self_check.main, [str(file)]), environment)
+
+
+def _load_all() -> None:
+    """Load what the processes need, once, and let go of what must not be carried across a fork."""
+    import_module("controlplane.asgi")
+    import_module("controlplane.server.worker")
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
+    for cache in (default_limiter, default_directory, default_gate):
+        cache.cache_clear()
+    # What is frozen is not visited by the collector, which would write to its pages and so copy them for each process.
+    gc.collect()
+    gc.freeze()
+
+
+def _serve_web() -> None:
+    from controlplane.server.gunicorn_server import APPLICATION, WebServer  # reads the environment
+
+    WebServer(APPLICATION).run()
+
+
+def _steward(elsewhere: bool, environment: dict[str, str]) -> Program | None:
     """The steward beside the web server. Where one works `elsewhere`, it sees to this node alone; with a store that is
     this host's own, whoever works elsewhere sees it too, and none is needed.
     """
     if elsewhere and not default_limiter().store.remote:
         return None
-    part = ["--node-only"] if elsewhere else []
-    arguments = [sys.executable, "-m", "controlplane.server.steward", *part]
-    return Program(arguments, {**environment, "LATCHKEY_STEWARD": uuid4().hex}, occupied)
+    arguments = ["--node-only"] if elsewhere else []
+    return Program("steward", partial(run_steward, arguments), {**environment, "LATCHKEY_STEWARD": uuid4().hex})

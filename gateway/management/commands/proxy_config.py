@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gateway.proxies.render import FILES, configuration
 from gateway.proxies.values import Address, NotUsable, Values
+from latchkey.arguments import whole_number
 
 REFUSED: Final = 2
 
@@ -28,21 +29,52 @@ class Command(BaseCommand):
             metavar="SCOPE",
             help="a scope that a key has to hold",
         )
-        parser.add_argument("--cost", type=int, default=1, metavar="N", help="tokens of a request; default: 1")
-        parser.add_argument("--listen", type=int, default=8080, metavar="PORT", help="the proxy's port; default: 8080")
-        parser.add_argument("--latchkey", metavar="URL", help="where the proxy reaches Latchkey; default: on PORT here")
+        parser.add_argument(
+            "--cost", type=whole_number(), default=1, metavar="N", help="tokens of a request; default: 1"
+        )
+        parser.add_argument(
+            "--listen", type=whole_number(), default=8080, metavar="PORT", help="the proxy's port; default: 8080"
+        )
+        parser.add_argument(
+            "--websocket",
+            action="store_true",
+            help="let a request upgrade its connection to a WebSocket: what is sent on it then is not checked",
+        )
+        parser.add_argument(
+            "--cors-origin",
+            action="append",
+            default=[],
+            dest="cors_origins",
+            metavar="ORIGIN",
+            help="an origin whose pages may call the service, as in https://app.example",
+        )
+        parser.add_argument(
+            "--keep-authorization",
+            action="store_true",
+            help="leave Authorization to the service: then a key is sent in X-API-Key alone",
+        )
+        parser.add_argument(
+            "--latchkey",
+            action="append",
+            metavar="URL",
+            help="where the proxy reaches Latchkey, once for each node; default: on PORT here",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         here = f"http://127.0.0.1:{settings.PORT}"
         try:
             values = Values(
                 upstream=Address.of(options["upstream"], "--upstream"),
-                latchkey=Address.of(options["latchkey"] or here, "--latchkey"),
+                latchkey=tuple(Address.of(url, "--latchkey") for url in options["latchkey"] or [here]),
                 public_url=settings.PUBLIC_URL,
                 scopes=tuple(options["scopes"]),
                 cost=options["cost"],
                 listen=options["listen"],
+                websocket=options["websocket"],
+                cors_origins=tuple(dict.fromkeys(options["cors_origins"])),
+                keep_authorization=options["keep_authorization"],
             )
+            text = configuration(options["proxy"], values)
         except NotUsable as error:
             raise CommandError(str(error), returncode=REFUSED) from None
-        self.stdout.write(configuration(options["proxy"], values), ending="")
+        self.stdout.write(text, ending="")

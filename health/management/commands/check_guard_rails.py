@@ -24,7 +24,7 @@ class Command(KeyCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--least",
-            choices=list(Severity),
+            choices=[severity.value for severity in Severity],
             default=Severity.WARNING.value,
             help="the least severity that counts for the exit status; default: warning",
         )

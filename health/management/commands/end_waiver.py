@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from apikeys.management.key_command import KeyCommand, fields
 from health.waivers import Waivers, waiver_json
+from latchkey.arguments import whole_number
 
 
 class Command(KeyCommand):
@@ -14,7 +15,7 @@ class Command(KeyCommand):
     help = "End a waiver before its time."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("waiver", type=int, help="its id, as check_guard_rails shows it")
+        parser.add_argument("waiver", type=whole_number(), help="its id, as check_guard_rails shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         result = waiver_json(Waivers(self.origin()).end(options["waiver"]))

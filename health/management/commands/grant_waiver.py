@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
-from apikeys.management.key_command import KeyCommand, duration, fields
+from apikeys.management.key_command import KeyCommand, fields, time_ahead
 from health.waivers import Waivers, waiver_json
+from latchkey.timestamps import EXAMPLE
 
 
 class Command(KeyCommand):
@@ -18,11 +18,16 @@ class Command(KeyCommand):
         parser.add_argument("guard_rail", help="its name, as check_guard_rails shows it")
         parser.add_argument("--key", metavar="KEY_ID", help="for this key alone; default: for all")
         parser.add_argument("--reason", required=True, help="why this is right; it is kept in the event log")
-        parser.add_argument("--ends-in", type=duration, required=True, metavar="SPAN", help="such as 30d, at most 366d")
+        parser.add_argument(
+            "--ends-in",
+            type=time_ahead,
+            required=True,
+            metavar="SPAN|TIME",
+            help=f"when it ends: 30d, or {EXAMPLE}; at most 366d",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        values = {name: options[name] for name in ("guard_rail", "reason")}
-        values["ends_at"] = timezone.now() + options["ends_in"]
+        values = {name: options[name] for name in ("guard_rail", "reason")} | {"ends_at": options["ends_in"]}
         if options["key"] is not None:
             values["key_id"] = options["key"]
         result = waiver_json(Waivers(self.origin()).grant(values))

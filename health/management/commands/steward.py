@@ -6,15 +6,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from time import monotonic
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
+from events.lock_wait import serve_with_bounds
 from events.threads import WorkThreads
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
+from health.heartbeat import default_heartbeat
 from health.node_watch import watch_over
 from health.steward import INTERVAL_SECONDS, Steward
 from health.tasks import tasks
@@ -45,6 +48,7 @@ class Command(BaseCommand):
             with _watch():
                 asyncio.run(_until_told())
             return
+        serve_with_bounds()
         steward = Steward(tasks(default_limiter()), holder=os.environ.get("LATCHKEY_STEWARD", ""))
         dispatcher = Dispatcher(
             configured_peppers(), may_send=lambda: steward.lease_left_seconds() > SENDING_LEASE_SECONDS
@@ -84,18 +88,24 @@ async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
 async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
     stop = _told_to_stop()
     threads = WorkThreads("steward", 1)
-    await threads.run(steward.turn)  # takes the lease, without which nothing is delivered
     async with asyncio.TaskGroup() as together:
+        heart = together.create_task(default_heartbeat().keep(steward.went_on_at))
+        await threads.run(steward.turn)  # takes the lease, without which nothing is delivered
         together.create_task(dispatcher.run(stop))
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
             await threads.run(steward.turn)
+        heart.cancel()
     await threads.run(steward.resign)
 
 
 async def _until_told() -> None:
-    await _told_to_stop().wait()
+    stop = _told_to_stop()
+    async with asyncio.TaskGroup() as together:
+        heart = together.create_task(default_heartbeat().keep(monotonic))
+        await stop.wait()
+        heart.cancel()
 
 
 def _told_to_stop() -> asyncio.Event:

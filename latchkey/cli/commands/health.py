@@ -17,12 +17,12 @@ def health(
     context: typer.Context,
     full: Annotated[bool, typer.Option("--full", help="All that the server tells a key with health:read.")] = False,
 ) -> None:
-    """Show whether the server is well. Without --full this needs no key; a server that is down is exit 3."""
+    """Show whether the server is well. Without --full this needs no key. Down or stopping is exit 3."""
     invocation = invocation_of(context)
     if not full:
         found = invocation.client_without_key.health()
         show_one(found.document, as_json=invocation.as_json)
-        if found.status == "down":
+        if found.status in ("down", "stopping"):
             raise typer.Exit(COULD_NOT)
         return
     report = invocation.client.health_full()

@@ -1,13 +1,15 @@
 """latchkey keys create and update: what a key is made with, and what is changed of it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latchkey.cli.invocation import Invocation
 from latchkey.cli.key_table import show_key
 from latchkey.cli.parameters import (
     Burst,
     ExpiresIn,
+    IfMatch,
     KeyId,
     Metadata,
     Owner,
@@ -18,6 +20,10 @@ from latchkey.cli.parameters import (
     rate_limit_of,
 )
 from latchkey.cli.secret_output import SecretOutput
+from latchkey.verify_limit import SUGGESTED, verify_limit_hint
+
+if TYPE_CHECKING:
+    from latchkey.client.key import Key, KeyReceipt
 
 
 def create(
@@ -41,7 +47,10 @@ def create(
     values |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
     client = invocation.client
     with SecretOutput(secret_file).ready() as output:
-        output.hand_over(client.keys.create(label, **values), as_json=invocation.as_json)
+        issued = client.keys.create(label, **values)
+        output.hand_over(issued, as_json=invocation.as_json)
+    if "rate_limit" not in values:
+        _say_limit_hint(invocation, issued.key)
 
 
 def update(
@@ -59,6 +68,7 @@ def update(
     expires_in: ExpiresIn = None,
     never_expires: Annotated[bool, typer.Option("--never-expires", help="Take its end away.")] = False,
     metadata: Metadata = None,
+    if_match: IfMatch = None,
 ) -> None:
     """Change what is named; the change holds from the next request on."""
     if (no_scopes and scope) or (never_expires and expires_in):
@@ -79,4 +89,13 @@ def update(
     if not changes:
         raise typer.BadParameter("Nothing to change: name what to change, as in --label LABEL.")
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.update(key_id, **changes), as_json=invocation.as_json)
+    show_key(invocation.client.keys.update(key_id, if_match=if_match, **changes), as_json=invocation.as_json)
+
+
+def _say_limit_hint(invocation: Invocation, key: "Key | KeyReceipt") -> None:
+    if isinstance(key.document.get("scopes"), list):
+        limit = key.document.get("rate_limit")
+        change = f"Change it: latchkey keys update {key.key_id} {SUGGESTED}"
+        hint = verify_limit_hint(key.document["scopes"], limit, change)
+        if hint is not None:
+            invocation.say(hint)

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latchkey.cli import output
+from latchkey.cli.confirmation import Yes, confirm
 from latchkey.cli.key_table import key_row, show_key
-from latchkey.cli.parameters import KeyId, invocation_of
+from latchkey.cli.parameters import IfMatch, KeyId, invocation_of
+from latchkey.cli.table import fields
 
 if TYPE_CHECKING:
+    from latchkey.client.client import Client
     from latchkey.client.key import Key
+    from latchkey.client.keys import KeyFilters
 
 group = typer.Typer(no_args_is_help=True, help="Keys: list, show, create, update, rotate, disable, enable, revoke.")
 
@@ -32,19 +36,25 @@ def list_keys(
     context: typer.Context,
     state: Annotated[State | None, typer.Option(help="Keys in this state alone.")] = None,
     q: Annotated[
-        str | None, typer.Option("--q", metavar="TEXT", help="Begins the key id, or stands in label or owner.")
+        str | None, typer.Option("--q", metavar="TEXT", help="Begins the key ID, or words of the label or the owner.")
     ] = None,
+    owner: Annotated[str | None, typer.Option(metavar="OWNER", help="Keys with exactly this owner.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Keys with exactly this label.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many. Default: all")] = None,
-    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on where a list with --limit ended.")] = None,
+    cursor: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Go on where a list with --limit and the same filters ended."),
+    ] = None,
 ) -> None:
     """List keys, newest first."""
     from latchkey.client.keys import LARGEST_PAGE
 
     invocation = invocation_of(context)
+    filters: KeyFilters = {"q": q, "state": state and state.value, "owner": owner, "label": label}
     found: list[Key] = []
     while True:
         wanted = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(found))
-        page = invocation.client.keys.page(cursor=cursor, limit=wanted, q=q, state=state and state.value)
+        page = invocation.client.keys.page(cursor=cursor, limit=wanted, **filters)
         found += page.keys
         cursor = page.next
         if cursor is None or len(found) == limit:
@@ -53,7 +63,7 @@ def list_keys(
     rows = [key_row(document) for document in documents]
     output.show({"items": documents, "next": cursor}, as_json=invocation.as_json, rows=rows)
     if cursor is not None and not invocation.as_json:
-        invocation.say(f"there are more: --cursor {cursor}")
+        invocation.say(f"there are more, with the same filters: --cursor {cursor}")
 
 
 @group.command("show")
@@ -64,29 +74,46 @@ def show(context: typer.Context, key_id: KeyId) -> None:
 
 
 @group.command("disable")
-def disable(context: typer.Context, key_id: KeyId) -> None:
+def disable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
     """Refuse a key until it is enabled again."""
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.disable(key_id), as_json=invocation.as_json)
+    show_key(invocation.client.keys.disable(key_id, if_match=if_match), as_json=invocation.as_json)
 
 
 @group.command("enable")
-def enable(context: typer.Context, key_id: KeyId) -> None:
+def enable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
     """Let a disabled key pass again."""
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.enable(key_id), as_json=invocation.as_json)
+    show_key(invocation.client.keys.enable(key_id, if_match=if_match), as_json=invocation.as_json)
 
 
 @group.command("revoke")
 def revoke(
     context: typer.Context,
     key_id: KeyId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
+    if_match: IfMatch = None,
 ) -> None:
-    """End a key, for ever. On a terminal the key id is asked for."""
+    """Revoke a key permanently. Shows the key and asks for its ID first."""
     invocation = invocation_of(context)
     client = invocation.client
-    if not yes and sys.stdin.isatty() and typer.prompt(f"Type {key_id} to revoke it for ever", err=True) != key_id:
-        raise typer.BadParameter("That is not the key id. Nothing was revoked.")
-    client.keys.revoke(key_id)
+    if not yes and sys.stdin.isatty():
+        shown = _shown(client, key_id)
+        if_match = if_match or shown
+    confirm(key_id, f"This revokes {key_id} permanently.", yes=yes)
+    client.keys.revoke(key_id, if_match=if_match)
     invocation.say(f"{key_id} is revoked")
+
+
+def _shown(client: "Client", key_id: str) -> str | None:
+    """Show the key that is about to be revoked and return its ETag, or None if the calling key may not read keys."""
+    from latchkey.client.failures import ReceivedProblem
+
+    try:
+        key = client.keys.show(key_id)
+    except ReceivedProblem as problem:
+        if problem.slug == "insufficient-scope":
+            return None
+        raise
+    print(fields(key_row(key.document)), file=sys.stderr)
+    return key.etag

@@ -9,6 +9,7 @@ from latchkey.cli.exit_codes import REFUSED
 from latchkey.cli.output import show
 from latchkey.cli.parameters import invocation_of
 from latchkey.cli.refusal import Refusal
+from latchkey.origin import SHAPE, is_origin
 
 if TYPE_CHECKING:
     import httpx
@@ -23,13 +24,20 @@ def proxy_test(
     exhaust: Annotated[
         bool, typer.Option("--exhaust", help="Call until the key's limit is reached, at most 1000 times.")
     ] = False,
+    cors_origin: Annotated[
+        str | None,
+        typer.Option("--cors-origin", metavar="ORIGIN", help="Test also that pages of this origin can call it."),
+    ] = None,
 ) -> None:
     """Test from outside that a URL is protected by Latchkey. Exit 0 where nothing failed, 2 where a check did, 3 where
     the URL does not answer. Only --api-key names the key that is sent there: of the environment and of a profile none
     is, as that is a key for Latchkey itself.
     """
+    from latchkey.client.cors_checks import cors_checks
     from latchkey.client.proxy_checks import Result, checks
 
+    if cors_origin is not None and not is_origin(cors_origin):
+        raise typer.BadParameter(f"--cors-origin is {SHAPE}")
     invocation = invocation_of(context)
     probe_url = _usable(url)
     credential = _credential(invocation, probe_url)
@@ -38,7 +46,9 @@ def proxy_test(
     with _http(invocation) as http:
         from latchkey.client.proxy_probe import Probe
 
-        found = list(checks(Probe(http, probe_url, invocation.request_id), credential, exhaust=exhaust))
+        probe = Probe(http, probe_url, invocation.request_id, invocation.timeout_seconds)
+        found = list(cors_checks(probe, cors_origin)) if cors_origin else []
+        found = [*checks(probe, credential, exhaust=exhaust), *found]
     rows = [check.as_json() for check in found]
     holds = all(check.result is not Result.FAILED for check in found)
     show({"url": probe_url, "holds": holds, "checks": rows}, as_json=invocation.as_json, rows=rows)

@@ -1,25 +1,28 @@
 """latchkey keys rotate and finish-rotation: a new secret, and the end of the old one."""
 
-import time
-from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from latchkey.cli.drain import Drain
-from latchkey.cli.drain_display import DrainDisplay
-from latchkey.cli.invocation import Invocation
+from latchkey.cli.confirmation import Yes, confirm
+from latchkey.cli.drain_wait import finish_when_drained
 from latchkey.cli.key_table import show_key
-from latchkey.cli.parameters import KeyId, SecretFile, invocation_of, span
+from latchkey.cli.output import abandon
+from latchkey.cli.parameters import IfMatch, KeyId, SecretFile, invocation_of, span
+from latchkey.cli.refusal import Refusal
 from latchkey.cli.secret_output import SecretOutput
+from latchkey.problems import ProblemError
+from latchkey.rotation import DOUBTS
+from latchkey.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from latchkey.client.client import Client
-    from latchkey.client.key import IssuedKey
+    from latchkey.client.key import Key
 
 DEFAULT_GRACE: Final = "1d"
 DEFAULT_QUIET: Final = "10m"
+_OWN_USE: Final = "This command itself uses the key, so it can't see if anyone else uses the new secret."
 
 
 def rotate(
@@ -28,62 +31,102 @@ def rotate(
     grace: Annotated[
         timedelta, typer.Option(parser=span, metavar="SPAN", help="How long the old secret works on, at most 30d.")
     ] = DEFAULT_GRACE,  # type: ignore[assignment]
-    at_once: Annotated[bool, typer.Option("--at-once", help="End every older secret now: it has leaked.")] = False,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="End every older secret now: it has leaked. Asks first.")
+    ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Show the drain, and finish when the old secret is quiet.")
+        bool, typer.Option("--wait", help="Show the drain, and finish once the new secret is in use alone.")
     ] = False,
     quiet: Annotated[
-        timedelta, typer.Option(parser=span, metavar="SPAN", help="With --wait: how long it has to be quiet.")
+        timedelta,
+        typer.Option(
+            parser=span,
+            metavar="SPAN",
+            help="With --wait: how long the old secret has to be quiet, counted from the first use of the new one.",
+        ),
     ] = DEFAULT_QUIET,  # type: ignore[assignment]
+    even_if_unused: Annotated[
+        bool,
+        typer.Option("--even-if-unused", help="With --wait: count from now on, even if the new secret is never used."),
+    ] = False,
     secret_file: SecretFile = None,
+    if_match: IfMatch = None,
+    yes: Yes = False,
 ) -> None:
     """Make a new secret; the old one works on for a while. The new credential goes to standard output, alone."""
     if at_once and wait:
         raise typer.BadParameter("--at-once leaves nothing to --wait for.")
+    if at_once and grace != span(DEFAULT_GRACE):
+        raise typer.BadParameter("--at-once goes without --grace.")
+    if even_if_unused and not wait:
+        raise typer.BadParameter("--even-if-unused goes with --wait.")
     invocation = invocation_of(context)
     client = invocation.client
+    if wait and not even_if_unused and client.key_id == key_id:
+        raise Refusal(
+            "A key can't wait for the end of its own old secret",
+            "It would watch with its new secret, and so couldn't see if anyone else uses that.",
+            "Rotate it with another key, or add --even-if-unused to end the old secret once that is quiet.",
+        )
+    if at_once:
+        confirm(key_id, f"This ends every older secret of {key_id} now.", yes=yes)
+    if wait:
+        # Without keys:read there is no drain to look at: this is refused before anything is changed.
+        client.keys.show(key_id)
     grace_seconds = 0 if at_once else int(grace.total_seconds())
     with SecretOutput(secret_file).ready() as output:
-        issued = client.keys.rotate(key_id, grace_seconds=grace_seconds)
+        issued = client.keys.rotate(key_id, grace_seconds=grace_seconds, if_match=if_match)
         output.hand_over(issued, as_json=invocation.as_json)
     if wait:
-        _drain(invocation, client, issued, quiet)
+        abandon()  # the credential is written: whoever reads it from a pipe doesn't have to wait for the drain
+        finish_when_drained(invocation, client, issued, quiet, even_if_unused=even_if_unused)
 
 
-def finish_rotation(context: typer.Context, key_id: KeyId) -> None:
-    """End the retiring secret now. Where there is none, nothing changes."""
+def finish_rotation(
+    context: typer.Context,
+    key_id: KeyId,
+    secret_id: Annotated[
+        int | None, typer.Option("--secret", min=1, metavar="ID", help="Only if this is the secret that is retiring.")
+    ] = None,
+    if_match: IfMatch = None,
+    yes: Yes = False,
+) -> None:
+    """End the retiring secret now. If the new one hasn't been in use alone for an hour, you are asked first; without a
+    terminal that needs --yes. If none is retiring, nothing changes.
+    """
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.finish_rotation(key_id), as_json=invocation.as_json)
+    if not yes:
+        seen = _confirm(invocation.client, key_id)
+        if_match = if_match or seen.etag
+    finished = invocation.client.keys.finish_rotation(key_id, secret_id=secret_id, if_match=if_match)
+    show_key(finished, as_json=invocation.as_json)
 
 
-def _drain(invocation: Invocation, client: "Client", issued: "IssuedKey", quiet: timedelta) -> None:
-    """Looks at the retiring secret until it is quiet, and ends it."""
-    key_id = issued.key.key_id
-    watcher = _watching(invocation, client, issued)
-    retiring = issued.key.retiring
-    drain = Drain(quiet.total_seconds(), time.monotonic(), retiring.last_used_at if retiring else None)
+def _confirm(client: "Client", key_id: str) -> "Key":
+    """Asks, if the rotation isn't ready to be finished; returns the key as it was then. Raises Refusal unless that is
+    confirmed.
+    """
     try:
-        with closing(DrainDisplay(drain.quiet_seconds)) as display:
-            while retiring is not None:
-                now = time.monotonic()
-                display.show(retiring.last_used_at, drain.observe(retiring.last_used_at, now), retiring.expires_at)
-                if drain.over(now):
-                    break
-                time.sleep(drain.poll_seconds)
-                retiring = watcher.keys.show(key_id).retiring
-    except BaseException:
-        invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key_id}")
-        raise
-    if retiring is None:
-        invocation.say("the old secret has ended by itself")
-        return
-    watcher.keys.finish_rotation(key_id)
-    invocation.say("the old secret was quiet for long enough and has ended")
+        key = client.keys.show(key_id)
+    except ProblemError as problem:
+        if problem.slug != "insufficient-scope":
+            raise
+        raise Refusal(
+            "Not finished",
+            "Whether the new secret is in use can be seen only with the scope keys:read.",
+            "Use a key that has it, or end the old secret unseen: add --yes.",
+        ) from None
+    progress = key.rotation_progress(datetime.now(UTC))
+    if progress is None:
+        return key
+    doubt = _OWN_USE if client.key_id == key_id else DOUBTS.get(progress.state())
+    if doubt:
+        confirm(key_id, f"{doubt} {_lockout(key)}", yes=False)
+    return key
 
 
-def _watching(invocation: Invocation, client: "Client", issued: "IssuedKey") -> "Client":
-    """The client to look with: patient, and not with the very secret that is to fall quiet."""
-    from latchkey.client.retries import RetryPolicy
-
-    own = client.key_id == issued.key.key_id
-    return (client.with_credential(issued.credential) if own else client).with_retries(RetryPolicy(20, 60.0))
+def _lockout(key: "Key") -> str:
+    """Who is locked out by the end of the old secret."""
+    old = key.retiring
+    used = f"last used {rfc3339(old.last_used_at)}" if old and old.last_used_at else "never used"
+    return f"The end of the old secret ({old.id if old else ''}, {used}) locks out everyone who still uses it."

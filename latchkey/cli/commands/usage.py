@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from latchkey.cli.output import show
-from latchkey.cli.parameters import KeyId, invocation_of, time_or_span_ago
+from latchkey.cli.parameters import KeyIdOrOwn, invocation_of, time_ago
 
 
 class Step(StrEnum):
@@ -20,17 +20,20 @@ class Step(StrEnum):
 
 def usage(
     context: typer.Context,
-    key_id: KeyId,
+    key_id: KeyIdOrOwn = None,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=time_or_span_ago, metavar="SPAN|TIME", help="From when: 7d, or 2027-01-31T09:30:00Z."),
+        typer.Option(parser=time_ago, metavar="SPAN|TIME", help="From when: 7d, or 2027-01-31T09:30:00Z."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(parser=time_or_span_ago, metavar="SPAN|TIME", help="Up to when. Default: now")
+        datetime | None, typer.Option(parser=time_ago, metavar="SPAN|TIME", help="Up to when. Default: now")
     ] = None,
     step: Annotated[Step, typer.Option(help="By what to add up.")] = Step.HOUR,
 ) -> None:
-    """Show how many requests of a key were let pass and throttled; without --since, those of a day."""
+    """Show how many requests of a key were let pass and throttled.
+
+    Without KEY_ID: those of the calling key, which needs no scope. Without --since: those of a day.
+    """
     invocation = invocation_of(context)
     steps = invocation.client.usage(key_id, since=since, until=until, step=step.value)
     rows = [found.document for found in steps]

@@ -3,7 +3,6 @@
 import json
 import sys
 import time
-from argparse import ArgumentTypeError
 from multiprocessing import get_context
 from typing import Any, Final
 from uuid import uuid4
@@ -11,6 +10,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from latchkey.arguments import whole_number
 from ratelimit.limit import Limit
 from ratelimit.stores import open_store
 
@@ -24,10 +24,12 @@ class Command(BaseCommand):
     help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--processes", type=_positive, default=4, help="default: 4")
-        parser.add_argument("--requests", type=_positive, default=5000, help="of each process; default: 5000")
-        parser.add_argument("--burst", type=int, default=1000, help="default: 1000")
-        parser.add_argument("--per-seconds", type=int, default=3600, help="default: 3600")
+        parser.add_argument("--processes", type=whole_number(1, MOST), default=4, help="default: 4")
+        parser.add_argument(
+            "--requests", type=whole_number(1, MOST), default=5000, help="of each process; default: 5000"
+        )
+        parser.add_argument("--burst", type=whole_number(), default=1000, help="default: 1000")
+        parser.add_argument("--per-seconds", type=whole_number(), default=3600, help="default: 3600")
         parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,13 +62,6 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(f"{name:<10} {value}" for name, value in result.items()))
         if not result["exact"]:
             sys.exit(FAILED)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MOST:
-        raise ArgumentTypeError(f"a whole number from 1 to {MOST}")
-    return number
 
 
 def fire(url: str, key: bytes, limit: Limit, requests: int) -> int:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
+from uuid import uuid4
 
 from ratelimit.bucket import Asked
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.redis.address import RedisAddress
+from ratelimit.stores.redis.line import Line, Run
 
 Question = tuple[Asked, bytes]
 """What is asked, and how take.lua gets it."""
@@ -27,6 +29,7 @@ class Keys:
         prefix = address.prefix.encode()
         self._cluster = address.cluster
         self._records = prefix + b"bucket:"
+        self._lines = prefix + b"line:"
         self.generation = prefix + b"generation"
         self.used = None if address.cluster else prefix + b"used"
         self.addresses = None if address.cluster else prefix + b"addresses"
@@ -58,13 +61,23 @@ class Keys:
         for one in several:
             yield [one]
 
-    def take_arguments(self, questions: Sequence[Question], now: bytes) -> tuple[list[bytes], list[bytes]]:
+    def new_line(self, timeout: float | None) -> Line | None:
+        """Return a line with a name of its own, whose runs may be executed for `timeout` seconds, if that is given. A
+        Cluster has none, because its script sees the keys of one slot.
+        """
+        return None if self._cluster else Line(self._lines + uuid4().hex.encode(), timeout)
+
+    def take_arguments(
+        self, questions: Sequence[Question], now: bytes, run: Run | None
+    ) -> tuple[list[bytes], list[bytes]]:
         """Names and arguments of take.lua. Keys of one call are of one kind: those of one index."""
         names = [self._records + asked[0] for asked, _ in questions]
+        if run is not None:
+            names.append(run.line)
         index = self.index(questions[0][0][0])
         if index is not None:
             names.append(index)
-        return names, [now, *(request for _, request in questions)]
+        return names, [now, b"" if run is None else run.argument(), *(request for _, request in questions)]
 
     def shift_arguments(self, shifts: Sequence[Shift], now: bytes) -> tuple[list[bytes], list[bytes]]:
         """Names and arguments of shift.lua."""

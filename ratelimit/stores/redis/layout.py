@@ -7,7 +7,7 @@ from importlib.resources import files
 from struct import Struct
 from typing import Final, NamedTuple
 
-from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import MOST_EPOCH, Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreError, Taken
 
@@ -21,9 +21,9 @@ _TIME: Final = Struct("<QI")
 _ALLOWED, _NEWER_EPOCH, _OTHER_LIMIT, _EXCEEDS_BURST, _ALLOWED_MORE = 1, 2, 3, 4, 5
 _UNLIMITED: Final = (0, 0, 0, 0, 0)
 _ANSWER: Final = 4
+_TIMES: Final = 2
 # Beyond these a record was damaged: record.lua has the same bounds.
 _MOST_SECONDS: Final = 1 << 33
-_MOST_EPOCH: Final = 1 << 31
 _MOST_COUNT: Final = 1 << 53
 
 
@@ -78,11 +78,19 @@ def shift_argument(limit: Limit, tokens: int, *, back: bool, count: int) -> byte
     return _SHIFT.pack(*_priced(limit, tokens), back, count)
 
 
+def server_ns(answers: Sequence[int]) -> int:
+    """The time at which take.lua answered."""
+    seconds, nanoseconds = answers[-2:]
+    return seconds * NS_PER_SECOND + nanoseconds
+
+
 def outcomes_of(asked: Sequence[Asked], answers: Sequence[int]) -> "list[Taken | OtherLimit]":
-    """What take.lua's answers say."""
+    """What take.lua's answers say. Raises ValueError if it did nothing, because it came too late."""
+    if asked and len(answers) == _TIMES:
+        raise ValueError("the run came too late")
     return [
         _outcome(one, *answers[at : at + _ANSWER])
-        for one, at in zip(asked, range(0, len(answers), _ANSWER), strict=True)
+        for one, at in zip(asked, range(0, len(answers) - _TIMES, _ANSWER), strict=True)
     ]
 
 
@@ -104,7 +112,7 @@ def _outcome(asked: Asked, status: int, debt_ns: int, fraction: int, epoch: int)
 
 def granted(answers: Sequence[int]) -> list[bool]:
     """Of each request whether it got what it wished beyond its cost."""
-    return [status == _ALLOWED_MORE for status in answers[::_ANSWER]]
+    return [status == _ALLOWED_MORE for status in answers[:-_TIMES:_ANSWER]]
 
 
 def single(taken: "Taken | OtherLimit") -> Outcome:
@@ -121,11 +129,7 @@ def load(raw: bytes | None) -> Record:
     code, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = _RECORD.unpack(
         raw
     )
-    if (
-        max(tat_s, used_s_0, used_s_1) >= _MOST_SECONDS
-        or epoch >= _MOST_EPOCH
-        or max(allowed, throttled) >= _MOST_COUNT
-    ):
+    if max(tat_s, used_s_0, used_s_1) >= _MOST_SECONDS or max(allowed, throttled) >= _MOST_COUNT:
         return Record()
     return Record(
         tat_ns=tat_s * NS_PER_SECOND + tat_ns,
@@ -135,7 +139,7 @@ def load(raw: bytes | None) -> Record:
         used_ns_0=used_s_0 * NS_PER_SECOND + used_ns_0,
         used_ns_1=used_s_1 * NS_PER_SECOND + used_ns_1,
         fraction=fraction,
-        epoch=epoch,
+        epoch=epoch if epoch <= MOST_EPOCH else 0,
     )
 
 

@@ -10,7 +10,7 @@ import structlog
 from ratelimit.bucket import Asked
 from ratelimit.leases import LEASE_NS, Lease, LeaseBook, may_lease
 from ratelimit.limit import NS_PER_SECOND
-from ratelimit.stores.base import BucketStoreError, Taken
+from ratelimit.stores.base import BucketStoreError, OutcomeUnknown, Taken
 from ratelimit.stores.redis.keys import Question
 from ratelimit.stores.redis.layout import request_argument, shift_argument
 from ratelimit.stores.redis.on_loop import OnLoop
@@ -80,9 +80,11 @@ class Leased:
             try:
                 batch = lapsed[begin : begin + _MOST_SHIFTS]
                 await self._on_loop.shift([(key, _given_back(lease)) for key, lease in batch])
-            except BucketStoreError:
+            except BucketStoreError as error:
                 log.warning("leases_not_given_back", leases=len(lapsed) - begin)
-                for key, lease in lapsed[begin:]:
+                # What the store may have counted, and nobody can say, is not counted again.
+                uncounted = begin + _MOST_SHIFTS if isinstance(error, OutcomeUnknown) else begin
+                for key, lease in lapsed[uncounted:]:
                     self._book.put_uncounted(key, lease)
                 return
 
@@ -96,13 +98,22 @@ class Leased:
         leads = [self._lead(asked, places, asked_ns) for places in waiting]
         try:
             answers = await self._on_loop.ask([lead.question for lead in leads])
+        except OutcomeUnknown as error:
+            if error.run is None:
+                self._return_uncounted(leads)
+            else:
+                error.uncounted = tuple((lead.first[0], lead.uncounted) for lead in leads if lead.uncounted)
+            raise
         except BucketStoreError:
-            for lead in leads:
-                self._book.return_uncounted(lead.first, lead.uncounted)
+            self._return_uncounted(leads)
             raise
         for lead, (outcome, granted) in zip(leads, answers, strict=True):
             taken[lead.place] = self._noted(lead, outcome, granted=granted, asked_ns=asked_ns)
         self._sweep_later()
+
+    def _return_uncounted(self, leads: Iterable[_Lead]) -> None:
+        for lead in leads:
+            self._book.return_uncounted(lead.first, lead.uncounted)
 
     def _lead(self, asked: Sequence[Asked], places: Sequence[int], now_ns: int) -> _Lead:
         first = asked[places[0]]

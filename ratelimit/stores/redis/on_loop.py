@@ -1,22 +1,24 @@
 """Decisions for an event loop: one run of the script for all that a turn asks, and nothing else waits for it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
 from ratelimit.bucket import Asked
-from ratelimit.stores.base import Taken
+from ratelimit.stores.base import BucketStoreAway, OutcomeUnknown, Taken
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.clients import CONNECT_SECONDS, Commands, commands_on_loop, failure
 from ratelimit.stores.redis.keys import Question, Shift
 from ratelimit.stores.redis.layout import SHIFT, TAKE, OtherLimit, Script
+from ratelimit.stores.redis.line import Line, Run
 from ratelimit.stores.redis.store import RedisStore
 
 _PARTS: Final = 5
-_Run = tuple[Script, Sequence[bytes], Sequence[bytes]]
-"""A script, the names of its keys, and its arguments."""
+_Command = Callable[[], tuple[Script, Sequence[bytes], Sequence[bytes]]]
+"""Makes a script, the names of its keys, and its arguments, in the moment in which they are sent."""
 
 
 class OnLoop:
@@ -29,6 +31,7 @@ class OnLoop:
     def __init__(self, store: RedisStore) -> None:
         self._store = store
         self._commands: asyncio.Task[Commands] | None = None
+        self._line: Line | None = None
 
     async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
         """What became of each, in the same order; None where the bucket's limit has changed, and `RedisStore.take`
@@ -39,10 +42,23 @@ class OnLoop:
 
     async def ask(self, questions: Sequence[Question]) -> list[tuple[Taken | None, bool]]:
         """As `take_many`, and of each whether it got what it wished beyond its cost."""
-        now = self._store.time_argument()
-        groups = list(self._store.keys.together(questions))
-        told = await self._together([(TAKE, *self._store.keys.take_arguments(group, now)) for group in groups])
+        now, keys = self._store.time_argument(), self._store.keys
+        groups = list(keys.together(questions))
+        sent: list[Run] = []
+
+        def take(group: Sequence[Question]) -> tuple[Script, list[bytes], list[bytes]]:
+            if (run := self._next_run()) is not None:
+                sent.append(run)
+            return TAKE, *keys.take_arguments(group, now, run)
+
         try:
+            told = await self._together([partial(take, group) for group in groups])
+        except OutcomeUnknown as error:
+            error.run = sent[-1] if sent else None
+            raise
+        try:
+            if self._line is not None and sent:
+                self._line.heard(sent[-1], layout.server_ns(told[-1]))
             return _read(groups, told)
         except Exception as error:  # an answer of a server that is not what it seems
             raise failure(self._store.address, error) from error
@@ -51,25 +67,33 @@ class OnLoop:
         """Gives tokens back and counts requests, as each of `shifts` says."""
         now = self._store.time_argument()
         groups = self._store.keys.together(shifts)
-        await self._together([(SHIFT, *self._store.keys.shift_arguments(group, now)) for group in groups])
+        await self._together([partial(self._shift, group, now) for group in groups])
+
+    def _shift(self, shifts: Sequence[Shift], now: bytes) -> tuple[Script, list[bytes], list[bytes]]:
+        return SHIFT, *self._store.keys.shift_arguments(shifts, now)
 
     async def leave(self) -> None:
         """Closes the connections: the loop ends."""
-        connecting, self._commands = self._commands, None
+        connecting, self._commands, self._line = self._commands, None, None
         if connecting is None:
             return
         connecting.cancel()
         if connecting.done() and not connecting.cancelled() and connecting.exception() is None:
             await connecting.result().close()
 
-    async def _together(self, runs: Sequence[_Run]) -> list[Any]:
-        """What all runs return. The time-out is waited for in parts: where the loop itself was held up for long, that
-        is one of them, as the answers may be there all the same.
+    def _next_run(self) -> Run | None:
+        if self._line is None:
+            self._line = self._store.new_line()
+        return None if self._line is None else self._line.next_run()
+
+    async def _together(self, several: Sequence[_Command]) -> list[Any]:
+        """What all commands return. The time-out is waited for in parts: where the loop itself was held up for long,
+        that is one of them, as the answers may be there all the same.
         """
         tasks: list[asyncio.Future[Any]] = []
         try:
             commands = await self._connected()
-            tasks = [asyncio.ensure_future(_run(commands, *run)) for run in runs]
+            tasks = [asyncio.ensure_future(_run(commands, command)) for command in several]
             for _ in range(_PARTS):
                 _, pending = await asyncio.wait(tasks, timeout=self._store.timeout / _PARTS)
                 if not pending:
@@ -77,7 +101,10 @@ class OnLoop:
             raise TimeoutError("no answer in time")
         except Exception as error:
             await self._give_up()
-            raise failure(self._store.address, error) from error
+            failed = failure(self._store.address, error)
+            if tasks and isinstance(failed, BucketStoreAway):
+                raise OutcomeUnknown(str(failed)) from error
+            raise failed from error
         finally:
             for task in tasks:
                 task.add_done_callback(_heard)
@@ -103,11 +130,14 @@ class OnLoop:
             await self.leave()
 
 
-async def _run(commands: Commands, script: Script, names: Sequence[bytes], arguments: Sequence[bytes]) -> Any:
+async def _run(commands: Commands, command: _Command) -> Any:
     async with commands.at_once:
         try:
+            script, names, arguments = command()
             return await commands.ask("EVALSHA", script.sha, len(names), *names, *arguments)
         except NoScriptError:
+            # It is a new run: those that were sent meanwhile have higher numbers.
+            script, names, arguments = command()
             return await commands.ask("EVAL", script.text, len(names), *names, *arguments)
 
 

@@ -14,9 +14,8 @@ local function time_of(argument)
 end
 
 -- What is beyond these bounds was damaged.
-local function is_sane(allowed, throttled, tat_s, used_s_0, used_s_1, epoch)
+local function is_sane(allowed, throttled, tat_s, used_s_0, used_s_1)
   return math.max(tat_s, used_s_0, used_s_1) < 8589934592 and math.max(allowed, throttled) < 9007199254740992
-    and epoch < 2147483648
 end
 
 -- The record: limit, allowed, throttled, TAT (seconds, nanoseconds) and fraction, last use of either secret (the same),
@@ -26,7 +25,11 @@ local function load(key)
   if type(raw) == 'string' and #raw == RECORD_BYTES then
     local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch =
       struct.unpack(RECORD, raw)
-    if is_sane(allowed, throttled, tat_s, used_s_0, used_s_1, epoch) then
+    if is_sane(allowed, throttled, tat_s, used_s_0, used_s_1) then
+      -- As MOST_EPOCH of ratelimit/bucket.py: a key could never reach it, and be neither changed nor revoked at once.
+      if epoch >= 1073741824 then
+        epoch = 0
+      end
       return limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch
     end
   end

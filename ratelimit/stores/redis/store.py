@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
+from threading import local
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,18 +12,20 @@ import redis
 
 from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record, debt_under
 from ratelimit.limit import NS_PER_SECOND, Limit
-from ratelimit.stores.base import BucketStoreError, Clock, Taken
+from ratelimit.stores.base import BucketStoreAway, BucketStoreError, Clock, OutcomeUnknown, Taken
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
 from ratelimit.stores.redis.clients import connect, failure
-from ratelimit.stores.redis.keys import Keys
+from ratelimit.stores.redis.keys import Keys, Question
 from ratelimit.stores.redis.layout import CHANGE, SERVERS_CLOCK, SHIFT, TAKE, OtherLimit, Script
+from ratelimit.stores.redis.line import CLOSED, Line
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
 _INDEXED_SECONDS: Final = 3600
 _PROBE: Final = b"probe"
 _WINDOW_SECONDS: Final = 5  # take.lua notes a key's use once in so long
+_LINE_SECONDS: Final = 86_400  # as in take.lua
 
 
 class RedisStore:
@@ -39,6 +42,7 @@ class RedisStore:
         self.timeout = timeout
         self.keys = Keys(address)
         self._clock = clock
+        self._lines = local()
 
     def time_argument(self) -> bytes:
         """The time for a script."""
@@ -89,6 +93,15 @@ class RedisStore:
         shift = layout.shift_argument(limit, tokens, back=False, count=0)
         self._run(SHIFT, *self.keys.shift_arguments([(key, shift)], self.time_argument()))
 
+    def new_line(self) -> Line | None:
+        """Return a line for runs of take.lua; None in a Cluster."""
+        return self.keys.new_line(None if self._clock else self.timeout)
+
+    def close_line(self, line: bytes) -> int:
+        """Let no run of this line do anything from now on, and return the number of the last one that did."""
+        with self._failing():
+            return int(self._client.set(line, CLOSED, ex=_LINE_SECONDS, get=True) or 0)
+
     def convert(self, key: bytes, limit: Limit | None) -> None:
         """Writes what the key's bucket lacks in terms of `limit`, unless somebody else changed it in the meantime."""
         if limit is None:
@@ -117,6 +130,9 @@ class RedisStore:
             with self._failing():
                 self._client.zremrangebyscore(self.keys.used, "-inf", oldest)
 
+    def rebuilt(self) -> None:
+        """There is no file on this host."""
+
     def ping(self) -> None:
         """A decision about a key of nobody's, as a server may answer and yet refuse that. Raises BucketStoreError."""
         self.take(_PROBE, None)
@@ -137,10 +153,25 @@ class RedisStore:
         now = self.time_argument()
         answers: list[Taken | OtherLimit] = []
         for together in self.keys.together([(one, layout.request_argument(one)) for one in asked]):
-            told = self._run(TAKE, *self.keys.take_arguments(together, now))
+            told = self._take(together, now)
             with self._failing():
                 answers += layout.outcomes_of([one for one, _ in together], told)
         return answers
+
+    def _take(self, questions: Sequence[Question], now: bytes) -> Any:
+        """One run of take.lua, on the line of this thread."""
+        line: Line | None = getattr(self._lines, "of_thread", None) or self.new_line()
+        self._lines.of_thread = line
+        run = None if line is None else line.next_run()
+        try:
+            told = self._run(TAKE, *self.keys.take_arguments(questions, now, run))
+        except BucketStoreAway as error:
+            self._lines.of_thread = None
+            raise OutcomeUnknown(str(error), run) from error
+        if line is not None and run is not None:
+            with self._failing():
+                line.heard(run, layout.server_ns(told))
+        return told
 
     def _settled(self, asked: Asked, taken: Taken | OtherLimit) -> Taken:
         if not isinstance(taken, OtherLimit):

@@ -3,13 +3,15 @@
 -- and a debt as nanoseconds and the ticks (`fraction`) by which it is more. All are relative to now: the longest
 -- period, 31 days, is 2.7e15 ns, and no sum here exceeds three of them.
 --
--- KEYS: the n records and, where there is one, the index of when keys were used.
--- ARGV: the time ('' for the server's own), then n requests.
--- Answers four numbers for each: what became of it, the debt's nanoseconds and ticks, and the epoch.
+-- KEYS: the n records; the line of this run, if it has one; the index of when keys were used, if there is one.
+-- ARGV: the time ('' for the server's own), this run's number on its line and its deadline ('' if it has no line), then
+-- n requests.
+-- Answers four numbers for each: what became of it, the debt's nanoseconds and ticks, and the epoch; then the time.
 
 local REQUEST = '<I4I1I1I8I8I4I8I4I8I4I4'
 local DENIED, ALLOWED, NEWER_EPOCH, OTHER_LIMIT, EXCEEDS_BURST, ALLOWED_MORE = 0, 1, 2, 3, 4, 5
 local INDEX_SECONDS = 5
+local LINE_SECONDS = 86400
 
 local now_s, now_ns = time_of(ARGV[1])
 
@@ -19,7 +21,22 @@ local function sum(debt, fraction, price, price_fraction, ticks, period)
   return debt < period or (debt == period and fraction == 0), debt, fraction
 end
 
-local index = KEYS[#ARGV]
+-- A run that was given up does nothing if it comes late: after its deadline, or after its line was closed.
+local following = #ARGV - 1
+if ARGV[2] ~= '' then
+  local line, number, until_s, until_ns = KEYS[following], struct.unpack('<I8I8I4', ARGV[2])
+  if now_s > until_s or (now_s == until_s and now_ns > until_ns) then
+    return {now_s, now_ns}
+  end
+  local last = redis.call('SET', line, string.format('%.0f', number), 'EX', LINE_SECONDS, 'GET')
+  if last and tonumber(last) >= number then
+    redis.call('SET', line, last, 'EX', LINE_SECONDS)
+    return {now_s, now_ns}
+  end
+  following = following + 1
+end
+
+local index = KEYS[following]
 local answers = {}
 
 local function answer(outcome, debt, fraction, epoch)
@@ -80,7 +97,9 @@ local function take(key, request)
   save(key, known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch)
 end
 
-for place = 1, #ARGV - 1 do
-  take(KEYS[place], ARGV[place + 1])
+for place = 1, #ARGV - 2 do
+  take(KEYS[place], ARGV[place + 2])
 end
+answers[#answers + 1] = now_s
+answers[#answers + 1] = now_ns
 return answers

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.gateway.many_keys import _secret
 from benchmarks.installation import Installation
 from latchkey.credentials import parse_credential
+
+pytestmark = pytest.mark.slow("fills databases")
 
 ASK = """
 import sys, django; django.setup()

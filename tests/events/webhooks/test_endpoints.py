@@ -162,6 +162,17 @@ def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: Webh
     assert find_webhook(endpoint_id).disabled_reason == "operator"
 
 
+def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookEndpoints, settings: Settings) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = ("10.0.0.0/8",)
+    url = "http://hooks.example/path"
+    webhook = endpoints.add({"url": url}).endpoint
+    settings.WEBHOOK_ALLOWED_NETWORKS = ()
+    changed = endpoints.update(webhook.endpoint_id, {"url": url, "label": "pager"})
+    assert (changed.url, changed.label) == (url, "pager")
+    with pytest.raises(InvalidParameters):
+        endpoints.update(webhook.endpoint_id, {"url": url + "2"})
+
+
 def test_another_change_leaves_the_reason_and_the_failures(endpoints: WebhookEndpoints) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     WebhookEndpoint.objects.update(enabled=False, disabled_reason="dead", failures=12)

@@ -72,9 +72,11 @@ def test_dead_after_three_days_and_revived_where_it_stopped(
         play()
         now.move(hours=1)
     now.move(hours=63)
+    before = row().revision
     play()
     found = row()
     assert (found.enabled, found.disabled_reason, found.failures) == (False, "dead", 10)
+    assert found.revision == before + 1, "a decision on the enabled webhook is stale"
     event = Event.objects.get(type="WebhookDisabled")
     assert (event.actor, event.key_id) == ("system", "")
     assert event.data == {"webhook_id": endpoint_id, "reason": "dead", "last_error": "HTTP 500", "failures": 10}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway.proxies.echo import Echo, echo
 from tests.gateway.proxies.running import Proxy, running
-from tests.server.running import RunningServer, issue
+from tests.support.server import RunningServer, issue
 
 SCOPE = "orders:read"
 NAMES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("nginx", "caddy", "envoy")]

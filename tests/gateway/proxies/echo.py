@@ -7,6 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+OWN_FIELDS = (
+    ("RateLimit", "the service's"),
+    ("X-RateLimit-Limit", "7"),
+    ("X-Request-Id", "its-own"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Expose-Headers", "X-Its-Own"),
+    ("Vary", "Accept"),
+)
+"""What it says itself in every answer."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -25,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = json.dumps(document).encode()
         # Some services refuse by themselves, and some have limits of their own.
         self.send_response(int(self.path[8:11]) if self.path.startswith("/status/") else 200)
-        for name, value in (("RateLimit", "the service's"), ("X-RateLimit-Limit", "7"), ("X-Request-Id", "its-own")):
+        for name, value in OWN_FIELDS:
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))

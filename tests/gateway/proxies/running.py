@@ -6,16 +6,17 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from benchmarks.ports import free_port
 from gateway.proxies.render import FILES, configuration
 from gateway.proxies.values import Address, Values
-from tests.server.running import RunningServer
-from tests.services import envoy
+from tests.support.server import RunningServer
+from tests.support.services import envoy
 
 START_SECONDS = 30.0
 
@@ -40,10 +41,9 @@ def public_url(latchkey: RunningServer) -> str:
     return f"http://localhost:{latchkey.port}"
 
 
-def values_for(upstream: str, latchkey: str, port: int, scopes: Sequence[str], public_url: str) -> Values:
-    return Values(
-        Address.of(upstream, "--upstream"), Address.of(latchkey, "--latchkey"), public_url, tuple(scopes), listen=port
-    )
+def values_for(upstream: str, nodes: Sequence[str], port: int, scopes: Sequence[str], public_url: str) -> Values:
+    latchkey = tuple(Address.of(url, "--latchkey") for url in nodes)
+    return Values(Address.of(upstream, "--upstream"), latchkey, public_url, tuple(scopes), listen=port)
 
 
 @contextmanager
@@ -51,27 +51,32 @@ def running(
     name: str,
     directory: Path,
     upstream: str,
-    latchkey: RunningServer,
-    *,
+    *latchkey: RunningServer,
     scopes: Sequence[str] = (),
     opened: bool = False,
+    **options: Any,
 ) -> Iterator[Proxy]:
-    """The proxy, when it listens. `opened`: with the switch in docs/gateway that lets requests pass unchecked."""
+    """The proxy, when it listens. `opened`: with the switch in docs/gateway that lets requests pass unchecked.
+    `options`: further ones of Values.
+    """
     port = free_port()
-    text = configuration(name, values_for(upstream, latchkey.url, port, scopes, public_url(latchkey)))
+    nodes = [node.url for node in latchkey]
+    values = values_for(upstream, nodes, port, scopes, public_url(latchkey[0]))
+    text = configuration(name, replace(values, **options))
     command = COMMANDS[name](OPENED[name](text) if opened else text, directory)
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "XDG_DATA_HOME": str(directory)}
     with (directory / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, env=environment, stdout=log, stderr=log)
     try:
-        _wait(process, port, directory / "proxy.log")
+        wait_until_it_listens(process, port, directory / "proxy.log")
         yield Proxy(name, port)
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    """Return once something listens on the port. Raise RuntimeError with the log if the process ends or takes long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -79,10 +84,11 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
             return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"the proxy did not start:\n{log.read_text()}")
+    raise RuntimeError(f"it did not start:\n{log.read_text()}")
 
 
-def _nginx(text: str, directory: Path) -> list[str]:
+def nginx_frame(text: str, directory: Path) -> list[str]:
+    """Return the command of an nginx with `text` within its `http`."""
     here = "".join(f" {name}_temp_path {directory}/{name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
     # As root its workers would become another user, who may not write where tests do.
     user = "user root; " if os.geteuid() == 0 else ""
@@ -120,5 +126,5 @@ def _open_envoy(text: str) -> str:
     return text.replace("failure_mode_allow: false", "failure_mode_allow: true")
 
 
-COMMANDS = {"nginx": _nginx, "caddy": _caddy, "envoy": _envoy}
+COMMANDS = {"nginx": nginx_frame, "caddy": _caddy, "envoy": _envoy}
 OPENED = {"nginx": _open_nginx, "caddy": _open_caddy, "envoy": _open_envoy}

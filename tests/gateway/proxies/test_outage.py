@@ -18,7 +18,9 @@ from latchkey.problem_catalogue import CATALOGUE
 from tests.gateway.proxies.conftest import NAMES, SCOPE, Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy, public_url, running
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.slow("stops proxies and services")
 
 
 def says_unavailable(answer: httpx.Response, latchkey: RunningServer) -> None:
@@ -132,16 +134,22 @@ def odd_latchkey() -> Iterator[_OddServer]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_neither_yes_nor_no(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
-    """A redirect, a fault of the configuration, an error: the client is told 503, and the service is not asked."""
+    """A redirect, a fault of the configuration, an error: the client is told 503, and the service is not asked. A page
+    of another origin can read it.
+    """
+    origin = "https://app.example"
     with odd_latchkey() as odd:
         stand_in = replace(latchkey, port=odd.server_address[1])
-        with running(name, tmp_path, service.url, stand_in) as proxy:
+        with running(name, tmp_path, service.url, stand_in, cors_origins=(origin,)) as proxy:
             before = len(service.seen)
-            for status in (302, 404, 405, 422, 431, 500, 502, 503):
+            for status in (302, 404, 405, 422, 430, 432, 500, 502, 503):
                 odd.status = status
-                answer = httpx.get(proxy.url)
+                answer = httpx.get(proxy.url, headers={"Origin": origin})
                 assert "oops" not in answer.text, status
                 says_unavailable(answer, stand_in)
+                assert answer.headers.get_list("Access-Control-Allow-Origin") == [origin]
+                assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+            assert "Access-Control-Allow-Origin" not in httpx.get(proxy.url, headers={"Origin": "https://b"}).headers
     assert len(service.seen) == before
 
 

@@ -17,7 +17,9 @@ from tests.gateway.proxies.conftest import Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy
 from tests.latchkey.stub import PROBLEM, Answer, Request, stub
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
+
+pytestmark = pytest.mark.slow("runs the remote command before proxies")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def test_real_proxy(proxy: Proxy, keys: Keys) -> None:
     ran = run(proxy.url, "--exhaust", key=key["credential"])
     assert (ran.exit_code, ran.err) == (0, "")
     assert set(ran.results.values()) == {"ok"}, ran.out
-    assert len(ran.results) == 9
+    assert len(ran.results) == 11
     assert key["secret"] not in ran.out
     shown = run(proxy.url, "--format", "table")
     assert shown.exit_code == 0
@@ -66,9 +68,11 @@ def test_service_without_a_proxy(service: Echo) -> None:
         "no credential": "failed",
         "what is no credential": "failed",
         "unknown key": "failed",
+        "OPTIONS": "failed",
         "request id": "failed",
         "right key": "ok",
         "limit is told": "ok",
+        "no tunnel": "failed",
         "credential ends at the proxy": "failed",
         "only Latchkey says who calls": "failed",
         "over the limit": "not seen",
@@ -84,6 +88,12 @@ def test_nothing_listens() -> None:
 @pytest.mark.parametrize("url", ["ftp://a", "http://a?b", "http://user@a", "x"])
 def test_url_that_is_none(url: str) -> None:
     assert run(url).exit_code == 2
+
+
+def test_origin_that_is_none() -> None:
+    ran = run("http://127.0.0.1:1", "--cors-origin", "https://app.example/")
+    assert ran.exit_code == 2
+    assert "--cors-origin is an origin as browsers write it" in " ".join(ran.err.split())
 
 
 def test_key_of_the_environment_is_not_sent(service: Echo) -> None:
@@ -116,8 +126,20 @@ FAULTS: dict[str, tuple[str, Callable[[Request], Answer]]] = {
     "no challenge": ("no credential", lambda request: Answer(401, PROBLEM, _refusal(request).body)),
     "another status": ("no credential", lambda request: _refusal(request, status=403)),
     "another id": ("request id", lambda request: _refusal(request, request_id="other")),
+    "OPTIONS passes": (
+        "OPTIONS",
+        lambda request: Answer(204) if request.method == "OPTIONS" else _refusal(request),
+    ),
     "500": ("unknown key", lambda _: Answer(500, PROBLEM, b"{}")),
     "no key passes": ("right key", _refusal),
+    "tunnel": (
+        "no tunnel",
+        lambda request: (
+            Answer(101, {"Connection": "Upgrade", "Upgrade": "h2c"}, b"")
+            if request.fields.get("upgrade") == "h2c"
+            else Answer()
+        ),
+    ),
     "no wait": ("over the limit", _throttle("")),
     "wait of none": ("over the limit", _throttle("0")),
     "no limit": (
@@ -134,4 +156,4 @@ def test_faults(fault: str) -> None:
         ran = run(server.url, "--exhaust", key=credential())
     assert ran.exit_code == 2
     assert ran.results[check] == "failed"
-    assert len(server.requests) <= MOST_REQUESTS + 4
+    assert len(server.requests) <= MOST_REQUESTS + 6

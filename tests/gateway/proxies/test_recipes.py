@@ -12,7 +12,9 @@ import pytest
 from benchmarks.ports import free_port
 from latchkey.credentials import generate_secret
 from tests.gateway.proxies.conftest import SCOPE, Keys
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
+
+pytestmark = pytest.mark.slow("runs the programs of the docs")
 
 PAGE = (ROOT / "docs" / "gateway" / "verify.md").read_text(encoding="utf-8")
 PROGRAMS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {

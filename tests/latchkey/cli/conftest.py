@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.latchkey.cli.running import Latchkey, install
-from tests.server.running import RunningServer, issue
+from tests.latchkey.cli.running import Latchkey, install, uninstalled
+from tests.support.once import once
+from tests.support.selection import FAST
+from tests.support.server import RunningServer, issue
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command, installed alone for the Python that runs the tests."""
-    return install(sys.executable, tmp_path_factory.mktemp("installed")) / "latchkey"
+def program(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The command, installed alone for the Python that runs the tests; for fast tests that of this tree."""
+    if request.config.getoption(FAST):
+        return uninstalled(tmp_path_factory.mktemp("uninstalled"))
+    place = once(tmp_path_factory, "installed", lambda directory: install(sys.executable, directory))
+    return place / "environment" / "bin" / "latchkey"
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.server.running import ROOT
+from tests.support.commands import ROOT
 
 
 def install(python: str, directory: Path) -> Path:
@@ -22,13 +23,21 @@ def install(python: str, directory: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     environment = directory / "environment"
-    subprocess.run([python, "-m", "venv", environment], check=True)
-    subprocess.run(
-        [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile", source],
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run([python, "-m", "venv", "--without-pip", environment], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", source], check=True, capture_output=True)
     return environment / "bin"
+
+
+def uninstalled(directory: Path) -> Path:
+    """Writes the command as `python -m latchkey` is, of this tree and with its environment, and returns its path."""
+    program = directory / "latchkey"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from latchkey.cli.main import main\nsys.exit(main())\n"
+    )
+    program.chmod(0o755)
+    return program
 
 
 @dataclass(frozen=True)

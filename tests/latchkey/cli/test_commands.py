@@ -4,9 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.stub import Answer, stub
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
 
 KEY = {
     "key_id", "label", "owner", "scopes", "rate_limit", "enabled", "state", "created_at", "expires_at", "revoked_at",
@@ -53,9 +55,46 @@ def test_disable_enable_and_revoke(latchkey: Latchkey, key: dict[str, Any]) -> N
     key_id = key["key_id"]
     assert latchkey.json("keys", "disable", key_id)["state"] == "disabled"
     assert latchkey.json("keys", "enable", key_id)["state"] == "active"
-    revoked = latchkey.run("keys", "revoke", key_id)
+    revoked = latchkey.run("keys", "revoke", key_id, "--yes")
     assert (revoked.exit_code, revoked.out, revoked.err) == (0, "", f"latchkey: {key_id} is revoked\n")
     assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
+
+
+def test_change_of_a_state_that_is_no_more_is_refused(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = key["key_id"]
+    (etag,) = (line.split()[1] for line in latchkey.run("keys", "show", key_id).out.splitlines() if "etag" in line)
+    assert etag == '"1"'
+    assert latchkey.run("keys", "update", key_id, "--label", "new", "--if-match", "1").exit_code == 0
+    for command in (["disable"], ["enable"], ["revoke", "--yes"], ["rotate"], ["finish-rotation", "--yes"]):
+        ran = latchkey.run("keys", *command, key_id, "--if-match", etag)
+        assert (ran.exit_code, "412 precondition-failed" in ran.err) == (2, True), command
+    assert latchkey.json("keys", "show", key_id)["state"] == "active"
+    retiring, active = latchkey.json("keys", "rotate", key_id, "--if-match", "2")["secrets"]
+    for secret, exit_code in ((active, 2), (retiring, 0)):
+        ran = latchkey.run("keys", "finish-rotation", "--yes", key_id, "--secret", str(secret["id"]))
+        assert ran.exit_code == exit_code
+    assert latchkey.run("keys", "disable", key_id, "--if-match", "ä").exit_code == 2
+
+
+@pytest.mark.parametrize("command", [["revoke"], ["rotate", "--at-once"], ["finish-rotation"]], ids=" ".join)
+def test_what_cannot_be_undone_needs_a_yes_without_a_terminal(
+    latchkey: Latchkey, key: dict[str, Any], command: list[str]
+) -> None:
+    latchkey.json("keys", "rotate", key["key_id"])
+    before = latchkey.json("keys", "show", key["key_id"])
+    ran = latchkey.run("keys", *command, key["key_id"])
+    assert (ran.exit_code, ran.out, "add --yes" in ran.err) == (2, "", True)
+    assert latchkey.json("keys", "show", key["key_id"]) == before
+
+
+def test_key_that_only_verifies_comes_with_a_hint_about_its_limit(latchkey: Latchkey) -> None:
+    create = ("keys", "create", "--label", "service", "--scope", "verify")
+    hinted = latchkey.run(*create)
+    assert "times 2 as headroom" in hinted.err
+    assert "latchkey keys update lk_" in hinted.err
+    assert hinted.out.startswith("lk_")
+    assert "headroom" not in latchkey.run(*create, "--burst", "5", "--per-seconds", "1").err
+    assert "headroom" not in latchkey.run(*create, "--scope", "keys:read").err
 
 
 def test_list_pages_by_itself_and_by_cursor(latchkey: Latchkey) -> None:
@@ -70,7 +109,20 @@ def test_list_pages_by_itself_and_by_cursor(latchkey: Latchkey) -> None:
     heading, row = table.out.splitlines()
     assert heading.split("  ")[0] == "KEY_ID"
     assert "listed 2" in row
-    assert table.err.startswith("latchkey: there are more: --cursor ")
+    assert table.err.startswith("latchkey: there are more, with the same filters: --cursor ")
+
+
+def test_list_of_an_owner_or_a_label(latchkey: Latchkey) -> None:
+    for label in ("owned 1", "owned 2"):
+        latchkey.run("keys", "create", "--label", label, "--owner", "payments of owned")
+    latchkey.run("keys", "create", "--label", "owned 1")
+    owned = latchkey.json("keys", "list", "--owner", "payments of owned")["items"]
+    assert [item["label"] for item in owned] == ["owned 2", "owned 1"]
+    assert len(latchkey.json("keys", "list", "--label", "owned 1")["items"]) == 2
+    assert latchkey.json("keys", "list", "--label", "owned 1", "--owner", "payments of owned")["items"] == [owned[1]]
+    assert latchkey.json("keys", "list", "--owner", "payments of")["items"] == []
+    refused = latchkey.run("keys", "list", "--owner", "")
+    assert (refused.exit_code, "/owner" in refused.err) == (2, True)
     assert latchkey.run("keys", "list", "--state", "expired", "--q", "listed").out == "(none)\n"
 
 
@@ -79,9 +131,9 @@ def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
     rotated = latchkey.json("keys", "rotate", key_id, "--grace", "1h")
     assert set(rotated) == {*KEY, "secret", "credential"}
     assert [secret["state"] for secret in rotated["secrets"]] == ["retiring", "active"]
-    finished = latchkey.json("keys", "finish-rotation", key_id)
+    finished = latchkey.json("keys", "finish-rotation", key_id, "--yes")
     assert [secret["state"] for secret in finished["secrets"]] == ["active"]
-    at_once = latchkey.json("keys", "rotate", key_id, "--at-once")
+    at_once = latchkey.json("keys", "rotate", key_id, "--at-once", "--yes")
     assert len({found["credential"] for found in (key, rotated, at_once)}) == 3
     assert [secret["state"] for secret in at_once["secrets"]] == ["active"]
 
@@ -98,6 +150,23 @@ def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -
     assert [(step["allowed"], step["throttled"]) for step in found] == [(7, 2)]
     table = latchkey.run("usage", key["key_id"], "--step", "minute").out
     assert table.split() == ["START", "ALLOWED", "THROTTLED", found[0]["start"], "7", "2"]
+    own = latchkey.json("usage", "--step", "minute", LATCHKEY_API_KEY=key["credential"])
+    assert found[0] in own, "the calls themselves may be there too"
+    assert latchkey.run("usage", key["key_id"], LATCHKEY_API_KEY=key["credential"]).exit_code == 2
+
+
+def test_a_key_that_may_write_but_not_read(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    scopes = ("--scope", "keys:write", "--scope", "orders:read")
+    writer = latchkey.json("keys", "create", "--label", "writer", *scopes)["credential"]
+    disabled = latchkey.run("keys", "disable", key["key_id"], LATCHKEY_API_KEY=writer)
+    assert disabled.exit_code == 0
+    assert disabled.out.split() == ["key_id", key["key_id"], "enabled", "no", "etag", '"2"']
+    waited = latchkey.run("keys", "rotate", key["key_id"], "--wait", LATCHKEY_API_KEY=writer)
+    assert (waited.exit_code, waited.out) == (2, "")
+    assert "keys:read" in waited.err
+    assert [secret["state"] for secret in latchkey.json("keys", "show", key["key_id"])["secrets"]] == ["active"]
+    rotated = latchkey.run("keys", "rotate", key["key_id"], LATCHKEY_API_KEY=writer)
+    assert (rotated.exit_code, rotated.out.partition(":")[0]) == (0, key["key_id"])
 
 
 def test_verify(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -141,6 +210,14 @@ def test_events_list(latchkey: Latchkey, key: dict[str, Any]) -> None:
     table = latchkey.run("events", "list", "--key", key["key_id"], "--type", "KeyIssued").out
     assert table.splitlines()[0].split() == ["ID", "AT", "TYPE", "KEY_ID", "ACTOR", "DATA"]
     assert len(table.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["PORT", "PUBLIC_URL", "BIND"])
+def test_manage_ctl_calls_the_server_of_its_settings(server: RunningServer, root: str, name: str) -> None:
+    port = server.url.rpartition(":")[2]
+    value = {"PORT": port, "PUBLIC_URL": server.url, "BIND": f"0.0.0.0:{port}"}[name]
+    environment = {"LATCHKEY_API_KEY": root, "PUBLIC_URL": "", "PORT": "1", name: value}
+    assert json.loads(server.manage("ctl", "whoami", "--format", "json", environment=environment).stdout)["scopes"]
 
 
 def test_manage_ctl_is_the_same_command(latchkey: Latchkey, server: RunningServer) -> None:

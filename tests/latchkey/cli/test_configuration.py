@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latchkey.cli.configuration import Profile, default_path, read_profile
+from latchkey.cli.configuration import Profile, Unchosen, default_path, read_profile
 from latchkey.cli.refusal import Refusal
 
 WORK = Profile(url="https://keys.example", timeout=2)
@@ -28,6 +28,10 @@ def test_profile_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
     assert read_profile(file, "other") == Profile(format="json")
 
 
+def test_byte_order_mark_ahead_of_the_file_is_no_matter(tmp_path: Path) -> None:
+    assert read_profile(written(tmp_path / "config.toml", f"\ufeff{FILE}"), None) == WORK
+
+
 def test_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert read_profile(None, None) == Profile()
@@ -42,6 +46,29 @@ def test_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_file_without_profiles_is_no_fault(tmp_path: Path) -> None:
     assert read_profile(written(tmp_path / "config.toml", ""), None) == Profile()
+
+
+def test_account_without_a_home_or_with_one_that_it_may_not_enter_has_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", fail)
+        assert read_profile(None, None) == Profile()
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError))
+    assert default_path().is_absolute()
+
+
+def test_sole_profile_is_named_and_not_used(tmp_path: Path) -> None:
+    unchosen = read_profile(written(tmp_path / "config.toml", '[profiles.staging]\nurl = "https://a.example"'), None)
+    assert isinstance(unchosen, Unchosen)
+    assert (unchosen.url, unchosen.api_key) == (None, None)
+    assert unchosen.refusal.title == "No profile is chosen. Profiles: staging"
+    assert "--profile staging" in unchosen.refusal.remedy
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
@@ -64,6 +91,7 @@ def test_file_of_others_is_refused(tmp_path: Path, mode: int) -> None:
         ("[profiles.default]\ntimeout = 'x'", "timeout of the profile default cannot be used"),
         ("[profiles.default]\ntimeout = true", "timeout of the profile default cannot be used"),
         ("[profiles.default]\ntimeout = 0", "timeout of the profile default cannot be used"),
+        ("[profiles.default]\ntimeout = inf", "timeout of the profile default cannot be used"),
         ("[profiles.default]\nformat = 'xml'", "format of the profile default cannot be used"),
         ("profile = 'b'\n[profiles.a]", "Profiles: a."),
         ("profile = ['b']", "Profiles: none."),

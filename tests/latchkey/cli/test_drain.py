@@ -8,19 +8,28 @@ EARLY = datetime(2027, 1, 31, 9, 30, tzinfo=UTC)
 LATE = datetime(2027, 1, 31, 9, 31, tzinfo=UTC)
 
 
-def test_quiet_begins_anew_with_each_use() -> None:
-    drain = Drain(quiet_seconds=600, since=100, last_used_at=None)
-    assert drain.observe(None, 400) == 300
-    assert drain.observe(EARLY, 500) == 0
-    assert drain.observe(EARLY, 800) == 300
-    assert drain.observe(LATE, 900) == 0
+def test_nothing_is_quiet_before_the_first_use_of_the_new_secret() -> None:
+    drain = Drain(quiet_seconds=600, since=100, old_used_at=None)
+    unused = drain.observe(None, None, 90_000)
+    assert (unused.quiet_seconds, drain.over(unused)) == (None, False)
+    first = drain.observe(None, EARLY, 90_100)
+    assert (first.quiet_seconds, drain.over(first)) == (0, False)
+    again = drain.observe(None, LATE, 90_700)
+    assert (again.quiet_seconds, drain.over(again)) == (600, True)
 
 
-def test_it_is_over_when_it_was_quiet_for_long_enough() -> None:
-    drain = Drain(quiet_seconds=600, since=100, last_used_at=EARLY)
-    assert (drain.over(699.9), drain.over(700)) == (False, True)
-    drain.observe(LATE, 699.9)
-    assert (drain.over(1299.8), drain.over(1299.9)) == (False, True)
+def test_quiet_begins_again_with_each_use_of_the_old_secret() -> None:
+    drain = Drain(quiet_seconds=600, since=100, old_used_at=None)
+    drain.observe(None, EARLY, 100)
+    used = ((None, 400), (EARLY, 500), (EARLY, 800), (LATE, 900))
+    assert [drain.observe(old, EARLY, now).quiet_seconds for old, now in used] == [300, 0, 300, 0]
+    assert [drain.over(drain.observe(LATE, EARLY, now)) for now in (1499.9, 1500)] == [False, True]
+
+
+def test_an_unused_secret_can_be_let_count() -> None:
+    drain = Drain(quiet_seconds=600, since=100, old_used_at=EARLY, even_if_unused=True)
+    assert [drain.over(drain.observe(EARLY, None, now)) for now in (699.9, 700)] == [False, True]
+    assert drain.observe(LATE, None, 800).quiet_seconds == 0
 
 
 @pytest.mark.parametrize(("quiet_seconds", "poll_seconds"), [(1, 0.2), (60, 3), (600, 10), (86_400, 10)])

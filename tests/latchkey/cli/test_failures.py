@@ -13,7 +13,9 @@ from benchmarks.ports import free_port
 from latchkey.credentials import checksum
 from tests.latchkey.cli.running import Latchkey, Ran
 from tests.latchkey.stub import JSON, PROBLEM, Answer, stub
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 UNKNOWN = "lk_000000000000:lks_" + "A" * 43 + checksum("A" * 43)
 
@@ -57,7 +59,7 @@ def test_unknown_key(latchkey: Latchkey) -> None:
     [
         ("expire", ("(401 expired-key)", "latchkey keys update KEY_ID --expires-in")),
         ("disable", ("(401 disabled-key)", "latchkey keys enable KEY_ID")),
-        ("revoke", ("(401 revoked-key)", "Revocation is for ever")),
+        ("revoke", ("(401 revoked-key)", "Revocation is permanent")),
     ],
 )
 def test_key_that_may_no_more(
@@ -66,7 +68,8 @@ def test_key_that_may_no_more(
     if change == "expire":
         expire(server, key["key_id"])
     else:
-        assert latchkey.run("keys", change, key["key_id"]).exit_code == 0
+        yes = ["--yes"] if change == "revoke" else []
+        assert latchkey.run("keys", change, key["key_id"], *yes).exit_code == 0
     failed(latchkey.with_key(key["credential"]).run("whoami"), 2, *told)
 
 
@@ -79,7 +82,7 @@ def test_throttled_says_how_long(latchkey: Latchkey) -> None:
     key = latchkey.json("keys", "create", "--label", "slow", "--burst", "1", "--per-seconds", "3600")
     slow = latchkey.with_key(key["credential"])
     assert slow.run("whoami").exit_code == 0
-    failed(slow.run("whoami"), 3, "(429 quota-exceeded)", "The next call passes in 3", "latchkey --wait")
+    failed(slow.run("whoami"), 3, "(429 quota-exceeded)", "Retry in 3", "latchkey --wait")
 
 
 def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
@@ -164,7 +167,7 @@ def problem(status: int, slug: str, **fields: str) -> Answer:
     ("answer", "told"),
     [
         (problem(500, "internal-error"), ("(500 internal-error)", "give the request id to an operator")),
-        (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "passes in 10 s")),
+        (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "Retry in 10 seconds.")),
     ],
 )
 def test_server_error(latchkey: Latchkey, answer: Answer, told: tuple[str, ...]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.latchkey.cli.running import Latchkey, install
-from tests.server.running import RunningServer
-from tests.services import python_313
+from tests.support.server import RunningServer
+from tests.support.services import python_313
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 ASK = """
 import importlib.util, sys

@@ -1,9 +1,17 @@
 """What is refused before anything is sent: the command as a function, as no server has a part in it."""
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+import typer
+
+from latchkey.cli.app import app
+from latchkey.cli.explanation import explain
 from latchkey.cli.main import main
 from latchkey.cli.options import in_front
+from latchkey.problems import FieldError
+from latchkey.validation import InvalidParameters
 
 
 @pytest.mark.parametrize(
@@ -15,12 +23,22 @@ from latchkey.cli.options import in_front
         (("keys", "create", "--label", "x", "--metadata", "[]"), "it is a JSON object"),
         (("keys", "rotate", "lk_000000000000", "--grace", "soon"), "as in 90d"),
         (("keys", "rotate", "lk_000000000000", "--wait", "--at-once"), "leaves nothing to --wait for"),
+        (("keys", "rotate", "lk_000000000000", "--even-if-unused"), "goes with --wait"),
         (("--request-id", "a b", "whoami"), "a request id is"),
         (("--url", "ftp://example.com", "whoami"), "http:// or https://"),
         (("--url", "https://name:word@example.com", "whoami"), "a key never stands in a URL"),
         (("nothing",), "No such command"),
         (("keys",), "finish-rotation"),
-        (("--timeout", "0", "whoami"), "--timeout"),
+        (("--timeout", "0", "whoami"), "it must be 0.01 or more"),
+        (("--timeout", "inf", "whoami"), "it must be 86400 or less"),
+        (("keys", "list", "--limit", "x"), "it must be a whole number"),
+        (("keys", "list", "--state", "nope"), "'nope' is not one of 'active', 'disabled'"),
+        (("keys", "list", "--limit"), "'latchkey --help'"),
+        (("keys", "create", "--label", "\udcff"), "It is not UTF-8."),
+        (("keys", "create", "--label", "x", "--metadata", '{"a": NaN}'), "it is a JSON object"),
+        (("--url", "http://a..b", "whoami"), "http:// or https:// and a host"),
+        (("--url", "http://\N{SNOWMAN}.example", "whoami"), "http:// or https:// and a host"),
+        (("--url", "http://xn--", "whoami"), "http:// or https:// and a host"),
     ],
 )
 def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str) -> None:
@@ -42,3 +60,50 @@ def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
 )
 def test_general_options_are_put_in_front(typed: list[str], read: list[str]) -> None:
     assert in_front(typed) == read
+
+
+OF_LIBRARIES = ("Value error", "Input should", "unable to parse", "pydantic", "Traceback", "nobody foresaw")
+
+
+def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
+    """Every parameter of every command with a value that none takes, and what the command requires besides."""
+    if hasattr(command, "commands"):
+        for name, child in command.commands.items():
+            yield from wrongly_typed(child, [*path, name])
+        return
+    good = {"key_id": ["lk_000000000000"], "label": ["--label", "x"], "url": ["https://example.com"]}
+    for param in command.params:
+        if not getattr(param, "is_flag", False):
+            others = [text for name, texts in good.items() if name != param.name for text in texts]
+            required = [
+                text for other in command.params if other.required and other is not param for text in good[other.name]
+            ]
+            assert set(required) <= set(others)
+            wrong = ["nope"] if param.param_type_name == "argument" else [param.opts[0], "nope"]
+            yield [*path, *required, *wrong]
+
+
+def test_no_refusal_speaks_the_words_of_a_library(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATCHKEY_URL", "ftp://nowhere")
+    tried = 0
+    for arguments in wrongly_typed(typer.main.get_command(app), []):
+        tried += 1
+        assert main(arguments) == 2, arguments
+        err = capsys.readouterr().err
+        assert [words for words in OF_LIBRARIES if words in err] == [], (arguments, err)
+        assert "What to do: " in err
+    assert tried > 30
+
+
+def test_each_fault_is_told_once() -> None:
+    faults = [
+        FieldError("/type", "not-a-type", "type is one of KeyIssued."),
+        FieldError("/limit", "x", "limit is low."),
+    ]
+    assert explain(InvalidParameters.of(faults)).splitlines()[1:3] == [
+        "  /type: type is one of KeyIssued.",
+        "  /limit: limit is low.",
+    ]
+    assert len(explain(InvalidParameters.of(faults)).splitlines()) == 4

@@ -1,12 +1,15 @@
-"""The drain of a rotation: it lasts while the old secret is used, and ends it when that is quiet."""
+"""The drain of a rotation: it lasts until the new secret has been in use alone, and then ends the old one."""
 
 import signal
 import subprocess
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.latchkey.cli.running import Latchkey
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 
 def use(latchkey: Latchkey, credential: str) -> int:
@@ -22,28 +25,43 @@ def until(running: "subprocess.Popen[str]", told: str) -> str:
     raise AssertionError(f"it did not say: {told}")
 
 
-def test_use_of_the_old_secret_is_seen_and_its_quiet_ends_it(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_use_of_both_secrets_is_seen_and_quiet_of_the_old_one_ends_it(latchkey: Latchkey, key: dict[str, Any]) -> None:
     with latchkey.running("keys", "rotate", key["key_id"], "--wait", "--quiet", "2s") as running:
-        until(running, "old secret: last used never, quiet 0:00 of 0:02; it ends 20")
+        assert running.stdout is not None
+        until(running, "old secret: last used never, the new one is not used yet; it ends 20")
+        new = running.stdout.read().strip()  # to its end, while the command waits
         assert use(latchkey, key["credential"]) == 200
         until(running, "old secret: last used 20")
+        assert use(latchkey, new) == 200
+        assert "quiet 0:0" in until(running, " of 0:02; it ends 20")
         until(running, "the old secret was quiet for long enough and has ended")
-        out, _ = running.communicate(timeout=20)
-        assert running.returncode == 0
-    assert (use(latchkey, key["credential"]), use(latchkey, out.strip())) == (401, 200)
+        assert running.wait(20) == 0
+    assert (use(latchkey, key["credential"]), use(latchkey, new)) == (401, 200)
+
+
+def test_secret_whose_successor_is_unused_ends_with_its_grace_alone(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    ran = latchkey.run("keys", "rotate", key["key_id"], "--grace", "3s", "--wait", "--quiet", "1s")
+    assert (ran.exit_code, "quiet" in ran.err) == (0, False)
+    assert ran.err.endswith("the old secret has already ended, and the new one was never used\n")
+
+
+def test_unused_successor_can_be_let_count(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    ran = latchkey.run("keys", "rotate", key["key_id"], "--wait", "--quiet", "1s", "--even-if-unused")
+    assert (ran.exit_code, ran.err.endswith("was quiet for long enough and has ended\n")) == (0, True)
+    assert use(latchkey, key["credential"]) == 401
 
 
 def test_rotation_that_somebody_else_finishes(latchkey: Latchkey, key: dict[str, Any]) -> None:
     with latchkey.running("keys", "rotate", key["key_id"], "--wait", "--quiet", "10s") as running:
         until(running, "old secret: ")
-        assert latchkey.run("keys", "finish-rotation", key["key_id"]).exit_code == 0
-        until(running, "the old secret has ended by itself")
+        assert latchkey.run("keys", "finish-rotation", key["key_id"], "--yes").exit_code == 0
+        until(running, "the old secret has already ended")
         assert running.wait(20) == 0
 
 
 def test_interrupted_drain_says_how_to_go_on(latchkey: Latchkey, key: dict[str, Any]) -> None:
     with latchkey.running("keys", "rotate", key["key_id"], "--wait") as running:
-        until(running, "quiet 0:00 of 10:00")
+        until(running, "the new one is not used yet")
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=20)
         assert running.returncode == 130
@@ -53,6 +71,24 @@ def test_interrupted_drain_says_how_to_go_on(latchkey: Latchkey, key: dict[str, 
 
 def test_key_that_rotates_itself_watches_with_its_new_secret(latchkey: Latchkey) -> None:
     own = latchkey.json("keys", "create", "--label", "own", "--scope", "keys:read", "--scope", "keys:write")
-    ran = latchkey.with_key(own["credential"]).run("keys", "rotate", own["key_id"], "--wait", "--quiet", "1s")
+    arguments = ("keys", "rotate", own["key_id"], "--wait", "--quiet", "1s")
+    refused = latchkey.with_key(own["credential"]).run(*arguments)
+    assert (refused.exit_code, refused.out, "--even-if-unused" in refused.err) == (2, "", True)
+    ran = latchkey.with_key(own["credential"]).run(*arguments, "--even-if-unused")
     assert (ran.exit_code, ran.err.endswith("was quiet for long enough and has ended\n")) == (0, True)
     assert latchkey.with_key(ran.out.strip()).run("whoami").exit_code == 0
+
+
+def test_finishing_asks_while_the_rotation_is_not_ready(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    new = latchkey.json("keys", "rotate", key["key_id"])["credential"]
+    unused = latchkey.run("keys", "finish-rotation", key["key_id"])
+    assert (unused.exit_code, "The new secret has never been used." in unused.err) == (2, True)
+    assert [use(latchkey, credential) for credential in (new, key["credential"])] == [200, 200]
+    in_use = latchkey.run("keys", "finish-rotation", key["key_id"])
+    assert (in_use.exit_code, "The old secret was used within the last hour." in in_use.err) == (2, True)
+    writer = latchkey.json("keys", "create", "--label", "w", "--scope", "keys:write")["credential"]
+    unseen = latchkey.with_key(writer).run("keys", "finish-rotation", key["key_id"])
+    assert (unseen.exit_code, "keys:read" in unseen.err, use(latchkey, key["credential"])) == (2, True, 200)
+    assert latchkey.with_key(writer).run("keys", "finish-rotation", key["key_id"], "--yes").exit_code == 0
+    assert [use(latchkey, credential) for credential in (new, key["credential"])] == [200, 401]
+    assert latchkey.run("keys", "finish-rotation", key["key_id"]).exit_code == 0, "nothing is left to ask about"

@@ -14,6 +14,8 @@ import pytest
 
 from tests.latchkey.cli.running import Latchkey
 
+pytestmark = pytest.mark.slow("runs the installed command many times")
+
 
 def secret_of(credential: str | None) -> str:
     return str(credential).partition(":")[2]

@@ -1,6 +1,10 @@
 """Where settings come from: an option wins over the environment, and that over the profile."""
 
+import pytest
+
 from tests.latchkey.cli.running import Latchkey
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 
 def configure(latchkey: Latchkey, text: str) -> None:
@@ -30,6 +34,15 @@ def test_profiles(latchkey: Latchkey) -> None:
     assert nowhere.run("health", "--url", "http://127.0.0.1:1").exit_code == 3
     missing = nowhere.run("health", "--profile", "third")
     assert (missing.exit_code, "Profiles: other, work." in missing.err) == (2, True)
+
+
+def test_profiles_of_which_none_is_chosen_are_named(latchkey: Latchkey) -> None:
+    configure(latchkey, f'[profiles.staging]\nurl = "{latchkey.url}"\napi_key = "{latchkey.api_key}"')
+    for without in (latchkey.with_key(None).at(""), latchkey.with_key(None), latchkey.at("")):
+        ran = without.run("whoami")
+        assert (ran.exit_code, "Profiles: staging" in ran.err) == (2, True)
+    assert latchkey.run("whoami").exit_code == 0, "nothing is missing"
+    assert latchkey.with_key(None).at("").run("whoami", "--profile", "staging").exit_code == 0
 
 
 def test_help_needs_neither_key_nor_file(latchkey: Latchkey) -> None:

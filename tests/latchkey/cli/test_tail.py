@@ -13,7 +13,9 @@ import pytest
 
 from tests.latchkey.cli.relay import Relay
 from tests.latchkey.cli.running import Latchkey
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_key_that_may_no_more_ends_it(latchkey: Latchkey) -> None:
     with latchkey.with_key(reader["credential"]).running("events", "tail", "--after", "0") as running:
         assert running.stdout is not None
         running.stdout.readline()
-        assert latchkey.run("keys", "revoke", reader["key_id"]).exit_code == 0
+        assert latchkey.run("keys", "revoke", reader["key_id"], "--yes").exit_code == 0
         _, err = running.communicate(timeout=20)
         assert (running.returncode, "(401 revoked-key)" in err) == (2, True)
 

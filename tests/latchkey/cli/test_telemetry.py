@@ -4,10 +4,14 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.dripping import dripping
 from tests.latchkey.stub import Answer, stub
-from tests.server.running import RunningServer
+from tests.support.server import RunningServer
+
+pytestmark = pytest.mark.slow("runs the installed command many times")
 
 
 def lines(server: RunningServer, request_id: str) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ import pytest
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.cli.terminal import on_terminal
 
+pytestmark = pytest.mark.slow("runs the installed command many times")
+
 LABEL = "a label that says what the key is for, in many words, " * 3
 
 
@@ -56,14 +58,29 @@ def test_key_is_asked_for_and_not_shown(latchkey: Latchkey, root: str) -> None:
 def test_revocation_is_confirmed(latchkey: Latchkey, key: dict[str, Any]) -> None:
     key_id = key["key_id"]
     exit_code, shown = on_terminal(latchkey, "keys", "revoke", key_id, columns=200, typed="yes")
-    assert (exit_code, "Nothing was revoked" in shown) == (2, True)
+    assert (exit_code, "Nothing was changed" in shown) == (2, True)
     assert latchkey.json("keys", "show", key_id)["state"] == "active"
+    assert key["label"] in shown, "what is about to end is shown"
     assert on_terminal(latchkey, "keys", "revoke", key_id, typed=key_id)[0] == 0
     assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
 
 
+def test_end_of_a_rotation_that_is_not_ready_is_confirmed(latchkey: Latchkey, key: dict[str, Any]) -> None:
+    key_id = latchkey.json("keys", "rotate", key["key_id"])["key_id"]
+    exit_code, shown = on_terminal(latchkey, "keys", "finish-rotation", key_id, columns=200, typed="yes")
+    assert (exit_code, "The new secret has never been used." in shown, "Nothing was changed" in shown) == (
+        2,
+        True,
+        True,
+    )
+    assert len(latchkey.json("keys", "show", key_id)["secrets"]) == 2
+    assert on_terminal(latchkey, "keys", "finish-rotation", key_id, typed=key_id)[0] == 0
+    assert len(latchkey.json("keys", "show", key_id)["secrets"]) == 1
+
+
 def test_drain_is_one_line_that_changes(latchkey: Latchkey, key: dict[str, Any]) -> None:
-    exit_code, shown = on_terminal(latchkey, "keys", "rotate", key["key_id"], "--wait", "--quiet", "1s", columns=200)
+    waiting = ("--wait", "--quiet", "1s", "--even-if-unused")
+    exit_code, shown = on_terminal(latchkey, "keys", "rotate", key["key_id"], *waiting, columns=200)
     (drain,) = [line for line in shown.split("\n") if "old secret: last used never" in line]
     assert exit_code == 0
     assert drain.count("\r\x1b[K") >= 3

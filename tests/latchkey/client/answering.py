@@ -22,7 +22,14 @@ KEY: dict[str, Any] = {
     "last_used_at": None,
     "metadata": {},
     "secrets": [
-        {"id": 1, "state": "active", "created_at": "2027-01-31T09:30:00Z", "expires_at": None, "last_used_at": None}
+        {
+            "id": 1,
+            "state": "active",
+            "created_at": "2027-01-31T09:30:00Z",
+            "expires_at": None,
+            "first_used_at": None,
+            "last_used_at": None,
+        }
     ],
     "of_a_later_version": 1,
 }

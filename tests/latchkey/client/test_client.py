@@ -1,15 +1,20 @@
 """The client against a server that answers as told."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from latchkey import Client, headers
 from latchkey.client.call import Call
-from latchkey.client.failures import ReceivedProblem
+from latchkey.client.deadline import Deadline
+from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, WrongServer
+from latchkey.client.key import Key, KeyReceipt
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
+from latchkey.client.verification import RemainingLimit
 from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.trace_context import parse_traceparent
@@ -40,11 +45,86 @@ def test_issued_key_does_not_show_its_secret(client: Client, answers: list[Answe
     }
 
 
+def test_creation_whose_answer_was_lost_is_made_again_under_the_same_name(
+    client: Client, answers: list[Answer], server: Stub, waits: list[float]
+) -> None:
+    issued = {**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
+    answers += [refusal(503, "unavailable"), of(issued, 201, ETag='"1"')]
+    assert client.with_retries(RetryPolicy()).keys.create("billing").key.etag == '"1"'
+    first, again = server.requests
+    assert first.body == again.body
+    assert len(first.fields["idempotency-key"]) == 36
+    assert first.fields["idempotency-key"] == again.fields["idempotency-key"]
+    answers.append(of(issued, 201))
+    client.keys.create("billing")
+    assert server.requests[-1].fields["idempotency-key"] != first.fields["idempotency-key"]
+
+
+def test_key_whose_secret_was_lost_gets_another(client: Client, answers: list[Answer], server: Stub) -> None:
+    rotated = {**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
+    answers += [of(KEY, 201, ETag='W/"1"'), of(rotated, ETag='"2"')]
+    issued = client.keys.create("billing")
+    assert (issued.credential, issued.key.etag) == (CREDENTIAL, '"2"')
+    rotation = server.requests[-1]
+    assert rotation.target == f"/v1/keys/{KEY_ID}/rotate"
+    assert json.loads(rotation.body) == {"grace_seconds": 0}
+    assert rotation.fields["if-match"] == '"1"', "a proxy that compresses has made it weak"
+
+
+def test_changes_name_the_state_on_which_they_were_decided(client: Client, answers: list[Answer], server: Stub) -> None:
+    issued = of({**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()})
+    answers += [of(KEY, ETag='"7"')] * 5 + [issued, Answer(204, {"Content-Type": ""}, b"")]
+    etag = client.keys.show(KEY_ID).etag
+    client.keys.update(KEY_ID, label="x", if_match=etag)
+    client.keys.disable(KEY_ID, if_match=etag)
+    client.keys.enable(KEY_ID, if_match=etag)
+    client.keys.finish_rotation(KEY_ID, secret_id=3, if_match=etag)
+    client.keys.rotate(KEY_ID, if_match=etag)
+    client.keys.revoke(KEY_ID, if_match=etag)
+    assert [request.fields.get("if-match") for request in server.requests] == [None, *['"7"'] * 6]
+    assert json.loads(server.requests[4].body) == {"secret_id": 3}
+    answers.append(of(KEY))
+    client.keys.update(KEY_ID, label="x")
+    assert "if-match" not in server.requests[-1].fields
+
+
+def test_a_key_that_may_not_read_gets_receipts(client: Client, answers: list[Answer]) -> None:
+    new = {"secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
+    answers += [
+        of({"key_id": KEY_ID, "enabled": False}),
+        of({"key_id": KEY_ID}),
+        of({"key_id": KEY_ID, **new}),
+        of(KEY),
+    ]
+    assert client.keys.disable(KEY_ID) == KeyReceipt(KEY_ID, {})
+    assert client.keys.finish_rotation(KEY_ID) == KeyReceipt(KEY_ID, {})
+    issued = client.keys.rotate(KEY_ID)
+    assert (issued.key.key_id, issued.credential, issued.key.retiring) == (KEY_ID, CREDENTIAL, None)
+    assert CREDENTIAL.secret not in repr(issued)
+    assert isinstance(client.keys.enable(KEY_ID), Key)
+
+
+def test_usage_of_a_key_and_of_the_one_that_calls(client: Client, answers: list[Answer], server: Stub) -> None:
+    step = {"start": "2027-01-31T09:00:00Z", "allowed": 7, "throttled": 2}
+    answers += [of([step]), of([])]
+    (found,) = client.usage(step="hour")
+    assert (found.start, found.allowed, found.throttled) == (datetime(2027, 1, 31, 9, tzinfo=UTC), 7, 2)
+    assert client.usage(KEY_ID) == []
+    assert [request.target for request in server.requests] == ["/v1/whoami/usage?step=hour", f"/v1/keys/{KEY_ID}/usage"]
+
+
 def test_unlimited_is_said_and_absent_is_not(client: Client, answers: list[Answer], server: Stub) -> None:
     answers += [of(KEY), of(KEY)]
     client.keys.update(KEY_ID, rate_limit=None)
     client.keys.update(KEY_ID, label="other")
     assert [json.loads(request.body) for request in server.requests] == [{"rate_limit": None}, {"label": "other"}]
+
+
+def test_time_without_its_zone_is_not_sent(client: Client, server: Stub) -> None:
+    """It would be taken for that of this machine's zone."""
+    with pytest.raises(ValueError, match="needs its zone"):
+        client.keys.create("ci", expires_at=datetime(2027, 3, 28))
+    assert server.requests == []
 
 
 def test_pages_are_one_iterator(client: Client, answers: list[Answer], server: Stub) -> None:
@@ -69,17 +149,49 @@ def test_problem_carries_the_fields_of_the_server(client: Client, answers: list[
     assert problem.remedy
 
 
-def test_throttled_call_waits_as_long_as_it_is_told(client: Client, answers: list[Answer], waits: list[float]) -> None:
+def throttled(seconds: int, policy: str = "key") -> Answer:
     quota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-    throttled = refusal(429, "", type=quota, retry_after="7", **{"violated-policies": ["key"]})
-    answers += [throttled, throttled, of(KEY)]
-    assert client.keys.disable(KEY_ID).key_id == KEY_ID
+    return refusal(429, "", type=quota, retry_after=str(seconds), **{"violated-policies": [policy]})
+
+
+@pytest.mark.parametrize(
+    "call", [lambda client: client.verify(CREDENTIAL), lambda client: client.keys.show(KEY_ID)], ids=["verify", "show"]
+)
+@pytest.mark.parametrize("answer", [throttled(7), refusal(503, "unavailable", retry_after="7")], ids=["429", "503"])
+def test_no_call_waits_by_default(
+    client: Client,
+    answers: list[Answer],
+    server: Stub,
+    waits: list[float],
+    call: Callable[[Client], object],
+    answer: Answer,
+) -> None:
+    answers += [answer, of(KEY)]
+    with pytest.raises(ReceivedProblem):
+        call(client)
+    assert (waits, len(server.requests)) == ([], 1)
+
+
+def test_client_that_is_to_wait_waits_as_long_as_it_is_told(
+    client: Client, answers: list[Answer], waits: list[float]
+) -> None:
+    patient = client.with_retries(RetryPolicy())
+    answers += [throttled(7), throttled(7), of(KEY)]
+    assert patient.keys.disable(KEY_ID).key_id == KEY_ID
     assert waits == [7.0, 7.0]
-    answers.append(refusal(429, "", type=quota, retry_after="61", **{"violated-policies": ["key"]}))
-    with pytest.raises(ReceivedProblem) as raised:
-        client.keys.disable(KEY_ID)
+    answers.append(throttled(61))
+    with pytest.raises(CallingKeyThrottled) as raised:
+        patient.keys.disable(KEY_ID)
     assert (raised.value.slug, raised.value.retry_after_seconds) == ("quota-exceeded", 61)
     assert raised.value.violated_policies == ("key",)
+    assert str(raised.value) == "The rate limit of the calling key is exceeded. Retry in 61 seconds."
+
+
+def test_throttled_address_is_not_the_key(client: Client, answers: list[Answer]) -> None:
+    answers.append(throttled(7, "address"))
+    with pytest.raises(ReceivedProblem) as raised:
+        client.verify(CREDENTIAL)
+    assert not isinstance(raised.value, CallingKeyThrottled)
 
 
 def test_change_is_not_sent_twice(client: Client, answers: list[Answer], server: Stub) -> None:
@@ -141,7 +253,50 @@ def test_what_is_no_credential(server: Stub) -> None:
 
 def test_request_of_the_stub_is_what_the_contract_says(client: Client, answers: list[Answer], server: Stub) -> None:
     answers.append(of({"valid": True, "code": "VALID", "key_id": KEY_ID, "retry_after": None}))
-    assert client.verify(CREDENTIAL, scopes=["a:b"]).valid
+    assert client.verify(CREDENTIAL, scopes=["a:b"]).valid, "also without the other members"
     request: Request = server.requests[0]
     assert (request.method, request.target) == ("POST", "/v1/verify")
     assert json.loads(request.body) == {"credential": CREDENTIAL.reveal(), "scopes": ["a:b"], "cost": 1}
+
+
+LEFT = {"limit": 5, "remaining": 0, "reset_seconds": 12}
+KNOWN = {"key_id": KEY_ID, "label": "billing", "owner": "payments", "scopes": ["a:b"], "metadata": {"team": 7}}
+REFUSED = {**dict.fromkeys(KNOWN), "rate_limit": None, "retry_after": None, "valid": False}
+
+
+@pytest.mark.parametrize("code", ["VALID", "INSUFFICIENT_SCOPE", "RATE_LIMITED"])
+def test_verdict_on_a_key_that_was_charged_has_its_fields(client: Client, answers: list[Answer], code: str) -> None:
+    answers.append(of({**KNOWN, "valid": code == "VALID", "code": code, "rate_limit": LEFT, "retry_after": 3}))
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.valid, verdict.code, verdict.label, verdict.owner) == (code == "VALID", code, "billing", "payments")
+    assert (verdict.scopes, verdict.metadata) == (frozenset({"a:b"}), {"team": 7})
+    assert (verdict.rate_limit, verdict.retry_after_seconds) == (RemainingLimit(5, 0, 12), 3)
+
+
+@pytest.mark.parametrize("code", ["INVALID", "DISABLED", "EXPIRED", "REVOKED"])
+def test_verdict_on_a_key_that_was_not_charged_has_none(client: Client, answers: list[Answer], code: str) -> None:
+    answers.append(of({**REFUSED, "code": code}))
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.key_id, verdict.label, verdict.owner, verdict.rate_limit) == (None, None, None, None)
+    assert (verdict.scopes, verdict.metadata) == (frozenset(), {})
+
+
+@pytest.mark.parametrize("member", [{"rate_limit": {"limit": 5}}, {"scopes": "a:b"}, {"metadata": []}, {"owner": 1}])
+def test_verdict_of_another_shape(client: Client, answers: list[Answer], member: dict[str, object]) -> None:
+    answers.append(of({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
+    with pytest.raises(WrongServer):
+        client.verify(CREDENTIAL)
+
+
+def test_every_step_of_an_attempt_has_the_time_that_is_left(client: Client) -> None:
+    seen: list[object] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, json={"status": "ok"}, headers={headers.REQUEST_ID: "r"})
+
+    with httpx.Client(transport=httpx.MockTransport(reply)) as http:
+        client._with(http=http, timeout_seconds=5, retries=RetryPolicy(total_seconds=3)).health()
+    (deadline,) = seen
+    assert isinstance(deadline, Deadline)
+    assert 2 < deadline.get("read") <= 3

@@ -53,3 +53,12 @@ def test_stream_that_is_cut_before_its_first_event_goes_on_where_it_began(
     assert next(client.events.follow(opened=began.append)).id == 7
     assert [request.fields.get("last-event-id") for request in server.requests] == [None, "6"]
     assert began == [6]
+
+
+def test_stream_does_not_wait_beyond_its_patience(client: Client, answers: list[Answer], waits: list[float]) -> None:
+    answers += [frames(1), refusal(429, "quota-exceeded", retry_after="3600")]
+    followed = client.events.follow(patience_seconds=60)
+    assert next(followed).id == 1
+    with pytest.raises(ReceivedProblem):
+        next(followed)
+    assert waits == [1.0]

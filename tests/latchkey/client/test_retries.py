@@ -1,5 +1,6 @@
 import pytest
 
+from latchkey.client.deadline import Deadline
 from latchkey.client.failures import (
     ClientError,
     NoAnswer,
@@ -45,6 +46,7 @@ def problem(status: int, retry_after_seconds: int | None = None) -> ReceivedProb
 def test_only_what_is_safe_is_repeated(failure: ClientError, get: bool, post: bool) -> None:
     policy = RetryPolicy()
     assert (policy.wait_before_next(failure, method="GET", made=1) is not None) is get
+    assert (policy.wait_before_next(failure, method="POST", made=1, named=True) is not None) is get
     assert (policy.wait_before_next(failure, method="POST", made=1) is not None) is post
 
 
@@ -58,3 +60,20 @@ def test_the_server_says_how_long() -> None:
     policy = RetryPolicy(longest_wait_seconds=60)
     assert policy.wait_before_next(problem(429, 60), method="POST", made=1) == 60
     assert policy.wait_before_next(problem(429, 61), method="POST", made=1) is None
+
+
+def test_all_of_it_ends_in_time() -> None:
+    policy = RetryPolicy(total_seconds=10)
+    assert policy.wait_before_next(problem(429, 3), method="POST", made=1, spent_seconds=6.9) == 3
+    assert policy.wait_before_next(problem(429, 3), method="POST", made=1, spent_seconds=7) is None
+
+
+def test_steps_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("latchkey.client.deadline.time.monotonic", lambda: now)
+    deadline = Deadline(10)
+    now = 107.0
+    assert (deadline.get("connect"), deadline.get("read"), deadline.passed) == (3, 3, False)
+    now = 111.0
+    assert 0 < deadline.get("read") < 0.01
+    assert deadline.passed

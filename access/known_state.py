@@ -1,0 +1,62 @@
+"""The state that a page about a user or a group was rendered from: what is sent from it is not saved over another.
+
+Django's forms send every field, also those that nobody touched: a page that was loaded before somebody was deactivated
+would activate them again.
+"""
+
+import hashlib
+import json
+from typing import Any, Final
+
+from django import forms
+from django.http import HttpRequest
+
+from access.account_changes import last_change
+from access.model_admin import OperatorModelAdmin
+from events.lock_wait import bound_lock_waits
+
+FIELD: Final = "known_state"
+
+
+class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that is refused if its fields no longer have the values that they had when it was rendered."""
+
+    known_state = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._state = _digest({name: value for name, value in self.initial.items() if name in self.fields})
+        self.fields[FIELD].initial = self._state
+        if self.instance.pk is None:
+            del self.fields[FIELD]
+
+    def clean(self) -> Any:
+        if self.cleaned_data.get(FIELD, self._state) != self._state:
+            raise forms.ValidationError(
+                f"{self.instance} was changed{last_change(self.instance)} after this page was loaded. Nothing was "
+                "saved: load the page again, look, then decide."
+            )
+        return super().clean()
+
+
+class KnownStateAdmin(OperatorModelAdmin):
+    """Pages whose form carries its state, and that lock the row until the change is saved."""
+
+    form = KnownStateForm
+    change_form_template = "access/change_form.html"
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST":
+            return found
+        bound_lock_waits()
+        # Django reads the row, validates the form and saves. Without the lock another change can come in between.
+        self.model._default_manager.select_for_update().filter(pk=found.pk).first()
+        return super().get_object(request, object_id, from_field)
+
+
+def _digest(values: dict[str, Any]) -> str:
+    plain = {
+        name: sorted(one.pk for one in value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()

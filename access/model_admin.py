@@ -1,0 +1,90 @@
+"""What all lists and pages of rows in the admin have in common. Every model is registered with a subclass of it."""
+
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import reverse
+
+MOST_AT_ONCE: Final = 500
+"""How many rows one action changes. Each is a transaction with its event, within one request."""
+_FILTER_LOOKUPS: Final = ("", "__exact", "__isnull", "__id__exact")
+
+
+class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows at addresses of their own, in lists that can be narrowed by their own filters and by nothing else."""
+
+    address_field: ClassVar[str | None] = None
+    """The unique field that stands in the address of a row's pages. None: the row's number, as of an event, a waiver or
+    an incident, which have no other name that stays.
+    """
+
+    def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
+        """Allow what the list's filters ask for. Django allows any column of the model, also one that no page shows:
+        whether a row is found would give away a webhook's salt or a password's hash, a character at a time.
+        """
+        names = [_name(entry) for entry in (self.get_list_filter(request) if request else self.list_filter)]
+        return lookup in {name + suffix for name in names for suffix in _FILTER_LOOKUPS}
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or self.address_field)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AddressedChangeList
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
+        """Refuse what is too much for one request, and what no list offers. The address keeps search, filter, page."""
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        all_matching = forms.BooleanField(required=False).to_python(request.POST.get("select_across"))
+        count = queryset[: MOST_AT_ONCE + 1].count() if all_matching else len(chosen)
+        if count > MOST_AT_ONCE:
+            text = f"At most {MOST_AT_ONCE} at a time, and these are more. Nothing was changed. Narrow the list."
+        elif not all(is_row_number(pk) for pk in chosen):
+            text = "Choose rows of this list. Nothing was changed."
+        else:
+            return super().response_action(request, queryset, *more)
+        self.message_user(request, text, messages.WARNING)
+        return redirect(request.get_full_path())
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Lead to the event log, which has the history of everything. Django's own log isn't written."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        found: Model | None = self.get_object(request, object_id)
+        if found is None:
+            raise Http404
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
+        return redirect(reverse("admin:events_event_changelist", query=self.history_query(found)))
+
+    def history_query(self, row: Any) -> dict[str, str]:
+        """Return the query that finds the events about `row` in the event log; empty if none does."""
+        return {}
+
+
+class AddressedChangeList(ChangeList):
+    """A list whose links have `address_field` in them."""
+
+    def url_for_result(self, result: Any) -> str:
+        field: str | None = getattr(self.model_admin, "address_field", None)
+        if field is None:
+            return super().url_for_result(result)
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[getattr(result, field)])
+
+
+def is_row_number(text: str) -> bool:
+    """Return whether `text` can be the number of a row: what a database takes, and no other digits of Unicode."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _name(entry: Any) -> str:
+    """Return the field, or the parameter, of one entry of `list_filter`."""
+    if isinstance(entry, str):
+        return entry
+    return str(getattr(entry, "parameter_name", "")) or str(entry[0])

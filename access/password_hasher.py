@@ -1,0 +1,38 @@
+"""Argon2 with a bound on what it takes from a host."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+
+class SerialArgon2PasswordHasher(Argon2PasswordHasher):
+    """Argon2 with 100 MB, 2 passes and 1 lane, one hash at a time over all processes that share DATA_DIR.
+
+    A hash takes the memory and one core for some tenths of a second. Any number at the same time would be a way to take
+    the host's memory, and more lanes would take all of its cores.
+    """
+
+    parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        with _alone():
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with _alone():
+            return super().verify(password, encoded)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock on DATA_DIR within the block. It goes with the process, however that ends."""
+    descriptor = os.open(settings.DATA_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

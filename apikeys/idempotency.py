@@ -1,0 +1,98 @@
+"""Idempotency-Key: a creation that is asked for twice under one name is done once.
+
+After draft-ietf-httpapi-idempotency-key-header; the name is opaque here, with or without the draft's quotes.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from django.db import transaction
+
+from apikeys.errors import MalformedRequest
+from apikeys.models import IdempotencyRecord
+from events.chain import canonical
+from events.lock_wait import bound_lock_waits
+from latchkey.problems import FieldError
+from latchkey.validation import InvalidParameters
+
+KEPT_FOR: Final = timedelta(hours=24)
+MAX_NAME: Final = 255
+SWEEP_BATCH: Final = 500
+_NAME: Final = re.compile(rf"[\x21-\x7e]{{1,{MAX_NAME}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What a request has created: the body and the fields of its answer, and the body for whoever asks again, without
+    what is shown once.
+    """
+
+    body: dict[str, object] = field(repr=False)
+    body_again: dict[str, object]
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRequest:
+    """A creation that the key `caller` asks for under the Idempotency-Key `name`. Raises MalformedRequest."""
+
+    caller: str
+    name: str
+    path: str
+    content: object
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise MalformedRequest(
+                f"Idempotency-Key must have 1 to {MAX_NAME} visible ASCII characters, as a UUID has."
+            )
+
+
+def create_once(request: NamedRequest, create: Callable[[], Creation], now: datetime) -> Creation:
+    """Return what `create` makes, or the same again if this request made it within KEPT_FOR.
+
+    Both are one transaction: if it fails, the name is free. Of two requests at the same time, on any two nodes, the
+    second one waits for the first: the unique constraint is their lock. Raises InvalidParameters if the name was used
+    for another request.
+    """
+    digest = _digest([request.path, request.content])
+    with transaction.atomic():
+        bound_lock_waits()
+        record, new = IdempotencyRecord.objects.select_for_update().get_or_create(
+            caller=request.caller,
+            name_digest=_digest(request.name),
+            defaults={"request_digest": digest, "created_at": now},
+        )
+        if not new and record.created_at > now - KEPT_FOR:
+            return _again(record, digest)
+        made = create()
+        record.request_digest, record.created_at = digest, now
+        record.answer_json = json.dumps([made.body_again, made.fields])
+        record.save()
+    return made
+
+
+def forget_old_requests(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Delete the records that are no longer repeated, a batch at a time while `go_on` says so; return how many."""
+    forgotten = 0
+    old = IdempotencyRecord.objects.filter(created_at__lte=now - KEPT_FOR).order_by("created_at")
+    while go_on() and (batch := list(old.values_list("pk", flat=True)[:SWEEP_BATCH])):
+        forgotten += IdempotencyRecord.objects.filter(pk__in=batch, created_at__lte=now - KEPT_FOR).delete()[0]
+    return forgotten
+
+
+def _again(record: IdempotencyRecord, digest: str) -> Creation:
+    if record.request_digest != digest:
+        detail = "This Idempotency-Key was sent with another request. Use a new one for each new request."
+        raise InvalidParameters.of([FieldError("", "idempotency-key-reused", detail)])
+    answer: Any = json.loads(record.answer_json)
+    return Creation(answer[0], answer[0], answer[1])
+
+
+def _digest(value: object) -> str:
+    return sha256(canonical(value).encode()).hexdigest()

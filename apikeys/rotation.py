@@ -1,0 +1,77 @@
+"""A rotation that is under way: its two secrets, when each was used, and who would be locked out by its end."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
+from apikeys.representation import live_record
+from apikeys.usage_series import of_key, total
+from latchkey.rotation import DOUBTS, RotationProgress, RotationState
+from latchkey.timestamps import rfc3339
+from ratelimit.limiter import Limiter
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The old and the new secret of a key at `now`, with their use as the bucket store knows it. `requests` counts
+    those of the last 24 hours, with either secret.
+    """
+
+    now: datetime
+    old: KeySecret
+    old_last_used_at: datetime | None
+    new: KeySecret
+    new_first_used_at: datetime | None
+    new_last_used_at: datetime | None
+    requests: int
+
+    @property
+    def state(self) -> str:
+        """One of `RotationState`."""
+        return RotationProgress(self._ago(self.new_first_used_at), self._ago(self.old_last_used_at)).state().value
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the old secret can end without locking out anyone that is known."""
+        return self.state == RotationState.READY
+
+    @property
+    def doubt(self) -> str:
+        """Why it isn't ready; empty if it is."""
+        return DOUBTS.get(RotationState(self.state), "")
+
+    @property
+    def warning(self) -> str:
+        """The doubt, and who would be locked out: one line for a terminal. Empty if it is ready."""
+        if self.is_ready:
+            return ""
+        used = f"last used {rfc3339(self.old_last_used_at)}" if self.old_last_used_at else "never used"
+        sharing = "with either secret" if self.new_last_used_at else "none of them with the new secret"
+        return (
+            f"{self.doubt} The end of the old secret ({self.old.pk}, {used}) locks out everyone who still uses it. "
+            f"Requests in the last 24 hours: {self.requests:,}{f', {sharing}' if self.requests else ''}."
+        )
+
+    def _ago(self, moment: datetime | None) -> float | None:
+        return (self.now - moment).total_seconds() if moment else None
+
+
+def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
+    """Return the key's rotation; None if none is under way, or the key is revoked and neither secret works."""
+    secrets = {secret.state: secret for secret in KeySecret.objects.filter(key=key)}
+    old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
+    if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
+        return None
+    record = live_record(key, limiter)
+    new_last_used_at = new.last_used(record)
+    day = total(of_key(key, UsageStep.HOUR, 24, now))
+    return Rotation(
+        now=now,
+        old=old,
+        old_last_used_at=old.last_used(record),
+        new=new,
+        # A first use that isn't written down yet was at most as long ago as the last one.
+        new_first_used_at=new.first_used_at or new_last_used_at,
+        new_last_used_at=new_last_used_at,
+        requests=day.allowed + day.throttled,
+    )

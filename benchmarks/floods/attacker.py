@@ -1,0 +1,25 @@
+"""`python -m benchmarks.floods.attacker NAME CONNECTIONS PER_SECOND PORT`: runs the flood NAME against
+that port of 127.0.0.1.
+
+It prints a line when its connections are open, and ends with its standard input.
+"""
+
+import resource
+import sys
+from dataclasses import replace
+
+from benchmarks.floods.attack import Attack
+from benchmarks.floods.kinds import FLOODS
+
+
+def main(name: str, connections: int, per_second: int, port: int) -> None:
+    """Attack with as many descriptors as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    flood = next(flood for flood in FLOODS if flood.name == name)
+    attack = Attack(replace(flood, connections=connections, per_second=per_second), port)
+    attack.run(lambda: print("on", flush=True), sys.stdin.fileno())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,78 @@
+"""What a flood does to those who do not attack: to their requests, and to the memory of the server."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from benchmarks.condition import Condition
+from benchmarks.floods.flood import Flood
+from benchmarks.floods.flooding import flooding
+from benchmarks.floods.memory import processes_of, watched
+from benchmarks.floods.probe import Responses
+from benchmarks.floods.target import STATUSES, Target
+
+TIMES_IDLE: Final = 5
+SHARE: Final = 0.95
+MEMORY_TIMES: Final = 1.5
+LEAST_IDLE_MS: Final = 5.0
+"""An idle p99 below that counts as that: no client notices the difference."""
+
+# What is made once in a process, for the first request of its kind, is no matter of floods.
+_BEGINNING_SECONDS: Final = 1.0
+_ONE_CLIENT_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What was measured: `idle` and `flooded` are responses by path. Memory is in MB: `idle_mb` is the most while one
+    client does once a second what the flood does, as a sign-in takes 100 MB whoever it is, and `peak_mb` in the flood.
+
+    `idle` may have been measured several times: the slowest counts, as a machine that others use is slow at times.
+    """
+
+    idle: Sequence[Mapping[str, Responses]]
+    flooded: Mapping[str, Responses]
+    idle_mb: float
+    peak_mb: float
+
+    def idle_p99_ms(self, path: str) -> float:
+        """Return the p99 at rest, in ms."""
+        return max(measured[path].percentile_ms(99) for measured in self.idle)
+
+    def share(self, path: str) -> float:
+        """Return the share of the requests in the flood that got a good response within 5 times the idle p99."""
+        return self.flooded[path].share(STATUSES[path], TIMES_IDLE * max(LEAST_IDLE_MS, self.idle_p99_ms(path)))
+
+
+def measure(target: Target, flood: Flood, *, idle_seconds: float, seconds: float, twin: Target | None = None) -> Effect:
+    """Ask the server at rest for so long, and then in the flood. Raises CouldNotMeasure.
+
+    `twin` is a server that no flood hits. It is asked while the other is flooded, and is slow if the machine is.
+    """
+    processes = processes_of(target.process)
+    with watched(processes) as of_one, flooding(flood.of_one_client(), target.port):
+        time.sleep(_ONE_CLIENT_SECONDS)
+    idle = [target.ask_at_rest(idle_seconds)]
+    with watched(processes) as peak, flooding(flood, target.port), ThreadPoolExecutor() as threads:
+        time.sleep(_BEGINNING_SECONDS)
+        beside = [threads.submit(one.ask, seconds) for one in (twin,) if one]
+        flooded = target.ask(seconds)
+        idle += [one.result() for one in beside]
+    return Effect(idle, flooded, of_one.mb, peak.mb)
+
+
+def share_condition(flood: str, path: str, effects: Sequence[Effect]) -> Condition:
+    """Return what has to hold of the requests to a path, in the effects that a flood had on one server."""
+    text = f"{path} in {flood}: share of requests within {TIMES_IDLE} x its idle p99"
+    return Condition(text, median(effect.share(path) for effect in effects), ">=", SHARE)
+
+
+def memory_condition(flood: str, effects: Sequence[Effect]) -> Condition:
+    """Return what has to hold of the memory: it is measured beside that before the first of the effects, so that what
+    no flood gives back counts.
+    """
+    peak = max(effect.peak_mb for effect in effects)
+    return Condition(f"memory in {flood} over that at rest", peak / effects[0].idle_mb, "<=", MEMORY_TIMES)

@@ -1,0 +1,70 @@
+"""Requests of clients that do not attack: sent when they are due, each on a connection of its own."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Final
+
+PER_SECOND: Final = 25
+"""Requests a second to each path."""
+
+PATIENCE_SECONDS: Final = 3.0
+"""After so long without a response a request has failed. One that fails sooner counts as if it had waited so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """The status of each response to one path, 0 for none, and the seconds that it took from when it was due."""
+
+    statuses: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    def percentile_ms(self, percent: int) -> float:
+        """Return the milliseconds within which so many percent of the responses came."""
+        return quantiles(self.seconds, n=100, method="inclusive")[percent - 1] * 1000
+
+    def share(self, status: int, within_ms: float) -> float:
+        """Return the share, from 0 to 1, of the requests that got `status` within so many milliseconds."""
+        pairs = zip(self.statuses, self.seconds, strict=True)
+        return sum(found == status and took * 1000 <= within_ms for found, took in pairs) / len(self.statuses)
+
+
+def ask(port: int, requests: Mapping[str, bytes], seconds: float) -> dict[str, Responses]:
+    """Send each request, by path, PER_SECOND times a second for so long; the responses by path.
+
+    A request does not wait for those before it: a server that stands still is late for all that were due meanwhile.
+    """
+    return asyncio.run(_ask(port, requests, seconds))
+
+
+async def _ask(port: int, requests: Mapping[str, bytes], seconds: float) -> dict[str, Responses]:
+    began, pause = time.perf_counter(), 1 / PER_SECOND / len(requests)
+    asked: dict[str, list[asyncio.Task[tuple[int, float]]]] = {path: [] for path in requests}
+    for number in range(round(seconds * PER_SECOND)):
+        for place, (path, request) in enumerate(requests.items()):
+            due = began + (number * len(requests) + place) * pause
+            await asyncio.sleep(due - time.perf_counter())
+            asked[path].append(asyncio.create_task(_response(port, request, due)))
+    found = {path: await asyncio.gather(*tasks) for path, tasks in asked.items()}
+    return {path: Responses(*zip(*pairs, strict=True)) for path, pairs in found.items()}
+
+
+async def _response(port: int, request: bytes, due: float) -> tuple[int, float]:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            status = await _status(port, request)
+    except (OSError, ValueError):
+        # No connection, no response in time, or none that is whole. A failure that comes fast is no fast response.
+        return 0, max(PATIENCE_SECONDS, time.perf_counter() - due)
+    return status, time.perf_counter() - due
+
+
+async def _status(port: int, request: bytes) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        return int((await reader.read())[9:12])
+    finally:
+        writer.transport.abort()

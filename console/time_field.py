@@ -1,0 +1,52 @@
+"""The field in which a time is typed, as REST takes it: RFC 3339 with its zone."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from latchkey.timestamps import EXAMPLE, parse_rfc3339, rfc3339
+
+HELP: Final = f"With its offset, as in {EXAMPLE}, in which Z is UTC."
+_OFFERED_DAYS: Final = (30, 90, 365)
+
+
+class TimeInput(forms.TextInput):
+    """A text box that offers some times ahead."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        offer = f"id_{name}_offer"
+        box = super().render(name, value, {**(attrs or {}), "list": offer, "size": 24}, renderer)
+        now = timezone.now()
+        times = ((rfc3339(now + timedelta(days=days)), f"in {days} days") for days in _OFFERED_DAYS)
+        options = format_html_join("", '<option value="{}">{}</option>', times)
+        return format_html('{}<datalist id="{}">{}</datalist>', box, offer, options)
+
+
+class TimeField(forms.CharField):
+    """A time. It is shown in UTC, in whole seconds; another zone may be typed."""
+
+    widget = TimeInput
+
+    def prepare_value(self, value: Any) -> Any:
+        return rfc3339(value) if isinstance(value, datetime) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return parse_rfc3339(text)
+        except ValueError as error:
+            raise ValidationError(str(error), code="not-a-time") from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether another time was typed than the one that is shown."""
+        try:
+            return bool(self.prepare_value(initial) != self.prepare_value(self.to_python(data)))
+        except ValidationError:
+            return True

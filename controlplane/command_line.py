@@ -1,0 +1,52 @@
+"""`manage.py` as a process: however a command ends, it ends with a documented status and without a traceback."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from django.core.management import ManagementUtility
+from django.core.management.base import BaseCommand
+
+from latchkey.cli.output import abandon, of_output
+from latchkey.cli.standard_streams import open_standard_streams
+
+REFUSED: Final = 2
+COULD_NOT: Final = 3
+INTERRUPTED: Final = 130
+
+
+class _Commands(ManagementUtility):
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        try:
+            return super().fetch_command(subcommand)
+        except SystemExit:  # there is no such command, as Django has said
+            sys.exit(REFUSED)
+
+
+def execute(arguments: Sequence[str]) -> None:
+    """Run one command, and exit with its status. If the reader of standard output closes it, as in `… | head`, the
+    command ends quietly. Output that cannot be written is exit 3.
+    """
+    open_standard_streams()
+    if os.environ.get("NO_COLOR"):
+        os.environ.update(DJANGO_COLORS="nocolor")
+    ended: SystemExit | None = None
+    try:
+        try:
+            _Commands(list(arguments)).execute()
+        except SystemExit as found:
+            ended = found
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        sys.stdout.flush()  # here, as at the end of the process it is too late to say what is wrong
+    except BrokenPipeError:
+        abandon()
+    except OSError as error:
+        if not of_output(error):
+            raise
+        abandon()
+        print(f"latchkey: the result cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(COULD_NOT)
+    if ended is not None:
+        raise ended

@@ -1,0 +1,103 @@
+"""Errors as pages: what a person in a browser gets where a program gets a problem, with what to do next."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from apikeys.request_context import request_id_of
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import MEDIA_TYPE, ProblemError, fields_of
+
+API: Final = ("/v1/", "/health", "/metrics", "/openapi.json")
+# In the order of preference among those that a client likes equally, as with `Accept: */*`.
+_PROBLEM_TYPES: Final = (MEDIA_TYPE, "application/json")
+_PAGE_TYPES: Final = ("text/html", "application/xhtml+xml")
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A page's title, and what its reader can do; the sentence between them is the problem's `detail`."""
+
+    title: str
+    next_step: str
+
+
+WORDS: Final = {
+    "malformed-request": Words(
+        "This request can't be used", "Open the page again without what follows the ? in its address."
+    ),
+    "forbidden": Words(
+        "You don't have permission",
+        "Your account can't open this page. Ask an administrator for the permission, or sign in with another account.",
+    ),
+    "not-found": Words(
+        "Page not found",
+        "The address may be mistyped or old, or what it showed was removed. Start again from a page below.",
+    ),
+    "method-not-allowed": Words(
+        "This page can't be opened that way", "It takes a form that another page sends. Start again from a page below."
+    ),
+    "too-large": Words("That was too much", "Go back and send less: 64 KiB at most."),
+    "internal-error": Words(
+        "Something went wrong",
+        "Try again. If it happens again, give the request ID to the operator of this server: the cause is in the log.",
+    ),
+    "unavailable": Words(
+        "Not available right now",
+        "Try again in a few seconds. If it lasts, the operator finds the cause at /health/full.",
+    ),
+}
+EXPIRED_FORM: Final = Words(
+    "This form has expired",
+    "Open the page again and send the form from there. If that fails too, allow cookies for this site.",
+)
+UNKNOWN_HOST: Final = Words("This address isn't served", "Use the address that the operator of this server gave you.")
+
+
+class ErrorPage(HttpResponse):
+    """The page for an error."""
+
+
+def prefers_page(request: HttpRequest) -> bool:
+    """Return whether an error is answered with a page: outside of the API, if `Accept` prefers HTML, as browsers do."""
+    if request.path.startswith(API):
+        return False
+    return request.get_preferred_type([*_PROBLEM_TYPES, *_PAGE_TYPES]) in _PAGE_TYPES
+
+
+def error_page(request: HttpRequest, error: ProblemError, words: Words | None = None) -> ErrorPage:
+    """Return the page for `error`: in the admin's look below /admin, in that of public pages elsewhere."""
+    problem = CATALOGUE[error.slug]
+    said = words or WORDS.get(error.slug) or Words(problem.title, problem.remedy)
+    context = {
+        "title": said.title,
+        # What has no sentence of its own has the title of its type, which says less than the page's.
+        "detail": error.detail.removesuffix(problem.title + "."),
+        "next_step": said.next_step,
+        "status": problem.status,
+        "slug": error.slug,
+        "request_id": request_id_of(request.META),
+        "layout": "page.html",
+        "again": _again(request) if problem.status == 400 or words is EXPIRED_FORM else None,
+    }
+    # From 500 on the page does without whatever may be broken: session, user, database.
+    works = problem.status < _SERVER_ERROR
+    if request.path.startswith("/admin/"):
+        context["layout"] = "admin/base_site.html"
+        context |= _around(request) if works else {}
+    html = render_to_string("error.html", context, request if works else None)
+    return ErrorPage(html, status=problem.status, headers={**dict(fields_of(error)), "Vary": "Accept, Cookie"})
+
+
+def _again(request: HttpRequest) -> str | None:
+    """Return the path to open again, if a page answers it: that of any other may lead away, as //example.com does."""
+    return request.path if request.resolver_match else None
+
+
+def _around(request: HttpRequest) -> dict[str, Any]:
+    """What every page of the admin has around it, if the request came far enough to have a user."""
+    return admin.site.each_context(request) if hasattr(request, "user") else {}

@@ -1,0 +1,39 @@
+"""The answer to a request that Django does not get, as there is no room for it now: a page for people, a problem for
+programs.
+"""
+
+from typing import Final
+
+from django.http import HttpRequest
+
+from controlplane.error_page import prefers_page
+from controlplane.gateway_door.door import call_of, send_answer, tell, trace_of
+from controlplane.gateway_door.request import DoorRequest
+from controlplane.refused_sign_in import throttled_html
+from controlplane.security_headers import CONTENT_SECURITY_POLICY
+from controlplane.server.asgi_types import Scope, Send
+from gateway.check import Answer, refusal
+from gateway.question import Question
+from latchkey import headers
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import ProblemError, fields_of
+
+SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""The methods that change nothing."""
+
+
+async def refuse(error: ProblemError, scope: Scope, request: DoorRequest, send: Send, started: float) -> None:
+    """Answer with `error`, and write the line of the log. `started`: by perf_counter."""
+    answer = refusal(error, Question(), call_of(scope, request))
+    asked = HttpRequest()
+    asked.path, asked.META["HTTP_ACCEPT"] = scope["path"], request.fields.get(b"accept", "")
+    if prefers_page(asked):
+        answer = _page(error, request.request_id)
+    await send_answer(answer, send)
+    tell(scope, answer, request.address, started, request_id=request.request_id, **trace_of(scope))
+
+
+def _page(error: ProblemError, request_id: str) -> Answer:
+    fields = [*fields_of(error), ("Content-Type", "text/html; charset=utf-8"), (headers.REQUEST_ID, request_id)]
+    fields += [("Content-Security-Policy", CONTENT_SECURITY_POLICY), ("X-Content-Type-Options", "nosniff")]
+    return Answer(CATALOGUE[error.slug].status, fields, throttled_html(error).encode())

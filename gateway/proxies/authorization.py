@@ -1,0 +1,84 @@
+"""Lines of the proxies' configurations on `Authorization`: Latchkey's field, or the service's (`--keep-authorization`).
+
+If it is the service's, Latchkey is not sent it, so a key in it is none. A client that writes its key there all the same
+must not hand it to the service: what has the shape of a credential is removed, in plain text or in Base64 (Basic).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from latchkey import headers
+from latchkey.redaction import CREDENTIAL
+
+NEXT_STEP: Final = f"Send the key as {headers.API_KEY}: key_id:secret. Authorization is for the service alone."
+
+_NGINX_MAP: Final = f"""\
+# Authorization is the service's own, but no credential of Latchkey reaches it there.
+map $http_authorization $latchkey_authorization {{
+    "~{CREDENTIAL}" "";
+    default $http_authorization;
+}}
+
+"""
+_CADDY_MATCHER: Final = f"""\
+	# Authorization is the service's own, but no credential of Latchkey reaches it there.
+	@credential header_regexp Authorization "{CREDENTIAL}"
+"""
+_ENVOY_ROUTE: Final = f"""\
+                        # Authorization is the service's own, but no credential of Latchkey reaches it there.
+                        - match:
+                            prefix: "/"
+                            headers:
+                              - name: "authorization"
+                                string_match: {{safe_regex: {{regex: ".*(?:{CREDENTIAL}).*"}}}}
+                          route: {{cluster: protected, timeout: 60s}}
+                          request_headers_to_remove: ["authorization"]
+"""
+_ENVOY_WITHHELD: Final = """\
+                      # Envoy would send it, whatever the list above says.
+                      disallowed_headers: {patterns: [{exact: "authorization"}]}
+"""
+_TRAEFIK_MIDDLEWARE: Final = """\
+    latchkey-hide-authorization:
+      headers:
+        customRequestHeaders:
+          Authorization: ""
+"""
+
+
+def nginx(kept: bool) -> Mapping[str, str]:
+    """Return the lines by their place in the template."""
+    return {
+        "AUTHORIZATION_MAP": _NGINX_MAP if kept else "",
+        "AUTHORIZATION": "$latchkey_authorization" if kept else '""',
+        "AUTHORIZATION_WITHHELD": '\n        proxy_set_header Authorization "";' if kept else "",
+    }
+
+
+def caddy(kept: bool) -> Mapping[str, str]:
+    """Return the lines by their place in the template."""
+    return {
+        "AUTHORIZATION_MATCHER": _CADDY_MATCHER if kept else "",
+        "AUTHORIZATION_CHECKED": "\t\trequest_header @credential -Authorization\n" if kept else "",
+        "AUTHORIZATION_WITHHELD": "\t\t\theader_up -Authorization\n" if kept else "",
+        "AUTHORIZATION": "" if kept else "\t\theader_up -Authorization\n",
+    }
+
+
+def envoy(kept: bool) -> Mapping[str, str]:
+    """Return the lines by their place in the template."""
+    return {
+        "AUTHORIZATION_ASKED": "" if kept else '                          - exact: "authorization"\n',
+        "AUTHORIZATION_WITHHELD": _ENVOY_WITHHELD if kept else "",
+        "AUTHORIZATION_ROUTE": _ENVOY_ROUTE if kept else "",
+        "AUTHORIZATION": "" if kept else ', "authorization"',
+    }
+
+
+def traefik(kept: bool) -> Mapping[str, str]:
+    """Return the lines by their place in the template."""
+    return {
+        "AUTHORIZATION_ASKED": "" if kept else '"Authorization", ',
+        "AUTHORIZATION": "" if kept else '          Authorization: ""\n',
+        "AUTHORIZATION_MIDDLEWARE": _TRAEFIK_MIDDLEWARE if kept else "",
+    }

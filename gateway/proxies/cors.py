@@ -1,0 +1,181 @@
+"""Lines of the proxies' configurations that let pages of other origins call the service (CORS, the Fetch standard).
+
+The proxy answers the preflight, to which a browser adds no credential, and the service is not asked. Every other
+answer, a refusal too, has the fields by which the browser lets the page read it. They are the proxy's alone: those of
+the service are removed, since a browser refuses two of them.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from latchkey import headers
+
+# Names and a wildcard: the service decides what it accepts, and a page that may call it may read what it returns. The
+# wildcard leaves out Authorization, and is none in requests with cookies, which these answers do not allow.
+_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, *"
+_REQUEST_FIELDS: Final = f"Authorization, Content-Type, {headers.API_KEY}, {headers.REQUEST_ID}, *"
+_EXPOSED: Final = ", ".join(
+    (
+        headers.RATE_LIMIT,
+        headers.RATE_LIMIT_POLICY,
+        headers.X_RATE_LIMIT_LIMIT,
+        headers.X_RATE_LIMIT_REMAINING,
+        headers.X_RATE_LIMIT_RESET,
+        headers.RETRY_AFTER,
+        headers.REQUEST_ID,
+        "*",
+    )
+)
+_MAX_AGE_SECONDS: Final = 7200  # Chrome's upper bound
+_OF_THE_SERVICE: Final = tuple(
+    f"Access-Control-{name}"
+    for name in ("Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age")
+)
+
+_NGINX_MAPS: Final = """\
+# An origin whose pages may call the service.
+map $http_origin $latchkey_cors_origin {{
+{origins}
+    default "";
+}}
+
+map $latchkey_cors_origin $latchkey_cors_exposed {{
+    "" "";
+    default "{exposed}";
+}}
+
+# To a preflight a browser adds no credential.
+map "$request_method $http_access_control_request_method $latchkey_cors_origin" $latchkey_preflight {{
+    "~^OPTIONS [^ ]+ [^ ]+$" 1;
+    default "";
+}}
+
+"""
+_NGINX_PREFLIGHT: Final = f"""\
+        # Answered here: the service is not asked.
+        if ($latchkey_preflight) {{
+            add_header Access-Control-Allow-Origin $latchkey_cors_origin always;
+            add_header Access-Control-Allow-Methods "{_METHODS}" always;
+            add_header Access-Control-Allow-Headers "{_REQUEST_FIELDS}" always;
+            add_header Access-Control-Max-Age {_MAX_AGE_SECONDS} always;
+            add_header Vary Origin always;
+            return 204;
+        }}
+
+"""
+_NGINX_ANSWER: Final = """\
+
+        add_header Access-Control-Allow-Origin $latchkey_cors_origin always;
+        add_header Access-Control-Expose-Headers $latchkey_cors_exposed always;
+        add_header Vary Origin always;"""
+_CADDY_MATCHERS: Final = """\
+	# An origin whose pages may call the service.
+	@cors header_regexp cors Origin ^({origins})$
+	# To a preflight a browser adds no credential.
+	@preflight {{
+		method OPTIONS
+		header_regexp cors Origin ^({origins})$
+		header_regexp Access-Control-Request-Method .
+	}}
+"""
+_CADDY_ANSWER: Final = f"""\
+		header +Vary Origin
+		header @cors Access-Control-Allow-Origin {{http.regexp.cors.1}}
+		header @cors Access-Control-Expose-Headers "{_EXPOSED}"
+		header @preflight Access-Control-Allow-Methods "{_METHODS}"
+		header @preflight Access-Control-Allow-Headers "{_REQUEST_FIELDS}"
+		header @preflight Access-Control-Max-Age {_MAX_AGE_SECONDS}
+		# Answered here: the service is not asked.
+		respond @preflight 204
+"""
+_ENVOY_FILTER: Final = """\
+                  # Answers a preflight, to which a browser adds no credential; the service is not asked.
+                  - name: envoy.filters.http.cors
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors
+"""
+_ENVOY_POLICY: Final = """\
+                      typed_per_filter_config:
+                        envoy.filters.http.cors:
+                          "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy
+                          # Origins whose pages may call the service.
+                          allow_origin_string_match:
+{origins}
+                          allow_methods: "{methods}"
+                          allow_headers: "{fields}"
+                          expose_headers: "{exposed}"
+                          max_age: "{max_age}"
+                      response_headers_to_add:
+                        - header: {{key: "Vary", value: "Origin"}}
+                          append_action: APPEND_IF_EXISTS_OR_ADD
+"""
+_TRAEFIK_MIDDLEWARE: Final = """\
+    latchkey-cors:
+      headers:
+        # Origins whose pages may call the service. Traefik answers preflights itself.
+        accessControlAllowOriginList: [{origins}]
+        accessControlAllowMethods: ["{methods}"]
+        accessControlAllowHeaders: ["{fields}"]
+        accessControlExposeHeaders: ["{exposed}"]
+        accessControlMaxAge: {max_age}
+        addVaryHeader: true
+"""
+
+
+def nginx(origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the lines for these origins, by their place in the template."""
+    if not origins:
+        return dict.fromkeys(("CORS_MAPS", "CORS_PREFLIGHT", "CORS_OF_SERVICE", "CORS_ANSWER"), "")
+    # Patterns, and not words: nginx compares those without case, and their length has a bound that is a setting.
+    lines = "\n".join(f'    "~^{_pattern(origin)}$" "{origin}";' for origin in origins)
+    return {
+        "CORS_MAPS": _NGINX_MAPS.format(origins=lines, exposed=_EXPOSED),
+        "CORS_PREFLIGHT": _NGINX_PREFLIGHT,
+        "CORS_OF_SERVICE": "".join(f"\n        proxy_hide_header {name};" for name in _OF_THE_SERVICE),
+        "CORS_ANSWER": _NGINX_ANSWER,
+    }
+
+
+def caddy(origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the lines for these origins, by their place in the template."""
+    if not origins:
+        return dict.fromkeys(("CORS_MATCHERS", "CORS_ANSWER", "CORS_OF_SERVICE"), "")
+    return {
+        "CORS_MATCHERS": _CADDY_MATCHERS.format(origins="|".join(map(_pattern, origins))),
+        "CORS_ANSWER": _CADDY_ANSWER,
+        "CORS_OF_SERVICE": "\t\theader_down -Access-Control-*\n",
+    }
+
+
+def envoy(origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the lines for these origins, by their place in the template."""
+    if not origins:
+        return dict.fromkeys(("CORS_FILTER", "CORS_POLICY", "CORS_OF_SERVICE"), "")
+    lines = "\n".join(f'                            - exact: "{origin}"' for origin in origins)
+    return {
+        "CORS_FILTER": _ENVOY_FILTER,
+        "CORS_POLICY": _ENVOY_POLICY.format(origins=lines, **_fields()),
+        "CORS_OF_SERVICE": "".join(f'                        - "{name.lower()}"\n' for name in _OF_THE_SERVICE),
+    }
+
+
+def traefik(origins: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the lines for these origins, by their place in the template."""
+    if not origins:
+        return dict.fromkeys(("CORS_MIDDLEWARE", "CORS_OF_SERVICE"), "")
+    listed = ", ".join(f'"{origin}"' for origin in origins)
+    removed = "".join(f'          {name}: ""\n' for name in _OF_THE_SERVICE)
+    return {
+        "CORS_MIDDLEWARE": _TRAEFIK_MIDDLEWARE.format(origins=listed, **_fields()),
+        "CORS_OF_SERVICE": f"        customResponseHeaders:\n{removed}",
+    }
+
+
+def _fields() -> dict[str, object]:
+    return {"methods": _METHODS, "fields": _REQUEST_FIELDS, "exposed": _EXPOSED, "max_age": _MAX_AGE_SECONDS}
+
+
+def _pattern(origin: str) -> str:
+    """Return the regular expression that matches the origin, in the syntax of PCRE and RE2."""
+    return re.sub(r"([.+\[\]])", r"\\\1", origin)

@@ -1,0 +1,43 @@
+"""The routers of Traefik's file: one for each kind of request, as its middlewares know no conditions."""
+
+from itertools import product
+from typing import Final
+
+from gateway.proxies.values import Values
+from latchkey.redaction import CREDENTIAL
+
+_COMMENTS: Final = {
+    "": "",
+    "-websocket": "    # A request may upgrade its connection to a WebSocket, and to nothing else.\n",
+    "-credential": "    # Authorization is the service's own, but no credential of Latchkey reaches it there.\n",
+    "-websocket-credential": "",
+}
+
+
+def routers(values: Values) -> str:
+    """Return the routers. Traefik tries the longest rule first, so the narrowest."""
+    kinds = product((False, True)[: 1 + values.websocket], (False, True)[: 1 + values.keep_authorization])
+    return "".join(_router(values, websocket, credential) for websocket, credential in kinds)
+
+
+def _router(values: Values, websocket: bool, credential: bool) -> str:
+    """Return the router of requests that ask for a WebSocket or not, with a credential in Authorization or not."""
+    kind = "-websocket" * websocket + "-credential" * credential
+    conditions = ["PathPrefix(`/`)"]
+    middlewares = ["latchkey-websocket" if websocket else "latchkey-no-upgrade"]
+    if values.cors_origins:
+        middlewares.append("latchkey-cors")
+    middlewares += ["latchkey-check", "latchkey-hide-credential"]
+    if websocket:
+        conditions.append("HeaderRegexp(`Upgrade`, `(?i)^websocket$`)")
+    if credential:
+        conditions.append(f"HeaderRegexp(`Authorization`, `{CREDENTIAL}`)")
+        middlewares.append("latchkey-hide-authorization")
+    names = ", ".join(f'"{name}"' for name in middlewares)
+    return (
+        f"{_COMMENTS[kind]}    protected{kind}:\n"
+        '      entryPoints: ["latchkey"]\n'
+        f'      rule: "{" && ".join(conditions)}"\n'
+        f"      middlewares: [{names}]\n"
+        '      service: "protected"\n'
+    )

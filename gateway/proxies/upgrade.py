@@ -1,0 +1,71 @@
+"""Lines of the proxies' configurations on requests that ask to upgrade their connection.
+
+An upgrade makes a raw connection of one request that was checked (as in GHSA-w4v4-9rw7-5326): everything that is sent
+on it then reaches the service unchecked. So no upgrade passes, or with `--websocket` a WebSocket alone: the proxy
+compares the whole value, and writes its own in place of what the client sent.
+"""
+
+from typing import Final
+
+NGINX_NONE: Final = """\
+        # An upgrade would make a raw connection of one request that was checked.
+        proxy_set_header Upgrade "";
+        proxy_set_header Connection "";"""
+NGINX_WEBSOCKET: Final = (
+    """\
+# A request may upgrade its connection to a WebSocket, and to nothing else.
+map $http_upgrade $latchkey_upgrade {
+    "~*^websocket$" websocket;
+    default "";
+}
+
+map $latchkey_upgrade $latchkey_connection {
+    websocket upgrade;
+    default "";
+}
+
+""",
+    """\
+        proxy_set_header Upgrade $latchkey_upgrade;
+        proxy_set_header Connection $latchkey_connection;""",
+)
+CADDY_NONE: Final = (
+    """\
+	# HTTP/2 asks for a WebSocket by CONNECT (RFC 8441).
+	@connect method CONNECT
+""",
+    """\
+		respond @connect 405
+		request_header -Connection
+		request_header -Upgrade""",
+)
+CADDY_WEBSOCKET: Final = (
+    """\
+	@websocket {
+		header Connection *pgrade*
+		header_regexp Upgrade (?i)^websocket$
+	}
+	@stays not {
+		header Connection *pgrade*
+		header_regexp Upgrade (?i)^websocket$
+	}
+""",
+    """\
+		request_header @websocket Connection Upgrade
+		request_header @websocket Upgrade websocket
+		request_header @stays -Connection
+		request_header @stays -Upgrade""",
+)
+ENVOY_WEBSOCKET: Final = """\
+                # A request may upgrade its connection to a WebSocket, and to nothing else.
+                upgrade_configs:
+                  - upgrade_type: websocket
+"""
+TRAEFIK_WEBSOCKET: Final = """\
+    latchkey-websocket:
+      headers:
+        customRequestHeaders:
+          # In place of all that the client named.
+          Upgrade: "websocket"
+          HTTP2-Settings: ""
+"""

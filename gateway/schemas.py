@@ -1,0 +1,58 @@
+"""The shapes of /v1/verify, for the OpenAPI document only; the rules are in `gateway.verdict`."""
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from apikeys.schema_fields import (
+    KEY_ID,
+    STORABLE,
+    Shape,
+    example,
+    filled_text_field,
+    scopes_field,
+    text_field,
+    whole_number_field,
+)
+from gateway.verdict import MAX_SCOPES, Code
+from ratelimit.limit import MAX_BURST
+
+
+@extend_schema_serializer(
+    examples=[
+        example("One scope", {"credential": "lk_0123456789ab:lks_…", "scopes": ["orders:read"]}),
+        example("A costly request", {"credential": "lk_0123456789ab:lks_…", "cost": 5}),
+    ]
+)
+class VerifyRequest(Shape):
+    """What is asked about a credential."""
+
+    credential = serializers.RegexField(STORABLE, help_text="key_id:secret, as the service received it.")
+    scopes = serializers.ListField(
+        child=serializers.RegexField(STORABLE),
+        max_length=MAX_SCOPES,
+        required=False,
+        help_text="All of them are needed.",
+    )
+    cost = whole_number_field(1, MAX_BURST, required=False, help_text="Tokens that are taken. Absent: 1.")
+
+
+class RemainingLimit(Shape):
+    """What is left of the key's limit."""
+
+    limit = whole_number_field(1, MAX_BURST)
+    remaining = whole_number_field()
+    reset_seconds = whole_number_field(help_text="Until the bucket is full.")
+
+
+class Verdict(Shape):
+    """The verdict. Without a right credential, or for a key that isn't active, all else is null."""
+
+    valid = serializers.BooleanField()
+    code = serializers.ChoiceField(list(Code))
+    key_id = serializers.RegexField(KEY_ID, allow_null=True)
+    label = filled_text_field(allow_null=True)  # type: ignore[assignment]
+    owner = text_field(allow_null=True)
+    scopes = scopes_field(allow_null=True)
+    metadata = serializers.DictField(allow_null=True)
+    rate_limit = RemainingLimit(allow_null=True, help_text="null for an unlimited key, too.")
+    retry_after = whole_number_field(1, allow_null=True, help_text="Seconds; with RATE_LIMITED only.")

@@ -1,0 +1,47 @@
+"""The guard rails about the database."""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from apikeys.read_only import reads_only
+from events.lock_wait import MOST_SECONDS, waits
+from health import write_ahead_log
+from health.guard_rails.base import Finding, GuardRail, Severity
+
+_LOCKED: Final = (
+    f"Changes were given up after {MOST_SECONDS:g} s: somebody else holds a lock in the database and does not let go."
+)
+
+
+class UnwritableDatabase(GuardRail):
+    """Checks and reads go on, but no key can be issued, changed or revoked."""
+
+    name = "unwritable_database"
+    severity = Severity.CRITICAL
+    remedy = (
+        "Let DATABASE_URL lead to the primary server, and see that it is not set to read-only; or find out who holds a"
+        " lock, as a session that was left inside a transaction does, and end it."
+    )
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        connection.ensure_connection()
+        if reads_only():
+            return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
+        return Finding(1, _LOCKED) if waits() else None
+
+
+class GrowingLog(GuardRail):
+    """SQLite can't shorten its write-ahead log while a program reads a state of long ago, and the disk fills up."""
+
+    name = "growing_wal"
+    severity = Severity.WARNING
+    remedy = "Find the program that has the SQLite file open for reading, and end it."
+
+    def find(self, now: datetime) -> Finding | None:
+        size = write_ahead_log.size_bytes()
+        if size < write_ahead_log.LARGE_BYTES:
+            return None
+        return Finding(1, f"The write-ahead log of SQLite has over {write_ahead_log.LARGE_BYTES >> 20} MiB.")

@@ -1,0 +1,57 @@
+"""latchkey keys rotate --wait: the old secret ends once the new one has been in use alone for long enough."""
+
+import time
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.cli.drain import Drain
+from latchkey.cli.drain_display import DrainDisplay
+from latchkey.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from latchkey.client.client import Client
+    from latchkey.client.key import IssuedKey, Key, KeyReceipt, Secret
+
+
+def finish_when_drained(
+    invocation: Invocation, client: "Client", issued: "IssuedKey", quiet: timedelta, *, even_if_unused: bool
+) -> None:
+    """Looks at both secrets until the new one has been in use alone for long enough, and ends the old one."""
+    key, old = issued.key, issued.key.retiring
+    watcher = _watching(invocation, client, issued)
+    drain = Drain(quiet.total_seconds(), time.monotonic(), old.last_used_at if old else None, even_if_unused)
+    unused = True
+    try:
+        with closing(DrainDisplay(drain.quiet_seconds)) as display:
+            while (retiring := _same(old, key)) is not None:
+                new_used_at = key.active.last_used_at if key.active else None
+                unused = new_used_at is None
+                progress = drain.observe(retiring.last_used_at, new_used_at, time.monotonic())
+                display.show(retiring.last_used_at, progress.quiet_seconds, retiring.expires_at)
+                if drain.over(progress):
+                    break
+                time.sleep(drain.poll_seconds)
+                key = watcher.keys.show(key.key_id)
+    except BaseException:
+        invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key.key_id}")
+        raise
+    if retiring is None:
+        invocation.say(f"the old secret has already ended{', and the new one was never used' if unused else ''}")
+        return
+    watcher.keys.finish_rotation(key.key_id, secret_id=retiring.id)
+    invocation.say("the old secret was quiet for long enough and has ended")
+
+
+def _same(old: "Secret | None", key: "Key | KeyReceipt") -> "Secret | None":
+    """The retiring secret, if it is still the one that this rotation replaces and not that of a later rotation."""
+    retiring = key.retiring
+    return retiring if old and retiring and retiring.id == old.id else None
+
+
+def _watching(invocation: Invocation, client: "Client", issued: "IssuedKey") -> "Client":
+    """The client to look with: patient, and not with the very secret that is to fall quiet."""
+    from latchkey.client.retries import RetryPolicy
+
+    own = client.key_id == issued.key.key_id
+    return (client.with_credential(issued.credential) if own else client).with_retries(RetryPolicy(20, 60.0))

@@ -1,0 +1,46 @@
+"""Misuse: what was typed wrong, in words of our own. What checks values underneath is not the reader's concern."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from latchkey.redaction import redact
+
+if TYPE_CHECKING:
+    from typer import TyperException
+
+_WORDS: Final[Mapping[str, str]] = {
+    "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it must be a whole number of fewer digits",
+    "float_parsing": "it must be a number",
+    "greater_than_equal": "it must be {ge} or more",
+    "less_than_equal": "it must be {le} or less",
+}
+_OTHER: Final = "this value cannot be used"
+
+
+def explain_misuse(error: "TyperException") -> str:
+    """Return the lines for standard error. An argument may hold a secret, and the text may repeat arguments."""
+    if (words := _words(error.__cause__)) is not None:
+        error.message = words
+    text = redact(error.format_message())
+    if text.startswith("Usage: "):  # a group without a command says what it has
+        return text
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "latchkey"
+    return f"latchkey: {text}\nWhat to do: '{command} --help' shows how it is written."
+
+
+def _words(cause: object) -> str | None:
+    """Return what is wrong with a value that pydantic refused, or None if it was not pydantic."""
+    errors = getattr(cause, "errors", None)
+    if not callable(errors):
+        return None
+    first: Mapping[str, Any] = errors(include_url=False, include_input=False)[0]
+    context = first.get("ctx", {})
+    if first["type"] == "value_error":
+        return str(context["error"])
+    return _WORDS.get(first["type"], _OTHER).format(**{name: _plain(value) for name, value in context.items()})
+
+
+def _plain(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

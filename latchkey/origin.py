@@ -1,0 +1,27 @@
+"""The origin of a page, as a browser writes it in the field `Origin` (RFC 6454, section 6.2)."""
+
+import re
+from typing import Final
+
+_ORIGIN: Final = re.compile(
+    r"([a-z][a-z0-9+.-]{0,63})://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9][0-9]{0,4}))?"
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SHAPE: Final = (
+    "an origin as browsers write it: https://app.example or https://app.example:8443, in lower case, "
+    "with no path and no default port; neither * nor null."
+)
+"""What `is_origin` asks for, in words."""
+
+
+def is_origin(text: str) -> bool:
+    """Return whether a browser can send exactly this text. It never sends the default port of a scheme.
+
+    `*` and `null` are none: the first stands for every page on the web, and every page can give a frame of its own the
+    second.
+    """
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return False
+    scheme, port = match.groups()
+    return port is None or (int(port) <= 65535 and int(port) != _DEFAULT_PORTS.get(scheme))

@@ -1,0 +1,121 @@
+"""Query parameters: one declaration both parses them and describes them in the OpenAPI document."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from latchkey.problems import MAX_ERRORS, FieldError
+from latchkey.validation import MAX_TEXT, InvalidParameters, Refused, moment, refused, text, whole_number
+
+MAX_PARAMETERS: Final = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a call.
+
+    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into the value. `schema`
+    is the JSON schema of what `parse` accepts. One that `repeats` may be sent several times; its values form a list.
+    """
+
+    name: str
+    parse: Callable[[str], object]
+    schema: Mapping[str, object]
+    description: str
+    repeats: bool = False
+
+
+Query = Sequence[Parameter]
+
+
+def number_parameter(name: str, least: int, most: int, description: str, *, default: int | None = None) -> Parameter:
+    """Return a parameter that is a whole number from `least` to `most`."""
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    if default is not None:
+        schema["default"] = default
+    return Parameter(name, lambda typed: whole_number(typed, name, least, most), schema, description)
+
+
+def choice_parameter(name: str, choices: Sequence[str], description: str, *, default: str | None = None) -> Parameter:
+    """Return a parameter that is one of `choices`."""
+
+    def parse(typed: str) -> str:
+        if typed not in choices:
+            raise refused("not-a-choice", f"{name} must be {' or '.join(choices)}.")
+        return typed
+
+    schema: dict[str, object] = {"type": "string", "enum": list(choices)}
+    if default is not None:
+        schema["default"] = default
+    return Parameter(name, parse, schema, description)
+
+
+def time_parameter(name: str, description: str) -> Parameter:
+    """Return a parameter that is a time with its offset (RFC 3339)."""
+    return Parameter(name, moment, {"type": "string", "format": "date-time"}, description)
+
+
+def text_parameter(name: str, description: str, *, longest: int = MAX_TEXT) -> Parameter:
+    """Return a parameter that is a text of at most `longest` characters, by the rules for texts in bodies."""
+    schema = {"type": "string", "minLength": 1, "maxLength": longest}
+    return Parameter(name, lambda typed: text(typed, name, longest=longest, empty=False), schema, description)
+
+
+def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
+    """Return the value of each parameter in the query string `raw`.
+
+    Raises InvalidParameters that names every fault: a value that is rejected, and a parameter that is unknown, empty or
+    sent twice. A call must not act on half of what its caller wrote: a misspelt filter would select everything.
+    """
+    return parse_parameters(_pairs(raw), query)
+
+
+def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str, Any]:
+    """Return the value of each parameter in `sent`, pairs of name and text. Raises InvalidParameters."""
+    known = {parameter.name: parameter for parameter in query}
+    values: dict[str, Any] = {}
+    seen: set[str] = set()
+    faults: list[FieldError] = []
+    for name, typed in sent:
+        if len(faults) > MAX_ERRORS:
+            break
+        try:
+            parameter = _wanted(name, typed, known, seen)
+            value = parameter.parse(typed)
+        except Refused as refusal:
+            pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+            faults.extend(fault.under(pointer) for fault in refusal.faults)
+            continue
+        if parameter.repeats:
+            values.setdefault(name, []).append(value)
+        else:
+            values[name] = value
+    if faults:
+        raise InvalidParameters.of(faults)
+    return values
+
+
+def _wanted(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str]) -> Parameter:
+    parameter = known.get(name)
+    if parameter is None:
+        names = f"The parameters are: {', '.join(known)}." if known else "This call takes no parameters."
+        raise refused("unknown-parameter", names)
+    if name in seen and not parameter.repeats:
+        raise refused("repeated-parameter", f"{name} is sent more than once. Send it once.")
+    seen.add(name)
+    if not typed:
+        raise refused("empty-parameter", f"{name} has no value. Give it one, or leave it out.")
+    return parameter
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    """Return names and texts. Raises InvalidParameters, before it looks at any of more than MAX_PARAMETERS."""
+    try:
+        typed = raw.decode("utf-8")
+        return parse_qsl(typed, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except UnicodeDecodeError:
+        fault = FieldError("", "not-utf-8", "The query is not percent-encoded UTF-8.")
+    except ValueError:
+        fault = FieldError("", "too-many", f"The query has more than {MAX_PARAMETERS} parameters.")
+    raise InvalidParameters.of([fault])

@@ -1,0 +1,52 @@
+"""Detection of live secrets in texts that are kept, such as a key's label: the event log could never forget them."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from latchkey.credentials import SECRET_PATTERN, checksum
+from latchkey.problems import member_pointer
+
+REFUSAL: Final = (
+    "This holds a live secret, which would stay readable in the event log. Leave it out: the key ID (lk_…) says which "
+    "key is meant."
+)
+
+# A whole credential as HTTP Basic carries it, and a webhook's signing secret: 32 bytes as base64.
+_BASIC: Final = re.compile(r"bGtf[0-9A-Za-z+/]{88}")
+_WEBHOOK_SECRET: Final = re.compile(r"whsec_[0-9A-Za-z+/]{43}")
+_SHORTEST: Final = len("whsec_") + 43
+
+
+def holds_secret(text: str) -> bool:
+    """Return whether `text` holds a key's secret (with a checksum that fits, so that a look-alike is none), a
+    credential as HTTP Basic carries it, or a webhook's signing secret.
+    """
+    # Nearly every text is done with here, in a tenth of a microsecond: request ids are checked too.
+    if len(text) < _SHORTEST or ("lks_" not in text and "bGtf" not in text and "whsec_" not in text):
+        return False
+    decoded = (base64.b64decode(found[0]).decode("latin-1") for found in _BASIC.finditer(text))
+    return any(map(_holds_key_secret, (text, *decoded))) or _WEBHOOK_SECRET.search(text) is not None
+
+
+def secrets_within(value: object, pointer: str = "") -> Iterator[str]:
+    """Yield the JSON pointer of each text, and of each member by its name, that holds a secret in a decoded JSON
+    value.
+    """
+    if isinstance(value, str):
+        if holds_secret(value):
+            yield pointer
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            inner = pointer + member_pointer(name)
+            if holds_secret(str(name)):
+                yield inner
+            yield from secrets_within(member, inner)
+    elif isinstance(value, (list, tuple)):
+        for index, element in enumerate(value):
+            yield from secrets_within(element, f"{pointer}/{index}")
+
+
+def _holds_key_secret(text: str) -> bool:
+    return any(checksum(found[1]) == found[2] for found in SECRET_PATTERN.finditer(text))

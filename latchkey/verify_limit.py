@@ -1,0 +1,30 @@
+"""Limits of keys that only verify: the hint for people who issue one and name no limit."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+_PEAK: Final = 50
+_HEADROOM: Final = 2
+_SECONDS: Final = 10
+_BURST: Final = _PEAK * _HEADROOM * _SECONDS
+SUGGESTED: Final = f"--burst {_BURST} --per-seconds {_SECONDS}"
+"""The limit of the example, as commands take it."""
+
+
+def verify_limit_hint(scopes: Collection[str], rate_limit: object, change: str) -> str | None:
+    """Return how to find a suitable limit for a key with only the scope `verify`, or None for any other key and for one
+    that has enough.
+
+    A service spends one token of its own key for each request that it checks, so a default that suits a client is soon
+    spent. `rate_limit` is JSON as the API shows it, `change` says how to change it.
+    """
+    if list(scopes) != ["verify"] or not isinstance(rate_limit, Mapping):
+        return None
+    burst, per_seconds = rate_limit["burst"], rate_limit["per_seconds"]
+    if burst / per_seconds >= _PEAK * _HEADROOM:
+        return None
+    return (
+        f"This key pays a token for each call of /v1/verify. Its limit is the default, {burst} per {per_seconds} s. "
+        f"A service needs its requests per second at their peak, times {_HEADROOM} as headroom: with {_PEAK} requests "
+        f"per second that is {_BURST} per {_SECONDS} s. {change}"
+    )

@@ -1,0 +1,52 @@
+"""How commands of manage.py end: their status, and no traceback when their output leads nowhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controlplane.command_line import execute
+from tests.support.commands import MANAGE
+
+PRINT = ("proxy_config", "nginx", "--upstream", "http://127.0.0.1:9000")
+
+
+def run(output: int, *arguments: str) -> tuple[int, str]:
+    """The exit status and standard error of a command that writes to the descriptor `output`."""
+    environment = {**os.environ, "DEBUG": "true"}
+    ran = subprocess.run(
+        [sys.executable, MANAGE, *arguments],
+        env=environment,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ran.returncode, ran.stderr
+
+
+def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute(["manage.py", "isue_key"])
+    assert ended.value.code == 2
+    assert "Did you mean issue_key?" in capsys.readouterr().err
+
+
+def test_reader_that_leaves_ends_it_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert run(writing, *PRINT) == (0, "")
+        status, err = run(writing, *PRINT[:2], "--upstream", "nowhere")
+        assert (status, "Traceback" in err) == (2, False), "a refusal stays one"
+    finally:
+        os.close(writing)
+
+
+def test_output_that_cannot_be_written_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        status, err = run(full.fileno(), *PRINT)
+    assert (status, err) == (3, "latchkey: the result cannot be written: No space left on device\n")

@@ -1,0 +1,120 @@
+"""Each control of the admin that the docs name is, in these words, on the page that they name."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from console.keys.views import key_url
+from events.origin import Origin
+from health.waivers import Waivers
+from latchkey.timestamps import rfc3339
+from tests.docs.controls import controls, name_is_shown, prose, texts_of
+from tests.docs.test_pages import PAGES, ROOT
+
+# On pages about the admin only the convention names a control, so that none goes unnoticed.
+ABOUT_THE_ADMIN: Final = [
+    *(ROOT / "docs" / "guard-rails").glob("*.md"),
+    *(ROOT / "docs" / name for name in ("admin.md", "access.md", "guard-rails.md", "keys.md", "rotation.md")),
+]
+# The pages that are no key's, by the name that docs give them.
+PATHS: Final = {
+    "Dashboard": "admin:index",
+    "Keys": "admin:apikeys_apikey_changelist",
+    "Issue a key": "admin:apikeys_apikey_add",
+    "Guard rails": "admin:guard-rails",
+    "Incidents": "admin:health_incident_changelist",
+    "Waivers": "admin:health_waiver_changelist",
+    "Add waiver": "admin:health_waiver_add",
+    "Events": "admin:events_event_changelist",
+    "Verify the event log": "admin:verification",
+    "Webhook endpoints": "admin:events_webhookendpoint_changelist",
+    "Users": "admin:auth_user_changelist",
+    "Authenticator": "admin:authenticator",
+}
+# What can be done to a key, and the page of it.
+ACTIONS: Final = {
+    "Rotate the secret": "rotate",
+    "Finish the rotation": "finish",
+    "Change the limit": "limit",
+    "Disable or enable": "enable",
+    "Revoke the key": "revoke",
+}
+
+
+def named() -> dict[tuple[str, str], list[str]]:
+    """Each control with its page, and the files that name it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for page in PAGES:
+        for control in controls(page.read_text(encoding="utf-8")):
+            found.setdefault(control, []).append(page.name)
+    return found
+
+
+@pytest.fixture
+def keys(service: ConfigService) -> list[APIKey]:
+    """An active key under rotation, and a disabled one; with what other pages need to show their controls."""
+    rotating = service.issue({"label": "rotating", "rate_limit": None}).key
+    service.rotate(rotating.key_id)
+    disabled = service.issue({"label": "disabled"}).key
+    service.update(disabled.key_id, {"enabled": False})
+    service.webhooks.add({"url": "https://hooks.example.com/x"})
+    ends_at = rfc3339(timezone.now() + timedelta(days=1))
+    Waivers(Origin.of_command("test")).grant({"guard_rail": "unused_key", "reason": "x", "ends_at": ends_at})
+    return [rotating, disabled]
+
+
+def addresses(page: str, keys: Iterable[APIKey]) -> list[str]:
+    """Where a page is; for a key's, those of all keys. Empty if docs name a page that isn't listed here."""
+    if page == "Change user":
+        return [reverse("admin:auth_user_change", args=[User.objects.create_user("vi").pk])]
+    if page == "The key":
+        return [key_url(key) for key in keys]
+    if page in ACTIONS:
+        return [f"{key_url(key).removesuffix('change/')}{ACTIONS[page]}/" for key in keys]
+    return [reverse(PATHS[page])] if page in PATHS else []
+
+
+@pytest.mark.django_db
+def test_controls_are_on_the_pages_that_docs_name(admin: Client, keys: list[APIKey]) -> None:
+    found = named()
+    assert len(found) > 25
+    shown: dict[str, set[str]] = {}
+    for page in {page for page, _ in found}:
+        answers = [admin.get(address) for address in addresses(page, keys)]
+        assert answers, f"{page} is no page of the admin"
+        assert {answer.status_code for answer in answers} == {200}, page
+        assert name_is_shown(page, answers[0].content.decode()), page
+        shown[page] = set().union(*(texts_of(answer.content.decode()) for answer in answers))
+    assert {where: files for where, files in found.items() if where[1] not in shown[where[0]]} == {}
+
+
+@pytest.mark.parametrize("page", ABOUT_THE_ADMIN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_controls_are_named_in_one_way(page: Path) -> None:
+    """Quoted, or in bold without their page, they would not be looked for."""
+    text = prose(page.read_text(encoding="utf-8"))
+    assert re.findall(r'"[A-Z][^"]*"', text) == []
+    assert re.findall(r"\*[A-Z][a-z]+\*(?!\*)", re.sub(r"\*\*[^*]*\*\*", "", text)) == []
+
+
+def test_what_is_read_of_docs_and_of_pages() -> None:
+    docs = (
+        "Choose **The key →\nRotate**, or **Keys → Find**.\n\n```\n**Not → This**\n```\n\n- **Files.** See `**x → y**`."
+    )
+    assert list(controls(docs)) == [("The key", "Rotate"), ("Keys", "Find")]
+    page = (
+        '<nav id="nav-sidebar"><a>Elsewhere</a></nav><h1>The <b>key</b></h1><p>In passing</p><br>'
+        '<label for="a">Burst:</label><label><input type="checkbox"> Unlimited</label><input type="submit" value="Go">'
+        "<select><option>End now</option></select><button>Save &amp; go</button>"
+    )
+    assert texts_of(page) >= {"The key", "Burst", "Unlimited", "Go", "End now", "Save & go"}
+    assert not texts_of(page) & {"Elsewhere", "In passing", "key"}

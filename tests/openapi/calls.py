@@ -1,0 +1,74 @@
+"""Makes every call of the client that openapi-python-client generated: `python calls.py DOCUMENT URL CREDENTIAL`.
+
+Runs where `latchkey_client` can be imported, without the rest of the project. Prints the calls that it made, as JSON.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import latchkey_client.api
+from latchkey_client import AuthenticatedClient
+
+# What others need is made first, and what ends something comes last.
+_ORDER = ("create", "grant", "list", "show", "", "update", "rotate", "finish", "end", "remove", "revoke")
+
+
+def rank(name: str) -> int:
+    verb = name.partition("_")[0]
+    return _ORDER.index(verb if verb in _ORDER else "")
+
+
+def main(document: dict[str, Any], url: str, credential: str) -> None:
+    client = AuthenticatedClient(url, credential, prefix="", auth_header_name="X-API-Key")
+    bodies = examples(document)
+    modules = {
+        module.name.rpartition(".")[2]: importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(latchkey_client.api.__path__, "latchkey_client.api.")
+        if not module.ispkg
+    }
+    ids: dict[str, Any] = {}
+    for name in sorted(modules, key=rank):
+        response = call(modules[name], client, ids, bodies.get(name))
+        assert 200 <= response.status_code < 300, f"{name}: {response.status_code} {response.content!r}"
+        assert response.parsed is not None or not response.content or name == "metrics", f"{name}: not parsed"
+        unknown = getattr(response.parsed, "additional_properties", {})
+        assert not unknown, f"{name}: the client does not know {list(unknown)}"
+        made = {"create_key": "key_id", "create_webhook": "webhook_id", "grant_waiver": "waiver_id"}
+        if name in made:
+            ids[made[name]] = getattr(response.parsed, "key_id" if name == "create_key" else "id")
+    print(json.dumps(sorted(modules)))
+
+
+def call(module: Any, client: AuthenticatedClient, ids: dict[str, Any], body: Any) -> Any:
+    """Makes one call: with what is in its path, and the example body of the document."""
+    wanted = inspect.signature(module.sync_detailed).parameters
+    values: dict[str, Any] = {name: value for name, value in ids.items() if name in wanted}
+    if "body" in wanted:
+        (shape,) = {
+            kind
+            for name, kind in vars(module).items()
+            if hasattr(kind, "from_dict") and re.search(rf"\b{name}\b", str(wanted["body"].annotation))
+        }
+        values["body"] = shape.from_dict(body)
+    return module.sync_detailed(client=client, **values)
+
+
+def examples(document: dict[str, Any]) -> dict[str, Any]:
+    """The first example body of each call that has one."""
+    found = {}
+    for calls in document["paths"].values():
+        for operation in calls.values():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for example in list(content.get("examples", {}).values())[:1]:
+                found[operation["operationId"]] = example["value"]
+    return found
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()), *sys.argv[2:])

@@ -1,0 +1,76 @@
+// Makes every call of the document with the types that openapi-typescript made of it: `node calls.js URL CREDENTIAL`.
+// A call that is new in the document is missed by the test that runs this: add it here.
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+declare const process: { argv: string[] };
+const [url, credential] = process.argv.slice(2) as [string, string];
+const made: string[] = [];
+const client = createClient<paths>({ baseUrl: url, headers: { "X-API-Key": credential } });
+client.use({
+  onRequest({ request, schemaPath }) {
+    made.push(`${request.method} ${schemaPath}`);
+  },
+});
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+async function done<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, response } = await call;
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  return data as T;
+}
+
+const limit: components["schemas"]["RateLimit"] = { burst: 60, per_seconds: 60 };
+const inAWeek = new Date(Date.now() + 7 * 86_400_000).toISOString();
+
+const key = await done(client.POST("/v1/keys", { body: { label: "typed", rate_limit: limit, expires_at: null, metadata: { team: "a" } } }));
+const path = { params: { path: { key_id: key.key_id } } };
+if (key.credential === undefined) throw new Error("a new key without its credential");
+const secret: string = key.credential;
+const unlimited: boolean = key.rate_limit === null;
+if (unlimited || key.owner.length) throw new Error("another key than was asked for");
+
+const page = await done(client.GET("/v1/keys", { params: { query: { label: "typed", state: "active", limit: 1 } } }));
+const next: string | null = page.next;
+if (page.items[0]?.key_id !== key.key_id || next !== null) throw new Error("the key is not listed");
+await done(client.GET("/v1/keys/{key_id}", path));
+await done(client.PATCH("/v1/keys/{key_id}", { ...path, body: { rate_limit: null, enabled: true } }));
+const usage = await done(client.GET("/v1/keys/{key_id}/usage", path));
+usage.map((step) => step.allowed + step.throttled);
+await done(client.POST("/v1/keys/{key_id}/rotate", { ...path, body: { grace_seconds: 60 } }));
+await done(client.POST("/v1/keys/{key_id}/rotate/finish", path));
+
+const verdict = await done(client.POST("/v1/verify", { body: { credential: secret, scopes: ["orders:read"] } }));
+if (verdict.valid || verdict.code !== "INVALID" || verdict.owner !== null) throw new Error("a secret that ended is valid");
+await done(client.GET("/v1/check", { params: { query: { scope: ["orders:read"], cost: 1 } } }));
+const caller = await done(client.GET("/v1/whoami"));
+const own = await done(client.GET("/v1/whoami/usage", { params: { query: { step: "hour" } } }));
+own.map((step) => step.start);
+const remaining: number | null = caller.remaining;
+if (remaining === null) throw new Error("the calling key has no limit");
+
+const events = await done(client.GET("/v1/events", { params: { query: { key_id: key.key_id } } }));
+if (typeof events === "string") throw new Error("a stream, where a page was asked for");
+if (!events.items.some((event) => event.type === "KeyIssued")) throw new Error("no event");
+
+const webhook = await done(client.POST("/v1/webhooks", { body: { url: "https://hooks.example.com/", event_types: ["KeyRevoked"] } }));
+const hook = { params: { path: { webhook_id: webhook.id } } };
+await done(client.GET("/v1/webhooks"));
+await done(client.GET("/v1/webhooks/{webhook_id}", hook));
+await done(client.PATCH("/v1/webhooks/{webhook_id}", { ...hook, body: { enabled: false } }));
+await done(client.POST("/v1/webhooks/{webhook_id}/rotate-secret", { ...hook, body: { grace_seconds: 0 } }));
+await done(client.POST("/v1/webhooks/{webhook_id}/test", hook));
+await done(client.DELETE("/v1/webhooks/{webhook_id}", hook));
+
+const waiver = await done(client.POST("/v1/waivers", { body: { guard_rail: "unused_key", reason: "a test", ends_at: inAWeek } }));
+await done(client.GET("/v1/waivers"));
+await done(client.DELETE("/v1/waivers/{waiver_id}", { params: { path: { waiver_id: waiver.id } } }));
+
+await done(client.GET("/health"));
+const health = await done(client.GET("/health/full"));
+health.guard_rails.map((incident) => incident.remediation);
+await done(client.GET("/metrics", { parseAs: "text" }));
+await done(client.DELETE("/v1/keys/{key_id}", path));
+
+console.log(JSON.stringify(made));

@@ -1,0 +1,60 @@
+"""What a flood does to those who do not attack: their requests, and the memory of the server, in each kind of flood.
+
+The bounds are ratios to the server at rest, and to a second one that no flood hits, in the same seconds.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.floods.effect import Effect, measure, memory_condition, share_condition
+from benchmarks.floods.flood import Flood
+from benchmarks.floods.kinds import FLOODS
+from benchmarks.floods.target import STATUSES, Target, few_descriptors
+from tests.server.conftest import StartServer
+from tests.support.server import issue
+
+pytestmark = pytest.mark.slow("floods a server")
+
+# On a machine that is busy with other tests, a server may have little of the processors.
+PER_SECOND = 100
+ATTEMPTS = 2
+
+
+@pytest.fixture(scope="module")
+def target(start_server: StartServer) -> Target:
+    return started(start_server)
+
+
+@pytest.fixture(scope="module")
+def twin(start_server: StartServer) -> Target:
+    return started(start_server)
+
+
+def started(start_server: StartServer) -> Target:
+    """A server with the descriptors of a plain shell, whose processes have all begun."""
+    with few_descriptors():
+        server = start_server(workers=2, arguments=("--no-steward",))
+    assert server.process is not None
+    credential = issue(server, "--label", "known", "--scope", "*", "--burst", "100000", "--per-seconds", "1")
+    found = Target(server.port, credential["credential"], server.process.pid)
+    found.ask(1)
+    return found
+
+
+@pytest.mark.parametrize("flood", FLOODS, ids=[flood.name.strip("/") for flood in FLOODS])
+def test_flood_holds_up_no_one_else(flood: Flood, target: Target, twin: Target) -> None:
+    if not flood.together:
+        flood = replace(flood, per_second=min(PER_SECOND, flood.per_second))
+    missed: list[str] = []
+    for _ in range(ATTEMPTS):
+        missed = failing(flood, measure(target, flood, idle_seconds=1.5, seconds=5, twin=twin))
+        if not missed:
+            return
+    assert not missed
+
+
+def failing(flood: Flood, effect: Effect) -> list[str]:
+    conditions = [share_condition(flood.name, path, [effect]) for path in STATUSES]
+    conditions.append(memory_condition(flood.name, [effect]))
+    return [f"{one.text}: {one.value:.2f}" for one in conditions if not one.holds]

@@ -1,0 +1,1 @@
+"""What the tests of several folders share: servers, stores, services, and the plugins of pytest."""
