@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Latchkey's command line on the server: `manage.py help` lists the commands."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -10,19 +11,20 @@ _ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 def main() -> None:
     """Run one command. A wrong setting is one plain line and exit 2, a database that is down exit 3."""
+    gc.disable()  # until everything is loaded
     os.umask(0o077)  # what a command writes, the database file too, is for this account alone
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.db import DatabaseError
 
-        from controlplane.command_line import execute
+        from controlplane.command_line import SERVE, execute
     except ModuleNotFoundError as error:
         _run_in_environment(str(error.name))
 
     from latchkey.redaction import redact
 
-    if sys.argv[1:2] == ["serve"]:
+    if sys.argv[1:2] == [SERVE]:
         from controlplane.server.metric_places import count_later
 
         count_later()

@@ -26,7 +26,7 @@ def health_check(image: Shipped) -> Verdict:
     with containers(image.engine) as start:
         seconds: list[float] = []
         found = list(_faults(image.image, start, seconds))
-    return judged(found, f"healthy after {seconds[0]:.1f} s; asleep, revoked and without its database it is not")
+    return judged(found, f"healthy after {min(seconds):.1f} s; asleep, revoked and without its database it is not")
 
 
 def _faults(image: str, start: Start, seconds: list[float]) -> Iterator[str]:
@@ -38,9 +38,11 @@ def _faults(image: str, start: Start, seconds: list[float]) -> Iterator[str]:
         yield "holds before the server serves"
         return
     busy = float(serving.python(_PROCESSOR_SECONDS))
-    # A machine with other work is slow for all; what the start itself takes of a processor is its own doing.
-    if seconds[0] > COLD_START_SECONDS and busy > COLD_START_SECONDS:
-        yield f"healthy only after {seconds[0]:.1f} s, {busy:.1f} s of a processor"
+    if seconds[0] > COLD_START_SECONDS:
+        # The first start also reads the files from the disk, and other work can only make one slower: the faster counts.
+        seconds.append(start(image).await_health())
+    if min(seconds) > COLD_START_SECONDS:
+        yield f"healthy only after {min(seconds):.1f} s, the faster of two starts; {busy:.1f} s of a processor"
     asleep = start(image, options=["--entrypoint", "sleep"], command=["60"])
     if asleep.healthy():
         yield "holds on a container that sleeps"

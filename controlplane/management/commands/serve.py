@@ -1,6 +1,5 @@
 """manage.py serve: the web server and the steward."""
 
-import gc
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from django.db import connections
 
 from apikeys.directory import default_directory
 from apikeys.gate import default_gate
+from controlplane.command_line import collect_from_now_on
 from controlplane.server import preflight
 from controlplane.server.inherited import DESCRIPTOR
 from controlplane.server.preflight import REFUSED
@@ -134,9 +134,7 @@ def _load_all() -> None:
             connection.close_pool()
     for cache in (default_limiter, default_directory, default_gate):
         cache.cache_clear()
-    # What is frozen is not visited by the collector, which would write to its pages and so copy them for each process.
-    gc.collect()
-    gc.freeze()
+    collect_from_now_on()
 
 
 def _serve_web() -> None:
