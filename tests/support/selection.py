@@ -62,6 +62,7 @@ def pytest_collection_finish() -> None:
     """Keeps what collection made out of the garbage collector's sight, which would look through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def slow_because(item: pytest.Item) -> str:

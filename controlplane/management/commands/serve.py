@@ -31,6 +31,7 @@ from ratelimit.limiter import default_limiter
 class Command(BaseCommand):
     """Checks that the server can start, and starts it."""
 
+    requires_system_checks = []  # `handle` checks, when it knows the number of workers
     help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         end_when_asked()
         settings.WORKERS = options["workers"]
-        self.check()  # again, as the number of workers is known only now
+        self.check()
         if not 1 <= settings.WORKERS <= 256:
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
         preflight.raise_descriptor_limit()
