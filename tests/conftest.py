@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from apikeys import address_limit, directory, gate
 from apikeys.config_service import ConfigService, IssuedKey
 from controlplane.gateway_door import metrics
+from controlplane.static_files import StaticFilesMiddleware
 from events import lock_wait
 from events.origin import Origin
 from ratelimit import limiter
@@ -59,6 +60,22 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 def _delete(_style: object, tables: Iterable[str], **_: bool) -> list[str]:
     """In place of TRUNCATE, which takes as long as writing many files does, however few rows there are."""
     return [f"DELETE FROM {connection.ops.quote_name(table)};" for table in tables]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_found_once() -> None:
+    """Lets the handler of each test's client take over what the first one found: to look for static files takes longer
+    than a request.
+    """
+    find, found = StaticFilesMiddleware.add_files_from_finders, dict[str, object]()
+
+    def take_over(self: StaticFilesMiddleware) -> None:
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    StaticFilesMiddleware.add_files_from_finders = take_over
 
 
 @pytest.fixture(scope="session")
