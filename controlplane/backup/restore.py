@@ -24,7 +24,6 @@ from controlplane.backup.files import sync
 from controlplane.backup.loss_file import new_set_aside_path, write_losses
 from controlplane.backup.losses import Losses
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
-from controlplane.backup.query import ask
 from controlplane.backup.take import take_backup
 from events.continuity import Break
 from events.verification import verify
