@@ -18,7 +18,7 @@ class Query(Protocol):
 def ask(statement: str, *values: object) -> Rows:
     """Execute a statement in the database of the settings, and return all rows."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
+        cursor.execute(statement, values or None)  # type: ignore[arg-type]  # what the caller has is what drivers take
         rows: Rows = cursor.fetchall() if cursor.description else []
     return rows
 

@@ -49,7 +49,8 @@ def _refuse_other_schema(manifest: Manifest) -> None:
             f"The backup was made by another Latchkey ({manifest.version}): its migration {other[0]} is not the one "
             "that this version has under that name. Restore with that version."
         )
-    if manifest.schema and own.keys() <= manifest.migrations.keys() and manifest.schema != expected_digest():
+    migrated = own.keys() <= manifest.migrations.keys()
+    if migrated and manifest.schema not in ("", expected_digest(connection.vendor)):
         raise other_schema(manifest)
 
 

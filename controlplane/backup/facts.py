@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db import connection
+
 from controlplane.query import Query
 from controlplane.schema.expected import schema_digest
 from events.chain import GENESIS
@@ -9,7 +11,9 @@ from events.chain import GENESIS
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`schema` is the digest of the tables as they really are. `last_event` and `digest` are the head of the event log; `peppers` the ids under which anything is kept."""
+    """`schema` is the digest of the tables as they really are. `last_event` and `digest` are the head of the event log;
+    `peppers` the ids under which anything is kept.
+    """
 
     migrations: tuple[str, ...]
     schema: str
@@ -30,7 +34,7 @@ def read_facts(query: Query) -> Facts:
     )
     return Facts(
         migrations=tuple(f"{app}.{name}" for app, name in migrations),
-        schema=schema_digest(query),
+        schema=schema_digest(query, connection.vendor),
         keys=int(keys),
         last_event=int(head[0][0]),
         digest=str(head[0][1]),

@@ -7,11 +7,11 @@ Manifests of backups have a digest of these lines: if a line is written another 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
@@ -34,30 +34,32 @@ SELECT t.name, f."from", f."table" FROM sqlite_master t, pragma_foreign_key_list
     "triggers": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
     "checks": "SELECT name, sql FROM sqlite_master WHERE type = 'table'",
 }
-_HERE: Final = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 _POSTGRESQL: Final = {
-    "columns": f"""
+    "columns": """
 SELECT t.relname, c.attname, format_type(c.atttypid, c.atttypmod), c.attnotnull::integer
 FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
-WHERE t.relnamespace = {_HERE} AND t.relkind = 'r' AND c.attnum > 0 AND NOT c.attisdropped""",
-    "indexes": f"""
+WHERE t.relnamespace = to_regnamespace(quote_ident(current_schema()))
+    AND t.relkind = 'r' AND c.attnum > 0 AND NOT c.attisdropped""",
+    "indexes": """
 SELECT t.relname, n.relname, i.indisunique::integer, (i.indpred IS NOT NULL)::integer,
     (SELECT string_agg(coalesce(c.attname, '…'), ', ' ORDER BY k.place)
     FROM unnest(i.indkey::integer[]) WITH ORDINALITY k(number, place)
     LEFT JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum = k.number AND k.number > 0)
 FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid
-WHERE t.relnamespace = {_HERE}""",
-    "references": f"""
+WHERE t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "references": """
 SELECT t.relname, (SELECT string_agg(c.attname, ', ') FROM pg_attribute c
     WHERE c.attrelid = t.oid AND c.attnum = ANY (f.conkey)), o.relname
 FROM pg_constraint f JOIN pg_class t ON t.oid = f.conrelid JOIN pg_class o ON o.oid = f.confrelid
-WHERE f.contype = 'f' AND t.relnamespace = {_HERE}""",
-    "triggers": f"""
+WHERE f.contype = 'f' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "triggers": """
 SELECT t.relname, g.tgname, p.prosrc FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
-JOIN pg_proc p ON p.oid = g.tgfoid WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND t.relnamespace = {_HERE}""",
-    "checks": f"""
+JOIN pg_proc p ON p.oid = g.tgfoid
+WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "checks": """
 SELECT t.relname, string_agg(format('CONSTRAINT "%s" CHECK', c.conname), ' ')
-FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid WHERE c.contype = 'c' AND t.relnamespace = {_HERE}
+FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+WHERE c.contype = 'c' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))
 GROUP BY t.relname""",
 }  # fmt: skip
 _STATEMENTS: Final[Mapping[str, Mapping[str, str]]] = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
@@ -83,7 +85,7 @@ def _own_prefixes() -> tuple[str, ...]:
     return tuple(f"{config.label}_" for config in apps.get_app_configs() if Path(config.path).parent == root)
 
 
-def _own(rows: Rows) -> Iterable[Rows]:
+def _own(rows: Rows) -> Iterable[Sequence[Any]]:
     return (row for row in rows if str(row[0]).startswith(_own_prefixes()))
 
 

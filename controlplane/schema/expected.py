@@ -9,8 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from django.db import connection
-
 from controlplane.query import Query
 from controlplane.schema.description import PLAIN_INDEX, describe
 
@@ -34,21 +32,21 @@ def digest_of(lines: Iterable[str]) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def expected_digest() -> str:
-    """Return the digest that a fully migrated database of the settings' kind has."""
-    return digest_of(expected_lines(connection.vendor))
+def expected_digest(vendor: str) -> str:
+    """Return the digest that a fully migrated database has."""
+    return digest_of(expected_lines(vendor))
 
 
-def schema_digest(query: Query) -> str:
-    """Return the digest of the database that `query` asks, which is of the settings' kind. Raises DatabaseError."""
-    return digest_of(describe(query, connection.vendor))
+def schema_digest(query: Query, vendor: str) -> str:
+    """Return the digest of the database that `query` asks. Raises DatabaseError."""
+    return digest_of(describe(query, vendor))
 
 
-def difference(query: Query) -> str:
+def difference(query: Query, vendor: str) -> str:
     """Return how the database differs from what the migrations make, as a phrase; empty if it does not. An index that
     an operator added to speed queries up is no difference. Raises DatabaseError.
     """
-    lines, expected = describe(query, connection.vendor), expected_lines(connection.vendor)
+    lines, expected = describe(query, vendor), expected_lines(vendor)
     extra = {line for line in lines - expected if not line.startswith(PLAIN_INDEX)}
     parts = [f"{_named(found)} {word}" for found, word in ((expected - lines, "missing"), (extra, "extra")) if found]
     return "; ".join(parts)

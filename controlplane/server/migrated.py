@@ -42,7 +42,7 @@ def _fault() -> str:
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "The database lacks migrations. Run: manage.py migrate"
-    if found := difference(ask):
+    if found := difference(ask, connection.vendor):
         return (
             f"The database is not what the migrations of Latchkey {__version__} make: {found}. Start the version that "
             "made it, or restore a backup that this version accepts."

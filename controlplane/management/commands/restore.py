@@ -48,7 +48,7 @@ class Command(BackupCommand):
                 )
             report = Report(manifest, done, None if empty else losses(manifest), earlier_losses())
             try:
-                restore(path, manifest, report.lost, done)
+                restore(path, manifest, report.lost, report.earlier, done)
             finally:
                 if done.swapped:  # whatever failed after that: which keys work again has to be told
                     self._tell(report, options)
