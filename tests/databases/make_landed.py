@@ -126,7 +126,8 @@ def main(name: str) -> None:
         "BUCKET_STORE_URL": "memory://",
     }  # fmt: skip
     chance = random.Random(7)
-    secrets.choice, secrets.token_hex = chance.choice, lambda size: chance.randbytes(size).hex()  # type: ignore[assignment]
+    patches = {"choice": chance.choice, "token_hex": lambda size: chance.randbytes(size).hex()}
+    mock.patch.multiple(secrets, **patches).start()
     django.setup()
     from django.core.management import call_command
     from django.db import connection

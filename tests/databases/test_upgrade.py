@@ -51,8 +51,8 @@ class Upgraded:
         """The rows that the table has now, in the columns that it had then, as COPY writes them."""
         columns = ", ".join(f'"{column}"' for column in part.columns)
         if self.vendor == "sqlite":
-            with closing(sqlite3.connect(self.place)) as connection:
-                return sorted(copied_rows(connection, part.table, columns))
+            with closing(sqlite3.connect(self.place)) as file:
+                return sorted(copied_rows(file, part.table, columns))
         statement = f'COPY "{part.table}" ({columns}) TO STDOUT'.encode()
         with psycopg.connect(self.place) as connection, connection.cursor().copy(statement) as copy:
             return sorted(b"".join(bytes(block) for block in copy).decode().splitlines())

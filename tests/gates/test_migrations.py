@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from gates import migrations
+from gates.tree import ROOT
 from gates.verdict import Outcome
 from tests.gates.planting import copied, plant
 
@@ -11,7 +12,7 @@ ONE = "events/migrations/0002_append_only.py"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return copied(tmp_path, migrations.LANDED, *migrations.landed(migrations.ROOT))
+    return copied(tmp_path, migrations.LANDED, *migrations.landed(ROOT))
 
 
 def test_this_tree() -> None:
