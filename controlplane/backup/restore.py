@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from controlplane.backup.files import sync
 from controlplane.backup.loss_file import Earlier, new_set_aside_path, write_losses
 from controlplane.backup.losses import Losses
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
+from controlplane.backup.restored import Restored
 from controlplane.backup.take import take_backup
 from controlplane.backup.trace import Trace
 from controlplane.query import Query, ask
@@ -36,28 +36,8 @@ from events.verification import verify
 from health.guard_rails import BY_NAME
 from health.incidents import sweep
 
-Swap = Callable[["Restored", Path], None]
+Swap = Callable[[Restored, Path], None]
 Settle = Callable[[Query], None]
-
-
-@dataclass(slots=True)
-class Restored:
-    """How far a restore came, told while it goes on. `swapped` says that the database is that of the backup.
-
-    `replaced` is where the old one is now, and `losses` the file that tells what it knew. `buckets` is `restored`,
-    `kept` or `none`. `event` is the id of the event that tells of it, and `last_event` that of the log's last one.
-    `broken` is the first break of the event log; it is not looked for where migrations are `pending`.
-    """
-
-    swapped: bool = False
-    finished: bool = False
-    replaced: Path | None = None
-    losses: Path | None = None
-    buckets: str = "none"
-    event: int | None = None
-    last_event: int | None = None
-    pending: bool = False
-    broken: Break | None = None
 
 
 def restore(path: Path, manifest: Manifest, lost: Losses | None, earlier: Sequence[Earlier], done: Restored) -> None:

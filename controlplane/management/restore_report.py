@@ -8,7 +8,7 @@ from apikeys.management.key_command import table
 from controlplane.backup.loss_file import Earlier
 from controlplane.backup.losses import Losses, alive_again
 from controlplane.backup.manifest import Manifest
-from controlplane.backup.restore import Restored
+from controlplane.backup.restored import Restored
 
 _BUCKETS: Final[Mapping[str, str]] = {
     "kept": " The buckets here have gone on since the backup, and stay.",

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from controlplane.schema.expected import expected_lines
+from tests.databases.dumping import copied_rows
 from tests.databases.landed import DUMPS, PEPPERS, SECRET_KEY, Rows, load_postgresql, load_sqlite, parts
-from tests.databases.make_landed import copied_rows
 from tests.support.commands import manage, run
 from tests.support.postgresql import drop_database, new_database
 from tests.support.schema import described_postgresql, described_sqlite
