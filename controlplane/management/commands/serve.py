@@ -18,7 +18,7 @@ from apikeys.gate import default_gate
 from controlplane.command_line import collect_from_now_on
 from controlplane.server import preflight
 from controlplane.server.inherited import DESCRIPTOR
-from controlplane.server.preflight import REFUSED
+from controlplane.server.migrated import REFUSED, refuse_other_schema
 from controlplane.server.processes import Program, end_when_asked
 from controlplane.server.readiness import Readiness
 from controlplane.server.steward import run_steward
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         preflight.occupy(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
             preflight.start_first(options["first_start_file"])
-        preflight.refuse_unmigrated()
+        refuse_other_schema()
         preflight.refuse_broken_store()
         environment = _environment(host, port)
         readiness = Readiness()
