@@ -14,7 +14,6 @@ from events.lock_wait import bound_lock_waits
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME
-from health.incidents import judge, left_to_the_sweep
 from health.models import Waiver
 from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
@@ -123,9 +122,6 @@ class Waivers:
     def _tell(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
-        if rail := BY_NAME.get(waiver.guard_rail):
-            with left_to_the_sweep(guard_rail=rail.name):
-                judge(rail, now=now, request_id=self._origin.request_id)
 
 
 def waiver_json(waiver: Waiver) -> dict[str, object]:
