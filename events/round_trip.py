@@ -15,6 +15,8 @@ from django.db.models.constants import OnConflict
 
 Rows = list[Any]
 
+_SAVEPOINT: Final = "apart"
+
 
 class SetAside(Exception):
     """What was run apart has failed and is undone; what was run before it stays. The cause is the error."""
@@ -108,21 +110,24 @@ def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Ro
     """
     if not apart:
         return run(first)
-    name = _SAVEPOINT
-    begin, end = (Statement(f"{verb} {name}") for verb in ("SAVEPOINT", "RELEASE SAVEPOINT"))
+    begin, end = (Statement(f"{verb} {_SAVEPOINT}") for verb in ("SAVEPOINT", "RELEASE SAVEPOINT"))
     try:
         found = run([*first, begin, *apart, end])
     except Error as error:
-        try:
-            connection.savepoint_rollback(name)
-        except Error:
-            transaction.set_rollback(True)  # `first` has failed, before the savepoint, or nothing can be kept
-            raise error from None
+        if not _is_undone():
+            raise
         raise SetAside from error
     return [*found[: len(first)], *found[len(first) + 1 : -1]]
 
 
-_SAVEPOINT: Final = "apart"
+def _is_undone() -> bool:
+    """Return whether what was run apart could be undone. If not, `first` has failed, and there is no savepoint yet."""
+    try:
+        connection.savepoint_rollback(_SAVEPOINT)
+    except Error:
+        transaction.set_rollback(True)
+        return False
+    return True
 
 
 def _run_one(cursor: Any, statement: Statement) -> Rows:

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from apikeys.models import APIKey
 from events.draft import Draft
-from events.round_trip import Rows, SetAside, Statement, reading, run_apart
+from events.round_trip import Rows, Statement, reading, run_apart
 from health.guard_rails import Finding, GuardRail
 from health.guard_rails.base import ListedGuardRail
 from health.guard_rails.keys import KeyGuardRail
@@ -92,10 +92,7 @@ class Judgment:
         key_ids = {key_id for rail in rails for key_id in self._about[rail]}
         breached = [Exists(rail.in_breach(self._now).filter(pk=OuterRef("pk"))) for rail in rails]
         own = APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", *breached)
-        try:
-            incidents, waivers, rows = run_apart((), [*state, reading(own)])
-        except SetAside as aside:
-            raise aside.__cause__ or aside from None
+        incidents, waivers, rows = run_apart((), [*state, reading(own)])
         self._own = [
             (key_id, rail)
             for key_id, *found in rows

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.lock_wait import bound_lock_waits
+from events.lock_wait import lock_bound
 from events.origin import Origin
+from events.round_trip import reading, run
 from events.types import EventType
 from health.guard_rails import BY_NAME
 from health.models import Waiver
@@ -110,10 +111,11 @@ class Waivers:
 
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
-            bound_lock_waits()
-            waiver = Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True).first()
-            if waiver is None:
+            lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
+            *_, found = run([*lock_bound(), lock])
+            if not found:
                 raise WaiverNotFound("There is no waiver in force with this id.")
+            waiver: Waiver = found[0]
             waiver.ended_at, waiver.ended_by = now, self._origin.actor
             waiver.save(update_fields=["ended_at", "ended_by"])
             self._tell(EventType.WAIVER_ENDED, waiver, now, {"because": because})
