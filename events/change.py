@@ -45,8 +45,9 @@ _open: Final = _Open()
 
 @contextmanager
 def change() -> Iterator[Change]:
-    """Open the transaction of a change; within another change of the same thread, take part in that. An error in any
-    part undoes the whole.
+    """Open the transaction of a change; within another change of the same thread, take part in that.
+
+    An error in any part undoes the whole. Raises TransactionManagementError if one was caught in between.
     """
     whole = _open.change
     if whole is not None:
@@ -60,6 +61,8 @@ def change() -> Iterator[Change]:
         _open.change = Change()
         try:
             yield _open.change
+            if transaction.get_rollback():
+                raise transaction.TransactionManagementError("a part of the change has failed")
             _open.change.finish()
         finally:
             _open.change = None

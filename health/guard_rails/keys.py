@@ -50,7 +50,7 @@ class KeyGuardRail(ListedGuardRail):
         return self.in_breach(now).exclude(key_id__in=waived.values("key_id"))
 
     def listed(self, now: datetime) -> QuerySet[Any, Any]:
-        return self.keys(now).order_by("pk").values_list("key_id")[:COUNTED_AT_MOST]
+        return self.keys(now).order_by("pk").values_list("key_id")[: self.counted_at_most]
 
     def detail(self, names: str) -> str:
         return f"Keys that {self.fault}: {names}."
