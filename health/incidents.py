@@ -14,8 +14,9 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
 from health.guard_rails import BY_NAME, Finding, GuardRail
-from health.judgment import Judgment, incidents_open
+from health.judgment import Judgment
 from health.models import Incident, Waiver
+from health.reads import incidents_open
 from health.verdicts import degraded_by
 
 log = structlog.get_logger(__name__)

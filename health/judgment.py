@@ -7,19 +7,17 @@ be wrong, as when a waiver ends in between; then the missing one is read while t
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 
-from apikeys.models import APIKey
 from events.draft import Draft
-from events.round_trip import Rows, Statement, reading, run_apart
+from events.round_trip import Rows, Statement, run_apart
 from health.guard_rails import Finding, GuardRail
 from health.guard_rails.base import ListedGuardRail
 from health.guard_rails.keys import KeyGuardRail
-from health.models import Incident, Waiver
+from health.models import Incident
+from health.reads import read_breaches, read_incidents, read_listed, read_waivers
 from health.verdicts import Verdicts
 
 log = structlog.get_logger(__name__)
@@ -35,6 +33,7 @@ class Judgment:
 
     def __init__(self, about: About, now: datetime, request_id: str) -> None:
         self._about = about
+        self._key_ids = {key_id for key_ids in about.values() for key_id in key_ids}
         self._now = now
         self._request_id = request_id
         self._own: list[tuple[str, GuardRail]] = []  # keys that changed, and what they breach
@@ -46,11 +45,12 @@ class Judgment:
 
     def reads(self) -> Sequence[Statement]:
         """Find out which guard rails matter; return what reads all that is known of those."""
-        state = [reading(incidents_open()), reading(self._waivers())]
+        names = [rail.name for rail in self._about]
         try:
+            state = [read_incidents(self._now), read_waivers(names, self._key_ids, self._now)]
             self._look_ahead(state)
             self._read = [rail for rail in self._judged() if isinstance(rail, ListedGuardRail)]
-            return [*state, *(reading(rail.listed(self._now)) for rail in self._read)]
+            return [*state, *(read_listed(rail, self._now) for rail in self._read)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
             self.give_up(error)
             return ()
@@ -89,10 +89,8 @@ class Judgment:
         rails = [rail for rail, key_ids in self._about.items() if key_ids and isinstance(rail, KeyGuardRail)]
         if not rails:
             return
-        key_ids = {key_id for rail in rails for key_id in self._about[rail]}
-        breached = [Exists(rail.in_breach(self._now).filter(pk=OuterRef("pk"))) for rail in rails]
-        own = APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", *breached)
-        incidents, waivers, rows = run_apart((), [*state, reading(own)])
+        own = read_breaches(rails, self._key_ids, self._now)
+        incidents, waivers, rows = run_apart((), [*state, own])
         self._own = [
             (key_id, rail)
             for key_id, *found in rows
@@ -117,14 +115,3 @@ class Judgment:
             return rail.finding(self._listed[rail.name])
         with transaction.atomic():
             return rail.find(self._now)
-
-    def _waivers(self) -> QuerySet[Any, Any]:
-        key_ids = {"", *(key_id for keys in self._about.values() for key_id in keys)}
-        names = [rail.name for rail in self._about]
-        in_force = Waiver.objects.in_force(self._now).filter(guard_rail__in=names, key_id__in=key_ids)
-        return in_force.order_by().values_list("guard_rail", "key_id")
-
-
-def incidents_open() -> QuerySet[Incident]:
-    """Return the incidents that are open, the longest first."""
-    return Incident.objects.filter(closed_at__isnull=True).order_by("opened_at", "pk")

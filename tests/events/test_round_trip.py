@@ -122,7 +122,10 @@ def test_statement_behind_a_lock_sees_what_the_holder_did() -> None:
         holder.execute("SELECT * FROM events_chainhead FOR UPDATE")
         waiter = Thread(target=wait)
         waiter.start()
-        wait_until(lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is not None, 10)
+        wait_until(
+            lambda: holder.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is not None,
+            "the waiter waits for the lock",
+        )
         holder.execute("UPDATE events_chainhead SET last_id = 7")
         holder.execute(
             "INSERT INTO events_event (id, type, at, actor, request_id, key_id, data_json, digest)"

@@ -17,6 +17,7 @@ from health.guard_rails import GUARD_RAILS, Finding
 from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
+from health.reads import forget_templates
 from health.tasks import Turn, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
@@ -122,7 +123,9 @@ def test_a_guard_rail_that_fails_loses_no_change(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(name, broken)
+        forget_templates()
         key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    forget_templates()
     assert [event.type for event in Event.objects.all()] == ["KeyIssued"]
     sweep(GUARD_RAILS, now=datetime.now(UTC))
     assert told() == [("unlimited_key", "degraded")]
@@ -141,6 +144,7 @@ def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
 
     with monkeypatch.context() as patch, pytest.raises(DatabaseError):
         patch.setattr(f"health.guard_rails.limits.UnlimitedKey.{part}", fail_in_the_database)
+        forget_templates()
         patch.setattr(connection, "savepoint_rollback", lost)
         service.revoke(key_id)
     assert APIKey.objects.get(key_id=key_id).revoked_at is None
