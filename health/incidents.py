@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
     """Judges each of `rails`; those about which nothing is new are only looked at, and hold nobody up."""
     for rail in rails:
-        with left_to_the_sweep(guard_rail=rail.name):
+        with left_to_the_sweep(guard_rails=[rail.name]):
             finding, incident = _state(rail, now)
             known = None if incident is None else Finding(incident.count, incident.detail)
             if finding != known:

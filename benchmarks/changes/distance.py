@@ -39,6 +39,12 @@ class Distance:
         self._listener, self._port, self._seconds = listener, port, seconds
         self._other: dict[socket.socket, socket.socket] = {}
         self._under_way: deque[tuple[float, socket.socket, bytes]] = deque()
+        self._all: list[socket.socket] = []
+
+    def close(self) -> None:
+        """Cut every connection."""
+        for one in self._all:
+            one.close()
 
     def turn(self, *more: int) -> bool:
         """Wait for something to do, and do it; return whether one of the descriptors `more` was ready."""
@@ -57,6 +63,7 @@ class Distance:
     def _connect(self) -> None:
         here, _ = self._listener.accept()
         there = socket.create_connection(("127.0.0.1", self._port))
+        self._all += [here, there]
         for one, other in ((here, there), (there, here)):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._other[one] = other

@@ -19,8 +19,8 @@ from benchmarks.redis_server import RedisServer, running
 
 NODES: Final = 2
 WORKERS: Final = 2
-WRITERS: Final = 50
-_SHARE: Final = WRITERS // (NODES * WORKERS)
+_SHARE: Final = 12
+WRITERS: Final = NODES * WORKERS * _SHARE
 
 
 class Nodes:
