@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.dispatch import receiver
 from django.test import Client
+from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -18,6 +20,7 @@ from controlplane.gateway_door import metrics
 from controlplane.static_files import StaticFilesMiddleware
 from events import lock_wait
 from events.origin import Origin
+from health.reads import forget_templates
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
 from tests.support import event_loops
@@ -105,6 +108,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for cache in caches:
         cache.cache_clear()
     lock_wait.forget()
+    forget_templates()
     yield
     for cache in caches:
         cache.cache_clear()
@@ -116,6 +120,12 @@ def event_loops_close_what_they_open() -> Iterator[None]:
     with event_loops.watched() as left:
         yield
     assert left == []
+
+
+@receiver(setting_changed)
+def templates_know_settings(**_: object) -> None:
+    """A process has one set of settings, a test may have several."""
+    forget_templates()
 
 
 @pytest.fixture

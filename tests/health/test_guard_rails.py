@@ -168,7 +168,7 @@ def test_waived_keys_are_not_found(keys: ConfigService) -> None:
 
 
 def test_counting_ends_at_a_bound(keys: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.guard_rails.keys.COUNTED_AT_MOST", 5)
+    monkeypatch.setattr("health.guard_rails.keys.KeyGuardRail.counted_at_most", 5)
     first = keys.issue({**FINE, **FOREVER}).key.key_id
     for _ in range(6):
         keys.issue({**FINE, **FOREVER})
