@@ -18,7 +18,7 @@ CHECK: Final = "/v1/check"
 OTHER: Final = "other"
 
 # A label per path would let clients make series without end.
-_ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health"))
+_ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health", "/admin/login/"))
 _EXPECTED: Final = (200, 204, 401, 403, 429, 500, 503)
 
 RESPONSES: Final = Counter(metric_names.HTTP_RESPONSES, "HTTP responses, by route and status.", ["route", "status"])

@@ -63,7 +63,7 @@ def test_response_of_the_application_is_counted_at_its_start(path: str, route: s
 
 
 def test_series_are_there_from_the_start() -> None:
-    for route in ("/v1/check", "/v1/verify", "/health", "other"):
+    for route in ("/v1/check", "/v1/verify", "/health", "/admin/login/", "other"):
         for status in (204, 503):
             assert (
                 REGISTRY.get_sample_value("http_responses_total", {"route": route, "status": str(status)}) is not None
@@ -135,7 +135,7 @@ def _asked(started: float, error: Exception | None, *, looked_up: bool = False) 
         "headers": [],
         "client": ("192.0.2.1", 1),
     }
-    return Asked(Reply(scope), started, b"id", Question(), None, error, looked_up)  # type: ignore[arg-type]
+    return Asked(Reply(scope), started, b"id", Question(), None, error, looked_up)
 
 
 def test_fast_path_counts_what_it_answers_itself(monkeypatch: pytest.MonkeyPatch) -> None:
