@@ -26,6 +26,7 @@ from controlplane.server.endless import abort
 from controlplane.server.lists import bounded_lists
 from controlplane.server.paced_threads import PacedThreads
 from controlplane.server.refusal import Answer, send_problem
+from controlplane.server.response_metrics import counted
 
 # LMDB's calls release Python's lock, and a thread that wants it back waits for all that want to run: with more threads
 # each decision takes longer, and nothing is done sooner (measured by `make bench`).
@@ -61,6 +62,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await _for_others(scope, receive, send)
         return
+    send = counted(scope, send)
     answer = Answer(send)
     try:
         await _route(scope, receive, answer.send)

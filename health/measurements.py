@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from apikeys.directory import default_directory
 from health.guard_rails import BY_NAME, GUARD_RAILS
+from health.last_backup import last_backup
 from health.live import degraded_names
 from health.models import Incident
 from latchkey import metric_names
@@ -30,6 +31,7 @@ OWN: Final = (
     metric_names.GUARD_RAIL_VIOLATIONS,
     metric_names.HEALTH_DEGRADED,
     metric_names.WEBHOOK_DELIVERIES,
+    metric_names.HTTP_RESPONSES,
 )
 
 
@@ -47,7 +49,7 @@ class _OfTheDatabase(Collector):
         if default_directory().database_is_down:
             return ()  # the pool would keep a scrape waiting for a connection
         try:
-            return self._violations(), self._degraded()
+            return self._violations(), self._degraded(), self._last_backup()
         except DatabaseError:
             return ()
 
@@ -69,6 +71,14 @@ class _OfTheDatabase(Collector):
             if rail.severity.degrades:
                 family.add_metric([rail.name], float(rail.name in names))
         return family
+
+    def _last_backup(self) -> Metric:
+        made_at = last_backup()
+        return GaugeMetricFamily(
+            metric_names.LAST_BACKUP,
+            "Unix time of the state in the newest good backup; 0 if none is known.",
+            value=made_at.timestamp() if made_at else 0.0,
+        )
 
 
 def registry() -> CollectorRegistry:

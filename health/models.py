@@ -1,4 +1,4 @@
-"""The tables of health: who works as steward, what is wrong, who is cut off, and what was waived."""
+"""The tables of health: who works as steward, what is wrong, who is cut off, what was waived, and the last backup."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -106,3 +106,14 @@ class StoreOutage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class LastBackup(models.Model):
+    """When the newest good backup was made: one row, once there is one."""
+
+    made_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["LastBackup"]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.made_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -48,20 +48,30 @@ class PendingHistogram:
         self._bounds = tuple(bounds)
         if len(self._buckets) != len(self._bounds) + 1:
             raise ValueError("the histogram has other bounds")
-        self._counts = [0] * len(self._buckets)
+        self._counts: dict[int, int] = {}
         self._total = 0.0
 
     def observe(self, amount: float) -> None:
         """Notes one of `amount`."""
-        self._counts[bisect_left(self._bounds, amount)] += 1
+        bucket = bisect_left(self._bounds, amount)
+        self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self._total += amount
+
+    def observe_between(self, least: float, most: float, times: int) -> None:
+        """Observe `times` amounts, spread evenly from `least` to `most`; one is `most`."""
+        bucket = bisect_left(self._bounds, most)
+        if bucket == bisect_left(self._bounds, least):
+            self._counts[bucket] = self._counts.get(bucket, 0) + times
+            self._total += (least + most) / 2 * times
+        else:
+            for step in range(times):
+                self.observe(most - (most - least) * step / max(times - 1, 1))
 
     def tell(self) -> None:
         """Tells the histogram what it does not know yet."""
-        for bucket, count in enumerate(self._counts):
-            if count:
+        if self._counts:  # few of its buckets, as this is done after each turn of the event loop
+            counts, self._counts = self._counts, {}
+            for bucket, count in counts.items():
                 self._buckets[bucket].inc(count)
-                self._counts[bucket] = 0
-        total, self._total = self._total, 0.0
-        if total:
+            total, self._total = self._total, 0.0
             self._sum.inc(total)

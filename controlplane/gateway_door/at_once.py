@@ -20,6 +20,7 @@ from controlplane.gateway_door.request import DoorRequest
 from controlplane.gateway_door.rounds import Rounds
 from controlplane.server.asgi_types import Fields
 from controlplane.server.at_once import AtOnce, Head, Reply
+from controlplane.server.response_metrics import CHECKS
 from gateway.check import Answer, Call, above_burst, answer_to, credential_of, refusal
 from gateway.question import Question, parse_question
 from latchkey import headers
@@ -60,6 +61,13 @@ class Asked(NamedTuple):
     question: Question
     verified: Verified | None
     error: Exception | None = None
+    looked_up: bool = False
+
+
+class _Late:
+    """How many requests are `waiting` for their decision after a look-up: they began before others of their turn."""
+
+    waiting = 0
 
 
 class _EndOfTurn:
@@ -83,6 +91,7 @@ class _EndOfTurn:
 
 _turn: list[Asked] = []
 _ends: Final = _EndOfTurn()
+_late: Final = _Late()
 
 
 def _read(head: Head) -> _Reading | None:
@@ -132,7 +141,8 @@ def _settle(asked: Asked, found: Verdict | Exception) -> None:
     """Has a request that was looked up decided at the end of this turn."""
     _ends.call_soon()
     verified, error = (None, found) if isinstance(found, Exception) else (found, None)
-    _turn.append(asked._replace(verified=verified, error=error))
+    _late.waiting += 1
+    _turn.append(asked._replace(verified=verified, error=error, looked_up=True))
 
 
 check_at_once: Final = AtOnce(_read, _ask)
@@ -188,15 +198,30 @@ _rounds: Final = Rounds(_turn, _decide_remotely, MOST_TOGETHER)
 
 def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
     """Answers each request by its charge, in whatever turn of the event loop, and tells what was counted."""
+    passed_on: list[Asked] = []
     try:
         for asked, charged in zip(batch, charges, strict=True):
-            _answer(asked, charged)
+            if not _answer(asked, charged):
+                passed_on.append(asked)
     finally:
+        if _late.waiting or passed_on:
+            batch = _in_order(batch, passed_on)
+        if batch:
+            CHECKS.answered(batch, perf_counter())
         metrics.tell()
 
 
-def _answer(asked: Asked, charged: Charged) -> None:
-    """Whatever goes wrong about one request is its own matter: the others of the turn get their answers."""
+def _in_order(batch: Sequence[Asked], passed_on: Sequence[Asked]) -> list[Asked]:
+    """Those of a batch that were answered here, in the order in which they began."""
+    _late.waiting -= sum(asked.looked_up for asked in batch)
+    answered = [asked for asked in batch if not any(asked is other for other in passed_on)]
+    return sorted(answered, key=lambda asked: asked.started)
+
+
+def _answer(asked: Asked, charged: Charged) -> bool:
+    """Whether it was answered here. Whatever goes wrong about one request is its own matter: the others of the turn get
+    their answers.
+    """
     request_id = asked.request_id.decode("latin-1")
     try:
         try:
@@ -206,11 +231,12 @@ def _answer(asked: Asked, charged: Charged) -> None:
             whole = _refused(asked, ProblemError("The request could not be completed."))
         if whole is None:
             asked.reply.pass_on()
-        else:
-            asked.reply.answer(whole)
+            return False
+        asked.reply.answer(whole)
     except Exception:
         log.exception("answer_not_sent", request_id=request_id)
         asked.reply.give_up()
+    return True
 
 
 def _whole(asked: Asked, charged: Charged) -> bytes | None:
@@ -225,6 +251,8 @@ def _whole(asked: Asked, charged: Charged) -> bytes | None:
         return _refused(asked, unavailable(charged, request_id=asked.request_id.decode("latin-1")))
     whole = passes(asked.verified, charged, asked.question, asked.request_id, asked.reply.date)
     if whole is not None:
+        if asked.question.allow_as_ok:
+            CHECKS.other(200)
         if door.LOGGED and asked.verified.record.auth.key_id in door.LOGGED:
             _tell_pass(asked, asked.verified.record.auth.key_id)
         return whole
@@ -256,6 +284,7 @@ def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
     fields = [("Date", asked.reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + lines(fields) + b"\r\n"
     tell(scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(scope))
+    CHECKS.other(answer.status)
     return head if scope["method"] == "HEAD" else head + answer.body
 
 

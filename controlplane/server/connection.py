@@ -11,6 +11,7 @@ from controlplane.server.endless import ask_to_end, hand_over
 from controlplane.server.held_bytes import BODIES, HIGH_WATER_BYTES, UNSENT
 from controlplane.server.prompt import PromptRequest
 from controlplane.server.refusal import refusal_of
+from controlplane.server.response_metrics import count_unreadable
 from controlplane.server.watch import Watch
 
 _LINGER_SECONDS: Final = 1.0
@@ -113,6 +114,7 @@ class Connection(HttpToolsProtocol):
             running.keep_alive = False
             return
         self.transport.write(refusal_of(status, self.client, head_only=self.asks_for_no_body()))
+        count_unreadable(status)
         self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 

@@ -34,6 +34,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         from controlplane.server.draining import DrainingServer  # Django is ready only now
+        from controlplane.server.response_metrics import CHECKS
         from controlplane.spans import end_spans
         from events.lock_wait import serve_with_bounds
         from health.current import current_health
@@ -56,6 +57,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             for task in tasks:
                 task.cancel()
             await limiter.leave_loop()
+            CHECKS.flush()
             end_spans()
 
     def run(self) -> None:

@@ -36,7 +36,7 @@ def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypat
 
     monkeypatch.setattr(asgi, "_route", answer)
     connection = Connection()
-    scope: dict[str, Any] = {"type": "http"}
+    scope: dict[str, Any] = {"type": "http", "path": "/"}
     hand_over(scope, connection)
     asyncio.run(asgi.application(scope, receive, send))
     assert connection.aborted is leaves

@@ -11,7 +11,7 @@ from tests.deploy import kit
 from tests.deploy.promql import names
 
 COLUMNS = 24
-OF_THE_DATABASE = (metric_names.HEALTH_DEGRADED, metric_names.GUARD_RAIL_VIOLATIONS)
+OF_THE_DATABASE = (metric_names.HEALTH_DEGRADED, metric_names.GUARD_RAIL_VIOLATIONS, metric_names.LAST_BACKUP)
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 

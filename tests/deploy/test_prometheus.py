@@ -42,6 +42,13 @@ def test_failed_delivery_is_counted(server: RunningServer, prometheus: RunningPr
     eventually(lambda: prometheus.ask("query", query=failed)["result"], "what the steward failed to deliver is seen")
 
 
+def test_checks_are_seen_by_status(server: RunningServer, prometheus: RunningPrometheus) -> None:
+    """They do not reach Django, whose series leave them out."""
+    httpx.get(f"{server.url}/v1/check", headers={"X-API-Key": "nonsense"})
+    counted = 'increase(http_responses_total{job="latchkey", route="/v1/check", status="401"}[1m]) > 0'
+    eventually(lambda: prometheus.ask("query", query=counted)["result"], "the response was counted")
+
+
 def test_refused_scrape_is_told_with_its_reason(start_prometheus: StartPrometheus) -> None:
     refused = start_prometheus("keys:read")
     target = refused.target()

@@ -38,13 +38,17 @@ def test_every_alert_has_a_test() -> None:
 
 def test_every_alert_says_what_it_is_and_what_to_read() -> None:
     for alert in kit.alerts():
-        assert set(alert["annotations"]) == {"summary", "description", "runbook"}
+        assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
         assert set(alert["labels"]) == {"severity"}
 
 
 def test_every_selector_names_the_job() -> None:
     for expression in kit.expressions():
         assert all("job" in labels for _, labels in names(expression).selectors), expression
+
+
+def test_no_expression_leaves_out_what_does_not_reach_django() -> None:
+    assert [expression for expression in kit.expressions() if "django_http_" in expression] == []
 
 
 def test_critical_guard_rails_are_critical_alerts() -> None:

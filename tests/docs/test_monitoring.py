@@ -1,6 +1,7 @@
-"""The page about monitoring and the alerts name the same things, and each alert leads to its page."""
+"""The pages about monitoring and the alerts name the same things, and each alert leads to its section of the runbook."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,35 +11,59 @@ from tests.deploy import kit
 from tests.support.commands import ROOT
 
 PAGE = ROOT / "docs" / "monitoring.md"
-COMPONENT = "{{ $labels.component }}"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 IN_TABLE = r"^\| `(Latchkey\w+)` \| ([^|]+) \|"
-HEADING = r"^### `(\w+)`$"
+SECTION = r"^## `(\w+)`\n(.*?)(?=^## |\Z)"
 
 
-def found(pattern: str) -> list[Any]:
-    return re.findall(pattern, PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def found(pattern: str, page: Path = PAGE) -> list[Any]:
+    return re.findall(pattern, page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def sections() -> dict[str, str]:
+    """The runbook's sections by the alert in their heading."""
+    return dict(re.findall(SECTION, RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL))
 
 
 def test_alerts_are_described() -> None:
-    names = [alert["alert"] for alert in kit.alerts()]
-    assert [name for name, _ in found(IN_TABLE)] == names
-    assert found(HEADING) == names
+    assert [name for name, _ in found(IN_TABLE)] == [alert["alert"] for alert in kit.alerts()]
+
+
+def test_each_alert_has_its_section_and_each_section_its_alert() -> None:
+    headings = found(r"^## (.*)$", RUNBOOK)
+    assert sorted(headings) == sorted(f"`{alert['alert']}`" for alert in kit.alerts())
+
+
+@pytest.mark.parametrize("alert", kit.alerts(), ids=lambda alert: alert["alert"])
+def test_alert_leads_to_its_section(alert: dict[str, Any]) -> None:
+    assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{alert['alert'].lower()}"
+
+
+@pytest.mark.parametrize("name", [alert["alert"] for alert in kit.alerts()])
+def test_section_says_what_it_means_how_to_confirm_it_and_what_to_do(name: str) -> None:
+    assert re.findall(r"^\*\*(\w+)\.\*\*", sections()[name], flags=re.MULTILINE) == ["Meaning", "Confirm", "Do"]
+
+
+def test_runbook_leads_to_the_page_of_each_guard_rail_that_degrades() -> None:
+    listed = re.findall(
+        r"^\| \[(\w+)\]\(guard-rails/(\w+)\.md\) \| (\w+) \|", sections()["LatchkeyDegraded"], re.MULTILINE
+    )
+    assert sorted(listed) == sorted(
+        (rail.name, rail.name, rail.severity) for rail in GUARD_RAILS if rail.severity.degrades
+    )
+
+
+def test_each_alert_is_raised_by_a_fault() -> None:
+    faults = PAGE.read_text(encoding="utf-8").partition("## Which fault raises which alert")[2]
+    rows = re.findall(r"^\| .* \|([^|]*)\|$", faults, re.MULTILINE)
+    raised = {name for row in rows for name in re.findall(r"`(Latchkey\w+)`", row)}
+    assert raised == {alert["alert"] for alert in kit.alerts()}
 
 
 def test_severities() -> None:
     for name, severity in found(IN_TABLE):
         (alert,) = [alert for alert in kit.alerts() if alert["alert"] == name]
         assert alert["labels"]["severity"] == severity or "component" in alert["labels"]["severity"]
-
-
-@pytest.mark.parametrize("alert", kit.alerts(), ids=lambda alert: alert["alert"])
-def test_runbook_is_there(alert: dict[str, Any]) -> None:
-    runbook = alert["annotations"]["runbook"]
-    if COMPONENT in runbook:
-        pages = [runbook.replace(COMPONENT, rail.name) for rail in GUARD_RAILS if rail.severity.degrades]
-        assert [page for page in pages if not (ROOT / page).is_file()] == []
-    else:
-        assert runbook == f"docs/monitoring.md#{alert['alert'].lower()}"
 
 
 def test_files_are_there() -> None:

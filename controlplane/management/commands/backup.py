@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import DatabaseError
 
 from apikeys.management.key_command import fields
+from controlplane.backup.manifest import Manifest
 from controlplane.backup.take import take_backup
 from controlplane.management.backup_command import BackupCommand, manifest_row
+from health.last_backup import note_backup
+from latchkey.redaction import redact
+from latchkey.timestamps import parse_rfc3339
 
 
 class Command(BackupCommand):
@@ -22,8 +27,17 @@ class Command(BackupCommand):
         path = options["path"].absolute()
         path.parent.mkdir(mode=0o700, exist_ok=True)
         manifest = take_backup(path)
+        self._record(manifest)
         if options["format"] == "json":
             self.show({"path": str(path), **manifest.as_json()}, options, [])
         else:
             self.stdout.write(fields({"path": str(path), **manifest_row(manifest)}))
             self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")
+
+    def _record(self, manifest: Manifest) -> None:
+        # A standby, or a database of before an upgrade, can be backed up, but can't take the time.
+        try:
+            note_backup(parse_rfc3339(manifest.made_at))
+        except DatabaseError as error:
+            reason = redact(str(error)).partition("\n")[0]
+            self.say(f"The backup is good, but the database does not keep when it was made, for the alert: {reason}.")

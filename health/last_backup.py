@@ -1,0 +1,19 @@
+"""When the newest good backup was made, kept in the database: nodes that back up elsewhere read it too."""
+
+from datetime import datetime
+from typing import Final
+
+from health.models import LastBackup
+
+_ONLY: Final = 1
+
+
+def note_backup(made_at: datetime) -> None:
+    """Keep that a good backup holds the state of `made_at`; an older one than is known changes nothing."""
+    LastBackup.objects.get_or_create(id=_ONLY, defaults={"made_at": made_at})
+    LastBackup.objects.filter(id=_ONLY, made_at__lt=made_at).update(made_at=made_at)
+
+
+def last_backup() -> datetime | None:
+    """Return of when the newest good backup is, or None if none is known."""
+    return LastBackup.objects.filter(id=_ONLY).values_list("made_at", flat=True).first()

@@ -1,0 +1,73 @@
+"""The newest good backup: which command records it, and what Prometheus gets."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+from django.utils import timezone
+
+from controlplane.backup.manifest import Manifest
+from controlplane.management.commands import backup
+from health.last_backup import last_backup, note_backup
+from health.measurements import exposition
+from latchkey.timestamps import rfc3339
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+MANIFEST = Manifest("0.1.0", rfc3339(NOON), "sqlite", (), 0, 0, "", {}, None, {})
+
+
+def metric() -> float:
+    """What a scrape gets."""
+    (line,) = [line for line in exposition().decode().splitlines() if line.startswith("backup_last_success_t")]
+    return float(line.split()[1])
+
+
+def test_none_is_known() -> None:
+    assert (last_backup(), metric()) == (None, 0)
+
+
+def test_newest_counts() -> None:
+    for made_at in (NOON, NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
+        note_backup(made_at)
+    assert metric() == (NOON + timedelta(hours=1)).timestamp()
+
+
+def test_backup_records_the_time_of_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
+    call_command("backup", "/tmp/one", format="json")
+    assert last_backup() == NOON
+
+
+def test_backup_of_a_database_that_takes_no_changes_is_good(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: datetime) -> None:
+        raise DatabaseError("cannot execute INSERT in a read-only transaction\nCONTEXT: more")
+
+    monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
+    monkeypatch.setattr(backup, "note_backup", refuse)
+    call_command("backup", "/tmp/one", format="json")
+    written = capsys.readouterr()
+    assert '"made_at": "2026-11-28T12:00:00Z"' in written.out
+    assert "The backup is good, but" in written.err
+    assert written.err.count("\n") == 1
+
+
+def test_backup_by_other_means_is_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("record_backup", "--made-at", "2026-11-28T12:00:00Z", "--format", "json")
+    assert (last_backup(), capsys.readouterr().out) == (NOON, '{\n  "last_backup": "2026-11-28T12:00:00Z"\n}\n')
+    before = timezone.now()
+    call_command("record_backup")
+    newest = last_backup()
+    assert newest is not None
+    assert newest >= before
+
+
+@pytest.mark.parametrize("typed", ["yesterday", "2999-01-01T00:00:00Z"])
+def test_time_that_is_none_or_ahead_is_refused(typed: str) -> None:
+    with pytest.raises(CommandError):
+        call_command("record_backup", "--made-at", typed)
+    assert last_backup() is None
