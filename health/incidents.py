@@ -13,22 +13,26 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
+from events.round_trip import run
 from health.guard_rails import BY_NAME, Finding, GuardRail
+from health.guard_rails.base import ListedGuardRail
 from health.judgment import Judgment
 from health.models import Incident, Waiver
-from health.reads import incidents_open
+from health.reads import incidents_open, read_listed
 from health.verdicts import degraded_by
 
 log = structlog.get_logger(__name__)
 
 
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
-    """Judges each of `rails`; those about which nothing is new are only looked at, and hold nobody up."""
+    """Judge each of `rails`; those about which nothing is new are only looked at, and hold up no change."""
+    opened = {incident.guard_rail: incident for incident in incidents_open()}
+    waived = set(Waiver.objects.in_force(now).filter(key_id="").values_list("guard_rail", flat=True))
     for rail in rails:
         with left_to_the_sweep(guard_rails=[rail.name]):
-            finding, incident = _state(rail, now)
+            incident = opened.get(rail.name)
             known = None if incident is None else Finding(incident.count, incident.detail)
-            if finding != known:
+            if known != (None if rail.name in waived else _found(rail, now)):
                 with transaction.atomic():
                     event_log.observe(Judgment({rail: frozenset()}, now, request_id))
 
@@ -68,5 +72,8 @@ def breach(rail: GuardRail, now: datetime) -> Finding | None:
     return None if waived else rail.find(now)
 
 
-def _state(rail: GuardRail, now: datetime) -> tuple[Finding | None, Incident | None]:
-    return breach(rail, now), Incident.objects.filter(guard_rail=rail.name, closed_at__isnull=True).first()
+def _found(rail: GuardRail, now: datetime) -> Finding | None:
+    if not isinstance(rail, ListedGuardRail):
+        return rail.find(now)
+    (rows,) = run([read_listed(rail, now)])
+    return rail.finding([name for (name,) in rows])
