@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
+.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/ima
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
 	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
+
+schema: $(VENV)/installed-dev ## write down what new migrations make of a database; needs PostgreSQL
+	@$(BIN)/python -m tests.support.schema
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from pyproject.toml
 	@$(BIN)/python -m gates.lock

@@ -1,42 +1,34 @@
-"""What the event log is told of a change to a key."""
+"""The events about a change to a key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from apikeys.models import APIKey
-from events import log as event_log
 from events.chain import canonical
-from events.origin import Origin
+from events.draft import Entry
 from events.types import EventType
 from latchkey.timestamps import rfc3339
 
 
-def tell(type: EventType, key: APIKey, origin: Origin, at: datetime, data: dict[str, object]) -> None:
-    """Appends one event about `key`, inside the transaction of the change."""
-    event_log.append(type, origin=origin, at=at, key_id=key.key_id, data=data)
-
-
-def tell_changes(
-    key: APIKey, origin: Origin, at: datetime, before: Mapping[str, object], changes: Mapping[str, object]
-) -> None:
-    """Appends an event for each kind of change: of the limit, of being enabled, and of all other fields together."""
+def entries_of(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:
+    """Return an event for each kind of change: of the limit, of being enabled, and of all other fields together."""
+    entries = []
     if "rate_limit" in changes:
         limits = {"from": before["rate_limit"], "to": changes["rate_limit"]}
-        tell(EventType.RATE_LIMIT_CHANGED, key, origin, at, limits)
+        entries.append(Entry(EventType.RATE_LIMIT_CHANGED, key.key_id, limits))
     if "enabled" in changes:
-        tell(EventType.KEY_ENABLED if key.enabled else EventType.KEY_DISABLED, key, origin, at, {})
+        entries.append(Entry(EventType.KEY_ENABLED if key.enabled else EventType.KEY_DISABLED, key.key_id, {}))
     plain = {name: value for name, value in changes.items() if name not in ("rate_limit", "enabled")}
     if plain:
         was = {name: before[name] for name in plain}
-        tell(EventType.KEY_UPDATED, key, origin, at, {"from": as_data(was), "to": as_data(plain)})
+        data = {"from": as_data(was), "to": as_data(plain)}
+        entries.append(Entry(EventType.KEY_UPDATED, key.key_id, data))
+    return entries
 
 
-def tell_expired(keys: Sequence[APIKey], origin: Origin, at: datetime) -> None:
-    """Appends an event for each of the keys, which time has ended."""
-    entries = [
-        event_log.Entry(EventType.KEY_EXPIRED, key.key_id, as_data({"expires_at": key.expires_at})) for key in keys
-    ]
-    event_log.append_all(entries, origin=origin, at=at)
+def expired(keys: Sequence[APIKey]) -> list[Entry]:
+    """Return an event for each of the keys, which time has ended."""
+    return [Entry(EventType.KEY_EXPIRED, key.key_id, as_data({"expires_at": key.expires_at})) for key in keys]
 
 
 def as_data(values: Mapping[str, object]) -> dict[str, object]:

@@ -6,11 +6,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from latchkey.peppers import PepperError, parse_peppers
+from ratelimit.checks import SETTINGS
 
 PEPPERS_INVALID = "apikeys.E001"
 
 
-@register
+@register(SETTINGS)
 def check_peppers(**_kwargs: Any) -> list[CheckMessage]:
     """SECRET_PEPPERS is well-formed and long enough."""
     try:

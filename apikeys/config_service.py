@@ -12,15 +12,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from apikeys import validation
-from apikeys.change_events import as_data, differ, tell, tell_changes, tell_expired
+from apikeys.change_events import as_data, differ, entries_of, expired
 from apikeys.directory import TTL_SECONDS
 from apikeys.effectiveness import Reach
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
-from apikeys.models import APIKey, KeySecret, SecretState
+from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.peppers import configured_peppers
-from apikeys.search import note_words
-from events.lock_wait import bound_lock_waits
+from apikeys.search import words_written
+from events.change import Change, change
+from events.draft import Entry
+from events.lock_wait import bound_lock_waits, lock_bound
 from events.origin import Origin
+from events.round_trip import deleting, inserting, reading, run, updating
 from events.types import EventType
 from events.webhooks.endpoints import WebhookEndpoints
 from latchkey.auth_context import AuthContext
@@ -100,12 +103,12 @@ class ConfigService:
             cleaned["rate_limit"] = default.as_json() if default else None
         key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
         self._check_grant(key.scopes, named=key.scopes)
-        with transaction.atomic():
+        with change() as whole:
             key.save(force_insert=True)
-            note_words(key)
-            credential = self._add_secret(key, slot=0, now=now)
-            told = as_data(cleaned) | ({"system": True} if system else {})
-            tell(EventType.KEY_ISSUED, key, self._origin, now, told)
+            secret, credential = self._new_secret(key, slot=0, now=now)
+            run([inserting([secret]), *words_written(key, is_new=True)])
+            keep_secrets(key, [secret])
+            self._tell(whole, EventType.KEY_ISSUED, key, now, as_data(cleaned) | ({"system": True} if system else {}))
         return IssuedKey(key, credential)
 
     def update(self, key_id: str, values: object) -> APIKey:
@@ -113,7 +116,7 @@ class ConfigService:
         no change and leaves no event.
         """
         now = self._now()
-        with transaction.atomic():
+        with change() as whole:
             key = self._locked(key_id)
             current = {name: getattr(key, name) for name in validation.UPDATE_RULES}
             cleaned = clean(without_unchanged(values, current), validation.UPDATE_RULES, now)
@@ -131,8 +134,8 @@ class ConfigService:
                     key.expiry_told = False
                 self._raise_epoch(key, "expiry_told", *changes)
                 if changes.keys() & {"label", "owner"}:
-                    note_words(key)
-                tell_changes(key, self._origin, now, before, changes)
+                    run(words_written(key))
+                whole.append_all(entries_of(key, before, changes), origin=self._origin, at=now)
             self._publish_on_commit(key)
         return key
 
@@ -145,24 +148,13 @@ class ConfigService:
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
         grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
-        with transaction.atomic():
+        with change() as whole:
             key = self._locked(key_id)
             validation.refuse_system_key(key)
             self._check_grant(key.scopes)
-            retiring = key.secrets.filter(state=SecretState.RETIRING)
-            if grace and retiring.filter(expires_at__gt=now).exists():
-                raise RotationInProgress("An older secret of this key is still retiring.")
-            active = key.secrets.get(state=SecretState.ACTIVE)
-            if grace:
-                retiring.delete()
-                active.retire(now, grace)
-                active.save(update_fields=["state", "expires_at", "overdue_at"])
-            else:
-                key.secrets.all().delete()
-            credential = self._add_secret(key, slot=1 - active.slot, now=now)
+            ends, credential = self._replace_secret(key, grace, now)
             self._raise_epoch(key)
-            ends = rfc3339(active.expires_at or now)
-            tell(EventType.KEY_ROTATED, key, self._origin, now, {"retiring_secret_ends_at": ends})
+            self._tell(whole, EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": rfc3339(ends)})
             self._publish_on_commit(key)
         return IssuedKey(key, credential)
 
@@ -174,28 +166,30 @@ class ConfigService:
         """
         now = self._now()
         named = clean({} if values is None else values, validation.FINISH_RULES, now).get("secret_id")
-        with transaction.atomic():
+        with change() as whole:
             key = self._locked(key_id)
-            ids = dict(key.secrets.values_list("state", "pk"))
+            secrets = key.secrets.all()
+            ids = {secret.state: secret.pk for secret in secrets}
             if named is not None and (
                 ids[SecretState.ACTIVE] == named or ids.get(SecretState.RETIRING, named) != named
             ):
                 raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
-            ended, _ = key.secrets.filter(state=SecretState.RETIRING).delete()
-            if ended:
+            if SecretState.RETIRING in ids:
+                run([deleting(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
+                keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
                 self._raise_epoch(key)
-                tell(EventType.ROTATION_FINISHED, key, self._origin, now, {})
+                self._tell(whole, EventType.ROTATION_FINISHED, key, now, {})
             self._publish_on_commit(key)
         return key
 
     def revoke(self, key_id: str) -> APIKey:
         """Ends the key permanently. Its row stays, so that its id is never given again and its story can be read."""
         now = self._now()
-        with transaction.atomic():
+        with change() as whole:
             key = self._locked(key_id)
             key.revoked_at = now
             self._raise_epoch(key, "revoked_at")
-            tell(EventType.KEY_REVOKED, key, self._origin, now, {})
+            self._tell(whole, EventType.KEY_REVOKED, key, now, {})
             self._publish_on_commit(key)
         return key
 
@@ -204,7 +198,7 @@ class ConfigService:
         now = self._now()
         told = 0
         while go_on():
-            with transaction.atomic():
+            with change() as whole:
                 bound_lock_waits()
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
@@ -212,17 +206,23 @@ class ConfigService:
                 batch = list(due.order_by("pk")[:EXPIRY_BATCH])
                 APIKey.objects.filter(pk__in=[key.pk for key in batch]).update(expiry_told=True)
                 if batch:
-                    tell_expired(batch, self._origin, now)
+                    whole.append_all(expired(batch), origin=self._origin, at=now)
             told += len(batch)
             if len(batch) < EXPIRY_BATCH:
                 break
         return told
 
+    def _tell(self, whole: Change, type: EventType, key: APIKey, at: datetime, data: dict[str, object]) -> None:
+        whole.append_all([Entry(type, key.key_id, data)], origin=self._origin, at=at)
+
     def _locked(self, key_id: str) -> APIKey:
-        bound_lock_waits()
-        key = APIKey.objects.select_for_update().filter(key_id=key_id).first()
-        if key is None:
+        """The key, with its secrets, which nobody else changes until the transaction ends."""
+        lock = reading(APIKey.objects.select_for_update().filter(key_id=key_id))
+        *_, keys, secrets = run([*lock_bound(), lock, reading(KeySecret.objects.filter(key__key_id=key_id))])
+        if not keys:
             raise NotFound("There is no key with this id.")
+        key: APIKey = keys[0]
+        keep_secrets(key, secrets)
         if key.revoked_at is not None:
             raise AlreadyRevoked("The key was revoked and cannot be changed.")
         if self._authority is not None:  # a key could make the server look unhealthy otherwise
@@ -243,17 +243,32 @@ class ConfigService:
             lacking = ", ".join(shown) or "scopes of this key, which a key with keys:read can look up"
             raise InsufficientScope(f"A key can give, take or obtain only scopes that it has; it lacks: {lacking}.")
 
-    def _add_secret(self, key: APIKey, *, slot: int, now: datetime) -> Credential:
+    def _new_secret(self, key: APIKey, *, slot: int, now: datetime) -> tuple[KeySecret, Credential]:
         peppers = configured_peppers()
         credential = Credential(key.key_id, generate_secret())
-        KeySecret.objects.create(
-            key=key,
-            slot=slot,
-            digest=peppers.digest(credential.secret, peppers.current),
-            pepper_id=peppers.current,
-            created_at=now,
-        )
-        return credential
+        digest = peppers.digest(credential.secret, peppers.current)
+        return KeySecret(key=key, slot=slot, digest=digest, pepper_id=peppers.current, created_at=now), credential
+
+    def _replace_secret(self, key: APIKey, grace: timedelta, now: datetime) -> tuple[datetime, Credential]:
+        """Write a new secret beside the active one, which retires, or in place of all if there is no grace. Return the
+        end of the one that was active, and the new credential. Raises RotationInProgress.
+        """
+        secrets = {secret.state: secret for secret in key.secrets.all()}
+        active, retiring = secrets[SecretState.ACTIVE], secrets.get(SecretState.RETIRING)
+        if grace and retiring is not None and (retiring.expires_at is None or retiring.expires_at > now):
+            raise RotationInProgress("An older secret of this key is still retiring.")
+        new, credential = self._new_secret(key, slot=1 - active.slot, now=now)
+        of_key = KeySecret.objects.filter(key=key)
+        if not grace:
+            run([deleting(of_key), inserting([new])])
+            keep_secrets(key, [new])
+            return now, credential
+        active.retire(now, grace)
+        ends = {"state": active.state, "expires_at": active.expires_at, "overdue_at": active.overdue_at}
+        ended = [deleting(of_key.filter(state=SecretState.RETIRING))] if retiring else []
+        run([*ended, updating(of_key.filter(pk=active.pk), **ends), inserting([new])])
+        keep_secrets(key, [active, new])
+        return active.expires_at or now, credential
 
     def _raise_epoch(self, key: APIKey, *changed: str) -> None:
         key.epoch = max(key.epoch, self._known_epoch(key.key_id)) + 1

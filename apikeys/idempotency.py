@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from django.db import transaction
-
 from apikeys.errors import MalformedRequest
 from apikeys.models import IdempotencyRecord
 from events.chain import canonical
-from events.lock_wait import bound_lock_waits
+from events.change import change
+from events.lock_wait import lock_bound
+from events.round_trip import inserting, reading, run
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters
 
@@ -61,14 +61,9 @@ def create_once(request: NamedRequest, create: Callable[[], Creation], now: date
     for another request.
     """
     digest = _digest([request.path, request.content])
-    with transaction.atomic():
-        bound_lock_waits()
-        record, new = IdempotencyRecord.objects.select_for_update().get_or_create(
-            caller=request.caller,
-            name_digest=_digest(request.name),
-            defaults={"request_digest": digest, "created_at": now},
-        )
-        if not new and record.created_at > now - KEPT_FOR:
+    with change():
+        record = _locked(request, digest, now)
+        if record.answer_json and record.created_at > now - KEPT_FOR:
             return _again(record, digest)
         made = create()
         record.request_digest, record.created_at = digest, now
@@ -84,6 +79,19 @@ def forget_old_requests(now: datetime, go_on: Callable[[], bool] = lambda: True)
     while go_on() and (batch := list(old.values_list("pk", flat=True)[:SWEEP_BATCH])):
         forgotten += IdempotencyRecord.objects.filter(pk__in=batch, created_at__lte=now - KEPT_FOR).delete()[0]
     return forgotten
+
+
+def _locked(request: NamedRequest, digest: str, now: datetime) -> IdempotencyRecord:
+    """The record of this request, which nobody else uses until the transaction ends; one without an answer is new."""
+    new = IdempotencyRecord(
+        caller=request.caller, name_digest=_digest(request.name), request_digest=digest, created_at=now
+    )
+    same = IdempotencyRecord.objects.filter(caller=new.caller, name_digest=new.name_digest)
+    found: list[IdempotencyRecord] = []
+    while not found:  # an old one may be deleted between the two statements
+        add = inserting([new], ignore_conflicts=True)
+        *_, found = run([*lock_bound(), add, reading(same.select_for_update())])
+    return found[0]
 
 
 def _again(record: IdempotencyRecord, digest: str) -> Creation:

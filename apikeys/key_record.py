@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret
+from events.round_trip import reading, run
 from latchkey.auth_context import AuthContext
 from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
@@ -39,9 +40,14 @@ def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
 
     Keys are read before their secrets. Secrets of a later epoch under an earlier one are found out by the bucket store.
     """
-    keys = list(APIKey.objects.filter(key_id__in=key_ids).order_by())
+    keys, found = run(
+        [
+            reading(APIKey.objects.filter(key_id__in=key_ids).order_by()),
+            reading(KeySecret.objects.filter(key__key_id__in=key_ids)),
+        ]
+    )
     secrets: dict[int, list[KeySecret]] = {}
-    for secret in KeySecret.objects.filter(key__key_id__in=key_ids):
+    for secret in found:
         secrets.setdefault(secret.key_id, []).append(secret)
     return {key.key_id: _record(key, secrets.get(key.pk, ())) for key in keys}
 

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from apikeys.models import APIKey, APIKeyQuerySet, KeyWord
+from events.round_trip import Statement, deleting, inserting
 
 MAX_WORD: Final = 64
 MAX_WORDS: Final = 40
@@ -23,11 +24,15 @@ def words_of(*texts: str) -> set[str]:
     return {word[:MAX_WORD] for word in found[:MAX_WORDS]}
 
 
-def note_words(key: APIKey) -> None:
-    """Makes the key found by its label and owner as they are now, within the transaction that changed them."""
+def words_written(key: APIKey, *, is_new: bool = False) -> list[Statement]:
+    """Return what makes the key found by its label and owner as they are now, within the transaction that changed them.
+    One that `is_new` has no words yet.
+    """
     words = words_of(key.label, key.owner)
-    KeyWord.objects.filter(key=key).exclude(word__in=words).delete()
-    KeyWord.objects.bulk_create([KeyWord(key=key, word=word) for word in words], ignore_conflicts=True)
+    others = KeyWord.objects.filter(key=key).exclude(word__in=words)
+    rows = [KeyWord(key=key, word=word) for word in sorted(words)]
+    added = [inserting(rows, ignore_conflicts=True)] if rows else []
+    return added if is_new else [deleting(others), *added]
 
 
 def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:

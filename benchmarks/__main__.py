@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks import (
     admin,
     admission,
+    changes,
     decision,
     floods,
     gateway,
@@ -31,6 +32,7 @@ SUBJECTS: Final = {
     "admission": admission,
     "gateway": gateway,
     "streams": streams,
+    "changes": changes,
     "outage": outage,
     "floods": floods,
     "leasing": leasing,

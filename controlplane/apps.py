@@ -4,9 +4,6 @@ from django.apps import AppConfig
 
 
 class ControlPlaneConfig(AppConfig):
-    """Registers what OpenAPI has to know of our authentication."""
+    """What holds the other apps together."""
 
     name = "controlplane"
-
-    def ready(self) -> None:
-        from controlplane import openapi  # noqa: F401 - registers the extension

@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 
 from apikeys.request_context import raw_query
+from controlplane import openapi  # noqa: F401 - registers what the document has to say of credentials
 from latchkey.query import parse_query
 
 _MEDIA_TYPE: Final = "application/vnd.oai.openapi+json"

@@ -10,6 +10,7 @@ from controlplane.guard_rail_page import guard_rail_page
 from controlplane.openapi_page import openapi_page
 from controlplane.problem_page import ProblemPage
 
+admin.autodiscover()
 problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]
 
 urlpatterns = [

@@ -6,6 +6,8 @@ from typing import Final
 
 from django.db import connection, connections
 
+from events.round_trip import Statement, run
+
 MOST_SECONDS: Final = 5.0
 """How long a change in a serving process waits for a lock. Commands on SQLite wait for as long as the settings say."""
 REMEMBERED_SECONDS: Final = 15.0
@@ -20,9 +22,14 @@ def bound_lock_waits() -> None:
     """Let this transaction wait MOST_SECONDS at most for each lock, if the database is PostgreSQL, which else waits
     without end. For SQLite the bound is one of the connection: see `serve_with_bounds`. Raises django.db.Error.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {int(MOST_SECONDS * 1000)}")
+    run(lock_bound())
+
+
+def lock_bound() -> list[Statement]:
+    """Return what does the same, to go with the statement that takes the lock, by one round trip."""
+    if connection.vendor != "postgresql":
+        return []
+    return [Statement(f"SET LOCAL lock_timeout = {int(MOST_SECONDS * 1000)}")]
 
 
 def serve_with_bounds() -> None:

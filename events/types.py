@@ -25,6 +25,7 @@ class EventType(StrEnum):
     WEBHOOK_TESTED = "WebhookTested"
     WEBHOOK_REMOVED = "WebhookRemoved"
     WEBHOOK_DISABLED = "WebhookDisabled"
+    BACKUP_RESTORED = "BackupRestored"
     OPERATOR_SIGNED_IN = "OperatorSignedIn"
     OPERATOR_SIGN_IN_FAILED = "OperatorSignInFailed"
     OPERATOR_LOCKED_OUT = "OperatorLockedOut"

@@ -13,39 +13,28 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
-from events.models import Event
-from events.origin import Origin
-from events.types import EventType
-from health.guard_rails import BY_NAME, Finding, GuardRail, Severity
+from events.round_trip import run
+from health.guard_rails import BY_NAME, Finding, GuardRail
+from health.guard_rails.base import ListedGuardRail
+from health.judgment import Judgment
 from health.models import Incident, Waiver
+from health.reads import incidents_open, read_listed
+from health.verdicts import degraded_by
 
 log = structlog.get_logger(__name__)
 
 
-def judge(rail: GuardRail, *, now: datetime, request_id: str = "") -> None:
-    """Opens, keeps or closes the guard rail's incident, within a transaction that holds the event log."""
-    finding, incident = _state(rail, now)
-    if finding is not None and incident is not None and finding.at is not None and finding.at > incident.opened_at:
-        _close(rail, incident, now, request_id)
-        incident = None
-    if finding is not None and incident is None:
-        _open(rail, finding, now, request_id)
-    elif finding is None and incident is not None:
-        _close(rail, incident, now, request_id)
-    elif finding is not None and incident is not None:
-        Incident.objects.filter(pk=incident.pk).update(count=finding.count, detail=finding.detail)
-
-
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
-    """Judges each of `rails`; those about which nothing is new are only looked at, and hold nobody up."""
+    """Judge each of `rails`; those about which nothing is new are only looked at, and hold up no change."""
+    opened = {incident.guard_rail: incident for incident in incidents_open()}
+    waived = set(Waiver.objects.in_force(now).filter(key_id="").values_list("guard_rail", flat=True))
     for rail in rails:
-        with left_to_the_sweep(guard_rail=rail.name):
-            finding, incident = _state(rail, now)
+        with left_to_the_sweep(guard_rails=[rail.name]):
+            incident = opened.get(rail.name)
             known = None if incident is None else Finding(incident.count, incident.detail)
-            if finding != known:
+            if known != (None if rail.name in waived else _found(rail, now)):
                 with transaction.atomic():
-                    event_log.hold()
-                    judge(rail, now=now, request_id=request_id)
+                    event_log.observe(Judgment({rail: frozenset()}, now, request_id))
 
 
 @contextmanager
@@ -69,16 +58,12 @@ def left_to_the_sweep(**fields: object) -> Iterator[None]:
 
 def open_incidents() -> list[Incident]:
     """What is in breach, the longest first."""
-    return [
-        incident
-        for incident in Incident.objects.filter(closed_at__isnull=True).order_by("opened_at", "pk")
-        if incident.guard_rail in BY_NAME
-    ]
+    return [incident for incident in incidents_open() if incident.guard_rail in BY_NAME]
 
 
 def degraded() -> list[str]:
-    """The names of the guard rails by whose breach health is degraded, sorted."""
-    return sorted(incident.guard_rail for incident in open_incidents() if Severity(incident.severity).degrades)
+    """Return the names of the guard rails by whose breach health is degraded, sorted."""
+    return degraded_by(open_incidents())
 
 
 def breach(rail: GuardRail, now: datetime) -> Finding | None:
@@ -87,32 +72,8 @@ def breach(rail: GuardRail, now: datetime) -> Finding | None:
     return None if waived else rail.find(now)
 
 
-def _state(rail: GuardRail, now: datetime) -> tuple[Finding | None, Incident | None]:
-    return breach(rail, now), Incident.objects.filter(guard_rail=rail.name, closed_at__isnull=True).first()
-
-
-def _open(rail: GuardRail, finding: Finding, now: datetime, request_id: str) -> None:
-    incident = Incident.objects.create(
-        guard_rail=rail.name, severity=rail.severity, count=finding.count, detail=finding.detail, opened_at=now
-    )
-    event = _tell(rail, "degraded", finding.detail, now, request_id)
-    Incident.objects.filter(pk=incident.pk).update(opened_by=event.id if event else None)
-
-
-def _close(rail: GuardRail, incident: Incident, now: datetime, request_id: str) -> None:
-    Incident.objects.filter(pk=incident.pk).update(closed_at=now)
-    event = _tell(rail, "ok", f"It was: {incident.detail}", now, request_id)
-    Incident.objects.filter(pk=incident.pk).update(closed_by=event.id if event else None)
-
-
-def _tell(rail: GuardRail, status: str, detail: str, now: datetime, request_id: str) -> Event | None:
-    if not rail.severity.degrades:
-        return None
-    data: dict[str, object] = {
-        "component": rail.name,
-        "status": status,
-        "degraded": degraded(),
-        "detail": detail,
-        "remediation": rail.remediation if status == "degraded" else "",
-    }
-    return event_log.append(EventType.HEALTH_CHANGED, origin=Origin.of_system(request_id), at=now, data=data)
+def _found(rail: GuardRail, now: datetime) -> Finding | None:
+    if not isinstance(rail, ListedGuardRail):
+        return rail.find(now)
+    (rows,) = run([read_listed(rail, now)])
+    return rail.finding([name for (name,) in rows])

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.lock_wait import bound_lock_waits
+from events.lock_wait import lock_bound
 from events.origin import Origin
+from events.round_trip import reading, run
 from events.types import EventType
 from health.guard_rails import BY_NAME
-from health.incidents import judge, left_to_the_sweep
 from health.models import Waiver
 from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
@@ -111,10 +111,11 @@ class Waivers:
 
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
-            bound_lock_waits()
-            waiver = Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True).first()
-            if waiver is None:
+            lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
+            *_, found = run([*lock_bound(), lock])
+            if not found:
                 raise WaiverNotFound("There is no waiver in force with this id.")
+            waiver: Waiver = found[0]
             waiver.ended_at, waiver.ended_by = now, self._origin.actor
             waiver.save(update_fields=["ended_at", "ended_by"])
             self._tell(EventType.WAIVER_ENDED, waiver, now, {"because": because})
@@ -123,9 +124,6 @@ class Waivers:
     def _tell(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
-        if rail := BY_NAME.get(waiver.guard_rail):
-            with left_to_the_sweep(guard_rail=rail.name):
-                judge(rail, now=now, request_id=self._origin.request_id)
 
 
 def waiver_json(waiver: Waiver) -> dict[str, object]:

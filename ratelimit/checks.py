@@ -1,6 +1,6 @@
 """System checks of the rate limit's settings: each fault is one line with what to do about it."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -8,6 +8,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from ratelimit.limit import LimitError, limit_from_text
 from ratelimit.stores import open_store
 
+SETTINGS: Final = "settings"
+"""The tag of the checks that every command needs. The others look at models and pages, and load them all."""
 STORE_URL_INVALID = "ratelimit.E001"
 STORE_PROCESS_LOCAL = "ratelimit.E002"
 DEFAULT_LIMIT_INVALID = "ratelimit.E003"
@@ -15,7 +17,7 @@ FAILURE_LIMIT_INVALID = "ratelimit.E004"
 DEFAULT_LIMIT_UNLIMITED = "ratelimit.W005"
 
 
-@register
+@register(SETTINGS)
 def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
     """The store's address is understood, and shared by all workers where there are several."""
     try:
@@ -35,7 +37,7 @@ def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register
+@register(SETTINGS)
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
     """DEFAULT_RATE_LIMIT and AUTH_FAILURE_LIMIT are rate limits."""
     messages: list[CheckMessage] = []

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.dispatch import receiver
 from django.test import Client
+from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from apikeys import address_limit, directory, gate
 from apikeys.config_service import ConfigService, IssuedKey
 from controlplane.gateway_door import metrics
+from controlplane.static_files import StaticFilesMiddleware
 from events import lock_wait
 from events.origin import Origin
+from health.reads import forget_templates
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
 from tests.support import event_loops
@@ -61,6 +65,22 @@ def _delete(_style: object, tables: Iterable[str], **_: bool) -> list[str]:
     return [f"DELETE FROM {connection.ops.quote_name(table)};" for table in tables]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def static_files_found_once() -> None:
+    """Lets the handler of each test's client take over what the first one found: to look for static files takes longer
+    than a request.
+    """
+    find, found = StaticFilesMiddleware.add_files_from_finders, dict[str, object]()
+
+    def take_over(self: StaticFilesMiddleware) -> None:
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    StaticFilesMiddleware.add_files_from_finders = take_over
+
+
 @pytest.fixture(scope="session")
 def own_stores() -> None:
     """Asked for by whoever starts a server: in a run over services that gets a database and a bucket store of its own.
@@ -88,6 +108,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for cache in caches:
         cache.cache_clear()
     lock_wait.forget()
+    forget_templates()
     yield
     for cache in caches:
         cache.cache_clear()
@@ -99,6 +120,12 @@ def event_loops_close_what_they_open() -> Iterator[None]:
     with event_loops.watched() as left:
         yield
     assert left == []
+
+
+@receiver(setting_changed)
+def templates_know_settings(**_: object) -> None:
+    """A process has one set of settings, a test may have several."""
+    forget_templates()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
 from latchkey.strict_json import MalformedJSON, loads
+from ratelimit.checks import SETTINGS
 from ratelimit.stores import BucketStoreError
 
 REFUSED: Final = 2
@@ -30,6 +31,8 @@ class KeyCommand(BaseCommand):
 
     Exit: 0 done; 2 refused (the reason names each member and what to do); 3 could not (database or store).
     """
+
+    requires_system_checks = [SETTINGS]
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)

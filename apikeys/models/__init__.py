@@ -3,7 +3,7 @@
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
-from apikeys.models.secret import KeySecret, SecretState
+from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "UsageSource",
     "UsageStep",
     "UsageTotal",
+    "keep_secrets",
 ]

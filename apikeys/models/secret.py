@@ -1,5 +1,6 @@
 """The table of the digests of keys' secrets."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -70,3 +71,12 @@ class KeySecret(models.Model):
     def last_used(self, record: Record) -> datetime | None:
         """Return when it was last used, by the store's record and by what is written down already."""
         return max((used for used in (self.last_used_at, self.last_use_in(record)) if used is not None), default=None)
+
+
+def keep_secrets(key: APIKey, secrets: Iterable[KeySecret]) -> None:
+    """Let `key.secrets.all()` be these, which were read or written with the key, and not another query."""
+    found = key.secrets.all()
+    found._result_cache = sorted(secrets, key=lambda secret: secret.pk)
+    found._prefetch_done = True  # type: ignore[attr-defined]
+    cache: dict[str, object] = key.__dict__.setdefault("_prefetched_objects_cache", {})
+    cache["secrets"] = found

@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +16,7 @@ from console.keys.secret_page import secret_page
 from console.keys.views import KeysAdmin, render, sent_already, show_problem
 from console.once import OnceForm, SentAlready, spend
 from console.operator import operator_service
+from events.change import change
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
 from latchkey.verify_limit import verify_limit_hint
@@ -62,7 +62,7 @@ def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[
     form = IssueForm(request.POST) if request.method == "POST" else IssueForm(initial=default_limit)
     if request.method == "POST" and form.is_valid():
         try:
-            with transaction.atomic():
+            with change():
                 spend(form.cleaned_data["once"], timezone.now())
                 issued = operator_service(request).issue(form.values())
             hint = _hint(issued, default_limit)

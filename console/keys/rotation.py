@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from django import forms
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from apikeys.rotation import Rotation, rotation_of
 from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
 from console.once import OnceForm, spend
+from events.change import change
 from ratelimit.limiter import default_limiter
 
 GRACES: Final = (
@@ -41,7 +41,7 @@ class RotateView(KeyActionView):
         return {"rotation": rotation_of(self.key, timezone.now(), default_limiter())}
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
-        with transaction.atomic():
+        with change():
             spend(values["once"], timezone.now())
             issued = service.rotate(self.key.key_id, {"grace_seconds": values["grace_seconds"]})
         return secret_page(self.request, self.model_admin, issued, title="The new secret")

@@ -14,6 +14,8 @@ from controlplane.backup import postgresql
 from controlplane.backup.errors import BackupRefused
 from controlplane.backup.fingerprints import strange_peppers
 from controlplane.backup.manifest import Manifest, read_manifest
+from controlplane.schema.expected import expected_digest
+from controlplane.schema.migration_files import own_migrations
 from controlplane.server.occupancy import Occupied, alone_on
 from health.models import Lease
 
@@ -23,13 +25,7 @@ def examine(path: Path, *, other_peppers: bool) -> Manifest:
     manifest = read_manifest(path)
     if manifest.database != connection.vendor:
         raise BackupRefused(f"The backup is of {manifest.database}, but DATABASE_URL names {connection.vendor}.")
-    ours = MigrationLoader(None).disk_migrations
-    newer = [name for name in manifest.migrations if tuple(name.split(".", 1)) not in ours]
-    if newer:
-        raise BackupRefused(
-            f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
-            f"one does not know, such as {newer[0]}. Restore with that version."
-        )
+    _refuse_other_schema(manifest)
     strange = strange_peppers(configured_peppers(), manifest.peppers)
     if strange and not other_peppers:
         raise BackupRefused(
@@ -38,6 +34,32 @@ def examine(path: Path, *, other_peppers: bool) -> Manifest:
             "lost for good, --other-peppers restores all the same, and those keys then have to be rotated."
         )
     return manifest
+
+
+def _refuse_other_schema(manifest: Manifest) -> None:
+    """An older schema is fine: it is migrated after the restore."""
+    known, own = MigrationLoader(None).disk_migrations, own_migrations()
+    if newer := [name for name in manifest.migrations if tuple(name.split(".", 1)) not in known]:
+        raise BackupRefused(
+            f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
+            f"one does not know, such as {newer[0]}. Restore with that version."
+        )
+    if other := [name for name, made in manifest.migrations.items() if made and own.get(name, made) != made]:
+        raise BackupRefused(
+            f"The backup was made by another Latchkey ({manifest.version}): its migration {other[0]} is not the one "
+            "that this version has under that name. Restore with that version."
+        )
+    migrated = own.keys() <= manifest.migrations.keys()
+    if migrated and manifest.schema not in ("", expected_digest(connection.vendor)):
+        raise other_schema(manifest)
+
+
+def other_schema(manifest: Manifest) -> BackupRefused:
+    """Return the refusal of a backup with the right migrations and other tables."""
+    return BackupRefused(
+        "The tables in the backup are not those that the migrations of this version make: it was made by another "
+        f"Latchkey ({manifest.version}), or its database was changed by hand. Restore with the version that made it."
+    )
 
 
 def is_empty() -> bool:

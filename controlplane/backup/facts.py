@@ -1,19 +1,22 @@
 """What a database says of itself, for the manifest: its migrations, its keys, its event log, the peppers it needs."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from django.db import connection
+
+from controlplane.query import Query
+from controlplane.schema.expected import schema_digest
 from events.chain import GENESIS
-
-Query = Callable[[str], Sequence[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`last_event` and `digest` are the head of the event log; `peppers` the ids under which anything is kept."""
+    """`schema` is the digest of the tables as they really are. `last_event` and `digest` are the head of the event log;
+    `peppers` the ids under which anything is kept.
+    """
 
     migrations: tuple[str, ...]
+    schema: str
     keys: int
     last_event: int
     digest: str
@@ -31,6 +34,7 @@ def read_facts(query: Query) -> Facts:
     )
     return Facts(
         migrations=tuple(f"{app}.{name}" for app, name in migrations),
+        schema=schema_digest(query, connection.vendor),
         keys=int(keys),
         last_event=int(head[0][0]),
         digest=str(head[0][1]),

@@ -18,10 +18,14 @@ _SUFFIX: Final = ".losses.json"
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The losses of a restore before, that the database here still lacks. `alive_again` are keys."""
+    """The losses of a restore before, that the database here still lacks. `alive_again` are keys; `events` and
+    `changes` are how many it lost, or None if nothing is known.
+    """
 
     path: Path
     alive_again: list[str]
+    events: int | None = None
+    changes: int | None = None
 
 
 def set_aside_path(stamp: str) -> Path:
@@ -57,10 +61,15 @@ def earlier_losses() -> list[Earlier]:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             if not _holds(told["head"]):
-                found.append(Earlier(path, alive_again(told["changes"])))
-        except (OSError, ValueError, KeyError, TypeError):
+                found.append(_earlier(path, told))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             found.append(Earlier(path, []))
     return found
+
+
+def _earlier(path: Path, told: dict[str, Any]) -> Earlier:
+    events, changes = (sum(told["events"].values()), len(told["changes"])) if told["known"] else (None, None)
+    return Earlier(path, alive_again(told["changes"]), events, changes)
 
 
 def _head() -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ from django.db.migrations.loader import MigrationLoader
 from controlplane.backup.archive import read_table, reading, table_names, write_tables
 from controlplane.backup.errors import BackupFailed, BackupRefused
 from controlplane.backup.facts import Facts, read_facts
-from controlplane.backup.query import ask
 from controlplane.backup.schema import make_anew, without_triggers
+from controlplane.query import ask
 from latchkey.redaction import redact
 
 _PARTING_SECONDS: Final = 2.0

@@ -5,58 +5,51 @@ All that may fail for want of room or rights is done before the one step in whic
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from apikeys.peppers import configured_peppers
 from controlplane.backup import postgresql, sqlite
 from controlplane.backup.buckets import bucket_path, goes_on_from, prepared_buckets
 from controlplane.backup.errors import BackupFailed
-from controlplane.backup.facts import Query, read_facts
+from controlplane.backup.examine import other_schema
+from controlplane.backup.facts import read_facts
 from controlplane.backup.files import sync
-from controlplane.backup.loss_file import new_set_aside_path, write_losses
+from controlplane.backup.loss_file import Earlier, new_set_aside_path, write_losses
 from controlplane.backup.losses import Losses
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
-from controlplane.backup.query import ask
+from controlplane.backup.restored import Restored
 from controlplane.backup.take import take_backup
+from controlplane.backup.trace import Trace
+from controlplane.query import Query, ask
 from events.continuity import Break
+from events.models import ChainHead
+from events.origin import Origin
 from events.verification import verify
+from health.guard_rails import BY_NAME
+from health.incidents import sweep
 
-Swap = Callable[["Restored", Path], None]
-
-
-@dataclass(slots=True)
-class Restored:
-    """How far a restore came, told while it goes on. `swapped` says that the database is that of the backup.
-
-    `replaced` is where the old one is now, and `losses` the file that tells what it knew. `buckets` is `restored`,
-    `kept` or `none`. `broken` is the first break of the event log; it is not looked for where migrations are `pending`.
-    """
-
-    swapped: bool = False
-    finished: bool = False
-    replaced: Path | None = None
-    losses: Path | None = None
-    buckets: str = "none"
-    pending: bool = False
-    broken: Break | None = None
+Swap = Callable[[Restored, Path], None]
+Settle = Callable[[Query], None]
 
 
-def restore(path: Path, manifest: Manifest, lost: Losses | None, done: Restored) -> None:
+def restore(path: Path, manifest: Manifest, lost: Losses | None, earlier: Sequence[Earlier], done: Restored) -> None:
     """Puts the examined backup at `path` in place of what is here; `lost` is None where that is empty. Nobody else may
-    work on it. Raises BackupFailed, OSError or DatabaseError: `done` says whether before the swap or after.
+    work on it. Raises BackupRefused, BackupFailed, OSError or DatabaseError: `done` says whether before the swap or
+    after.
     """
+    trace = Trace(path, manifest, lost, earlier, Origin.of_command("restore"), timezone.now())
     aside = new_set_aside_path(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
     prepared = _prepared_sqlite if manifest.database == "sqlite" else _prepared_postgresql
     done.buckets, buckets = _prepared_buckets(path / BUCKETS_FILE, manifest)
-    with buckets as put_buckets, prepared(path, manifest) as swap:
+    with buckets as put_buckets, prepared(path, manifest, partial(_settle, trace, done)) as swap:
         if lost is not None:
             done.losses = write_losses(lost, path, aside)
         try:
@@ -66,12 +59,15 @@ def restore(path: Path, manifest: Manifest, lost: Losses | None, done: Restored)
         put_buckets()
     executor = MigrationExecutor(connection)
     done.pending = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    done.broken = None if done.pending else _first_break()
+    if not done.pending:
+        sweep([BY_NAME["restored_backup"]], now=timezone.now(), request_id=trace.origin.request_id)
+        done.broken = _first_break()
+        done.last_event = ChainHead.objects.get(id=1).last_id
     done.finished = True
 
 
 @contextmanager
-def _prepared_sqlite(path: Path, manifest: Manifest) -> Iterator[Swap]:
+def _prepared_sqlite(path: Path, manifest: Manifest, settle: Settle) -> Iterator[Swap]:
     database = Path(connection.settings_dict["NAME"]).absolute()
 
     def swap(draft: Path, done: Restored, aside: Path) -> None:
@@ -84,12 +80,12 @@ def _prepared_sqlite(path: Path, manifest: Manifest) -> Iterator[Swap]:
         sync(database.parent)
 
     copy = path / DATABASE_FILES[manifest.database]
-    with sqlite.prepared_database(copy, database, partial(_settle, manifest)) as draft:
+    with sqlite.prepared_database(copy, database, settle) as draft:
         yield partial(swap, draft)
 
 
 @contextmanager
-def _prepared_postgresql(path: Path, manifest: Manifest) -> Iterator[Swap]:
+def _prepared_postgresql(path: Path, manifest: Manifest, settle: Settle) -> Iterator[Swap]:
     """The transaction prepares and swaps. The old contents are backed up first, as a backup like any other."""
 
     def swap(done: Restored, aside: Path) -> None:
@@ -98,7 +94,7 @@ def _prepared_postgresql(path: Path, manifest: Manifest) -> Iterator[Swap]:
             done.replaced = aside
         with transaction.atomic():
             postgresql.put_database(path / DATABASE_FILES[manifest.database], manifest.migrations)
-            _settle(manifest, ask)
+            settle(ask)
             done.swapped = True  # or may be: where the connection is lost while it commits, nobody knows
 
     yield swap
@@ -114,11 +110,14 @@ def _prepared_buckets(copy: Path, manifest: Manifest) -> tuple[str, AbstractCont
     return "restored", prepared_buckets(copy, path)
 
 
-def _settle(manifest: Manifest, query: Query) -> None:
+def _settle(trace: Trace, done: Restored, query: Query) -> None:
     """Compares the copy with its manifest, and ends what was under way in it: the steward of that time holds no lease
-    any more, and who was signed in to the admin then signs in anew.
+    any more, and who was signed in to the admin then signs in anew. The event about the restore is in it from its first
+    moment on.
     """
-    facts = read_facts(query)
+    facts, manifest = read_facts(query), trace.manifest
+    if manifest.schema and facts.schema != manifest.schema:
+        raise other_schema(manifest)
     if (facts.keys, facts.last_event, facts.digest) != (manifest.keys, manifest.last_event, manifest.digest):
         raise BackupFailed("What the backup holds is not what its manifest tells. Take another backup.")
     query(
@@ -126,6 +125,7 @@ def _settle(manifest: Manifest, query: Query) -> None:
         " RETURNING name"
     )
     query("DELETE FROM django_session RETURNING session_key")
+    done.event = trace.leave(query)
 
 
 def _forget_unless_swapped(done: Restored) -> None:

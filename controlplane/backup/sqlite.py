@@ -10,8 +10,9 @@ from typing import Final
 from urllib.parse import quote
 
 from controlplane.backup.errors import BackupFailed
-from controlplane.backup.facts import Facts, Query, read_facts
+from controlplane.backup.facts import Facts, read_facts
 from controlplane.backup.files import copy_durably, sync
+from controlplane.query import Query, ask_of
 
 _TIMEOUT_SECONDS: Final = 20.0
 
@@ -26,7 +27,7 @@ def copy_database(database: Path, target: Path) -> Facts:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")  # one file alone, that can be read where nothing can be written
             _check(copy)
-            return read_facts(lambda statement: copy.execute(statement).fetchall())
+            return read_facts(ask_of(copy))
     except sqlite3.Error as error:
         raise BackupFailed(f"The database cannot be copied: {error}.") from None
 
@@ -43,7 +44,7 @@ def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None
         with closing(_open(draft, "rw")) as connection:
             _check(connection)
             with connection:
-                settle(lambda statement: connection.execute(statement).fetchall())
+                settle(ask_of(connection))
         sync(draft)
         yield draft
     except sqlite3.Error as error:

@@ -12,6 +12,7 @@ from controlplane.backup.buckets import bucket_path, copy_buckets
 from controlplane.backup.files import sum_of, whole_directory
 from controlplane.backup.fingerprints import fingerprints
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
+from controlplane.schema.migration_files import own_migrations
 from latchkey import __version__
 from latchkey.timestamps import rfc3339
 
@@ -36,7 +37,8 @@ def take_backup(path: Path) -> Manifest:
             version=__version__,
             made_at=rfc3339(made_at),
             database=vendor,
-            migrations=facts.migrations,
+            migrations={name: own_migrations().get(name, "") for name in facts.migrations},
+            schema=facts.schema,
             keys=facts.keys,
             last_event=facts.last_event,
             digest=facts.digest,

@@ -8,7 +8,7 @@ from apikeys.management.key_command import table
 from controlplane.backup.loss_file import Earlier
 from controlplane.backup.losses import Losses, alive_again
 from controlplane.backup.manifest import Manifest
-from controlplane.backup.restore import Restored
+from controlplane.backup.restored import Restored
 
 _BUCKETS: Final[Mapping[str, str]] = {
     "kept": " The buckets here have gone on since the backup, and stay.",
@@ -30,7 +30,7 @@ class Report:
 
     def text(self) -> str:
         """For a person, under the lines about the backup."""
-        parts = [_outcome(self.manifest, self.done)] if self.done else []
+        parts = [_outcome(self.done)] if self.done else []
         parts += [_told(self.lost, done=self.done is not None)] if self.lost else []
         parts += [f"These lines are also in {self.done.losses}."] if self.done and self.done.losses else []
         parts += [_told_before(earlier) for earlier in self.earlier]
@@ -48,22 +48,29 @@ class Report:
         }
 
 
-def _outcome(manifest: Manifest, done: Restored) -> str:
+def _outcome(done: Restored) -> str:
     replaced = f" What was there before is now {done.replaced}." if done.replaced else ""
     if not done.finished:
         return (
             f"The database IS replaced, but the restore was not finished.{replaced} Start no server: repeat the "
             "restore, which does the rest."
         )
-    return f"Restored.{replaced}{_BUCKETS[done.buckets]}\n{_verdict(manifest, done)}"
+    return f"Restored.{replaced}{_BUCKETS[done.buckets]}\n{_verdict(done)}"
 
 
-def _verdict(manifest: Manifest, done: Restored) -> str:
+def _verdict(done: Restored) -> str:
     if done.pending:
         return "The backup is of an older version. Run: manage.py migrate, then manage.py verify_event_log"
     if done.broken is not None:
         return f"The event log is broken at event {done.broken.event_id}: {done.broken.reason}."
-    return f"The event log holds: {manifest.last_event} events."
+    return f"The event log holds: {done.last_event} events.\n{_trace(done)}"
+
+
+def _trace(done: Restored) -> str:
+    return (
+        f"Event {done.event} tells of this restore, and health is degraded until it is acknowledged: "
+        "manage.py grant_waiver restored_backup --ends-in 1d --reason TEXT"
+    )
 
 
 def _told(lost: Losses, *, done: bool) -> str:
@@ -93,6 +100,7 @@ def _as_json(done: Restored) -> dict[str, object]:
         "replaced": str(done.replaced) if done.replaced else None,
         "losses_file": str(done.losses) if done.losses else None,
         "buckets": done.buckets,
+        "event": done.event,
         "pending_migrations": done.pending,
         "first_break": {"id": broken.event_id, "reason": broken.reason} if broken else None,
     }

@@ -2,32 +2,28 @@
 
 import socket
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 
 from apikeys.config_service import ConfigService
 from apikeys.system_keys import replace_system_key
 from controlplane.server.descriptors import LEAST, raise_limit
 from controlplane.server.inherited import inherited_address
+from controlplane.server.migrated import REFUSED, no_database
 from controlplane.server.occupancy import Occupied, serve_on
 from events.origin import Origin
 from health.self_check import SelfCheck, server_name
-from latchkey.redaction import redact
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.fallback import Fallback
 from ratelimit.stores.redis.address import RedisAddress, parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
-
-REFUSED: Final = 2
 
 log = structlog.get_logger(__name__)
 
@@ -89,21 +85,7 @@ def start_first(file: Path | None) -> None:
     try:
         call_command("first_start", file=file)
     except DatabaseError as error:
-        raise _no_database(error) from None
-
-
-def _no_database(error: DatabaseError) -> CommandError:
-    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
-
-
-def refuse_unmigrated() -> None:
-    """Refuses a database that lacks migrations, or does not answer."""
-    try:
-        executor = MigrationExecutor(connection)
-    except DatabaseError as error:
-        raise _no_database(error) from None
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("The database lacks migrations. Run: manage.py migrate", returncode=REFUSED)
+        raise no_database(error) from None
 
 
 def refuse_broken_store() -> None:

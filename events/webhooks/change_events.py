@@ -5,15 +5,24 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from events import log as event_log
+from events.draft import Entry
+from events.observer import ALONE, Companion
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.models import WebhookEndpoint
 
 
-def tell(type: EventType, endpoint: WebhookEndpoint, origin: Origin, at: datetime, data: Mapping[str, object]) -> int:
-    """Appends one event about `endpoint`, inside the transaction of the change; returns the event's id."""
-    whole = {"webhook_id": endpoint.endpoint_id, **data}
-    return event_log.append(type, origin=origin, at=at, data=whole).id
+def tell(
+    type: EventType,
+    endpoint: WebhookEndpoint,
+    origin: Origin,
+    at: datetime,
+    data: Mapping[str, object],
+    companion: Companion = ALONE,
+) -> None:
+    """Append one event about `endpoint`, at the end of the transaction of the change, and `companion` with it."""
+    entry = Entry(type, "", {"webhook_id": endpoint.endpoint_id, **data})
+    event_log.append_all([entry], origin=origin, at=at, companion=companion)
 
 
 def as_data(values: Mapping[str, object]) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """WebhookEndpoints, the only writer of what a webhook is: each change is validated and told by an event."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 
+from events.models import Event
+from events.observer import Companion
 from events.origin import Origin
+from events.round_trip import Rows, Statement, inserting, reading
 from events.types import EventType
 from events.webhooks import validation
 from events.webhooks.change_events import as_data, tell
@@ -58,12 +61,11 @@ class WebhookEndpoints:
         endpoint.disabled_reason = DisabledReason.NONE if endpoint.enabled else DisabledReason.OPERATOR
         with transaction.atomic():
             shown = {name: getattr(endpoint, name) for name in ("url", "label", "event_types")}
-            # Appending locks the log: the id stays its end, and nobody else adds an endpoint meanwhile.
-            endpoint.delivered_through = tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown))
-            if WebhookEndpoint.objects.count() >= MAX_ENDPOINTS:
-                raise InvalidParameters.of([FieldError("", "too-many", f"There are {MAX_ENDPOINTS} webhooks already.")])
             secret = self._new_secret(endpoint)
-            endpoint.save(force_insert=True)
+            # Appending locks the log: the id stays its end, and nobody else adds an endpoint meanwhile.
+            others = reading(WebhookEndpoint.objects.order_by().values_list("pk"))
+            companion = Companion([others], lambda events, found: _add(endpoint, events, found))
+            tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown), companion)
         return IssuedWebhook(endpoint, secret)
 
     def update(self, endpoint_id: str, values: object) -> WebhookEndpoint:
@@ -122,8 +124,8 @@ class WebhookEndpoints:
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
             shown = as_data({"url": endpoint.url, "label": endpoint.label})
-            tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
             endpoint.delete()
+            tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
 
     def _locked(self, endpoint_id: str) -> WebhookEndpoint:
         endpoint = lock_webhook(endpoint_id)
@@ -133,6 +135,13 @@ class WebhookEndpoints:
     def _new_secret(self, endpoint: WebhookEndpoint) -> str:
         endpoint.salt, endpoint.pepper_id = new_salt(), self._peppers.current
         return secret_text(derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, self._peppers))
+
+
+def _add(endpoint: WebhookEndpoint, events: Sequence[Event], found: Sequence[Rows]) -> list[Statement]:
+    if len(found[0]) >= MAX_ENDPOINTS:
+        raise InvalidParameters.of([FieldError("", "too-many", f"There are {MAX_ENDPOINTS} webhooks already.")])
+    endpoint.delivered_through = events[-1].id
+    return [inserting([endpoint])]
 
 
 def _new_id() -> str:

@@ -1,6 +1,7 @@
 """Finding a webhook by its id."""
 
-from events.lock_wait import bound_lock_waits
+from events.lock_wait import lock_bound
+from events.round_trip import reading, run
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
 
@@ -12,8 +13,9 @@ def find_webhook(endpoint_id: str) -> WebhookEndpoint:
 
 def lock_webhook(endpoint_id: str) -> WebhookEndpoint:
     """As `find_webhook`, and nobody else changes it until the transaction ends."""
-    bound_lock_waits()
-    return _found(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id).first())
+    lock = reading(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id))
+    *_, found = run([*lock_bound(), lock])
+    return _found(found[0] if found else None)
 
 
 def _found(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:

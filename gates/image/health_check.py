@@ -39,7 +39,7 @@ def _faults(image: str, start: Start, seconds: list[float]) -> Iterator[str]:
         return
     busy = float(serving.python(_PROCESSOR_SECONDS))
     if seconds[0] > COLD_START_SECONDS:
-        # The first start also reads the files from the disk, and other work can only make one slower: the faster counts.
+        # The first start also reads files from the disk, and other work can only slow one down: the faster counts.
         seconds.append(start(image).await_health())
     if min(seconds) > COLD_START_SECONDS:
         yield f"healthy only after {min(seconds):.1f} s, the faster of two starts; {busy:.1f} s of a processor"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gates.history import Version
+from gates.image.layers import Layer
 from gates.image.shipped import APP, Shipped
 from gates.secret_rules import suspects
 from gates.secrets import of_detectors
@@ -21,6 +22,8 @@ _DIGESTS: Final = re.compile(
     r"((?:GPG_KEY|PYTHON_SHA256|(?:LATCHKEY_)?REVISION|[\w.]+\.revision|[\w.]+\.digest)=\"?|\b(?:file|dir|multi):)"
     r"(?:sha256:)?[0-9A-Fa-f]{40,64}\b"
 )
+# What was found in a layer, by its name, which is the digest of its content: images that stand on others share theirs.
+_READ: Final[dict[str, tuple[str, ...]]] = {}
 
 
 def secrets(image: Shipped) -> Verdict:
@@ -33,9 +36,15 @@ def secrets(image: Shipped) -> Verdict:
 def _in_layers(image: Shipped) -> Iterator[str]:
     """Also what a later layer takes away: who has the image has each of its layers."""
     for number, layer in enumerate(image.layers, 1):
-        for name, content in layer.files():
-            if not _PASSED_OVER.search(name):
-                yield from (f"layer {number}: /{name}:{it.line}: {it.kind}" for it in suspects(content))
+        if layer.name not in _READ:
+            _READ[layer.name] = tuple(_in_layer(layer))
+        yield from (f"layer {number}: {found}" for found in _READ[layer.name])
+
+
+def _in_layer(layer: Layer) -> Iterator[str]:
+    for name, content in layer.files():
+        if not _PASSED_OVER.search(name):
+            yield from (f"/{name}:{it.line}: {it.kind}" for it in suspects(content))
 
 
 def in_configuration(configuration: dict[str, Any], steps: tuple[str, ...]) -> Iterator[str]:

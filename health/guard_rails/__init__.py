@@ -8,6 +8,7 @@ from health.guard_rails.disk import FullDisk
 from health.guard_rails.lifetimes import ExpiringKey, KeyWithoutExpiry, UnusedKey
 from health.guard_rails.limits import ExcessiveBurst, UnlimitedKey
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore, RebuiltBucketStore
+from health.guard_rails.restores import RestoredBackup
 from health.guard_rails.rotations import OldSecret, OverdueRotation
 from health.guard_rails.traffic import AuthenticationFailures, SustainedThrottling
 from health.guard_rails.webhooks import DeadWebhook
@@ -25,6 +26,7 @@ GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
     DeadWebhook(),
     DegradedBucketStore(),
     RebuiltBucketStore(),
+    RestoredBackup(),
     BrokenEventLog(),
     AbsentSteward(),
     FullDisk(),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
-from events.models import Event
 from events.types import EventType
 
 NAMED: Final = 3
@@ -66,11 +66,32 @@ class GuardRail(ABC):
     def find(self, now: datetime) -> Finding | None:
         """What is in breach at `now`, or None."""
 
-    def concerns(self, events: Sequence[Event]) -> bool:
-        """Whether `events`, each one of its triggers, can have brought a breach about."""
-        return True
-
     @property
     def remediation(self) -> str:
         """The remedy, and where its page is."""
         return f"{self.remedy} See {settings.PUBLIC_URL}/guard-rails/{self.name}."
+
+
+class ListedGuardRail(GuardRail):
+    """A guard rail whose violations one query of the database finds: so it can be read with other things, by one round
+    trip. At most `counted_at_most` are counted.
+    """
+
+    counted_at_most: ClassVar[int]
+
+    @abstractmethod
+    def listed(self, now: datetime) -> QuerySet[Any, Any]:
+        """Return the names of what is in breach at `now`, as a `values_list` of one field in a lasting order."""
+
+    @abstractmethod
+    def detail(self, names: str) -> str:
+        """Return the sentence about those that `names` names."""
+
+    def finding(self, names: Sequence[str]) -> Finding | None:
+        """Return what `listed` has found as a breach; None if that is nothing."""
+        if not names:
+            return None
+        return Finding(len(names), self.detail(named(names, self.counted_at_most)))
+
+    def find(self, now: datetime) -> Finding | None:
+        return self.finding([name for (name,) in self.listed(now)])

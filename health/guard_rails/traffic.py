@@ -1,14 +1,14 @@
 """Guard rails about what callers do."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from apikeys.models import APIKeyQuerySet, Usage, UsageStep
 from events.types import EventType
 from health.failure_bursts import MOST_BURSTS
-from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.guard_rails.base import ListedGuardRail, Severity
 from health.guard_rails.keys import KeyGuardRail
 from health.models import FailureBurst
 
@@ -32,7 +32,7 @@ class SustainedThrottling(KeyGuardRail):
         return keys.filter(pk__in=often.values("key"))
 
 
-class AuthenticationFailures(GuardRail):
+class AuthenticationFailures(ListedGuardRail):
     """Somebody tries credentials, or a client goes on with one that is no longer right."""
 
     name = "authentication_failures"
@@ -40,9 +40,10 @@ class AuthenticationFailures(GuardRail):
     remedy = "Look for the addresses in the log; give a client its new credential, block a stranger in front."
     triggers = frozenset({EventType.AUTHENTICATION_FAILURE_BURST})
     every_turn = True
+    counted_at_most = MOST_BURSTS
 
-    def find(self, now: datetime) -> Finding | None:
-        addresses = list(FailureBurst.objects.order_by("since", "address").values_list("address", flat=True))
-        if not addresses:
-            return None
-        return Finding(len(addresses), f"Addresses over AUTH_FAILURE_LIMIT: {named(addresses, MOST_BURSTS)}.")
+    def listed(self, now: datetime) -> QuerySet[Any, Any]:
+        return FailureBurst.objects.order_by("since", "address").values_list("address")
+
+    def detail(self, names: str) -> str:
+        return f"Addresses over AUTH_FAILURE_LIMIT: {names}."

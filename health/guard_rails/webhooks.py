@@ -1,13 +1,17 @@
 """Guard rails about webhooks."""
 
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from events.types import EventType
+from events.webhooks.endpoints import MAX_ENDPOINTS
 from events.webhooks.models import DisabledReason, WebhookEndpoint
-from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.guard_rails.base import ListedGuardRail, Severity
 
 
-class DeadWebhook(GuardRail):
+class DeadWebhook(ListedGuardRail):
     """Whoever waits for events at the endpoint hears of nothing any more."""
 
     name = "dead_webhook"
@@ -15,9 +19,11 @@ class DeadWebhook(GuardRail):
     remedy = "Mend the receiver and enable the webhook again: it goes on where it stopped. Or delete it."
     triggers = frozenset({EventType.WEBHOOK_DISABLED, EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_REMOVED})
 
-    def find(self, now: datetime) -> Finding | None:
+    counted_at_most = MAX_ENDPOINTS + 1  # all of them
+
+    def listed(self, now: datetime) -> QuerySet[Any, Any]:
         given_up = WebhookEndpoint.objects.filter(disabled_reason__in=(DisabledReason.DEAD, DisabledReason.GONE))
-        ids = list(given_up.order_by("pk").values_list("endpoint_id", flat=True))
-        if not ids:
-            return None
-        return Finding(len(ids), f"Webhooks that were disabled because they failed: {named(ids, len(ids) + 1)}.")
+        return given_up.order_by("pk").values_list("endpoint_id")
+
+    def detail(self, names: str) -> str:
+        return f"Webhooks that were disabled because they failed: {names}."

@@ -23,13 +23,7 @@ def examine(path: Path, how: How) -> str:
 
     Takes a tenth of a second, and a second for each million keys. Raises OSError if the file cannot be examined.
     """
-    child = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-P", "-m", "ratelimit.examination", str(path), how],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, *filter(None, sys.path)])},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    child = _run([str(path), how])
     if child.returncode == SOUND:
         return ""
     if child.returncode == DAMAGED:
@@ -38,3 +32,13 @@ def examine(path: Path, how: How) -> str:
         return f"reading it ended with {signal.Signals(-child.returncode).name}"
     lines = child.stderr.decode(errors="replace").splitlines() or [f"status {child.returncode}"]
     raise OSError(f"{path} cannot be examined: {lines[-1][:_LAST_LINE]}")
+
+
+def _run(arguments: list[str]) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-P", "-m", "ratelimit.examination", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, *filter(None, sys.path)])},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )

@@ -22,8 +22,13 @@ from health.models import Incident, Waiver
 from health.waivers import Waivers
 
 pytestmark = pytest.mark.django_db
+django_admin.autodiscover()  # as the first request does
 MODELS = {model.__name__: model_admin for model, model_admin in django_admin.site._registry.items()}
 SHOWN_FILTERS = {"is_active", "is_superuser", "groups", "type", "severity", "state"}
+
+
+def test_django_finds_no_fault_in_a_page() -> None:
+    assert django_admin.site.check(None) == []
 
 
 def list_of(model: Any) -> str:

@@ -302,7 +302,7 @@ def test_a_change_and_its_event_are_kept_together(
 
     assert callable(change)
     before = rows()
-    monkeypatch.setattr("apikeys.change_events.event_log.append", fail)
+    monkeypatch.setattr("events.log.append_all", fail)
     with pytest.raises(ZeroDivisionError):
         change(service, root.key.key_id)
     assert rows() == before

@@ -306,7 +306,7 @@ def test_records_in_use_are_read_ahead_together(
     with CaptureQueriesContext(connection) as queries:
         assert here.directory.refresher.turn()
     assert database.asked == [[key.key.key_id for key in keys[:2]]]
-    assert len(queries) == 2
+    assert len(queries) == (2 if connection.vendor == "sqlite" else 1), "PostgreSQL takes both together"
     here.seconds += TTL_SECONDS - 0.001
     database.asked.clear()
     for key in keys[:2]:

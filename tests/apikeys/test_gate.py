@@ -336,7 +336,7 @@ def test_several_are_verified_by_one_query_each_by_itself(
         found = here.gate.verify_together([(one, f"192.0.2.{place}") for place, one in enumerate(asked)])
     assert [type(one) for one in found[:5]] == [InvalidCredential] * 5
     assert [one.credential for one in found[5:] if isinstance(one, Verified)] == [*cold, root.credential]
-    assert len(queries) == 3
+    assert len(queries) == (3 if connection.vendor == "sqlite" else 2), "PostgreSQL takes two together"
 
 
 def test_several_are_charged_each_to_its_address(here: Process) -> None:

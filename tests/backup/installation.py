@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from controlplane.backup.manifest import sealed
 from tests.support.server import RunningServer, issue
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
@@ -60,5 +61,8 @@ def damage(path: Path) -> None:
 
 
 def change_manifest(backup: Path, **changes: Any) -> None:
+    """Change members of a manifest, and its digest with them."""
     path = backup / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    members = {**json.loads(path.read_text()), **changes}
+    del members["sha256"]
+    path.write_text(sealed(members))

@@ -48,6 +48,22 @@ def requests_in(backup: Path, key: dict[str, Any]) -> int:
     return record.allowed + record.throttled
 
 
+def is_told(server: Installation, done: dict[str, Any]) -> bool:
+    """Whether the restore is an event, and degrades health until it is acknowledged."""
+    root = server.new_key("--scope", "*")
+
+    def get(path: str) -> Any:
+        return httpx.get(f"{server.url}{path}", headers={"X-API-Key": root["credential"]}).json()
+
+    (event,) = get("/v1/events?type=BackupRestored")["items"]
+    lost = event["data"]["lost"]
+    assert (event["id"], event["actor"]) == (done["event"], "command:restore")
+    assert (lost["events"], lost["changes"]) == (sum(done["lost"]["events"].values()), len(done["lost"]["changes"]))
+    (told,) = (rail for rail in get("/health/full")["guard_rails"] if rail["name"] == "restored_backup")
+    server.manage("grant_waiver", "restored_backup", "--reason", "seen", "--ends-in", "1d")
+    return "that undid" in told["detail"] and "restored_backup" not in get("/health/full")["degraded"]
+
+
 @pytest.mark.parametrize("database", DATABASES)
 def test_backup_under_traffic_and_restore_elsewhere(install: Install, tmp_path: Path, database: str) -> None:
     server = install("server", database)
@@ -106,6 +122,7 @@ def test_restore_in_place_brings_back_what_was_revoked_and_says_so(
     assert [kind for _, kind in lost] == ["KeyIssued"], "a key that the backup never knew is told once"
     assert done["buckets"] == "kept"
     server.start()
+    assert is_told(server, done)
     assert [server.whoami(key).status_code for key in (kept, doomed)] == [200, 200]
     assert server.whoami(spent).json()["remaining"] == 2, "what was spent since the backup stays spent"
     server.manage("revoke_key", doomed["key_id"], "--yes")

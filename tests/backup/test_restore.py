@@ -59,7 +59,7 @@ def test_names_that_lead_away(elsewhere: Installation, backup: Path) -> None:
 
 
 def test_newer_format(elsewhere: Installation, backup: Path) -> None:
-    change_manifest(backup, format=2, version="9.9.9", unheard="of")
+    change_manifest(backup, format=3, version="9.9.9", unheard="of")
     status, told = elsewhere.refused("restore", str(backup))
     assert (status, told.count("\n")) == (2, 1)
     assert "written by a newer Latchkey (9.9.9). Restore with that version." in told
@@ -67,7 +67,7 @@ def test_newer_format(elsewhere: Installation, backup: Path) -> None:
 
 def test_newer_migrations(elsewhere: Installation, backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
-    change_manifest(backup, migrations=[*known, "apikeys.9999_newer"], version="9.9.9")
+    change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64}, version="9.9.9")
     status, told = elsewhere.refused("restore", str(backup))
     assert (status, "apikeys.9999_newer" in told, "9.9.9" in told) == (2, True, True)
 

@@ -12,7 +12,7 @@ from apikeys.models import APIKey
 from events.origin import Origin
 from health.models import Incident
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
 PAGES = (
     "/admin/",

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
 PUBLIC = ("/docs/", "/problems/not-found", "/guard-rails/unlimited_key")
 POPUP = "/admin/auth/group/add/?_popup=1"

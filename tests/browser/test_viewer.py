@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
 CHANGES = ("Issue a key", "Rotate", "Change the limit", "Disable", "Revoke", "Save", "Continue", "Grant a waiver")
 

@@ -17,7 +17,7 @@ from tests.server.conftest import (
 )
 from tests.support.server import RunningServer
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser")]
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
 CREDENTIAL = re.compile(r"lk_[0-9a-z]{12}:lks_[0-9A-Za-z]{49}")
 

@@ -8,7 +8,11 @@ from tests.deploy.conftest import StartPrometheus
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
 from tests.support.server import RunningServer
 
-pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow("runs Prometheus")]
+pytestmark = [
+    pytest.mark.needs("prometheus"),
+    pytest.mark.slow("runs Prometheus"),
+    pytest.mark.storeless("metrics and rules"),
+]
 
 UNLIMITED = {"alertname": "LatchkeyDegraded", "component": "unlimited_key", "job": "latchkey", "severity": "warning"}
 

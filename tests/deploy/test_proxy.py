@@ -11,7 +11,7 @@ from tests.deploy.running_nginx import running_nginx
 from tests.support.commands import ROOT
 from tests.support.server import RunningServer, issue
 
-pytestmark = pytest.mark.slow("runs several servers")
+pytestmark = [pytest.mark.slow("runs several servers"), pytest.mark.storeless("files of proxies")]
 
 DIRECTORY = ROOT / "deploy" / "proxy"
 EVENTS = {"Accept": "text/event-stream"}

@@ -14,6 +14,8 @@ import pytest
 from tests.support.commands import ROOT
 from tests.support.server import RunningServer
 
+pytestmark = pytest.mark.storeless("a unit of systemd")
+
 UNIT = ROOT / "deploy" / "systemd" / "latchkey.service"
 SOCKET = ROOT / "deploy" / "systemd" / "latchkey.socket"
 MANAGE = ROOT / "deploy" / "systemd" / "latchkey-manage"

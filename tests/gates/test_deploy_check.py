@@ -59,7 +59,6 @@ def test_another_environment(changes: dict[str, str], told: str) -> None:
     ],
 )
 def test_planted(tree: Path, old: str, new: str, told: str) -> None:
-    assert findings(tree) == []
     plant(tree / deploy_check.SETTINGS, old, new)
     assert told in "\n".join(findings(tree))
 

@@ -47,7 +47,7 @@ def aged(key: APIKey, **columns: object) -> None:
 
 
 def test_names_and_severities_are_what_is_documented() -> None:
-    assert len(BY_NAME) == len(GUARD_RAILS) == 17
+    assert len(BY_NAME) == len(GUARD_RAILS) == 18
     assert {rail.name for rail in GUARD_RAILS if not rail.severity.degrades} == {"key_without_expiry", "unused_key"}
     assert {rail.name for rail in GUARD_RAILS if rail.severity is Severity.CRITICAL} == {
         "bucket_store",
@@ -168,7 +168,7 @@ def test_waived_keys_are_not_found(keys: ConfigService) -> None:
 
 
 def test_counting_ends_at_a_bound(keys: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.guard_rails.keys.COUNTED_AT_MOST", 5)
+    monkeypatch.setattr("health.guard_rails.keys.KeyGuardRail.counted_at_most", 5)
     first = keys.issue({**FINE, **FOREVER}).key.key_id
     for _ in range(6):
         keys.issue({**FINE, **FOREVER})

@@ -3,17 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from events.models import Event
 from events.origin import Origin
+from events.round_trip import Statement
 from events.types import EventType
 from health.guard_rails import GUARD_RAILS, Finding
 from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
+from health.reads import forget_templates
 from health.tasks import Turn, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
@@ -91,13 +95,37 @@ def test_a_change_that_is_not_kept_leaves_no_incident(service: ConfigService) ->
     assert not Event.objects.exists()
 
 
-def test_a_guard_rail_that_fails_loses_no_change(service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("broken")
+def fail(*_: object) -> None:
+    raise RuntimeError("broken")
 
+
+def fail_in_the_database(*_: object) -> QuerySet[APIKey]:
+    return APIKey.objects.annotate(broken=RawSQL("no_such_function(1)", ())).filter(broken=1)
+
+
+def be_refused(*_: object) -> Statement:
+    return Statement("INSERT INTO health_incident (guard_rail) VALUES ('no more than that')")
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("health.guard_rails.limits.UnlimitedKey.in_breach", fail_in_the_database),
+        ("health.guard_rails.limits.UnlimitedKey.listed", fail),
+        ("health.guard_rails.limits.UnlimitedKey.listed", fail_in_the_database),
+        ("health.guard_rails.limits.UnlimitedKey.finding", fail),
+        ("health.verdicts.inserting", be_refused),
+    ],
+    ids=["ahead", "asked", "read", "judged", "written"],
+)
+def test_a_guard_rail_that_fails_loses_no_change(
+    name: str, broken: object, service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("health.guard_rails.limits.UnlimitedKey.find", fail)
+        patch.setattr(name, broken)
+        forget_templates()
         key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
+    forget_templates()
     assert [event.type for event in Event.objects.all()] == ["KeyIssued"]
     sweep(GUARD_RAILS, now=datetime.now(UTC))
     assert told() == [("unlimited_key", "degraded")]
@@ -105,16 +133,18 @@ def test_a_guard_rail_that_fails_loses_no_change(service: ConfigService, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("part", ["in_breach", "listed"])
 def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
-    service: ConfigService, monkeypatch: pytest.MonkeyPatch
+    part: str, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
 
     def lost(*_: object) -> None:
         raise OperationalError("the connection is lost")
 
-    with monkeypatch.context() as patch, pytest.raises(OperationalError):
-        patch.setattr("health.guard_rails.limits.UnlimitedKey.find", lost)
+    with monkeypatch.context() as patch, pytest.raises(DatabaseError):
+        patch.setattr(f"health.guard_rails.limits.UnlimitedKey.{part}", fail_in_the_database)
+        forget_templates()
         patch.setattr(connection, "savepoint_rollback", lost)
         service.revoke(key_id)
     assert APIKey.objects.get(key_id=key_id).revoked_at is None

@@ -16,7 +16,7 @@ from latchkey.timestamps import rfc3339
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-MANIFEST = Manifest("0.1.0", rfc3339(NOON), "sqlite", (), 0, 0, "", {}, None, {})
+MANIFEST = Manifest("0.1.0", rfc3339(NOON), "sqlite", {}, "", 0, 0, "", {}, None, {})
 
 
 def metric() -> float:

@@ -6,7 +6,9 @@ the kernel has written an unsynced map back in part. Prints how each of them was
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -14,8 +16,9 @@ from typing import Final
 
 import structlog
 
+from ratelimit import examination
 from ratelimit.limit import Limit
-from ratelimit.stores import BucketStoreError, LmdbStore
+from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_examination
 
 SERVED: Final = "served"
 _PAGE: Final = 4096
@@ -74,8 +77,26 @@ def use(path: Path, random: Random) -> str:
     return max(failed[-_LAST:]) or SERVED
 
 
+def run_forked(arguments: list[str]) -> "subprocess.CompletedProcess[bytes]":
+    """Run an examination as a fork of this process, which takes a tenth of the time of a new Python."""
+    with tempfile.TemporaryFile() as out:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(out.fileno(), 1)
+            status = 1
+            try:
+                status = examination.main(arguments)
+                sys.stdout.flush()
+            finally:
+                os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        out.seek(0)
+        return subprocess.CompletedProcess(arguments, status, out.read(), b"")
+
+
 def main(arguments: Sequence[str]) -> None:
     """Use images FIRST to FIRST + COUNT - 1."""
+    lmdb_examination._run = run_forked
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     work, first, count = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     taken = moments(work / "source")

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.server import RunningServer
 
+pytestmark = pytest.mark.storeless("what a client sends")
+
 
 def exchange(server: RunningServer, *parts: bytes) -> bytes:
     """Sends parts over one connection and reads until the server closes it."""

@@ -4,6 +4,7 @@ The bounds are ratios to the server at rest, and to a second one that no flood h
 """
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,12 @@ def started(start_server: StartServer) -> Target:
     return found
 
 
-@pytest.mark.parametrize("flood", FLOODS, ids=[flood.name.strip("/") for flood in FLOODS])
+def parameter(flood: Flood) -> Any:
+    marks = [] if "credentials" in flood.name or flood.name == "sign-ins" else [pytest.mark.storeless("connections")]
+    return pytest.param(flood, id=flood.name.strip("/"), marks=marks)
+
+
+@pytest.mark.parametrize("flood", [parameter(flood) for flood in FLOODS])
 def test_flood_holds_up_no_one_else(flood: Flood, target: Target, twin: Target) -> None:
     if not flood.together:
         flood = replace(flood, per_second=min(PER_SECOND, flood.per_second))

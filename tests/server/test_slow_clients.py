@@ -15,6 +15,8 @@ from controlplane.server.descriptors import LEAST, bounds
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 
+pytestmark = pytest.mark.storeless("what a client does not send or read")
+
 WORKERS = 2
 LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 CHECKS = 10

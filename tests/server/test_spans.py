@@ -13,7 +13,7 @@ from tests.latchkey.stub import Answer, Stub, stub
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 
-pytestmark = pytest.mark.slow("runs several servers")
+pytestmark = [pytest.mark.slow("runs several servers"), pytest.mark.storeless("traces")]
 
 REQUEST_ID = "5e" * 16
 

@@ -1,7 +1,7 @@
-"""Commands in processes of their own that begin with third-party libraries loaded, which takes a third of the time.
+"""Commands in processes of their own, which begin with what takes longest done.
 
-Each is a new process, forked from one that has imported `tests.support.libraries` and nothing of Latchkey: it reads its
-settings and loads Latchkey as `python manage.py` does. Tests of the start itself run `python` instead.
+Each is a new process, forked from one that has loaded Latchkey with the same environment (see `loaded`), or else from one
+that has imported `tests.support.libraries` alone. Tests of the start itself run `python` instead.
 """
 
 import multiprocessing
@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from tests.support.loaded import LoadedProcesses, enter
 
 ROOT: Final = Path(__file__).parent.parent.parent
 MANAGE: Final = str(ROOT / "manage.py")
@@ -38,33 +40,50 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="command-") as place:
         out, err = Path(place) / "out", Path(place) / "err"
-        process = _processes.Process(target=_run, args=(list(program), dict(environment), str(out), str(err)))
-        process.start()
-        process.join(_SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(program, _SECONDS)
-        done = subprocess.CompletedProcess(program, process.exitcode, out.read_text(), err.read_text())
-        process.close()
+        loaded = _loaded.of(environment)
+        try:
+            status = loaded.run(program, str(out), str(err), _SECONDS) if loaded else None
+            if status is None:
+                status = _run_alone(program, environment, str(out), str(err))
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(program, _SECONDS) from None
+        done = subprocess.CompletedProcess(program, status, out.read_text(), err.read_text())
     if check:
         done.check_returncode()
     return done
 
 
-def _run(program: list[str], environment: dict[str, str], out: str, err: str) -> None:
+def _run_alone(program: Sequence[str], environment: Mapping[str, str], out: str, err: str) -> int:
+    """Run a program in a process that loads Latchkey itself. Raises TimeoutError."""
+    process = _processes.Process(target=_run_in, args=(dict(environment), list(program), out, err))
+    process.start()
+    process.join(_SECONDS)
+    status = process.exitcode
+    if status is None:
+        process.kill()
+        process.join()
+        raise TimeoutError
+    process.close()
+    return status
+
+
+def _run_in(environment: dict[str, str], program: list[str], out: str, err: str) -> None:
+    enter(environment)
+    _run(program, out, err)
+
+
+def _run(program: Sequence[str], out: str, err: str) -> None:
     """Take the place of `python PROGRAM` in a process that has just been forked."""
-    os.environ.clear()
-    os.environ.update(environment)
     for number, path, mode in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
         descriptor = os.open(path, mode | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
-    os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))
     if program[0] == "-m":
-        sys.argv = program[1:]
+        sys.argv = list(program[1:])
         runpy.run_module(program[1], run_name="__main__", alter_sys=True)
     else:
-        sys.argv = program
+        sys.argv = list(program)
         runpy.run_path(program[0], run_name="__main__")
+
+
+_loaded: Final = LoadedProcesses(_processes, _run)

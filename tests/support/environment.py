@@ -1,9 +1,11 @@
 """A pytest plugin that sets the environment before Django reads its settings, and names the plugins beside it."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from functools import cache
 
@@ -16,12 +18,18 @@ from tests.support.stores import EMBEDDED, chosen
 
 pytest_plugins = ("tests.support.selection", "tests.support.summary", "tests.support.pace")
 
+# Loading and collecting make no garbage, and a third of their time is looking for some. `selection` turns it on again.
+gc.disable()
+
 # How long an example takes is no property of the code; the machine may be busy.
 settings.register_profile("latchkey", deadline=None)
 settings.load_profile("latchkey")
 
 # Each client makes a context for TLS of its own, and so reads the certificates of every authority: some 40 ms of a core.
 pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+
+# jsonschema would make grammars of formats that no schema here names: seconds in each process.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 # A shell that starts the tests in the background has SIGINT ignored in them, and in every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -31,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", "needs(service): runs where the service answers")
     config.addinivalue_line("markers", "slow(reason): left to `make test-all`")
+    config.addinivalue_line(
+        "markers", "storeless(what): shows what no store has a part in, so one pair of stores will do"
+    )
     missing = [service for service in NEEDED if chosen() == ON_SERVICES and service.missing()]
     if missing:
         raise pytest.UsageError("; ".join(f"{service.name} is missing: {service.remedy}" for service in missing))
@@ -62,6 +65,7 @@ def pytest_collection_finish() -> None:
     """Keeps what collection made out of the garbage collector's sight, which would look through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def slow_because(item: pytest.Item) -> str:
@@ -80,6 +84,8 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item], unwanted: list[p
 
 
 def _touches_stores(item: pytest.Item) -> bool:
+    if item.get_closest_marker("storeless"):
+        return False
     return item.get_closest_marker("django_db") is not None or not _OF_STORES.isdisjoint(_fixtures(item))
 
 

@@ -17,6 +17,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from controlplane.start_lock import alone_in, alone_on_database
 from events.origin import Origin
+from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
     One process at a time: of two that start at once on a DATA_DIR, the second finds everything made.
     """
 
+    requires_system_checks = [SETTINGS]
     help = "Migrate the database; on a new installation make an administrator and a first key, and show them once."
 
     def add_arguments(self, parser: CommandParser) -> None:

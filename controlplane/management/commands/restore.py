@@ -11,7 +11,8 @@ from controlplane.backup.errors import BackupRefused
 from controlplane.backup.examine import examine, is_empty, nobody_else
 from controlplane.backup.loss_file import earlier_losses
 from controlplane.backup.losses import losses
-from controlplane.backup.restore import Restored, restore
+from controlplane.backup.restore import restore
+from controlplane.backup.restored import Restored
 from controlplane.management.backup_command import BackupCommand, manifest_row
 from controlplane.management.restore_report import Report
 
@@ -48,7 +49,7 @@ class Command(BackupCommand):
                 )
             report = Report(manifest, done, None if empty else losses(manifest), earlier_losses())
             try:
-                restore(path, manifest, report.lost, done)
+                restore(path, manifest, report.lost, report.earlier, done)
             finally:
                 if done.swapped:  # whatever failed after that: which keys work again has to be told
                     self._tell(report, options)

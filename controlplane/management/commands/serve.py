@@ -18,7 +18,7 @@ from apikeys.gate import default_gate
 from controlplane.command_line import collect_from_now_on
 from controlplane.server import preflight
 from controlplane.server.inherited import DESCRIPTOR
-from controlplane.server.preflight import REFUSED
+from controlplane.server.migrated import REFUSED, refuse_other_schema
 from controlplane.server.processes import Program, end_when_asked
 from controlplane.server.readiness import Readiness
 from controlplane.server.steward import run_steward
@@ -31,6 +31,7 @@ from ratelimit.limiter import default_limiter
 class Command(BaseCommand):
     """Checks that the server can start, and starts it."""
 
+    requires_system_checks = []  # `handle` checks, when it knows the number of workers
     help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         end_when_asked()
         settings.WORKERS = options["workers"]
-        self.check()  # again, as the number of workers is known only now
+        self.check()
         if not 1 <= settings.WORKERS <= 256:
             raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
         preflight.raise_descriptor_limit()
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         preflight.occupy(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
             preflight.start_first(options["first_start_file"])
-        preflight.refuse_unmigrated()
+        refuse_other_schema()
         preflight.refuse_broken_store()
         environment = _environment(host, port)
         readiness = Readiness()

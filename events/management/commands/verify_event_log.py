@@ -18,6 +18,7 @@ BROKEN: Final = 2
 class Command(BaseCommand):
     """Walks the whole log and names the first event that does not hold."""
 
+    requires_system_checks = ["settings"]  # the tag of apikeys.checks, which this app may not import
     help = "Verify the event log's hash chain: exit 0 where it holds, 2 with the first event that does not."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -21,6 +21,7 @@ from health.heartbeat import default_heartbeat
 from health.node_watch import watch_over
 from health.steward import INTERVAL_SECONDS, Steward
 from health.tasks import tasks
+from ratelimit.checks import SETTINGS
 from ratelimit.limiter import default_limiter
 
 # What is sent under the lease has ended before the lease can lapse and another steward sends the same.
@@ -31,6 +32,7 @@ WATCH_ENDS_SECONDS: Final = 3.0
 class Command(BaseCommand):
     """Runs the steward until it is told to stop."""
 
+    requires_system_checks = [SETTINGS]
     help = (
         "Write use down, judge guard rails, deliver webhooks and prune, time and again. Any number may run: a lease in "
         "the database lets one work. Each watches over its own node besides."

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from latchkey.arguments import whole_number
+from ratelimit.checks import SETTINGS
 from ratelimit.limit import Limit
 from ratelimit.stores import open_store
 
@@ -21,6 +22,7 @@ MOST: Final = 1_000_000
 class Command(BaseCommand):
     """Fires requests at one bucket of the configured store from several processes at once."""
 
+    requires_system_checks = [SETTINGS]
     help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
 
     def add_arguments(self, parser: CommandParser) -> None:

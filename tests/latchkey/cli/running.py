@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.latchkey.cli.forked import can_fork, forked
 from tests.support.commands import ROOT
 
 
@@ -68,10 +69,14 @@ class Latchkey:
 
     def run(self, *arguments: str, typed: str = "", **more: str) -> Ran:
         """Runs it to its end; `typed` is its standard input, `more` are variables of its environment."""
+        environment = self.environment(more)
+        if can_fork(environment):
+            program = [str(self.program), *arguments]
+            return Ran(*forked(self.program).run(program, environment, self.home, typed))
         done = subprocess.run(
             [self.program, *arguments],
             input=typed,
-            env=self.environment(more),
+            env=environment,
             cwd=self.home,
             capture_output=True,
             text=True,

@@ -1,0 +1,94 @@
+"""The structure of Latchkey's own tables as a database has it: one line for each part.
+
+Tables of Django and of other packages are left out: their own migrations answer for them. The lines say nothing that
+another version of SQLite or PostgreSQL would write differently, such as the text of a condition.
+
+Manifests of backups have a digest of these lines: if a line is written another way, the manifest needs another format.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+
+from controlplane.query import Query, Rows
+
+# An index that only speeds queries up. An operator may add some.
+PLAIN_INDEX: Final = "index "
+
+_SQLITE: Final = {
+    "columns": """
+SELECT t.name, c.name, lower(c.type), c."notnull" FROM sqlite_master t, pragma_table_xinfo(t.name) c
+WHERE t.type = 'table'""",
+    "indexes": """
+SELECT t.name, CASE i.origin WHEN 'c' THEN i.name ELSE '' END, i."unique", i.partial,
+    (SELECT group_concat(name, ', ') FROM (SELECT coalesce(name, '…') AS name FROM pragma_index_info(i.name)))
+FROM sqlite_master t, pragma_index_list(t.name) i WHERE t.type = 'table'""",
+    "references": """
+SELECT t.name, f."from", f."table" FROM sqlite_master t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'""",
+    "triggers": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "checks": "SELECT name, sql FROM sqlite_master WHERE type = 'table'",
+}
+_POSTGRESQL: Final = {
+    "columns": """
+SELECT t.relname, c.attname, format_type(c.atttypid, c.atttypmod), c.attnotnull::integer
+FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
+WHERE t.relnamespace = to_regnamespace(quote_ident(current_schema()))
+    AND t.relkind = 'r' AND c.attnum > 0 AND NOT c.attisdropped""",
+    "indexes": """
+SELECT t.relname, n.relname, i.indisunique::integer, (i.indpred IS NOT NULL)::integer,
+    (SELECT string_agg(coalesce(c.attname, '…'), ', ' ORDER BY k.place)
+    FROM unnest(i.indkey::integer[]) WITH ORDINALITY k(number, place)
+    LEFT JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum = k.number AND k.number > 0)
+FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class n ON n.oid = i.indexrelid
+WHERE t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "references": """
+SELECT t.relname, (SELECT string_agg(c.attname, ', ') FROM pg_attribute c
+    WHERE c.attrelid = t.oid AND c.attnum = ANY (f.conkey)), o.relname
+FROM pg_constraint f JOIN pg_class t ON t.oid = f.conrelid JOIN pg_class o ON o.oid = f.confrelid
+WHERE f.contype = 'f' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "triggers": """
+SELECT t.relname, g.tgname, p.prosrc FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
+JOIN pg_proc p ON p.oid = g.tgfoid
+WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))""",
+    "checks": """
+SELECT t.relname, string_agg(format('CONSTRAINT "%s" CHECK', c.conname), ' ')
+FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+WHERE c.contype = 'c' AND t.relnamespace = to_regnamespace(quote_ident(current_schema()))
+GROUP BY t.relname""",
+}  # fmt: skip
+_STATEMENTS: Final[Mapping[str, Mapping[str, str]]] = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+_CHECK: Final = re.compile(r'CONSTRAINT "([^"]+)" CHECK')
+
+
+def describe(query: Query, vendor: str) -> frozenset[str]:
+    """Return the lines of the database that `query` asks, which is of the kind `vendor` (sqlite or postgresql)."""
+    found = {name: _own(query(statement)) for name, statement in _STATEMENTS[vendor].items()}
+    lines = [f"column {table}.{name} {kind}{' not null' * int(full)}" for table, name, kind, full in found["columns"]]
+    for table, name, unique, partial, columns in found["indexes"]:
+        kind = "unique index" if unique else "index"
+        lines.append(f"{kind} {name or 'of a column'} on {table} ({columns}){' in part' * int(partial)}")
+    lines += [f"reference {table}.{name} to {other}" for table, name, other in found["references"]]
+    lines += [f"trigger {name} on {table} {_short_digest(text)}" for table, name, text in found["triggers"]]
+    lines += [f"check {name} on {table}" for table, text in found["checks"] for name in _CHECK.findall(text)]
+    return frozenset(lines)
+
+
+@cache
+def _own_prefixes() -> tuple[str, ...]:
+    root = Path(settings.BASE_DIR)
+    return tuple(f"{config.label}_" for config in apps.get_app_configs() if Path(config.path).parent == root)
+
+
+def _own(rows: Rows) -> Iterable[Sequence[Any]]:
+    return (row for row in rows if str(row[0]).startswith(_own_prefixes()))
+
+
+def _short_digest(text: str) -> str:
+    """Return 16 hexadecimal digits for a text without regard to its white space."""
+    return sha256(" ".join(text.split()).encode()).hexdigest()[:16]

@@ -1,0 +1,58 @@
+"""The structure that this version's migrations make, and how the structure of a database differs from it.
+
+`sqlite.txt` and `postgresql.txt` beside this file hold it. `make schema` writes them from migrated databases.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from controlplane.query import Query
+from controlplane.schema.description import PLAIN_INDEX, describe
+
+_NAMED: Final = 3
+
+
+def expected_file(vendor: str) -> Path:
+    """Return the file that holds the structure on a kind of database, `sqlite` or `postgresql`."""
+    return Path(__file__).with_name(f"{vendor}.txt")
+
+
+@cache
+def expected_lines(vendor: str) -> frozenset[str]:
+    """Return the lines that a fully migrated database has."""
+    return frozenset(expected_file(vendor).read_text(encoding="utf-8").splitlines())
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """Return the SHA-256, in hexadecimal, of the lines but for indexes that only speed queries up."""
+    text = "\n".join(sorted(line for line in lines if not line.startswith(PLAIN_INDEX)))
+    return sha256(text.encode()).hexdigest()
+
+
+def expected_digest(vendor: str) -> str:
+    """Return the digest that a fully migrated database has."""
+    return digest_of(expected_lines(vendor))
+
+
+def schema_digest(query: Query, vendor: str) -> str:
+    """Return the digest of the database that `query` asks. Raises DatabaseError."""
+    return digest_of(describe(query, vendor))
+
+
+def difference(query: Query, vendor: str) -> str:
+    """Return how the database differs from what the migrations make, as a phrase; empty if it does not. An index that
+    an operator added to speed queries up is no difference. Raises DatabaseError.
+    """
+    lines, expected = describe(query, vendor), expected_lines(vendor)
+    extra = {line for line in lines - expected if not line.startswith(PLAIN_INDEX)}
+    parts = [f"{_named(found)} {word}" for found, word in ((expected - lines, "missing"), (extra, "extra")) if found]
+    return "; ".join(parts)
+
+
+def _named(lines: Iterable[str]) -> str:
+    names = sorted(lines)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

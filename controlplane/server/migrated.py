@@ -1,0 +1,58 @@
+"""Whether the database has the structure that this version works with, before `manage.py serve` starts anything."""
+
+from typing import Final
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+
+from controlplane.query import ask
+from controlplane.schema.expected import difference
+from controlplane.schema.migration_files import own_migrations
+from latchkey import __version__
+from latchkey.redaction import redact
+
+REFUSED: Final = 2
+
+
+def no_database(error: DatabaseError) -> CommandError:
+    """Return the error of a command whose database does not answer."""
+    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
+
+
+def refuse_other_schema() -> None:
+    """Refuse a database that lacks migrations, that a newer version migrated, or whose tables are other ones than this
+    version's migrations make. Raise CommandError, also if the database does not answer.
+    """
+    try:
+        fault = _fault()
+    except DatabaseError as error:
+        raise no_database(error) from None
+    if fault:
+        raise CommandError(fault, returncode=REFUSED)
+
+
+def _fault() -> str:
+    executor = MigrationExecutor(connection)
+    if unknown := _unknown(executor.loader):
+        return (
+            f"The database was migrated by a newer Latchkey: {__version__} does not know {unknown[0]}. Start that "
+            "version, or restore a backup from before the upgrade with this one."
+        )
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return "The database lacks migrations. Run: manage.py migrate"
+    if found := difference(ask, connection.vendor):
+        return (
+            f"The database is not what the migrations of Latchkey {__version__} make: {found}. Start the version that "
+            "made it, or restore a backup that this version accepts."
+        )
+    return ""
+
+
+def _unknown(loader: MigrationLoader) -> list[str]:
+    """Return the applied migrations of Latchkey's own apps that this version does not have."""
+    own = own_migrations()
+    apps = {name.partition(".")[0] for name in own}
+    return sorted(f"{app}.{name}" for app, name in loader.applied_migrations or () if app in apps
+                  and f"{app}.{name}" not in own)  # fmt: skip

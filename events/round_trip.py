@@ -1,0 +1,135 @@
+"""Several statements in one round trip to the database, which may be far away.
+
+PostgreSQL takes them as one message of its simple protocol, also through a pooler. Each sees what was committed before
+it began: one that waits for a lock lets the next one see what the lock's holder did. SQLite has no way to save, and
+runs them one after the other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import Error, connection, transaction
+from django.db.models import Model, QuerySet, sql
+from django.db.models.constants import OnConflict
+
+Rows = list[Any]
+
+_SAVEPOINT: Final = "apart"
+
+
+class SetAside(Exception):
+    """What was run apart has failed and is undone; what was run before it stays. The cause is the error."""
+
+
+def _nothing(_rows: list[tuple[Any, ...]]) -> Rows:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with its parameters, and what makes values of the rows that come back."""
+
+    sql: str
+    params: Sequence[object] = ()
+    values: Callable[[list[tuple[Any, ...]]], Rows] = _nothing
+
+
+def reading(found: QuerySet[Any, Any]) -> Statement:
+    """Return the statement that reads `found`: its model's instances, or tuples if it is one of `values_list`."""
+    compiler: Any = found.query.get_compiler(connection=connection)
+    text, params = compiler.as_sql()
+    model, is_values = found.model, not found.query.default_cols
+
+    def values(rows: list[tuple[Any, ...]]) -> Rows:
+        converted = compiler.results_iter(results=[rows], tuple_expected=True)
+        if is_values:
+            return list(converted)
+        names = [field.attname for field in model._meta.concrete_fields]
+        return [model.from_db(connection.alias, names, row) for row in converted]
+
+    return Statement(text, params, values)
+
+
+def inserting(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Statement:
+    """Return the statement that inserts `rows`, all of one model. They get the primary keys that the database gives,
+    unless what conflicts with a row that is there is ignored.
+    """
+    model = type(rows[0])
+    given = rows[0].pk is None and not ignore_conflicts
+    fields = [field for field in model._meta.local_concrete_fields if not field.generated]
+    query = sql.InsertQuery(model, on_conflict=OnConflict.IGNORE if ignore_conflicts else None)
+    query.insert_values([field for field in fields if rows[0].pk is not None or not field.primary_key], list(rows))
+    compiler: Any = query.get_compiler(connection=connection)
+    compiler.returning_fields = [model._meta.pk] if given else None
+    ((text, params),) = compiler.as_sql()
+
+    def values(keys: list[tuple[Any, ...]]) -> Rows:
+        for row, (key,) in zip(rows, keys, strict=True) if given else ():
+            row.pk = key
+        for row in rows:
+            row._state.adding, row._state.db = False, connection.alias
+        return []
+
+    return Statement(text, params, values)
+
+
+def updating(rows: QuerySet[Any, Any], **values: object) -> Statement:
+    """Return the statement that gives these fields of `rows` these values."""
+    query: Any = rows.query.chain(sql.UpdateQuery)
+    query.add_update_values(values)
+    return Statement(*query.get_compiler(connection=connection).as_sql())
+
+
+def deleting(rows: QuerySet[Any, Any]) -> Statement:
+    """Return the statement that deletes `rows`, on which no other rows depend."""
+    query: Any = rows.query.chain(sql.DeleteQuery)
+    return Statement(*query.get_compiler(connection=connection).as_sql())
+
+
+def run(statements: Sequence[Statement]) -> list[Rows]:
+    """Return the values of each of the statements. Raises django.db.Error."""
+    if not statements:
+        return []
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            return [_run_one(cursor, statement) for statement in statements]
+        # Parameters are written into the text here: the server takes them apart from it for a single statement only.
+        to_text = connection.Database.ClientCursor(connection.connection).mogrify  # type: ignore[attr-defined]
+        cursor.execute(";\n".join(to_text(statement.sql, statement.params) for statement in statements))
+        found = []
+        for statement in statements:
+            found.append(statement.values(cursor.fetchall() if cursor.description else []))
+            cursor.nextset()
+        return found
+
+
+def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Rows]:
+    """As `run`, for both, where a failure of `apart` undoes that alone. Raises SetAside for such a failure, and
+    django.db.Error if `first` fails, or if the transaction cannot be kept, as when the connection is lost.
+    """
+    if not apart:
+        return run(first)
+    begin, end = (Statement(f"{verb} {_SAVEPOINT}") for verb in ("SAVEPOINT", "RELEASE SAVEPOINT"))
+    try:
+        found = run([*first, begin, *apart, end])
+    except Error as error:
+        if not _is_undone():
+            raise
+        raise SetAside from error
+    return [*found[: len(first)], *found[len(first) + 1 : -1]]
+
+
+def _is_undone() -> bool:
+    """Return whether what was run apart could be undone. If not, `first` has failed, and there is no savepoint yet."""
+    try:
+        connection.savepoint_rollback(_SAVEPOINT)
+    except Error:
+        transaction.set_rollback(True)
+        return False
+    return True
+
+
+def _run_one(cursor: Any, statement: Statement) -> Rows:
+    cursor.execute(statement.sql, statement.params)
+    return statement.values(cursor.fetchall() if cursor.description else [])

@@ -1,0 +1,76 @@
+"""Reads that come again and again with other parameters: making SQL of a query takes longer than running it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from events.round_trip import Statement, reading
+
+Build = Callable[[datetime, str], QuerySet[Any, Any]]
+
+_MOMENTS: Final = (datetime(2020, 1, 2, 3, 4, 5, 678901, UTC), datetime(2021, 2, 3, 4, 5, 6, 789012, UTC))
+_WORDS: Final = ("first word", "second word")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shifted:
+    """A parameter that is a moment, so much after that of the query."""
+
+    by: timedelta
+
+
+class _Word:
+    """A parameter that is the word of the query."""
+
+
+class Template:
+    """The read that `build` makes for a moment and a word, as SQL that is made once, at the first use.
+
+    Which parameters change with the moment and the word is found out by making two. Raises TypeError if anything else
+    differs between them, as the SQL itself or a number.
+    """
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._made: tuple[Statement, list[object]] | None = None
+
+    def at(self, moment: datetime, word: str = "") -> Statement:
+        """Return the statement for `moment` and `word`."""
+        if self._made is None:
+            self._made = self._make()
+        statement, params = self._made
+        return Statement(statement.sql, [_bound(param, moment, word) for param in params], statement.values)
+
+    def _make(self) -> tuple[Statement, list[object]]:
+        one, other = (reading(self._build(*given)) for given in zip(_MOMENTS, _WORDS, strict=True))
+        if one.sql != other.sql:
+            raise TypeError("the SQL of a template depends on its moment or its word")
+        return one, [_kind(*pair) for pair in zip(one.params, other.params, strict=True)]
+
+
+def _kind(one: object, other: object) -> object:
+    """What a parameter is that is `one` in the first statement and `other` in the second."""
+    if (one, other) == _WORDS:
+        return _Word()
+    if one == other:
+        return one
+    shifts = {_moment(value) - moment for value, moment in zip((one, other), _MOMENTS, strict=True)}
+    if len(shifts) != 1:
+        raise TypeError("a parameter of a template depends on its moment in another way than by a shift")
+    return _Shifted(shifts.pop())
+
+
+def _moment(value: object) -> datetime:
+    """The moment as which a database's parameter is meant: SQLite gets a text, in UTC."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(cast("str", value))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _bound(param: object, moment: datetime, word: str) -> object:
+    if isinstance(param, _Shifted):
+        return connection.ops.adapt_datetimefield_value(moment + param.by)
+    return word if isinstance(param, _Word) else param

@@ -1,0 +1,69 @@
+"""The guard rail about restores: what they undid has to be looked at by an operator."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from events.models import Event
+from events.types import EventType
+from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.models import Incident, Waiver
+
+
+class RestoredBackup(GuardRail):
+    """A backup was restored: changes since then are undone, and keys that were revoked may work again. A waiver that is
+    granted after the restore acknowledges it, also once that waiver has ended.
+    """
+
+    name = "restored_backup"
+    severity = Severity.WARNING
+    remedy = "Look at what the restore undid, make again what has to be, and acknowledge it by a waiver."
+    every_turn = True
+
+    def find(self, now: datetime) -> Finding | None:
+        event = Event.objects.filter(type=EventType.BACKUP_RESTORED).order_by("-id").first()
+        if event is None:
+            return self._still_open()
+        return None if self._acknowledged_since(event.at) else Finding(1, _detail(event), event.at)
+
+    def _still_open(self) -> Finding | None:
+        """The event may be pruned before anybody has looked."""
+        incident = Incident.objects.filter(guard_rail=self.name, closed_at__isnull=True).first()
+        if incident is None or self._acknowledged_since(incident.opened_at):
+            return None
+        return Finding(incident.count, incident.detail)
+
+    def _acknowledged_since(self, moment: datetime) -> bool:
+        return Waiver.objects.filter(guard_rail=self.name, granted_at__gte=moment).exists()
+
+
+def _detail(event: Event) -> str:
+    data = event.data
+    undone = "; ".join(filter(None, [_undone(data["lost"]), *map(_earlier, data["earlier"])]))
+    return f"At {event.at:%Y-%m-%d %H:%M:%S} UTC {data['backup']} was restored, made at {data['made_at']}: {undone}."
+
+
+def _undone(lost: Mapping[str, Any] | None) -> str:
+    if lost is None:
+        return "the database was empty before"
+    if not lost["known"]:
+        return "what that undid is not known"
+    return f"that undid {_counts(lost)}{_again(lost['work_again'])}"
+
+
+def _earlier(earlier: Mapping[str, Any]) -> str:
+    return f"an earlier restore undid {_counts(earlier)}{_again(earlier['work_again'])} ({earlier['file']})"
+
+
+def _counts(lost: Mapping[str, Any]) -> str:
+    if lost["events"] is None:
+        return "an unknown number of changes"
+    return f"{_number(lost['events'], 'event')}, {_number(lost['changes'], 'change')} among them"
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _again(keys: list[str]) -> str:
+    return f", and keys that were revoked or disabled work again: {named(keys, len(keys) + 1)}" if keys else ""

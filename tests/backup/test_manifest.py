@@ -1,0 +1,103 @@
+"""A manifest protects itself, and says of which schema the backup is, before anything is changed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from controlplane.backup.errors import BackupRefused
+from controlplane.backup.examine import examine
+from controlplane.backup.files import sum_of
+from controlplane.backup.manifest import DATABASE_FILES, Manifest, parse
+from controlplane.schema.expected import expected_digest
+from controlplane.schema.migration_files import own_migrations
+from tests.backup.installation import change_manifest
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """A backup of this version, whose copy is not looked into."""
+    copy = tmp_path / DATABASE_FILES[connection.vendor]
+    copy.write_text("rows")
+    Manifest(
+        version="9.9.9",
+        made_at="2026-11-21T12:29:05Z",
+        database=connection.vendor,
+        migrations={**own_migrations(), "auth.0001_initial": ""},
+        schema=expected_digest(connection.vendor),
+        keys=2,
+        last_event=2,
+        digest="0" * 64,
+        peppers={},
+        generation=None,
+        files={copy.name: sum_of(copy)},
+    ).write(tmp_path)
+    return tmp_path
+
+
+def refusal(backup: Path) -> str:
+    with pytest.raises(BackupRefused) as refused:
+        examine(backup, other_peppers=False)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_every_flipped_bit_is_damage(backup: Path) -> None:
+    path = backup / "manifest.json"
+    content = path.read_bytes()
+    assert parse(content, path).version == "9.9.9"
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            with pytest.raises(BackupRefused, match="is damaged"):
+                parse(bytes(flipped), path)
+
+
+def test_newer_format_is_not_damage(backup: Path) -> None:
+    change_manifest(backup, format=3, unheard="of")
+    assert "was written by a newer Latchkey (9.9.9). Restore with that version." in refusal(backup)
+
+
+def as_first_format(backup: Path, **changes: Any) -> None:
+    members = json.loads((backup / "manifest.json").read_text())
+    del members["sha256"], members["schema"]
+    members |= {"format": 1, "migrations": list(members["migrations"]), **changes}
+    (backup / "manifest.json").write_text(json.dumps(members))
+
+
+def test_first_format_is_read(backup: Path) -> None:
+    as_first_format(backup)
+    manifest = examine(backup, other_peppers=False)
+    assert (manifest.schema, set(manifest.migrations.values())) == ("", {""})
+    as_first_format_again = json.loads((backup / "manifest.json").read_text())
+    (backup / "manifest.json").write_text(json.dumps({**as_first_format_again, "format": 3}))
+    assert "is damaged" in refusal(backup), "a later format has a digest"
+
+
+def test_backup_of_an_older_schema_is_accepted(backup: Path) -> None:
+    known = json.loads((backup / "manifest.json").read_text())["migrations"]
+    del known["apikeys.0005_key_by_owner_and_label"]
+    change_manifest(backup, migrations=known, schema="0" * 64)
+    assert "apikeys.0005_key_by_owner_and_label" not in examine(backup, other_peppers=False).migrations
+
+
+def test_backup_of_a_newer_schema_is_refused(backup: Path) -> None:
+    known = json.loads((backup / "manifest.json").read_text())["migrations"]
+    change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64})
+    told = refusal(backup)
+    assert "made by another Latchkey (9.9.9)" in told
+    assert "does not know, such as apikeys.9999_newer. Restore with that version." in told
+
+
+def test_backup_of_a_migration_that_was_another_one_is_refused(backup: Path) -> None:
+    known = json.loads((backup / "manifest.json").read_text())["migrations"]
+    change_manifest(backup, migrations={**known, "apikeys.0001_initial": "0" * 64})
+    assert "its migration apikeys.0001_initial is not the one that this version has under that name" in refusal(backup)
+
+
+def test_backup_of_other_tables_is_refused(backup: Path) -> None:
+    change_manifest(backup, schema="0" * 64)
+    assert "The tables in the backup are not those that the migrations of this version make" in refusal(backup)

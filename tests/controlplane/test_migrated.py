@@ -1,0 +1,35 @@
+"""`serve` starts on no database but one of its own version, and says in one line what to do instead."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.backup.installation import Installation
+
+NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_more', '2026-01-01')"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (NEWER.format("health"), "was migrated by a newer Latchkey: 0.1.0 does not know health.9999_more. Start that"),
+        ("DELETE FROM django_migrations WHERE app = 'console'", "lacks migrations. Run: manage.py migrate"),
+        (
+            "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
+            "is not what the migrations of Latchkey 0.1.0 make: column apikeys_keysecret.first_used_at datetime missing."
+            " Start the version that made it, or restore a backup that this version accepts.",
+        ),
+    ],
+)
+def test_another_database_is_refused(tmp_path: Path, change: str, told: str) -> None:
+    installed = Installation(tmp_path)
+    installed.migrate()
+    with closing(sqlite3.connect(tmp_path / "latchkey.sqlite3")) as connection:
+        connection.create_function("REGEXP", 2, lambda *_: True, deterministic=True)
+        connection.execute(change)
+        connection.commit()
+    status, said = installed.refused("serve", "--bind", f"127.0.0.1:{installed.port}")
+    assert (status, said.count("\n")) == (2, 1)
+    assert told in said

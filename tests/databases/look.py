@@ -1,0 +1,64 @@
+"""python -m tests.databases.look: tell as JSON whether what a landed database holds is still of use."""
+
+import json
+import os
+
+import django
+
+
+def main() -> None:
+    """Authenticate with each credential, enter the codes, derive the webhook's secrets, and verify the log."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings"
+    django.setup()
+    from django.contrib.auth.models import User
+    from django_otp.oath import totp
+    from django_otp.plugins.otp_static.models import StaticDevice
+    from django_otp.plugins.otp_totp.models import TOTPDevice
+
+    from access.recovery_codes import code_digest
+    from apikeys.peppers import configured_peppers
+    from controlplane.server.migrated import refuse_other_schema
+    from events.continuity import Break
+    from events.models import ChainHead
+    from events.verification import verify
+    from events.webhooks.models import WebhookEndpoint
+    from events.webhooks.secret import signing_keys
+    from tests.databases.landed import PASSWORD, RECOVERY_CODE, TOTP_KEY
+
+    refuse_other_schema()
+    ada, webhook, peppers = User.objects.get(username="ada"), WebhookEndpoint.objects.get(), configured_peppers()
+    code = f"{totp(bytes.fromhex(TOTP_KEY), t0=0, step=30):06}"
+    found = {
+        "codes": authenticated(),
+        "password": ada.check_password(PASSWORD),
+        "authenticator": TOTPDevice.objects.get(user=ada).verify_token(code),
+        "recovery": StaticDevice.objects.get(user=ada).verify_token(code_digest(ada, RECOVERY_CODE)),
+        "signing_keys": [key.hex() for key in signing_keys(webhook, peppers, webhook.created_at)],
+        "breaks": [event.reason for event in verify(peppers) if isinstance(event, Break)],
+        "last_event": ChainHead.objects.get().last_id,
+    }
+    print(json.dumps(found))
+
+
+def authenticated() -> dict[str, str]:
+    """Return what becomes of a request with each credential, by the label of its key."""
+    from apikeys.gate import default_gate
+    from apikeys.models import APIKey
+    from latchkey.credentials import parse_credential
+    from latchkey.problems import ProblemError
+    from tests.databases.landed import credential
+
+    told = {}
+    key_ids = dict(APIKey.objects.values_list("label", "key_id"))
+    for name in ("root", "rotating", "rotated", "disabled", "revoked", "unlimited"):
+        key_id = key_ids["key rotating" if name == "rotated" else f"key {name}"]
+        try:
+            default_gate().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
+            told[name] = "authenticated"
+        except ProblemError as error:
+            told[name] = error.slug
+    return told
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A change: one transaction, whose events come at its end."""
+
+import pytest
+from django.db import connection
+from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from events.change import Change, change
+from events.models import Event, Seal
+from events.origin import Origin
+from events.round_trip import inserting, run
+from events.types import EventType
+from tests.events.test_round_trip import seal
+
+pytestmark = pytest.mark.django_db
+ORIGIN = Origin("command:test", "request-1")
+
+
+def report(whole: Change, number: int) -> None:
+    whole.append(EventType.KEY_UPDATED, origin=ORIGIN, at=timezone.now(), key_id="", data={"number": number})
+
+
+def numbers() -> list[int]:
+    return [event.data["number"] for event in Event.objects.order_by("id")]
+
+
+def test_events_come_last_and_in_order() -> None:
+    with CaptureQueriesContext(connection) as queries, change() as whole:
+        report(whole, 1)
+        with change() as part:
+            report(part, 2)
+            run([inserting([seal(1)])])
+        run([inserting([seal(2)])])
+        assert numbers() == []
+    assert numbers() == [1, 2]
+    texts = [query["sql"] for query in queries]
+    taken = next(place for place, text in enumerate(texts) if "events_chainhead" in text)
+    assert not any("events_seal" in text for text in texts[taken:])
+
+
+def test_error_in_a_part_undoes_the_whole_though_it_is_caught() -> None:
+    with pytest.raises(TransactionManagementError), change():
+        run([inserting([seal(1)])])
+        with pytest.raises(ZeroDivisionError), change():
+            raise ZeroDivisionError
+    assert not Seal.objects.exists()
+
+
+def test_change_that_fails_leaves_nothing_for_the_next_one() -> None:
+    with pytest.raises(ZeroDivisionError), change() as whole:
+        report(whole, 1)
+        raise ZeroDivisionError
+    with change() as whole:
+        report(whole, 2)
+    assert numbers() == [2]

@@ -1,0 +1,56 @@
+"""What the migrations make of a new database; python -m tests.support.schema writes it down (`make schema`)."""
+
+import sqlite3
+from contextlib import closing
+from os import environ
+from pathlib import Path
+
+import django
+import psycopg
+
+from controlplane.query import Rows, ask_of
+from controlplane.schema.description import describe
+from controlplane.schema.expected import expected_file
+from gates.migrations import write_new
+from gates.tree import ROOT
+from tests.support import environment  # noqa: F401 - sets what the settings are read from
+from tests.support.migrated import drop_migrated, migrated_database, migrated_file
+
+
+def described_sqlite(file: Path) -> frozenset[str]:
+    """Return the structure of a SQLite file."""
+    with closing(sqlite3.connect(file)) as connection:
+        return describe(ask_of(connection), "sqlite")
+
+
+def described_postgresql(url: str) -> frozenset[str]:
+    """Return the structure of a PostgreSQL database."""
+    with psycopg.connect(url) as connection:
+
+        def ask(statement: str, *_values: object) -> Rows:
+            return connection.execute(statement.encode()).fetchall()
+
+        return describe(ask, "postgresql")
+
+
+def described(vendor: str) -> frozenset[str]:
+    """Return what the migrations make of a new database."""
+    if vendor == "sqlite":
+        return described_sqlite(migrated_file())
+    return described_postgresql(migrated_database())
+
+
+def write() -> None:
+    """Write the expected structures, and the digests of new migrations."""
+    write_new(ROOT)
+    try:
+        for vendor in ("sqlite", "postgresql"):
+            expected_file(vendor).write_text("\n".join(sorted(described(vendor))) + "\n", encoding="utf-8")
+    finally:
+        drop_migrated()
+
+
+if __name__ == "__main__":
+    environ["DJANGO_SETTINGS_MODULE"] = "controlplane.settings"
+    django.setup()
+    write()
