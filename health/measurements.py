@@ -17,6 +17,7 @@ from health.guard_rails import BY_NAME, GUARD_RAILS
 from health.last_backup import last_backup
 from health.live import degraded_names
 from health.models import Incident
+from health.served_since import served_since
 from latchkey import metric_names
 
 OWN: Final = (
@@ -40,6 +41,16 @@ class _OfThisProcess(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return REGISTRY.collect()
+
+
+class OfThisServer(Collector):
+    """When the server started, under the name by which every process that exports metrics says so."""
+
+    def collect(self) -> Iterable[Metric]:
+        if since := served_since():
+            yield GaugeMetricFamily(
+                metric_names.START_TIME, "Unix time at which the server started.", value=since.timestamp()
+            )
 
 
 class _OfTheDatabase(Collector):
@@ -86,6 +97,7 @@ def registry() -> CollectorRegistry:
     together = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        together.register(OfThisServer())
     else:
         together.register(_OfThisProcess())
     together.register(_OfTheDatabase())
