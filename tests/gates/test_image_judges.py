@@ -38,7 +38,7 @@ def image(**changes: Any) -> Shipped:
         ],
         "Labels": {f"{label}version": __version__, f"{label}revision": "0" * 40},
     }
-    return Shipped(Engine("none", (), ()), "image", {**told, **changes}, (), (), Path("none"), ())
+    return Shipped(Engine("none", (), ()), "image", {**told, **changes}, (), Path("none"))
 
 
 def check(**changes: Any) -> dict[str, Any]:
