@@ -42,7 +42,7 @@ class Loaded:
                 os.kill(pid, 9)
                 raise TimeoutError
             status: int = self._commands.recv()
-        except (EOFError, BrokenPipeError):
+        except (EOFError, ConnectionError):
             return None
         finally:
             self._turn.release()
