@@ -54,7 +54,7 @@ def test_flood_holds_up_no_one_else(flood: Flood, target: Target, twin: Target) 
         flood = replace(flood, per_second=min(PER_SECOND, flood.per_second))
     missed: list[str] = []
     for _ in range(ATTEMPTS):
-        missed = failing(flood, measure(target, flood, idle_seconds=1.5, seconds=5, twin=twin))
+        missed = failing(flood, measure(target, flood, idle_seconds=1, seconds=3, twin=twin))
         if not missed:
             return
     assert not missed
