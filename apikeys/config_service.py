@@ -136,7 +136,7 @@ class ConfigService:
                 if changes.keys() & {"label", "owner"}:
                     run(words_written(key))
                 whole.append_all(entries_of(key, before, changes), origin=self._origin, at=now)
-            self._publish_on_commit(key)
+        self._publish_on_commit(key)
         return key
 
     def rotate(self, key_id: str, values: object = None) -> IssuedKey:
@@ -155,7 +155,7 @@ class ConfigService:
             ends, credential = self._replace_secret(key, grace, now)
             self._raise_epoch(key)
             self._tell(whole, EventType.KEY_ROTATED, key, now, {"retiring_secret_ends_at": rfc3339(ends)})
-            self._publish_on_commit(key)
+        self._publish_on_commit(key)
         return IssuedKey(key, credential)
 
     def finish_rotation(self, key_id: str, values: object = None) -> APIKey:
@@ -179,7 +179,7 @@ class ConfigService:
                 keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
                 self._raise_epoch(key)
                 self._tell(whole, EventType.ROTATION_FINISHED, key, now, {})
-            self._publish_on_commit(key)
+        self._publish_on_commit(key)
         return key
 
     def revoke(self, key_id: str) -> APIKey:
@@ -190,7 +190,7 @@ class ConfigService:
             key.revoked_at = now
             self._raise_epoch(key, "revoked_at")
             self._tell(whole, EventType.KEY_REVOKED, key, now, {})
-            self._publish_on_commit(key)
+        self._publish_on_commit(key)
         return key
 
     def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:

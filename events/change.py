@@ -29,15 +29,18 @@ class Change:
     def append_all(self, entries: Sequence[Entry], *, origin: Origin, at: datetime) -> None:
         """Have several events appended, which observers see together."""
         self._pending.append((list(entries), origin, at))
+        log.deferred.pending = True
 
     def finish(self) -> None:
         """Append them."""
+        log.deferred.pending = False
         for entries, origin, at in self._pending:
             log.append_all(entries, origin=origin, at=at)
 
 
 class _Open(local):
     change: Change | None = None
+    depth = 0
 
 
 _open: Final = _Open()
@@ -47,10 +50,13 @@ _open: Final = _Open()
 def change() -> Iterator[Change]:
     """Open the transaction of a change; within another change of the same thread, take part in that.
 
-    An error in any part undoes the whole. Raises TransactionManagementError if one was caught in between.
+    An error in any part undoes the whole. Raises TransactionManagementError if one was caught in between, and for a
+    part that a savepoint could undo while its events stay.
     """
     whole = _open.change
     if whole is not None:
+        if len(transaction.get_connection().savepoint_ids) != _open.depth:
+            raise transaction.TransactionManagementError("a part of a change has no transaction of its own")
         try:
             yield whole
         except BaseException:
@@ -58,7 +64,7 @@ def change() -> Iterator[Change]:
             raise
         return
     with transaction.atomic():
-        _open.change = Change()
+        _open.change, _open.depth = Change(), len(transaction.get_connection().savepoint_ids)
         try:
             yield _open.change
             if transaction.get_rollback():
@@ -66,3 +72,4 @@ def change() -> Iterator[Change]:
             _open.change.finish()
         finally:
             _open.change = None
+            log.deferred.pending = False

@@ -7,6 +7,8 @@ commit lets it go. Changes to keys, on all nodes together, are no faster than th
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from threading import local
+from typing import Final
 
 from django.db import transaction
 from prometheus_client import Counter
@@ -27,6 +29,15 @@ for _type in EventType:
     EMITTED.labels(_type.value)  # the series is there from the start, so that its first increase is seen
 
 
+class _Deferred(local):
+    """Whether a change of this thread has events that are to be appended at its end."""
+
+    pending = False
+
+
+deferred: Final = _Deferred()
+
+
 def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: Mapping[str, object]) -> Event:
     """Append one event and return it.
 
@@ -37,7 +48,11 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
 
 
 def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime, companion: Companion = ALONE) -> list[Event]:
-    """Append several events, which observers see together, and write with them what `companion` says."""
+    """Append several events, which observers see together, and write with them what `companion` says. Raises
+    TransactionManagementError within a change that has events of its own, which come first.
+    """
+    if deferred.pending:
+        raise transaction.TransactionManagementError("the change has events: append this one through it, behind them")
     observers = observers_of(entries, origin, at)
     draft, found = _take(companion.reads, observers)
     for entry in entries:

@@ -96,7 +96,9 @@ def run(statements: Sequence[Statement]) -> list[Rows]:
             return [_run_one(cursor, statement) for statement in statements]
         # Parameters are written into the text here: the server takes them apart from it for a single statement only.
         to_text = connection.Database.ClientCursor(connection.connection).mogrify  # type: ignore[attr-defined]
-        cursor.execute(";\n".join(to_text(statement.sql, statement.params) for statement in statements))
+        with connection.wrap_database_errors:
+            text = ";\n".join(to_text(statement.sql, statement.params) for statement in statements)
+        cursor.execute(text)
         found = []
         for statement in statements:
             found.append(statement.values(cursor.fetchall() if cursor.description else []))
@@ -124,6 +126,7 @@ def _is_undone() -> bool:
     """Return whether what was run apart could be undone. If not, `first` has failed, and there is no savepoint yet."""
     try:
         connection.savepoint_rollback(_SAVEPOINT)
+        connection.savepoint_commit(_SAVEPOINT)  # else a later failure of this transaction would find it
     except Error:
         transaction.set_rollback(True)
         return False

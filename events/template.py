@@ -13,6 +13,7 @@ from events.round_trip import Statement, reading
 Build = Callable[[datetime, str], QuerySet[Any, Any]]
 
 _MOMENTS: Final = (datetime(2020, 1, 2, 3, 4, 5, 678901, UTC), datetime(2021, 2, 3, 4, 5, 6, 789012, UTC))
+_FAR: Final = datetime(2999, 3, 4, 5, 6, 7, 890123, UTC), "a longer word"
 _WORDS: Final = ("first word", "second word")
 
 
@@ -42,8 +43,16 @@ class Template:
         """Return the statement for `moment` and `word`."""
         if self._made is None:
             self._made = self._make()
+            self._compare(*_FAR)
         statement, params = self._made
         return Statement(statement.sql, [_bound(param, moment, word) for param in params], statement.values)
+
+    def _compare(self, moment: datetime, word: str) -> None:
+        """Raise TypeError if the template isn't the read that it stands for, as where a moment is bounded."""
+        made, plain = self.at(moment, word), reading(self._build(moment, word))
+        if (made.sql, list(made.params)) != (plain.sql, list(plain.params)):
+            self._made = None
+            raise TypeError("a parameter of a template depends on its moment or its word in another way than it seems")
 
     def _make(self) -> tuple[Statement, list[object]]:
         one, other = (reading(self._build(*given)) for given in zip(_MOMENTS, _WORDS, strict=True))
@@ -58,7 +67,10 @@ def _kind(one: object, other: object) -> object:
         return _Word()
     if one == other:
         return one
-    shifts = {_moment(value) - moment for value, moment in zip((one, other), _MOMENTS, strict=True)}
+    try:
+        shifts = {_moment(value) - moment for value, moment in zip((one, other), _MOMENTS, strict=True)}
+    except (TypeError, ValueError):
+        shifts = set()
     if len(shifts) != 1:
         raise TypeError("a parameter of a template depends on its moment in another way than by a shift")
     return _Shifted(shifts.pop())

@@ -31,7 +31,9 @@ class Verdicts:
         if finding is not None and incident is None:
             self._begin(rail, finding)
         elif finding is None and incident is not None:
-            self._close(rail, incident)
+            # A change that waited for its turn knows less than whoever opened it since; the next sweep will judge.
+            if incident.opened_at <= self._now:
+                self._close(rail, incident)
         elif finding is not None and incident is not None and finding != Finding(incident.count, incident.detail):
             self._update(incident, count=finding.count, detail=finding.detail)
 

@@ -1,11 +1,12 @@
 """A change: one transaction, whose events come at its end."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from events import log
 from events.change import Change, change
 from events.models import Event, Seal
 from events.origin import Origin
@@ -54,3 +55,20 @@ def test_change_that_fails_leaves_nothing_for_the_next_one() -> None:
     with change() as whole:
         report(whole, 2)
     assert numbers() == [2]
+
+
+def test_part_that_a_savepoint_could_undo_is_refused() -> None:
+    with pytest.raises(TransactionManagementError, match="transaction of its own"), change() as whole:
+        report(whole, 1)
+        with transaction.atomic(), change() as part:
+            report(part, 2)
+    assert numbers() == []
+
+
+def test_no_event_overtakes_those_of_the_change() -> None:
+    with pytest.raises(TransactionManagementError, match="behind them"), change() as whole:
+        report(whole, 1)
+        log.append(EventType.KEY_UPDATED, origin=ORIGIN, at=timezone.now(), data={"number": 2})
+    with transaction.atomic():
+        log.append(EventType.KEY_UPDATED, origin=ORIGIN, at=timezone.now(), data={"number": 3})
+    assert numbers() == [3]

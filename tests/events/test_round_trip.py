@@ -95,6 +95,22 @@ def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_failure_of_what_runs_first_is_not_set_aside_because_something_was_before() -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        with pytest.raises(SetAside):
+            run_apart([inserting([event(1)])], [FAILS])
+        run_apart([inserting([event(2)]), FAILS], [inserting([event(3)])])
+    assert ids() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite takes any text")
+def test_text_that_the_database_does_not_take_is_an_error_of_the_database() -> None:
+    with pytest.raises(DatabaseError):
+        run([reading(Event.objects.filter(actor="a\0b"))])
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("apart", [[], [inserting]], ids=["alone", "with more"])
 def test_failure_of_what_runs_first_undoes_all(apart: list[object]) -> None:
     """Its cause is kept: by that it is told from others."""

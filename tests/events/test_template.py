@@ -50,5 +50,18 @@ def test_it_finds_what_it_finds() -> None:
     ids=["number", "no shift", "SQL"],
 )
 def test_what_a_template_cannot_stand_for_is_refused(build: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(TypeError):
+        Template(build).at(NOW)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda now, _word: Event.objects.filter(at__gt=max(now, NOW - MINUTE)),
+        lambda _now, word: Event.objects.filter(actor=word[:3]),
+    ],
+    ids=["moment", "word"],
+)
+def test_parameter_that_is_bounded_is_refused(build: Any) -> None:
+    with pytest.raises(TypeError):
         Template(build).at(NOW)

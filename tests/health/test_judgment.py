@@ -14,7 +14,7 @@ from health.models import Incident, Waiver
 
 pytestmark = pytest.mark.django_db
 RAIL = BY_NAME["unlimited_key"]
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) + timedelta(hours=1)
 
 
 class Meanwhile:

@@ -25,22 +25,23 @@ _processes.set_forkserver_preload(["tests.support.libraries"])
 
 
 def manage(
-    arguments: Sequence[str], environment: Mapping[str, str], *, check: bool = False
+    arguments: Sequence[str], environment: Mapping[str, str], *, check: bool = False, once: bool = False
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command of manage.py. With `check`, raise CalledProcessError if its exit status is not 0."""
-    return run([MANAGE, *arguments], environment, check=check)
+    return run([MANAGE, *arguments], environment, check=check, once=once)
 
 
 def run(
-    program: Sequence[str], environment: Mapping[str, str], *, check: bool = False
+    program: Sequence[str], environment: Mapping[str, str], *, check: bool = False, once: bool = False
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a script, or `-m MODULE`, with arguments, and return its exit status and what it wrote.
+    """Run a script, or `-m MODULE`, with arguments, and return its exit status and what it wrote. `once`: no other
+    command has this environment, or it cannot be loaded.
 
     Raise TimeoutExpired after two minutes, and CalledProcessError as `subprocess.run` does.
     """
     with tempfile.TemporaryDirectory(prefix="command-") as place:
         out, err = Path(place) / "out", Path(place) / "err"
-        loaded = _loaded.of(environment)
+        loaded = None if once else _loaded.of(environment)
         try:
             status = loaded.run(program, str(out), str(err), _SECONDS) if loaded else None
             if status is None:

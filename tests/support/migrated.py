@@ -40,4 +40,4 @@ def _migrate(data_dir: str, database_url: str) -> None:
         "SECRET_KEY": os.environ["SECRET_KEY"],
         "SECRET_PEPPERS": os.environ["SECRET_PEPPERS"],
     }
-    manage(["migrate", "--verbosity", "0"], environment, check=True)
+    manage(["migrate", "--verbosity", "0"], environment, check=True, once=True)
