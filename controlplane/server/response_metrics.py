@@ -97,7 +97,8 @@ class BufferedResponses:
         self._flush_is_due = False
         others, self._others = self._others, {}
         passed, self._responses = self._responses - sum(others.values()), 0
-        for status, count in {204: passed, **others}.items():
+        # A counter that is asked to count backward raises, and all of these would be lost.
+        for status, count in {204: max(passed, 0), **others}.items():
             RESPONSES.labels(self._route, status).inc(count)
         self._seconds.tell()
 
