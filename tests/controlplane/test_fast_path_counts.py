@@ -73,14 +73,15 @@ def _asked(
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]:
     """Answers a batch, and returns the responses that this counted, by status."""
-    monkeypatch.setattr(at_once, "CHECKS", BufferedResponses(CHECK, lambda *_: None))
+    counts = BufferedResponses(CHECK, lambda *_: None)
+    monkeypatch.setattr(at_once, "CHECKS", counts)
     monkeypatch.setattr(at_once, "perf_counter", lambda: 8.0)
     monkeypatch.setattr(door, "log_request", lambda **_: None)
 
     def answer(batch: list[Asked], charges: list[Any]) -> dict[int, float]:
         before = {status: responses(status) for status in (200, 204, 401, 500, 503)}
         answer_all(batch, charges)
-        at_once.CHECKS.flush()
+        counts.flush()
         return {status: many for status in before if (many := responses(status) - before[status])}
 
     return answer
