@@ -51,7 +51,7 @@ def test_response_of_the_application_is_counted_at_its_start(path: str, route: s
 
     before = responses(route, 503), took(route, "count")
     messages = [{"type": "http.response.start", "status": 503}, {"type": "http.response.body", "body": b""}]
-    wrapped = counted({"path": path}, send)
+    wrapped = counted({"path": path}, send, signs_in=False)
     for message in messages:
         asyncio.run(wrapped(message))  # type: ignore[arg-type]
     assert sent == messages
