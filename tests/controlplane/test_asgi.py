@@ -58,11 +58,14 @@ def test_what_a_flood_of_sign_ins_turns_away_counts_as_sign_ins(
         await send({"type": "http.response.start", "status": 503, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    async def unused(*_: object) -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("the body is not read")
+
+    async def send(_: object) -> None:
+        """The client gets it."""
 
     monkeypatch.setattr(asgi, "_route", answer)
     series = RESPONSES.labels(route, 503)._value
     before = series.get()
-    asyncio.run(asgi.application({"type": "http", "method": method, "path": path}, unused, unused))
+    asyncio.run(asgi.application({"type": "http", "method": method, "path": path}, receive, send))
     assert series.get() == before + 1
