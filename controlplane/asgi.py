@@ -62,7 +62,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await _for_others(scope, receive, send)
         return
-    send = counted(scope, send)
+    # All that share the thread for passwords are slow, and get 503 in a flood, like sign-ins.
+    send = counted(scope, send, signs_in=may_hash_password(scope))
     answer = Answer(send)
     try:
         await _route(scope, receive, answer.send)

@@ -3,15 +3,22 @@
 from datetime import datetime
 from typing import Final
 
+from django.db.models import Q
+from django.utils import timezone
+
 from health.models import LastBackup
 
 _ONLY: Final = 1
 
 
 def note_backup(made_at: datetime) -> None:
-    """Keep that a good backup holds the state of `made_at`; an older one than is known changes nothing."""
+    """Keep that a good backup holds the state of `made_at`; an older one than is known changes nothing, unless what is
+    known is ahead of the clock.
+    """
     LastBackup.objects.get_or_create(id=_ONLY, defaults={"made_at": made_at})
-    LastBackup.objects.filter(id=_ONLY, made_at__lt=made_at).update(made_at=made_at)
+    # A clock that was ahead once would hide every backup that is missing until then.
+    is_older = Q(made_at__lt=made_at) | Q(made_at__gt=timezone.now())
+    LastBackup.objects.filter(is_older, id=_ONLY).update(made_at=made_at)
 
 
 def last_backup() -> datetime | None:

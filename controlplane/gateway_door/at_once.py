@@ -36,6 +36,8 @@ MOST_TOGETHER: Final = 64
 _API_KEY: Final = headers.API_KEY.lower().encode()
 _AUTHORIZATION: Final = b"authorization"
 _BEARER: Final = b"Bearer "
+_PASSES: Final = b"HTTP/1.1 204"
+_STATUS: Final = slice(9, 12)
 _REQUEST_ID_FIELD: Final = headers.REQUEST_ID.lower().encode()
 _CREDENTIAL: Final = re.compile(CREDENTIAL_PATTERN.pattern.encode())
 
@@ -198,23 +200,23 @@ _rounds: Final = Rounds(_turn, _decide_remotely, MOST_TOGETHER)
 
 def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
     """Answers each request by its charge, in whatever turn of the event loop, and tells what was counted."""
-    passed_on: list[Asked] = []
+    unanswered: list[Asked] = []
     try:
         for asked, charged in zip(batch, charges, strict=True):
             if not _answer(asked, charged):
-                passed_on.append(asked)
+                unanswered.append(asked)
     finally:
-        if _late.waiting or passed_on:
-            batch = _in_order(batch, passed_on)
+        if _late.waiting or unanswered:
+            batch = _in_order(batch, unanswered)
         if batch:
             CHECKS.answered(batch, perf_counter())
         metrics.tell()
 
 
-def _in_order(batch: Sequence[Asked], passed_on: Sequence[Asked]) -> list[Asked]:
+def _in_order(batch: Sequence[Asked], unanswered: Sequence[Asked]) -> list[Asked]:
     """Those of a batch that were answered here, in the order in which they began."""
     _late.waiting -= sum(asked.looked_up for asked in batch)
-    answered = [asked for asked in batch if not any(asked is other for other in passed_on)]
+    answered = [asked for asked in batch if not any(asked is other for other in unanswered)]
     return sorted(answered, key=lambda asked: asked.started)
 
 
@@ -236,6 +238,10 @@ def _answer(asked: Asked, charged: Charged) -> bool:
     except Exception:
         log.exception("answer_not_sent", request_id=request_id)
         asked.reply.give_up()
+        return False
+    # Only now: what fails after it was noted would be noted again, with the answer that says so.
+    if not whole.startswith(_PASSES):
+        CHECKS.other(int(whole[_STATUS]))
     return True
 
 
@@ -251,8 +257,6 @@ def _whole(asked: Asked, charged: Charged) -> bytes | None:
         return _refused(asked, unavailable(charged, request_id=asked.request_id.decode("latin-1")))
     whole = passes(asked.verified, charged, asked.question, asked.request_id, asked.reply.date)
     if whole is not None:
-        if asked.question.allow_as_ok:
-            CHECKS.other(200)
         if door.LOGGED and asked.verified.record.auth.key_id in door.LOGGED:
             _tell_pass(asked, asked.verified.record.auth.key_id)
         return whole
@@ -284,7 +288,6 @@ def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
     fields = [("Date", asked.reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + lines(fields) + b"\r\n"
     tell(scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(scope))
-    CHECKS.other(answer.status)
     return head if scope["method"] == "HEAD" else head + answer.body
 
 

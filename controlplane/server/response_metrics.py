@@ -15,10 +15,11 @@ from ratelimit.pending import PendingHistogram
 FLUSH_SECONDS: Final = 0.1
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CHECK: Final = "/v1/check"
+SIGN_IN: Final = "/admin/login/"
 OTHER: Final = "other"
 
 # A label per path would let clients make series without end.
-_ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health", "/admin/login/"))
+_ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health", SIGN_IN))
 _EXPECTED: Final = (200, 204, 401, 403, 429, 500, 503)
 
 RESPONSES: Final = Counter(metric_names.HTTP_RESPONSES, "HTTP responses, by route and status.", ["route", "status"])
@@ -34,13 +35,16 @@ for _route in (*_ROUTES, OTHER):
         RESPONSES.labels(_route, _status)  # the series is there from the start, so that its first increase is seen
 
 
-def counted(scope: Scope, send: Send) -> Send:
-    """Return a `send` that also counts the response whose start it sends. The request begins now."""
+def counted(scope: Scope, send: Send, *, signs_in: bool) -> Send:
+    """Return a `send` that also counts the response whose start it sends. The request begins now. `signs_in`: it counts
+    as a sign-in, whatever its path.
+    """
     began = perf_counter()
 
     async def send_and_count(message: Message) -> None:
         if message["type"] == "http.response.start":
-            route = scope["path"] if scope["path"] in _ROUTES else OTHER
+            path = SIGN_IN if signs_in else scope["path"]
+            route = path if path in _ROUTES else OTHER
             RESPONSES.labels(route, message["status"]).inc()
             SECONDS.labels(route).observe(perf_counter() - began)
         await send(message)
@@ -97,7 +101,8 @@ class BufferedResponses:
         self._flush_is_due = False
         others, self._others = self._others, {}
         passed, self._responses = self._responses - sum(others.values()), 0
-        for status, count in {204: passed, **others}.items():
+        # A counter that is asked to count backward raises, and all of these would be lost.
+        for status, count in {204: max(passed, 0), **others}.items():
             RESPONSES.labels(self._route, status).inc(count)
         self._seconds.tell()
 

@@ -7,6 +7,7 @@ import pytest
 
 from controlplane import asgi
 from controlplane.server.endless import hand_over
+from controlplane.server.response_metrics import RESPONSES
 
 
 class Connection:
@@ -36,7 +37,35 @@ def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypat
 
     monkeypatch.setattr(asgi, "_route", answer)
     connection = Connection()
-    scope: dict[str, Any] = {"type": "http", "path": "/"}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
     hand_over(scope, connection)
     asyncio.run(asgi.application(scope, receive, send))
     assert connection.aborted is leaves
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("POST", "/admin/login/more", "/admin/login/"),
+        ("POST", "/admin/password_change/", "/admin/login/"),
+        ("GET", "/admin/password_change/", "other"),
+    ],
+)
+def test_what_a_flood_of_sign_ins_turns_away_counts_as_sign_ins(
+    method: str, path: str, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_scope: object, _receive: object, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("the body is not read")
+
+    async def send(_: object) -> None:
+        """The client gets it."""
+
+    monkeypatch.setattr(asgi, "_route", answer)
+    series = RESPONSES.labels(route, 503)._value
+    before = series.get()
+    asyncio.run(asgi.application({"type": "http", "method": method, "path": path}, receive, send))
+    assert series.get() == before + 1

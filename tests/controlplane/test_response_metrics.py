@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from controlplane.gateway_door import at_once, door
-from controlplane.gateway_door.at_once import Asked, answer_all
-from controlplane.server.response_metrics import CHECK, FLUSH_SECONDS, BufferedResponses, counted
-from gateway.question import Question
-from latchkey.credentials import MalformedCredential
+from controlplane.server.response_metrics import FLUSH_SECONDS, BufferedResponses, counted
 from tests.controlplane.wire import connect
 
 SECONDS = "http_response_seconds"
@@ -55,7 +51,7 @@ def test_response_of_the_application_is_counted_at_its_start(path: str, route: s
 
     before = responses(route, 503), took(route, "count")
     messages = [{"type": "http.response.start", "status": 503}, {"type": "http.response.body", "body": b""}]
-    wrapped = counted({"path": path}, send)
+    wrapped = counted({"path": path}, send, signs_in=False)
     for message in messages:
         asyncio.run(wrapped(message))  # type: ignore[arg-type]
     assert sent == messages
@@ -108,47 +104,8 @@ def test_batch_that_took_long_is_spread_over_the_buckets() -> None:
     assert took("slow-batch", "sum") == pytest.approx(0.001 + 1.001 + 2.001)
 
 
-@dataclass
-class Reply:
-    """A reply of the fast path."""
-
-    scope: dict[str, Any]
-    date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
-    passed_on: bool = False
-
-    def answer(self, whole: bytes) -> None:
-        """Sends it."""
-
-    def pass_on(self) -> None:
-        self.passed_on = True
-
-    def give_up(self) -> None:
-        raise AssertionError("it is answered")
-
-
-def _asked(started: float, error: Exception | None, *, looked_up: bool = False) -> Asked:
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": CHECK,
-        "query_string": b"",
-        "headers": [],
-        "client": ("192.0.2.1", 1),
-    }
-    return Asked(Reply(scope), started, b"id", Question(), None, error, looked_up)
-
-
-def test_fast_path_counts_what_it_answers_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request that was looked up began before others of its batch; one that is passed on is counted elsewhere."""
-    counted_here = BufferedResponses(CHECK, Later())
-    monkeypatch.setattr(at_once, "CHECKS", counted_here)
-    monkeypatch.setattr(at_once, "perf_counter", lambda: 8.0)
-    monkeypatch.setattr(at_once._late, "waiting", 1)
-    monkeypatch.setattr(door, "log_request", lambda **_: None)
-    before = {status: responses(CHECK, status) for status in (204, 401, 503)}, took(CHECK, "bucket", le="2.5")
-    refused = MalformedCredential("No.")
-    batch = [_asked(7.9, None), _asked(7.9, refused), _asked(1.0, TimeoutError("away"), looked_up=True)]
-    answer_all(batch, [None, None, None])
-    counts = {status: responses(CHECK, status) - before[0][status] for status in (204, 401, 503)}
-    assert (counts, took(CHECK, "bucket", le="2.5") - before[1]) == ({204: 0, 401: 1, 503: 1}, 1)
-    assert at_once._late.waiting == 0
+def test_more_of_other_statuses_than_responses_keep_their_counts() -> None:
+    buffered = BufferedResponses("more", Later())
+    buffered.other(503)
+    buffered.flush()
+    assert (responses("more", 204), responses("more", 503)) == (0, 1)

@@ -52,25 +52,35 @@ def test_every_command_is_one(name: str, some: set[str]) -> None:
 
 
 def named_services(command: str) -> Iterator[str]:
-    """The services in what follows `docker compose`: up to a command that runs in one."""
-    words = iter(command.split()[1:])
+    """The services in what follows `docker compose`: one if a command runs in it."""
+    verb, *rest = command.split()
+    words = iter(rest)
     for word in words:
-        if word == "--entrypoint":
+        if word in ("--entrypoint", "--since"):
             next(words)
-        elif word in ("python", "manage.py"):
-            return
         elif not word.startswith("-"):
             yield word
+            if verb in ("exec", "run"):
+                return
 
 
 def test_every_service_of_compose_is_one() -> None:
-    """In each command; and the table has them all."""
-    commands = re.findall(r"docker compose ((?:exec|run|stop|start|up) [^\n`]+)", PAGE)
+    """In each command of each page; and the table has them all."""
+    text = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    commands = re.findall(r"docker compose (?:--file \S+ )?((?:exec|logs|restart|run|stop|start|up) [^\n`|>]+)", text)
     named = {name for command in commands for name in named_services(command)}
     assert {"web1", "web2", "steward", "latchkey", "migrate"} <= named
     assert named <= {name for file in COMPOSE for name in services(file)}
     for name in services("compose.yaml"):
         assert re.search(rf"^\| (`\w+`, )*`{name}`", PAGE, flags=re.MULTILINE), name
+
+
+def test_logs_of_compose_are_lines_of_json() -> None:
+    """Without the name of the container in front, which Compose adds by default."""
+    text = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    commands = re.findall(r"docker compose logs [^\n`]+", text)
+    assert commands
+    assert [command for command in commands if "--no-log-prefix" not in command] == []
 
 
 def test_the_version_is_this_one() -> None:

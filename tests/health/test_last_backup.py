@@ -35,6 +35,12 @@ def test_newest_counts() -> None:
     assert metric() == (NOON + timedelta(hours=1)).timestamp()
 
 
+def test_time_that_is_ahead_is_replaced() -> None:
+    note_backup(timezone.now() + timedelta(days=365))
+    note_backup(NOON)
+    assert last_backup() == NOON
+
+
 def test_backup_records_the_time_of_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
     call_command("backup", "/tmp/one", format="json")
