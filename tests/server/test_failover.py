@@ -1,5 +1,6 @@
 """PostgreSQL fails over under a real server: to a standby first, and then to a server that takes changes."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -48,8 +49,8 @@ def test_changes_are_made_again_once_the_address_leads_to_a_server_that_takes_th
         assert full["components"]["database"]["status"] == "degraded"
 
         set_read_only(database, on=False)
-        wait_until(lambda: makes_keys(4) == {201}, "sessions to the new primary")
-        assert makes_keys(8) == {201}
+        time.sleep(0.1)  # a worker that has just looked in vain looks again after half of that
+        assert makes_keys(8) == {201}, "the first change too"
         wait_until(lambda: "unwritable_database" not in root.get("/health/full").json()["degraded"], "health")
         wait_until(lambda: health() == (200, "ok"), "the steward, which had the sessions of the old server too")
 
