@@ -60,7 +60,7 @@ def alone_on_database(say: Say) -> Iterator[None]:
         return got
 
     try:
-        _wait(taken, "Another node migrates the database.", say)
+        _wait(taken, "Another node prepares the database.", say)
         yield
     finally:
         with suppress(DatabaseError):  # a connection that was lost meanwhile has no lock to give back

@@ -25,7 +25,7 @@ ADMINISTRATOR: Final = "admin"
 class Command(BaseCommand):
     """Makes what a new installation needs to be used, and shows it this once; later it brings the database up to date.
 
-    One process at a time: of two that start at once on a DATA_DIR, the second finds everything made.
+    One process at a time: of two that start together on a DATA_DIR or a database, the second finds everything made.
     """
 
     requires_system_checks = [SETTINGS]
@@ -40,9 +40,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone_in(settings.DATA_DIR / "first-start.lock", self._say):
-            with alone_on_database(self._say):
-                call_command("migrate", verbosity=0)
+        with alone_in(settings.DATA_DIR / "first-start.lock", self._say), alone_on_database(self._say):
+            call_command("migrate", verbosity=0)
             self._make_first(options["file"])
 
     def _say(self, text: str) -> None:
