@@ -26,11 +26,16 @@ def described_sqlite(file: Path) -> frozenset[str]:
 def described_postgresql(url: str) -> frozenset[str]:
     """Return the structure of a PostgreSQL database."""
     with psycopg.connect(url) as connection:
+        return described_over(connection)
 
-        def ask(statement: str, *_values: object) -> Rows:
-            return connection.execute(statement.encode()).fetchall()
 
-        return describe(ask, "postgresql")
+def described_over(connection: psycopg.Connection) -> frozenset[str]:
+    """Return the structure that a PostgreSQL database has in the transaction of the connection."""
+
+    def ask(statement: str, *_values: object) -> Rows:
+        return connection.execute(statement.encode()).fetchall()
+
+    return describe(ask, "postgresql")
 
 
 def described(vendor: str) -> frozenset[str]:
