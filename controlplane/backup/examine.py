@@ -7,7 +7,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from apikeys.peppers import configured_peppers
@@ -16,7 +15,7 @@ from controlplane.backup.errors import BackupRefused
 from controlplane.backup.fingerprints import strange_peppers
 from controlplane.backup.manifest import Manifest, read_manifest
 from controlplane.schema.expected import expected_digest
-from controlplane.schema.migration_files import own_migrations
+from controlplane.schema.migration_files import own_migrations, unknown
 from controlplane.server.occupancy import Occupied, alone_on
 from health.models import Lease
 
@@ -46,8 +45,8 @@ def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
 
 def _refuse_other_migrations(manifest: Manifest) -> None:
     """An older schema is fine: it is migrated after the restore."""
-    known, own = MigrationLoader(None).disk_migrations, own_migrations()
-    if newer := [name for name in manifest.migrations if tuple(name.split(".", 1)) not in known]:
+    own = own_migrations()
+    if newer := unknown(manifest.migrations):
         raise BackupRefused(
             f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
             f"one does not know, such as {newer[0]}. Restore with that version."

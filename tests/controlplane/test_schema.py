@@ -12,7 +12,7 @@ from controlplane.query import ask_of
 from controlplane.schema.expected import difference, digest_of, expected_digest, expected_lines
 from tests.support.migrated import migrated_database, migrated_file
 from tests.support.postgresql import drop_database, new_database
-from tests.support.schema import described, described_over
+from tests.support.schema import asking, described, described_over
 
 
 def remade(fires: str, condition: str) -> str:
@@ -117,6 +117,19 @@ def test_difference_on_postgresql() -> None:
                 assert all(line.startswith(word) for line in differing), differing
     finally:
         drop_database(url)
+
+
+@pytest.mark.needs("postgresql")
+def test_schema_that_hides_the_tables_is_named() -> None:
+    """As one does that has the name of the database's user, with the search path that PostgreSQL begins with."""
+    url = new_database(migrated_database())
+    try:
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE SCHEMA of_user; SET search_path TO of_user, public")
+            told = difference(asking(connection), "postgresql")
+    finally:
+        drop_database(url)
+    assert told == "the schema of_user, the first one in search_path, has none of its tables"
 
 
 @pytest.mark.needs("postgresql")
