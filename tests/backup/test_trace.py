@@ -131,6 +131,18 @@ def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_ag
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("behind", [-2 * HOUR, 2 * HOUR])
+def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: timedelta) -> None:
+    acknowledge(NOW)
+    restored(NOW - behind)
+    assert names() == ["restored_backup"], "the waiver is of before the restore, whatever the clocks say"
+    acknowledge(NOW + HOUR)
+    Waivers(OPERATOR, now=lambda: NOW + 3 * HOUR).end_due()
+    sweep([RAIL], now=NOW + 3 * HOUR)
+    assert names() == []
+
+
+@pytest.mark.django_db
 def test_next_restore_is_an_incident_of_its_own() -> None:
     restored()
     restored(NOW + HOUR)
