@@ -1,5 +1,6 @@
 """The newest good backup: which command records it, and what Prometheus gets."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +43,13 @@ def test_backup_records_the_time_of_its_state(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
     call_command("backup", "/tmp/one", format="json")
     assert last_backup() == NOON
+
+
+def test_path_that_is_not_utf_8_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
+    for form in ("json", "table"):
+        call_command("backup", os.fsdecode(b"/tmp/\xff"), format=form)
+        assert "/tmp/\ufffd" in capsys.readouterr().out
 
 
 def test_backup_with_other_tables_is_kept_and_not_recorded(

@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from apikeys.management.key_command import fields
 from controlplane.backup.errors import BackupFailed
 from controlplane.backup.examine import has_other_tables
+from controlplane.backup.files import printable
 from controlplane.backup.manifest import Manifest
 from controlplane.backup.take import take_backup
 from controlplane.management.backup_command import BackupCommand, manifest_row
@@ -36,9 +37,9 @@ class Command(BackupCommand):
         if not spoiled:
             self._record(manifest)
         if options["format"] == "json":
-            self.show({"path": str(path), **manifest.as_json()}, options, [])
+            self.show({"path": printable(path), **manifest.as_json()}, options, [])
         else:
-            self.stdout.write(fields({"path": str(path), **manifest_row(manifest)}))
+            self.stdout.write(fields({"path": printable(path), **manifest_row(manifest)}))
             self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")
         if spoiled:
             raise BackupFailed(
