@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from apikeys.peppers import configured_peppers
@@ -15,17 +15,24 @@ from controlplane.backup.errors import BackupRefused
 from controlplane.backup.fingerprints import strange_peppers
 from controlplane.backup.manifest import Manifest, read_manifest
 from controlplane.schema.expected import expected_digest
-from controlplane.schema.migration_files import own_migrations
+from controlplane.schema.migration_files import own_migrations, unknown
 from controlplane.server.occupancy import Occupied, alone_on
 from health.models import Lease
 
 
-def examine(path: Path, *, other_peppers: bool) -> Manifest:
-    """The manifest of a backup that is undamaged and fits the settings and this version. Raises BackupRefused."""
+def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
+    """The manifest of a backup that is undamaged and fits the settings and this version; with `other_schema` it says
+    nothing of the tables, so that they are as they are. Raises BackupRefused.
+    """
     manifest = read_manifest(path)
     if manifest.database != connection.vendor:
         raise BackupRefused(f"The backup is of {manifest.database}, but DATABASE_URL names {connection.vendor}.")
-    _refuse_other_schema(manifest)
+    _refuse_other_migrations(manifest)
+    if other_schema:
+        manifest = replace(manifest, schema="")
+    # With PostgreSQL the migrations make the tables again, and those of the backup don't come back.
+    if manifest.database == "sqlite" and has_other_tables(manifest):
+        raise other_tables(manifest)
     strange = strange_peppers(configured_peppers(), manifest.peppers)
     if strange and not other_peppers:
         raise BackupRefused(
@@ -36,10 +43,10 @@ def examine(path: Path, *, other_peppers: bool) -> Manifest:
     return manifest
 
 
-def _refuse_other_schema(manifest: Manifest) -> None:
+def _refuse_other_migrations(manifest: Manifest) -> None:
     """An older schema is fine: it is migrated after the restore."""
-    known, own = MigrationLoader(None).disk_migrations, own_migrations()
-    if newer := [name for name in manifest.migrations if tuple(name.split(".", 1)) not in known]:
+    own = own_migrations()
+    if newer := unknown(manifest.migrations):
         raise BackupRefused(
             f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
             f"one does not know, such as {newer[0]}. Restore with that version."
@@ -49,16 +56,20 @@ def _refuse_other_schema(manifest: Manifest) -> None:
             f"The backup was made by another Latchkey ({manifest.version}): its migration {other[0]} is not the one "
             "that this version has under that name. Restore with that version."
         )
-    migrated = own.keys() <= manifest.migrations.keys()
-    if migrated and manifest.schema not in ("", expected_digest(connection.vendor)):
-        raise other_schema(manifest)
 
 
-def other_schema(manifest: Manifest) -> BackupRefused:
+def has_other_tables(manifest: Manifest) -> bool:
+    """Return whether the copy has all of this version's migrations, but other tables than they make."""
+    migrated = own_migrations().keys() <= manifest.migrations.keys()
+    return migrated and manifest.schema not in ("", expected_digest(manifest.database))
+
+
+def other_tables(manifest: Manifest) -> BackupRefused:
     """Return the refusal of a backup with the right migrations and other tables."""
     return BackupRefused(
         "The tables in the backup are not those that the migrations of this version make: it was made by another "
-        f"Latchkey ({manifest.version}), or its database was changed by hand. Restore with the version that made it."
+        f"Latchkey ({manifest.version}), or its database was changed by hand. Restore with the version that made it. "
+        "If that is this one, restore with --other-schema, and undo the change before you start the server."
     )
 
 

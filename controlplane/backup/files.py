@@ -76,6 +76,11 @@ def sum_of(path: Path) -> Sum:
     return Sum(size, digest.hexdigest())
 
 
+def printable(path: Path) -> str:
+    """Return the path as text that can be printed and kept, with `\ufffd` for what is not UTF-8 in it."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def copy_durably(source: Path, target: Path) -> None:
     """Copies a file to a new one (mode 0600) that is on the disk afterwards. Never writes over one that is there."""
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -1,7 +1,7 @@
 """The PostgreSQL database: a copy of one snapshot, and the way back in one transaction; without its client programs."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ def copy_database(target: Path) -> Facts:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         facts, names = read_facts(ask), table_names()
+        _refuse_other_place(names)
         _refuse_strange_tables(names, facts.migrations)
         write_tables(names, target)
     return facts
@@ -64,6 +65,16 @@ def other_connections() -> int:
                 break
             time.sleep(0.1)
     return int(count)
+
+
+def _refuse_other_place(names: Sequence[str]) -> None:
+    """Raise BackupRefused if the copied schema, the first of the search path, is not the one that has the tables."""
+    if "apikeys_apikey" not in names:
+        ((schema,),) = ask("SELECT current_schema()")
+        raise BackupRefused(
+            f"The tables of Latchkey are not in the schema {schema}, the first one in search_path, and only that is "
+            "backed up. Let search_path begin with their schema (ALTER ROLE … SET search_path), or drop the other one."
+        )
 
 
 def _refuse_strange_tables(names: list[str], migrations: Collection[str]) -> None:

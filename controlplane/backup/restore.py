@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from apikeys.peppers import configured_peppers
 from controlplane.backup import postgresql, sqlite
 from controlplane.backup.buckets import bucket_path, goes_on_from, prepared_buckets
 from controlplane.backup.errors import BackupFailed
-from controlplane.backup.examine import other_schema
+from controlplane.backup.examine import has_other_tables, other_tables
 from controlplane.backup.facts import read_facts
 from controlplane.backup.files import sync
 from controlplane.backup.loss_file import Earlier, new_set_aside_path, write_losses
@@ -29,6 +30,7 @@ from controlplane.backup.restored import Restored
 from controlplane.backup.take import take_backup
 from controlplane.backup.trace import Trace
 from controlplane.query import Query, ask
+from controlplane.schema.expected import difference
 from events.continuity import Break
 from events.models import ChainHead
 from events.origin import Origin
@@ -116,8 +118,12 @@ def _settle(trace: Trace, done: Restored, query: Query) -> None:
     moment on.
     """
     facts, manifest = read_facts(query), trace.manifest
-    if manifest.schema and facts.schema != manifest.schema:
-        raise other_schema(manifest)
+    if manifest.database == "sqlite" and manifest.schema not in ("", facts.schema):
+        raise other_tables(manifest)
+    if manifest.database == "postgresql" and has_other_tables(replace(manifest, schema=facts.schema)):
+        raise BackupFailed(
+            f"The tables that were made here are not as they should be: {difference(query, manifest.database)}."
+        )
     if (facts.keys, facts.last_event, facts.digest) != (manifest.keys, manifest.last_event, manifest.digest):
         raise BackupFailed("What the backup holds is not what its manifest tells. Take another backup.")
     query(

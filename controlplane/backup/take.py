@@ -12,7 +12,7 @@ from controlplane.backup.buckets import bucket_path, copy_buckets
 from controlplane.backup.files import sum_of, whole_directory
 from controlplane.backup.fingerprints import fingerprints
 from controlplane.backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
-from controlplane.schema.migration_files import own_migrations
+from controlplane.schema.migration_files import own_migrations, unknown
 from latchkey import __version__
 from latchkey.timestamps import rfc3339
 
@@ -38,7 +38,8 @@ def take_backup(path: Path) -> Manifest:
             made_at=rfc3339(made_at),
             database=vendor,
             migrations={name: own_migrations().get(name, "") for name in facts.migrations},
-            schema=facts.schema,
+            # The digest counts tables of this version's apps only: a newer one takes another of the same database.
+            schema="" if unknown(facts.migrations) else facts.schema,
             keys=facts.keys,
             last_event=facts.last_event,
             digest=facts.digest,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from controlplane.backup.files import printable
 from controlplane.backup.loss_file import Earlier
 from controlplane.backup.losses import Losses, alive_again
 from controlplane.backup.manifest import Manifest
@@ -65,7 +66,7 @@ class Trace:
     def data(self) -> dict[str, object]:
         """Return what the event tells."""
         return {
-            "backup": redact(str(self.path)),
+            "backup": _name(self.path),
             "made_at": self.manifest.made_at,
             "version": self.manifest.version,
             "last_event": self.manifest.last_event,
@@ -98,7 +99,12 @@ def _lost(lost: Losses) -> dict[str, Any]:
 
 def _earlier(earlier: Earlier) -> dict[str, Any]:
     again = earlier.alive_again[:MOST_KEYS]
-    return {"file": str(earlier.path), "events": earlier.events, "changes": earlier.changes, "work_again": again}
+    return {"file": _name(earlier.path), "events": earlier.events, "changes": earlier.changes, "work_again": again}
+
+
+def _name(path: Path) -> str:
+    """Return the path's last part: receivers of the event have no use for the directories of this host."""
+    return redact(printable(Path(path.name)))
 
 
 def _user() -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apikeys.management.key_command import table
+from controlplane.backup.files import printable
 from controlplane.backup.loss_file import Earlier
 from controlplane.backup.losses import Losses, alive_again
 from controlplane.backup.manifest import Manifest
@@ -32,7 +33,7 @@ class Report:
         """For a person, under the lines about the backup."""
         parts = [_outcome(self.done)] if self.done else []
         parts += [_told(self.lost, done=self.done is not None)] if self.lost else []
-        parts += [f"These lines are also in {self.done.losses}."] if self.done and self.done.losses else []
+        parts += [f"These lines are also in {printable(self.done.losses)}."] if self.done and self.done.losses else []
         parts += [_told_before(earlier) for earlier in self.earlier]
         return "".join(f"\n{part}\n" for part in parts)
 
@@ -44,12 +45,12 @@ class Report:
             **result,
             **(_as_json(self.done) if self.done else {}),
             "lost": None if lost is None else {"known": lost.known, "events": lost.events, "changes": lost.changes},
-            "earlier": [{"file": str(found.path), "work_again": found.alive_again} for found in self.earlier],
+            "earlier": [{"file": printable(found.path), "work_again": found.alive_again} for found in self.earlier],
         }
 
 
 def _outcome(done: Restored) -> str:
-    replaced = f" What was there before is now {done.replaced}." if done.replaced else ""
+    replaced = f" What was there before is now {printable(done.replaced)}." if done.replaced else ""
     if not done.finished:
         return (
             f"The database IS replaced, but the restore was not finished.{replaced} Start no server: repeat the "
@@ -90,15 +91,15 @@ def _told(lost: Losses, *, done: bool) -> str:
 
 def _told_before(earlier: Earlier) -> str:
     keys = f" Keys that work again by it: {', '.join(earlier.alive_again)}." if earlier.alive_again else ""
-    return f"A restore before lost changes that are not here: {earlier.path} lists them.{keys}"
+    return f"A restore before lost changes that are not here: {printable(earlier.path)} lists them.{keys}"
 
 
 def _as_json(done: Restored) -> dict[str, object]:
     broken = done.broken
     return {
         "finished": done.finished,
-        "replaced": str(done.replaced) if done.replaced else None,
-        "losses_file": str(done.losses) if done.losses else None,
+        "replaced": printable(done.replaced) if done.replaced else None,
+        "losses_file": printable(done.losses) if done.losses else None,
         "buckets": done.buckets,
         "event": done.event,
         "pending_migrations": done.pending,

@@ -47,6 +47,9 @@ def difference(query: Query, vendor: str) -> str:
     an operator added to speed queries up is no difference. Raises DatabaseError.
     """
     lines, expected = describe(query, vendor), expected_lines(vendor)
+    if vendor == "postgresql" and not lines:
+        ((schema,),) = query("SELECT current_schema()")
+        return f"the schema {schema}, the first one in search_path, has none of its tables"
     extra = {line for line in lines - expected if not line.startswith(PLAIN_INDEX)}
     parts = [f"{_named(found)} {word}" for found, word in ((expected - lines, "missing"), (extra, "extra")) if found]
     return "; ".join(parts)

@@ -1,10 +1,12 @@
 """The files of Latchkey's own migrations, each with its digest: one that has landed is never edited."""
 
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from django.conf import settings
+from django.db.migrations.loader import MigrationLoader
 
 
 @cache
@@ -12,3 +14,9 @@ def own_migrations() -> dict[str, str]:
     """Return the SHA-256, in hexadecimal, of each of this version's own migrations, by `app.name`."""
     files = sorted(Path(settings.BASE_DIR).glob("*/migrations/[0-9]*.py"))
     return {f"{file.parent.parent.name}.{file.stem}": sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def unknown(migrations: Iterable[str]) -> list[str]:
+    """Return those of the migrations, each `app.name`, that neither this version nor its packages have."""
+    known = {".".join(name) for name in MigrationLoader(None).disk_migrations}
+    return [name for name in migrations if name not in known]

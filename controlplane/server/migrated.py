@@ -44,8 +44,8 @@ def _fault() -> str:
         return "The database lacks migrations. Run: manage.py migrate"
     if found := difference(ask, connection.vendor):
         return (
-            f"The database is not what the migrations of Latchkey {__version__} make: {found}. Start the version that "
-            "made it, or restore a backup that this version accepts."
+            f"The database is not what the migrations of Latchkey {__version__} make: {found}. Undo a change that "
+            "was made by hand, start the version that made the database, or restore a backup that this version accepts."
         )
     return ""
 

@@ -7,12 +7,13 @@ from typing import Any
 from events.models import Event
 from events.types import EventType
 from health.guard_rails.base import Finding, GuardRail, Severity, named
-from health.models import Incident, Waiver
+from health.models import Incident
 
 
 class RestoredBackup(GuardRail):
     """A backup was restored: changes since then are undone, and keys that were revoked may work again. A waiver that is
-    granted after the restore acknowledges it, also once that waiver has ended.
+    granted after the restore acknowledges it, also once that waiver has ended. After is what the event log says: the
+    clock of the host that restored may be wrong.
     """
 
     name = "restored_backup"
@@ -24,17 +25,19 @@ class RestoredBackup(GuardRail):
         event = Event.objects.filter(type=EventType.BACKUP_RESTORED).order_by("-id").first()
         if event is None:
             return self._still_open()
-        return None if self._acknowledged_since(event.at) else Finding(1, _detail(event), event.at)
+        return None if self._acknowledged_since(event.id) else Finding(1, _detail(event), event.at)
 
     def _still_open(self) -> Finding | None:
         """The event may be pruned before anybody has looked."""
         incident = Incident.objects.filter(guard_rail=self.name, closed_at__isnull=True).first()
-        if incident is None or self._acknowledged_since(incident.opened_at):
+        # Events are pruned from the oldest on, so each that is left is later than the restore.
+        if incident is None or self._acknowledged_since(0):
             return None
         return Finding(incident.count, incident.detail)
 
-    def _acknowledged_since(self, moment: datetime) -> bool:
-        return Waiver.objects.filter(guard_rail=self.name, granted_at__gte=moment).exists()
+    def _acknowledged_since(self, event_id: int) -> bool:
+        granted = Event.objects.filter(type=EventType.WAIVER_GRANTED, id__gt=event_id)
+        return any(event.data["guard_rail"] == self.name for event in granted)
 
 
 def _detail(event: Event) -> str:

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from controlplane.backup import postgresql, sqlite
 from controlplane.backup.errors import BackupRefused
 from controlplane.backup.examine import examine
+from controlplane.backup.facts import Facts
 from controlplane.backup.files import sum_of
 from controlplane.backup.manifest import DATABASE_FILES, Manifest, parse
+from controlplane.backup.take import take_backup
 from controlplane.schema.expected import expected_digest
 from controlplane.schema.migration_files import own_migrations
 from tests.backup.installation import change_manifest
@@ -39,7 +42,7 @@ def backup(tmp_path: Path) -> Path:
 
 def refusal(backup: Path) -> str:
     with pytest.raises(BackupRefused) as refused:
-        examine(backup, other_peppers=False)
+        examine(backup, other_peppers=False, other_schema=False)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -70,7 +73,7 @@ def as_first_format(backup: Path, **changes: Any) -> None:
 
 def test_first_format_is_read(backup: Path) -> None:
     as_first_format(backup)
-    manifest = examine(backup, other_peppers=False)
+    manifest = examine(backup, other_peppers=False, other_schema=False)
     assert (manifest.schema, set(manifest.migrations.values())) == ("", {""})
     as_first_format_again = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**as_first_format_again, "format": 3}))
@@ -81,7 +84,9 @@ def test_backup_of_an_older_schema_is_accepted(backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
     del known["apikeys.0005_key_by_owner_and_label"]
     change_manifest(backup, migrations=known, schema="0" * 64)
-    assert "apikeys.0005_key_by_owner_and_label" not in examine(backup, other_peppers=False).migrations
+    assert (
+        "apikeys.0005_key_by_owner_and_label" not in examine(backup, other_peppers=False, other_schema=False).migrations
+    )
 
 
 def test_backup_of_a_newer_schema_is_refused(backup: Path) -> None:
@@ -98,6 +103,43 @@ def test_backup_of_a_migration_that_was_another_one_is_refused(backup: Path) -> 
     assert "its migration apikeys.0001_initial is not the one that this version has under that name" in refusal(backup)
 
 
-def test_backup_of_other_tables_is_refused(backup: Path) -> None:
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a copy of SQLite has its tables in it")
+def test_backup_of_other_tables_is_refused_unless_it_is_asked_for(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
-    assert "The tables in the backup are not those that the migrations of this version make" in refusal(backup)
+    told = refusal(backup)
+    assert "The tables in the backup are not those that the migrations of this version make" in told
+    assert "If that is this one, restore with --other-schema" in told
+    assert examine(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the migrations make the tables")
+def test_tables_that_do_not_come_back_are_no_reason_to_refuse(backup: Path) -> None:
+    change_manifest(backup, schema="0" * 64)
+    assert examine(backup, other_peppers=False, other_schema=False).schema == "0" * 64
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone has schemas")
+@pytest.mark.django_db(transaction=True)
+def test_tables_behind_another_schema_are_not_backed_up_as_nothing(tmp_path: Path) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA of_user; SET search_path TO of_user, public")
+        try:
+            with pytest.raises(BackupRefused, match="not in the schema of_user, the first one in search_path"):
+                postgresql.copy_database(tmp_path / "database.zip")
+        finally:
+            cursor.execute("RESET search_path; DROP SCHEMA of_user")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "schema"), [([], "1" * 64), (["apikeys.9999_newer"], ""), (["newer.0001_initial"], "")]
+)
+def test_backup_of_a_newer_database_says_nothing_of_its_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], schema: str
+) -> None:
+    """The version that takes it sees no tables of apps that it lacks, and the newer one does."""
+    facts = Facts((*own_migrations(), *more), "1" * 64, 0, 0, "", ())
+    monkeypatch.setattr(sqlite, "copy_database", lambda *_: facts)
+    monkeypatch.setattr(postgresql, "copy_database", lambda *_: facts)
+    assert take_backup(tmp_path / "backup").schema == schema

@@ -1,10 +1,13 @@
 """A restore leaves an event in the database that it restores, and health is degraded until an operator has seen it."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -24,6 +27,7 @@ from health.guard_rails import BY_NAME
 from health.incidents import open_incidents, sweep
 from health.models import Incident, Waiver
 from health.waivers import Waivers
+from latchkey.credentials import generate_secret
 from tests.support.migrated import migrated_file
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -68,13 +72,13 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
     assert (event.type, event.actor, event.at, event.key_id) == ("BackupRestored", "command:restore", NOW, "")
     by = event.data.pop("by")
     assert event.data == {
-        "backup": "/data/backups/one",
+        "backup": "one",
         "made_at": "2030-01-30T12:00:00Z",
         "version": "0.1.0",
         "last_event": 7,
         "by": by,
         "lost": {"known": True, "events": 3, "changes": 1, "work_again": ["lk_p8vion9qocop"]},
-        "earlier": [{"file": "/data/a.losses.json", "events": 9, "changes": 4, "work_again": ["lk_p8vion9qocop"]}],
+        "earlier": [{"file": "a.losses.json", "events": 9, "changes": 4, "work_again": ["lk_p8vion9qocop"]}],
     }
     assert by
     assert [found for found in verify(configured_peppers()) if isinstance(found, Break)] == []
@@ -96,8 +100,19 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
 def test_incident_tells_the_same(lost: Losses | None, told: str) -> None:
     restored(NOW, lost)
     (incident,) = open_incidents()
-    head = "At 2030-01-31 12:00:00 UTC /data/backups/one was restored, made at 2030-01-30T12:00:00Z: "
+    head = "At 2030-01-31 12:00:00 UTC one was restored, made at 2030-01-30T12:00:00Z: "
     assert (incident.severity, incident.detail) == ("warning", head + told)
+
+
+@pytest.mark.django_db
+def test_names_that_are_not_utf_8_or_hold_a_secret_are_kept_as_text() -> None:
+    secret = generate_secret()
+    odd = Path(os.fsdecode(b"/data/\xff")), Path(f"/data/{secret}")
+    for path in odd:
+        told: Any = replace(trace(NOW, LOST, Earlier(path, [])), path=path).data()
+        (earlier,) = told["earlier"]
+        assert told["backup"] == earlier["file"]
+        assert told["backup"] in ("\ufffd", "lks_[redacted]")
 
 
 @pytest.mark.django_db
@@ -105,7 +120,7 @@ def test_restore_that_undid_the_trace_of_one_before_tells_of_both() -> None:
     restored(NOW, None, EARLIER, Earlier(Path("/data/b.losses.json"), []))
     (incident,) = open_incidents()
     assert "an earlier restore undid 9 events, 4 changes among them" in incident.detail
-    assert "an earlier restore undid an unknown number of changes (/data/b.losses.json)." in incident.detail
+    assert "an earlier restore undid an unknown number of changes (b.losses.json)." in incident.detail
 
 
 @pytest.mark.django_db
@@ -128,6 +143,18 @@ def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_ag
     acknowledge(NOW + 4.6 * HOUR)
     assert names() == []
     assert [found for found in verify(configured_peppers()) if isinstance(found, Break)] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("behind", [-2 * HOUR, 2 * HOUR])
+def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: timedelta) -> None:
+    acknowledge(NOW)
+    restored(NOW - behind)
+    assert names() == ["restored_backup"], "the waiver is of before the restore, whatever the clocks say"
+    acknowledge(NOW + HOUR)
+    Waivers(OPERATOR, now=lambda: NOW + 3 * HOUR).end_due()
+    sweep([RAIL], now=NOW + 3 * HOUR)
+    assert names() == []
 
 
 @pytest.mark.django_db

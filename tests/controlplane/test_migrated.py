@@ -19,7 +19,8 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
         (
             "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
             "is not what the migrations of Latchkey 0.1.0 make: column apikeys_keysecret.first_used_at datetime missing."
-            " Start the version that made it, or restore a backup that this version accepts.",
+            " Undo a change that was made by hand, start the version that made the database, or restore a backup that"
+            " this version accepts.",
         ),
     ],
 )

@@ -12,7 +12,25 @@ from controlplane.query import ask_of
 from controlplane.schema.expected import difference, digest_of, expected_digest, expected_lines
 from tests.support.migrated import migrated_database, migrated_file
 from tests.support.postgresql import drop_database, new_database
-from tests.support.schema import described, described_postgresql
+from tests.support.schema import asking, described, described_over
+
+
+def remade(fires: str, condition: str) -> str:
+    """Return the statements that make a trigger of the event log again, which fires at another time."""
+    return (
+        "DROP TRIGGER events_are_not_changed ON events_event; CREATE TRIGGER events_are_not_changed"
+        f" {fires} ON events_event FOR EACH ROW {condition} EXECUTE FUNCTION events_refuse_change()"
+    )
+
+
+def referring(words: str) -> str:
+    """Return the statements that make a reference again, with other words behind it."""
+    name = "apikeys_keyword_key_id_7b050bd4_fk_apikeys_apikey_id"
+    return (
+        f"ALTER TABLE apikeys_keyword DROP CONSTRAINT {name}, ADD CONSTRAINT {name}"
+        f" FOREIGN KEY (key_id) REFERENCES apikeys_apikey (id) {words}"
+    )
+
 
 VENDORS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
 
@@ -62,23 +80,68 @@ def test_digest_counts_all_but_what_only_speeds_queries_up() -> None:
         assert changed is not line.startswith("index "), line
 
 
+CHANGES_ON_POSTGRESQL = [
+    ("ALTER TABLE events_event DISABLE TRIGGER events_are_not_changed", "trigger events_are_not_changed"),
+    ("ALTER TABLE events_event ENABLE REPLICA TRIGGER events_are_not_changed", "trigger events_are_not_changed"),
+    (remade("AFTER UPDATE", ""), "trigger events_are_not_changed"),
+    (remade("BEFORE UPDATE OF actor", ""), "trigger events_are_not_changed"),
+    (remade("BEFORE UPDATE", "WHEN (false)"), "trigger events_are_not_changed"),
+    ("ALTER TABLE apikeys_apikey DROP CONSTRAINT key_id_shape", "check key_id_shape"),
+    (
+        "ALTER TABLE apikeys_apikey DROP CONSTRAINT key_has_label,"
+        " ADD CONSTRAINT key_has_label CHECK (label <> '') NOT VALID",
+        "check key_has_label",
+    ),
+    ("ALTER TABLE health_waiver ALTER reason TYPE text", "column health_waiver.reason"),
+    ("ALTER TABLE health_waiver ALTER reason DROP NOT NULL", "column health_waiver.reason"),
+    ("ALTER TABLE health_waiver ALTER id DROP IDENTITY", "column health_waiver.id"),
+    (referring("ON DELETE CASCADE"), "reference apikeys_keyword.key_id to apikeys_apikey"),
+    (referring("NOT VALID"), "reference apikeys_keyword.key_id to apikeys_apikey"),
+    (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'one_secret_a_slot'::regclass",
+        "unique index one_secret_a_slot",
+    ),
+]
+
+
 @pytest.mark.needs("postgresql")
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [
-        ("ALTER TABLE events_event DISABLE TRIGGER events_are_not_changed", "trigger events_are_not_changed"),
-        ("ALTER TABLE apikeys_apikey DROP CONSTRAINT key_id_shape", "check key_id_shape"),
-        ("ALTER TABLE health_waiver ALTER reason TYPE text", "column health_waiver.reason"),
-        ("ALTER TABLE health_waiver ALTER reason DROP NOT NULL", "column health_waiver.reason"),
-    ],
-)
-def test_difference_on_postgresql(change: str, word: str) -> None:
+def test_difference_on_postgresql() -> None:
     url = new_database(migrated_database())
     try:
         with psycopg.connect(url) as connection:
-            connection.execute(change.encode())
-        differing = described_postgresql(url) ^ expected_lines("postgresql")
-        assert differing
-        assert all(line.startswith(word) for line in differing)
+            for change, word in CHANGES_ON_POSTGRESQL:
+                connection.execute(change.encode())
+                differing = described_over(connection) ^ expected_lines("postgresql")
+                connection.rollback()
+                assert differing, change
+                assert all(line.startswith(word) for line in differing), differing
+    finally:
+        drop_database(url)
+
+
+@pytest.mark.needs("postgresql")
+def test_schema_that_hides_the_tables_is_named() -> None:
+    """As one does that has the name of the database's user, with the search path that PostgreSQL begins with."""
+    url = new_database(migrated_database())
+    try:
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE SCHEMA of_user; SET search_path TO of_user, public")
+            told = difference(asking(connection), "postgresql")
+    finally:
+        drop_database(url)
+    assert told == "the schema of_user, the first one in search_path, has none of its tables"
+
+
+@pytest.mark.needs("postgresql")
+def test_index_that_is_not_valid_is_no_difference() -> None:
+    """REINDEX CONCURRENTLY has such a copy beside the index while it works, and leaves it if it fails."""
+    url = new_database(migrated_database())
+    try:
+        with psycopg.connect(url) as connection:
+            for name in ("one_secret_a_slot_ccnew", "one_secret_a_slot_ccold1"):
+                connection.execute(f"CREATE UNIQUE INDEX {name} ON apikeys_keysecret (key_id, slot)".encode())
+            assert described_over(connection) > expected_lines("postgresql"), "it is a rule while it is valid"
+            connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text LIKE '%_cc%'")
+            assert described_over(connection) == expected_lines("postgresql")
     finally:
         drop_database(url)

@@ -91,14 +91,15 @@ def test_a_backup_ends_and_old_ones_go(tmp_path: Path) -> None:
     assert manifest("many-nodes/backup.example")["spec"]["concurrencyPolicy"] == "Forbid"
     assert manifest("many-nodes/backup.example")["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
     script = container("many-nodes/backup.example")["command"][-1]
-    for name, days in {"2026-01-01": 20, "2026-01-20": 1, "ours": 20}.items():
+    for name, days in {"2026-01-01T021500": 20, "2026-01-20T021500": 1, "ours": 20}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
         at = time.time() - days * 86400
         os.utime(tmp_path / name, (at, at))
-    removal = script.splitlines()[1].replace("/backups", str(tmp_path))
+    removal = script.splitlines()[-1].replace("/backups", str(tmp_path))
     subprocess.run(["sh", "-ec", removal], check=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-01-20", "ours"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-01-20T021500", "ours"]
+    assert "%FT%H%M%S" in script.splitlines()[-2], "the second attempt of a day has a path too"
     failing = script.replace("python manage.py backup", "false").replace("/backups", str(tmp_path))
     assert subprocess.run(["sh", "-ec", failing], check=False).returncode != 0
 

@@ -1,14 +1,18 @@
 """The newest good backup: which command records it, and what Prometheus gets."""
 
+import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from controlplane.backup.manifest import Manifest
 from controlplane.management.commands import backup
+from controlplane.schema.expected import expected_digest
+from controlplane.schema.migration_files import own_migrations
 from health.last_backup import last_backup, note_backup
 from health.measurements import exposition
 from latchkey.timestamps import rfc3339
@@ -45,6 +49,32 @@ def test_backup_records_the_time_of_its_state(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
     call_command("backup", "/tmp/one", format="json")
     assert last_backup() == NOON
+
+
+def test_path_that_is_not_utf_8_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
+    for form in ("json", "table"):
+        call_command("backup", os.fsdecode(b"/tmp/\xff"), format=form)
+        assert "/tmp/\ufffd" in capsys.readouterr().out
+
+
+def test_backup_with_other_tables_is_kept_and_not_recorded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the alert would trust a backup that `restore` refuses."""
+    made_by_all = replace(MANIFEST, database=connection.vendor, migrations=own_migrations(), schema="0" * 64)
+    monkeypatch.setattr(backup, "take_backup", lambda _: made_by_all)
+    monkeypatch.setattr(backup, "difference", lambda *_: "unique index one extra")
+    with pytest.raises(
+        CommandError, match=r"make: unique index one extra\. Undo .* restore --other-schema\."
+    ) as spoiled:
+        call_command("backup", "/tmp/one", format="json")
+    assert (spoiled.value.returncode, last_backup()) == (3, None)
+    assert '"path": "/tmp/one"' in capsys.readouterr().out
+    for good in (replace(made_by_all, schema=expected_digest(connection.vendor)), MANIFEST):
+        monkeypatch.setattr(backup, "take_backup", lambda _, good=good: good)
+        call_command("backup", "/tmp/one", format="json")
+        assert last_backup() == NOON
 
 
 def test_backup_of_a_database_that_takes_no_changes_is_good(

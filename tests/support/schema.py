@@ -8,7 +8,7 @@ from pathlib import Path
 import django
 import psycopg
 
-from controlplane.query import Rows, ask_of
+from controlplane.query import Query, Rows, ask_of
 from controlplane.schema.description import describe
 from controlplane.schema.expected import expected_file
 from gates.migrations import write_new
@@ -26,11 +26,21 @@ def described_sqlite(file: Path) -> frozenset[str]:
 def described_postgresql(url: str) -> frozenset[str]:
     """Return the structure of a PostgreSQL database."""
     with psycopg.connect(url) as connection:
+        return described_over(connection)
 
-        def ask(statement: str, *_values: object) -> Rows:
-            return connection.execute(statement.encode()).fetchall()
 
-        return describe(ask, "postgresql")
+def described_over(connection: psycopg.Connection) -> frozenset[str]:
+    """Return the structure that a PostgreSQL database has in the transaction of the connection."""
+    return describe(asking(connection), "postgresql")
+
+
+def asking(connection: psycopg.Connection) -> Query:
+    """Return what executes a statement over the connection."""
+
+    def ask(statement: str, *_values: object) -> Rows:
+        return connection.execute(statement.encode()).fetchall()
+
+    return ask
 
 
 def described(vendor: str) -> frozenset[str]:

@@ -7,10 +7,16 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError
 
 from apikeys.management.key_command import fields
+from controlplane.backup.errors import BackupFailed
+from controlplane.backup.examine import has_other_tables
+from controlplane.backup.files import printable
 from controlplane.backup.manifest import Manifest
 from controlplane.backup.take import take_backup
 from controlplane.management.backup_command import BackupCommand, manifest_row
+from controlplane.query import ask
+from controlplane.schema.expected import difference
 from health.last_backup import note_backup
+from latchkey import __version__
 from latchkey.redaction import redact
 from latchkey.timestamps import parse_rfc3339
 
@@ -27,12 +33,20 @@ class Command(BackupCommand):
         path = options["path"].absolute()
         path.parent.mkdir(mode=0o700, exist_ok=True)
         manifest = take_backup(path)
-        self._record(manifest)
+        spoiled = has_other_tables(manifest)
+        if not spoiled:
+            self._record(manifest)
         if options["format"] == "json":
-            self.show({"path": str(path), **manifest.as_json()}, options, [])
+            self.show({"path": printable(path), **manifest.as_json()}, options, [])
         else:
-            self.stdout.write(fields({"path": str(path), **manifest_row(manifest)}))
+            self.stdout.write(fields({"path": printable(path), **manifest_row(manifest)}))
             self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")
+        if spoiled:
+            raise BackupFailed(
+                f"The backup is kept, but does not count as a good one: the tables are not what the migrations of "
+                f"Latchkey {__version__} make: {difference(ask, manifest.database)}. Undo a change that was made by "
+                "hand, and take another backup. If you need this one: restore --other-schema."
+            )
 
     def _record(self, manifest: Manifest) -> None:
         # A standby, or a database of before an upgrade, can be backed up, but can't take the time.

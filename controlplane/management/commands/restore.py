@@ -31,10 +31,13 @@ class Command(BackupCommand):
         )
         parser.add_argument("--replace", action="store_true", help="also where the database is not empty")
         parser.add_argument("--other-peppers", action="store_true", help="also where its peppers are lost for good")
+        parser.add_argument(
+            "--other-schema", action="store_true", help="also if its tables were changed by hand; undo that afterwards"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = options["path"].absolute()
-        manifest = examine(path, other_peppers=options["other_peppers"])
+        manifest = examine(path, other_peppers=options["other_peppers"], other_schema=options["other_schema"])
         if options["check"]:
             lost = None if is_empty() else losses(manifest)
             self._tell(Report(manifest, None, lost, earlier_losses()), options)

@@ -1,0 +1,43 @@
+"""The tables of a copy are compared with what they come from: the manifest with SQLite, the migrations with PostgreSQL."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controlplane.backup import restore
+from controlplane.backup.errors import BackupFailed, BackupRefused
+from controlplane.backup.facts import Facts
+from controlplane.backup.manifest import Manifest
+from controlplane.backup.restored import Restored
+from controlplane.backup.trace import Trace
+from controlplane.query import ask
+from controlplane.schema.expected import expected_digest
+from controlplane.schema.migration_files import own_migrations
+from events.origin import Origin
+
+OTHER, EXPECTED = "0" * 64, expected_digest("postgresql")
+MANIFEST = Manifest("0.1.0", "2030-01-30T12:00:00Z", "postgresql", own_migrations(), OTHER, 1, 0, "", {}, None, {})
+# Whether the keys of the copy are those of the manifest is looked at right after the tables.
+TABLES_PASS = "is not what its manifest tells"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "schema", "told"),
+    [
+        (MANIFEST, EXPECTED, TABLES_PASS),
+        (MANIFEST, OTHER, "are not as they should be: it differs"),
+        (replace(MANIFEST, migrations={}), OTHER, TABLES_PASS),
+        (replace(MANIFEST, database="sqlite"), OTHER, TABLES_PASS),
+        (replace(MANIFEST, database="sqlite"), EXPECTED, "The tables in the backup are not those"),
+        (replace(MANIFEST, database="sqlite", schema=""), OTHER, TABLES_PASS),
+    ],
+)
+def test_tables_of_the_copy(monkeypatch: pytest.MonkeyPatch, manifest: Manifest, schema: str, told: str) -> None:
+    facts = Facts(tuple(manifest.migrations), schema, 0, 0, "", ())
+    monkeypatch.setattr(restore, "read_facts", lambda _: facts)
+    monkeypatch.setattr(restore, "difference", lambda *_: "it differs")
+    trace = Trace(Path("/one"), manifest, None, [], Origin.of_command("restore"), datetime(2030, 1, 31, tzinfo=UTC))
+    with pytest.raises((BackupFailed, BackupRefused), match=told):
+        restore._settle(trace, Restored(), ask)
