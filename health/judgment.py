@@ -111,7 +111,10 @@ class Judgment:
     def _finding(self, rail: GuardRail) -> Finding | None:
         if (rail.name, "") in self._waived:
             return None
-        if isinstance(rail, ListedGuardRail) and rail.name in self._listed:
+        # This change may have waited for its turn, and what time brings about be known to one that came later.
+        opened = [incident.opened_at for incident in self._incidents if incident.guard_rail == rail.name]
+        now = max([self._now, *opened])
+        if isinstance(rail, ListedGuardRail) and rail.name in self._listed and now == self._now:
             return rail.finding(self._listed[rail.name])
         with transaction.atomic():
-            return rail.find(self._now)
+            return rail.find(now)

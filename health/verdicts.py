@@ -31,9 +31,7 @@ class Verdicts:
         if finding is not None and incident is None:
             self._begin(rail, finding)
         elif finding is None and incident is not None:
-            # A change that waited for its turn knows less than whoever opened it since; the next sweep will judge.
-            if incident.opened_at <= self._now:
-                self._close(rail, incident)
+            self._close(rail, incident)
         elif finding is not None and incident is not None and finding != Finding(incident.count, incident.detail):
             self._update(incident, count=finding.count, detail=finding.detail)
 
@@ -53,7 +51,7 @@ class Verdicts:
     def _close(self, rail: GuardRail, incident: Incident) -> None:
         del self._open[rail.name]
         event = self._report(rail, "ok", f"It was: {incident.detail}")
-        self._update(incident, closed_at=self._now, closed_by=event.id if event else None)
+        self._update(incident, closed_at=max(self._now, incident.opened_at), closed_by=event.id if event else None)
 
     def _update(self, incident: Incident, **values: Any) -> None:
         self._draft.more.append(updating(Incident.objects.filter(pk=incident.pk), **values))

@@ -37,6 +37,7 @@ _LOCK_BYTES: Final = (READERS + 64) * 64
 REPLACED: Final = "the file was removed or replaced while it was in use"
 REBUILDS_APART_NS: Final = 10_000_000_000
 _DAMAGED: Final = "damaged while it was in use: "
+_MIXED: Final = f"one of {DATA_FILE} and {LOCK_FILE} was replaced while they were in use"
 _SHORTAGES: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _PAGE: Final = os.sysconf("SC_PAGESIZE")
 _BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
@@ -103,7 +104,7 @@ def open_file(path: Path, left: Sequence[BucketFile] = (), *, damage: str = "") 
             for known in left:
                 if known.signature == here:  # it was moved away and back
                     return known
-            reason = _fault_in(path)
+            reason = _MIXED if any(_share_a_file(known.signature, here) for known in left) else _fault_in(path)
         aside = put_aside(path) if reason else None
         path.mkdir(mode=0o700, exist_ok=True)
         opened = _open(path)
@@ -121,6 +122,13 @@ def signature(path: Path) -> Signature:
     except OSError:
         return ()
     return of_data.st_dev, of_data.st_ino, of_data.st_size, of_lock.st_ino, of_lock.st_size, usable
+
+
+def _share_a_file(one: Signature, other: Signature) -> bool:
+    """Return whether two directories have their data or their lock file in common. LMDB opens no file twice in a
+    process, and two that share their data alone would not keep out of each other's way.
+    """
+    return bool(one and other) and one[0] == other[0] and (one[1] == other[1] or one[3] == other[3])
 
 
 def reserve(path: Path, size: int) -> None:

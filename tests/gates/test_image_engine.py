@@ -62,7 +62,7 @@ def test_image_that_is_judged_is_the_one_that_was_built_on_the_pinned_base(
     judged = make(tmp_path, "image-judge", "IMAGE=example.com/one:1", "ARGS=--all-required")
     assert judged.returncode != 0
     calls = log.read_text().splitlines()
-    assert "create --pull never example.com/one:1" in calls
+    assert "image inspect example.com/one:1" in calls
     assert [call for call in calls if call.startswith(("build", "pull", "tag"))] == []
 
 

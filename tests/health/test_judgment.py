@@ -14,7 +14,7 @@ from health.models import Incident, Waiver
 
 pytestmark = pytest.mark.django_db
 RAIL = BY_NAME["unlimited_key"]
-NOW = datetime.now(UTC) + timedelta(hours=1)
+NOW = datetime.now(UTC)
 
 
 class Meanwhile:
@@ -86,3 +86,14 @@ def test_other_key_that_is_put_right_meanwhile_is_not_counted(service: ConfigSer
     other.rate_limit = {"burst": 1, "per_seconds": 1}
     other.save()
     assert judgment.decide() == ["ok"]
+
+
+def test_change_that_waited_does_not_close_what_time_has_opened_since(service: ConfigService) -> None:
+    ends_at = NOW + timedelta(days=15)  # two days after NOW it expires within 14
+    key = service.issue({"label": "x", "expires_at": ends_at.isoformat()}).key
+    rail = BY_NAME["expiring_key"]
+    Incident.objects.create(
+        guard_rail=rail.name, severity="warning", count=1, detail="x", opened_at=NOW + timedelta(days=2)
+    )
+    assert Meanwhile(rail, key.key_id).decide() == []
+    assert Incident.objects.get(guard_rail=rail.name).closed_at is None

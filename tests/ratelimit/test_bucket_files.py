@@ -238,3 +238,18 @@ def test_signature_is_that_of_files_that_are_used(tmp_path: Path) -> None:
     opened = open_file(tmp_path / "b")
     assert opened.signature == signature(tmp_path / "b") != ()
     opened.close()
+
+
+def test_data_file_that_another_process_uses_with_a_new_lock_file_is_replaced(tmp_path: Path) -> None:
+    clock = Clock()
+    store = LmdbStore(tmp_path / "b", clock)
+    store.take(b"lk_a", None)
+    (tmp_path / "b" / "lock.mdb").unlink()
+    other = "import sys, pathlib; from ratelimit.stores.lmdb_file import _open; _open(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", other, str(tmp_path / "b")], check=True)
+    clock.move(2)
+    assert store.take(b"lk_a", None)[0]
+    rebuilt = store.rebuilt()
+    assert rebuilt is not None
+    assert "was replaced while they were in use" in rebuilt.reason
+    store.close()

@@ -1,6 +1,7 @@
 """The bucket file of a running server is removed or damaged: at most one bucket more, an incident, and no outage."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,11 +56,19 @@ def serves(root: httpx.Client) -> bool:
         return False
 
 
+def said_of_all(server: RunningServer, root: httpx.Client) -> bool:
+    """Whether there is an incident that is younger than the last file that was rebuilt."""
+    rebuilt = re.findall(r'"bucket_store_rebuilt".*"timestamp": "([^"]+)"', server.log)
+    events = root.get("/v1/events?type=HealthChanged&limit=500").raise_for_status().json()["items"]
+    return not rebuilt or max([event["at"] for event in events], default="") > rebuilt[-1]
+
+
 @pytest.fixture(autouse=True)
-def _workers_share_one_file(server: RunningServer, root: httpx.Client) -> None:
-    """A worker looks once a second whether the file is still the one at its path: for that long the test before may
-    have left one worker in a file of its own.
+def _settled(server: RunningServer, root: httpx.Client) -> None:
+    """A worker looks once a second whether the file is still the one at its path, and the steward reports later: what
+    the test before did is over when this one begins.
     """
+    wait_until(lambda: said_of_all(server, root), "the incident of the test before", seconds=30)
     wait_until(lambda: passed(server, new_key(root)) == BURST, "one file for all workers")
 
 
