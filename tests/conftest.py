@@ -108,7 +108,6 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for cache in caches:
         cache.cache_clear()
     lock_wait.forget()
-    forget_templates()
     yield
     for cache in caches:
         cache.cache_clear()

@@ -172,7 +172,7 @@ def test_one_guard_rail_that_fails_keeps_no_other_from_being_judged(
     def fail(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("health.guard_rails.limits.UnlimitedKey.find", fail)
+    monkeypatch.setattr("health.guard_rails.limits.UnlimitedKey.finding", fail)
     sweep(GUARD_RAILS, now=now + 7 * DAY)
     assert told() == [("expiring_key", "degraded")]
 
