@@ -80,7 +80,12 @@ def renew_pool() -> None:
         pooled.close_pool()
 
 
+def remember(session: Any, error: type[Exception]) -> None:
+    """Note a session of the database's driver, which raises `error`."""
+    with _lock:
+        _open[session] = error
+
+
 def _remember(sender: object, connection: Any, **_: object) -> None:
     if connection.vendor != "sqlite":
-        with _lock:
-            _open[connection.connection] = connection.Database.Error
+        remember(connection.connection, connection.Database.Error)

@@ -54,7 +54,10 @@ def database_config(env: Environment) -> dict[str, Any]:
     if url.scheme == "sqlite" and database.get("NAME") not in (None, "", ":memory:"):
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
-        options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": _POSTGRESQL_POOL}
+        from apikeys.watched_session import WatchedSession  # loads psycopg, which SQLite does without
+
+        pool = {**_POSTGRESQL_POOL, "connection_class": WatchedSession}
+        options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": pool}
         # Sessions that ended while they were in the pool, as in a restart of the server, are not handed out.
         return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
     raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")

@@ -46,6 +46,7 @@ LAYERS = [
         "key_record",
         "refresher",
         "database_silence",
+        "watched_session",
         "epochs",
         "effectiveness",
         "idempotency",
