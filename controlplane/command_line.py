@@ -15,8 +15,6 @@ from latchkey.cli.standard_streams import open_standard_streams
 REFUSED: Final = 2
 COULD_NOT: Final = 3
 INTERRUPTED: Final = 130
-
-
 SERVE: Final = "serve"
 
 

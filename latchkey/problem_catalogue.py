@@ -175,3 +175,14 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
         ),
     )
 }
+
+CREDENTIAL_PROBLEMS: Final = (
+    "ambiguous-credential",
+    "missing-credential",
+    "malformed-credential",
+    "invalid-credential",
+    "expired-key",
+    "disabled-key",
+    "revoked-key",
+)
+"""What can be wrong with the credential of a request."""

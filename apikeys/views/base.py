@@ -21,6 +21,7 @@ from apikeys.throttling import KeyThrottle
 from events.origin import Origin
 from latchkey import headers
 from latchkey.preconditions import entity_tag, expected_states
+from latchkey.problem_catalogue import CREDENTIAL_PROBLEMS
 from latchkey.query import Query, parse_query
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
@@ -28,13 +29,7 @@ from ratelimit.limiter import default_limiter
 READ_KEYS: Final = "keys:read"
 
 CALLER_PROBLEMS: Final = (
-    "ambiguous-credential",
-    "missing-credential",
-    "malformed-credential",
-    "invalid-credential",
-    "expired-key",
-    "disabled-key",
-    "revoked-key",
+    *CREDENTIAL_PROBLEMS,
     "invalid-parameters",
     "quota-exceeded",
     "unavailable",

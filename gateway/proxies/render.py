@@ -9,7 +9,7 @@ from typing import Final
 from gateway.proxies import authorization, cors, upgrade
 from gateway.proxies.traefik_routers import routers
 from gateway.proxies.values import Address, NotUsable, Values
-from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problem_catalogue import CATALOGUE, CREDENTIAL_PROBLEMS
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 FILES: Final = {"nginx": "nginx.conf", "caddy": "Caddyfile", "traefik": "traefik.yml", "envoy": "envoy.yaml"}
@@ -19,13 +19,7 @@ UNAVAILABLE: Final = "unavailable"
 _UNREADABLE: Final = {400: "malformed-request", 431: "header-too-large"}
 # What /v1/check answers about a client. All else means that nobody can say whether it may pass.
 _REFUSALS: Final = (
-    "ambiguous-credential",
-    "missing-credential",
-    "malformed-credential",
-    "invalid-credential",
-    "expired-key",
-    "disabled-key",
-    "revoked-key",
+    *CREDENTIAL_PROBLEMS,
     "insufficient-scope",
     "limit-too-small",
     "quota-exceeded",
