@@ -139,7 +139,7 @@ class ConfigService:
                 for name, value in changes.items():
                     setattr(key, name, value)
                 if "expires_at" in changes:
-                    # The key gets a new expiry, which needs an event of its own.
+                    # The key gets a new expiry, which needs its own event.
                     key.expiry_told = False
                 self._raise_epoch(key, "expiry_told", *changes)
                 if changes.keys() & {"label", "owner"}:
@@ -214,7 +214,7 @@ class ConfigService:
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
-                # Each batch is a transaction of its own, so the locks of its keys are held only briefly.
+                # Each batch runs in its own transaction, so the locks of its keys are held only briefly.
                 batch = list(due.order_by("pk")[:EXPIRY_BATCH])
                 APIKey.objects.filter(pk__in=[key.pk for key in batch]).update(expiry_told=True)
                 if batch:

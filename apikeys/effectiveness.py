@@ -29,7 +29,7 @@ class Reach:
         store did so within the last `lease_seconds`, for leased tokens; or the store is unavailable and the record
         is younger than `trusted_seconds`. Let T be right after the publication.
 
-        - From T on the store only confirms the new state. Leases from before T end by T + `lease_seconds`.
+        - From T on the store confirms only the new state. Leases from before T end by T + `lease_seconds`.
         - A node that decides alone goes by the age of its record. A record from before the commit was read before
           T, so it is too old from T + `trusted_seconds` on.
         - If the publication failed, the store confirms the old epoch. But a record from before the commit is not

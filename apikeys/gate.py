@@ -325,8 +325,8 @@ class Gate:
         current = peppers.current
         digest = peppers.digest(secret, current)
         slot = None
-        # No early exit, and a decoy for an unknown key: the time must not reveal which digest matched or whether
-        # the key exists.
+        # Constant time: compare every digest without an early exit, and a decoy for an unknown key. The time must
+        # not reveal which digest matched or whether the key exists.
         for candidate in record.secrets if record is not None else self._decoy:
             found = digest if candidate.pepper_id == current else self._digest(secret, candidate.pepper_id)
             alive = candidate.expires_at is None or now < candidate.expires_at

@@ -169,7 +169,7 @@ class Finish(Shape):
 
 
 class Usage(Shape):
-    """Requests within one period."""
+    """Requests within one step."""
 
     start = serializers.DateTimeField()
     allowed = whole_number_field()

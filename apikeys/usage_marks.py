@@ -77,7 +77,7 @@ def went_back(mark: Counted, record: Record) -> bool:
 
 
 def forget_gone_stores(go_on: Callable[[], bool] = lambda: True) -> int:
-    """Delete the marks of stores that no ledger has read for 90 days, in batches, as long as `go_on` returns true.
+    """Delete the marks of stores that were not read for 90 days, in batches, as long as `go_on` returns true.
 
     Return how many. A store that comes back later is counted again from 0.
     """

@@ -35,10 +35,10 @@ def usage_json(
     until: datetime | None = None,
     step: str = DEFAULT_STEP,
 ) -> list[dict[str, object]]:
-    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Periods without a request are
-    left out.
+    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Steps without a request are left
+    out.
 
-    Raises InvalidParameters, also for more than MAX_STEPS periods.
+    Raises InvalidParameters, also for more than MAX_STEPS steps.
     """
     end = until or now
     # The bound keeps a very early `until` from underflowing the smallest datetime.

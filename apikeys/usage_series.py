@@ -11,7 +11,7 @@ from apikeys.usage_report import STEPS
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Requests within the period that begins at `start`."""
+    """Requests within the step that begins at `start`."""
 
     start: datetime
     allowed: int = 0
@@ -19,13 +19,13 @@ class Point:
 
 
 def of_all_keys(step: UsageStep, steps: int, now: datetime) -> list[Point]:
-    """Return the usage of all keys together in the last `steps` periods, the current one last."""
+    """Return the usage of all keys together in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, UsageTotal.objects.filter(step=step, start__gte=starts[0]))
 
 
 def of_key(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
-    """Return the key's usage in the last `steps` periods, the current one last."""
+    """Return the key's usage in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, Usage.objects.filter(key=key, step=step, start__gte=starts[0]))
 

@@ -7,7 +7,7 @@ from apikeys.models.key import APIKey
 
 
 class UsageStep(models.TextChoices):
-    """Length of the periods for which usage is stored."""
+    """Length of the time steps for which usage is stored."""
 
     MINUTE = "minute"
     HOUR = "hour"

@@ -124,7 +124,7 @@ class LmdbStore(LmdbEnvironment):
     def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""
         first = prefix or _FIRST_KEY
-        # Each batch is a transaction of its own: a long read would keep LMDB from reusing old pages, and the file
+        # Each batch runs in its own transaction: a long read would keep LMDB from reusing old pages, and the file
         # would grow.
         while batch := self._batch(first, prefix):
             yield from batch
