@@ -78,6 +78,7 @@ class KeyCommand(BaseCommand):
             raise CommandError(f"{consequence} {nothing_done} If you mean it, add --yes.", returncode=REFUSED)
         asked = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
         self.stderr.write(asked, style_func=str, ending="")
+        # The question has no line end, so it would stay in the buffer.
         self.stderr.flush()
         if sys.stdin.readline().strip() != options["key_id"]:
             raise CommandError("That is not the key ID. Nothing was changed.", returncode=REFUSED)
@@ -87,6 +88,7 @@ class KeyCommand(BaseCommand):
         """Raise CommandError if the block cannot write the new secret of `key_id`, which is shown nowhere else."""
         try:
             yield
+            # Python buffers the output, so a closed pipe or a full disk fails only here.
             self.stdout.flush()
         except OSError:
             raise CommandError(

@@ -40,6 +40,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             "expired": usable & lapsed,
             "revoked": ~unrevoked,
             "unlimited": unrevoked & Q(rate_limit__isnull=True),
+            # Literals instead of SecretState: `apikeys.models.secret` imports this module.
             "rotating": unrevoked & Q(secrets__state="retiring", secrets__expires_at__gt=now),
         }
         return self.filter(conditions[state])
