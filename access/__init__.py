@@ -1,1 +1,1 @@
-"""Who may use the admin: roles, sign-in, lockout, authenticators, the age of sessions, and what is told of them."""
+"""Access to the admin: roles, sign-in, lockout, authenticator apps, session age, and the events about all of them."""

@@ -1,4 +1,4 @@
-"""What the event log is told of changes of users, groups and authenticators."""
+"""Events about changes of users, groups and authenticator apps."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -19,7 +19,7 @@ LOOKED_BACK: Final = 100
 
 
 def tell_change(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
-    """Tells, within the caller's transaction, what the signed-in user did to `subject`."""
+    """Append the event that the signed-in user did `did` to `subject`, within the caller's transaction."""
     event_log.append(
         EventType.OPERATOR_CHANGED,
         origin=user_origin(request, request.user),
@@ -29,11 +29,12 @@ def tell_change(request: HttpRequest, subject: User | Group, did: str, **details
 
 
 def changes_of(form: Any, *, added: bool) -> dict[str, object]:
-    """What a form of the admin, already saved, has changed; empty where that is nothing."""
+    """Return what a form of the admin, already saved, has changed; empty if nothing."""
     if not form.changed_data:
         return {}
     shown = [name for name in form.changed_data if name in SHOWN]
     changes: dict[str, object] = {
+        # The form's fields are password1 and password2; their names say nothing more.
         "fields": sorted({"password" if "password" in name else name for name in form.changed_data}),
         "to": {name: _plain(form.cleaned_data[name]) for name in shown},
     }
@@ -43,8 +44,9 @@ def changes_of(form: Any, *, added: bool) -> dict[str, object]:
 
 
 def last_change(subject: User | Group) -> str:
-    """Say who changed `subject` last, and when, as " by user:ada at 2026-11-28 17:53:00 UTC"; empty if no event of the
-    last LOOKED_BACK does.
+    """Return who changed `subject` last and when, as " by user:ada at 2026-11-28 17:53:00 UTC".
+
+    Empty if none of the last LOOKED_BACK events is about it.
     """
     name = _name(subject)
     for event in Event.objects.filter(type=EventType.OPERATOR_CHANGED).order_by("-id")[:LOOKED_BACK]:
@@ -54,6 +56,7 @@ def last_change(subject: User | Group) -> str:
 
 
 def _name(subject: User | Group) -> str:
+    """Return the name of a user or group as events show it."""
     return f"user:{subject.get_username()}" if isinstance(subject, User) else f"group:{subject.name}"
 
 

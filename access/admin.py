@@ -1,4 +1,4 @@
-"""Users and groups in Django's admin: what is changed here is told as an event."""
+"""Admin pages of users and groups. Every change here appends an event."""
 
 from typing import Any
 
@@ -25,11 +25,12 @@ from access.secret_free_form import SecretFreeForm
 GRANTED = ("apikeys", "events", "health", "auth")
 
 for _model in (User, Group, TOTPDevice, StaticDevice):
-    admin.site.unregister(_model)  # the pages of the latter two show keys
+    # django-otp registers pages for its devices, and they show the authenticators' keys.
+    admin.site.unregister(_model)
 
 
 class ToldAdmin(KnownStateAdmin):
-    """Tells each change as an event, in the transaction of the change, in the place of Django's own log."""
+    """Admin that appends an event for each change, in the same transaction, instead of Django's own log entries."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         return changes_of(form, added=add)
@@ -42,7 +43,7 @@ class ToldAdmin(KnownStateAdmin):
             tell_change(request, obj, "changed", **message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Nothing: told with the deletion itself."""
+        """Do nothing: `delete_model` appends the event together with the deletion."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
@@ -56,7 +57,7 @@ class ToldAdmin(KnownStateAdmin):
 
 
 class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
-    """A new user, with a role at once."""
+    """Form for a new user, including a role."""
 
     class Meta:
         model = User
@@ -64,16 +65,16 @@ class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
 
 
 class OperatorForm(SecretFreeForm, KnownStateForm, UserChangeForm):  # type: ignore[type-arg]
-    """A user, as the page showed it."""
+    """Form for a user that rejects changes based on an outdated page."""
 
 
 class GroupForm(SecretFreeForm, KnownStateForm):
-    """A group's name and permissions, as the page showed them."""
+    """Form for a group's name and permissions that rejects changes based on an outdated page."""
 
 
 @admin.register(User)
 class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Users. Only superusers make or touch superusers: else an administrator could become one."""
+    """Admin of users. Only superusers create or change superusers."""
 
     form = OperatorForm
     add_form = CreationForm
@@ -93,19 +94,22 @@ class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
 
     @admin.display
     def roles(self, user: User) -> str:
-        """The user's groups."""
+        """Return the names of the user's groups."""
         return ", ".join(sorted(group.name for group in user.groups.all())) or "-"
 
     @admin.display(boolean=True)
     def authenticator(self, user: Any) -> bool:
-        """Whether one is set up."""
+        """Return whether the user has set up an authenticator app."""
+        # Filter in Python: `get_queryset` has prefetched the devices of all rows.
         return any(device.confirmed for device in user.totpdevice_set.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         dates = ("last_login", "date_joined")
+        # Otherwise an administrator could become a superuser.
         return dates if request.user.is_superuser else (*dates, "is_superuser")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        # The form has no field for it, and without is_staff a user can't sign in.
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
 
@@ -127,7 +131,7 @@ class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
             return super().user_change_password(request, id, form_url)
 
     def reset_authenticator(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        """Asks, and then removes what somebody has lost."""
+        """Ask for confirmation, then remove the authenticator app that a user has lost."""
         user = get_object_or_404(User, pk=user_id)
         if not self.has_change_permission(request, user):
             raise PermissionDenied
@@ -147,7 +151,7 @@ class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Group)
 class RoleAdmin(ToldAdmin, GroupAdmin):
-    """Groups, with the permissions that some page here asks for."""
+    """Admin of groups, limited to the permissions that a page here requires."""
 
     form = GroupForm
     fields = ("name", "permissions")
@@ -158,4 +162,5 @@ class RoleAdmin(ToldAdmin, GroupAdmin):
 
 
 def _within_reach(request: HttpRequest, user: User | None) -> bool:
+    """Return whether the signed-in user may change this user."""
     return user is None or not user.is_superuser or request.user.is_superuser

@@ -1,4 +1,4 @@
-"""The pages on which a signed-in user looks after the own authenticator; no answer is kept by any cache."""
+"""Pages on which signed-in users manage their own authenticator app. No cache keeps their responses."""
 
 import time
 from collections.abc import Callable
@@ -29,6 +29,8 @@ _KEY_GROUP: Final = 4
 
 
 def _private(view: View) -> View:
+    """Decorate a view that only the signed-in user may see."""
+
     @wraps(view)
     def inner(request: HttpRequest) -> HttpResponse:
         if not is_signed_in(request):
@@ -39,7 +41,7 @@ def _private(view: View) -> View:
 
 
 def _proven(view: View) -> View:
-    """POST alone, and only with the password, and the code where there is one."""
+    """Decorate a view that accepts only POST, with the password and, if there is an authenticator app, its code."""
 
     @wraps(view)
     def inner(request: HttpRequest) -> HttpResponse:
@@ -52,13 +54,13 @@ def _proven(view: View) -> View:
 @_private
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """Whether there is an authenticator, and what can be done."""
+    """Show whether the user has an authenticator app, and the possible actions."""
     return _overview(request, ProofForm(request))
 
 
 @_proven
 def set_up(request: HttpRequest) -> HttpResponse:
-    """Shows a new key, as QR code and to type, until its first code is right: to this session alone."""
+    """Show a new key, as QR code and as text, to this session only, until its first code is confirmed."""
     device = authenticators.begin_set_up(request.user)  # type: ignore[arg-type]
     pending_set_up.note(request.session, device, time.time())
     return _key_page(request, device, ConfirmationForm(label_suffix=""))
@@ -67,12 +69,13 @@ def set_up(request: HttpRequest) -> HttpResponse:
 @_private
 @require_POST
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Takes the new authenticator into use with its first code, and shows recovery codes, this once."""
+    """Activate the new authenticator app with its first code, and show recovery codes, once."""
     form = ConfirmationForm(request.POST, label_suffix="")
     user: Any = request.user
     device = pending_set_up.pending_device(request.session, user, time.time())
     if device is None:
         return _begin_again(request, "The set-up took too long, or was begun elsewhere. Begin again.")
+    # An invalid form counts as a wrong code too.
     codes = None
     if form.is_valid():
         codes = authenticators.confirm(request, user, device, form.cleaned_data["code"])
@@ -88,7 +91,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 @_proven
 def renew_codes(request: HttpRequest) -> HttpResponse:
-    """Shows new recovery codes, this once; the old ones end."""
+    """Show new recovery codes, once. The old ones end."""
     if not has_authenticator(request.user):
         return redirect("admin:authenticator")
     codes = authenticators.renew_codes(request, request.user)  # type: ignore[arg-type]
@@ -97,7 +100,7 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
 
 @_proven
 def remove(request: HttpRequest) -> HttpResponse:
-    """Takes the authenticator away, unless one is required."""
+    """Remove the authenticator app, unless one is required."""
     if settings.ADMIN_REQUIRE_TOTP:
         messages.error(request, "An authenticator is required here: it can be renewed, not removed.")
     else:
@@ -137,4 +140,5 @@ def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) 
 
 
 def _in_groups(key: str) -> str:
+    """Return the key in groups of four characters, which are easier to type."""
     return " ".join(key[start : start + _KEY_GROUP] for start in range(0, len(key), _KEY_GROUP))

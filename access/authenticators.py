@@ -1,4 +1,4 @@
-"""Setting up, renewing, removing and resetting a user's authenticator (TOTP, RFC 6238)."""
+"""Set-up, renewal, removal and reset of a user's authenticator app (TOTP, RFC 6238)."""
 
 from typing import Any
 
@@ -15,24 +15,26 @@ from events.lock_wait import bound_lock_waits
 
 
 def begin_set_up(user: User) -> Any:
-    """A device with a new key that waits for its first code. The one in use, if any, works until then."""
+    """Create a device with a new key that waits for its first code. The current one, if any, works until then."""
     with transaction.atomic():
         TOTPDevice.objects.filter(user=user, confirmed=False).delete()
         return TOTPDevice.objects.create(user=user, name="authenticator", confirmed=False)
 
 
 def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[str] | None:
-    """Puts the `waiting` device in the place of all others and returns new recovery codes; None for a wrong code.
+    """Replace all other devices of the user with the `waiting` one, if `code` is valid. Return new recovery codes.
 
-    The session goes on under another key, as one that has given its code.
+    Return None if the code is wrong. The session gets a new key and counts as verified with a code.
     """
     with transaction.atomic():
         bound_lock_waits()
+        # `confirm` and `remove` lock the user, so that only one of them changes the user's devices at a time.
         User.objects.select_for_update().get(pk=user.pk)
         device = TOTPDevice.objects.select_for_update().filter(pk=waiting.pk, confirmed=False).first()
         if device is None:
             return None
-        # Failures close a device for seconds against guessing. Here the key is on the page: there is nothing to guess.
+        # django-otp locks a device for some seconds after a wrong code, to prevent guessing. Here the key is on
+        # the page, so there is nothing to guess.
         device.throttle_reset(commit=False)
         if not device.verify_token("".join(code.split())):
             return None
@@ -47,7 +49,7 @@ def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[s
 
 
 def renew_codes(request: HttpRequest, user: User) -> list[str]:
-    """New recovery codes in place of the old ones."""
+    """Return new recovery codes, which replace the old ones."""
     with transaction.atomic():
         codes = make_codes(user)
         tell_change(request, user, "recovery codes renewed")
@@ -55,18 +57,23 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
 
 
 def names(user: User) -> str:
-    """Return which authenticator the user has, for a page on which somebody decides about it."""
+    """Return an identifier of the user's current authenticator app, for a page on which an administrator decides
+    about it.
+    """
     devices = TOTPDevice.objects.filter(user=user, confirmed=True).order_by("pk")
     return ",".join(str(pk) for pk in devices.values_list("pk", flat=True))
 
 
 def remove(request: HttpRequest, user: User, *, known: str | None = None) -> bool:
-    """Takes the authenticator and the recovery codes away: of oneself, or of somebody who lost them. False if `known`
-    is not what `names` returns: then another one was set up after that was read, and nothing is removed.
+    """Remove the authenticator app and the recovery codes of a user.
+
+    Return False and remove nothing if `known` is not what `names` returns: the app was replaced after the page was
+    loaded.
     """
     with transaction.atomic():
         bound_lock_waits()
-        User.objects.select_for_update().get(pk=user.pk)  # no other one is set up or removed meanwhile
+        # No other authenticator app can be set up or removed in the meantime.
+        User.objects.select_for_update().get(pk=user.pk)
         if known is not None and names(user) != known:
             return False
         for kind in (TOTPDevice, StaticDevice):

@@ -1,4 +1,4 @@
-"""Password and, where the user has an authenticator, code: judged as one."""
+"""Authentication backend that checks the password and, if the user has an authenticator app, its code as one."""
 
 from typing import Any
 
@@ -11,10 +11,9 @@ from access.second_factor import has_authenticator, verified_device
 
 
 class OperatorBackend(ModelBackend):
-    """Answers None alike for an unknown name, a wrong password and a wrong code.
+    """Authentication backend that returns None for an unknown name, a wrong password and a wrong code alike.
 
-    The code is looked at only where the password was right: nothing about the authenticator, nor the time that takes,
-    shows to who does not know the password. A wrong code counts as a failure as a wrong password does.
+    A wrong code counts as a failure like a wrong password.
     """
 
     @sensitive_variables("password", "otp_token")
@@ -29,6 +28,8 @@ class OperatorBackend(ModelBackend):
         user = super().authenticate(request, username=username, password=password)
         if not isinstance(user, User) or not user.is_staff:
             return None
+        # Check the code only if the password was right. Otherwise the response, or its time, would reveal
+        # something about the authenticator app to a client that doesn't know the password.
         if has_authenticator(user):
             device = verified_device(user, otp_token)
             if device is None:

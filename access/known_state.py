@@ -1,7 +1,8 @@
-"""The state that a page about a user or a group was rendered from: what is sent from it is not saved over another.
+"""Protection against outdated pages: a form about a user or group is rejected if its data changed after the page
+loaded.
 
-Django's forms send every field, also those that nobody touched: a page that was loaded before somebody was deactivated
-would activate them again.
+Django's forms send every field, also unchanged ones. A page that was loaded before a user was deactivated would
+activate that user again.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ FIELD: Final = "known_state"
 
 
 class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form that is refused if its fields no longer have the values that they had when it was rendered."""
+    """Form that is rejected if its fields no longer have the values that they had when it was rendered."""
 
     known_state = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -27,6 +28,7 @@ class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self._state = _digest({name: value for name, value in self.initial.items() if name in self.fields})
         self.fields[FIELD].initial = self._state
+        # A new object has no previous state.
         if self.instance.pk is None:
             del self.fields[FIELD]
 
@@ -40,7 +42,7 @@ class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class KnownStateAdmin(OperatorModelAdmin):
-    """Pages whose form carries its state, and that lock the row until the change is saved."""
+    """Admin whose forms contain their state, and that locks the row until the change is saved."""
 
     form = KnownStateForm
     change_form_template = "access/change_form.html"
@@ -50,7 +52,8 @@ class KnownStateAdmin(OperatorModelAdmin):
         if found is None or request.method != "POST":
             return found
         bound_lock_waits()
-        # Django reads the row, validates the form and saves. Without the lock another change can come in between.
+        # Django reads the row, validates the form and saves. Without the lock another change could happen in
+        # between.
         self.model._default_manager.select_for_update().filter(pk=found.pk).first()
         return super().get_object(request, object_id, from_field)
 

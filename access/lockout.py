@@ -1,4 +1,4 @@
-"""What django-axes counts failures by: the name that was tried, and the client's address as Latchkey knows it."""
+"""Lockout keys: the name and the client address by which django-axes counts failures."""
 
 from typing import Any
 
@@ -10,22 +10,25 @@ from apikeys.request_context import address_of
 
 
 def lockout_address(request: HttpRequest) -> str | None:
-    """The client's address; of an IPv6 network its first, as axes keeps addresses and no networks."""
+    """Return the client address, or None if it is unknown."""
     try:
         address = address_of(request.META)
-    except KeyError:  # a sign-in outside of any request, as Django's test client makes it
+    # A sign-in outside of any request, as Django's test client makes it.
+    except KeyError:
         return None
+    # axes stores addresses, not networks. Of an IPv6 network its first address is used.
     return None if address == "unknown" else address.partition("/")[0]
 
 
 def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The user's name; of a name that nobody has a digest, as it may be a password in the wrong box."""
+    """Return the user name, or a digest of it if no user has this name."""
     typed = str((credentials or {}).get("username") or "")
     if known_name(typed) is not None:
         return typed
+    # A name that no user has may be a password that was typed into the wrong box, so it must not be stored.
     return salted_hmac("access.lockout", typed, algorithm="sha256").hexdigest()
 
 
 def known_name(typed: str) -> str | None:
-    """`typed` where it is a user's name."""
+    """Return `typed` if it is the name of a user, or None."""
     return typed if get_user_model()._default_manager.filter(username=typed).exists() else None

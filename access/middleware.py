@@ -1,4 +1,4 @@
-"""Ends sessions of the admin that were left alone, or are too old."""
+"""Middleware that ends sessions of the admin that were idle for too long or are too old."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class SessionAgeMiddleware:
-    """Judges the session of each request that has one, ahead of every view."""
+    """Middleware that checks the age of each request's session before any view runs."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -35,13 +35,14 @@ class SessionAgeMiddleware:
 
 
 def _judge(request: HttpRequest, now: float) -> None:
+    """End the session if it is too old, or record its use."""
     because = session_age.why_ended(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
     if because is not None:
         with transaction.atomic():
             tell_sign_out(request, because)
             logout(request)
         messages.info(request, "You were signed out: the session was too old, or not used for too long.")
-    # What a page asks for by itself is no use: one that was left open must not keep its session alive.
+    # Background requests of a page don't count as use: a page that is left open must not keep its session alive.
     elif request.headers.get("Sec-Fetch-Dest") != "empty":
         session_age.use(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
         if request.session.modified and request.method in ("GET", "HEAD"):
@@ -49,14 +50,17 @@ def _judge(request: HttpRequest, now: float) -> None:
 
 
 def _keep_use(session: SessionBase) -> None:
-    """Store the use now. A page that only reads is shown even while the database takes no changes."""
+    """Save the use of the session now."""
+    # Django would save the session after the response, and fail the request if that fails. A page that only reads
+    # must be shown even while the database accepts no changes.
     session.modified = False
     if waits() or reads_only():
         return
     try:
         session.save()
     except UpdateError:
-        session.modified = True  # it has ended meanwhile: Django says so
+        # The session has ended in the meantime. Django's own middleware reports that.
+        session.modified = True
     except DatabaseError as error:
         if not note_given_up(error) and not outage_of(error):
             raise

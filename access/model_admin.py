@@ -1,4 +1,4 @@
-"""What all lists and pages of rows in the admin have in common. Every model is registered with a subclass of it."""
+"""Base class of all admin pages of models. Every model is registered with a subclass of it."""
 
 from typing import Any, ClassVar, Final
 
@@ -18,7 +18,7 @@ _FILTER_LOOKUPS: Final = ("", "__exact", "__isnull", "__id__exact")
 
 
 class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows at addresses of their own, in lists that can be narrowed by their own filters and by nothing else."""
+    """Model admin whose rows have stable addresses, and whose lists can only be filtered by their own filters."""
 
     address_field: ClassVar[str | None] = None
     """The unique field that stands in the address of a row's pages. None: the row's number, as of an event, a waiver or
@@ -26,9 +26,9 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
-        """Allow what the list's filters ask for. Django allows any column of the model, also one that no page shows:
-        whether a row is found would give away a webhook's salt or a password's hash, a character at a time.
-        """
+        """Return whether the list's own filters use this lookup."""
+        # Django allows every column of the model, also those that no page shows. Whether a row is found would
+        # reveal a webhook's salt or a password's hash, one character at a time.
         names = [_name(entry) for entry in (self.get_list_filter(request) if request else self.list_filter)]
         return lookup in {name + suffix for name in names for suffix in _FILTER_LOOKUPS}
 
@@ -39,9 +39,10 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return AddressedChangeList
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
-        """Refuse what is too much for one request, and what no list offers. The address keeps search, filter, page."""
+        """Reject an action on too many rows, or on rows that no list offers."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         all_matching = forms.BooleanField(required=False).to_python(request.POST.get("select_across"))
+        # The slice ends the count early: a list can have a million rows.
         count = queryset[: MOST_AT_ONCE + 1].count() if all_matching else len(chosen)
         if count > MOST_AT_ONCE:
             text = f"At most {MOST_AT_ONCE} at a time, and these are more. Nothing was changed. Narrow the list."
@@ -50,10 +51,11 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             return super().response_action(request, queryset, *more)
         self.message_user(request, text, messages.WARNING)
+        # This address keeps the search, the filters and the page.
         return redirect(request.get_full_path())
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Lead to the event log, which has the history of everything. Django's own log isn't written."""
+        """Redirect to the event log, which has the history of all objects. Django's own log isn't written."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         found: Model | None = self.get_object(request, object_id)
@@ -64,12 +66,12 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return redirect(reverse("admin:events_event_changelist", query=self.history_query(found)))
 
     def history_query(self, row: Any) -> dict[str, str]:
-        """Return the query that finds the events about `row` in the event log; empty if none does."""
+        """Return the query that finds the events about `row` in the event log; empty if there is none."""
         return {}
 
 
 class AddressedChangeList(ChangeList):
-    """A list whose links have `address_field` in them."""
+    """List whose links contain `address_field`."""
 
     def url_for_result(self, result: Any) -> str:
         field: str | None = getattr(self.model_admin, "address_field", None)
@@ -79,12 +81,13 @@ class AddressedChangeList(ChangeList):
 
 
 def is_row_number(text: str) -> bool:
-    """Return whether `text` can be the number of a row: what a database takes, and no other digits of Unicode."""
+    """Return whether `text` can be a primary key."""
+    # isdigit alone accepts other Unicode digits, and a number of 19 digits may exceed the database's 64 bits.
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _name(entry: Any) -> str:
-    """Return the field, or the parameter, of one entry of `list_filter`."""
+    """Return the field or the parameter of one entry of `list_filter`."""
     if isinstance(entry, str):
         return entry
     return str(getattr(entry, "parameter_name", "")) or str(entry[0])

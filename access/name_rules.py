@@ -1,4 +1,6 @@
-"""Rules for the texts of users and groups, which events repeat: no live secret, and a name that can be seen."""
+"""Validation rules for the texts of users and groups, because events repeat them: no valid secret, and a visible
+name.
+"""
 
 from typing import Any
 
@@ -10,21 +12,22 @@ from latchkey.secret_detection import REFUSAL, holds_secret
 
 
 def refuse_secret(text: str) -> None:
-    """Raises ValidationError for a text that holds a live secret."""
+    """Raise ValidationError for a text that contains a valid secret."""
     if holds_secret(text):
         raise ValidationError(REFUSAL, code="secret")
 
 
 def require_visible(text: str) -> None:
-    """Raises ValidationError for a text without a visible character."""
+    """Raise ValidationError for a text without a visible character."""
     if is_blank(text):
         raise ValidationError("Use at least one visible character.", code="empty")
 
 
 def add_rules() -> None:
-    """Adds the rules to Django's models, so that pages and commands (createsuperuser) have them. Called once."""
+    """Add the rules to Django's models. Call this once."""
     names: list[Any] = [User._meta.get_field("username"), Group._meta.get_field("name")]
     others: list[Any] = [User._meta.get_field(name) for name in ("first_name", "last_name", "email")]
+    # On the models, not on forms, so that commands such as createsuperuser follow the rules too.
     for field in names:
         field.validators.append(require_visible)
     for field in names + others:

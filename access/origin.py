@@ -1,4 +1,4 @@
-"""Where a change of access came from, as events name it."""
+"""Origin of a change by a signed-in user, as events show it."""
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
@@ -8,5 +8,5 @@ from events.origin import Origin
 
 
 def user_origin(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> Origin:
-    """`user`, within the request."""
+    """Return the origin of a change by `user` within the request."""
     return Origin(f"user:{user.get_username()}", request_id_of(request.META))

@@ -1,4 +1,4 @@
-"""Changing one's own password, told as an event."""
+"""Page on which users change their own password. The change appends an event."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from access.sign_in import CodeField
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """The old password, the code of the user's authenticator, and the new password twice."""
+    """Form with the old password, the code of the authenticator app if there is one, and the new password twice."""
 
     code = CodeField(label="Code")
     field_order = ("old_password", "code", "new_password1", "new_password2")
@@ -29,7 +29,9 @@ class OwnPasswordForm(PasswordChangeForm):
 
     @sensitive_variables()
     def clean_old_password(self) -> str:
-        """Leave it to `clean`: a proof is attempted once, and only if nothing else is wrong with the form."""
+        """Return the old password without checking it."""
+        # `clean` checks it together with the code, once, and only if nothing else is wrong: every attempt counts
+        # for the lockout.
         old: str = self.cleaned_data["old_password"]
         return old
 
@@ -42,7 +44,7 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Django's view, whose change and event are kept together. All other sessions of the user end."""
+    """View that changes the password and appends the event in one transaction. All other sessions of the user end."""
 
     form_class = OwnPasswordForm
     success_url = reverse_lazy("admin:password_change_done")

@@ -1,4 +1,4 @@
-"""Argon2 with a bound on what it takes from a host."""
+"""Argon2 password hasher with a limit on the resources that it takes from a host."""
 
 import fcntl
 import os
@@ -10,12 +10,10 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class SerialArgon2PasswordHasher(Argon2PasswordHasher):
-    """Argon2 with 100 MB, 2 passes and 1 lane, one hash at a time over all processes that share DATA_DIR.
+    """Argon2 with 100 MB, 2 passes and 1 lane, one hash at a time across all processes that share DATA_DIR."""
 
-    A hash takes the memory and one core for some tenths of a second. Any number at the same time would be a way to take
-    the host's memory, and more lanes would take all of its cores.
-    """
-
+    # A hash takes this memory and one core for some tenths of a second. Parallel hashes could exhaust the host's
+    # memory, and more lanes would occupy all of its cores.
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
@@ -29,9 +27,10 @@ class SerialArgon2PasswordHasher(Argon2PasswordHasher):
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the lock on DATA_DIR within the block. It goes with the process, however that ends."""
+    """Hold the exclusive lock on DATA_DIR within the block."""
     descriptor = os.open(settings.DATA_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        # The kernel releases this lock with the process, however that ends.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What proves that the person at an open session is its user: asked ahead of a change of password or authenticator."""
+"""Proof that the person at an open session is its user, required before a change of password or authenticator app."""
 
 from typing import Any, Final
 
@@ -10,29 +10,32 @@ from django.views.decorators.debug import sensitive_variables
 from access.second_factor import has_authenticator
 from access.sign_in import CodeField
 
-# The same whichever was wrong, so that a session that was left open is no way to guess the password.
+# The message is the same for a wrong password and a wrong code, so that an open session can't be used to guess the
+# password.
 _WRONG: Final = "Wrong password or code. Each code works once, and after a wrong one you have to wait for the next."
 _WRONG_WITHOUT_CODE: Final = "Wrong password."
 
 
 @sensitive_variables("password", "code")
 def is_proven(request: HttpRequest, password: str, code: str = "") -> bool:
-    """Return whether these are the password of the signed-in user, and a code if the user has an authenticator.
+    """Return whether these are the password of the signed-in user and, if there is an authenticator app, a valid
+    code.
 
-    The attempt goes through the backends of a sign-in: it is charged to the address before anything is hashed, and a
-    wrong one counts for the lockout. Raise QuotaExceeded if the address is over its limit.
+    Raises QuotaExceeded if the address is over its limit.
     """
     name = request.user.get_username()
+    # This uses the backends of a sign-in. So the attempt is charged to the address before anything is hashed, and
+    # a failure counts for the lockout.
     return authenticate(request, username=name, password=password, otp_token=code) is not None
 
 
 def what_was_wrong(form: forms.Form) -> str:
-    """Return what to say of a proof that failed."""
+    """Return the message about a failed proof."""
     return _WRONG if "code" in form.fields else _WRONG_WITHOUT_CODE
 
 
 class ProofForm(forms.Form):
-    """Password and code of the signed-in user, asked again ahead of a change: a session left open is no proof."""
+    """Form with the password and code of the signed-in user, asked again because an open session proves nothing."""
 
     password = forms.CharField(strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
     code = CodeField(label="Code")
@@ -52,6 +55,6 @@ class ProofForm(forms.Form):
 
 
 class ConfirmationForm(forms.Form):
-    """The first code of an authenticator that is being set up."""
+    """Form with the first code of an authenticator app that is being set up."""
 
     code = CodeField(label="Code that the authenticator shows now")

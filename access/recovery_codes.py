@@ -1,4 +1,4 @@
-"""Recovery codes: each opens the admin once where the authenticator is lost. Only digests of them are kept."""
+"""Recovery codes: each one signs in once if the authenticator app is lost. Only their digests are stored."""
 
 import secrets
 from base64 import b32encode
@@ -9,13 +9,17 @@ from django.utils.crypto import salted_hmac
 from django_otp.plugins.otp_static.models import StaticDevice
 
 COUNT: Final = 10
-_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters, none taken for another
-_LENGTH: Final = 12  # 60 bits
-_DIGEST_LENGTH: Final = 16  # 80 bits: what django-otp's column holds
+# 32 characters, none of which can be mistaken for another.
+_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+_LENGTH: Final = 12  # 60 bits of entropy
+_DIGEST_LENGTH: Final = 16  # 80 bits, the size of django-otp's column
 
 
 def make_codes(user: User) -> list[str]:
-    """New codes in place of all that the user had, within the caller's transaction. Nothing tells them again."""
+    """Return new codes, which replace all existing ones of the user, within the caller's transaction.
+
+    The codes cannot be read again later.
+    """
     StaticDevice.objects.filter(user=user).delete()
     device = StaticDevice.objects.create(user=user, name="recovery codes")
     codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH)) for _ in range(COUNT)]
@@ -25,12 +29,13 @@ def make_codes(user: User) -> list[str]:
 
 
 def codes_left(user: User) -> int:
-    """How many of the user's codes were not used."""
+    """Return how many of the user's codes are unused."""
     return sum(device.token_set.count() for device in StaticDevice.objects.filter(user=user))
 
 
 def code_digest(user: User, code: str) -> str:
-    """What is kept of a code, however it was typed: an HMAC under SECRET_KEY, with the user in it."""
+    """Return the digest that is stored of a code: an HMAC under SECRET_KEY that includes the user."""
+    # Upper case and missing or additional hyphens don't matter.
     plain = code.replace("-", "").lower()
     digest = salted_hmac("access.recovery_codes", f"{user.pk}:{plain}", algorithm="sha256").digest()
     return b32encode(digest).decode()[:_DIGEST_LENGTH]

@@ -1,10 +1,10 @@
-"""The roles of operators: groups of this name, which a migration makes."""
+"""Roles of operators: groups with these names, created by a migration."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What somebody is there to do; each may do all that the one before may."""
+    """What an operator may do. Each role includes the permissions of the one before."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

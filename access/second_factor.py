@@ -1,4 +1,4 @@
-"""The second factor: a code of the authenticator, or a recovery code."""
+"""Second factor of a sign-in: a code of the authenticator app, or a recovery code."""
 
 from typing import Any
 
@@ -12,25 +12,26 @@ from events.lock_wait import bound_lock_waits
 
 
 def has_authenticator(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether the user has set one up, and so needs a code to sign in."""
+    """Return whether the user has set up an authenticator app, and so needs a code to sign in."""
     return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
 def verified_device(user: User, code: str) -> Any | None:
-    """The user's django-otp device for which `code` is right now, or None; a code is right once.
+    """Return the user's django-otp device for which `code` is valid now, or None. A code is valid once.
 
-    The device is locked meanwhile, so that of two requests with one code one is told that it is wrong. A device with
-    failures is closed for 1, 2, 4 … seconds, whatever the code. The kind of code decides the device: a wrong recovery
-    code does not close the authenticator.
+    A device with failures is locked for 1, 2, 4 … seconds, whatever the code.
     """
     typed = "".join(code.split())
     with transaction.atomic():
+        # The kind of code determines the device, so a wrong recovery code does not lock the authenticator app.
         if typed.isascii() and typed.isdigit():
             return _verified(TOTPDevice, user, typed)
         return _verified(StaticDevice, user, code_digest(user, typed)) if typed else None
 
 
 def _verified(kind: Any, user: User, token: str) -> Any | None:
+    """Return the user's confirmed device of this kind if `token` is valid for it, or None."""
     bound_lock_waits()
+    # Lock the device, so that of two requests with the same code one is rejected.
     device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
     return device if device is not None and device.verify_token(token) else None

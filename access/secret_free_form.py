@@ -1,4 +1,4 @@
-"""Forms that refuse a live secret in a text, and don't show it again on the page with the error."""
+"""Forms that reject a valid secret in a text field, and don't show it again on the page with the error."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from latchkey.secret_detection import REFUSAL, holds_secret
 
 
 class SecretFreeForm(forms.BaseForm):
-    """A form that refuses a live secret in each of its fields but passwords."""
+    """Form that rejects a valid secret in every field except passwords."""
 
     def clean(self) -> dict[str, Any]:
-        """Look first: the page of any other error would show the text too."""
+        """Check all fields for secrets, and redact them in the data that the page shows again."""
+        # Do this before any other validation: the page of another error would show the text too.
         for name, field in self.fields.items():
             place = self.add_prefix(name)
             typed = self.data.get(place)

@@ -1,4 +1,4 @@
-"""How long a session of the admin lasts: a while without use, and never beyond its oldest age."""
+"""Lifetime of an admin session: a limited time without use, and a maximum age."""
 
 from datetime import timedelta
 from typing import Final
@@ -12,12 +12,12 @@ _STEPS: Final = 60
 
 
 def begin(session: SessionBase, now: float) -> None:
-    """Counts the session's age, and its idle time, from `now` (Unix time in seconds)."""
+    """Start the session's age and idle time at `now` (Unix time in seconds)."""
     session[_BEGUN] = session[_USED] = now
 
 
 def why_ended(session: SessionBase, now: float, idle: timedelta) -> str | None:
-    """Where the session is over: "age" or "idle"; else None. One that was never begun begins."""
+    """Return "age" or "idle" if the session is over, or None. A session that was never started starts now."""
     if _BEGUN not in session or _USED not in session:
         begin(session, now)
     if now - session[_BEGUN] >= OLDEST.total_seconds():
@@ -26,6 +26,7 @@ def why_ended(session: SessionBase, now: float, idle: timedelta) -> str | None:
 
 
 def use(session: SessionBase, now: float, idle: timedelta) -> None:
-    """Notes a use, where the last note is old enough to be worth a write."""
+    """Record a use of the session."""
+    # Each record is a write to the database, so skip it if the last one is recent.
     if now - session[_USED] >= idle.total_seconds() / _STEPS:
         session[_USED] = now

@@ -1,4 +1,4 @@
-"""Signing in to the admin: one form for name, password and code."""
+"""Sign-in to the admin: one form for name, password and code."""
 
 import time
 from typing import Any, cast
@@ -25,7 +25,9 @@ LONGEST_CODE = 32
 
 
 class CodeField(forms.CharField):
-    """A code of an authenticator, or a recovery code; empty for who has neither."""
+    """Form field for a code of the authenticator app or a recovery code. It may be empty for users that have
+    neither.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         attributes = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
@@ -34,7 +36,7 @@ class CodeField(forms.CharField):
 
 
 class SignInForm(AdminAuthenticationForm):
-    """Refuses with one message, whichever of the three was wrong."""
+    """Sign-in form with one error message, whether name, password or code is wrong."""
 
     error_messages = {
         **AdminAuthenticationForm.error_messages,
@@ -44,8 +46,9 @@ class SignInForm(AdminAuthenticationForm):
     code = CodeField(label="Code")
 
     def clean_username(self) -> str:
-        """Django bounds the name in the browser alone."""
+        """Return the name. Raises ValidationError if it is too long."""
         name: str = self.cleaned_data["username"]
+        # Django limits the length only in the browser.
         if len(name) > (self.fields["username"].max_length or 0):  # type: ignore[attr-defined]
             raise ValidationError("This name is too long.")
         return name
@@ -65,7 +68,7 @@ class SignInForm(AdminAuthenticationForm):
 
 
 class SignInView(LoginView):
-    """Begins the session and tells it."""
+    """View that starts the session and appends the event of the sign-in."""
 
     authentication_form = SignInForm
     template_name = "admin/login.html"
@@ -80,6 +83,7 @@ class SignInView(LoginView):
 
 
 def _tell(request: HttpRequest, user: User) -> None:
+    """Append the event of the sign-in."""
     device = cast("Any", user).otp_device if hasattr(user, "otp_device") else None
     factor = "none" if device is None else "recovery code" if isinstance(device, StaticDevice) else "authenticator"
     event_log.append(

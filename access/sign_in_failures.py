@@ -1,4 +1,4 @@
-"""What the event log is told of sign-ins that fail: enough to see an attack, never as much as an attacker sends."""
+"""Events about failed sign-ins: enough to see an attack, but far fewer than an attacker can send."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -24,30 +24,34 @@ MOST_A_PERIOD: Final = 200
 
 @receiver(user_login_failed)
 def tell_failure(credentials: dict[str, Any], request: HttpRequest, **_kwargs: Any) -> None:
-    """A name, password or code was wrong, or its name was locked out."""
+    """Append the event of a failed sign-in: a wrong name, password or code, or a name that is locked out."""
     _tell(EventType.OPERATOR_SIGN_IN_FAILED, request, str(credentials.get("username") or ""))
 
 
 @receiver(user_locked_out)
 def tell_lockout(request: Any, username: str, **_kwargs: Any) -> None:
-    """The failure that brought the lockout about; the signal comes with each later try as well."""
+    """Append the event of a lockout."""
+    # axes sends the signal for each later attempt too. This attribute is set only for the failure that caused the
+    # lockout.
     if request.axes_failures_since_start is not None:
         _tell(EventType.OPERATOR_LOCKED_OUT, request, username)
 
 
 def _tell(type: EventType, request: HttpRequest, typed: str) -> None:
-    """Once a PERIOD for a name and address, and MOST_A_PERIOD times over all."""
+    """Append the event, at most once a PERIOD per name and address, and MOST_A_PERIOD times in total."""
     data: dict[str, object] = {"name": known_name(typed) or "unknown", "address": address_of(request.META)}
     if _is_told(type, data):
         return
     with transaction.atomic():
         event_log.hold()
+        # Check again under the lock: another process may have appended the event in the meantime.
         if not _is_told(type, data):
             origin = Origin.of_system(request_id_of(request.META))
             event_log.append(type, origin=origin, at=timezone.now(), data=data)
 
 
 def _is_told(type: EventType, data: dict[str, object]) -> bool:
+    """Return whether this event, or the maximum of them, was already appended in this PERIOD."""
     since = timezone.now() - PERIOD
     latest = Event.objects.filter(type=type).order_by("-id").values_list("at", "data_json")[:MOST_A_PERIOD]
     told = [text for at, text in latest if at > since]

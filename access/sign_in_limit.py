@@ -1,4 +1,4 @@
-"""The limit of sign-ins from one address, charged ahead of everything that a sign-in costs."""
+"""Sign-in limit per client address, charged before everything that a sign-in costs."""
 
 from typing import Any
 
@@ -9,9 +9,11 @@ from apikeys.request_context import address_of
 
 
 class SignInLimitBackend:
-    """The first authentication backend: it knows no users. It charges each attempt, right or wrong, to the address.
+    """First authentication backend. It knows no users, but charges each attempt, right or wrong, to the client
+    address.
 
-    A lockout is of a name, so it doesn't stop a client that tries random names. Each would cost queries and a hash.
+    A lockout applies to a name, so it doesn't stop a client that tries random names. Each of them would cost
+    queries and a hash.
     """
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
@@ -20,7 +22,8 @@ class SignInLimitBackend:
             return
         try:
             address = address_of(request.META)
-        except KeyError:  # a sign-in outside of any request, as Django's test client makes it
+        # A sign-in outside of any request, as Django's test client makes it.
+        except KeyError:
             return
         refusal = charge_sign_in(address)
         if refusal is not None:

@@ -1,4 +1,4 @@
-"""What the event log is told of the end of a session."""
+"""Events about the end of a session."""
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -9,7 +9,7 @@ from events.types import EventType
 
 
 def tell_sign_out(request: HttpRequest, because: str) -> None:
-    """Tells, within the caller's transaction, why the session ends: asked, idle or age."""
+    """Append the event that the session ends, within the caller's transaction. `because` is asked, idle or age."""
     event_log.append(
         EventType.OPERATOR_SIGNED_OUT,
         origin=user_origin(request, request.user),

@@ -1,4 +1,4 @@
-"""The admin site: sign-in with a second factor, the authenticator's pages, and sessions that are told."""
+"""Admin site with a second factor at sign-in, pages for the authenticator app, and events about sessions."""
 
 from functools import wraps
 from typing import Any, Final
@@ -18,12 +18,12 @@ from access.sign_in import SignInView
 from access.sign_out import tell_sign_out
 from access.standing import is_signed_in, lacks_authenticator
 
-# No page of ours asks for them, and both answer questions about tables that no page shows.
+# No page here uses them, and both reveal data of tables that no page shows.
 _UNUSED: Final = ("autocomplete", "view_on_site")
 
 
 class OperatorSite(AdminSite):
-    """Lets in who is signed in with all that is required, and leads the others to where they get it."""
+    """Admin site that admits users who meet all requirements, and redirects others to the page where they can."""
 
     def has_permission(self, request: HttpRequest) -> bool:
         return is_signed_in(request) and not lacks_authenticator(request)
@@ -33,9 +33,11 @@ class OperatorSite(AdminSite):
 
         @wraps(guarded)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            # PostgreSQL raises an error for a NUL in a value, so reject it here with a 400.
             if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
                 raise BadRequest("No database takes a NUL character.")
             if lacks_authenticator(request):
+                # Signing out must be possible also without the required authenticator app.
                 return self.logout(request) if view == self.logout else redirect("admin:authenticator")
             return guarded(request, *args, **kwargs)
 

@@ -1,1 +1,3 @@
-"""API keys: issued, limited, rotated and revoked by one writer, read from a cache that a change ends at once."""
+"""API keys: issued, limited, rotated and revoked by one service, and read through a cache that detects every
+change with the next request.
+"""

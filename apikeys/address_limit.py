@@ -1,4 +1,4 @@
-"""AUTH_FAILURE_LIMIT: how many attempts a client address may make, and what it has left once it is over the limit."""
+"""AUTH_FAILURE_LIMIT: how many attempts a client address may make, and what it may still do beyond the limit."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from ratelimit.limit import Limit, limit_from_text
 from ratelimit.limiter import Attempt, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
+# An address that is over its limit still gets a few queries. Otherwise a valid credential that this process has
+# not cached yet would be rejected for the failures of other clients behind the same address.
 LOOK_UP_SECONDS: Final = 2.0
 LOOK_UP_BURST: Final = 2
 CAPACITY: Final = 10_000
@@ -27,11 +29,10 @@ _DETAILS: Final = {
 
 
 class AddressLimit:
-    """The bucket of each client address for one kind of attempt.
+    """Token bucket of each client address for one kind of attempt. All threads share it.
 
-    It also bounds what an address that is over its limit costs the database: LOOK_UP_BURST look-ups, and one more each
-    LOOK_UP_SECONDS, in this process, by `clock`, which is monotonic, in seconds. With none at all, a right credential
-    that this process has not cached yet would be refused for what others behind the same address try. Threads share it.
+    It also limits how many queries an address can cause while it is over its limit, in this process:
+    LOOK_UP_BURST, and one more every LOOK_UP_SECONDS. `clock` returns seconds and never goes back.
     """
 
     def __init__(
@@ -45,7 +46,10 @@ class AddressLimit:
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
     def charge(self, address: str) -> QuotaExceeded | None:
-        """Take one token of the address's bucket. Return the refusal if there is none. May raise BucketStoreError."""
+        """Take one token of the address's bucket. Return the error to raise if there is none, or None.
+
+        May raise BucketStoreError.
+        """
         decision = self._limiter.take_for_address(address, self._limit, self._attempt)
         self._note(address, over=not decision.allowed)
         if decision.allowed:
@@ -57,9 +61,10 @@ class AddressLimit:
         )
 
     def pay_for_look_up(self, address: str) -> bool:
-        """Return False if the address may look in the database, and pays if the attempt fails; True if it has paid.
+        """Charge the address for a query if it has to pay for that in advance. Return whether it has paid.
 
-        Raise QuotaExceeded if it is over its limit, and has had its look-up. May raise BucketStoreError.
+        An address within its limit pays only if the attempt fails. Raises QuotaExceeded if the address is over its
+        limit and has used up its queries. May raise BucketStoreError.
         """
         if self._may_look_up(address):
             return False
@@ -69,11 +74,13 @@ class AddressLimit:
         return True
 
     def _may_look_up(self, address: str) -> bool:
+        """Return whether the address may cause a query without paying for it first."""
         with self._lock:
             known = self._addresses.get(address)
             if known is None or not known.over:
                 return True
             now = self._clock()
+            # GCRA, as in `ratelimit.bucket`: `full_at` is the time at which all queries are available again.
             full_at = max(known.full_at, now) + LOOK_UP_SECONDS
             if full_at > now + LOOK_UP_BURST * LOOK_UP_SECONDS:
                 return False
@@ -81,13 +88,14 @@ class AddressLimit:
             return True
 
     def _note(self, address: str, *, over: bool) -> None:
-        """Remember whether the address is over its limit. Its look-ups stay spent if it is not for a moment."""
+        """Remember whether the address is over its limit."""
         with self._lock:
             known = self._addresses.get(address)
             if known is None:
                 if not over:
                     return
                 known = self._addresses[address] = _Address()
+            # Keep `full_at`: an address that is below its limit for a moment doesn't get its queries back.
             known.over = over
             self._addresses.move_to_end(address)
             if len(self._addresses) > CAPACITY:
@@ -96,14 +104,17 @@ class AddressLimit:
 
 @dataclass(slots=True)
 class _Address:
-    """An address that was over its limit: whether it still is, and when all of its look-ups are there again."""
+    """State of an address that was over its limit at least once.
+
+    `over` says whether it still is. `full_at` is when all of its queries are available again.
+    """
 
     over: bool = True
     full_at: float = 0.0
 
 
 def failure_limit() -> Limit:
-    """AUTH_FAILURE_LIMIT; a system check refuses one that is unlimited or no limit."""
+    """Return AUTH_FAILURE_LIMIT. Raises ValueError if it is unlimited or invalid; a system check reports both."""
     limit = limit_from_text(settings.AUTH_FAILURE_LIMIT)
     if limit is None:
         raise ValueError("AUTH_FAILURE_LIMIT cannot be unlimited")
@@ -111,17 +122,19 @@ def failure_limit() -> Limit:
 
 
 def charge_sign_in(address: str) -> QuotaExceeded | None:
-    """Charge a sign-in to the admin, right or wrong, before its password is hashed. Return the refusal of one too many.
+    """Charge a sign-in to the admin to its address, before the password is hashed. Return the error to raise, or
+    None.
 
-    While the bucket store is out nothing is charged: that is when operators need the admin.
+    Every sign-in is charged, successful or not.
     """
     try:
         return sign_in_limit().charge(address)
     except BucketStoreError:
+        # The bucket store is down, and that is when operators need the admin. So nothing is charged.
         return None
 
 
 @cache
 def sign_in_limit() -> AddressLimit:
-    """The process's limit of sign-ins."""
+    """Return the sign-in limit of this process, created once."""
     return AddressLimit(default_limiter(), failure_limit(), Attempt.SIGN_IN)

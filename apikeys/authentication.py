@@ -1,4 +1,4 @@
-"""Django REST framework's door to the gate: who is calling."""
+"""DRF authentication: resolves a request's credential to its key."""
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -14,7 +14,9 @@ from latchkey.headers import CHALLENGE
 
 
 class KeyAuthentication(BaseAuthentication):
-    """Verifies the request's one credential. `request.user` is an AuthContext, `request.auth` the gate's Verified."""
+    """DRF authentication class. `request.user` becomes an AuthContext, `request.auth` the Verified of the
+    authenticator.
+    """
 
     def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
         try:
@@ -22,6 +24,7 @@ class KeyAuthentication(BaseAuthentication):
                 request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
             )
         except CredentialError as error:
+            # `Gate.verify` counts the failures of well-formed credentials only.
             FAILURES.labels(error.slug).inc()
             raise
         try:

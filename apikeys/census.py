@@ -1,4 +1,4 @@
-"""The census: how many keys are what, counted once a minute: counting a million takes too long for a page."""
+"""Cached key counts: how many keys are in each state, counted once a minute."""
 
 from datetime import datetime
 from typing import Final
@@ -7,12 +7,13 @@ from django.db.models import Count, Q
 
 from apikeys.models import APIKey, KeyCensus, KeySecret, SecretState
 
+# Counting a million keys takes too long for a page. Up to this many are counted for every page instead.
 COUNTED_AT_ONCE: Final = 20_000
 STATES: Final = ("active", "disabled", "expired", "revoked")
 
 
 def take_census(now: datetime) -> KeyCensus:
-    """Counts the keys by state and keeps the result, which the next census replaces."""
+    """Count the keys by state, store the result in place of the previous one, and return it."""
     unrevoked, lapsed = Q(revoked_at__isnull=True), Q(expires_at__isnull=False, expires_at__lte=now)
     usable = unrevoked & Q(enabled=True) & ~lapsed
     counts = APIKey.objects.aggregate(
@@ -29,7 +30,7 @@ def take_census(now: datetime) -> KeyCensus:
 
 
 def latest_census(now: datetime) -> KeyCensus:
-    """The last census; a new one where there is none, and where there are so few keys that it takes no time."""
+    """Return the stored counts; count again if there are none or so few keys that counting is fast."""
     last = KeyCensus.objects.filter(id=1).first()
     if last is None or sum(last.counts[state] for state in STATES) <= COUNTED_AT_ONCE:
         return take_census(now)

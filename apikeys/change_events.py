@@ -1,4 +1,4 @@
-"""The events about a change to a key."""
+"""Events about a change to a key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from latchkey.timestamps import rfc3339
 
 
 def entries_of(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:
-    """Return an event for each kind of change: of the limit, of being enabled, and of all other fields together."""
+    """Return an event for each kind of change: of the rate limit, of `enabled`, and of all other fields together."""
     entries = []
     if "rate_limit" in changes:
         limits = {"from": before["rate_limit"], "to": changes["rate_limit"]}
@@ -27,17 +27,18 @@ def entries_of(key: APIKey, before: Mapping[str, object], changes: Mapping[str, 
 
 
 def expired(keys: Sequence[APIKey]) -> list[Entry]:
-    """Return an event for each of the keys, which time has ended."""
+    """Return an event for each key that has expired."""
     return [Entry(EventType.KEY_EXPIRED, key.key_id, as_data({"expires_at": key.expires_at})) for key in keys]
 
 
 def as_data(values: Mapping[str, object]) -> dict[str, object]:
-    """`values` as JSON, times as text."""
+    """Return `values` as JSON, with times as RFC 3339 text."""
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def differ(one: object, other: object) -> bool:
-    """Whether two values differ as JSON, in which 1, 1.0 and true are three things."""
+    """Return whether two values differ as JSON."""
+    # Python considers 1, 1.0 and True equal; in JSON they are three different values.
     if isinstance(one, dict) and isinstance(other, dict):
         return canonical(one) != canonical(other)
     return one != other

@@ -1,4 +1,4 @@
-"""System checks of what keys need: usable peppers."""
+"""Django system checks of the settings for keys: peppers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PEPPERS_INVALID = "apikeys.E001"
 
 @register(SETTINGS)
 def check_peppers(**_kwargs: Any) -> list[CheckMessage]:
-    """SECRET_PEPPERS is well-formed and long enough."""
+    """Check that SECRET_PEPPERS is well-formed and that its peppers are long enough."""
     try:
         parse_peppers(settings.SECRET_PEPPERS)
     except PepperError as error:

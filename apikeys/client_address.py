@@ -1,4 +1,4 @@
-"""Whose address a request came from, where proxies stand in between."""
+"""Client address of a request that may have passed through proxies."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -10,18 +10,19 @@ MAX_HOPS: Final = 32
 
 
 def parse_networks(entries: Sequence[str]) -> tuple[Network, ...]:
-    """The networks in CIDR notation (or single addresses). Raises ValueError for anything else."""
+    """Return the networks that `entries` contain, in CIDR notation or as single addresses. Raises ValueError."""
     return tuple(ipaddress.ip_network(entry.strip(), strict=False) for entry in entries if entry.strip())
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The address to hold responsible for a request.
+    """Return the client address to which a request is attributed, or "unknown".
 
-    `peer` is the connection's other end. Only where it is a trusted proxy is X-Forwarded-For read, from the right, up
-    to the first address that is no trusted proxy, 32 hops at most: what stands left of that anybody may have written.
-    An IPv6 address stands for its /64, which one customer has whole. What is no address yields "unknown".
+    `peer` is the other end of the connection. X-Forwarded-For is read only if `peer` is a trusted proxy: from the
+    right, up to the first address that is not a trusted proxy, at most MAX_HOPS hops. An IPv6 address is returned
+    as its /64 network.
     """
     address = _parse(peer)
+    # Read from the right: any client can write what is left of the first untrusted address.
     for entry in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]) if forwarded_for else ():
         if address is None or not any(address in network for network in trusted):
             break
@@ -32,18 +33,20 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     if address is None:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
+        # A single customer usually has a whole /64, and could use a new address for every attempt.
         return str(ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False))
     return str(address)
 
 
 def _without_port(entry: str) -> str:
-    """`1.2.3.4:5678` and `[::1]:5678`, as some proxies write a hop, without the port."""
+    """Return a hop without the port that some proxies add: `1.2.3.4:5678`, `[::1]:5678`."""
     if entry.startswith("["):
         return entry[1:].partition("]")[0]
     return entry.partition(":")[0] if entry.count(":") == 1 else entry
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that `text` represents, or None. An IPv4-mapped IPv6 address is returned as IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

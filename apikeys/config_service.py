@@ -1,4 +1,4 @@
-"""ConfigService, the only writer of keys: each change is validated, told by an event, and known everywhere at once."""
+"""ConfigService, the only writer of keys: it validates every change, appends its event and publishes its epoch."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key with the credential that was just made for it: the only moment at which the secret is known."""
+    """A key with a new credential. The secret is not available at any other time."""
 
     key: APIKey
     credential: Credential
@@ -53,14 +53,16 @@ class IssuedKey:
 class ConfigService:
     """Changes keys on behalf of `origin`.
 
-    Values come as decoded JSON, as REST, the admin and the commands receive them, and are validated here, the rate
-    limit first of all. A change and its event are one transaction; the key's epoch is raised in it and published after
-    the commit, so that the change holds for the next request in every process. `authority` is the key that asks,
-    and bounds the scopes that may be granted, taken away or, by a rotation, obtained; None (an operator) may grant all.
-    `expected` are the states (epochs; of webhooks revisions) on one of which the caller decided; None is any.
+    Values are decoded JSON, as REST, the admin and the commands receive them, and are validated here. A change and
+    its event are one transaction. The transaction also increments the key's epoch, which is published after the
+    commit, so the change applies to the next request in every process.
 
-    Every method raises InvalidParameters, NotFound, AlreadyRevoked, PreconditionFailed or InsufficientScope, and then
-    changes nothing.
+    `authority` is the key that makes the call. It limits which scopes may be granted, removed or, by a rotation,
+    obtained; None (an operator) may grant all. `expected` are the states (epochs, or revisions of webhooks) on
+    which the caller based the change; None accepts any.
+
+    Every method raises InvalidParameters, NotFound, AlreadyRevoked, PreconditionFailed or InsufficientScope, and
+    changes nothing in that case.
     """
 
     def __init__(
@@ -81,20 +83,24 @@ class ConfigService:
 
     @property
     def effective_by(self) -> datetime | None:
-        """The time from which no node can act any more on what the last change replaced: by the clock of this node, in
-        whole milliseconds. None before a change was committed. Where a change changed nothing, the one before it is
-        published again, and told alike.
+        """Return the time from which no node can act on what the last change replaced, or None before a change was
+        committed.
+
+        It is by the clock of this node, in whole milliseconds. A call that changed nothing publishes the previous
+        change again and sets this time as well.
         """
         return self._effective_by
 
     @property
     def webhooks(self) -> WebhookEndpoints:
-        """The writer of webhooks, on behalf of the same origin."""
+        """Return the service that writes webhooks, on behalf of the same origin."""
         return WebhookEndpoints(self._origin, configured_peppers(), self._now, self._expected)
 
     def issue(self, values: object, *, system: bool = False) -> IssuedKey:
-        """A new key. `values`: label (required), owner, scopes, rate_limit (absent: DEFAULT_RATE_LIMIT), expires_at,
-        metadata. A `system` key is the server's own: see `apikeys.system_keys`.
+        """Issue a new key.
+
+        `values` are label (required), owner, scopes, rate_limit (default: DEFAULT_RATE_LIMIT), expires_at and
+        metadata. With `system` the key belongs to the server itself: see `apikeys.system_keys`.
         """
         now = self._now()
         cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
@@ -112,8 +118,9 @@ class ConfigService:
         return IssuedKey(key, credential)
 
     def update(self, key_id: str, values: object) -> APIKey:
-        """Changes any of label, owner, scopes, rate_limit, expires_at, metadata, enabled. What is the same already is
-        no change and leaves no event.
+        """Change any of label, owner, scopes, rate_limit, expires_at, metadata and enabled.
+
+        A value that equals the current one is not a change and creates no event.
         """
         now = self._now()
         with change() as whole:
@@ -125,12 +132,14 @@ class ConfigService:
                 validation.refuse_system_key(key)
             if "scopes" in changes:
                 wanted: list[str] = changes["scopes"]  # type: ignore[assignment]
+                # Removing a scope that the caller lacks is forbidden too, not only granting it.
                 self._check_grant(sorted(set(wanted) ^ set(key.scopes)), named=wanted)
             if changes:
                 before = {name: getattr(key, name) for name in changes}
                 for name, value in changes.items():
                     setattr(key, name, value)
                 if "expires_at" in changes:
+                    # The key gets a new expiry, which needs its own event.
                     key.expiry_told = False
                 self._raise_epoch(key, "expiry_told", *changes)
                 if changes.keys() & {"label", "owner"}:
@@ -140,10 +149,11 @@ class ConfigService:
         return key
 
     def rotate(self, key_id: str, values: object = None) -> IssuedKey:
-        """A new secret for the key; the old one works on for `grace_seconds` (0 to 2592000, default one day).
+        """Create a new secret for the key. The old one still works for `grace_seconds` (0 to 2592000, default one
+        day).
 
-        Raises RotationInProgress while an older secret is still retiring, unless the grace is 0, which ends every
-        older secret at once.
+        A grace of 0 ends all older secrets immediately. Raises RotationInProgress if the grace is not 0 and an
+        older secret is still retiring.
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
@@ -159,10 +169,10 @@ class ConfigService:
         return IssuedKey(key, credential)
 
     def finish_rotation(self, key_id: str, values: object = None) -> APIKey:
-        """Ends the retiring secret now. Where none is retiring, there is nothing to do and no event.
+        """End the retiring secret now. If there is none, nothing changes and no event is created.
 
-        `values` may hold the `secret_id` that is to end: PreconditionFailed is raised if that secret is active, or if
-        another one is retiring.
+        `values` may contain the `secret_id` that is to end. Raises PreconditionFailed if that secret is active, or
+        if another one is retiring.
         """
         now = self._now()
         named = clean({} if values is None else values, validation.FINISH_RULES, now).get("secret_id")
@@ -183,10 +193,11 @@ class ConfigService:
         return key
 
     def revoke(self, key_id: str) -> APIKey:
-        """Ends the key permanently. Its row stays, so that its id is never given again and its story can be read."""
+        """Revoke the key permanently."""
         now = self._now()
         with change() as whole:
             key = self._locked(key_id)
+            # The row stays, so that its ID is never issued again and its history can be read.
             key.revoked_at = now
             self._raise_epoch(key, "revoked_at")
             self._tell(whole, EventType.KEY_REVOKED, key, now, {})
@@ -194,7 +205,7 @@ class ConfigService:
         return key
 
     def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:
-        """Tells each expiry that time has brought, once, while `go_on` says so; returns how many."""
+        """Append the event of each key that has expired, once, as long as `go_on` returns true. Return how many."""
         now = self._now()
         told = 0
         while go_on():
@@ -203,6 +214,7 @@ class ConfigService:
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
+                # Each batch runs in its own transaction, so the locks of its keys are held only briefly.
                 batch = list(due.order_by("pk")[:EXPIRY_BATCH])
                 APIKey.objects.filter(pk__in=[key.pk for key in batch]).update(expiry_told=True)
                 if batch:
@@ -213,10 +225,11 @@ class ConfigService:
         return told
 
     def _tell(self, whole: Change, type: EventType, key: APIKey, at: datetime, data: dict[str, object]) -> None:
+        """Append one event about the key to the change."""
         whole.append_all([Entry(type, key.key_id, data)], origin=self._origin, at=at)
 
     def _locked(self, key_id: str) -> APIKey:
-        """The key, with its secrets, which nobody else changes until the transaction ends."""
+        """Return the key with its secrets, locked until the transaction ends."""
         lock = reading(APIKey.objects.select_for_update().filter(key_id=key_id))
         *_, keys, secrets = run([*lock_bound(), lock, reading(KeySecret.objects.filter(key__key_id=key_id))])
         if not keys:
@@ -225,14 +238,17 @@ class ConfigService:
         keep_secrets(key, secrets)
         if key.revoked_at is not None:
             raise AlreadyRevoked("The key was revoked and cannot be changed.")
-        if self._authority is not None:  # a key could make the server look unhealthy otherwise
+        # Otherwise a key could change the key of the health check, and make the server look unhealthy.
+        if self._authority is not None:
             validation.refuse_system_key(key)
         check_state(key.epoch, self._expected, "The key")
         return key
 
     def _check_grant(self, scopes: Collection[str], *, named: Collection[str] = ()) -> None:
-        """Raise InsufficientScope if the key that asks lacks one of `scopes`. `named` are those that the request itself
-        names: the others are the changed key's, and only a key that may read keys gets to see them.
+        """Raise InsufficientScope if the calling key lacks one of `scopes`.
+
+        `named` are the scopes that the request itself contains. The message shows other scopes of the changed key
+        only to a caller that may read keys.
         """
         if self._authority is None:
             return
@@ -250,8 +266,9 @@ class ConfigService:
         return KeySecret(key=key, slot=slot, digest=digest, pepper_id=peppers.current, created_at=now), credential
 
     def _replace_secret(self, key: APIKey, grace: timedelta, now: datetime) -> tuple[datetime, Credential]:
-        """Write a new secret beside the active one, which retires, or in place of all if there is no grace. Return the
-        end of the one that was active, and the new credential. Raises RotationInProgress.
+        """Write a new secret next to the active one, which retires. Without a grace it replaces all secrets.
+
+        Return the end of the secret that was active, and the new credential. Raises RotationInProgress.
         """
         secrets = {secret.state: secret for secret in key.secrets.all()}
         active, retiring = secrets[SecretState.ACTIVE], secrets.get(SecretState.RETIRING)
@@ -265,12 +282,15 @@ class ConfigService:
             return now, credential
         active.retire(now, grace)
         ends = {"state": active.state, "expires_at": active.expires_at, "overdue_at": active.overdue_at}
+        # The retiring secret has ended. It has to go first, because a key has at most one secret per state.
         ended = [deleting(of_key.filter(state=SecretState.RETIRING))] if retiring else []
         run([*ended, updating(of_key.filter(pk=active.pk), **ends), inserting([new])])
         keep_secrets(key, [active, new])
         return active.expires_at or now, credential
 
     def _raise_epoch(self, key: APIKey, *changed: str) -> None:
+        # After a restore from a backup the store's epoch can be above the database's. The new epoch has to exceed
+        # both, or processes would ignore it.
         key.epoch = max(key.epoch, self._known_epoch(key.key_id)) + 1
         key.save(update_fields=["epoch", *changed])
 
@@ -278,7 +298,7 @@ class ConfigService:
         transaction.on_commit(partial(self._publish, key.key_id, key.epoch))
 
     def _known_epoch(self, key_id: str) -> int:
-        """The store's epoch: above the database's where that was restored from a backup, and then to be passed too."""
+        """Return the epoch that the bucket store knows; 0 if it is down."""
         try:
             return self._limiter.epoch(key_id)
         except BucketStoreError:
@@ -289,8 +309,8 @@ class ConfigService:
         try:
             self._limiter.publish_epoch(key_id, epoch)
         except BucketStoreError:
-            # The change is committed. The steward publishes it once the store is back; until then other processes learn
-            # of it when their record ages out.
+            # The change is committed. The background worker publishes it once the store is back. Until then other
+            # processes learn of it when their record expires.
             log.exception("epoch_publication_failed", key_id=key_id, epoch=epoch)
             published = False
         self._effective_by = self._reach().effective_by(self._now(), published=published)

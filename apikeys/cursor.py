@@ -1,4 +1,4 @@
-"""Cursors of lists of keys: the place where a page ends, bound to the filters of its list."""
+"""Cursors of key lists: the position at which a page ends, bound to the filters of its list."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ _DIGEST_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place below the primary key `row`; `digest` stands for the filters of the list."""
+    """Position below the primary key `row`. `digest` identifies the filters of the list."""
 
     row: int
     digest: bytes
@@ -29,12 +29,13 @@ class Cursor:
 
     @classmethod
     def parse(cls, typed: str) -> "Cursor":
-        """Return the cursor that was written as `typed`. Raises Refused."""
+        """Return the cursor that `typed` encodes. Raises Refused."""
         try:
             raw = base64.b64decode(typed + "==", altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raw = b""
         row = int.from_bytes(raw[:_ROW_BYTES], "big")
+        # A primary key has 63 bits. The database would reject a larger number with an error.
         if len(raw) != _ROW_BYTES + _DIGEST_BYTES or row >= 1 << 63:
             raise refused("not-a-cursor", "cursor must be the next of an earlier page, unchanged.")
         return cls(row, raw[_ROW_BYTES:])

@@ -1,10 +1,12 @@
-"""Which errors of the database are an outage: the same call may succeed once an operator or a failover has ended it."""
+"""Classification of database errors: an outage is an error that an operator or a failover can end, without a
+change of the request.
+"""
 
 from typing import Final
 
 from django.db import Error, InterfaceError, OperationalError
 
-# Django hands these on as faults of the program. A failover brings them about: to a standby, or to a server without our
+# Django reports these as programming errors. A failover causes them, to a standby or to a server without our
 # tables. Source: PostgreSQL, "Error Codes".
 _SQLSTATES: Final = {
     "25006": "the database refuses changes: it is a standby, or set to be read-only",
@@ -15,7 +17,7 @@ _SQLSTATES: Final = {
 
 
 def outage_of(error: BaseException) -> str:
-    """Return what the outage is that `error` tells of, in words or as the driver says it; empty if it tells of none."""
+    """Return a description of the outage that caused `error`; empty if it is not an outage."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return f"{type(error).__name__}: {error}"
     if isinstance(error, Error):

@@ -1,4 +1,4 @@
-"""Connections on which nothing comes any more: they are cut, so that whoever waits on them gets an error."""
+"""Query deadlines: closes connections whose server stopped responding, so that waiting threads get an error."""
 
 import os
 import socket
@@ -17,17 +17,16 @@ _open: Final[WeakKeyDictionary[Any, type[Exception]]] = WeakKeyDictionary()
 
 
 def remember_connections() -> None:
-    """From now on notes each connection to a server that this process uses."""
+    """Record every connection that this process opens to a database server from now on."""
     connection_created.connect(_remember, dispatch_uid="apikeys.database_silence")
 
 
 @contextmanager
 def patience(seconds: float, on_silence: Callable[[], None] | None = None) -> Iterator[None]:
-    """Each time that what is within has lasted so long, this thread's connection is cut, or `on_silence` called, on
-    another thread. More than once, as a connection may be made and fall silent after the first.
+    """Limit how long the block may wait for the database.
 
-    A server may be gone without a word, or its host may take what is sent and say nothing: then no time-out of TCP ends
-    the wait. SQLite has no server, and a bound of its own.
+    Whenever `seconds` have passed within the block, another thread closes this thread's connection, or calls
+    `on_silence` if it is given. SQLite has no server and its own limit, so this does nothing there.
     """
     wrapper: Any = connections[DEFAULT_DB_ALIAS]
     if wrapper.vendor == "sqlite":
@@ -35,7 +34,9 @@ def patience(seconds: float, on_silence: Callable[[], None] | None = None) -> It
         return
     done = Event()
 
+    # A server or its host may disappear without closing the connection. No TCP time-out ends the wait then.
     def watch() -> None:
+        # Repeat: the block may open another connection after the first one was closed, and that may hang too.
         while not done.wait(seconds):
             (on_silence or (lambda: _cut(wrapper.connection, wrapper.Database.Error)))()
 
@@ -47,7 +48,7 @@ def patience(seconds: float, on_silence: Callable[[], None] | None = None) -> It
 
 
 def cut_connections() -> None:
-    """Ends every connection of this process to the database: reads and writes on them fail at once."""
+    """Close every connection of this process to the database. Reads and writes on them fail immediately."""
     with _lock:
         opened = list(_open.items())
     for connection, error in opened:
@@ -55,18 +56,21 @@ def cut_connections() -> None:
 
 
 def _cut(connection: Any, error: type[Exception]) -> None:
+    """Shut down the socket of a connection, if it is still open."""
     try:
         if connection is not None:
+            # Shut down a duplicate: the driver still owns the descriptor and closes it itself.
             with socket.socket(fileno=os.dup(connection.fileno())) as theirs:
                 theirs.shutdown(socket.SHUT_RDWR)
     except (OSError, error):
-        pass  # it is closed already
+        # The connection is already closed.
+        pass
 
 
 def leave_the_pool() -> None:
-    """Gives this thread a connection of its own: it waits neither for others nor for the pool's next attempt, which
-    comes the later the longer an outage lasts.
-    """
+    """Give this thread its own connection outside the pool."""
+    # A thread in the pool waits for other threads, and for the pool's next attempt, which comes later the longer
+    # an outage lasts.
     apart = connections.create_connection(DEFAULT_DB_ALIAS)
     apart.settings_dict = deepcopy(apart.settings_dict)
     apart.settings_dict["OPTIONS"].pop("pool", None)
@@ -74,14 +78,15 @@ def leave_the_pool() -> None:
 
 
 def renew_pool() -> None:
-    """Lets everybody else connect anew at once, where there is a pool: it would hand out what broke in an outage."""
+    """Close the pool, if there is one, so that all threads connect again."""
     pooled: Any = connections.create_connection(DEFAULT_DB_ALIAS)
+    # The pool would otherwise hand out connections that broke during the outage.
     if pooled.settings_dict["OPTIONS"].get("pool"):
         pooled.close_pool()
 
 
 def remember(session: Any, error: type[Exception]) -> None:
-    """Note a session of the database's driver, which raises `error`."""
+    """Record an open connection of the database driver. `error` is the driver's base exception."""
     with _lock:
         _open[session] = error
 

@@ -1,4 +1,4 @@
-"""The key directory: what a request needs of a key, read from the database once and kept in the process for a while."""
+"""Key cache: reads what a request needs of a key from the database once, and keeps it in the process for a while."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +34,15 @@ _FAILED = LOOKUPS.labels("failed")
 
 
 class KeyDirectory:
-    """A bounded LRU of key records, by key id.
+    """Bounded LRU cache of key records by key ID, shared by all threads of a process.
 
-    A record is trusted for TTL_SECONDS: that bounds what a process can miss if the publication of an epoch fails. In
-    the last second of that time it is read again in the background, so that a key in use makes no request wait. Where
-    the database has not answered by then, it is trusted up to `stale_seconds`, so long as `confirms` says that the
-    bucket store tells of newer epochs. Ages count from before the record was read, by `clock`, which is monotonic, in
-    seconds. Threads share one directory.
+    A record is trusted for TTL_SECONDS. That limits what a process can miss if the publication of an epoch fails.
+    In the last second of that time the record is read again in the background, so requests of a key in use never
+    wait.
+
+    If the database has not responded by then, the record is used until it is `stale_seconds` old, as long as
+    `confirms` says that the bucket store reports newer epochs. A record's age counts from before it was read.
+    `clock` returns seconds and never goes back.
     """
 
     def __init__(
@@ -61,18 +63,19 @@ class KeyDirectory:
 
     @property
     def database_is_down(self) -> bool:
-        """Whether the database did not answer when it was last asked."""
+        """Return whether the last read of the database failed."""
         return self.refresher.down
 
     def refuse_while_down(self) -> None:
-        """Raises OperationalError at once where an attempt would only wait for a database that is down."""
+        """Raise OperationalError immediately if the database is known to be down."""
+        # Otherwise each request would wait for its own deadline.
         if self.refresher.down:
             raise OperationalError("the database is down; it is tried each second")
 
     def cached(self, key_id: str, hits: Counts | None = HITS) -> KeyRecord | None:
-        """The key's record, where one is in memory that is young enough; `hits`, if any, is told so.
+        """Return the key's record if a sufficiently recent one is cached, or None. Count it in `hits`, if given.
 
-        Unknown ids are not remembered: a flood of invented ids evicts nothing.
+        Unknown IDs are not cached, so a flood of invented IDs evicts nothing.
         """
         with self._lock:
             entry = self._records.get(key_id)
@@ -87,20 +90,20 @@ class KeyDirectory:
             return entry[1]
 
     def remembered(self, key_id: str) -> KeyRecord | None:
-        """The key's record, where one is in memory, be it too old."""
+        """Return the key's cached record, however old it is, or None."""
         entry = self._records.get(key_id)
         return None if entry is None else entry[1]
 
     def is_old(self, record: KeyRecord) -> bool:
-        """Whether a record is older than TTL_SECONDS, so that it stands only where the bucket store confirms it."""
+        """Return whether a record is older than TTL_SECONDS, so that the bucket store has to confirm it."""
         entry = self._records.get(record.auth.key_id)
         return entry is None or entry[1] is not record or self._clock() - entry[0] >= TTL_SECONDS
 
     def load(self, key_id: str, epoch: int = 0) -> KeyRecord | None:
-        """The key's record, read from the database now. Raises django.db.Error, at once where that is known to be down.
+        """Read the key's record from the database now and cache it; return None if the key does not exist.
 
-        `epoch` is the newest that the caller has heard of. The record carries it where the database's own is older, as
-        after a backup was restored: what the database says is the truth all the same, and asking again is no use.
+        `epoch` is the newest epoch that the caller knows. Raises django.db.Error, immediately if the database is
+        known to be down.
         """
         read_at = self._clock()
         record = self._read([key_id], lambda: read_records([key_id])).get(key_id)
@@ -108,24 +111,27 @@ class KeyDirectory:
             with self._lock:
                 self._records.pop(key_id, None)
             return None
+        # The database's epoch can be older than the store's after a restore from a backup. The record takes over
+        # the newer one: reading the database again would not help, because its content is authoritative.
         return self._keep(replace(record, epoch=max(record.epoch, epoch)), read_at)
 
     def look_up(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
-        """Return and cache the records, by key id, of those keys that have a secret with one of the digests, as
-        `read_records_with` does, in one query for all. An unknown key costs the same as a wrong secret. Raises as
-        `load` does.
+        """Return and cache the records, by key ID, of those keys that have a secret with one of the digests.
+
+        A single query finds all of them, so an unknown key costs the same as a wrong secret (see
+        `read_records_with`). Raises what `load` raises.
         """
         read_at = self._clock()
         found = self._read(list(digests), lambda: read_records_with(digests))
         return {key_id: self._keep(record, read_at) for key_id, record in found.items()}
 
     def clear(self) -> None:
-        """Forgets all records."""
+        """Remove all records."""
         with self._lock:
             self._records.clear()
 
     def _good(self, key_id: str, age: float) -> bool:
-        """Whether a record is good that is due to be read again; sees to that."""
+        """Return whether a record that is due for a refresh can still be used, and request the refresh."""
         refresher = self.refresher
         if age < TTL_SECONDS:
             refresher.ask(key_id)
@@ -144,7 +150,7 @@ class KeyDirectory:
         return record
 
     def _read(self, key_ids: Sequence[str], read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
-        """Return what `read` finds in the database of those keys, and count it."""
+        """Call `read` for those keys, with a query deadline, and count the result. Raises django.db.Error."""
         try:
             self.refuse_while_down()
             try:
@@ -161,29 +167,30 @@ class KeyDirectory:
         return found
 
     def _renew(self, key_ids: Sequence[str]) -> None:
-        """Reads records anew. A record's epoch stays where the database's is older: what is read now is no older than
-        what was read before. One that was loaded meanwhile is left alone, as that may be newer.
-        """
+        """Refresh the cached records of those keys."""
         before = {key_id: self._records.get(key_id) for key_id in key_ids}
         read_at = self._clock()
+        # Without keys, query a key that cannot exist: it only checks that the database responds.
         found = read_records(key_ids or [NO_KEY])
         for key_id, entry in before.items():
             with self._lock:
+                # A record that was loaded in the meantime may be newer, so leave it.
                 if entry is None or self._records.get(key_id) is not entry:
                     continue
                 record = found.get(key_id)
                 if record is None:
                     del self._records[key_id]
                     continue
+                # This read is no older than the previous one, so the higher epoch applies to it too.
                 record = replace(record, epoch=max(record.epoch, entry[1].epoch))
-                # What others made of the same record they need not make again.
+                # Keep the same object if nothing changed: other code caches values that it computed from it.
                 self._records[key_id] = (read_at, entry[1] if record == entry[1] else record)
                 _LOADED.inc()
 
 
 @cache
 def default_directory() -> KeyDirectory:
-    """The process's directory."""
+    """Return the key cache of this process, created once."""
     remember_connections()
     return KeyDirectory(
         stale_seconds=max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS),

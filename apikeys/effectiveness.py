@@ -1,4 +1,4 @@
-"""The time from which a change holds everywhere."""
+"""Propagation bound: the time from which a change applies everywhere."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ _ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What bounds for how long a node may act on what it knew before a change; all in seconds.
+    """The limits on how long a node may act on the state before a change, in seconds.
 
-    `trusted_seconds`: how old a record may be that nobody confirms. `stale_seconds`: how old one may be that the bucket
-    store confirms, while the database is away. `lease_seconds`: for how long tokens that were taken ahead are spent
-    without asking the store. `decides_alone`: a node that is cut off from the store goes on without it.
+    `trusted_seconds` is how old an unconfirmed record may be. `stale_seconds` is how old a record may be that the
+    bucket store confirms while the database is down. `lease_seconds` is how long leased tokens are spent without
+    calling the store. `decides_alone` says whether a node that is cut off from the store continues without it.
     """
 
     trusted_seconds: float
@@ -22,21 +22,29 @@ class Reach:
     decides_alone: bool
 
     def after_publication(self, *, published: bool) -> float:
-        """For how many seconds after a change was published (or that failed) a node may still act on the old state.
+        """Return for how many seconds after the publication of a change, or its failure, a node may act on the old
+        state.
 
-        Proof. A node acts on a record where the store confirms its epoch in that step, where it did so within
-        `lease_seconds`, for the tokens of a lease, or, where the store cannot tell, while the record is younger than
-        `trusted_seconds`. Let T be right after the publication. What the store confirms from T on is new, so leases of
-        before T are left: they end by T + `lease_seconds`. A node that decides alone goes by its record's age: one of
-        before the commit was read before T, so it is too old from T + `trusted_seconds` on. Where the store never
-        learned of the change, it confirms the old epoch; but a record of before the commit is not used at all from
-        T + `stale_seconds` on. Ages count from before a record was read, by a clock that is never set.
+        Proof. A node acts on a record in three cases: the store confirms its epoch in the same operation; the
+        store did so within the last `lease_seconds`, for leased tokens; or the store is unavailable and the record
+        is younger than `trusted_seconds`. Let T be right after the publication.
+
+        - From T on the store confirms only the new state. Leases from before T end by T + `lease_seconds`.
+        - A node that decides alone goes by the age of its record. A record from before the commit was read before
+          T, so it is too old from T + `trusted_seconds` on.
+        - If the publication failed, the store confirms the old epoch. But a record from before the commit is not
+          used at all from T + `stale_seconds` on.
+
+        A record's age counts from before it was read, by a clock that is never set.
         """
         if not published:
             return max(self.lease_seconds, self.trusted_seconds, self.stale_seconds)
         return max(self.lease_seconds, self.trusted_seconds) if self.decides_alone else self.lease_seconds
 
     def effective_by(self, now: datetime, *, published: bool) -> datetime:
-        """The time from which none does, in whole milliseconds; `now` is right after the publication."""
+        """Return the time from which no node acts on the old state, in whole milliseconds, rounded up.
+
+        `now` is right after the publication.
+        """
         exact = now + timedelta(seconds=self.after_publication(published=published)) + _ALMOST_A_MILLISECOND
         return exact.replace(microsecond=exact.microsecond // 1000 * 1000)

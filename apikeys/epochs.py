@@ -1,4 +1,4 @@
-"""The epochs of keys that changed a short while ago, told again to a bucket store that has not heard of them."""
+"""Repeated publication of recently changed epochs to a bucket store that does not have them."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -29,10 +29,12 @@ RAISING: Final = frozenset(
 
 
 def publish_recent_epochs(limiter: Limiter, now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Publishes those that the store lacks, while `go_on` says so; returns how many. Raises BucketStoreError.
+    """Publish the recent epochs that the store lacks, as long as `go_on` returns true. Return how many.
 
-    A change that is older than any record which a process may still use needs no telling: every record is of after it.
+    Raises BucketStoreError.
     """
+    # No process uses a record older than this. So every usable record includes all earlier changes, and their
+    # epochs need no publication.
     window = max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS) + CLOCKS_DIFFER_SECONDS
     published = 0
     for key_ids in _changed_since(now - timedelta(seconds=window)):
@@ -46,10 +48,11 @@ def publish_recent_epochs(limiter: Limiter, now: datetime, go_on: Callable[[], b
 
 
 def _changed_since(since: datetime) -> Iterator[set[str]]:
-    """The keys that changed, in batches, the latest change first, each key once: the log is read from its end back."""
+    """Yield the keys that changed since then, in batches, the latest change first, each key once."""
     seen: set[str] = set()
     before = None
     while True:
+        # Read the event log backwards from its end: recent changes are found without reading the whole log.
         events = Event.objects.order_by("-id").values_list("id", "at", "type", "key_id")
         page = list((events if before is None else events.filter(id__lt=before))[:BATCH])
         recent = [(kind, key_id) for _, at, kind, key_id in page if at >= since]

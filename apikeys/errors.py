@@ -1,4 +1,4 @@
-"""What can go wrong with a key; `slug` is the problem's and stable."""
+"""Errors of calls about keys. `slug` is the stable name of the problem."""
 
 from typing import ClassVar
 
@@ -6,49 +6,51 @@ from latchkey.problems import ProblemError
 
 
 class NotFound(ProblemError):
-    """There is no key with this id."""
+    """Error: there is no key with this ID."""
 
     slug = "not-found"
 
 
 class MalformedRequest(ProblemError):
-    """The request's body cannot be read."""
+    """Error: the body of the request cannot be parsed."""
 
     slug = "malformed-request"
 
 
 class TooLarge(ProblemError):
-    """The request's body is over the bound."""
+    """Error: the body of the request exceeds the size limit."""
 
     slug = "too-large"
 
 
 class RotationInProgress(ProblemError):
-    """A secret is still retiring."""
+    """Error: a secret is still retiring."""
 
     slug = "rotation-in-progress"
 
 
 class AlreadyRevoked(ProblemError):
-    """The key was revoked, which is permanent."""
+    """Error: the key was revoked, which is permanent."""
 
     slug = "already-revoked"
 
 
 class InsufficientScope(ProblemError):
-    """The caller's key lacks a scope."""
+    """Error: the calling key lacks a scope."""
 
     slug = "insufficient-scope"
 
 
 class LimitTooSmall(ProblemError):
-    """A request costs more tokens than the key's bucket can ever hold."""
+    """Error: a request costs more tokens than the key's bucket can ever hold."""
 
     slug = "limit-too-small"
 
 
 class RefusedCredential(ProblemError):
-    """A well-formed credential that may not pass. `logged` names its key in the log, and nothing else does."""
+    """Error: a well-formed credential is rejected. `logged` has the key ID for the log, the only place that shows
+    it.
+    """
 
     logged_as: ClassVar[str] = "key_id"
 
@@ -58,31 +60,33 @@ class RefusedCredential(ProblemError):
 
 
 class InvalidCredential(RefusedCredential):
-    """Unknown key id or wrong secret, told apart by nothing. So the key id is only claimed."""
+    """Error: unknown key ID or wrong secret. Nothing distinguishes the two, so the log has the key ID as claimed
+    only.
+    """
 
     slug = "invalid-credential"
     logged_as = "claimed_key_id"
 
 
 class ExpiredKey(RefusedCredential):
-    """The secret was right, but the key has expired."""
+    """Error: the secret was right, but the key has expired."""
 
     slug = "expired-key"
 
 
 class DisabledKey(RefusedCredential):
-    """The secret was right, but the key is disabled."""
+    """Error: the secret was right, but the key is disabled."""
 
     slug = "disabled-key"
 
 
 class RevokedKey(RefusedCredential):
-    """The secret was right, but the key is revoked."""
+    """Error: the secret was right, but the key is revoked."""
 
     slug = "revoked-key"
 
 
 class QuotaExceeded(ProblemError):
-    """A bucket is empty: the key's, or that of the address for its failed authentications."""
+    """Error: a bucket is empty, either the key's or that of the client address."""
 
     slug = "quota-exceeded"

@@ -1,11 +1,12 @@
-"""The gate: whether a credential may pass, and what it costs its key. The same rule behind every door.
+"""Authenticator: verifies credentials and charges requests to their keys. Every endpoint uses the same rule.
 
-A request is judged by a cached record of its key. Two things keep that as good as asking the database each time: no
-refusal is final until the bucket store says that the record's epoch is the newest, or the database was asked, and no
-pass is either, as the epoch comes back with the very step that takes the token.
+A request is authenticated with a cached record of its key. The result is as good as a read of the database for
+every request. A rejection is final only if the bucket store confirms that the record's epoch is the newest, or if
+the database was read. An allowed request is confirmed too, because the operation that takes its token returns the
+epoch.
 
-An unknown key id and a wrong secret cost the same work, whatever this process has in memory: one comparison in each
-step, and one query that finds nothing.
+An unknown key ID and a wrong secret cost the same work, no matter what this process has cached: one digest
+comparison per step, and one query that finds nothing.
 """
 
 import hmac
@@ -36,9 +37,10 @@ from ratelimit.pending import Counts
 from ratelimit.stores import BucketStoreError
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
+# Create every series at the start. Prometheus can't see the first increase of a series that doesn't exist yet.
 for _slug, _problem in CATALOGUE.items():
     if _problem.status == 401 or _slug == "ambiguous-credential":
-        FAILURES.labels(_slug)  # the series is there from the start, so that its first increase is seen
+        FAILURES.labels(_slug)
 
 UNCONFIRMED: Final = "a record of the key is old, and nothing tells whether the key has changed since"
 
@@ -46,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class Verified(NamedTuple):
-    """A credential that was right, the record that says so, and the slot of its secret."""
+    """A valid credential, the record that confirmed it, and the slot of its secret."""
 
     credential: Credential
     record: KeyRecord
@@ -61,7 +63,7 @@ Charged = Decided
 
 
 class Gate:
-    """Verifies credentials and charges keys. `now` is the wall clock in seconds."""
+    """Authenticates credentials and takes tokens from the buckets of keys. `now` returns Unix time in seconds."""
 
     def __init__(
         self,
@@ -77,12 +79,15 @@ class Gate:
         self._limiter = limiter
         self._peppers = peppers
         self._address_limit = address_limit
+        # An unknown key ID is compared with this digest, so that it takes as long as a wrong secret.
         self._decoy = (SecretRecord(bytes(32), peppers.current, 0, None),)
         self._now = now
         self._hits = hits
 
     def with_metrics(self, limiter: Limiter, hits: Counts) -> "Gate":
-        """The same gate, which tells its decisions as `limiter` does and its looks at the directory to `hits`."""
+        """Return the same authenticator with the metrics of `limiter` for decisions, and `hits` for hits of the
+        key cache.
+        """
         return Gate(
             directory=self._directory,
             limiter=limiter,
@@ -93,17 +98,19 @@ class Gate:
         )
 
     def verify(self, credential: Credential, address: str) -> Verified:
-        """The credential's key, where the secret is right and the key may be used. Nothing is charged to the key.
+        """Return the key of a valid credential. Takes no token of the key.
 
-        Raises InvalidCredential (or, once the failures of `address` are over AUTH_FAILURE_LIMIT, QuotaExceeded),
-        ExpiredKey, DisabledKey or RevokedKey.
+        Raises InvalidCredential, ExpiredKey, DisabledKey or RevokedKey. Once the failures of `address` exceed
+        AUTH_FAILURE_LIMIT, QuotaExceeded replaces InvalidCredential.
         """
         (verdict,) = self.verify_together([(credential, address)])
         return _verified(verdict)
 
     def verify_together(self, asked: Sequence[tuple[Credential, str]]) -> list[Verdict]:
-        """As `verify`, for several, each with its address: one query looks up all that need one. The verdicts are in
-        the same order. What `verify` raises is a verdict here.
+        """Authenticate several credentials like `verify`, each with its address.
+
+        The results are in the same order. What `verify` raises is returned as a result. A single query reads all
+        keys that are not cached.
         """
         attempts = [_Attempt(credential, address) for credential, address in asked]
         for attempt in attempts:
@@ -112,9 +119,10 @@ class Gate:
         return [self._counted(attempt) for attempt in attempts]
 
     def confirm(self, credential: Credential, *, anew: bool) -> Verified:
-        """As `verify`, for a caller that has passed before: a refusal is no attempt, and neither counted nor paid.
+        """Authenticate again a caller that was authenticated before. A failure is neither counted nor charged.
 
-        `anew`: by what the database says now and not by a record in memory.
+        With `anew` the database is read now; otherwise a cached record is sufficient. Raises the same errors as
+        `verify`.
         """
         if anew:
             epoch = self._limiter.epoch(credential.key_id)
@@ -122,8 +130,9 @@ class Gate:
         return self._by_memory(credential) or self._by_database(credential)
 
     def vouch(self, verified: Verified) -> None:
-        """For a caller who takes no token, by which the bucket store would tell: that the key has not changed since its
-        record was read, where that is old. Raises BucketStoreError or django.db.Error where nobody can say.
+        """Ensure that an old record is still current, for a caller that takes no token.
+
+        Raises BucketStoreError or django.db.Error if neither the bucket store nor the database can confirm it.
         """
         record = verified.record
         if not self._directory.is_old(record):
@@ -133,38 +142,42 @@ class Gate:
             raise BucketStoreError(UNCONFIRMED)
 
     def admit(self, credential: Credential, address: str, cost: int) -> tuple[Verified, Decision]:
-        """`verify` and `charge` in one."""
+        """Authenticate the credential and take `cost` tokens: `verify` followed by `charge`."""
         return self.charge(self.verify(credential, address), address, cost)
 
     def verify_from_memory(self, credential: Credential) -> Verified | None:
-        """As `verify` where the record in memory says yes. None where it does not: `admit` decides then."""
+        """Return the key of a valid credential if a cached record confirms it. Return None otherwise: `admit`
+        decides then.
+        """
         return self._judged_right(credential, self._directory.cached(credential.key_id, self._hits))
 
     def doubts(self, credential: Credential) -> bool:
-        """Whether nothing in memory speaks for the credential: no record of its key, however old, says yes."""
+        """Return whether no cached record, however old, confirms the credential."""
         return self._judged_right(credential, self._directory.remembered(credential.key_id)) is None
 
     def charge_together(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
-        """As `charge`, for several in one step of the bucket store, each with its cost: the decisions in the same
-        order, or why there is none. None where the key has changed since, and so nothing was taken: `admit` decides
-        then. Where this raises, nothing was taken at all.
+        """Take tokens for several requests like `charge`, in one call of the bucket store, each with its cost.
+
+        The results are in the same order. A result is None if the key has changed, so that nothing was taken and
+        `admit` has to decide. If this raises, nothing was taken at all.
         """
         return self._charges(asked, self._limiter.take_many(_takes(asked)))
 
     async def charge_together_on_loop(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
-        """As `charge_together`, where the bucket store is remote, without holding up the event loop."""
+        """Take tokens like `charge_together` if the bucket store is remote, without blocking the event loop."""
         return self._charges(asked, await self._limiter.take_many_on_loop(_takes(asked)))
 
     @property
     def store_is_remote(self) -> bool:
-        """Whether a charge is a round trip through a network."""
+        """Return whether taking tokens is a round trip over a network."""
         return self._limiter.store_is_remote
 
     def charge(self, verified: Verified, address: str | None, cost: int = 1) -> tuple[Verified, Decision]:
-        """Takes `cost` tokens of the key's bucket: the decision, which may be a denial, and the record it was made by.
+        """Take `cost` tokens of the key's bucket. Return the decision, which may be a denial, and the record it is
+        based on.
 
-        Where the key has changed since `verified`, it is loaded and judged again before anything is taken; so this
-        raises what `verify` raises; without an `address` what `confirm` raises.
+        If the key has changed since `verified`, it is loaded and authenticated again before anything is taken. So
+        this raises the same errors as `verify`, or as `confirm` without an `address`.
         """
         while True:
             record = verified.record
@@ -175,7 +188,8 @@ class Gate:
                 return verified, decision
             try:
                 newest = self._directory.load(verified.credential.key_id, decision.epoch)
-                if newest is not None and newest.epoch == record.epoch:  # it was old and holds still
+                # The record was old, but is still current.
+                if newest is not None and newest.epoch == record.epoch:
                     return verified, decision
                 verified = self._judge(verified.credential, newest)
             except ProblemError as refusal:
@@ -188,30 +202,33 @@ class Gate:
         ]
         if not self._limiter.confirms_epochs:
             for place, (verified, _) in enumerate(asked):
+                # The fallback may not know of a change, so an old record is not sufficient.
                 if isinstance(charges[place], Decision) and self._directory.is_old(verified.record):
-                    # Where the database answers it is asked; the token that this host's own bucket gave is lost.
+                    # If the database is up, `admit` reads it. The token that this host's local bucket gave is
+                    # lost.
                     charges[place] = BucketStoreError(UNCONFIRMED) if self._directory.database_is_down else None
         return charges
 
     def _unconfirmed(self, record: KeyRecord) -> bool:
-        """Whether the record is old and the bucket store has gone over to its fallback, which may not know of a change,
-        since the record was found good.
+        """Return whether the record is old and the bucket store has switched to its fallback, which may not know
+        of a change.
         """
         return not self._limiter.confirms_epochs and self._directory.is_old(record)
 
     def _without_look_up(self, attempt: "_Attempt") -> Verified | None:
-        """The verdict if it takes no look-up; None if it does, and the address may have it."""
+        """Return the key if a query is not needed for it. Return None if it is, and the address may cause one."""
         verified = self._by_memory(attempt.credential)
         if verified is not None:
             return verified
         if not self.doubts(attempt.credential):
-            # A key of which only an old record is in memory passes whatever others try from its address.
+            # A valid key with an old record is allowed, no matter how many failures others cause from the same
+            # address.
             return self._reloaded(attempt.credential)
         attempt.paid = self._address_limit.pay_for_look_up(attempt.address)
         return None
 
     def _look_up(self, attempts: "Sequence[_Attempt]") -> None:
-        """Settles all by one query."""
+        """Settle all attempts with one query."""
         digests: dict[str, list[bytes]] = {}
         for attempt in attempts:
             credential = attempt.credential
@@ -226,7 +243,7 @@ class Gate:
             attempt.settle(partial(self._judge, attempt.credential, found.get(attempt.credential.key_id)))
 
     def _counted(self, attempt: "_Attempt") -> Verdict:
-        """The verdict, counted if it is a refusal."""
+        """Return the result of the attempt; count and charge it if it is a failure."""
         verdict = attempt.settled
         try:
             if isinstance(verdict, ProblemError):
@@ -236,20 +253,24 @@ class Gate:
         return verdict
 
     def _by_memory(self, credential: Credential) -> Verified | None:
-        """The verdict of a record in memory; None where the database has to be asked. Raises what `verify` raises."""
+        """Authenticate with a cached record, or return None if the database has to be read. Raises what `verify`
+        raises.
+        """
         record = self._directory.cached(credential.key_id, self._hits)
         try:
             return self._judge(credential, record)
         except InvalidCredential:
             return None
         except ProblemError:
+            # The cached record says that the key is expired, disabled or revoked. That is final only if it is the
+            # newest.
             epoch = self._limiter.epoch(credential.key_id)
             if record is None or epoch <= record.epoch:
                 raise
         return self._judge(credential, self._directory.load(credential.key_id, epoch))
 
     def _by_database(self, credential: Credential) -> Verified:
-        """The verdict of the database. Raises what `verify` raises; django.db.Error where it does not answer."""
+        """Authenticate with the database. Raises what `verify` raises, and django.db.Error if the database is down."""
         if not self.doubts(credential):
             return self._reloaded(credential)
         attempt = _Attempt(credential)
@@ -257,31 +278,36 @@ class Gate:
         return _verified(attempt.settled)
 
     def _reloaded(self, credential: Credential) -> Verified:
-        """The same if memory has an old record that speaks for the credential.
-
-        That is replaced, so that a secret that has been retired since is in doubt from now on.
-        """
+        """Authenticate with the database a credential that an old cached record confirms."""
         try:
+            # This replaces the old record, so that a secret that has been retired since is no longer confirmed by
+            # it.
             record = self._directory.load(credential.key_id)
         except Error as error:
             return self._in_outage(credential, error)
         return self._judge(credential, record)
 
     def _in_outage(self, credential: Credential, error: Error) -> Verified:
-        """The verdict of an old record, which may do while the database is away. Raises `error` if there is none."""
+        """Authenticate with an old record while the database is down. Raises `error` if there is none."""
         verified = self._by_memory(credential)
         if verified is None:
             raise error
         return verified
 
     def _judged_right(self, credential: Credential, record: KeyRecord | None) -> Verified | None:
+        """Return the key if the record confirms the credential, or None otherwise."""
         try:
             return self._judge(credential, record)
         except ProblemError:
             return None
 
     def _judge(self, credential: Credential, record: KeyRecord | None) -> Verified:
+        """Authenticate the credential with `record`; None means that the key does not exist. Raises what `verify`
+        raises.
+        """
         now = self._now()
+        # Compare the secret first: only a caller with the right secret may learn that a key is revoked, disabled
+        # or expired.
         slot = self._matching_slot(credential.secret, record, now)
         if record is None or slot is None:
             raise InvalidCredential("The key id is unknown or the secret is wrong.", credential.key_id)
@@ -294,14 +320,13 @@ class Gate:
         return Verified(credential, record, slot)
 
     def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:
-        """The slot of the secret that matches; every digest of the key is compared, each in constant time.
-
-        Without a record there is a digest to compare too, so that the time does not depend on whether there is one.
-        """
+        """Return the slot of the matching secret, or None."""
         peppers = self._peppers
         current = peppers.current
         digest = peppers.digest(secret, current)
         slot = None
+        # Constant time: compare every digest without an early exit, and a decoy for an unknown key. The time must
+        # not reveal which digest matched or whether the key exists.
         for candidate in record.secrets if record is not None else self._decoy:
             found = digest if candidate.pepper_id == current else self._digest(secret, candidate.pepper_id)
             alive = candidate.expires_at is None or now < candidate.expires_at
@@ -310,26 +335,33 @@ class Gate:
         return slot
 
     def _digest(self, secret: str, pepper_id: str) -> bytes:
-        """The digest under an older pepper; one that no secret has, where that pepper is gone."""
+        """Return the digest under an older pepper, or an empty one, which never matches, if that pepper is not
+        configured.
+        """
         if pepper_id not in self._peppers.by_id:
             log.error("pepper_missing", pepper_id=pepper_id)
             return b""
         return self._peppers.digest(secret, pepper_id)
 
     def _refused(self, refusal: ProblemError, address: str, *, paid: bool = False) -> ProblemError:
-        """Counts a refusal. A wrong secret is paid by the address, never by the key that it was tried on."""
+        """Count a failure, and charge a wrong secret to the address. Return the error to raise."""
         if isinstance(refusal, QuotaExceeded):
             FAILURES.labels(InvalidCredential.slug).inc()
             return refusal
         FAILURES.labels(refusal.slug).inc()
         if paid or not isinstance(refusal, InvalidCredential):
             return refusal
+        # Never charge the key: otherwise any client could use up the limit of a key whose ID it knows.
         return self._address_limit.charge(address) or refusal
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """One of several credentials, the address that tries it, whether that has paid, and the verdict, once there."""
+    """One of several credentials to authenticate.
+
+    `paid` says whether `address` was already charged. `verdict` is the result, or None until the attempt is
+    settled.
+    """
 
     credential: Credential
     address: str = ""
@@ -338,13 +370,13 @@ class _Attempt:
 
     @property
     def settled(self) -> Verdict:
-        """The verdict, which is there."""
+        """Return the result. Raises TypeError if there is none yet."""
         if self.verdict is None:
             raise TypeError("the attempt is not settled")
         return self.verdict
 
     def settle(self, decide: Callable[[], Verified | None]) -> None:
-        """Takes what `decide` returns or raises for the verdict."""
+        """Store what `decide` returns or raises as the result."""
         try:
             self.verdict = decide()
         except (ProblemError, Error, BucketStoreError) as error:
@@ -352,7 +384,7 @@ class _Attempt:
 
 
 def _verified(verdict: Verdict) -> Verified:
-    """The key, or raises what stands in its place."""
+    """Return the key, or raise the error that is there instead."""
     if isinstance(verdict, Exception):
         raise verdict
     return verdict
@@ -364,7 +396,7 @@ def _takes(asked: Sequence[tuple[Verified, int]]) -> list[Asked]:
 
 @cache
 def default_gate() -> Gate:
-    """The process's gate, as the settings make it."""
+    """Return the authenticator of this process, created once from the settings."""
     return Gate(
         directory=default_directory(),
         limiter=default_limiter(),

@@ -1,6 +1,6 @@
-"""Idempotency-Key: a creation that is asked for twice under one name is done once.
+"""Idempotency-Key: a creation that is requested twice under one name happens once.
 
-After draft-ietf-httpapi-idempotency-key-header; the name is opaque here, with or without the draft's quotes.
+After draft-ietf-httpapi-idempotency-key-header. The name is opaque here, with or without the draft's quotes.
 """
 
 import json
@@ -28,8 +28,9 @@ _NAME: Final = re.compile(rf"[\x21-\x7e]{{1,{MAX_NAME}}}")
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What a request has created: the body and the fields of its answer, and the body for whoever asks again, without
-    what is shown once.
+    """Result of a request that creates something: the body and the header fields of its response.
+
+    `body_again` is the body for a repeated request, without what is shown only once.
     """
 
     body: dict[str, object] = field(repr=False)
@@ -39,7 +40,7 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class NamedRequest:
-    """A creation that the key `caller` asks for under the Idempotency-Key `name`. Raises MalformedRequest."""
+    """A creation that the key `caller` requests under the Idempotency-Key `name`. Raises MalformedRequest."""
 
     caller: str
     name: str
@@ -54,11 +55,10 @@ class NamedRequest:
 
 
 def create_once(request: NamedRequest, create: Callable[[], Creation], now: datetime) -> Creation:
-    """Return what `create` makes, or the same again if this request made it within KEPT_FOR.
+    """Return what `create` returns, or the stored result if the same request was made within KEPT_FOR.
 
-    Both are one transaction: if it fails, the name is free. Of two requests at the same time, on any two nodes, the
-    second one waits for the first: the unique constraint is their lock. Raises InvalidParameters if the name was used
-    for another request.
+    Both are one transaction, so the name is free again if it fails. Of two simultaneous requests, on any two
+    nodes, the second waits for the first. Raises InvalidParameters if the name was used for another request.
     """
     digest = _digest([request.path, request.content])
     with change():
@@ -73,7 +73,7 @@ def create_once(request: NamedRequest, create: Callable[[], Creation], now: date
 
 
 def forget_old_requests(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Delete the records that are no longer repeated, a batch at a time while `go_on` says so; return how many."""
+    """Delete the records that are no longer repeated, in batches, as long as `go_on` returns true. Return how many."""
     forgotten = 0
     old = IdempotencyRecord.objects.filter(created_at__lte=now - KEPT_FOR).order_by("created_at")
     while go_on() and (batch := list(old.values_list("pk", flat=True)[:SWEEP_BATCH])):
@@ -82,19 +82,25 @@ def forget_old_requests(now: datetime, go_on: Callable[[], bool] = lambda: True)
 
 
 def _locked(request: NamedRequest, digest: str, now: datetime) -> IdempotencyRecord:
-    """The record of this request, which nobody else uses until the transaction ends; one without an answer is new."""
+    """Return the record of this request, locked until the transaction ends. A record without a stored response is
+    new.
+    """
     new = IdempotencyRecord(
         caller=request.caller, name_digest=_digest(request.name), request_digest=digest, created_at=now
     )
     same = IdempotencyRecord.objects.filter(caller=new.caller, name_digest=new.name_digest)
     found: list[IdempotencyRecord] = []
-    while not found:  # an old one may be deleted between the two statements
+    # An old record may be deleted between the two statements.
+    while not found:
+        # The unique constraint is the lock between two simultaneous requests: the second insert waits for the
+        # first.
         add = inserting([new], ignore_conflicts=True)
         *_, found = run([*lock_bound(), add, reading(same.select_for_update())])
     return found[0]
 
 
 def _again(record: IdempotencyRecord, digest: str) -> Creation:
+    """Return the stored result of the request. Raises InvalidParameters if it was another request."""
     if record.request_digest != digest:
         detail = "This Idempotency-Key was sent with another request. Use a new one for each new request."
         raise InvalidParameters.of([FieldError("", "idempotency-key-reused", detail)])

@@ -1,4 +1,4 @@
-"""What a request needs of a key, and how it is read from the database."""
+"""Key records: what a request needs of a key, and how it is read from the database."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ratelimit.limit import Limit
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SecretRecord:
-    """One secret that works: its digest, under which pepper, its slot, and its end (seconds of the epoch, or None)."""
+    """One valid secret: its digest, the pepper of the digest, its slot, and its end in Unix time (None: no end)."""
 
     digest: bytes
     pepper_id: str
@@ -23,7 +23,7 @@ class SecretRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as it was in the database when `epoch` was its epoch. `expires_at` is in seconds of the epoch."""
+    """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds."""
 
     auth: AuthContext
     limit: Limit | None
@@ -36,10 +36,9 @@ class KeyRecord:
 
 
 def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
-    """The records of those keys that exist, by key id. Raises django.db.Error.
-
-    Keys are read before their secrets. Secrets of a later epoch under an earlier one are found out by the bucket store.
-    """
+    """Return the records of those keys that exist, by key ID. Raises django.db.Error."""
+    # The keys are read before their secrets. Secrets that belong to a later epoch than the key are harmless: the
+    # bucket store returns the newer epoch with the next request.
     keys, found = run(
         [
             reading(APIKey.objects.filter(key_id__in=key_ids).order_by()),
@@ -53,11 +52,12 @@ def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
 
 
 def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
-    """Return the records of those keys, by key id, that have a secret with one of the digests given for any of them.
+    """Return the records, by key ID, of those keys that have a secret with one of the given digests.
 
-    One query finds nothing, whether a key does not exist or has no such secret, so that the time does not tell which.
     Raises django.db.Error.
     """
+    # A single query finds nothing both for an unknown key and for a wrong secret, so the time doesn't reveal which
+    # it was.
     every = [digest for of_key in digests.values() for digest in of_key]
     matches = KeySecret.objects.filter(key__key_id__in=list(digests), digest__in=every).order_by()
     found = list(matches.values_list("key__key_id", flat=True))
@@ -86,5 +86,5 @@ def _record(key: APIKey, secrets: Iterable[KeySecret]) -> KeyRecord:
 
 
 def _end(moment: datetime | None) -> float | None:
-    # Ends are shown in whole seconds, and rows of earlier versions have fractions.
+    # Ends are shown in whole seconds, but rows of earlier versions have fractions.
     return whole_second(moment).timestamp() if moment else None

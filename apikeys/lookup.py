@@ -1,4 +1,4 @@
-"""One key by its id, as operators ask for it."""
+"""Lookup of one key by its ID, with errors for operators and REST clients."""
 
 from apikeys.errors import NotFound
 from apikeys.models import APIKey
@@ -6,7 +6,7 @@ from latchkey.credentials import KEY_ID_PATTERN
 
 
 def find_key(key_id: str) -> APIKey:
-    """The key with this id, with its secrets. Raises NotFound."""
+    """Return the key with this ID, with its secrets. Raises NotFound."""
     if not KEY_ID_PATTERN.fullmatch(key_id):
         raise NotFound("This is not the id of a key.")
     key = APIKey.objects.prefetch_related("secrets").filter(key_id=key_id).first()

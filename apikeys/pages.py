@@ -1,4 +1,4 @@
-"""Pages of keys: by cursor, newest first, so that a page costs the same however many keys there are."""
+"""Pages of keys by cursor, newest first. A page costs the same no matter how many keys there are."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _UNSEARCHABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class KeyFilters(TypedDict, total=False):
-    """Which keys a page shows: all of the filters apply. `owner` and `label` are compared exactly."""
+    """Filters of a page of keys. All of them apply. `owner` and `label` are compared exactly."""
 
     q: str
     state: str
@@ -31,7 +31,7 @@ class KeyFilters(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """Keys, and the cursor of the next page or None."""
+    """One page of keys, and the cursor of the next page or None."""
 
     keys: list[APIKey]
     next: str | None
@@ -66,17 +66,18 @@ QUERY: Final[Query] = (
 def key_page(
     now: datetime, *, cursor: Cursor | None = None, limit: int = DEFAULT_LIMIT, **filters: Unpack[KeyFilters]
 ) -> KeyPage:
-    """Return one page of the keys that pass the filters, from the parsed parameters of QUERY.
+    """Return one page of the keys that match the filters, from the parsed parameters of QUERY.
 
-    Raises InvalidParameters for a cursor that belongs to other filters: a client that leaves one out on the second page
-    would go on with keys that it never asked for.
+    Raises InvalidParameters for a cursor that belongs to other filters.
     """
+    # A client that forgets a filter on the second page would otherwise continue with keys that it did not ask for.
     if cursor is not None and not cursor.belongs_to(filters):
         detail = "cursor belongs to a list with other filters. Send the filters of the page that it came with."
         raise InvalidParameters.of([FieldError("/cursor", "other-filters", detail)])
     keys = _selected(now, filters)
     if cursor is not None:
         keys = keys.filter(id__lt=cursor.row)
+    # One more than the page shows whether there is a next page, without counting.
     found = list(keys.order_by("-id").prefetch_related("secrets")[: limit + 1])
     more = len(found) > limit
     return KeyPage(found[:limit], str(Cursor.below(found[limit - 1].pk, filters)) if more else None)

@@ -1,4 +1,4 @@
-"""The peppers that this process was started with."""
+"""Peppers that this process was started with."""
 
 from functools import cache
 
@@ -9,5 +9,5 @@ from latchkey.peppers import Peppers, parse_peppers
 
 @cache
 def configured_peppers() -> Peppers:
-    """The peppers of SECRET_PEPPERS, the only thing that is kept of a secret being its digest under one of them."""
+    """Return the peppers of SECRET_PEPPERS. Of a secret, only its digest under one of them is stored."""
     return parse_peppers(settings.SECRET_PEPPERS)

@@ -1,4 +1,4 @@
-"""The permission to make a call: the scope that it asks for."""
+"""DRF permission: the scope that a call needs."""
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -9,13 +9,13 @@ from latchkey.auth_context import AuthContext
 
 
 def require_scope(auth: AuthContext, scope: str) -> None:
-    """Raises InsufficientScope, which names `scope`, where the key lacks it."""
+    """Raise InsufficientScope, which names `scope`, if the key lacks it."""
     if not auth.allows(scope):
         raise InsufficientScope(f"This call needs the scope {scope}.")
 
 
 def caller(request: Request) -> AuthContext:
-    """The key that calls."""
+    """Return the calling key. Raises TypeError if the view does not authenticate by key."""
     auth: object = request.user
     if not isinstance(auth, AuthContext):
         raise TypeError("the view is not authenticated by a key")
@@ -23,7 +23,9 @@ def caller(request: Request) -> AuthContext:
 
 
 class HasScope(BasePermission):
-    """The key holds the scope that the view's `scopes` names for the method; no name, no scope needed."""
+    """DRF permission that requires the scope which the view's `scopes` names for the method. Without one, no scope
+    is needed.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         scopes: dict[str, str] = getattr(view, "scopes", {})

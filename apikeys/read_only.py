@@ -1,7 +1,7 @@
-"""Sessions in which the database refuses every change: those to a server that a failover made a standby.
+"""Detection of connections to a standby, which reject every change, after a failover of PostgreSQL.
 
-They outlive the failover, as nothing ends them. So a thread that gets one from the pool has all of it replaced, and
-gets a new one itself, until the address leads to a server that takes changes.
+Such connections survive the failover, because nothing closes them. So a thread that gets one from the pool has the
+whole pool replaced and gets a new connection, until the address leads to a server that accepts changes.
 """
 
 from threading import Lock, local
@@ -14,33 +14,39 @@ from django.db.backends.signals import connection_created
 
 REPLACED_AFTER_SECONDS: Final = 0.05
 SAID_AFTER_SECONDS: Final = 1.0
-# PostgreSQL tells both, and each change of them, without being asked (since version 14): "Asynchronous Operations".
+# PostgreSQL reports both parameters, and each change of them, without a query (since version 14): "Asynchronous
+# Operations".
 _PARAMETERS: Final = ("in_hot_standby", "default_transaction_read_only")
 
 log = structlog.get_logger(__name__)
 
 
 def is_read_only(session: Any) -> bool:
-    """Return whether the psycopg connection `session` leads to a server that takes no change. Costs no round trip."""
+    """Return whether the psycopg connection `session` leads to a server that accepts no changes, without a round
+    trip.
+    """
     return any(session.info.parameter_status(name) == "on" for name in _PARAMETERS)
 
 
 def reads_only() -> bool:
-    """Return whether this thread's session takes no change."""
+    """Return whether this thread's connection accepts no changes."""
     session = connection.connection
     return connection.vendor == "postgresql" and session is not None and is_read_only(session)
 
 
 class Replacement:
-    """Replaces the sessions of a pool, once in REPLACED_AFTER_SECONDS at most; says so once in SAID_AFTER_SECONDS."""
+    """Replaces the connections of a pool, at most once in REPLACED_AFTER_SECONDS, and logs that once in
+    SAID_AFTER_SECONDS.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._last = self._said = -SAID_AFTER_SECONDS
 
     def ask(self, pool: Any) -> bool:
-        """Close the sessions that wait in the psycopg pool `pool`, and those in use when they are given back. Return
-        whether it was time for that.
+        """Close the idle connections of the psycopg pool `pool` now, and those in use when they are returned.
+
+        Return whether they were replaced.
         """
         with self._lock:
             now = monotonic()
@@ -52,12 +58,13 @@ class Replacement:
                 self._said = now
         if says:
             log.error("database_reads_only")
+        # Outside of the lock: other threads need not wait for the pool.
         pool.drain()
         return True
 
 
 class _Replacing(local):
-    """Whether this thread is getting the session that replaces another."""
+    """Thread-local flag: whether this thread is opening the connection that replaces another."""
 
     now = False
 
@@ -67,15 +74,16 @@ _replacing: Final = _Replacing()
 
 
 def watch_sessions() -> None:
-    """From now on look at each session that this process gets."""
+    """Check every connection that this process opens from now on."""
     connection_created.connect(_look, dispatch_uid="apikeys.read_only")
 
 
 def _look(sender: object, connection: Any, **_: object) -> None:
+    """Replace a new connection if it accepts no changes."""
     if connection.vendor != "postgresql" or _replacing.now or not is_read_only(connection.connection):
         return
     if connection.pool and _replacement.ask(connection.pool):
-        # The address may lead to another server by now: the first change after a failover need not fail.
+        # `connect` sends the same signal again. One replacement per connection is enough.
         _replacing.now = True
         try:
             connection.close()

@@ -1,4 +1,4 @@
-"""The refresher: reads the records of keys in use anew, and finds out whether the database answers."""
+"""Background refresh of cached keys, which also detects whether the database responds."""
 
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -22,12 +22,13 @@ log = structlog.get_logger(__name__)
 
 
 class Refresher:
-    """Keys that wait to be read anew, and one thread of the process that reads them, up to BATCH in one go.
+    """Queue of keys to refresh, and one thread of the process that refreshes them, up to BATCH at a time.
 
-    `renew` does so; it is also called with no keys, to ask the database for a sign of life, and raises django.db.Error.
-    The thread begins at the first need, so after a fork, and ends with the process.
+    `renew` refreshes the given keys. Called without keys, it only checks that the database responds. It raises
+    django.db.Error. The thread starts at the first need, hence after a fork, and ends with the process.
 
-    `down`: the database did not answer when it was last asked. While it holds, the thread alone asks it, each second.
+    `down` is true if the last call of the database failed. While it is true, only this thread calls the database,
+    once every second.
     """
 
     def __init__(self, renew: Callable[[Sequence[str]], None]) -> None:
@@ -39,11 +40,11 @@ class Refresher:
         self._thread: Thread | None = None
 
     def awaits(self, key_id: str) -> bool:
-        """Whether the key waits to be read anew, or is being read."""
+        """Return whether the key is waiting for its refresh or being refreshed."""
         return key_id in self._waiting
 
     def ask(self, key_id: str) -> None:
-        """Has the key read anew, where it does not wait for that already and fewer than CAPACITY do."""
+        """Queue the key for a refresh, unless it is already queued or the queue holds CAPACITY keys."""
         if key_id in self._waiting:
             return
         with self._lock:
@@ -52,14 +53,14 @@ class Refresher:
         self._begin()
 
     def note_failure(self, reason: str) -> None:
-        """The database did not answer somebody."""
+        """Record that a call of the database failed, and start checking for its return."""
         if not self.down:
             self.down = True
             log.error("database_down", reason=reason)
         self._begin()
 
     def turn(self) -> bool:
-        """Reads one batch, or asks for a sign of life; whether the database answered."""
+        """Refresh one batch, or check that the database responds. Return whether it does."""
         with self._lock:
             batch = list(islice(self._waiting, BATCH))
         try:
@@ -68,7 +69,8 @@ class Refresher:
             if self.down:
                 renew_pool()
             if reads_only():
-                connection.close()  # the next turn's may lead to the server that took over
+                # The next run may be connected to the server that took over.
+                connection.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
             self.note_failure(f"{type(error).__name__}: {error}")
             connection.close()
@@ -82,18 +84,21 @@ class Refresher:
         return True
 
     def _note_silence(self) -> None:
-        """The database says nothing: whoever waits for it gets an error now."""
+        """Mark the database as down and cut all connections, so that every waiting caller gets an error now."""
         self.note_failure(f"no answer for {PATIENCE_SECONDS:g} s")
         cut_connections()
 
     def _renew_or_reconnect(self, batch: list[str]) -> None:
-        """Only a fresh connection that fails speaks for the database; one that has been idle may just have ended."""
+        """Refresh the batch, with one attempt on a fresh connection if the existing one fails."""
+        # A connection that was idle may just have ended. Only a fresh one that fails shows that the database is
+        # down.
         if connection.connection is not None and not self.down:
             try:
                 self._renew(batch)
             except Error:
                 connection.close()
-                if self.down:  # it was silent
+                # The query deadline has passed in the meantime: the database does not respond.
+                if self.down:
                     raise
             else:
                 return
@@ -110,10 +115,12 @@ class Refresher:
         thread.start()
 
     def _run(self) -> None:
+        # The pool delays its next attempt the longer an outage lasts, so the thread uses its own connection.
         leave_the_pool()
         while self._needed.wait():
             self._needed.clear()
             if not self.down:
+                # Wait for more keys, so that one query refreshes many.
                 sleep(GATHERING_SECONDS)
             while self.down or self._waiting:
                 if not self.turn():

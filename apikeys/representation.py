@@ -1,4 +1,4 @@
-"""A key as JSON: the one shape that REST, commands and events show."""
+"""JSON representation of a key, the same for REST, commands and events."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,7 +12,10 @@ from ratelimit.stores import BucketStoreError
 
 
 def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
-    """The key with its living secrets; uses that are not yet written to the database are read from the store."""
+    """Return the key as JSON, with those of its secrets that have not ended.
+
+    The time of the last use includes uses that are in the bucket store but not in the database yet.
+    """
     record = live_record(key, limiter)
     live = from_ns(record.used_ns) if record.used_ns else None
     return {
@@ -37,25 +40,27 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
 
 
 def issued_json(issued: IssuedKey, now: datetime, limiter: Limiter) -> dict[str, object]:
-    """A key with its new secret, this once."""
+    """Return a key as JSON with its new secret, which is shown only once."""
     return {**key_json(issued.key, now, limiter), **new_secret_json(issued)}
 
 
 def new_secret_json(issued: IssuedKey) -> dict[str, object]:
-    """The new secret, alone and as a credential, this once."""
+    """Return the new secret, alone and as a credential. Both are shown only once."""
     return {"secret": issued.credential.secret, "credential": issued.credential.reveal()}
 
 
 def receipt_json(shown: Mapping[str, object], written: Iterable[str]) -> dict[str, object]:
-    """Return what a caller that may change but not read gets of `shown`, a key or a webhook as JSON: its id, and the
-    fields that the request itself wrote. An answer with more would be a way around the scope that GET needs.
+    """Return the part of `shown`, a key or webhook as JSON, for a caller that may change but not read it.
+
+    It contains the ID and the fields that the request itself wrote.
     """
+    # Anything more would bypass the scope that GET needs.
     kept = {"key_id", "id", *written}
     return {name: value for name, value in shown.items() if name in kept}
 
 
 def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
-    """A secret without its digest."""
+    """Return a secret as JSON, without its digest."""
     return {
         "id": secret.pk,
         "state": secret.state,
@@ -67,11 +72,12 @@ def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
 
 
 def live_record(key: APIKey, limiter: Limiter) -> Record:
-    """Return what the bucket store knows of the key; an empty record if the store is down."""
+    """Return the bucket store's record of the key; an empty one if the store is down."""
     try:
         return limiter.store.peek(key.key_id.encode())
     except BucketStoreError:
-        return Record()  # what the database knows is shown; the request itself says that the store is down
+        # Show what the database has. The request itself reports that the store is down.
+        return Record()
 
 
 def _time(moment: datetime | None) -> str | None:

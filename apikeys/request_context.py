@@ -1,6 +1,4 @@
-"""What is settled about a request before any view sees it: its id, its trace, and the address that answers for its
-failures.
-"""
+"""Facts about a request that are determined before any view sees it: its ID, its trace and its client address."""
 
 from typing import Any, Final
 
@@ -10,28 +8,29 @@ _TRACE_ID: Final = "latchkey.trace_id"
 
 
 def settle(environ: dict[str, Any], *, request_id: str, address: str, trace_id: str | None = None) -> None:
-    """Writes them into the request's `META`; the outermost middleware does it, once."""
+    """Store them in the request's `META`. The outermost middleware calls this once."""
     environ[_REQUEST_ID] = request_id
     environ[_ADDRESS] = address
     environ[_TRACE_ID] = trace_id
 
 
 def request_id_of(environ: dict[str, Any]) -> str:
-    """The id of the request with this `META`."""
+    """Return the ID of the request with this `META`."""
     return str(environ[_REQUEST_ID])
 
 
 def address_of(environ: dict[str, Any]) -> str:
-    """The client's address, as `apikeys.client_address` tells it, of the request with this `META`."""
+    """Return the client address of the request with this `META`, as `apikeys.client_address` determined it."""
     return str(environ[_ADDRESS])
 
 
 def trace_id_of(environ: dict[str, Any]) -> str | None:
-    """The id of the trace that the request with this `META` belongs to; None for one that belongs to none."""
+    """Return the ID of the trace to which the request with this `META` belongs, or None."""
     found: str | None = environ[_TRACE_ID]
     return found
 
 
 def raw_query(environ: dict[str, Any]) -> bytes:
-    """Return the query string of the request with this `META` as it was sent. (WSGI has bytes as Latin-1.)"""
+    """Return the query string of the request with this `META` as it was sent."""
+    # WSGI decodes bytes as Latin-1, so encoding restores them exactly.
     return str(environ.get("QUERY_STRING", "")).encode("latin-1")

@@ -1,4 +1,4 @@
-"""A rotation that is under way: its two secrets, when each was used, and who would be locked out by its end."""
+"""State of a rotation: its two secrets, when each was used, and whether ending the old one would lock out clients."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,9 @@ from ratelimit.limiter import Limiter
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The old and the new secret of a key at `now`, with their use as the bucket store knows it. `requests` counts
-    those of the last 24 hours, with either secret.
+    """The old and the new secret of a key at `now`, with their last use according to the bucket store.
+
+    `requests` counts those of the last 24 hours, with either secret.
     """
 
     now: datetime
@@ -27,22 +28,22 @@ class Rotation:
 
     @property
     def state(self) -> str:
-        """One of `RotationState`."""
+        """Return the state, one of `RotationState`."""
         return RotationProgress(self._ago(self.new_first_used_at), self._ago(self.old_last_used_at)).state().value
 
     @property
     def is_ready(self) -> bool:
-        """Whether the old secret can end without locking out anyone that is known."""
+        """Return whether the old secret can end without locking out a known client."""
         return self.state == RotationState.READY
 
     @property
     def doubt(self) -> str:
-        """Why it isn't ready; empty if it is."""
+        """Return why the rotation isn't ready; empty if it is."""
         return DOUBTS.get(RotationState(self.state), "")
 
     @property
     def warning(self) -> str:
-        """The doubt, and who would be locked out: one line for a terminal. Empty if it is ready."""
+        """Return the doubt and which clients would be locked out, as one line for a terminal; empty if it is ready."""
         if self.is_ready:
             return ""
         used = f"last used {rfc3339(self.old_last_used_at)}" if self.old_last_used_at else "never used"
@@ -53,11 +54,12 @@ class Rotation:
         )
 
     def _ago(self, moment: datetime | None) -> float | None:
+        """Return how many seconds before `now` the moment was, or None."""
         return (self.now - moment).total_seconds() if moment else None
 
 
 def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
-    """Return the key's rotation; None if none is under way, or the key is revoked and neither secret works."""
+    """Return the key's rotation, or None if none is under way or the key is revoked."""
     secrets = {secret.state: secret for secret in KeySecret.objects.filter(key=key)}
     old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
     if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
@@ -70,7 +72,7 @@ def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None
         old=old,
         old_last_used_at=old.last_used(record),
         new=new,
-        # A first use that isn't written down yet was at most as long ago as the last one.
+        # If the first use isn't in the database yet, it was at most as long ago as the last one.
         new_first_used_at=new.first_used_at or new_last_used_at,
         new_last_used_at=new_last_used_at,
         requests=day.allowed + day.throttled,

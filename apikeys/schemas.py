@@ -1,6 +1,6 @@
-"""The shapes of requests and responses, for the OpenAPI document only; the rules themselves are in `validation`.
+"""Schemas of requests and responses, used only for the OpenAPI document. The rules themselves are in `validation`.
 
-A test sends values on both sides of each bound, so shapes and rules cannot drift apart.
+A test sends values on both sides of every bound, so schemas and rules cannot diverge.
 """
 
 from typing import Final
@@ -70,7 +70,7 @@ class IssuedKey(Key):
 
 
 class CreatedKey(IssuedKey):
-    """A new key; without its secret in the answer to an Idempotency-Key that was sent before."""
+    """A new key. The response to a repeated Idempotency-Key does not contain its secret."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$", required=False)
     credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$", required=False)
@@ -100,7 +100,7 @@ class KeyPage(Shape):
     ]
 )
 class KeyCreate(Shape):
-    """What a key is issued with."""
+    """The fields of a new key."""
 
     label = filled_text_field()  # type: ignore[assignment]
     owner = text_field(
@@ -119,7 +119,7 @@ class KeyCreate(Shape):
     ]
 )
 class KeyUpdate(KeyCreate):
-    """What can be changed of a key. Fields that are not sent stay."""
+    """The fields of a key that can be changed. Fields that are not sent stay."""
 
     label = filled_text_field(required=False)
     rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited.")
@@ -141,7 +141,7 @@ class RotationReceipt(Shape):
 
 
 def readable_or(name: str, whole: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:
-    """Return the response of a call that changes something: `receipt` for a caller that may not read what changed."""
+    """Return the schema of a call's response: `receipt` applies to a caller that may not read what it changed."""
     return PolymorphicProxySerializer(name, [whole, receipt], resource_type_field_name=None)
 
 
@@ -158,7 +158,7 @@ class Rotate(Shape):
 
 @extend_schema_serializer(examples=[example("Whichever secret is retiring", {})])
 class Finish(Shape):
-    """Which secret is to end."""
+    """The secret that is to end."""
 
     secret_id = whole_number_field(
         1,

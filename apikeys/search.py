@@ -1,4 +1,4 @@
-"""Search for keys: by the beginning of the key id, or of each word of the label and the owner."""
+"""Search for keys: by the beginning of the key ID, or of each word of label and owner."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ _LAST: Final = "\U0010ffff"
 
 
 def words_of(*texts: str) -> set[str]:
-    """The words of `texts` as they are searched: without case and accents, of letters and digits."""
+    """Return the words of `texts` in their searchable form: letters and digits, without case and accents."""
     plain = unicodedata.normalize("NFKD", " ".join(texts)).casefold()
     without_marks = "".join(character for character in plain if not unicodedata.combining(character))
     found = re.findall(r"[^\W_]+", without_marks)
@@ -25,8 +25,9 @@ def words_of(*texts: str) -> set[str]:
 
 
 def words_written(key: APIKey, *, is_new: bool = False) -> list[Statement]:
-    """Return what makes the key found by its label and owner as they are now, within the transaction that changed them.
-    One that `is_new` has no words yet.
+    """Return the statements that update the search index of the key to its current label and owner.
+
+    They have to run in the transaction that changes the key. A key that `is_new` has no words yet.
     """
     words = words_of(key.label, key.owner)
     others = KeyWord.objects.filter(key=key).exclude(word__in=words)
@@ -36,10 +37,7 @@ def words_written(key: APIKey, *, is_new: bool = False) -> list[Statement]:
 
 
 def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:
-    """Those of `keys` whose id begins with `query`, or of which each word of `query` begins a word.
-
-    A rare word is looked up by its index first; for a common one the page is filled faster by walking the keys.
-    """
+    """Return those of `keys` whose ID begins with `query`, or that have a word beginning with each word of `query`."""
     query = query.strip()
     if query.startswith("lk_"):
         return keys.filter(_begins("key_id", query))
@@ -49,13 +47,16 @@ def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:
     for word in words:
         found = KeyWord.objects.filter(_begins("word", word))
         listed = list(found.values_list("key_id", flat=True)[: MOST_LISTED + 1])
+        # A rare word is found faster by its index. For a common one the page fills faster by walking through the
+        # keys.
         rare = len(listed) <= MOST_LISTED
         keys = keys.filter(pk__in=listed) if rare else keys.filter(Exists(found.filter(key=OuterRef("pk"))))
     return keys
 
 
 def _begins(field: str, text: str) -> Q:
-    """That the field begins with `text`, in the way that each database answers from an index."""
+    """Return the condition that the field begins with `text`."""
+    # Each database answers a different form from an index: PostgreSQL LIKE, SQLite a range.
     if connection.vendor == "postgresql":
         return Q(**{f"{field}__startswith": text})
     return Q(**{f"{field}__gte": text, f"{field}__lt": text + _LAST})

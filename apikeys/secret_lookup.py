@@ -1,4 +1,4 @@
-"""Whether a secret that was found somewhere is one of this installation."""
+"""Lookup of a leaked secret: whether it belongs to this installation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from latchkey.peppers import Peppers
 
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
-    """Whose secret it is, and what the two are now."""
+    """The key of a secret, and the current state of both."""
 
     key_id: str
     key_state: KeyState
@@ -17,12 +17,13 @@ class KnownSecret:
 
     @property
     def lets_in(self) -> bool:
-        """Whether a request with it is let in, or will be once its key is enabled again."""
+        """Return whether a request with this secret is allowed, or would be once its key is enabled again."""
         return self.key_state in (KeyState.ACTIVE, KeyState.DISABLED)
 
 
 def find_secret(secret: str, peppers: Peppers, now: datetime) -> KnownSecret | None:
-    """The key that has this secret, by its digest under any pepper; None for one that has ended or is of elsewhere."""
+    """Return the key of this secret, or None if it has ended or is not of this installation."""
+    # The secret may have been stored under any of the configured peppers.
     for row in KeySecret.objects.select_related("key").filter(digest__in=peppers.digests(secret)):
         if row.expires_at is None or row.expires_at > now:
             return KnownSecret(row.key.key_id, row.key.state(now), SecretState(row.state))

@@ -1,4 +1,4 @@
-"""Whether the caller of a call that goes on for long may still make it."""
+"""Session re-authorization: checks whether the caller of a long-running call may still make it."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,19 @@ from latchkey.credentials import Credential
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The credential that a call was opened with, the client's address, and the scope that the call needs."""
+    """The credential with which a call was opened, the client's address, and the scope that the call needs."""
 
     credential: Credential
     address: str
     scope: str
 
     def confirm(self, *, anew: bool) -> None:
-        """Raises the ProblemError with which the call would be refused now; BucketStoreError or django.db.Error where
-        nobody can say. Neither key nor address are charged.
+        """Check that the call would still be allowed, without charging the key or the address.
 
-        `anew`: by what the database says, where the key may have changed this moment; else a record in memory will do,
-        which is 5 seconds old at most, or older and confirmed by the bucket store.
+        With `anew` the database is read, because the key may have changed just now. Otherwise a cached record is
+        sufficient: it is at most 5 seconds old, or older and confirmed by the bucket store. Raises the
+        ProblemError with which the call would be rejected, and BucketStoreError or django.db.Error if that cannot
+        be determined.
         """
         gate = default_gate()
         verified = gate.confirm(self.credential, anew=anew)

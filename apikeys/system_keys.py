@@ -1,4 +1,4 @@
-"""System keys: those that the server makes for itself, such as the one of its health check."""
+"""System keys: keys that the server issues for itself, for example for its health check."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +16,8 @@ _REVOKED_AT_ONCE: Final = 100
 
 
 def replace_system_key(service: ConfigService, *, label: str, scopes: list[str]) -> IssuedKey:
-    """A new system key in place of those with the same label, which are revoked."""
+    """Issue a new system key, and revoke all others with the same label."""
+    # List them first: the new key has the same label.
     older = list(_living().filter(label=label).values_list("key_id", flat=True))
     issued = service.issue({"label": label, "owner": OWNER, "scopes": scopes, "rate_limit": RATE_LIMIT}, system=True)
     _revoke(service, older)
@@ -24,7 +25,7 @@ def replace_system_key(service: ConfigService, *, label: str, scopes: list[str])
 
 
 def revoke_unused_system_keys(service: ConfigService, now: datetime) -> int:
-    """Revokes the system keys of servers that are no more, as nobody used them for a week; returns how many."""
+    """Revoke the system keys that were not used for a week: their servers no longer run. Return how many."""
     since = now - REVOKED_UNUSED_AFTER
     unused = _living().annotate(seen_at=Coalesce("last_used_at", "created_at")).filter(seen_at__lt=since)
     return _revoke(service, list(unused.values_list("key_id", flat=True)[:_REVOKED_AT_ONCE]))
@@ -40,6 +41,7 @@ def _revoke(service: ConfigService, key_ids: list[str]) -> int:
         try:
             service.revoke(key_id)
         except AlreadyRevoked:
-            continue  # another server of this name starts at the same moment
+            # Another server with this name is starting at the same moment.
+            continue
         revoked += 1
     return revoked

@@ -1,4 +1,4 @@
-"""The throttle of an authenticated key."""
+"""DRF throttle of an authenticated key."""
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -10,12 +10,13 @@ from ratelimit.throttling import TokenBucketThrottle
 
 
 class KeyThrottle(TokenBucketThrottle):
-    """Takes one token of the calling key's bucket."""
+    """DRF throttle that takes one token of the calling key's bucket."""
 
     def decide(self, request: Request, view: APIView) -> Decision | None:
         if not isinstance(request.auth, Verified):
             return None
         verified, decision = default_gate().charge(request.auth, address_of(request.META))
-        if verified is not request.auth:  # the key has changed since; what follows judges it as it is now
+        # The key has changed since it was authenticated. Everything that follows uses its current state.
+        if verified is not request.auth:
             request.user, request.auth = verified.record.auth, verified  # type: ignore[assignment]
         return decision

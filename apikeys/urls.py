@@ -1,4 +1,4 @@
-"""The paths under /v1/ that are about keys."""
+"""URL paths below /v1/ that are about keys, events and webhooks."""
 
 from django.urls import path, register_converter
 
@@ -12,7 +12,7 @@ from latchkey.credentials import KEY_ID_PATTERN
 
 
 class KeyIdConverter:
-    """A key id in a path; anything else is no page."""
+    """Path converter of a key ID. Anything else is a 404."""
 
     regex = KEY_ID_PATTERN.pattern
 
@@ -24,7 +24,7 @@ class KeyIdConverter:
 
 
 class WebhookIdConverter(KeyIdConverter):
-    """A webhook's id in a path; anything else is no page."""
+    """Path converter of a webhook ID. Anything else is a 404."""
 
     regex = "wh_[0-9a-z]{12}"
 

@@ -1,8 +1,10 @@
-"""The ledger of use: writes a bucket store's counters down by minute, hour and day, each request once.
+"""Usage rollup: writes a bucket store's counters to the database by minute, hour and day, and counts each request
+once.
 
-The counters in a store only ever grow, and a mark beside the rows says how far they are written down; rows and mark
-move in one transaction. So a writer that dies at any point loses nothing and counts nothing twice. Several stores may
-count for one key, each with marks of its own: that which all nodes share, and each node's own for its outages.
+The counters in a store only ever grow. A high-water mark next to the rows records up to which value they are
+written. Rows and mark change in one transaction, so a writer that dies at any point loses nothing and counts
+nothing twice. Several stores may count for one key, each with its own marks: the store that all nodes share, and
+the store of each node for its outages (ADR 2).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,15 +30,16 @@ RETENTION: Final = {
     UsageStep.HOUR: timedelta(days=90),
     UsageStep.DAY: timedelta(days=5 * 366),
 }
-# A request reads its time before it is written, and clocks step back a little: what is looked at twice costs nothing.
+# A request reads its time before its record is written, and clocks may be set back a little. Reading a record
+# twice is harmless.
 _MARGIN_NS: Final = 120_000_000_000
 
 
 class UsageLedger:
-    """Writes the use that one store has counted down, time and again. Any number may overlap, of one store or of
-    several: nothing is counted twice.
+    """Writes the usage counted by one store to the database, repeatedly.
 
-    The first pass looks at every key; later ones only at keys that were used since the pass before began.
+    Any number of ledgers may run at the same time, for one store or several: nothing is counted twice. The first
+    pass reads every key. Later passes only read keys that were used since the previous pass began.
     """
 
     def __init__(self, store: BucketStore) -> None:
@@ -44,18 +47,21 @@ class UsageLedger:
         self._since_ns = 0
 
     def write_down(self, go_on: Callable[[], bool] = lambda: True) -> int:
-        """Writes all use that is not yet written down, a batch at a time while `go_on` says so; returns the number of
-        keys that had any. Raises BucketStoreError.
+        """Write all usage that is not in the database yet, in batches, as long as `go_on` returns true.
+
+        Return the number of keys that had any. Raises BucketStoreError.
         """
         began_ns = self._store.now_ns()
         if began_ns < self._since_ns:
-            self._since_ns = 0  # the clock stepped back, so times of use cannot be compared: look at every key
+            # The clock was set back, so times of use can't be compared. Read every key.
+            self._since_ns = 0
         marks = Marks.of_store(self._store.generation(), rolls_back=self._store.rolls_back)
         used = self._used()
         written = 0
         while batch := dict(islice(used, BATCH)):
             if not go_on():
-                return written  # the next pass looks at these again
+                # The next pass reads these keys again.
+                return written
             if news := _with_news(batch, marks):
                 with transaction.atomic():
                     written += self._write_batch(news, marks)
@@ -63,13 +69,15 @@ class UsageLedger:
         return written
 
     def _used(self) -> Iterator[tuple[str, Record]]:
+        """Yield the keys that were used since the previous pass began, with their records."""
         for key, record in self._store.usage(KEY_PREFIX, self._since_ns):
             if record.used_ns and record.used_ns >= self._since_ns:
                 yield key.decode(), record
 
     def _write_batch(self, records: Mapping[str, Record], marks: Marks) -> int:
         bound_lock_waits()
-        # Locked in one order. Marks are read under the lock, so what is added is what no other writer has added.
+        # All writers lock in the same order, so they cannot deadlock. Marks are read under the lock, so the
+        # difference is what no other writer has added.
         locked = APIKey.objects.filter(key_id__in=records).select_for_update().order_by("pk")
         keys = list(locked.prefetch_related("secrets"))
         known = marks.of_keys(records.keys())
@@ -77,7 +85,9 @@ class UsageLedger:
         unwritten: list[tuple[int, datetime, Counted]] = []
         for key in keys:
             mark, record = known.get(key.key_id, NOTHING), records[key.key_id]
-            if went_back(mark, record):  # or another writer has come between: only the store can tell
+            # The record may also be older than the mark because another writer came in between. Only the store can
+            # say which.
+            if went_back(mark, record):
                 record = self._store.peek(key.key_id.encode())
             if counters(record) == mark:
                 continue
@@ -92,13 +102,14 @@ class UsageLedger:
 
 
 def _with_news(batch: Mapping[str, Record], marks: Marks) -> dict[str, Record]:
-    """The keys of the batch whose counters are not those of their mark: looked at without holding anybody up."""
+    """Return the keys of the batch whose counters differ from their marks."""
+    # Read without locks, so that keys without news don't block other writers.
     known = marks.of_keys(batch.keys())
     return {key_id: record for key_id, record in batch.items() if counters(record) != known.get(key_id, NOTHING)}
 
 
 def step_start(step: UsageStep, moment: datetime) -> datetime:
-    """The beginning of the minute, hour or day of UTC in which `moment` lies."""
+    """Return the start of the minute, hour or day (UTC) that contains `moment`."""
     start = moment.replace(second=0, microsecond=0)
     if step is not UsageStep.MINUTE:
         start = start.replace(minute=0)
@@ -106,7 +117,7 @@ def step_start(step: UsageStep, moment: datetime) -> datetime:
 
 
 def forget_old_usage(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Deletes rows that are older than RETENTION says, a batch at a time while `go_on` says so; returns how many."""
+    """Delete the rows that are older than RETENTION, in batches, as long as `go_on` returns true. Return how many."""
     forgotten = 0
     for step, retention in RETENTION.items():
         old = Usage.objects.filter(step=step, start__lt=now - retention).order_by("start")

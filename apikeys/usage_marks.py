@@ -1,4 +1,4 @@
-"""The marks of use: how far what a bucket store has counted is written down, for each key and each store by itself."""
+"""High-water marks of usage: up to which value a store's counters are written to the database, per key and store."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ _PRUNE_BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The marks of one store. Its counters may go back by themselves where `rolls_back` holds: else one that is below
-    its mark belongs to a record that was lost and begun anew.
+    """The high-water marks of one store.
+
+    `rolls_back` says that the store's counters may decrease. In any other store, a counter below its mark belongs
+    to a record that was lost and restarted at 0.
     """
 
     source: UsageSource
@@ -30,29 +32,29 @@ class Marks:
 
     @classmethod
     def of_store(cls, generation: str, *, rolls_back: bool) -> "Marks":
-        """Those of the store with this generation, of which it is noted to the hour that it is still there: by the
-        database's clock, as a host's that is months ahead would have marks forgotten and all use counted again.
-        """
+        """Return the marks of the store with this generation, and record that the store still exists, once an hour."""
+        # By the database's clock: a host whose clock is months ahead would cause marks to be deleted, and all
+        # usage to be counted again.
         source, _ = UsageSource.objects.get_or_create(generation=generation, defaults={"seen_at": Now()})
         UsageSource.objects.filter(pk=source.pk, seen_at__lt=Now() - _SEEN_EVERY).update(seen_at=Now())
         return cls(source, rolls_back)
 
     def of_keys(self, key_ids: Collection[str]) -> dict[str, Counted]:
-        """What is written down of the keys, by their id; a key without a mark is left out."""
+        """Return what is written for the keys, by key ID. Keys without a mark are left out."""
         marks = UsageMark.objects.filter(source=self.source, key__key_id__in=key_ids)
         found = marks.values_list("key__key_id", "allowed", "throttled")
         return {key_id: (allowed, throttled) for key_id, allowed, throttled in found}
 
     def unwritten(self, mark: Counted, record: Record) -> Counted:
-        """Requests of `record` that no row holds yet. None that was written is counted again because a store went back:
-        rather a few that it has forgotten are missing.
-        """
+        """Return the requests of `record` that are not in the database yet."""
         if went_back(mark, record) and not self.rolls_back:
             return counters(record)
+        # If the store went back, for example to a replica that lags behind, requests that it has forgotten may be
+        # missing. But none is counted twice.
         return max(record.allowed - mark[0], 0), max(record.throttled - mark[1], 0)
 
     def move(self, records: Iterable[tuple[APIKey, Record]]) -> None:
-        """Makes the counters of the records their keys' marks. Whoever moves a mark holds the lock of its key."""
+        """Set the marks of the keys to the counters of their records. The caller holds the locks of the keys."""
         UsageMark.objects.bulk_create(
             [
                 UsageMark(key=key, source=self.source, allowed=record.allowed, throttled=record.throttled)
@@ -65,18 +67,19 @@ class Marks:
 
 
 def counters(record: Record) -> Counted:
-    """What the record has counted."""
+    """Return the counters of the record: allowed and throttled requests."""
     return record.allowed, record.throttled
 
 
 def went_back(mark: Counted, record: Record) -> bool:
-    """Whether a counter of the record is below its mark."""
+    """Return whether a counter of the record is below its mark."""
     return record.allowed < mark[0] or record.throttled < mark[1]
 
 
 def forget_gone_stores(go_on: Callable[[], bool] = lambda: True) -> int:
-    """Deletes the marks of stores that nobody has looked at for 90 days, a batch at a time while `go_on` says so;
-    returns how many. A store that came back after that would be counted anew from 0.
+    """Delete the marks of stores that were not read for 90 days, in batches, as long as `go_on` returns true.
+
+    Return how many. A store that comes back later is counted again from 0.
     """
     forgotten = 0
     for source in UsageSource.objects.filter(seen_at__lt=Now() - GONE_AFTER):

@@ -1,4 +1,4 @@
-"""How much a key was used, by the minute, the hour or the day."""
+"""Usage of one key by minute, hour or day, as JSON."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -35,11 +35,13 @@ def usage_json(
     until: datetime | None = None,
     step: str = DEFAULT_STEP,
 ) -> list[dict[str, object]]:
-    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY; steps without a request are left out.
+    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Steps without a request are left
+    out.
 
-    Raises InvalidParameters, for more than MAX_STEPS steps too.
+    Raises InvalidParameters, also for more than MAX_STEPS steps.
     """
     end = until or now
+    # The bound keeps a very early `until` from underflowing the smallest datetime.
     begin = since or max(end, _EARLIEST) - timedelta(days=1)
     if begin >= end:
         raise InvalidParameters.of([FieldError("/since", "not-before-until", "since must lie before until.")])

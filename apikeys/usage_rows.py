@@ -1,4 +1,4 @@
-"""The rows of use, as the ledger adds to them, and when keys and their secrets were last used."""
+"""Database rows of usage, and the times of last use of keys and secrets."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,8 +12,10 @@ from ratelimit.bucket import Record
 
 
 def add(step: UsageStep, additions: Mapping[int, tuple[datetime, int, int]]) -> None:
-    """Adds (allowed, throttled) requests to the row of a key, by its primary key, that begins at `start`, and to the
-    totals. The keys are locked by whoever calls.
+    """Add requests to the rows of the given keys and to the totals.
+
+    `additions` has (start, allowed, throttled) by the primary key of the key. The caller holds the locks of the
+    keys.
     """
     starts = {start for start, _, _ in additions.values()}
     known = Usage.objects.filter(key_id__in=additions, step=step, start__in=starts)
@@ -33,7 +35,8 @@ def add(step: UsageStep, additions: Mapping[int, tuple[datetime, int, int]]) -> 
         unique_fields=["key", "step", "start"],
         update_fields=["allowed", "throttled"],
     )
-    for start in sorted(starts):  # two writers take the rows of totals in one order, so that none blocks the other
+    # All writers lock the rows of totals in the same order, so they cannot deadlock.
+    for start in sorted(starts):
         _add_total(step, start, [used for used in additions.values() if used[0] == start])
 
 
@@ -46,8 +49,9 @@ def _add_total(step: UsageStep, start: datetime, used: list[tuple[datetime, int,
 
 
 def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
-    """Moves `last_used_at` of the keys, and of the secrets that were used, on to what their records tell. A secret's
-    first use is written down with it, once.
+    """Update `last_used_at` of the keys, and of the secrets that were used, from their records.
+
+    A secret's first use is written with it, once.
     """
     keys = {key.pk: from_ns(record.used_ns) for key, record in changed if record.used_ns}
     secrets = {
@@ -61,12 +65,12 @@ def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
 
 
 def _set_each(model: type[APIKey] | type[KeySecret], values: Mapping[int, datetime], first: str = "") -> None:
-    """Moves `last_used_at` of each row on, and never back, as another store may know of later use: one short statement
-    many times, where Django would build one of many cases.
-    """
+    """Update `last_used_at` of each row, but never set it back."""
     if not values:
         return
     first_use = f', "{first}" = COALESCE("{first}", "last_used_at", %s)' if first else ""
+    # Another store may know of a later use. A short statement run many times is cheaper than Django's single
+    # statement with many cases.
     statement = (
         f'UPDATE "{model._meta.db_table}" SET "last_used_at" = %s{first_use}'  # noqa: S608 - our names
         ' WHERE "id" = %s AND ("last_used_at" IS NULL OR "last_used_at" < %s)'

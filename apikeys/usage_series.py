@@ -1,4 +1,4 @@
-"""Use as a series without gaps, for charts."""
+"""Usage as a series without gaps, for charts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ class Point:
 
 
 def of_all_keys(step: UsageStep, steps: int, now: datetime) -> list[Point]:
-    """All keys' use in the last `steps` steps, the current one last."""
+    """Return the usage of all keys together in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, UsageTotal.objects.filter(step=step, start__gte=starts[0]))
 
 
 def of_key(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
-    """The key's use in the last `steps` steps, the current one last."""
+    """Return the key's usage in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, Usage.objects.filter(key=key, step=step, start__gte=starts[0]))
 
 
 def of_each(keys: Sequence[APIKey], step: UsageStep, steps: int, now: datetime) -> dict[int, list[Point]]:
-    """The use of each of `keys` by its primary key, in one query."""
+    """Return the usage of each of `keys` by its primary key, with a single query."""
     starts = _starts(step, steps, now)
     rows: dict[int, list[Usage]] = {key.pk: [] for key in keys}
     for row in Usage.objects.filter(key__in=keys, step=step, start__gte=starts[0]):
@@ -50,7 +50,7 @@ def _without_gaps(starts: Sequence[datetime], rows: Iterable[Usage | UsageTotal]
 
 
 def total(points: Iterable[Point]) -> Point:
-    """The sum of a series."""
+    """Return the sum of a series."""
     listed = list(points)
     start = listed[0].start if listed else datetime.max - timedelta(days=1)
     return Point(start, sum(point.allowed for point in listed), sum(point.throttled for point in listed))

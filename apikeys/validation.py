@@ -1,4 +1,4 @@
-"""The rules for a key's fields."""
+"""Validation rules of a key's fields."""
 
 import json
 import re
@@ -15,7 +15,8 @@ from ratelimit.limit import LimitError, parse_limit
 MAX_SCOPES: Final = 64
 MAX_SCOPE_LENGTH: Final = 128
 MAX_METADATA_BYTES: Final = 4096
-MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
+# 30 days
+MAX_GRACE_SECONDS: Final = 2_592_000
 DEFAULT_GRACE_SECONDS: Final = 86_400
 MAX_SECRET_ID: Final = 2**63 - 1
 
@@ -24,7 +25,7 @@ _SCOPE = re.compile(SCOPE_PATTERN)
 
 
 def is_scope(text: str) -> bool:
-    """Whether `text` has the shape of a scope."""
+    """Return whether `text` has the form of a scope."""
     return len(text) <= MAX_SCOPE_LENGTH and _SCOPE.fullmatch(text) is not None
 
 
@@ -91,9 +92,8 @@ FINISH_RULES: Final[Mapping[str, Rule]] = {
 
 
 def refuse_system_key(key: APIKey) -> None:
-    """Raises InvalidParameters for a key that the server made for itself: what guard rails leave out must not become
-    anybody's key.
-    """
+    """Raise InvalidParameters for a key that the server issued for itself."""
+    # Guard rails ignore system keys, so such a key must not become the key of a client.
     if key.system:
         detail = "The server made this key for itself. Operators can disable, enable and revoke it; nobody changes it."
         raise InvalidParameters.of([FieldError("", "system-key", detail)])

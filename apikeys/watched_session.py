@@ -1,7 +1,7 @@
-"""Sessions to PostgreSQL that can be cut from their first moment on, also while they wait in the pool.
+"""PostgreSQL connections that can be closed from their first moment on, also while they wait in the pool.
 
-The pool asks a session for a sign of life as it hands it out. If the database says nothing, that waits without end, and
-Django, which has not got the session yet, cannot say which one it is.
+The pool checks a connection before it hands it out. If the database does not respond, that check never ends, and
+Django does not have the connection yet, so it cannot name it.
 """
 
 from typing import Any, Self
@@ -12,11 +12,11 @@ from apikeys.database_silence import remember
 
 
 class WatchedSession(psycopg.Connection[Any]):
-    """A session that `database_silence.cut_connections` knows."""
+    """Connection that `database_silence.cut_connections` can close."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
-        """Return a new session. Raises psycopg.Error."""
+        """Return a new connection. Raises psycopg.Error."""
         session = super().connect(conninfo, **options)
         remember(session, psycopg.Error)
         return session

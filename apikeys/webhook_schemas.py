@@ -1,4 +1,4 @@
-"""The shapes of calls about webhooks, for the OpenAPI document only; the rules are in `events.webhooks`."""
+"""Schemas of calls about webhooks, used only for the OpenAPI document. The rules are in `events.webhooks`."""
 
 from typing import Final
 
@@ -30,7 +30,7 @@ class WebhookSecret(Shape):
 
 
 class WebhookDelivery(Shape):
-    """How far delivery has got."""
+    """The progress of delivery."""
 
     delivered_through = whole_number_field(help_text="The id of the last event that is done with.")
     pending = whole_number_field(0, MAX_PENDING, help_text="1000 means 1000 or more.")
@@ -72,7 +72,7 @@ class IssuedWebhook(Webhook):
 
 
 class CreatedWebhook(IssuedWebhook):
-    """A new endpoint; without its secret in the answer to an Idempotency-Key that was sent before."""
+    """A new endpoint. The response to a repeated Idempotency-Key does not contain its secret."""
 
     secret = serializers.RegexField(SIGNING, required=False)
 
@@ -92,7 +92,7 @@ class WebhookList(Shape):
     ]
 )
 class WebhookCreate(Shape):
-    """What an endpoint is made with."""
+    """The fields of a new endpoint."""
 
     url = serializers.RegexField(
         URL,
@@ -108,7 +108,7 @@ class WebhookCreate(Shape):
 
 @extend_schema_serializer(examples=[example("Disabled", {"enabled": False})])
 class WebhookUpdate(WebhookCreate):
-    """What can be changed of an endpoint. Fields that are not sent stay."""
+    """The fields of an endpoint that can be changed. Fields that are not sent stay."""
 
     url = serializers.RegexField(URL, max_length=MAX_URL, required=False)
 

@@ -1,1 +1,3 @@
-"""The token bucket: an exact limit per key, over every thread, process and host that shares a store."""
+"""Token-bucket rate limiting: an exact limit per key across all threads, processes and hosts that share a bucket
+store.
+"""

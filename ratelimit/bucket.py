@@ -1,11 +1,12 @@
-"""The token bucket in one number: functions of a stored record and of the time, which know no server and no clock.
+"""Token-bucket arithmetic: pure functions of a stored record and a time, with no access to a server or a clock.
 
-This is the generic cell rate algorithm (GCRA, ITU-T I.371): a bucket is its theoretical arrival time (TAT), the moment
-at which it will be full again. What it lacks until then is its debt. Spending moves the TAT on by a token's price;
-a request passes where the debt stays within a full bucket's worth.
+The algorithm is the generic cell rate algorithm (GCRA, ITU-T I.371). A bucket is stored as its theoretical arrival
+time (TAT): the moment at which it will be full again. The bucket's debt is what it lacks until then. Spending a
+token moves the TAT forward by the token's price. A request is allowed if the debt stays within a full bucket's
+worth.
 
-Time is in nanoseconds and debt in ticks (see `Limit`), in which all quantities are whole numbers: the arithmetic is
-exact, and a bucket admits what burst + elapsed x burst / per_seconds allows, to the token.
+Times are in nanoseconds and debts in ticks (see `Limit`). All quantities are whole numbers, so the arithmetic is
+exact: a bucket allows burst + elapsed x burst / per_seconds tokens, without rounding errors.
 """
 
 from collections.abc import Sequence
@@ -32,18 +33,20 @@ _unpack = _LAYOUT.unpack
 
 
 class CostExceedsBurst(ValueError):
-    """A request asks for more tokens than its bucket can ever hold, so no wait would help."""
+    """Error: a request asks for more tokens than its bucket can ever hold, so waiting would not help."""
 
     def __init__(self, cost: int, limit: Limit) -> None:
         super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
 
 
 class Record(NamedTuple):
-    """What a store keeps of a key, in 56 bytes.
+    """A key's record in a bucket store, 56 bytes packed.
 
-    The bucket is `tat_ns` and `fraction`, the ticks (0 to ticks - 1) by which the TAT lies beyond that nanosecond,
-    under the limit of which `limit_code` is the code (0: none yet). `allowed` and `throttled` count requests and only
-    ever grow. `used_ns_0` and `used_ns_1` tell when the secret in that slot was last used (0: never).
+    The bucket consists of `tat_ns` and `fraction`, the ticks (0 to ticks - 1) by which the TAT lies beyond that
+    nanosecond. `limit_code` is the code of the limit under which both were written (0: none yet). `allowed` and
+    `throttled` count requests and only ever grow. `used_ns_0` and `used_ns_1` are the times of the last use of the
+    secret in slot 0 and slot 1, in nanoseconds since the Unix epoch (0: never used). `epoch` is the version of the
+    key's configuration.
     """
 
     tat_ns: int = 0
@@ -57,31 +60,36 @@ class Record(NamedTuple):
 
     @classmethod
     def load(cls, raw: bytes) -> "Record":
-        """The fields of a stored record."""
+        """Return the record that `raw` (56 bytes) encodes. Raises struct.error if `raw` has another length."""
         record = cls._make(_unpack(raw))
+        # A damaged epoch counts as none. Otherwise it would be newer than any that the database can issue, and
+        # every cached record of the key would be treated as stale permanently.
         return record if record.epoch <= MOST_EPOCH else record._replace(epoch=0)
 
     def dump(self) -> bytes:
-        """The bytes to store."""
+        """Return the record as 56 bytes, ready to store."""
         return _pack(*self)
 
     def used_ns_of(self, slot: int) -> int:
-        """When the secret in `slot` was last used; 0 for never."""
+        """Return when the secret in `slot` (0 or 1) was last used, in nanoseconds since the Unix epoch; 0 if never."""
         return self.used_ns_1 if slot else self.used_ns_0
 
     @property
     def used_ns(self) -> int:
-        """When any secret of the key was last used; 0 for never."""
+        """Return when any secret of the key was last used, in nanoseconds since the Unix epoch; 0 if never."""
         return max(self.used_ns_0, self.used_ns_1)
 
 
 EMPTY: Final = Record().dump()
-_MOST_NUMBER: Final = (1 << 63) - 1  # what a column of the database holds
+# Counters and times are copied to the database, whose integer columns have 64 bits with a sign.
+_MOST_NUMBER: Final = (1 << 63) - 1
 
 
 def is_plausible(raw: bytes) -> bool:
-    """Return whether a store can have written this record: it can be read, its limit is one, and no number is larger
-    than what the database has a place for.
+    """Return whether a store can have written this record.
+
+    A record is plausible if it has the right length, its limit is valid and none of its numbers exceeds what a
+    database column can hold.
     """
     if len(raw) != _LAYOUT.size:
         return False
@@ -95,24 +103,25 @@ def is_plausible(raw: bytes) -> bool:
 
 
 class Cells(Protocol):
-    """Where records lie while one request is decided: a dictionary, or a transaction of a store."""
+    """Storage for records while one request is decided: a dictionary, or a transaction of a store."""
 
     def get(self, key: bytes, default: bytes, /) -> Any:
-        """The bytes under `key`."""
+        """Return the bytes stored under `key`, or `default` if there are none."""
 
     def put(self, key: bytes, value: bytes, /) -> Any:
-        """Replaces the bytes under `key`."""
+        """Replace the bytes stored under `key`."""
 
 
 def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int) -> Outcome:
-    """One request that asks for `cost` tokens (1 to burst) with the secret in `slot`: all are taken, or none.
+    """Decide one request for `cost` tokens (1 to burst) with the secret in `slot`: take all of them or none.
 
-    The key's record is read from `cells` once and written once, also after a denial. `epoch` is the key's as the caller
-    knows it: where the record's is newer, the caller's limit or secret may be of yesterday, so nothing is decided,
-    counted or written and the outcome tells the newer epoch. A TAT further ahead than a full bucket, as a clock that
-    stepped back leaves it, is drawn in, so that no wait is longer than `per_seconds`. Raises CostExceedsBurst.
+    `limit` is None for an unlimited key. `epoch` is the key's epoch as the caller knows it, and `now_ns` the time
+    in nanoseconds since the Unix epoch. The key's record is read from `cells` once and written once, also if the
+    request is denied. If the record's epoch is newer than `epoch`, nothing is decided, counted or written, and the
+    outcome carries the newer epoch. Raises CostExceedsBurst.
     """
     tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(cells.get(key, EMPTY))
+    # The caller's limit or secret may be stale. It has to load the key again and retry with the newer epoch.
     if epoch < known_epoch <= MOST_EPOCH:
         return False, 0, 0, known_epoch
     if slot:
@@ -122,7 +131,7 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
     if limit is None:
         cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
         return True, 0, 0, epoch
-    # With one tick a nanosecond, as most limits have it, a multiplication and a division of large numbers fall away.
+    # Most limits have one tick per nanosecond. That case skips a multiplication and a division of large numbers.
     ticks = limit.ticks
     capacity = limit.capacity
     if limit_code == limit.code:
@@ -130,6 +139,8 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
         if debt < 0:
             debt = 0
         elif debt > capacity:
+            # The TAT lies further ahead than a full bucket because the clock was set back. Cap the debt, so that
+            # no wait is longer than `per_seconds`.
             debt = capacity
             tat_ns, fraction = now_ns + limit.per_seconds * NS_PER_SECOND, 0
     else:
@@ -138,6 +149,8 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
         tat_ns = now_ns + ahead_ns
     after = debt + cost * limit.price
     if after > capacity:
+        # This is checked only for a request that would be denied, which keeps the check off the path of allowed
+        # requests.
         if cost > limit.burst:
             raise CostExceedsBurst(cost, limit)
         cells.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
@@ -152,7 +165,11 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
 
 
 def take_many(cells: Cells, asked: Sequence[Asked], now_ns: int) -> list[Outcome | CostExceedsBurst]:
-    """`take` for each, one after the other at the same moment; a cost that no wait would help is its own outcome."""
+    """Decide several requests with `take`, one after the other at the same moment.
+
+    The outcomes are in the order of `asked`. A request whose cost exceeds its burst gets the CostExceedsBurst as
+    its outcome.
+    """
     outcomes: list[Outcome | CostExceedsBurst] = []
     for key, limit, cost, epoch, slot in asked:
         try:
@@ -163,23 +180,25 @@ def take_many(cells: Cells, asked: Sequence[Asked], now_ns: int) -> list[Outcome
 
 
 def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
-    """The debt in ticks of `limit` of a bucket that was last used under the limit of `limit_code`.
+    """Return the debt, in ticks of `limit`, of a bucket that was last used under the limit with `limit_code`.
 
-    What was spent stays spent, up to a full bucket, and a change gives no free refill: 10 of 60 spent leaves 50 of
-    60, 110 of 120, and nothing of 10. Tokens convert by the ratio of their prices, rounded up by less than a tick.
+    Spent tokens stay spent, up to a full bucket, and a change of the limit gives no free refill: 10 of 60 spent
+    leaves 50 of 60, 110 of 120, and nothing of 10. Tokens are converted by the ratio of their prices. The result
+    is rounded up by less than one tick.
     """
     if limit_code == 0:
         return 0
     try:
         old = limit if limit_code == limit.code else Limit.from_code(limit_code)
     except ValueError:
-        return 0  # a damaged record; what was spent under it is not known
+        # The record is damaged, so what was spent under its limit is unknown.
+        return 0
     debt = min(max((tat_ns - now_ns) * old.ticks + fraction, 0), old.capacity)
     return min(-(-debt * limit.price // old.price), limit.capacity)
 
 
 def peek(record: Record, limit: Limit | None, now_ns: int) -> Outcome:
-    """What `take` would find for one token, with nothing taken and nothing counted."""
+    """Return the outcome that `take` would have for one token, without taking or counting anything."""
     if limit is None:
         return True, 0, 0, record.epoch
     debt = debt_under(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)

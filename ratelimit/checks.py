@@ -1,4 +1,4 @@
-"""System checks of the rate limit's settings: each fault is one line with what to do about it."""
+"""Django system checks of the rate limit settings. Each fault is one line that says how to fix it."""
 
 from typing import Any, Final
 
@@ -19,12 +19,13 @@ DEFAULT_LIMIT_UNLIMITED = "ratelimit.W005"
 
 @register(SETTINGS)
 def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
-    """The store's address is understood, and shared by all workers where there are several."""
+    """Check that BUCKET_STORE_URL is valid, and that all workers share the store if there are several."""
     try:
         store = open_store(settings.BUCKET_STORE_URL)
     except ValueError as error:
         hint = "Set it to lmdb:// and a path, or redis:// and a host; or leave it out for the default in DATA_DIR."
         return [Error(f"BUCKET_STORE_URL {error}.", hint=hint, id=STORE_URL_INVALID)]
+    # With a store per process, N workers would allow N times the limit.
     if settings.WORKERS > 1 and not store.shared:
         return [
             Error(
@@ -39,7 +40,7 @@ def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(SETTINGS)
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
-    """DEFAULT_RATE_LIMIT and AUTH_FAILURE_LIMIT are rate limits."""
+    """Check that DEFAULT_RATE_LIMIT and AUTH_FAILURE_LIMIT are valid rate limits."""
     messages: list[CheckMessage] = []
     example = 'Write it as {"burst": 60, "per_seconds": 60}.'
     for name, identifier in (
@@ -51,6 +52,7 @@ def check_limits(**_kwargs: Any) -> list[CheckMessage]:
         except LimitError as error:
             messages.append(Error(f"{name} is no rate limit: {error}", hint=example, id=identifier))
             continue
+        # An unlimited AUTH_FAILURE_LIMIT would let a client guess secrets without ever being slowed down.
         if limit is None and name == "AUTH_FAILURE_LIMIT":
             messages.append(Error(f"{name} cannot be unlimited.", hint=example, id=identifier))
         elif limit is None:

@@ -1,4 +1,4 @@
-"""What a bucket answered, in the units that people and headers speak."""
+"""Decisions of a bucket, in the units that people and HTTP headers use."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,11 @@ from ratelimit.limit import NS_PER_SECOND, Limit
 
 
 class Decision(NamedTuple):
-    """One answer of a bucket under `limit` (None: the key is unlimited).
+    """The decision of a bucket about one request under `limit` (None: the key is unlimited).
 
-    `debt` is in ticks of the limit, counted after the request where it was allowed; `wait_ns` is how long a denied
-    caller has to wait until the same request passes; `epoch` is the key's.
+    `debt` is in ticks of the limit and includes the request if it was allowed. `wait_ns` is how long the caller of
+    a denied request has to wait, in nanoseconds, until the same request would be allowed. `epoch` is the key's
+    epoch.
     """
 
     limit: Limit | None
@@ -20,23 +21,24 @@ class Decision(NamedTuple):
 
     @property
     def remaining(self) -> int:
-        """Whole tokens left; 0 for an unlimited key, which has no bucket."""
+        """Return the whole tokens left; 0 for an unlimited key, which has no bucket."""
         return (self.limit.capacity - self.debt) // self.limit.price if self.limit else 0
 
     @property
     def next_token_seconds(self) -> int:
-        """Whole seconds, rounded up, until one more token is there; 0 where the bucket is full."""
+        """Return the whole seconds, rounded up, until one more token is available; 0 if the bucket is full."""
         if self.limit is None or self.debt == 0:
             return 0
         awaited = self.debt - (self.limit.capacity - (self.remaining + 1) * self.limit.price)
+        # Negate twice to round up: a client that retries after this time must find the token there.
         return -(-awaited // (self.limit.ticks * NS_PER_SECOND))
 
     @property
     def reset_seconds(self) -> int:
-        """Whole seconds, rounded up, until the bucket is full."""
+        """Return the whole seconds, rounded up, until the bucket is full."""
         return -(-self.debt // (self.limit.ticks * NS_PER_SECOND)) if self.limit else 0
 
     @property
     def retry_after_seconds(self) -> int:
-        """Whole seconds, rounded up and so at least 1, after which the denied request passes."""
+        """Return the whole seconds, rounded up, after which a denied request would be allowed; at least 1."""
         return -(-self.wait_ns // NS_PER_SECOND)

@@ -1,7 +1,9 @@
-"""`python -m ratelimit.examination PATH HOW`: reads a whole bucket file in a process of its own, which may die of it.
+"""Check of a whole bucket file, run as `python -m ratelimit.examination PATH HOW` in a child process that may
+crash.
 
-LMDB trusts its file: on one that a power cut left, or that something wrote into, it aborts, crashes, loops or fails for
-some keys alone. So no process opens a file before a child of it has read all of that. Imports nothing that is slow.
+LMDB trusts its file. If a power cut or another program damaged it, LMDB aborts, crashes, loops or fails for some
+keys only. So a process opens a file only after a child process has read all of it (ADR 10). This module imports
+only what loads quickly, because each start of a process runs it.
 """
 
 import errno
@@ -22,14 +24,19 @@ from ratelimit.bucket_file import DATA_FILE, LAYOUT, LAYOUT_KEY, LOCK_FILE, LOCK
 SOUND: Final = 0
 DAMAGED: Final = 10
 _LEAST_SECONDS: Final = 2
-_BYTES_A_SECOND: Final = 16 << 20  # 4 to 10 times slower than any machine that we tried
-_WAITING: Final = 10  # times the processor's seconds: the file may come from a slow disk, or other work be in the way
-_BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
+# 4 to 10 times slower than every machine that we measured.
+_BYTES_A_SECOND: Final = 16 << 20
+# The time limit is this many times the CPU limit: the file may be on a slow disk, or the machine may be busy.
+_WAITING: Final = 10
+# The unit of st_blocks, whatever block size the file system uses.
+_BLOCK: Final = 512
 
 
 class How(StrEnum):
-    """`AT_REST`: no process has the file open, and every byte that LMDB relies on can be checked. `IN_USE`: others
-    write to it, and only what a reader sees holds still.
+    """The state of the file, which decides how much can be checked.
+
+    `AT_REST`: no process has the file open, so every byte that LMDB relies on is checked. `IN_USE`: other
+    processes write to the file, so only the snapshot that a reader sees is stable and is checked.
     """
 
     AT_REST = "at-rest"
@@ -37,7 +44,9 @@ class How(StrEnum):
 
 
 def fault_of(path: Path, how: How) -> str:
-    """Return what is wrong with the store in the directory `path`, or in the lone file; empty if nothing is."""
+    """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
+    wrong.
+    """
     problems: list[str] = verify(str(path)) if how is How.AT_REST else []  # type: ignore[no-untyped-call]
     if problems:
         return problems[0]
@@ -54,7 +63,9 @@ def fault_of(path: Path, how: How) -> str:
 
 
 def _fault_of_lock(path: Path, known: bytes, how: How) -> str:
-    """At rest any lock file will do, as it is made again; but one that was cut short has ended those that used it."""
+    """Return what is wrong with the lock file, compared with the `known` value that its users stored; empty if
+    nothing is.
+    """
     try:
         found = lock_name(path)
     except OSError:
@@ -63,6 +74,8 @@ def _fault_of_lock(path: Path, known: bytes, how: How) -> str:
         return ""
     if how is How.IN_USE:
         return f"{LOCK_FILE} is not the one that its users share"
+    # At rest any lock file will do, because it is created again. But if the same file became shorter, its users
+    # crashed, so the data file may be damaged too.
     return f"{LOCK_FILE} was truncated" if found and found.split()[:1] == known.split()[:1] else ""
 
 
@@ -70,7 +83,7 @@ def _fault_of_entries(transaction: lmdb.Transaction) -> str:
     last = b""
     for raw_key, value in transaction.cursor():
         key = bytes(raw_key)
-        # Also the end of a walk that a damaged tree leads in circles.
+        # This also ends the walk if a damaged tree leads in a circle.
         if key <= last:
             return "its keys are out of order"
         last = key
@@ -86,17 +99,25 @@ def _data_file(path: Path) -> Path:
 
 
 def bound(path: Path) -> None:
-    """End this process if it works or waits for longer than a file of this size can take."""
+    """Limit this process to the CPU time and wall-clock time that a file of this size can take; it is killed
+    beyond that.
+    """
     taken = _data_file(path).stat().st_blocks * _BLOCK
     seconds = _LEAST_SECONDS + taken // _BYTES_A_SECOND
+    # A crash is an expected result here, so it must not leave a core dump.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # The parent may have ignored SIGALRM, and a child inherits that.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(seconds * _WAITING)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return SOUND, or DAMAGED with the reason on standard output. Raises what says nothing about the file."""
+    """Check the file that `arguments` (path, how) name. Return SOUND, or DAMAGED with the reason on standard
+    output.
+
+    Raises OSError, MemoryError or lmdb.Error if the failure says nothing about the file, such as a lack of memory.
+    """
     path = Path(arguments[0])
     bound(path)
     try:
@@ -104,6 +125,8 @@ def main(arguments: Sequence[str]) -> int:
     except (MemoryError, lmdb.MemoryError, lmdb.ReadersFullError):
         raise
     except OSError as error:
+        # EIO means that the disk cannot read the file back, so the file is lost. Other OSErrors are about the
+        # machine.
         if error.errno != errno.EIO:
             raise
         fault = str(error)

@@ -1,4 +1,4 @@
-"""The model field and the form field that hold a rate limit, and nothing that is none."""
+"""Model field and form field for a rate limit. Both reject every value that is not a valid rate limit."""
 
 from typing import Any
 
@@ -23,7 +23,10 @@ def _refuse(error: LimitError) -> ValidationError:
 
 
 def validate_rate_limit(value: object) -> None:
-    """Raises ValidationError, an entry a fault with its JSON pointer, for a JSON value that is no rate limit."""
+    """Validate a decoded JSON value as a rate limit.
+
+    Raises ValidationError with one entry per fault, each with its JSON pointer.
+    """
     try:
         parse_limit(value)
     except LimitError as error:
@@ -31,7 +34,10 @@ def validate_rate_limit(value: object) -> None:
 
 
 class StrictJSONFormField(forms.JSONField):
-    """A text box for JSON, empty for null, read strictly: no member twice, no NaN, nothing that no database keeps."""
+    """Text box for JSON, with strict parsing: no duplicate fields, no NaN, no values that a database cannot store.
+
+    An empty box means null.
+    """
 
     def to_python(self, value: Any) -> Any:
         if value in self.empty_values or isinstance(value, (dict, list)):
@@ -42,7 +48,7 @@ class StrictJSONFormField(forms.JSONField):
             raise ValidationError(str(error), code="malformed-json") from None
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was typed, shown again as it was typed where it is refused."""
+        """Return what to show in the box again: rejected text exactly as it was typed."""
         try:
             loads(str(data))
         except MalformedJSON:
@@ -51,11 +57,10 @@ class StrictJSONFormField(forms.JSONField):
 
 
 class RateLimitFormField(StrictJSONFormField):
-    """A text box for a rate limit. Unlimited is the word null: an emptied box is refused, so that nobody lifts a limit
-    by accident.
-    """
+    """Text box for a rate limit. The word null means unlimited."""
 
     def to_python(self, value: Any) -> Any:
+        # An empty box is rejected, so that clearing it by accident does not remove the limit.
         if value in ("", None):
             raise ValidationError("Write a limit, or null for unlimited.", code="empty")
         return super().to_python(value)
@@ -66,10 +71,13 @@ class RateLimitFormField(StrictJSONFormField):
 
 
 class RateLimitField(models.JSONField):
-    """`{"burst": n, "per_seconds": n}`, or null for unlimited; checked by `full_clean` and again at each write."""
+    """Model field for `{"burst": n, "per_seconds": n}`, or null for unlimited. `full_clean` and every write check
+    it.
+    """
 
     description = "A rate limit"
-    empty_values = [None]  # so that [], {} and "" are judged, and refused, like any other value
+    # Without this Django treats [], {} and "" as empty and does not validate them.
+    empty_values = [None]
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
@@ -78,6 +86,8 @@ class RateLimitField(models.JSONField):
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if isinstance(value, Limit):
             value = value.as_json()
+        # Writes that skip `full_clean`, such as `QuerySet.update`, are checked here. Expressions (F, Case) are not
+        # values yet, so they pass.
         if value is None or isinstance(value, (dict, list, str, int, float)):
             validate_rate_limit(value)
         return super().get_db_prep_save(value, connection)

@@ -1,6 +1,7 @@
-"""The rate-limit fields of a response, in the draft's syntax and in the older one.
+"""Rate limit header fields of a response, in the syntax of the IETF draft and as the older X-RateLimit fields.
 
-draft-ietf-httpapi-ratelimit-headers-11 is no RFC yet and still moves; this file is the one place that knows it.
+draft-ietf-httpapi-ratelimit-headers-11 is not an RFC yet and still changes. Only this module depends on its
+syntax.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from ratelimit.decision import Decision
 from ratelimit.limit import Limit
 
 POLICY: Final = "key"
+# The names are formatted once at import. Each response then costs a single formatting of four numbers.
 _STATE_LINES: Final = b'%b: "%b";r=%%d;t=%%d\r\n%b: %%d\r\n%b: %%d\r\n' % tuple(
     name.lower().encode()
     for name in (headers.RATE_LIMIT, POLICY, headers.X_RATE_LIMIT_REMAINING, headers.X_RATE_LIMIT_RESET)
@@ -17,12 +19,12 @@ _STATE_LINES: Final = b'%b: "%b";r=%%d;t=%%d\r\n%b: %%d\r\n%b: %%d\r\n' % tuple(
 
 
 def rate_limit_fields(decision: Decision) -> list[tuple[str, str]]:
-    """Names and values for a decision of a key's bucket; none for an unlimited key."""
+    """Return header names and values for a decision of a key's bucket; none for an unlimited key."""
     return policy_fields(decision.limit) + state_fields(decision)
 
 
 def policy_fields(limit: Limit | None) -> list[tuple[str, str]]:
-    """What a limit says, whatever its bucket holds."""
+    """Return the headers that describe the limit itself, independent of the state of its bucket."""
     if limit is None:
         return []
     return [
@@ -32,7 +34,7 @@ def policy_fields(limit: Limit | None) -> list[tuple[str, str]]:
 
 
 def state_fields(decision: Decision) -> list[tuple[str, str]]:
-    """What the bucket holds after a decision."""
+    """Return the headers that describe the bucket after a decision."""
     if decision.limit is None:
         return []
     remaining = decision.remaining
@@ -47,9 +49,10 @@ def state_fields(decision: Decision) -> list[tuple[str, str]]:
 
 
 def state_lines(decision: Decision) -> bytes:
-    """`state_fields` of a decision that allows, as they are sent: for the door at which each microsecond counts."""
+    """Return the `state_fields` of an allowed request as the bytes that are sent, for the gateway's fast path."""
     limit, debt = decision.limit, decision.debt
     if limit is None:
         return b""
+    # `Decision.remaining`, computed in place to save a property call for each request.
     remaining = (limit.capacity - debt) // limit.price
     return _STATE_LINES % (remaining, decision.next_token_seconds, remaining, decision.reset_seconds)

@@ -1,11 +1,12 @@
-"""Token leases: a process takes tokens of a busy key ahead, and spends them without asking the bucket store again.
+"""Token leases: a process takes tokens of a busy key ahead of use, and spends them without calling the bucket
+store.
 
-Leased tokens are spent in the store already, so no more are ever spent than the limit has granted, however many hold
-leases; but they may be spent up to LEASE_NS later. What it costs is that others are refused while a holder still has
-tokens: how many these can be is bounded by SHARE and by what the holder needed lately; what it does not spend within
-LEASE_NS it gives back.
+Leased tokens are already spent in the store. So a limit is never exceeded, however many processes hold leases, but
+leased tokens may be used up to LEASE_NS later. The price is that other processes can be denied while a holder
+still has tokens. How many tokens that can be is bounded by SHARE and by what the holder used recently. A holder
+gives back what it does not spend within LEASE_NS.
 
-Knows no store and no clock.
+This module does not access a store or a clock.
 """
 
 from typing import Final
@@ -19,9 +20,11 @@ SHARE: Final = 10
 
 
 class Lease:
-    """Tokens of one key under one limit and epoch. `left` are unspent; `uncounted` requests passed with those that are
-    spent, and the store does not know of them yet; `spent` are those of the last grant. `debt` is the bucket's, in
-    ticks, at `since_ns`. The next grant is of `size` tokens.
+    """Tokens of one key that this process holds under one limit and epoch.
+
+    `left` tokens are unspent, and `spent` tokens of the last grant are spent. `uncounted` requests were allowed
+    with leased tokens and are not yet counted in the store. `debt` is the bucket's debt in ticks at `since_ns`.
+    The lease ends at `ends_ns`. The next grant asks for `size` tokens.
     """
 
     __slots__ = ("debt", "ends_ns", "epoch", "left", "limit", "since_ns", "size", "spent", "uncounted")
@@ -39,14 +42,16 @@ class Lease:
 
 
 def may_lease(asked: Asked) -> bool:
-    """Whether tokens may be taken ahead for a request's key at all."""
+    """Return whether tokens for the request's key may be taken ahead of use at all."""
     _, limit, cost, _, _ = asked
     return limit is not None and cost <= limit.burst and limit.burst >= SHARE
 
 
 class LeaseBook:
-    """The leases of one process, `most` tokens each at the most; each secret of a key has its own. Times are in
-    nanoseconds of any one clock that never steps back. One thread may use it.
+    """All leases of one process, with at most `most` tokens each. Each secret of a key has its own lease.
+
+    Times are in nanoseconds of one clock that never goes back, which the caller chooses. Only one thread may use a
+    book.
     """
 
     def __init__(self, most: int) -> None:
@@ -55,32 +60,37 @@ class LeaseBook:
         self._ended: list[tuple[bytes, Lease]] = []
 
     def spend(self, asked: Asked, now_ns: int) -> Outcome | None:
-        """The outcome, where a lease pays for it; None where the store has to be asked."""
+        """Return the outcome of the request if a lease pays for it, or None if the store has to decide it."""
         key, limit, cost, epoch, slot = asked
         lease = self._leases.get((key, slot))
         if lease is None or lease.left < cost or now_ns >= lease.ends_ns:
             return None
+        # Comparing identity first is cheaper, and the limit of a cached record is nearly always the same object.
         if (lease.limit is not limit and lease.limit != limit) or lease.epoch != epoch:
             return None
         lease.left -= cost
         lease.spent += cost
         lease.uncounted += 1
         refilled = (now_ns - lease.since_ns) * lease.limit.ticks
+        # To the client, leased tokens that are still unspent count as remaining, although the store has taken
+        # them.
         return True, max(0, lease.debt - lease.left * lease.limit.price - refilled), 0, epoch
 
     def __len__(self) -> int:
         return len(self._leases) + len(self._ended)
 
     def wish(self, asked: Asked, waiting: int, now_ns: int) -> int:
-        """How many tokens to ask for with this request, its own among them, while requests for `waiting` tokens, this
-        one too, wait to be decided; 0 where none are to be taken ahead. None are for the first request of a key within
-        the time of a lease, as a second one may not follow.
+        """Return how many tokens to ask the store for with this request, including its own; 0 to take none ahead.
+
+        `waiting` is the number of tokens that all waiting requests of the key ask for, including this one.
         """
         key, limit, cost, epoch, slot = asked
         if limit is None or not may_lease(asked):
             return 0
         lease = self._leases.get((key, slot))
         if lease is None:
+            # The first request of a key within the time of a lease takes nothing ahead, because a second one may
+            # not follow.
             lease = self._leases[key, slot] = Lease(limit, epoch, 0, now_ns + LEASE_NS)
         elif now_ns >= lease.ends_ns or lease.limit != limit or lease.epoch != epoch:
             lease = self._follow(key, slot, lease, limit, epoch, now_ns)
@@ -90,7 +100,7 @@ class LeaseBook:
         return wish if wish > cost else 0
 
     def take_uncounted(self, asked: Asked) -> int:
-        """The requests that the store is told of with the next question; they count as told from here on."""
+        """Return how many requests the next call of the store has to count, and treat them as counted from now on."""
         lease = self._leases.get((asked[0], asked[4]))
         if lease is None:
             return 0
@@ -98,21 +108,25 @@ class LeaseBook:
         return uncounted
 
     def return_uncounted(self, asked: Asked, uncounted: int) -> None:
-        """Takes them back, as the store was not told."""
+        """Take back requests from `take_uncounted` that the store did not count."""
         key, limit, _, epoch, slot = asked
         if uncounted and limit is not None:
             self._leases.setdefault((key, slot), Lease(limit, epoch, 1)).uncounted += uncounted
 
     def put_uncounted(self, key: bytes, lapsed: Lease) -> None:
-        """Keeps what a lapsed lease let pass, as the store could not be told."""
+        """Keep the request counts of a lapsed lease because the store could not be reached to count them."""
         if lapsed.uncounted:
+            # The tokens are not given back. The bucket refills them anyway, and a late credit could let more than
+            # a burst through in a short window.
             lapsed.left = 0
             self._ended.append((key, lapsed))
 
     def grant(self, asked: Asked, tokens: int, outcome: Outcome, asked_ns: int) -> Outcome:
-        """Notes that the store, asked at `asked_ns`, gave `tokens` ahead of what the request cost; `outcome` is the
-        store's, and what is returned is the same without the debt of these tokens. The key's next lease is larger, as
-        this one was used up before its end.
+        """Record that the store granted `tokens` ahead of the request's own cost, and return the outcome for the
+        client.
+
+        `outcome` is the store's, and `asked_ns` is when the store was called. The returned outcome is the same,
+        except that its debt does not include the leased tokens.
         """
         key, limit, _, epoch, slot = asked
         if limit is None:
@@ -123,6 +137,7 @@ class LeaseBook:
         elif lease.limit != limit or lease.epoch != epoch or (lease.left and asked_ns >= lease.ends_ns):
             lease = self._follow(key, slot, lease, limit, epoch, asked_ns)
         else:
+            # The lease was used up before its end, so the next one is larger.
             lease.size = min(2 * lease.size, self._most)
         allowed, debt, wait_ns, newest = outcome
         lease.left += tokens
@@ -131,12 +146,14 @@ class LeaseBook:
         return allowed, max(0, debt - lease.left * limit.price), wait_ns, newest
 
     def lapsed(self, now_ns: int) -> list[tuple[bytes, Lease]]:
-        """The leases that have ended, with what there is to give back and to count; they are gone from the book. A key
-        that is asked for again begins with what it has spent.
+        """Remove the leases that have ended from the book. Return those with tokens to give back or requests to
+        count.
         """
         for (key, slot), lease in list(self._leases.items()):
             if now_ns < lease.ends_ns:
                 continue
+            # The key was used, so keep an empty lease. Its size starts at what was spent, if the key is used
+            # again.
             if lease.spent:
                 self._follow(key, slot, lease, lease.limit, lease.epoch, now_ns)
             else:
@@ -146,7 +163,7 @@ class LeaseBook:
         return [(key, lease) for key, lease in ended if lease.left or lease.uncounted]
 
     def _follow(self, key: bytes, slot: int, ended: Lease, limit: Limit, epoch: int, now_ns: int) -> Lease:
-        """Puts a lease aside, to be given back, and another one, empty, in its place."""
+        """Set a lease aside, to be given back, and return an empty lease that takes its place."""
         self._ended.append((key, ended))
         following = self._leases[key, slot] = Lease(limit, epoch, max(1, ended.spent), now_ns + LEASE_NS)
         return following

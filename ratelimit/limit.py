@@ -1,4 +1,4 @@
-"""A rate limit, and the one place that decides whether a JSON value is one."""
+"""Rate limit type, and the only code that decides whether a JSON value is a valid rate limit."""
 
 from dataclasses import dataclass, field
 from math import gcd
@@ -8,14 +8,17 @@ from latchkey.problems import MAX_ERRORS, FieldError, bounded, member_pointer
 from latchkey.strict_json import MalformedJSON, loads
 
 MAX_BURST: Final = 1_000_000
-MAX_PER_SECONDS: Final = 2_678_400  # 31 days
+# 31 days
+MAX_PER_SECONDS: Final = 2_678_400
 NS_PER_SECOND: Final = 1_000_000_000
 
 _BOUNDS: Final = {"burst": MAX_BURST, "per_seconds": MAX_PER_SECONDS}
 
 
 class LimitError(ValueError):
-    """A value is no rate limit; `errors` names each fault with a JSON pointer into the value."""
+    """Error: a value is not a valid rate limit. `errors` has one entry per fault, with a JSON pointer into the
+    value.
+    """
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         errors = bounded(errors)
@@ -25,11 +28,12 @@ class LimitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`burst` tokens (1 to 1,000,000) at once, refilled evenly over `per_seconds` (1 to 2,678,400).
+    """A rate limit: `burst` tokens (1 to 1,000,000), refilled evenly over `per_seconds` (1 to 2,678,400).
 
-    The bucket counts in ticks, the largest part of a nanosecond of which every token costs a whole number. There are
-    `ticks` of them in a nanosecond (1 to burst), one token costs `price` and a full bucket is worth `capacity` =
-    burst x price, so no division ever rounds. `code` is the limit as one integer of 64 bits, for a store's record.
+    The bucket counts in ticks. A tick is the largest fraction of a nanosecond for which every token costs a whole
+    number. One nanosecond has `ticks` ticks (1 to burst), one token costs `price` ticks and a full bucket is worth
+    `capacity` = burst x price ticks, so no division ever rounds (ADR 3). `code` is the limit as one 64-bit
+    integer, for a store's record.
     """
 
     burst: int
@@ -45,6 +49,8 @@ class Limit:
                 raise ValueError(f"{name} must be from 1 to {maximum}")
         period_ns = self.per_seconds * NS_PER_SECOND
         divisor = gcd(self.burst, period_ns)
+        # Computed once for each limit, not for each request. A frozen dataclass has to bypass its own
+        # `__setattr__`.
         object.__setattr__(self, "ticks", self.burst // divisor)
         object.__setattr__(self, "price", period_ns // divisor)
         object.__setattr__(self, "capacity", self.burst * self.price)
@@ -52,19 +58,21 @@ class Limit:
 
     @classmethod
     def from_code(cls, code: int) -> "Limit":
-        """The limit of which `code` was written."""
+        """Return the limit that `code` encodes. Raises ValueError if there is none."""
         return cls(code >> 32, code & 0xFFFF_FFFF)
 
     def as_json(self) -> dict[str, int]:
-        """The limit as the API and the database hold it."""
+        """Return the limit as the API and the database represent it."""
         return {"burst": self.burst, "per_seconds": self.per_seconds}
 
 
 def _check_member(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
+    """Return the fault of the field `name` of `value`, or None if it is valid."""
     pointer = f"/{name}"
     if name not in value:
         return FieldError(pointer, "missing", f"{name} is required.")
     member = value[name]
+    # In Python a bool is an int, so true would count as 1.
     if isinstance(member, bool) or not isinstance(member, int):
         return FieldError(pointer, "not-an-integer", f"{name} must be a JSON integer.")
     if not 1 <= member <= maximum:
@@ -73,10 +81,10 @@ def _check_member(value: dict[object, object], name: str, maximum: int) -> Field
 
 
 def parse_limit(value: object) -> Limit | None:
-    """The limit that a decoded JSON value stands for; None (JSON null) is unlimited.
+    """Return the limit that a decoded JSON value represents; None (JSON null) is unlimited.
 
-    Raises LimitError with every fault at once, up to MAX_ERRORS: exactly `burst` and `per_seconds`, both JSON integers
-    in range. Booleans, floats (1.0 too) and numeric strings are no integers.
+    A limit has exactly two fields, `burst` and `per_seconds`, both JSON integers in range. Booleans, floats (also
+    1.0) and numeric strings are rejected. Raises LimitError with all faults, up to MAX_ERRORS.
     """
     if value is None:
         return None
@@ -87,6 +95,7 @@ def parse_limit(value: object) -> Limit | None:
         raise LimitError((fault,))
     errors = [error for name, maximum in _BOUNDS.items() if (error := _check_member(value, name, maximum))]
     for name in value:
+        # A request body can hold many thousand unknown fields; don't build an error for each.
         if len(errors) > MAX_ERRORS:
             break
         if name not in _BOUNDS:
@@ -98,7 +107,7 @@ def parse_limit(value: object) -> Limit | None:
 
 
 def limit_from_text(text: str) -> Limit | None:
-    """The limit that a JSON text stands for, as an operator types it. Raises LimitError."""
+    """Return the limit that a JSON text represents, as an operator writes it in a setting. Raises LimitError."""
     try:
         value = loads(text)
     except MalformedJSON as error:

@@ -1,4 +1,4 @@
-"""The limiter: one bucket store for the process, with each decision timed and counted."""
+"""Rate limiter of a process: takes tokens from one bucket store, and measures and counts every decision."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,16 +21,16 @@ limit has changed: `take` does it then."""
 
 
 class Attempt(StrEnum):
-    """What an address may try too often. Each kind has a bucket of its own, so that a service that goes on with an old
-    credential doesn't keep the administrators of the same network from signing in. The values are kept in the store.
-    """
+    """Kinds of attempts that are limited per client address. The values are part of the keys in the store."""
 
+    # Each kind has its own bucket. A service that keeps using an old credential doesn't keep administrators in the
+    # same network from signing in.
     CREDENTIAL = ""
     SIGN_IN = "sign-in:"
 
 
 class Limiter:
-    """Takes tokens for keys and for addresses from a store. Every method may raise BucketStoreError."""
+    """Takes tokens from a bucket store for keys and for client addresses. Every method may raise BucketStoreError."""
 
     def __init__(self, store: BucketStore, tells: metrics.DecisionMetrics = metrics.TOLD_AT_ONCE) -> None:
         self.store = store
@@ -39,43 +39,50 @@ class Limiter:
 
     @property
     def store_is_remote(self) -> bool:
-        """Whether the store lies behind a network and several hosts share it."""
+        """Return whether the store is reached over a network and shared by several hosts."""
         return self.store.remote
 
     @property
     def confirms_epochs(self) -> bool:
-        """Whether a decision that is taken now knows of every epoch that was published; not while on the fallback."""
+        """Return whether a decision taken now includes every published epoch. False while the fallback decides."""
         return self.store.confirms_epochs
 
     @property
     def fallback(self) -> str:
-        """What decides while the store is away: local, deny or allow; empty for a store that is on this host."""
+        """Return what decides during an outage of the store: local, deny or allow; empty if the store is on this
+        host.
+        """
         return self._over_network.mode.value if self._over_network else ""
 
     @property
     def lease_seconds(self) -> float:
-        """For how long tokens that were taken ahead are spent without asking the store; 0 where none are."""
+        """Return for how many seconds leased tokens are spent without calling the store; 0 if leasing is off."""
         return self._over_network.on_loop.lease_seconds if self._over_network else 0.0
 
     def prepare(self) -> None:
-        """Open a store on this host now, and not while a request waits. If that fails, each request tries again."""
+        """Open a store on this host now, so that no request has to wait for it. If that fails, each request tries
+        again.
+        """
         if not self.store.remote:
             with suppress(BucketStoreError):
                 self.store.generation()
 
     def take(self, key_id: str, limit: Limit | None, *, cost: int, epoch: int, slot: int) -> Decision:
-        """Takes `cost` tokens of the key's bucket, or none.
+        """Take `cost` tokens of the key's bucket, or none.
 
-        A decision whose epoch is above `epoch` decided nothing and counts for nothing: load the key and come again.
+        A decision whose epoch is newer than `epoch` decided and counted nothing: load the key again and retry.
         """
         outcome = self._timed_take(key_id.encode(), limit, cost, epoch, slot)
         decision = Decision(limit, *outcome)
+        # Otherwise nothing was decided, and the retry counts.
         if decision.epoch == epoch:
             (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
         return decision
 
     def take_many(self, asked: Sequence[Asked]) -> list[Decided]:
-        """As `take`, for several requests in one step of the store. The time that this takes is shared equally."""
+        """Decide several requests like `take`, in one call of the store. Their metrics share the time of the call
+        equally.
+        """
         started = perf_counter()
         try:
             outcomes = self.store.take_many(asked)
@@ -85,7 +92,10 @@ class Limiter:
         return self._decisions(asked, outcomes, perf_counter() - started)
 
     async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Decided]:
-        """As `take_many`, for a store behind a network, without holding up the event loop that it is called on."""
+        """Decide several requests like `take_many`, for a remote store, without blocking the event loop.
+
+        Raises TypeError if the store is on this host.
+        """
         if self._over_network is None:
             raise TypeError("the store is on this host: take_many waits for nothing")
         started = perf_counter()
@@ -93,12 +103,12 @@ class Limiter:
         return self._decisions(asked, outcomes, perf_counter() - started)
 
     async def leave_loop(self) -> None:
-        """Called where the event loop of `take_many_on_loop` ends."""
+        """Release what `take_many_on_loop` holds. Call it when that event loop ends."""
         if self._over_network is not None:
             await self._over_network.leave_loop()
 
     def _decisions(self, asked: Sequence[Asked], outcomes: Sequence[Taken | None], seconds: float) -> list[Decided]:
-        """Tells of outcomes that took so many seconds together."""
+        """Return the decisions for `outcomes`, and record them in the metrics. All of them together took `seconds`."""
         each = seconds / len(asked)
         decisions: list[Decided] = []
         for (_, limit, _, epoch, _), outcome in zip(asked, outcomes, strict=True):
@@ -115,34 +125,37 @@ class Limiter:
         return decisions
 
     def take_for_address(self, address: str, limit: Limit, attempt: Attempt = Attempt.CREDENTIAL) -> Decision:
-        """Takes one token of the bucket that pays for such attempts of `address`."""
+        """Take one token from the bucket that limits such attempts from `address`."""
         return Decision(limit, *self._timed_take(ADDRESS_PREFIX + (attempt + address).encode(), limit, 1, 0, 0))
 
     def forget_idle_addresses(self, limit: Limit) -> int:
-        """Drops the buckets of addresses that are full again under `limit`, and so tell nothing; returns how many.
-
-        An attacker with many addresses would fill the store with them otherwise.
-        """
+        """Delete the buckets of addresses that are full again under `limit`. Return how many were deleted."""
+        # A full bucket carries no information, and an attacker with many addresses could fill the store with them.
         full_since_ns = self.store.now_ns() - limit.per_seconds * NS_PER_SECOND
         idle = [key for key, record in self.store.usage(ADDRESS_PREFIX) if record.used_ns < full_since_ns]
         for key in idle:
+            # The time makes the store check again: the address may have been used since it was listed.
             self.store.forget(key, full_since_ns)
         return len(idle)
 
     def refused_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
-        """The addresses that were refused an attempt and tried again at or after `since_ns`. One that was refused both
-        kinds comes twice.
+        """Yield the addresses that were denied an attempt and tried again at or after `since_ns`, with their
+        records.
+
+        An address that was denied both kinds of attempts is yielded twice.
         """
         for key, record in self.store.usage(ADDRESS_PREFIX):
             if record.throttled and record.used_ns >= since_ns:
                 yield key.removeprefix(ADDRESS_PREFIX).decode().removeprefix(Attempt.SIGN_IN), record
 
     def epoch(self, key_id: str) -> int:
-        """The newest epoch that is known of the key; 0 where the store has never heard of it."""
+        """Return the newest epoch of the key that the store knows; 0 if it does not know the key."""
         return self.store.peek(key_id.encode()).epoch
 
     def publish_epoch(self, key_id: str, epoch: int) -> None:
-        """Tells every process that shares the store that the key has changed."""
+        """Publish a key's new epoch, so that every process that shares the store detects that its cached record is
+        stale.
+        """
         self.store.set_epoch(key_id.encode(), epoch)
 
     def _timed_take(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
@@ -158,5 +171,5 @@ class Limiter:
 
 @cache
 def default_limiter() -> Limiter:
-    """The process's limiter, on the store that the settings name."""
+    """Return the limiter of this process, created once, with the store that the settings name."""
     return Limiter(configured_store())

@@ -1,4 +1,4 @@
-"""What Prometheus is told of buckets."""
+"""Prometheus metrics of rate limiting."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +8,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from latchkey import metric_names
 from ratelimit.pending import Counts, Observes
 
+# A decision of a local store takes microseconds and one over a network up to the time-out, so the buckets span
+# both.
 STORE_BOUNDS: Final = (0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0)
 
 ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket let pass.")
@@ -17,7 +19,10 @@ FALLBACK_DECISIONS: Final = Counter(
     metric_names.FALLBACK_DECISIONS, "Decisions that were taken on this host, as the bucket store did not answer."
 )
 ON_FALLBACK: Final = Gauge(
-    metric_names.ON_FALLBACK, "1 while a process decides without the bucket store.", multiprocess_mode="livemax"
+    # Each worker process has its own value; "livemax" reports 1 if any living worker is on the fallback.
+    metric_names.ON_FALLBACK,
+    "1 while a process decides without the bucket store.",
+    multiprocess_mode="livemax",
 )
 STORE_SECONDS: Final = Histogram(
     metric_names.BUCKET_STORE_SECONDS, "Seconds that a decision took in the bucket store.", buckets=STORE_BOUNDS
@@ -26,7 +31,7 @@ STORE_SECONDS: Final = Histogram(
 
 @dataclass(frozen=True, slots=True)
 class DecisionMetrics:
-    """Where a limiter tells of its decisions."""
+    """The metrics in which a limiter records its decisions."""
 
     allowed: Counts
     throttled: Counts

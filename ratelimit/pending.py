@@ -1,4 +1,7 @@
-"""Metrics that one thread gathers and tells together: to tell each by itself costs more than a decision."""
+"""Buffered metrics: one thread collects values and flushes them together.
+
+Updating a Prometheus metric for every value costs more than a rate limit decision.
+"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -8,41 +11,46 @@ from prometheus_client import Counter, Histogram
 
 
 class Counts(Protocol):
-    """What counts events."""
+    """Protocol of a counter."""
 
     def inc(self, amount: float = 1) -> None:
-        """Counts `amount` more."""
+        """Add `amount` to the counter."""
 
 
 class Observes(Protocol):
-    """What looks at sizes."""
+    """Protocol of a histogram."""
 
     def observe(self, amount: float) -> None:
-        """Notes one of `amount`."""
+        """Record one value of size `amount`."""
 
 
 class PendingCounter:
-    """Counts for a counter until `tell`."""
+    """Counter that buffers increments until `tell` flushes them."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._pending = 0.0
 
     def inc(self, amount: float = 1) -> None:
-        """Counts `amount` more."""
+        """Add `amount` to the buffer."""
         self._pending += amount
 
     def tell(self) -> None:
-        """Tells the counter what it does not know yet."""
+        """Flush the buffer to the Prometheus counter."""
         pending, self._pending = self._pending, 0.0
         if pending:
             self._counter.inc(pending)
 
 
 class PendingHistogram:
-    """Observes for a histogram without labels, whose bounds are `bounds` and infinity, until `tell`."""
+    """Histogram that buffers values until `tell` flushes them.
+
+    The Prometheus histogram must have no labels, and its bucket bounds must be `bounds` and infinity. Raises
+    ValueError if it has another number of buckets.
+    """
 
     def __init__(self, histogram: Histogram, bounds: Sequence[float]) -> None:
+        # Private attributes of prometheus_client: its public `observe` takes one value at a time.
         self._buckets = histogram._buckets
         self._sum = histogram._sum
         self._bounds = tuple(bounds)
@@ -52,14 +60,15 @@ class PendingHistogram:
         self._total = 0.0
 
     def observe(self, amount: float) -> None:
-        """Notes one of `amount`."""
+        """Add one value of size `amount` to the buffer."""
         bucket = bisect_left(self._bounds, amount)
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self._total += amount
 
     def observe_between(self, least: float, most: float, times: int) -> None:
-        """Observe `times` amounts, spread evenly from `least` to `most`; one is `most`."""
+        """Add `times` values to the buffer, spread evenly from `least` to `most`. A single value is `most`."""
         bucket = bisect_left(self._bounds, most)
+        # All values fall into the same bucket, so count them in one step.
         if bucket == bisect_left(self._bounds, least):
             self._counts[bucket] = self._counts.get(bucket, 0) + times
             self._total += (least + most) / 2 * times
@@ -68,8 +77,10 @@ class PendingHistogram:
                 self.observe(most - (most - least) * step / max(times - 1, 1))
 
     def tell(self) -> None:
-        """Tells the histogram what it does not know yet."""
-        if self._counts:  # few of its buckets, as this is done after each turn of the event loop
+        """Flush the buffer to the Prometheus histogram."""
+        # Only a few of the histogram's buckets have values, because a flush follows every iteration of the event
+        # loop.
+        if self._counts:
             counts, self._counts = self._counts, {}
             for bucket, count in counts.items():
                 self._buckets[bucket].inc(count)

@@ -1,4 +1,4 @@
-"""What our commands have in common: their output, their errors, and how limits and times are typed."""
+"""Base class and helpers of the management commands about keys."""
 
 import json
 import sys
@@ -27,9 +27,10 @@ COULD_NOT: Final = 3
 
 
 class KeyCommand(BaseCommand):
-    """A command whose result is JSON or a table on standard output, and nothing else there.
+    """Management command that writes its result, as JSON or a table, to standard output, and nothing else there.
 
-    Exit: 0 done; 2 refused (the reason names each member and what to do); 3 could not (database or store).
+    Exit status: 0 done; 2 rejected (the message names each field and what to do); 3 failed (database or bucket
+    store).
     """
 
     requires_system_checks = [SETTINGS]
@@ -38,7 +39,7 @@ class KeyCommand(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
         refuse = parser.error
-        # What was typed wrong is repeated, and may be a credential.
+        # The message repeats the wrong argument, which may be a credential.
         parser.error = lambda message: refuse(redact(message))  # type: ignore[method-assign]
         return parser
 
@@ -54,20 +55,21 @@ class KeyCommand(BaseCommand):
             ) from None
 
     def origin(self) -> Origin:
-        """The run of the command, as events name it."""
+        """Return the origin of changes by this command, as events show it."""
         return Origin.of_command(type(self).__module__.rpartition(".")[2])
 
     def service(self, expected: Collection[int] | None = None) -> ConfigService:
-        """The writer of keys, acting for this command, on a key in one of the states `expected`."""
+        """Return the ConfigService for this command. `expected` limits the states in which the key may be changed."""
         return ConfigService(self.origin(), expected=expected)
 
     def say(self, text: str) -> None:
-        """Tells a person something beside the result, on standard error and not in the colour of an error."""
+        """Write a message for a person to standard error, without the color of an error."""
         self.stderr.write(text, style_func=str)
 
     def confirm(self, options: Mapping[str, Any], consequence: str) -> None:
-        """Return if `--yes` was typed or the person types the key ID. `consequence` is what will be permanent, as a
-        sentence. Raises CommandError otherwise.
+        """Return if `--yes` was given or the person types the key ID. Raises CommandError otherwise.
+
+        `consequence` is a sentence that says what will be permanent.
         """
         if options["yes"]:
             return
@@ -76,6 +78,7 @@ class KeyCommand(BaseCommand):
             raise CommandError(f"{consequence} {nothing_done} If you mean it, add --yes.", returncode=REFUSED)
         asked = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
         self.stderr.write(asked, style_func=str, ending="")
+        # The question has no line end, so it would stay in the buffer.
         self.stderr.flush()
         if sys.stdin.readline().strip() != options["key_id"]:
             raise CommandError("That is not the key ID. Nothing was changed.", returncode=REFUSED)
@@ -85,6 +88,7 @@ class KeyCommand(BaseCommand):
         """Raise CommandError if the block cannot write the new secret of `key_id`, which is shown nowhere else."""
         try:
             yield
+            # Python buffers the output, so a closed pipe or a full disk fails only here.
             self.stdout.flush()
         except OSError:
             raise CommandError(
@@ -94,7 +98,7 @@ class KeyCommand(BaseCommand):
             ) from None
 
     def show(self, result: object, options: Mapping[str, Any], rows: Sequence[Mapping[str, object]]) -> None:
-        """Writes `result` as JSON, or `rows` as a table."""
+        """Write `result` as JSON, or `rows` as a table."""
         if options["format"] == "json":
             self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
         else:
@@ -102,7 +106,7 @@ class KeyCommand(BaseCommand):
 
 
 def explain(error: ProblemError) -> str:
-    """The refusal for a person: what, where, and what next."""
+    """Return the message about an error for a person: what happened, where, and what to do."""
     problem = CATALOGUE[error.slug]
     if error.errors:
         lines = [f"{problem.title}:"] + [f"  {fault.pointer or '/'}: {fault.detail}" for fault in error.errors]
@@ -111,7 +115,7 @@ def explain(error: ProblemError) -> str:
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of the same members as aligned columns under their names."""
+    """Return rows with the same fields as aligned columns under their names."""
     if not rows:
         return "(none)"
     names = list(rows[0])
@@ -124,26 +128,26 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def fields(value: Mapping[str, object]) -> str:
-    """One object as lines of name and value."""
+    """Return one object as lines of names and values."""
     width = max(len(name) for name in value)
     return "\n".join(f"{name.ljust(width)}  {_cell(member)}".rstrip() for name, member in value.items())
 
 
 def key_row(key: Mapping[str, object]) -> dict[str, object]:
-    """A key's JSON as a row of a table."""
+    """Return a key's JSON as a row of a table."""
     row = {name: key[name] for name in ("key_id", "label", "owner", "state")}
     return {**row, "limit": limit_text(key["rate_limit"]), "last used": key["last_used_at"] or "never"}
 
 
 def limit_text(rate_limit: object) -> str:
-    """A rate limit in words."""
+    """Return a rate limit in words."""
     if not isinstance(rate_limit, Mapping):
         return "unlimited"
     return f"{rate_limit['burst']} per {rate_limit['per_seconds']} s"
 
 
 def add_limit_arguments(parser: CommandParser) -> None:
-    """The ways to type a limit."""
+    """Add the arguments for a rate limit to the parser."""
     parser.add_argument("--burst", metavar="B", help="tokens the bucket holds, 1 to 1000000")
     parser.add_argument("--per-seconds", metavar="S", help="seconds in which they all come back, 1 to 2678400")
     parser.add_argument("--unlimited", action="store_true", help="no limit at all")
@@ -151,7 +155,7 @@ def add_limit_arguments(parser: CommandParser) -> None:
 
 
 def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
-    """The `rate_limit` member that was typed; an empty mapping where none was. Raises CommandError."""
+    """Return the `rate_limit` field from the arguments; an empty mapping if none was given. Raises CommandError."""
     parts = {name: options[name] for name in ("burst", "per_seconds") if options[name] is not None}
     ways = bool(parts) + bool(options["unlimited"]) + (options["rate_limit"] is not None)
     if ways > 1:
@@ -171,12 +175,12 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 
 def add_yes_argument(parser: CommandParser) -> None:
-    """The way to say yes without being asked."""
+    """Add the `--yes` argument, which skips the confirmation."""
     parser.add_argument("--yes", action="store_true", help="do not ask; needed if there is no terminal to ask on")
 
 
 def time_ahead(text: str) -> datetime:
-    """A time as typed: RFC 3339, or a span from now. Raises ArgumentTypeError."""
+    """Return the time that an argument represents: RFC 3339, or a duration from now. Raises ArgumentTypeError."""
     try:
         return time_or_span_ahead(text, timezone.now())
     except ValueError as error:
@@ -184,9 +188,11 @@ def time_ahead(text: str) -> datetime:
 
 
 def _number(text: str) -> object:
+    """Return the number that `text` represents, or `text` itself."""
     try:
         return loads(text)
     except MalformedJSON:
+        # The validation of the limit reports what is wrong with it.
         return text
 
 

@@ -1,4 +1,4 @@
-"""The tables of keys, their secrets and their use."""
+"""Database models of keys, their secrets and their usage."""
 
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord

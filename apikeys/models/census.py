@@ -1,10 +1,10 @@
-"""The table of the census."""
+"""Database model of the cached key counts."""
 
 from django.db import models
 
 
 class KeyCensus(models.Model):
-    """The one row that tells how many keys were in each state when they were last counted."""
+    """The single row with the number of keys in each state when they were last counted."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     taken_at = models.DateTimeField()

@@ -1,13 +1,13 @@
-"""The table of creations that a client may repeat."""
+"""Database model of creations that a client may repeat."""
 
 from django.db import models
 
 
 class IdempotencyRecord(models.Model):
-    """A creation that a key asked for under an Idempotency-Key, with the answer to repeat.
+    """A creation that a key requested under an Idempotency-Key, with the response to repeat.
 
-    It holds no secret: of the Idempotency-Key and of the request it has digests, and the answer is kept without what is
-    shown once.
+    It holds no secret: the Idempotency-Key and the request are stored as digests, and the response without what is
+    shown only once.
     """
 
     caller = models.CharField(max_length=15)

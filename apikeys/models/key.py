@@ -1,4 +1,4 @@
-"""The table of keys."""
+"""Database model of keys."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from ratelimit.limit import Limit, parse_limit
 
 
 class KeyState(models.TextChoices):
-    """What a key is at a moment; the first that applies, in the order revoked, disabled, expired."""
+    """State of a key at a moment. The first that applies counts, in the order revoked, disabled, expired."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -23,14 +23,14 @@ class KeyState(models.TextChoices):
 
 
 class APIKeyQuerySet(models.QuerySet["APIKey"]):
-    """Keys by what they are."""
+    """Query set of keys, with filters by state."""
 
     def usable(self, now: datetime) -> "APIKeyQuerySet":
-        """Keys with which a request can pass at `now`."""
+        """Return the keys with which a request can be authenticated at `now`."""
         return self.in_state(KeyState.ACTIVE, now)
 
     def in_state(self, state: str, now: datetime) -> "APIKeyQuerySet":
-        """Keys that are `state` at `now`: a KeyState, `unlimited` or `rotating`."""
+        """Return the keys that are `state` at `now`: a KeyState, `unlimited` or `rotating`."""
         unrevoked = Q(revoked_at__isnull=True)
         usable = unrevoked & Q(enabled=True)
         lapsed = Q(expires_at__lte=now)
@@ -40,13 +40,14 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             "expired": usable & lapsed,
             "revoked": ~unrevoked,
             "unlimited": unrevoked & Q(rate_limit__isnull=True),
+            # Literals instead of SecretState: `apikeys.models.secret` imports this module.
             "rotating": unrevoked & Q(secrets__state="retiring", secrets__expires_at__gt=now),
         }
         return self.filter(conditions[state])
 
 
 class APIKey(models.Model):
-    """A key. Only `ConfigService` writes it; `epoch` grows with each change."""
+    """An API key. Only `ConfigService` writes it. `epoch` grows with each change."""
 
     key_id = models.CharField(max_length=15, unique=True)
     label = models.CharField(max_length=200)
@@ -94,16 +95,16 @@ class APIKey(models.Model):
 
     @property
     def limit(self) -> Limit | None:
-        """The rate limit as a value; None is unlimited."""
+        """Return the rate limit as a value; None is unlimited."""
         return parse_limit(self.rate_limit)
 
     @property
     def auth(self) -> AuthContext:
-        """The key as a caller."""
+        """Return the key's identity as a caller."""
         return AuthContext(self.key_id, self.label, self.owner, frozenset(self.scopes))
 
     def state(self, now: datetime) -> KeyState:
-        """What the key is at `now`."""
+        """Return the state of the key at `now`."""
         if self.revoked_at is not None:
             return KeyState.REVOKED
         if not self.enabled:
@@ -114,7 +115,7 @@ class APIKey(models.Model):
 
 
 class KeyWord(models.Model):
-    """A word of a key's label or owner, by whose beginning the key is found; `apikeys.search` writes it."""
+    """Search index: a word of a key's label or owner, found by its beginning. `apikeys.search` writes it."""
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="words", db_index=False)
     word = models.CharField(max_length=64)
@@ -122,6 +123,7 @@ class KeyWord(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["key", "word"], name="one_row_a_key_and_word")]
         indexes = [
+            # The operator class makes PostgreSQL use the index for LIKE 'text%' in any locale.
             models.Index(fields=["word", "key"], name="key_by_word", opclasses=["varchar_pattern_ops", "int8_ops"])
         ]
 

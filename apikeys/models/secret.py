@@ -1,4 +1,4 @@
-"""The table of the digests of keys' secrets."""
+"""Database model of the digests of keys' secrets."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,17 +15,19 @@ OVERDUE_AT_MOST: Final = timedelta(days=1)
 
 
 class SecretState(models.TextChoices):
-    """A key has one active secret and, during a rotation, one retiring one."""
+    """State of a secret. A key has one active secret and, during a rotation, one retiring one."""
 
     ACTIVE = "active"
     RETIRING = "retiring"
 
 
 class KeySecret(models.Model):
-    """The digest of a secret. The row goes when the secret ends, so an ended secret cannot come back.
+    """The digest of a secret. The row is deleted when the secret ends, so an ended secret cannot become valid
+    again.
 
-    `overdue_at` is set on a retiring secret: whoever still uses it from then on has little time left to change over.
-    `first_used_at` is written with the first use that the steward sees, so it may be seconds late, and never early.
+    `overdue_at` is set on a retiring secret: a client that still uses it from then on has little time left to
+    switch. `first_used_at` is written with the first use that the background worker sees. It may be seconds late,
+    but never early.
     """
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="secrets")
@@ -57,24 +59,26 @@ class KeySecret(models.Model):
         return f"secret {self.pk} of {self.key_id}"
 
     def retire(self, now: datetime, grace: timedelta) -> None:
-        """Makes it the retiring secret, which ends after `grace`, at a whole second."""
+        """Make this the retiring secret, which ends after `grace`, rounded up to a whole second."""
         self.state = SecretState.RETIRING
         self.expires_at = next_whole_second(now + grace)
         self.overdue_at = self.expires_at - min(grace / 4, OVERDUE_AT_MOST)
 
     def last_use_in(self, record: Record) -> datetime | None:
-        """When the store last saw this secret used; the use of the secret that held its slot before does not count."""
+        """Return when the bucket store last saw this secret used, or None."""
         used_ns = record.used_ns_of(self.slot)
         used = from_ns(used_ns) if used_ns else None
+        # An earlier use was that of the secret that held this slot before.
         return used if used is not None and used >= self.created_at else None
 
     def last_used(self, record: Record) -> datetime | None:
-        """Return when it was last used, by the store's record and by what is written down already."""
+        """Return when the secret was last used, according to the store's record and the database, or None."""
         return max((used for used in (self.last_used_at, self.last_use_in(record)) if used is not None), default=None)
 
 
 def keep_secrets(key: APIKey, secrets: Iterable[KeySecret]) -> None:
-    """Let `key.secrets.all()` be these, which were read or written with the key, and not another query."""
+    """Set the result of `key.secrets.all()` to `secrets`, which were read or written together with the key."""
+    # This fills Django's prefetch cache, and so saves a query.
     found = key.secrets.all()
     found._result_cache = sorted(secrets, key=lambda secret: secret.pk)
     found._prefetch_done = True  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The tables of keys' use."""
+"""Database models of keys' usage."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,7 +7,7 @@ from apikeys.models.key import APIKey
 
 
 class UsageStep(models.TextChoices):
-    """The lengths of time by which use is kept."""
+    """Length of the time steps for which usage is stored."""
 
     MINUTE = "minute"
     HOUR = "hour"
@@ -15,7 +15,7 @@ class UsageStep(models.TextChoices):
 
 
 class Usage(models.Model):
-    """How often a key was let pass and throttled within one minute, hour or day of UTC."""
+    """Allowed and throttled requests of one key within one minute, hour or day (UTC)."""
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="usage")
     step = models.CharField(max_length=6, choices=UsageStep.choices)
@@ -35,7 +35,7 @@ class Usage(models.Model):
 
 
 class UsageTotal(models.Model):
-    """How often all keys together were let pass and throttled within one minute, hour or day of UTC."""
+    """Allowed and throttled requests of all keys together within one minute, hour or day (UTC)."""
 
     step = models.CharField(max_length=6, choices=UsageStep.choices)
     start = models.DateTimeField()
@@ -50,7 +50,7 @@ class UsageTotal(models.Model):
 
 
 class UsageSource(models.Model):
-    """A bucket store that counts use, by the generation of its contents; `seen_at` is when it was last looked at."""
+    """A bucket store that counts usage, identified by its generation. `seen_at` is when it was last read."""
 
     generation = models.CharField(max_length=64, unique=True)
     seen_at = models.DateTimeField()
@@ -60,7 +60,7 @@ class UsageSource(models.Model):
 
 
 class UsageMark(models.Model):
-    """How far a key's counters in one bucket store are written down, so that nothing is counted twice or lost."""
+    """High-water mark: up to which value a key's counters in one bucket store are written to the database."""
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="usage_marks", db_index=False)
     source = models.ForeignKey(UsageSource, on_delete=models.CASCADE, related_name="marks")

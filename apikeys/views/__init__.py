@@ -1,1 +1,1 @@
-"""The REST calls about keys."""
+"""REST views of keys, events and webhooks."""

@@ -1,4 +1,4 @@
-"""What every authenticated call has in common."""
+"""Base class and helpers of all REST views that a key calls."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, NoReturn
@@ -38,12 +38,14 @@ CALLER_PROBLEMS: Final = (
 
 
 class KeyAPIView(APIView):
-    """A call by a key. `scopes` names the scope that each method needs; a method without one needs none. `queries` has
-    the query parameters that each method takes; every other is rejected. `asked` is what the request sent of them.
-    For the OpenAPI document alone, `problems` names what can go wrong with a method besides what can with every call,
-    and `tag` the section that it is in (else its path does).
+    """Base class of views that a key calls.
 
-    One that `needs_database` is refused at once, and costs nothing, while that is known to be down.
+    `scopes` names the scope that each method needs; a method without one needs none. `queries` has the query
+    parameters of each method; all others are rejected. `asked` holds the parsed parameters of the request. While
+    the database is known to be down, a view that `needs_database` fails immediately, without taking a token.
+
+    `problems` and `tag` are only for the OpenAPI document: the problems of a method in addition to
+    CALLER_PROBLEMS, and the section of the call (default: derived from its path).
     """
 
     authentication_classes = [KeyAuthentication]
@@ -59,22 +61,23 @@ class KeyAPIView(APIView):
     asked: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticates, then takes tokens, then judges permissions: a 403 costs what a 200 costs, so that a key
-        cannot probe for scopes without limit. (REST framework's own order judges permissions first.)
-        """
+        """Authenticate the request, take its token, check its scope and parse its query."""
         self.format_kwarg = None
         request.version, request.versioning_scheme = None, None
         self.perform_authentication(request)
         if self.needs_database:
             default_directory().refuse_while_down()
+        # REST framework checks permissions before throttles. Here a 403 costs a token as a 200 does, so that a key
+        # cannot probe for scopes without limit.
         self.check_throttles(request)
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.check_permissions(request)
-        if request.method and hasattr(self, request.method.lower()):  # else 405, whatever the query says
+        # An unsupported method is a 405, whatever its query says.
+        if request.method and hasattr(self, request.method.lower()):
             self.asked = parse_query(raw_query(request.META), self.query_of(request))
 
     def query_of(self, request: Request) -> Query:
-        """Return the parameters that this request may send."""
+        """Return the query parameters that this request may send."""
         method = str(request.method)
         return self.queries.get("GET" if method == "HEAD" else method, ())
 
@@ -85,28 +88,28 @@ class KeyAPIView(APIView):
 
 
 def service_for(request: Request) -> ConfigService:
-    """The writer, acting for the key that calls, bounded by its scopes and by the request's `If-Match`."""
+    """Return the ConfigService for the calling key, limited by its scopes and by the request's `If-Match`."""
     expected = expected_states(request.headers.get(headers.IF_MATCH))
     return ConfigService(origin_of(request), authority=caller(request), expected=expected)
 
 
 def etag(state: int) -> dict[str, str]:
-    """The field that names the state in which a key (its epoch) or a webhook (its revision) is shown."""
+    """Return the header field that identifies the state of a key (its epoch) or a webhook (its revision)."""
     return {headers.ETAG: entity_tag(state)}
 
 
 def changed_json(request: Request, key: APIKey, written: Iterable[str] = ()) -> dict[str, object]:
-    """The key after a change, for a caller that may read keys; for others a receipt: see `receipt_json`."""
+    """Return the key after a change, or a receipt if the caller may not read keys: see `receipt_json`."""
     shown = key_json(key, timezone.now(), default_limiter())
     return shown if caller(request).allows(READ_KEYS) else receipt_json(shown, written)
 
 
 def effective_by(service: ConfigService) -> dict[str, str]:
-    """The field that tells from when on the change just made holds everywhere."""
+    """Return the header field with the time from which the change applies everywhere; empty if nothing was changed."""
     moment = service.effective_by
     return {headers.LATCHKEY_EFFECTIVE_BY: rfc3339(moment, timespec="milliseconds")} if moment else {}
 
 
 def origin_of(request: Request) -> Origin:
-    """The key that calls, and the request."""
+    """Return the origin of a change: the calling key and the request."""
     return Origin(caller(request).actor, request_id_of(request.META))

@@ -1,4 +1,4 @@
-"""Calls that create something, once for each Idempotency-Key."""
+"""Creation of resources, once per Idempotency-Key."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from latchkey import headers
 
 
 def created(request: Request, create: Callable[[], Creation]) -> Response:
-    """Answer with what `create` makes, or made when this request was sent before with the same Idempotency-Key."""
+    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before."""
     name = request.headers.get(headers.IDEMPOTENCY_KEY)
     if name is None:
         made = create()

@@ -1,4 +1,4 @@
-"""The live stream of events, up to the point where a server takes it over."""
+"""Live stream of events, up to the point at which the server takes over."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,17 +17,18 @@ MEDIA_TYPE: Final = "text/event-stream"
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Lets `Accept: text/event-stream` be negotiated. What it renders is a refusal: a stream is not rendered."""
+    """Renderer that allows `Accept: text/event-stream` in content negotiation. It renders only errors, never a
+    stream.
+    """
 
     media_type = MEDIA_TYPE
     format = "event-stream"
 
 
 def open_stream(request: Request, offer: StreamOffer, scope: str, asked: Mapping[str, Any]) -> StreamingHttpResponse:
-    """Accepts the server's offer, and answers with the head of the stream; its body is the server's. `asked` are the
-    parsed query parameters.
+    """Accept the server's offer, and return the head of the stream. The server writes the body.
 
-    Raises InvalidParameters or TooManyStreams.
+    `asked` are the parsed query parameters. Raises InvalidParameters or TooManyStreams.
     """
     if not isinstance(request.auth, Verified):
         raise TypeError("the view is not authenticated by a key")

@@ -1,4 +1,4 @@
-"""/v1/events: what happened, to keys and to whom it was done."""
+"""/v1/events: the event log, as pages and as a live stream."""
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -37,11 +37,11 @@ class EventCollection(KeyAPIView):
     queries = {"GET": QUERY}
 
     def query_of(self, request: Request) -> Query:
-        """Return the parameters of a page, or of a stream, which has no limit."""
+        """Return the query parameters of a page, or of a stream, which has no `limit`."""
         return STREAM_QUERY if _wants_stream(request) else super().query_of(request)
 
     def get_renderers(self) -> list[BaseRenderer]:
-        """JSON, and the stream where the server can keep one open."""
+        """Return the JSON renderer, and that of the stream if the server can keep one open."""
         request = getattr(self, "request", None)
         offered = request is not None and offer_of(request.META) is not None
         return [*super().get_renderers(), EventStreamRenderer()] if offered else super().get_renderers()

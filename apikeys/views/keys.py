@@ -48,6 +48,7 @@ class KeyCollection(KeyAPIView):
     def _create(self, request: Request) -> Creation:
         issued = service_for(request).issue(request.data)
         body = issued_json(issued, timezone.now(), default_limiter())
+        # This response is stored, so it must not contain the secret.
         again = {name: value for name, value in body.items() if name not in ("secret", "credential")}
         location = f"/v1/keys/{issued.key.key_id}"
         return Creation(body, again, {**NO_STORE, **etag(issued.key.epoch), "Location": location})

@@ -1,4 +1,4 @@
-"""/v1/keys/{key_id}/rotate: a new secret, and the end of the old one."""
+"""/v1/keys/{key_id}/rotate: start and finish a rotation."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request

@@ -1,4 +1,4 @@
-"""/v1/keys/{key_id}/usage and /v1/whoami/usage: how much a key was used."""
+"""/v1/keys/{key_id}/usage and /v1/whoami/usage: the usage of a key."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -13,7 +13,7 @@ from apikeys.views.base import KeyAPIView
 
 
 class KeyUsage(KeyAPIView):
-    """The use of one key."""
+    """The usage of one key."""
 
     scopes = {"GET": "keys:read"}
     queries = {"GET": QUERY}
@@ -25,7 +25,7 @@ class KeyUsage(KeyAPIView):
 
 
 class OwnUsage(KeyAPIView):
-    """The use of the calling key, which needs no scope: it is the key's own."""
+    """The usage of the calling key. It needs no scope, because the key reads only about itself."""
 
     queries = {"GET": QUERY}
 

@@ -1,4 +1,4 @@
-"""/v1/webhooks: where events are sent, with which secret, and how far delivery has got."""
+"""/v1/webhooks: endpoints that receive events, their secrets, and the progress of delivery."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -53,7 +53,7 @@ class WebhookCollection(KeyAPIView):
     def _create(self, request: Request, writer: WebhookEndpoints) -> Creation:
         issued, now = writer.add(request.data), timezone.now()
         body = issued_webhook_json(issued, now)
-        # A URL may hold a token, and this answer is kept.
+        # A URL may contain a token, and this response is stored.
         again = {**webhook_json(issued.endpoint, now), "url": url_origin(issued.endpoint.url)}
         location = f"/v1/webhooks/{issued.endpoint.endpoint_id}"
         return Creation(body, again, {**NO_STORE, **etag(issued.endpoint.revision), "Location": location})
@@ -132,12 +132,13 @@ class WebhookTest(KeyAPIView):
 
 
 def _writer_of_readers(request: Request) -> WebhookEndpoints:
-    """The writer, for a key that may read events itself: through a webhook it would see all of them."""
+    """Return the service that writes webhooks. Raises InsufficientScope if the key may not read events."""
+    # Through a webhook the key would receive all events.
     require_scope(caller(request), "events:read")
     return service_for(request).webhooks
 
 
 def _changed_json(request: Request, endpoint: WebhookEndpoint, written: Iterable[str] = ()) -> dict[str, object]:
-    """The webhook after a change, for a caller that may read webhooks; for others a receipt."""
+    """Return the webhook after a change, or a receipt if the caller may not read webhooks."""
     shown = webhook_json(endpoint, timezone.now())
     return shown if caller(request).allows(READ) else receipt_json(shown, written)

@@ -1,4 +1,4 @@
-"""/v1/whoami: the caller, as the server sees it."""
+"""/v1/whoami: the calling key."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request

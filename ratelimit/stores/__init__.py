@@ -1,4 +1,4 @@
-"""Where buckets are kept, and the way from a BUCKET_STORE_URL to one."""
+"""Bucket stores, and the function that returns the store for a BUCKET_STORE_URL."""
 
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,11 @@ _REDIS: Final = ("redis", "rediss")
 
 
 def open_store(url: str, clock: Clock | None = None, *, timeout: float = TIMEOUT_SECONDS) -> BucketStore:
-    """The store at `url`: `lmdb://PATH` (lmdb:///absolute or lmdb://relative), `redis://` and `rediss://` as
-    `ratelimit.stores.redis.address` says, or `memory://`. `timeout` is how many seconds a store behind a network has
-    for one answer.
+    """Return the store at `url`. It opens no file or connection yet.
 
-    Nothing is opened yet. Raises ValueError for any other address; its message shows nothing of the URL, as that may
-    hold a password.
+    Supported are `lmdb://PATH` (lmdb:///absolute or lmdb://relative), `redis://` and `rediss://` as described in
+    `ratelimit.stores.redis.address`, and `memory://`. `timeout` is how many seconds a remote store has for one
+    response. Raises ValueError for any other address.
     """
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "memory" and not rest:
@@ -27,8 +26,9 @@ def open_store(url: str, clock: Clock | None = None, *, timeout: float = TIMEOUT
     if separator and scheme == "lmdb" and rest:
         return LmdbStore(Path(rest), clock or WALL_CLOCK)
     if separator and scheme in _REDIS:
-        # Whoever keeps buckets on this host does without the library, which takes a fifth of the start.
+        # Import redis-py only if it is needed: the import takes a fifth of the start time.
         from ratelimit.stores.redis.store import RedisStore
 
         return RedisStore(parse_address(url), clock, timeout)
+    # The message must not contain the URL, because that may hold a password.
     raise ValueError("must be lmdb://PATH, redis://HOST, rediss://HOST or memory://")

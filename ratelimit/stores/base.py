@@ -1,4 +1,4 @@
-"""What every bucket store does: it owns the clock and the atomicity, and nothing else."""
+"""Interface of a bucket store. A store provides a clock and atomicity; `ratelimit.bucket` does the arithmetic."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,18 @@ WALL_CLOCK: Final[Clock] = time_ns
 
 
 class BucketStoreError(Exception):
-    """The store could not answer: that is a failure of the service, and no denial by a limit."""
+    """Error: the store failed. This is a failure of the service, not a denial by a rate limit."""
 
 
 class BucketStoreAway(BucketStoreError):
-    """The store could not be reached, or not in time; it may be back any moment."""
+    """Error: the store could not be reached, or not in time. It may be back at any moment."""
 
 
 class OutcomeUnknown(BucketStoreAway):
-    """The store was asked and gave no response: it may have decided, and may still do so. `run` says what it was asked,
-    if that can be found out later; `uncounted` are the keys, with their number of requests, that it was to count then.
+    """Error: the store was called and sent no response. It may have decided the requests, and may still do so.
+
+    `run` identifies the call, if its outcome can be found out later. `uncounted` lists keys with the number of
+    earlier requests that the same call was to count.
     """
 
     def __init__(self, message: str, run: "Run | None" = None) -> None:
@@ -44,8 +46,9 @@ Taken = Outcome | CostExceedsBurst | BucketStoreError
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """When the store's contents were lost and it began again with full buckets, in nanoseconds since the epoch, and
-    why.
+    """Record of a rebuild: when the store's contents were lost and replaced by full buckets, and why.
+
+    `at_ns` is in nanoseconds since the Unix epoch.
     """
 
     at_ns: int
@@ -53,71 +56,84 @@ class Rebuilt:
 
 
 class BucketStore(Protocol):
-    """Buckets by key, ASCII bytes of 1 to 128. Every method may raise BucketStoreError."""
+    """Protocol of a bucket store: buckets by key. A key is 1 to 128 ASCII bytes.
+
+    Every method may raise BucketStoreError.
+    """
 
     @property
     def url(self) -> str:
-        """The store's address, without a password."""
+        """Return the store's address without a password."""
 
     @property
     def shared(self) -> bool:
-        """Whether all worker processes of a host see the same buckets."""
+        """Return whether all worker processes of a host see the same buckets."""
 
     @property
     def remote(self) -> bool:
-        """Whether it lies behind a network, and is asked by several hosts."""
+        """Return whether the store is reached over a network and shared by several hosts."""
 
     @property
     def rolls_back(self) -> bool:
-        """Whether counters may go back within a generation, as where a replica that lags behind takes over, or a power
-        cut takes what was not on the disk yet.
+        """Return whether counters may decrease within a generation.
+
+        This happens if a replica that lags behind takes over, or if a power cut loses what was not on the disk
+        yet.
         """
 
     @property
     def confirms_epochs(self) -> bool:
-        """Whether a take knows, as things stand, of every epoch that was published."""
+        """Return whether a `take` now includes every epoch that was published."""
 
     def generation(self) -> str:
-        """A name for the store's contents: it changes where they were lost and the counters began again at 0."""
+        """Return a name for the store's contents. It changes if they were lost and the counters restarted at 0."""
 
     def now_ns(self) -> int:
-        """The store's clock, nanoseconds since the epoch: the one by which its buckets refill."""
+        """Return the time by which the store's buckets refill, in nanoseconds since the Unix epoch."""
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        """Takes `cost` tokens or none, counts the use of the secret in `slot`, and tells the key's epoch: one atomic
-        step over all threads, processes and hosts, as `ratelimit.bucket.take` says. Raises CostExceedsBurst.
+        """Take `cost` tokens or none, count the use of the secret in `slot`, and return the key's epoch with the
+        outcome.
+
+        This is one atomic operation across all threads, processes and hosts, defined by `ratelimit.bucket.take`.
+        Raises CostExceedsBurst.
         """
 
     def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
-        """Several takes in one step, one after the other: what became of each, in the same order. Where this raises,
-        none was done.
+        """Decide several requests in one operation, one after the other. Return their outcomes in the same order.
+
+        If this raises, no request was decided, unless the error is OutcomeUnknown.
         """
 
     def peek(self, key: bytes) -> Record:
-        """The key's record as it stands; a key that was never used has an empty one."""
+        """Return the key's current record; an empty one if the key was never used."""
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
-        """Makes `epoch` known where it is newer than the store's: whoever knows an older one has to load the key."""
+        """Set the key's epoch if `epoch` is newer. A caller with an older epoch then has to load the key again."""
 
     def reset(self, key: bytes) -> None:
-        """Fills the key's bucket; epoch and counters stay."""
+        """Fill the key's bucket. Epoch and counters stay."""
 
     def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
-        """The keys that begin with `prefix`, and their records, without holding writers up: those that were used since
-        `since_ns`, and, where the store does not know them apart, others too. A key may come twice.
+        """Yield the keys that begin with `prefix`, with their records, without blocking writers.
+
+        The keys used since `since_ns` are all included. A store that cannot distinguish them yields others too. A
+        key may be yielded twice.
         """
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
-        """Drops the key's record, its counters included; with a time given, only where it was not used since."""
+        """Delete the key's record, including its counters. With a time given, delete it only if it was not used
+        since then.
+        """
 
     def ping(self) -> None:
-        """Write to the store, which is what every request needs of it."""
+        """Write to the store, because every request needs to. Raises BucketStoreError."""
 
     def rebuilt(self) -> Rebuilt | None:
-        """Return when and why this host's file was replaced by an empty one last; None if it never was."""
+        """Return when and why this host's file was last replaced by an empty one; None if it never was."""
 
     def tidy(self) -> None:
-        """Removes what killed processes left behind; the steward calls it, time and again."""
+        """Clean up what killed processes left behind. The background worker calls this periodically."""
 
     def close(self) -> None:
-        """Lets go of files and connections; the next call opens them again."""
+        """Close files and connections. The next call opens them again."""

@@ -1,4 +1,4 @@
-"""The breaker: keeps the outage of a store off the path of requests."""
+"""Circuit breaker: fails fast while the store is down, and probes it in the background."""
 
 from collections.abc import Callable
 from threading import Event, Lock, Thread
@@ -18,14 +18,17 @@ log = structlog.get_logger(__name__)
 
 
 class Breaker:
-    """Opens with the first call that fails. While it is open no request asks the store: a thread of its own probes it,
-    at once and then every PROBE_SECONDS, and closes the breaker with the first probe that succeeds. So a hiccup is over
-    in no time, and an outage costs those alone who asked as it began. Where a store answers probes and not requests, so
-    that the breaker opens again within RESTLESS_SECONDS, each first probe waits longer than the one before, up to
+    """Circuit breaker of one store in one process. The first failed call opens it.
+
+    While it is open, no request calls the store. A background thread probes the store immediately and then every
+    PROBE_SECONDS, and closes the breaker with the first successful probe. So a brief failure is over quickly, and
+    only the requests that were under way at its start wait for an outage.
+
+    If the breaker opens again within RESTLESS_SECONDS of closing, the first probe waits longer each time, up to
     MOST_PAUSE_SECONDS.
 
-    `probe` raises BucketStoreError where the store is still away. `pause` waits so many seconds; `elapsed` is a clock
-    in seconds that never steps back.
+    `probe` raises BucketStoreError while the store is down. `pause` sleeps for a number of seconds. `elapsed`
+    returns seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -45,15 +48,18 @@ class Breaker:
         self._first_pause = 0.0
 
     def open(self, error: BucketStoreError) -> None:
-        """Told of each call that failed; the call itself is answered by the fallback."""
+        """Open the breaker after a failed call. The caller gets its decision from the fallback."""
         with self._lock:
             if not self.closed:
                 return
             self.closed = False
+        # A store may respond to probes but not to requests. Without a growing pause the breaker would open and
+        # close all the time, and a request would wait for the time-out each time.
         restless = self._elapsed() - self._closed_at < RESTLESS_SECONDS
         self._first_pause = min(max(2 * self._first_pause, PROBE_SECONDS), MOST_PAUSE_SECONDS) if restless else 0.0
         metrics.ON_FALLBACK.set(1)
         log.error("bucket_store_lost", store=self._name, reason=str(error))
+        # A daemon thread, so that an outage doesn't keep the process from ending.
         Thread(target=self._wait_for_return, name="bucket-store-probe", daemon=True).start()
 
     def _wait_for_return(self) -> None:
@@ -63,6 +69,7 @@ class Breaker:
             self._pause(PROBE_SECONDS)
         metrics.ON_FALLBACK.set(0)
         log.info("bucket_store_back", store=self._name)
+        # Set the time before `closed`: a request may fail and call `open` right after the breaker closes.
         self._closed_at = self._elapsed()
         self.closed = True
 
@@ -72,6 +79,8 @@ class Breaker:
         except BucketStoreError:
             return False
         except Exception:
-            log.exception("bucket_store_probe_failed", store=self._name)  # or nobody would ever look again
+            # An exception must not end this thread: no other thread probes the store, so the breaker would stay
+            # open.
+            log.exception("bucket_store_probe_failed", store=self._name)
             return False
         return True

@@ -1,4 +1,4 @@
-"""The store that the settings name, with what stands in for it."""
+"""Bucket store that the settings name, together with its fallback."""
 
 from pathlib import Path
 from typing import cast
@@ -10,19 +10,22 @@ from ratelimit.stores.fallback import Fallback, FallbackStore
 
 
 def configured_store() -> BucketStore:
-    """The store at BUCKET_STORE_URL; one behind a network falls back as BUCKET_STORE_FALLBACK says. Nothing is opened
-    yet. Raises ValueError, as `open_store` does.
+    """Return the store at BUCKET_STORE_URL. A remote store gets the fallback that BUCKET_STORE_FALLBACK names.
+
+    No file or connection is opened yet. Raises ValueError as `open_store` does.
     """
     store = open_store(settings.BUCKET_STORE_URL, timeout=settings.BUCKET_STORE_TIMEOUT_MS / 1000)
     return _with_fallback(store) if store.remote else store
 
 
 def _with_fallback(store: BucketStore) -> FallbackStore:
-    from ratelimit.stores.redis.leased import Leased  # as in `open_store`
+    # Imported only if needed, because redis-py is slow to import.
+    from ratelimit.stores.redis.leased import Leased
     from ratelimit.stores.redis.on_loop import OnLoop
     from ratelimit.stores.redis.store import RedisStore
 
-    primary = cast(RedisStore, store)  # there is no other that is remote
+    # Redis is the only remote store.
+    primary = cast(RedisStore, store)
     mode = Fallback(settings.BUCKET_STORE_FALLBACK)
     local = None if mode is Fallback.DENY else LmdbStore(Path(settings.DATA_DIR) / "fallback-buckets")
     on_loop = OnLoop(primary)

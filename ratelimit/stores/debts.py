@@ -1,4 +1,4 @@
-"""Debts: what a host's own buckets granted in an outage, charged to the store that all hosts share."""
+"""Reconciliation after an outage: charges what a host's local buckets granted to the store that all hosts share."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -15,27 +15,32 @@ _IN_USE_NS: Final = 1_000_000_000
 
 
 def charge(local: LmdbStore, primary: "RedisStore", go_on: Callable[[], bool]) -> bool:
-    """Charges to `primary` what the buckets of `local` lack, and fills them, while `go_on` says so; whether that was
-    all. A bucket by which some process still decides keeps its debt, or that would be another full bucket. What fails
-    in between was charged to nobody: a gift, and never a double charge. Raises BucketStoreError.
+    """Move the debt of the buckets of `local` to `primary`, as long as `go_on` returns true. Return whether all
+    was moved.
+
+    Each local bucket is filled and its debt is charged to the primary. Raises BucketStoreError.
     """
     complete, in_use_since_ns = True, local.now_ns() - _IN_USE_NS
     for key, seen in local.usage(KEY_PREFIX):
         if not seen.tat_ns:
             continue
+        # Another process may still decide by this bucket. Filling it now would grant another full bucket.
         if seen.used_ns >= in_use_since_ns or not go_on():
             complete = False
             continue
+        # Drain first, then charge. If the process dies in between, the debt is lost in the client's favor and
+        # never charged twice.
         _charge(primary, key, local.drain(key), local.now_ns())
     return complete
 
 
 def _charge(primary: "RedisStore", key: bytes, drained: Record, now_ns: int) -> None:
-    """Charges what a bucket lacked, in whole tokens, rounded up."""
+    """Charge the debt of the drained bucket to the primary, in whole tokens, rounded up, at most one burst."""
     try:
         limit = Limit.from_code(drained.limit_code)
     except ValueError:
-        return  # no limit was noted, or the record is damaged
+        # The bucket has no limit yet, or the record is damaged.
+        return
     debt = debt_under(limit, drained.tat_ns, drained.fraction, drained.limit_code, now_ns)
     if debt:
         primary.shift_debt(key, limit, min(-(-debt // limit.price), limit.burst))

@@ -1,4 +1,4 @@
-"""What decides while a store behind a network does not answer: `BUCKET_STORE_FALLBACK`."""
+"""Fallback of a remote store: decides during an outage, as BUCKET_STORE_FALLBACK says."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -26,8 +26,10 @@ _DOUBTED_SECONDS: Final = 1.0
 
 
 class Fallback(StrEnum):
-    """`LOCAL`: this host's own buckets decide, under the same limits. `ALLOW`: every request of a key passes, and is
-    counted on this host. `DENY`: none does.
+    """What happens to requests during an outage of the remote store.
+
+    `LOCAL`: this host's own buckets decide, under the same limits. `ALLOW`: every request of a key is allowed, and
+    counted on this host. `DENY`: no request is allowed.
     """
 
     LOCAL = "local"
@@ -36,13 +38,16 @@ class Fallback(StrEnum):
 
 
 class FallbackStore:
-    """`primary`, and what stands in for it. `local` holds the buckets and counters of this host's outages, None with
-    DENY. Decisions and the looks at an epoch fall back; all else is the primary's, and fails with it.
+    """Bucket store that decides by `primary`, and by `local` while the primary is down.
 
-    An outage of length o that cuts off N hosts gives a key at most N full buckets and N x o x burst / per_seconds
-    tokens beyond its limit; one refill less where no host reaches the primary meanwhile, so one bucket where that is
-    the only host. For a host grants what its bucket refills and what it lacks in the end; the latter is its debt, and
-    charged to the primary once the host decides by that again, up to a full bucket there.
+    `local` holds the buckets and counters of this host's outages; it is None with DENY. Decisions and reads of an
+    epoch fall back. Every other method calls the primary and fails with it.
+
+    In an outage of length o that cuts off N hosts, a key can get at most N full buckets and N x o x burst /
+    per_seconds tokens beyond its limit. It is one refill less if no other host reaches the primary meanwhile, so a
+    single host grants one bucket at most. The reason: a host grants what its bucket refills plus what the bucket
+    lacks in the end. The latter is its debt, which is charged to the primary after the outage, up to a full bucket
+    there (docs/consistency.md).
     """
 
     shared = True
@@ -69,9 +74,9 @@ class FallbackStore:
 
     @property
     def confirms_epochs(self) -> bool:
-        """Not for a moment after a decision of the fallback either: whoever got it asks only then, and by then the
-        primary may be back.
-        """
+        """Return whether a `take` now includes every published epoch."""
+        # This stays false for a moment after a decision of the fallback. A caller checks it only after it has its
+        # decision, and the primary may be back by then.
         return self.breaker.closed and self._elapsed() >= self._doubted_until
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
@@ -84,8 +89,9 @@ class FallbackStore:
         )
 
     async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Taken | None]:
-        """As `take_many`, without ever holding up the event loop that it is called on; None where the store has to be
-        asked by `take`, as nothing was decided.
+        """Decide several requests like `take_many`, without blocking the event loop.
+
+        An outcome is None if nothing was decided for that request and the caller has to use `take`.
         """
         if not self.breaker.closed:
             return [self._taken_alone(one) for one in asked]
@@ -103,23 +109,28 @@ class FallbackStore:
         ]
 
     async def leave_loop(self) -> None:
-        """Called where the event loop of `take_many_on_loop` ends: gives leases back and closes connections."""
+        """Give leased tokens back and close connections. Call this when the event loop of `take_many_on_loop` ends."""
         await self.on_loop.leave()
 
     def peek(self, key: bytes) -> Record:
         return self._by_primary_or(lambda: self.primary.peek(key), lambda _: self._alone().peek(key))
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
-        """On this host too, where it has decided by itself, for those of its processes that are cut off."""
+        """Set the key's epoch in the primary, and in the local store if this host has used it."""
         try:
             self.primary.set_epoch(key, epoch)
         finally:
+            # Other processes of this host may be cut off from the primary and decide by the local store.
             if self.local is not None and self.local.exists:
-                with suppress(BucketStoreError):  # who decides alone has a record of 5 seconds at most
+                # A process that decides locally uses a cached record for at most 5 seconds, so this failure is
+                # bounded.
+                with suppress(BucketStoreError):
                     self.local.set_epoch(key, epoch)
 
     def charge_back(self, go_on: Callable[[], bool] = lambda: True) -> bool:
-        """Charges to the primary what this host granted alone, as `debts.charge` says; whether that was all."""
+        """Charge what this host granted locally to the primary, as `debts.charge` does. Return whether all was
+        charged.
+        """
         if self.local is None or not self.local.exists:
             return True
         return charge(self.local, self.primary, go_on)
@@ -145,11 +156,11 @@ class FallbackStore:
         self.primary.tidy()
 
     def ping(self) -> None:
-        """A round trip to the primary that writes. Raises BucketStoreError."""
+        """Write to the primary in one round trip. Raises BucketStoreError."""
         self.primary.ping()
 
     def rebuilt(self) -> Rebuilt | None:
-        """Of this host's own buckets, if it has ever needed them."""
+        """Return when and why the local store was last rebuilt; None if it never was or this host has never used it."""
         return self.local.rebuilt() if self.local is not None and self.local.exists else None
 
     def close(self) -> None:
@@ -160,7 +171,10 @@ class FallbackStore:
     def _by_primary_or(
         self, primary: Callable[[], _Result], alone: Callable[[BucketStoreError | None], _Result]
     ) -> _Result:
-        """By the primary; or alone, which gets the primary's error, if that was asked."""
+        """Return the result of `primary`. If the breaker is open or `primary` fails, return the result of `alone`.
+
+        `alone` gets the primary's error, or None if the primary was not called.
+        """
         if not self.breaker.closed:
             return alone(None)
         try:
@@ -172,12 +186,15 @@ class FallbackStore:
     def _lost(self, error: BucketStoreError) -> None:
         metrics.STORE_ERRORS.inc()
         if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
+            # The failed call was also to count requests that leased tokens had paid for. Count them once it is
+            # known that the primary did not.
             for key, allowed in error.uncounted:
                 self._unknown.note(key, allowed, error.run)
         self.breaker.open(error)
 
     def _probe(self) -> None:
         self.primary.ping()
+        # Settle these before the breaker closes, while the primary responds again.
         if self._unknown is not None:
             self._unknown.settle()
 
@@ -191,10 +208,13 @@ class FallbackStore:
         local = self._alone()
         metrics.FALLBACK_DECISIONS.inc()
         key, limit, cost, epoch, slot = asked
+        # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
+        # secrets.
         if self.mode is Fallback.ALLOW and limit is not None and not key.startswith(ADDRESS_PREFIX):
             if cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
             limit = None
+        # The primary may have counted this request already, so the local store must not count it yet.
         if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
             return self._unknown.take((key, limit, cost, epoch, slot), error.run)
         return local.take(key, limit, cost, epoch, slot)

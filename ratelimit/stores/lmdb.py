@@ -1,8 +1,8 @@
-"""`lmdb://PATH`: buckets in a memory-mapped file, exact over all processes of a host and kept over restarts.
+"""`lmdb://PATH`: buckets in a memory-mapped file, exact across all processes of a host and kept across restarts.
 
-One write transaction a decision. LMDB's writer lock is a robust mutex in shared memory, so a killed writer holds
-nobody up. Nothing is synced to disk on the way: after a crash of the host the file is that of some seconds before, or
-damaged, which its examination finds, and then rebuilt.
+Each decision is one write transaction. LMDB's writer lock is a robust mutex in shared memory, so a killed writer
+blocks no other process. Nothing is synced to disk during a decision. After a crash of the host the file is some
+seconds old or damaged. The check before opening detects damage, and the file is then rebuilt.
 """
 
 import struct
@@ -21,13 +21,14 @@ from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuilt, Taken
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
 
-_FIRST_KEY: Final = b"\x01"  # the store's own begin with NUL
+# The store's own entries begin with NUL.
+_FIRST_KEY: Final = b"\x01"
 _SCAN_BATCH: Final = 1000
 _take = bucket.take
 
 
 class LmdbStore(LmdbEnvironment):
-    """The embedded store."""
+    """Bucket store in a file on this host, shared by all its processes."""
 
     shared = True
     remote = False
@@ -38,16 +39,19 @@ class LmdbStore(LmdbEnvironment):
         super().__init__(path, clock)
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        """The hot path. What goes wrong in it is left to `_within`, which mends and does it again."""
+        """Decide one request in a write transaction, as `bucket.take` defines. This is the hot path."""
         now_ns = self.now_ns()
+        # `_look_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
         if not self._looked_ns <= now_ns < self._look_at_ns:
             self._look(now_ns)
         transaction = None
         try:
-            transaction = (self._environment or self._open()).begin(None, None, True)  # by position: half the cost
+            # Arguments are passed by position, which halves the cost of this call.
+            transaction = (self._environment or self._open()).begin(None, None, True)
             outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
             transaction.commit()
             return outcome
+        # Repairs are left to `_within`, which repeats the decision afterwards.
         except (lmdb.Error, struct.error):
             _abort(transaction)
         except BaseException:
@@ -56,7 +60,7 @@ class LmdbStore(LmdbEnvironment):
         return self._take_again(key, limit, cost, epoch, slot)
 
     def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
-        """All in one transaction, so that its lock and its commit are paid for once."""
+        """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
         now_ns = self.now_ns()
         if not self._looked_ns <= now_ns < self._look_at_ns:
             self._look(now_ns)
@@ -71,6 +75,8 @@ class LmdbStore(LmdbEnvironment):
         except BaseException:
             _abort(transaction)
             raise
+        # The transaction failed. Decide each request separately, so that one damaged record affects only its own
+        # key.
         return [self._take_alone(one) for one in asked]
 
     def peek(self, key: bytes) -> Record:
@@ -78,6 +84,7 @@ class LmdbStore(LmdbEnvironment):
 
     def generation(self) -> str:
         def read_or_name(transaction: lmdb.Transaction) -> str:
+            # `overwrite=False` makes all processes agree on the name that the first one wrote.
             transaction.put(GENERATION_KEY, uuid4().hex.encode(), overwrite=False)
             return bytes(transaction.get(GENERATION_KEY, b"")).decode("ascii")
 
@@ -90,7 +97,9 @@ class LmdbStore(LmdbEnvironment):
         self.drain(key)
 
     def take_uncounted(self, asked: Asked) -> Outcome:
-        """As `take`, for a request that somebody else may have counted, and that `count` counts otherwise."""
+        """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
+        `count` counts it later otherwise.
+        """
         key = asked[0]
 
         def take(transaction: lmdb.Transaction) -> Outcome:
@@ -103,18 +112,20 @@ class LmdbStore(LmdbEnvironment):
         return self._within(take, key=key)
 
     def count(self, key: bytes, allowed: int, throttled: int) -> None:
-        """Count requests that were decided before."""
+        """Add requests that were decided earlier to the key's counters."""
         self._change(
             key, lambda known: known._replace(allowed=known.allowed + allowed, throttled=known.throttled + throttled)
         )
 
     def drain(self, key: bytes) -> Record:
-        """Fills the key's bucket, and tells the record as it was."""
+        """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
 
     def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
-        """In the order of keys, in batches, each in a transaction of its own: no old page is held for long."""
+        """Yield records in the order of their keys, in batches."""
         first = prefix or _FIRST_KEY
+        # Each batch runs in its own transaction: a long read would keep LMDB from reusing old pages, and the file
+        # would grow.
         while batch := self._batch(first, prefix):
             yield from batch
             first = batch[-1][0] + b"\x00"
@@ -127,8 +138,9 @@ class LmdbStore(LmdbEnvironment):
         self._within(delete)
 
     def tidy(self) -> None:
-        """Frees what killed processes held: a reader that is no more would keep every page of its time from reuse."""
+        """Free the reader slots of killed processes."""
         self._look_if_due()
+        # A dead reader would keep every page of its time from being reused.
         try:
             (self._environment or self._open()).reader_check()
         except lmdb.Error as error:
@@ -145,17 +157,19 @@ class LmdbStore(LmdbEnvironment):
             raise BucketStoreError(f"{self.url}: {error}") from error
 
     def changes(self) -> int:
-        """How many transactions of any process have changed something: while it stands still, so do the records."""
+        """Return the number of the last transaction of any process. While it stays the same, no record has changed."""
         self._look_if_due()
         return int((self._environment or self._open()).info()["last_txnid"])
 
     def _take_again(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
-        """On its own, as a closure in `take` would cost every call."""
+        """Decide one request with repairs."""
+        # A separate method, because a closure inside `take` would slow down every call.
         return self._within(
             lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
         )
 
     def _take_alone(self, asked: Asked) -> Taken:
+        """Decide one request with repairs, and return an error as its outcome."""
         try:
             return self._take_again(*asked)
         except (CostExceedsBurst, BucketStoreError) as refusal:
@@ -183,11 +197,12 @@ def _load(transaction: lmdb.Transaction, key: bytes) -> Record:
     try:
         return Record.load(bytes(transaction.get(key, EMPTY)))
     except struct.error:
+        # A record that cannot be read counts as never used. The next write replaces it.
         return Record()
 
 
 def _read_batch(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
-    """Up to _SCAN_BATCH records from the key `first` on whose keys begin with `prefix`."""
+    """Return up to _SCAN_BATCH records whose keys begin with `prefix`, starting at the key `first`."""
     cursor = transaction.cursor()
     found: list[tuple[bytes, Record]] = []
     if cursor.set_range(first):

@@ -1,4 +1,6 @@
-"""Bucket files that were set aside: kept for a look at what damaged them, the last few of them."""
+"""Damaged bucket files that were set aside. The last few are kept, so that an operator can find out what damaged
+them.
+"""
 
 import fcntl
 import os
@@ -13,16 +15,19 @@ from ratelimit.bucket_file import DATA_FILE, LOCK_FILE
 
 KEPT: Final = 3
 _MARK: Final = ".corrupt-"
-_WAIT_SECONDS: Final = 20.0  # longer than the examination of all but a huge file
+# Longer than the check of all but a huge file takes.
+_WAIT_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.01
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold the lock under which one process at a time opens the store in `path` or sets it aside: that of the directory
-    around it, as a lock file could be removed. Raises OSError.
+    """Hold the lock that lets one process at a time open the store in `path` or set it aside.
+
+    Raises OSError; it is a TimeoutError if another process holds the lock for _WAIT_SECONDS.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Lock the parent directory: a lock file of our own could be removed while it is in use.
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + _WAIT_SECONDS
@@ -36,7 +41,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def lock(descriptor: int) -> bool:
-    """Take the file's lock for this descriptor alone; return whether no other has it."""
+    """Take the file's exclusive lock for this descriptor without waiting. Return whether that succeeded."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -45,13 +50,16 @@ def lock(descriptor: int) -> bool:
 
 
 def put_aside(path: Path) -> Path:
-    """Rename the store in `path` to `PATH.corrupt-NANOSECONDS`, and return that; within `path`, if that is a volume of
-    its own or lies in a directory of another user. Raises OSError.
+    """Rename the store in `path` to `PATH.corrupt-NANOSECONDS` and return the new path. Raises OSError.
+
+    Only the last KEPT of these directories stay.
     """
     aside = path.with_name(f"{path.name}{_MARK}{time.time_ns()}")
     try:
         path.rename(aside)
     except OSError:
+        # `path` is a mounted volume, or its parent directory belongs to another user. Move the files within
+        # `path`.
         aside = path / aside.name
         aside.mkdir(mode=0o700)
         for name in (DATA_FILE, LOCK_FILE):

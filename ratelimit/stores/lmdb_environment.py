@@ -1,4 +1,6 @@
-"""The environment under `lmdb://` in a running process: opened once, watched, rebuilt, and left for another file."""
+"""LMDB environment of an `lmdb://` store in a running process: opened once, monitored, and replaced if it is
+damaged.
+"""
 
 import struct
 from collections.abc import Callable
@@ -21,10 +23,10 @@ log = structlog.get_logger(__name__)
 
 
 class LmdbEnvironment:
-    """Opens its file at the first use, once a process, and never before a fork.
+    """Manages the open bucket file of one process. The first use opens it, so it is never opened before a fork.
 
-    Threads share one environment. One that turns out damaged, or whose files are no more those at its path, is not
-    closed, as other threads may be inside it; it is left behind.
+    All threads share one environment. If it turns out to be damaged, or if its files are no longer those at its
+    path, it is replaced but not closed.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -34,18 +36,20 @@ class LmdbEnvironment:
         self._lock = Lock()
         self._environment: lmdb.Environment | None = None
         self._opened: BucketFile | None = None
+        # Replaced environments stay open, because other threads may be inside them.
         self._left_behind: list[BucketFile] = []
         self._reserved = 0
         self._looked_ns = self._look_at_ns = 0
 
     @property
     def exists(self) -> bool:
-        """Whether there is a file; the first use makes it."""
+        """Return whether the file exists. The first use creates it."""
         return (self._path / DATA_FILE).exists()
 
     def copy(self, target: IO[bytes]) -> None:
-        """Write a copy of one moment to `target`, without free pages, while the store is in use. Raises
-        BucketStoreError or OSError.
+        """Write a consistent snapshot without free pages to `target`, while the store is in use.
+
+        Raises BucketStoreError or OSError.
         """
         try:
             self._file().environment.copyfd(target.fileno(), compact=True)
@@ -53,7 +57,7 @@ class LmdbEnvironment:
             raise BucketStoreError(f"{self.url}: {error}") from error
 
     def close(self) -> None:
-        """No other thread may be in the store."""
+        """Close all files. No other thread may use the store at this time."""
         with self._lock:
             for known in (*self._left_behind, self._opened):
                 if known is not None:
@@ -61,8 +65,9 @@ class LmdbEnvironment:
             self._left_behind, self._opened, self._environment, self._look_at_ns = [], None, None, 0
 
     def _within(self, work: Callable[[lmdb.Transaction], _Result], *, write: bool = True, key: bytes = b"") -> _Result:
-        """Return what `work` makes of a transaction, done again after what can be repaired. A record at `key` that
-        cannot be read is dropped. Raises BucketStoreError.
+        """Run `work` in a transaction and return its result, with repairs and repetitions if it fails.
+
+        If the record at `key` cannot be read, it is deleted. Raises BucketStoreError.
         """
         self._look_if_due()
         for _ in range(_ATTEMPTS):
@@ -89,13 +94,14 @@ class LmdbEnvironment:
             return self._opened or self._go_over()
 
     def _go_over(self, damage: str = "") -> BucketFile:
-        """Open what is at the path, or a new file if this one has `damage`. The lock is held."""
+        """Open the file at the path, or a new one if the current file has `damage`. The caller holds the lock."""
         left = [*self._left_behind, self._opened] if self._opened else self._left_behind
         try:
             opened = open_file(self._path, left, damage=damage)
             self._reserved = used_bytes(opened.environment) + MARGIN
         except (OSError, lmdb.Error) as error:
             raise BucketStoreError(f"{self.url} cannot be opened: {error}") from error
+        # The file may have been moved away and back, so the opened one can be one of those that were left.
         self._left_behind = [known for known in left if known is not opened]
         self._opened, self._environment = opened, opened.environment
         return opened
@@ -111,9 +117,9 @@ class LmdbEnvironment:
             self._look(now_ns)
 
     def _look(self, now_ns: int) -> None:
-        """Once a second: goes over to the files at the path if those are others, and keeps room ahead on the disk.
+        """Check the files once a second: switch to other files at the path, and reserve disk space ahead of use.
 
-        Raises BucketStoreError if the disk is full and what was reserved is nearly used up.
+        Raises BucketStoreError if the disk is full and the reserved space is nearly used up.
         """
         with self._lock:
             self._looked_ns, self._look_at_ns = now_ns, now_ns + NS_PER_SECOND
@@ -131,8 +137,9 @@ class LmdbEnvironment:
                 raise BucketStoreError(f"{self.url}: {error}") from error
 
     def _keep_room(self, used: int) -> None:
-        """Reserves more of the disk well before it is needed. If that fails, every request is refused once what was
-        reserved is nearly used up: a page for which there is no room would kill the process.
+        """Reserve disk space well before it is needed.
+
+        Raises BucketStoreError if that fails and the reserved space is nearly used up.
         """
         left = self._reserved - used
         if left > MARGIN // 2:
@@ -142,22 +149,25 @@ class LmdbEnvironment:
             self._reserved = used + MARGIN
         except OSError as error:
             log.exception("bucket_store_cannot_grow")
+            # Fail every request from here on. Writing to a page that the disk has no room for would kill the
+            # process (SIGBUS).
             if left < MARGIN // 4:
-                self._look_at_ns = 0  # and look again at the next request
+                # Try again with the next request.
+                self._look_at_ns = 0
                 raise BucketStoreError(f"{self.url}: {error.strerror}") from error
 
     def _repair(self, environment: lmdb.Environment, error: lmdb.Error) -> None:
-        """Removes the cause of `error`. What neither the machine nor the caller is to blame for is damage: an error
-        that stays would refuse a key, or every key, for good.
-        """
+        """Remove the cause of `error`, or raise BucketStoreError if the machine or the caller caused it."""
         with self._lock:
             if isinstance(error, lmdb.ReadersFullError):
                 environment.reader_check()
             elif is_shortage(error) or isinstance(error, lmdb.BadValsizeError):
                 raise BucketStoreError(f"{self.url}: {error}") from error
+            # Every other error is treated as damage, because an error that stays would deny a key, or every key,
+            # permanently. If the environment has changed, another thread has already replaced it.
             elif environment is self._environment:
                 self._replace(error)
 
     def _replace(self, error: lmdb.Error) -> None:
-        """Sets a damaged file aside. What it held are debts and counts of a few seconds."""
+        """Set a damaged file aside and open a new one. The loss is small: the debts and counts of a few seconds."""
         self._go_over(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The examination of a bucket file before this process opens it, by a child that may die of it."""
+"""Check of a bucket file before this process opens it, run in a child process that may crash."""
 
 import os
 import signal
@@ -12,16 +12,17 @@ from ratelimit.examination import DAMAGED, SOUND, How
 
 _ROOT: Final = str(Path(ratelimit.__path__[0]).parent)
 _LAST_LINE: Final = 300
-# What ends a child from outside says nothing about the file: the kernel's lack of memory, a filter of system calls, or
-# a server that stops.
+# These signals come from outside and say nothing about the file: the kernel is out of memory, a filter forbids a
+# system call, or the server stops.
 _FROM_OUTSIDE: Final = (signal.SIGKILL, signal.SIGSYS, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def examine(path: Path, how: How) -> str:
-    """Return what is wrong with the store in the directory `path`, or in the lone file; empty if nothing is. A file of
-    which the child dies, or that it cannot get through in time, is damaged.
+    """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
+    wrong.
 
-    Takes a tenth of a second, and a second for each million keys. Raises OSError if the file cannot be examined.
+    A file on which the child crashes, or that it cannot read in time, is damaged. The check takes 0.1 seconds plus
+    1 second per million keys. Raises OSError if the file cannot be checked.
     """
     child = _run([str(path), how])
     if child.returncode == SOUND:
@@ -36,6 +37,7 @@ def examine(path: Path, how: How) -> str:
 
 def _run(arguments: list[str]) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(  # noqa: S603 - our own module
+        # -P: a file in the working directory must not replace a module that the child imports.
         [sys.executable, "-P", "-m", "ratelimit.examination", *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, *filter(None, sys.path)])},
         stdin=subprocess.DEVNULL,

@@ -1,7 +1,8 @@
-"""The file under `lmdb://`: opened once a process and only after it was examined, reserved on disk ahead of use.
+"""Bucket file of an `lmdb://` store: opened once per process, only after a check, with disk space reserved ahead
+of use.
 
-Whoever has it open holds a lock on the data file. So the first of them knows that the file is at rest, and can have all
-of it checked, however the machine or the last server ended.
+Every process that has the file open holds a shared lock on it. So the first process knows that no other uses the
+file, and can have all of it checked, no matter how the machine or the last server ended.
 """
 
 import errno
@@ -40,7 +41,8 @@ _DAMAGED: Final = "damaged while it was in use: "
 _MIXED: Final = f"one of {DATA_FILE} and {LOCK_FILE} was replaced while they were in use"
 _SHORTAGES: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _PAGE: Final = os.sysconf("SC_PAGESIZE")
-_BLOCK: Final = 512  # the unit of st_blocks, whatever the file system's own
+# The unit of st_blocks, whatever block size the file system uses.
+_BLOCK: Final = 512
 _MOST_REASON: Final = 300
 
 Signature = tuple[int, ...]
@@ -52,7 +54,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BucketFile:
-    """An environment, the signature of its files, the descriptor that holds the lock, and when it was opened."""
+    """An open bucket file: its environment, the signature of its files, the descriptor that holds the lock, and
+    the time at which it was opened.
+    """
 
     environment: lmdb.Environment
     signature: Signature
@@ -60,21 +64,22 @@ class BucketFile:
     opened_ns: int
 
     def close(self) -> None:
-        """Let go of it. No thread may be inside it."""
+        """Close the file. No thread may be inside its environment."""
         self.environment.close()
         os.close(self.descriptor)
 
     def rebuilt(self) -> Rebuilt | None:
-        """Return when and why this file took the place of another one; None if it never did."""
+        """Return when and why this file replaced another one; None if it never did."""
         with self.environment.begin() as transaction:
             return _read(bytes(transaction.get(REBUILT_KEY, b"")))
 
     def note_rebuilt(self, reason: str, since_ns: int) -> bool:
-        """Note that the file took the place of another one that was in use at `since_ns`, unless the process that made
-        this one has; return whether this did.
+        """Record that this file replaced another one that was in use at `since_ns`. Return whether this call
+        recorded it.
         """
         with self.environment.begin(write=True) as transaction:
             known = _read(bytes(transaction.get(REBUILT_KEY, b"")))
+            # Several processes notice the same replacement. Only the first one records it.
             if known is not None and known.at_ns >= since_ns:
                 return False
             transaction.put(REBUILT_KEY, f"{time.time_ns()} {reason[:_MOST_REASON]}".encode())
@@ -87,22 +92,25 @@ def _read(noted: bytes) -> Rebuilt | None:
 
 
 def open_file(path: Path, left: Sequence[BucketFile] = (), *, damage: str = "") -> BucketFile:
-    """Open the store in the directory `path`, which is made if it is not there. `left` are the files that this process
-    had open there before; `damage` says what was wrong with the last of them.
+    """Open the store in the directory `path`; create the directory if it does not exist.
 
-    Files that are damaged, that do not belong together or that cannot be read are set aside, and a new store takes
-    their place. After damage that a running process found, that happens once in REBUILDS_APART_NS at most. Raises
-    lmdb.Error or OSError if it does not help, or if the machine lacks something, such as room on the disk.
+    `left` are the files at this path that the process opened earlier. `damage` says what was wrong with the last
+    of them. Files that are damaged, do not belong together or cannot be read are set aside and replaced by a new
+    store. After damage found by a running process, that happens at most once in REBUILDS_APART_NS.
+
+    Raises lmdb.Error or OSError if that does not help, or if the machine lacks something, such as disk space.
     """
     with alone(path):
         here = signature(path)
         reason = ""
+        # If the signature differs, another process has already replaced the damaged file.
         if damage and here == left[-1].signature:
             reason = f"{_DAMAGED}{damage}"
             _refuse_again(left[-1], reason)
         else:
             for known in left:
-                if known.signature == here:  # it was moved away and back
+                # The directory was moved away and back. LMDB must not open a file twice in one process.
+                if known.signature == here:
                     return known
             reason = _MIXED if any(_share_a_file(known.signature, here) for known in left) else _fault_in(path)
         aside = put_aside(path) if reason else None
@@ -114,7 +122,7 @@ def open_file(path: Path, left: Sequence[BucketFile] = (), *, damage: str = "") 
 
 
 def signature(path: Path) -> Signature:
-    """Return which files the directory `path` holds now."""
+    """Return the signature of the files in the directory `path`; empty if one of them is missing."""
     data, locks = path / DATA_FILE, path / LOCK_FILE
     try:
         of_data, of_lock = data.stat(), locks.stat()
@@ -125,18 +133,16 @@ def signature(path: Path) -> Signature:
 
 
 def _share_a_file(one: Signature, other: Signature) -> bool:
-    """Return whether two directories have their data or their lock file in common. LMDB opens no file twice in a
-    process, and two that share their data alone would not keep out of each other's way.
-    """
+    """Return whether two signatures have the data file or the lock file in common."""
+    # LMDB must not open a file twice in one process, and processes that share only the data file would not exclude
+    # each other.
     return bool(one and other) and one[0] == other[0] and (one[1] == other[1] or one[3] == other[3])
 
 
 def reserve(path: Path, size: int) -> None:
-    """Give the data file `size` bytes of real disk.
-
-    A page of a sparse map for which the disk has no room kills its writer with SIGBUS; asked for ahead, the same
-    shortage is an OSError that can be answered.
-    """
+    """Allocate `size` bytes of real disk space for the data file. Raises OSError if the disk is full."""
+    # If the disk is full, writing to a page of a sparse map kills the process with SIGBUS. Allocating ahead turns
+    # the same shortage into an OSError that can be handled.
     _reserve(path / DATA_FILE, size, os.O_RDWR | os.O_CLOEXEC)
 
 
@@ -150,7 +156,10 @@ def _reserve(file: Path, size: int, flags: int) -> None:
 
 
 def used_bytes(environment: lmdb.Environment) -> int:
-    """Return how far into the file pages are in use. Raises lmdb.CorruptedError if that cannot be."""
+    """Return the size of the part of the file that is in use, in bytes.
+
+    Raises lmdb.CorruptedError if it exceeds the size of the map.
+    """
     used = int(environment.info()["last_pgno"] + 1) * _PAGE
     if used > MAP_SIZE:
         raise lmdb.CorruptedError("the file's first pages are damaged")
@@ -158,26 +167,28 @@ def used_bytes(environment: lmdb.Environment) -> int:
 
 
 def is_shortage(error: lmdb.Error) -> bool:
-    """Return whether LMDB lacks something that the machine may have again, and the file is not to blame."""
+    """Return whether LMDB lacks a resource that may become available again, so that the file is not at fault."""
+    # py-lmdb passes other system errors on as text only.
     return isinstance(error, (lmdb.ReadersFullError, lmdb.MemoryError)) or any(
         os.strerror(number) in str(error) for number in _SHORTAGES
     )
 
 
 def _refuse_again(damaged: BucketFile, reason: str) -> None:
-    """Refuse to replace a file that took the place of a damaged one a moment ago: the fault is somewhere else."""
+    """Raise OSError if the damaged file itself replaced a damaged one a moment ago."""
     try:
         known = damaged.rebuilt()
     except lmdb.Error:
         return
     if known is None or not known.reason.startswith(_DAMAGED):
         return
+    # Two damaged files in a row mean that the fault is somewhere else, for example the disk.
     if abs(time.time_ns() - known.at_ns) < REBUILDS_APART_NS:
         raise OSError(f"{reason}; the file before it was damaged a moment ago, too")
 
 
 def _fault_in(path: Path) -> str:
-    """Return what is wrong with the files in `path`; empty if nothing is, or none are there. Raises OSError."""
+    """Return what is wrong with the files in `path`; empty if nothing is wrong or there are none. Raises OSError."""
     try:
         descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -187,6 +198,7 @@ def _fault_in(path: Path) -> str:
             raise
         return f"{DATA_FILE}: {error.strerror}"
     try:
+        # Having the exclusive lock means that no other process has the file open.
         if lock(descriptor):
             return examine(path, How.AT_REST) or _without_lock_file(path)
         if os.fstat(descriptor).st_size != MAP_SIZE:
@@ -199,8 +211,9 @@ def _fault_in(path: Path) -> str:
 
 
 def _without_lock_file(path: Path) -> str:
-    """Remove the file in which LMDB notes who reads and writes: no process does, and it may be damaged too."""
+    """Remove LMDB's lock file, and return what is wrong if that fails."""
     try:
+        # No process uses it now, and it may be damaged too. LMDB creates it again.
         (path / LOCK_FILE).unlink(missing_ok=True)
     except OSError as error:
         return f"{LOCK_FILE}: {error.strerror}"
@@ -208,7 +221,7 @@ def _without_lock_file(path: Path) -> str:
 
 
 def _open(path: Path) -> BucketFile:
-    # The table of readers is a sparse map too, and each process that opens it writes to a further slot of 64 bytes.
+    # The reader table is a sparse map too, and each process that opens it writes to another slot of 64 bytes.
     _reserve(path / LOCK_FILE, _LOCK_BYTES, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     environment = lmdb.open(
         str(path), map_size=MAP_SIZE, sync=False, metasync=False, writemap=True, mode=0o600, max_readers=READERS

@@ -1,4 +1,4 @@
-"""`memory://`: buckets in this process, for tests and as the reference that the other stores are held to."""
+"""`memory://`: buckets in this process, for tests and as the reference implementation of the other stores."""
 
 from collections.abc import Iterator, Sequence
 from threading import Lock
@@ -11,13 +11,13 @@ from ratelimit.stores.base import WALL_CLOCK, Clock, Taken
 
 
 class _Records(dict[bytes, bytes]):
-    """Records by key, as `ratelimit.bucket.Cells`."""
+    """Records by key, with the interface of `ratelimit.bucket.Cells`."""
 
     put = dict.__setitem__
 
 
 class MemoryStore:
-    """A dictionary under a lock. Exact over threads; each process has its own."""
+    """Bucket store in a dictionary under a lock. It is exact across threads; each process has its own."""
 
     url = "memory://"
     shared = False
@@ -65,13 +65,13 @@ class MemoryStore:
                 self._records.pop(key, None)
 
     def ping(self) -> None:
-        """Memory always takes what is written."""
+        """Do nothing: memory always accepts a write."""
 
     def rebuilt(self) -> None:
-        """There is no file."""
+        """Return None: there is no file."""
 
     def tidy(self) -> None:
-        """There is nothing to tidy."""
+        """Do nothing: there is nothing to clean up."""
 
     def close(self) -> None:
-        """Keeps the buckets: they live as long as the process."""
+        """Do nothing: the buckets live as long as the process."""

@@ -1,4 +1,4 @@
-"""Uses that this host has decided about after the store that all hosts share had been asked and gave no response."""
+"""Requests that this host decided itself after the remote store had been called and sent no response."""
 
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class _Use(NamedTuple):
+    """Requests of one key whose count depends on whether `run` was executed."""
+
     run: "Run"
     key: bytes
     allowed: int
@@ -19,9 +21,11 @@ class _Use(NamedTuple):
 
 
 class UnknownUses:
-    """The store may have counted them, and may still do so, as a server that was stopped does when it goes on. So they
-    are counted here only when it is known that it did not and never will. Those of a process that ends before are
-    counted at most once.
+    """Requests that are counted locally only once it is certain that the remote store did not count them and never
+    will.
+
+    The store may have counted them, or may still do so, for example a stopped server that continues later. If this
+    process ends before they are settled, they are counted at most once.
     """
 
     def __init__(self, local: LmdbStore, primary: "RedisStore") -> None:
@@ -30,20 +34,23 @@ class UnknownUses:
         self._uses: deque[_Use] = deque()
 
     def take(self, asked: Asked, run: "Run") -> Outcome:
-        """Decide by the host's own bucket, and count later. Raises what a store's `take` does."""
+        """Decide the request by the local bucket and count it later. Raises the same errors as a store's `take`."""
         outcome = self._local.take_uncounted(asked)
+        # With a newer epoch nothing was decided, so there is nothing to count.
         if outcome[3] <= asked[3]:
             self._uses.append(_Use(run, asked[0], int(outcome[0]), int(not outcome[0])))
         return outcome
 
     def note(self, key: bytes, allowed: int, run: "Run") -> None:
-        """Count later what was allowed before, and should have been counted by `run`."""
+        """Count requests later that were allowed before and that `run` was to count."""
         self._uses.append(_Use(run, key, allowed, 0))
 
     def settle(self) -> None:
-        """Count what the store has not counted. It answers again. Raises BucketStoreError."""
+        """Count what the store has not counted. Call this once the store responds again. Raises BucketStoreError."""
         while self._uses:
             line = self._uses[0].run.line
+            # Closing the line guarantees that no run of it is executed from now on, so the last executed number is
+            # final.
             last = self._primary.close_line(line)
             for use in [use for use in tuple(self._uses) if use.run.line == line]:
                 if use.run.number > last:

@@ -1,4 +1,4 @@
-"""manage.py finish_rotation: the end of a key's old secret."""
+"""Management command `finish_rotation`: ends a key's old secret."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Ends the retiring secret, and asks first if that locks somebody out."""
+    """Management command that ends the retiring secret, and asks first if that would lock out a client."""
 
     help = "End a key's retiring secret now. If the new secret isn't in use alone for an hour, it asks first."
 
@@ -33,7 +33,8 @@ class Command(KeyCommand):
         rotation = rotation_of(find_key(options["key_id"]), timezone.now(), default_limiter())
         if rotation is not None and not rotation.is_ready:
             self.confirm(options, f"{rotation.warning} This ends the old secret permanently.")
-        secret = options["secret"] or (rotation.old.pk if rotation else None)  # which was shown, and no later one
+        # End the secret that was shown, not one of a later rotation.
+        secret = options["secret"] or (rotation.old.pk if rotation else None)
         named = {} if secret is None else {"secret_id": secret}
         finished = self.service().finish_rotation(options["key_id"], named)
         key = key_json(finished, timezone.now(), default_limiter())

@@ -1,4 +1,4 @@
-"""manage.py issue_key: a new key."""
+"""Management command `issue_key`: issues a key."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Issues a key and shows its secret, this once."""
+    """Management command that issues a key and shows its secret, once."""
 
     help = "Issue a key. Its secret is shown once, now."
 

@@ -1,4 +1,4 @@
-"""manage.py list_keys: the keys, newest first."""
+"""Management command `list_keys`: lists keys, newest first."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Lists a page of keys."""
+    """Management command that lists one page of keys."""
 
     help = "List keys, newest first."
 

@@ -1,4 +1,4 @@
-"""manage.py revoke_key: the end of a key."""
+"""Management command `revoke_key`: revokes a key."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Revokes a key."""
+    """Management command that revokes a key permanently, after a confirmation."""
 
     help = "Revoke a key permanently. Asks for the key ID first."
 
@@ -25,7 +25,8 @@ class Command(KeyCommand):
         key_id, expected = options["key_id"], None
         if not options["yes"] and sys.stdin.isatty():
             found = find_key(key_id)
-            expected = {found.epoch}  # what is confirmed is this state of the key
+            # The person confirms this state of the key. If it changes in the meantime, the command fails.
+            expected = {found.epoch}
             self.say(table([key_row(key_json(found, timezone.now(), default_limiter()))]))
         self.confirm(options, f"This revokes {key_id} permanently.")
         key = key_json(self.service(expected).revoke(key_id), timezone.now(), default_limiter())

@@ -1,4 +1,4 @@
-"""manage.py rotate_key: a new secret for a key."""
+"""Management command `rotate_key`: creates a new secret for a key."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Rotates a key's secret and shows the new one, this once."""
+    """Management command that rotates a key's secret and shows the new one, once."""
 
     help = "Make a new secret for a key; the old one works on for a while. The new one is shown once, now."
 

@@ -1,4 +1,4 @@
-"""manage.py scan_for_secrets: keys' secrets that have got into files."""
+"""Management command `scan_for_secrets`: finds secrets of keys in files."""
 
 import sys
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ STANDARD_INPUT: Final = "-"
 
 
 class Command(KeyCommand):
-    """Looks for secrets, and says of each whether it works here. It shows none of them."""
+    """Management command that finds secrets and reports which of them work here, without showing them."""
 
     help = "Look for keys' secrets in files: exit 0 where there is none, 1 where there is one."
 

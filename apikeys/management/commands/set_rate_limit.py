@@ -1,4 +1,4 @@
-"""manage.py set_rate_limit: another limit for a key."""
+"""Management command `set_rate_limit`: changes a key's rate limit."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Changes a key's rate limit."""
+    """Management command that changes a key's rate limit."""
 
     help = "Change a key's rate limit. It holds from the next request on; what was spent stays spent."
 

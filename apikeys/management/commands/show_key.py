@@ -1,4 +1,4 @@
-"""manage.py show_key: one key."""
+"""Management command `show_key`: shows one key."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(KeyCommand):
-    """Shows a key."""
+    """Management command that shows one key."""
 
     help = "Show one key with its secrets' state and last use."
 

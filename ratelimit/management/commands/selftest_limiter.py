@@ -1,4 +1,4 @@
-"""manage.py selftest_limiter: proof that the running server's own store lets exactly a limit through."""
+"""Management command `selftest_limiter`: verifies that the configured bucket store enforces a limit exactly."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ MOST: Final = 1_000_000
 
 
 class Command(BaseCommand):
-    """Fires requests at one bucket of the configured store from several processes at once."""
+    """Management command that sends parallel requests from several processes to one bucket of the configured store."""
 
     requires_system_checks = [SETTINGS]
     help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
@@ -45,6 +45,7 @@ class Command(BaseCommand):
         key = f"selftest:{uuid4().hex}".encode()
         processes, requests = options["processes"], options["requests"]
         started = time.time_ns()
+        # A forked child would inherit the open LMDB environment and sockets of this process, which is not safe.
         context = get_context("spawn")
         try:
             with context.Pool(processes) as pool:
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         except BucketStoreError as error:
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=COULD_NOT) from None
         asked = processes * requests
+        # The bucket refills while the test runs, so more than `burst` tokens may be taken.
         most = int(limit.burst + seconds * limit.burst / limit.per_seconds)
         result = {
             "store": settings.BUCKET_STORE_URL.partition("://")[0],
@@ -73,6 +75,6 @@ class Command(BaseCommand):
 
 
 def fire(url: str, key: bytes, limit: Limit, requests: int) -> int:
-    """Takes `requests` times one token; returns how often it was there."""
+    """Take one token `requests` times. Return how often the token was granted."""
     store = open_store(url, timeout=PATIENCE_SECONDS)
     return sum(store.take(key, limit)[0] for _ in range(requests))

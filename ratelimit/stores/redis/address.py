@@ -1,4 +1,4 @@
-"""What a BUCKET_STORE_URL of Redis says."""
+"""Redis address: the parts of a `redis://` or `rediss://` BUCKET_STORE_URL."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,11 @@ _MOST_DB: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Where Redis is. `hosts` is one server; with `sentinel`, the name of a master, they are Sentinels that know it;
-    with `cluster` they are nodes of a Cluster. `prefix` begins every key's name, so that others may use the server too.
-    `ca` is a file of certificates by which a server of `rediss://` is known, in place of the system's.
+    """Address of Redis: a single server, a master that Sentinels know, or a Cluster.
+
+    `hosts` is one server. With `sentinel`, the name of a master, they are Sentinels. With `cluster` they are nodes
+    of a Cluster. `prefix` starts the name of every key, so that other applications can share the server. `ca` is a
+    file of CA certificates that replaces the system's, for `rediss://`.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -35,19 +37,22 @@ class RedisAddress:
     ca: Path | None = None
 
     def __repr__(self) -> str:
+        # The generated repr would show the password in logs and tracebacks.
         return self.shown
 
     @property
     def shown(self) -> str:
-        """The address without name and password, for logs and errors."""
+        """Return the address without user name and password, for logs and errors."""
         hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
         return f"{'rediss' if self.tls else 'redis'}://{hosts}"
 
 
 def parse_address(url: str) -> RedisAddress:
-    """The address that `url` is, of one of FORMS. Raises ValueError, whose message shows nothing of the URL, as that
-    may hold a password.
+    """Return the address that `url` represents, in the form of FORMS.
+
+    Raises ValueError. Its message contains nothing of the URL, because that may hold a password.
     """
+    # urlsplit treats everything after # as a fragment, so part of a password would be dropped silently.
     if "#" in url:
         raise ValueError("must have no # (write %23 in a password)")
     parts = urlsplit(url)
@@ -56,6 +61,7 @@ def parse_address(url: str) -> RedisAddress:
     options = _options(parts.query)
     cluster = _flag(options.get("cluster", "false"))
     sentinel = options.get("sentinel")
+    # Sentinels listen on a port of their own.
     port = DEFAULT_SENTINEL_PORT if sentinel else DEFAULT_PORT
     address = RedisAddress(
         hosts=tuple(_host(entry, port) for entry in listed.split(",")),
@@ -73,6 +79,7 @@ def parse_address(url: str) -> RedisAddress:
 
 
 def _refuse_what_does_not_go_together(address: RedisAddress) -> None:
+    # Redis Cluster has a single database, numbered 0.
     if address.cluster and (address.sentinel or address.db):
         raise ValueError("with cluster=true can have neither sentinel= nor a database's number")
     if len(address.hosts) > 1 and not (address.cluster or address.sentinel):
@@ -86,6 +93,7 @@ def _refuse_what_does_not_go_together(address: RedisAddress) -> None:
 def _options(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := options.keys() - _OPTIONS:
+        # Only the number of unknown options is shown: their names come from the URL.
         raise ValueError(f"has an option that is none: only {', '.join(sorted(_OPTIONS))} are ({len(unknown)} more)")
     if any(not value for value in options.values()):
         raise ValueError("has an option without a value")

@@ -1,7 +1,6 @@
-"""Clients of redis-py for an address: one server, the master that Sentinels name, or a Cluster.
+"""redis-py clients for an address: a single server, the master that Sentinels name, or a Cluster.
 
-No call is tried again by the client: a request waits for one attempt and no longer, and what fails is for the caller
-to answer.
+The clients never retry a call. A request waits for one attempt only, and the caller handles the failure.
 """
 
 import ssl
@@ -25,17 +24,20 @@ from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.redis.address import RedisAddress
 from ratelimit.stores.redis.link import Link
 
-# redis-py tells of a Cluster that is away by an exception that is no RedisError.
+# redis-py reports a Cluster that is down with an exception that is not a RedisError.
 _AWAY: Final = (
     redis.ConnectionError, redis.TimeoutError, redis.exceptions.RedisClusterException, OSError, TimeoutError,
 )  # fmt: skip
-CONNECT_SECONDS: Final = 0.25  # at the least: a handshake of TLS is several round trips
-_AT_ONCE: Final = 32  # commands to a Cluster, each of which takes a connection; redis-py allows 100 a node
+# The minimum for a connection, because a TLS handshake takes several round trips.
+CONNECT_SECONDS: Final = 0.25
+# Concurrent commands to a Cluster. Each takes a connection, and redis-py allows 100 per node.
+_AT_ONCE: Final = 32
 
 
 class _Classes(NamedTuple):
-    """redis-py's classes, which come twice: their types say less than they do, so they are Any here."""
+    """The redis-py classes of one flavor, synchronous or asynchronous."""
 
+    # Typed as Any, because redis-py's own types are less precise than its behavior.
     single: Any
     sentinel: Any
     cluster: Any
@@ -47,14 +49,21 @@ _ON_LOOP: Final = _Classes(redis_asyncio.Redis, AsyncSentinel, redis_asyncio.Red
 
 
 def connect(address: RedisAddress, timeout: float) -> Any:
-    """A client that any thread may use; `timeout` is in seconds, and that of one answer. Nothing is opened yet."""
+    """Return a client that any thread may use. It opens no connection yet.
+
+    `timeout` is the time for one response, in seconds.
+    """
     options = _options(address, timeout) | {"retry": Retry(NoBackoff(), 0)}
     return _client(_SYNC, address, options)
 
 
 async def commands_on_loop(address: RedisAddress, patience: float) -> "Commands":
-    """A way to send commands from the event loop, which is open. Whoever waits for an answer gives it up by closing."""
+    """Open a connection for the running event loop, and return an object that sends commands on it.
+
+    A caller that gives up on a response has to close the returned object.
+    """
     options = _options(address, patience) | {"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None}
+    # No socket time-out: the caller limits the wait for all its commands together.
     client = _client(_ON_LOOP, address, options)
     try:
         if address.cluster:
@@ -69,7 +78,9 @@ async def commands_on_loop(address: RedisAddress, patience: float) -> "Commands"
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """`ask` sends a command, within `at_once`, and what it returns is awaited for the answer. It may raise any
+    """Open connection of an event loop.
+
+    `ask` sends a command within the limit `at_once` and returns an awaitable response, which may raise any
     Exception.
     """
 
@@ -79,7 +90,7 @@ class Commands:
     at_once: AbstractAsyncContextManager[Any]
 
     async def close(self) -> None:
-        """Closes the connections; who waits gets a ConnectionError."""
+        """Close the connections. Callers that wait for a response get a ConnectionError."""
         if self.link is not None:
             self.link.close()
         await self.client.aclose()
@@ -113,9 +124,13 @@ def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
 
 
 def failure(address: RedisAddress, error: Exception) -> BucketStoreError:
-    """What an exception is for a store, whichever it is: a server that says what nobody expects makes redis-py raise
-    ValueError, TypeError and others. The server's words hold no password and no key's name.
+    """Return the BucketStoreError that represents `error`.
+
+    Every exception is accepted, because an unexpected response can make redis-py raise ValueError, TypeError and
+    others.
     """
+    # redis-py derives AuthenticationError from ConnectionError, but waiting doesn't fix a wrong password.
     away = isinstance(error, _AWAY) and not isinstance(error, redis.AuthenticationError)
+    # The server's message contains neither a password nor a key's name, so it can be logged.
     words = f"{address.shown}: {type(error).__name__}: {str(error)[:200]}"
     return BucketStoreAway(words) if away else BucketStoreError(words)

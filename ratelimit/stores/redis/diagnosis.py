@@ -1,7 +1,7 @@
-"""Why Redis does not answer: an outage that ends by itself, or an address that can never work.
+"""Diagnosis of a Redis that does not respond: a temporary outage, or an address that can never work.
 
-Asked at a start alone. A host that is down refuses, resets or is silent; one that is not known, that shows a
-certificate of somebody else, or that speaks another protocol stays so until an operator changes something.
+It runs only when the server starts. A host that is down refuses, resets or ignores connections. An unknown host
+name, an untrusted certificate or another protocol stays wrong until an operator changes something.
 """
 
 import socket
@@ -12,15 +12,16 @@ from ratelimit.stores.redis.address import RedisAddress
 
 SECONDS: Final = 2.0
 _UNKNOWN: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-# PING, as a server of any version answers it: +PONG, or an error such as -NOAUTH.
+# Servers of every version respond to PING: +PONG, or an error such as -NOAUTH.
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
 _OF_REDIS: Final = (b"+", b"-", b"$", b"*", b":")
 
 
 def permanent_fault(address: RedisAddress) -> str | None:
-    """Return why the address can never work, in one sentence, or None if one of its hosts may be in an outage."""
+    """Return why the address can never work, in one sentence, or None if it may be an outage."""
     fault = None
     for host, port in address.hosts:
+        # One host that may be in an outage is enough: with Sentinel or Cluster the others may be wrong.
         fault = _fault(address, host, port)
         if fault is None:
             return None
@@ -28,13 +29,16 @@ def permanent_fault(address: RedisAddress) -> str | None:
 
 
 def _fault(address: RedisAddress, host: str, port: int) -> str | None:
+    """Return why this host and port can never work, or None if they may be in an outage."""
     try:
         with socket.create_connection((host, port), timeout=SECONDS) as connection:
             if address.tls:
                 with _context(address).wrap_socket(connection, server_hostname=host) as encrypted:
                     return _foreign(_answer(encrypted), host, port)
             answer = _answer(connection)
-        if answer == b"":  # as a balancer does whose server is down, and a server that wants TLS
+        # A connection that ends without a response is ambiguous: a server that requires TLS closes it, and so does
+        # a load balancer whose server is down.
+        if answer == b"":
             return f"{host}:{port} wants TLS: use rediss://." if _wants_tls(host, port) else None
         return _foreign(answer, host, port)
     except socket.gaierror as error:
@@ -42,14 +46,15 @@ def _fault(address: RedisAddress, host: str, port: int) -> str | None:
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message or "it cannot be verified"
         return f"{host}:{port} shows a certificate that is not trusted: {reason}. Name its authority with ?ca=FILE."
-    except OSError:  # a handshake that fails is one too
+    # A failed TLS handshake is an OSError too.
+    except OSError:
         return (
             f"{host}:{port} does not speak TLS. Perhaps redis:// is right." if _is_plain(address, host, port) else None
         )
 
 
 def _is_plain(address: RedisAddress, host: str, port: int) -> bool:
-    """Return whether a Redis without TLS answers where one with TLS is expected."""
+    """Return whether a Redis without TLS responds at an address that says TLS."""
     if not address.tls:
         return False
     try:
@@ -62,13 +67,15 @@ def _is_plain(address: RedisAddress, host: str, port: int) -> bool:
 
 def _context(address: RedisAddress) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # as `clients` asks for
+    # The same minimum as in `clients`.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 def _wants_tls(host: str, port: int) -> bool:
-    """Return whether a handshake of TLS succeeds; whose certificate it is does not matter here."""
+    """Return whether a TLS handshake succeeds. The certificate is not verified."""
     context = ssl.create_default_context()
+    # Only the protocol matters here: no data is sent.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
@@ -80,7 +87,7 @@ def _wants_tls(host: str, port: int) -> bool:
 
 
 def _answer(connection: socket.socket) -> bytes | None:
-    """Return how the answer to a PING begins; nothing if the connection ends, None if nothing comes in time."""
+    """Return the start of the response to a PING; empty if the connection ends, None if nothing comes in time."""
     connection.settimeout(SECONDS)
     try:
         connection.sendall(_PING)
@@ -92,5 +99,5 @@ def _answer(connection: socket.socket) -> bytes | None:
 
 
 def _foreign(answer: bytes | None, host: str, port: int) -> str | None:
-    """Return that what listens there is no Redis, if its answer says so."""
+    """Return a sentence that the server is not Redis if its response shows that, or None otherwise."""
     return None if not answer or answer.startswith(_OF_REDIS) else f"{host}:{port} is no Redis. Correct the port."

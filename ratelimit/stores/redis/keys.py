@@ -1,4 +1,4 @@
-"""How keys are named in Redis, and which of them may be asked about together."""
+"""Names of keys in Redis, and how requests are grouped into calls of a script."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
@@ -19,10 +19,11 @@ _SPECIAL: Final = b"*?[]\\^"
 
 
 class Keys:
-    """The names under an address' prefix.
+    """Names of records, lines and indices under the prefix of an address.
 
-    Two indices tell without a look at every record which keys were used since when (`used`) and which addresses have a
-    bucket (`addresses`). A Cluster has none: its script sees the keys of one slot alone.
+    Two indices avoid reading every record: `used` has the time of each key's last use, and `addresses` lists the
+    addresses that have a bucket. With Cluster both are None, because a script can only access the keys of one
+    slot.
     """
 
     def __init__(self, address: RedisAddress) -> None:
@@ -35,26 +36,26 @@ class Keys:
         self.addresses = None if address.cluster else prefix + b"addresses"
 
     def record(self, key: bytes) -> bytes:
-        """The name of the key's record."""
+        """Return the name of the key's record."""
         return self._records + key
 
     def of_record(self, name: bytes) -> bytes:
-        """The key whose record has this name."""
+        """Return the key whose record has this name."""
         return name.removeprefix(self._records)
 
     def index(self, key: bytes) -> bytes | None:
-        """The index in which the key, or what begins so, is noted."""
+        """Return the index that lists the key, or the keys that begin with it; None if there is none."""
         if key.startswith(ADDRESS_PREFIX):
             return self.addresses
         return self.used if key.startswith(KEY_PREFIX) else None
 
     def pattern(self, prefix: bytes) -> bytes:
-        """What SCAN compares names with."""
+        """Return the pattern with which SCAN finds the records of keys that begin with `prefix`."""
         literal = b"".join(b"\\%c" % byte if byte in _SPECIAL else b"%c" % byte for byte in self._records + prefix)
         return literal + b"*"
 
     def together(self, several: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-        """What one run of a script can see to: all; in a Cluster each by itself."""
+        """Yield the groups of items that one call of a script can handle: all of them, or single items with Cluster."""
         if not self._cluster:
             yield several
             return
@@ -62,23 +63,25 @@ class Keys:
             yield [one]
 
     def new_line(self, timeout: float | None) -> Line | None:
-        """Return a line with a name of its own, whose runs may be executed for `timeout` seconds, if that is given. A
-        Cluster has none, because its script sees the keys of one slot.
+        """Return a line with a unique name; None with Cluster, whose scripts can only access the keys of one slot.
+
+        `timeout` is for how many seconds a run of the line may be executed; None means without a limit.
         """
         return None if self._cluster else Line(self._lines + uuid4().hex.encode(), timeout)
 
     def take_arguments(
         self, questions: Sequence[Question], now: bytes, run: Run | None
     ) -> tuple[list[bytes], list[bytes]]:
-        """Names and arguments of take.lua. Keys of one call are of one kind: those of one index."""
+        """Return the key names and arguments for a call of take.lua."""
         names = [self._records + asked[0] for asked, _ in questions]
         if run is not None:
             names.append(run.line)
+        # All keys of one call are of the same kind, so the first one determines the index.
         index = self.index(questions[0][0][0])
         if index is not None:
             names.append(index)
         return names, [now, b"" if run is None else run.argument(), *(request for _, request in questions)]
 
     def shift_arguments(self, shifts: Sequence[Shift], now: bytes) -> tuple[list[bytes], list[bytes]]:
-        """Names and arguments of shift.lua."""
+        """Return the key names and arguments for a call of shift.lua."""
         return [self._records + key for key, _ in shifts], [now, *(shift for _, shift in shifts)]

@@ -1,4 +1,4 @@
-"""How records and requests look on the way to Redis and in it: the other half of record.lua, take.lua and shift.lua."""
+"""Binary encoding of records, requests and responses: the Python side of record.lua, take.lua and shift.lua."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,13 +22,13 @@ _ALLOWED, _NEWER_EPOCH, _OTHER_LIMIT, _EXCEEDS_BURST, _ALLOWED_MORE = 1, 2, 3, 4
 _UNLIMITED: Final = (0, 0, 0, 0, 0)
 _ANSWER: Final = 4
 _TIMES: Final = 2
-# Beyond these a record was damaged: record.lua has the same bounds.
+# Larger numbers mean that the record is damaged. record.lua has the same bounds.
 _MOST_SECONDS: Final = 1 << 33
 _MOST_COUNT: Final = 1 << 53
 
 
 class Script(NamedTuple):
-    """A script in Lua, and the name by which a server that has seen it knows it."""
+    """A Lua script, and the SHA-1 digest by which a server that has loaded it runs it."""
 
     text: bytes
     sha: bytes
@@ -45,28 +45,35 @@ CHANGE: Final = _script("change.lua")
 
 
 class OtherLimit(Exception):
-    """The bucket was last used under another limit: its debt has to be converted first, and nothing was taken."""
+    """Error: the bucket was last used under another limit. Nothing was taken; its debt has to be converted first."""
 
 
 def time_argument(now_ns: int) -> bytes:
-    """A time for a script."""
+    """Return a time as an argument for a script."""
     return _TIME.pack(*divmod(now_ns, NS_PER_SECOND))
 
 
+# Most requests share a few limits and a cost of 1, so this saves the division for each request.
 @lru_cache(maxsize=4096)
 def _priced(limit: Limit | None, cost: int) -> tuple[int, int, int, int, int]:
-    """The limit's code, its period and ticks, and the price of `cost` tokens in nanoseconds and ticks."""
+    """Return the limit's code, its period in nanoseconds, its ticks, and the price of `cost` tokens in nanoseconds
+    and ticks.
+    """
     if limit is None:
         return _UNLIMITED
     return limit.code, limit.per_seconds * NS_PER_SECOND, limit.ticks, *divmod(cost * limit.price, limit.ticks)
 
 
 def request_argument(asked: Asked, *, more: int = 0, count: int = 1) -> bytes:
-    """A request for take.lua, which takes `more` tokens in all where it can (0: no more), and else what is asked.
-    `count` is how many requests it counts if this one passes: those that leased tokens let pass before are among them.
+    """Return a request as an argument for take.lua.
+
+    The script takes `more` tokens in all if the bucket has them (0: no more), and the request's own cost
+    otherwise. If the request is allowed, it counts `count` requests, which include earlier ones that leased tokens
+    paid for.
     """
     _, limit, cost, epoch, slot = asked
     if limit is not None and cost > limit.burst:
+        # The script still has to compare the epoch first: the cost may be valid under the key's current limit.
         return _REQUEST.pack(epoch, slot, 1, 0, 0, 0, 0, 0, 0, 0, count)
     priced = _priced(limit, cost)
     extra = _priced(limit, more)[3:] if more and limit is not None else (0, 0)
@@ -74,18 +81,25 @@ def request_argument(asked: Asked, *, more: int = 0, count: int = 1) -> bytes:
 
 
 def shift_argument(limit: Limit, tokens: int, *, back: bool, count: int) -> bytes:
-    """Tokens that are given back, or a debt of so many, and requests that were let pass and are not counted yet."""
+    """Return a change of a bucket as an argument for shift.lua.
+
+    With `back` the tokens are given back, otherwise they are added to the debt. `count` is how many allowed
+    requests to count.
+    """
     return _SHIFT.pack(*_priced(limit, tokens), back, count)
 
 
 def server_ns(answers: Sequence[int]) -> int:
-    """The time at which take.lua answered."""
+    """Return the time of the server at which take.lua ran, in nanoseconds since the Unix epoch."""
     seconds, nanoseconds = answers[-2:]
     return seconds * NS_PER_SECOND + nanoseconds
 
 
 def outcomes_of(asked: Sequence[Asked], answers: Sequence[int]) -> "list[Taken | OtherLimit]":
-    """What take.lua's answers say. Raises ValueError if it did nothing, because it came too late."""
+    """Return the outcomes that take.lua's response encodes, one per request.
+
+    Raises ValueError if the script did nothing because the run came too late.
+    """
     if asked and len(answers) == _TIMES:
         raise ValueError("the run came too late")
     return [
@@ -111,19 +125,19 @@ def _outcome(asked: Asked, status: int, debt_ns: int, fraction: int, epoch: int)
 
 
 def granted(answers: Sequence[int]) -> list[bool]:
-    """Of each request whether it got what it wished beyond its cost."""
+    """Return for each request whether it got all the tokens that it asked for ahead of its cost."""
     return [status == _ALLOWED_MORE for status in answers[:-_TIMES:_ANSWER]]
 
 
 def single(taken: "Taken | OtherLimit") -> Outcome:
-    """The outcome of one take. Raises CostExceedsBurst, BucketStoreError or OtherLimit."""
+    """Return the outcome of one take, or raise it if it is a CostExceedsBurst, BucketStoreError or OtherLimit."""
     if isinstance(taken, CostExceedsBurst | BucketStoreError | OtherLimit):
         raise taken
     return taken
 
 
 def load(raw: bytes | None) -> Record:
-    """The record that Redis holds; an empty one for a key that it does not know, or for what we did not write."""
+    """Return the record that Redis holds; an empty one if there is none, or if Latchkey did not write it."""
     if raw is None or len(raw) != _RECORD.size:
         return Record()
     code, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = _RECORD.unpack(
@@ -144,5 +158,5 @@ def load(raw: bytes | None) -> Record:
 
 
 def bucket_argument(code: int, tat_ns: int, fraction: int) -> bytes:
-    """A bucket for `replace_bucket`."""
+    """Return a bucket as an argument for the change `replace_bucket`."""
     return _BUCKET.pack(code, *divmod(tat_ns, NS_PER_SECOND), fraction)

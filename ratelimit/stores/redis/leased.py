@@ -1,4 +1,4 @@
-"""Decisions for an event loop with token leases: a round trip only for what no lease pays for."""
+"""Decisions on an event loop with token leases: only what no lease pays for needs a round trip."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,11 @@ log = structlog.get_logger(__name__)
 
 
 class _Lead(NamedTuple):
-    """The first of several requests of one key, the tokens that it wishes, and the requests that it tells of."""
+    """The first of several waiting requests of one key.
+
+    `wish` is how many tokens to ask for, and `uncounted` how many earlier requests to count with it. `place` is
+    its position among all requests.
+    """
 
     place: int
     first: Asked
@@ -35,8 +39,9 @@ class _Lead(NamedTuple):
 
 
 class Leased:
-    """`OnLoop` behind the leases of this process, of `most` tokens each at the most. `clock` is in nanoseconds and
-    never steps back.
+    """`OnLoop` with token leases of up to `most` tokens each.
+
+    `clock` returns nanoseconds and never goes back.
     """
 
     lease_seconds: Final = LEASE_NS / NS_PER_SECOND
@@ -48,8 +53,10 @@ class Leased:
         self._sweeping: asyncio.Task[None] | None = None
 
     async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
-        """As `OnLoop.take_many`, but for this: what a lease pays for is decided also where the store does not answer,
-        and the rest gets the BucketStoreError as its outcome.
+        """Decide several requests like `OnLoop.take_many`, with leases first.
+
+        Requests that a lease pays for are decided also if the store is down. The others then get the
+        BucketStoreError as their outcome.
         """
         taken = self._spend(asked)
         waiting: dict[tuple[bytes, int] | int, list[int]] = {}
@@ -67,14 +74,15 @@ class Leased:
         return taken
 
     async def leave(self) -> None:
-        """Gives all leases back: the loop ends."""
+        """Give all leases back. Call this when the event loop ends."""
         if self._sweeping is not None:
             self._sweeping.cancel()
+        # No lease ends later than this, so all of them are given back.
         await self.give_back(until_ns=self._clock() + LEASE_NS)
         await self._on_loop.leave()
 
     async def give_back(self, until_ns: int | None = None) -> None:
-        """Gives back what leases that ended until then (None: now) did not spend, and tells what they let pass."""
+        """Give back the unspent tokens of leases that ended before `until_ns` (None: now), and count their requests."""
         lapsed = self._book.lapsed(until_ns or self._clock())
         for begin in range(0, len(lapsed), _MOST_SHIFTS):
             try:
@@ -82,7 +90,7 @@ class Leased:
                 await self._on_loop.shift([(key, _given_back(lease)) for key, lease in batch])
             except BucketStoreError as error:
                 log.warning("leases_not_given_back", leases=len(lapsed) - begin)
-                # What the store may have counted, and nobody can say, is not counted again.
+                # After OutcomeUnknown the store may have counted this batch. Don't count it again.
                 uncounted = begin + _MOST_SHIFTS if isinstance(error, OutcomeUnknown) else begin
                 for key, lease in lapsed[uncounted:]:
                     self._book.put_uncounted(key, lease)
@@ -93,12 +101,17 @@ class Leased:
         return [self._book.spend(one, now_ns) for one in asked]
 
     async def _lease(self, asked: Sequence[Asked], waiting: Iterable[list[int]], taken: list[Taken | None]) -> None:
-        """Asks the store for the first request of each key, and for tokens ahead: for those that wait behind it too."""
-        asked_ns = self._clock()  # a lease ends so long after it was asked for, however late the answer came
+        """Ask the store for the first request of each key, and for tokens ahead of use, also for the requests
+        behind it.
+        """
+        # A lease ends a fixed time after it was requested, no matter how late the response comes.
+        asked_ns = self._clock()
         leads = [self._lead(asked, places, asked_ns) for places in waiting]
         try:
             answers = await self._on_loop.ask([lead.question for lead in leads])
         except OutcomeUnknown as error:
+            # Without a run there is no way to find out what the store did. Count these requests again: they may be
+            # counted twice, but are never missing.
             if error.run is None:
                 self._return_uncounted(leads)
             else:
@@ -121,13 +134,15 @@ class Leased:
         return _Lead(places[0], first, wish, self._book.take_uncounted(first))
 
     def _noted(self, lead: _Lead, outcome: Taken | None, *, granted: bool, asked_ns: int) -> Taken | None:
-        if not isinstance(outcome, tuple) or outcome[3] > lead.first[3]:  # nothing was decided, and nothing counted
+        """Record what the store granted, and return the outcome for the client."""
+        # Nothing was decided and nothing counted.
+        if not isinstance(outcome, tuple) or outcome[3] > lead.first[3]:
             self._book.return_uncounted(lead.first, lead.uncounted)
             return outcome
         return self._book.grant(lead.first, lead.wish - lead.first[2], outcome, asked_ns) if granted else outcome
 
     async def _settle(self, asked: Sequence[Asked], behind: Sequence[int], taken: list[Taken | None]) -> None:
-        """Requests that waited behind the first of their key: by its lease, else by the store, exactly."""
+        """Decide requests that waited behind the first of their key: by its lease, otherwise exactly by the store."""
         spent = self._spend([asked[place] for place in behind])
         left = []
         for place, outcome in zip(behind, spent, strict=True):
@@ -140,6 +155,7 @@ class Leased:
                 taken[place] = answer
 
     def _sweep_later(self) -> None:
+        """Start the task that gives ended leases back, unless it is already running."""
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -154,5 +170,5 @@ def _given_back(lease: Lease) -> bytes:
 
 
 def _lease_of(asked: Asked) -> tuple[bytes, int] | None:
-    """Whose lease may pay for a request."""
+    """Return the lease that may pay for a request, by its key and slot; None if no lease may."""
     return (asked[0], asked[4]) if may_lease(asked) else None

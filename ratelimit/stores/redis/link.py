@@ -1,7 +1,8 @@
-"""One connection of an event loop to Redis, with nothing between a question and its answer but hiredis.
+"""One connection of an event loop to Redis, with only hiredis between a command and its response.
 
-redis.asyncio makes it, with its TLS, password and Sentinels, and hands it over: its own way of a command takes seven
-times the processor's time of this one, more than the decisions of a turn.
+redis.asyncio opens the connection (TLS, password, Sentinels) and hands it over. Sending a command through
+redis.asyncio takes seven times the CPU time of this class, which is more than the decisions of an event loop
+iteration take.
 """
 
 import asyncio
@@ -16,27 +17,32 @@ _NO_SCRIPT = "NOSCRIPT"
 
 
 class Link(asyncio.Protocol):
-    """Answers come in the order of questions, and any number may be under way. Whoever gives up an answer closes the
-    link, as what comes next would be taken for it.
+    """Pipelined connection: any number of commands may be under way, and responses come in the order of the
+    commands.
+
+    A caller that gives up on a response has to close the link, because the late response would be assigned to the
+    next command.
     """
 
     def __init__(self, connection: Any) -> None:
-        self._connection = connection  # kept, as it closes what it made when it is forgotten
+        # Keep a reference: redis-py closes the connection when this object is garbage-collected.
+        self._connection = connection
         self._transport = cast(asyncio.Transport, connection._writer.transport)
         self._reader = hiredis.Reader()
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._transport.set_protocol(self)
 
     def ask(self, *arguments: bytes | str | int) -> asyncio.Future[Any]:
-        """The answer to a command, to be awaited. That raises redis.RedisError."""
+        """Send a command, and return a future for its response. The future raises redis.RedisError."""
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         self._transport.write(hiredis.pack_command(arguments))  # type: ignore[arg-type]
         return answer
 
     def close(self) -> None:
-        """Ends the connection; who waits gets a ConnectionError."""
+        """Close the connection. Callers that wait for a response get a ConnectionError."""
         self._transport.abort()
+        # The connection object must not use the transport that is now closed.
         self._connection._reader = self._connection._writer = None
         self._fail(redis.ConnectionError("The connection was closed."))
 
@@ -46,7 +52,8 @@ class Link(asyncio.Protocol):
             while (answer := self._reader.gets()) is not False:
                 self._settle(answer)
         except (hiredis.HiredisError, IndexError):
-            self.close()  # what it says is not Redis' protocol, or answers nothing
+            # The data is not the Redis protocol, or responds to no command.
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(redis.ConnectionError("The server closed the connection." if exc is None else str(exc)))
@@ -66,4 +73,6 @@ class Link(asyncio.Protocol):
             waiting = self._waiting.popleft()
             if not waiting.done():
                 waiting.set_exception(error)
-                waiting.exception()  # it may be that nobody awaits it any more
+                # Mark the exception as retrieved: possibly no caller awaits this future any more, and asyncio
+                # would log it.
+                waiting.exception()

@@ -1,4 +1,4 @@
-"""Decisions for an event loop: one run of the script for all that a turn asks, and nothing else waits for it."""
+"""Decisions on an event loop: one call of the script for all requests of an iteration, without blocking other work."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,8 +22,10 @@ _Command = Callable[[], tuple[Script, Sequence[bytes], Sequence[bytes]]]
 
 
 class OnLoop:
-    """The loop's way to the same buckets as `store`. One event loop may use it. Every method raises BucketStoreError,
-    also where an answer takes longer than the store's time-out.
+    """Access of one event loop to the same buckets as `store`.
+
+    Only one event loop may use it. Every method raises BucketStoreError, also if a response takes longer than the
+    store's time-out.
     """
 
     lease_seconds: Final = 0.0
@@ -34,14 +36,17 @@ class OnLoop:
         self._line: Line | None = None
 
     async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
-        """What became of each, in the same order; None where the bucket's limit has changed, and `RedisStore.take`
-        has to convert it.
+        """Decide several requests, and return their outcomes in the same order.
+
+        An outcome is None if the limit of the bucket has changed, so that `RedisStore.take` has to convert it.
         """
         answers = await self.ask([(one, layout.request_argument(one)) for one in asked])
         return [taken for taken, _ in answers]
 
     async def ask(self, questions: Sequence[Question]) -> list[tuple[Taken | None, bool]]:
-        """As `take_many`, and of each whether it got what it wished beyond its cost."""
+        """Decide several requests like `take_many`, and return with each outcome whether it got all tokens that it
+        asked for ahead of its cost.
+        """
         now, keys = self._store.time_argument(), self._store.keys
         groups = list(keys.together(questions))
         sent: list[Run] = []
@@ -60,11 +65,12 @@ class OnLoop:
             if self._line is not None and sent:
                 self._line.heard(sent[-1], layout.server_ns(told[-1]))
             return _read(groups, told)
-        except Exception as error:  # an answer of a server that is not what it seems
+        # The server sent a response that Redis with our script never sends.
+        except Exception as error:
             raise failure(self._store.address, error) from error
 
     async def shift(self, shifts: Sequence[Shift]) -> None:
-        """Gives tokens back and counts requests, as each of `shifts` says."""
+        """Give tokens back and count requests, as described by each of `shifts`."""
         now = self._store.time_argument()
         groups = self._store.keys.together(shifts)
         await self._together([partial(self._shift, group, now) for group in groups])
@@ -73,7 +79,7 @@ class OnLoop:
         return SHIFT, *self._store.keys.shift_arguments(shifts, now)
 
     async def leave(self) -> None:
-        """Closes the connections: the loop ends."""
+        """Close the connections. Call this when the event loop ends."""
         connecting, self._commands, self._line = self._commands, None, None
         if connecting is None:
             return
@@ -87,13 +93,17 @@ class OnLoop:
         return None if self._line is None else self._line.next_run()
 
     async def _together(self, several: Sequence[_Command]) -> list[Any]:
-        """What all commands return. The time-out is waited for in parts: where the loop itself was held up for long,
-        that is one of them, as the answers may be there all the same.
+        """Run all commands, and return their responses in order.
+
+        Raises OutcomeUnknown if they were sent and no response came in time, and another BucketStoreError
+        otherwise.
         """
         tasks: list[asyncio.Future[Any]] = []
         try:
             commands = await self._connected()
             tasks = [asyncio.ensure_future(_run(commands, command)) for command in several]
+            # Wait for the time-out in parts. If the event loop itself was blocked for long, that uses up one part
+            # only, and responses that arrived in the meantime are still read.
             for _ in range(_PARTS):
                 _, pending = await asyncio.wait(tasks, timeout=self._store.timeout / _PARTS)
                 if not pending:
@@ -111,21 +121,21 @@ class OnLoop:
                 task.cancel()
 
     async def _connected(self) -> Commands:
-        """The connection, made by whoever comes first. It has longer than an answer, and where that is not enough, it
-        goes on for those who come later.
-        """
+        """Return the connection, and open it if there is none. Raises TimeoutError."""
         if self._commands is None:
             self._commands = asyncio.ensure_future(commands_on_loop(self._store.address, self._store.timeout))
             self._commands.add_done_callback(_heard)
         connecting = self._commands
         if not connecting.done():
+            # Opening takes longer than a response. If even this wait is too short, the connection is completed in
+            # the background for later calls.
             await asyncio.wait([connecting], timeout=max(self._store.timeout, CONNECT_SECONDS))
         if not connecting.done():
             raise TimeoutError("no connection in time")
         return connecting.result()
 
     async def _give_up(self) -> None:
-        """The connection is made anew, unless it is still being made."""
+        """Close the connection so that the next call opens a new one, unless it is still being opened."""
         if self._commands is not None and self._commands.done():
             await self.leave()
 
@@ -136,13 +146,14 @@ async def _run(commands: Commands, command: _Command) -> Any:
             script, names, arguments = command()
             return await commands.ask("EVALSHA", script.sha, len(names), *names, *arguments)
         except NoScriptError:
-            # It is a new run: those that were sent meanwhile have higher numbers.
+            # This needs a new run: runs that were sent in the meantime have higher numbers.
             script, names, arguments = command()
             return await commands.ask("EVAL", script.text, len(names), *names, *arguments)
 
 
 def _heard(task: asyncio.Future[Any]) -> None:
-    """Nobody else asks how a run ended behind the first that failed."""
+    """Mark the exception of a task as retrieved."""
+    # Only the first failure is reported. Without this, asyncio would log the others as never retrieved.
     if not task.cancelled():
         task.exception()
 

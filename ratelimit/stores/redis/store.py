@@ -1,4 +1,4 @@
-"""Buckets in Redis or Valkey: exact over all hosts, by the server's clock, one round trip for each step."""
+"""Redis or Valkey bucket store: exact across all hosts, by the server's clock, with one round trip per operation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,12 +24,17 @@ _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
 _INDEXED_SECONDS: Final = 3600
 _PROBE: Final = b"probe"
-_WINDOW_SECONDS: Final = 5  # take.lua notes a key's use once in so long
-_LINE_SECONDS: Final = 86_400  # as in take.lua
+# take.lua updates a key's entry in the index only once in this time.
+_WINDOW_SECONDS: Final = 5
+# The same value as in take.lua.
+_LINE_SECONDS: Final = 86_400
 
 
 class RedisStore:
-    """`clock` stands in for the server's in tests. Threads share one store."""
+    """Bucket store in Redis. Threads can share one instance.
+
+    `clock` replaces the server's clock in tests.
+    """
 
     shared = True
     remote = True
@@ -45,7 +50,7 @@ class RedisStore:
         self._lines = local()
 
     def time_argument(self) -> bytes:
-        """The time for a script."""
+        """Return the time as an argument for a script; by default it names the server's clock."""
         return layout.time_argument(self._clock()) if self._clock else SERVERS_CLOCK
 
     def now_ns(self) -> int:
@@ -62,6 +67,7 @@ class RedisStore:
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         asked = (key, limit, cost, epoch, slot)
+        # Another process may change the limit again between the conversion and the next attempt.
         for _ in range(_ATTEMPTS):
             try:
                 return layout.single(self._ask([asked])[0])
@@ -87,23 +93,24 @@ class RedisStore:
         self._change(key, b"forget", *since, index=self.keys.index(key))
 
     def shift_debt(self, key: bytes, limit: Limit, tokens: int) -> None:
-        """Adds the debt of so many tokens to the key's bucket, within what a bucket can hold; a bucket of another limit
-        is left alone.
+        """Add `tokens` to the debt of the key's bucket, up to a full bucket. A bucket under another limit stays
+        unchanged.
         """
         shift = layout.shift_argument(limit, tokens, back=False, count=0)
         self._run(SHIFT, *self.keys.shift_arguments([(key, shift)], self.time_argument()))
 
     def new_line(self) -> Line | None:
-        """Return a line for runs of take.lua; None in a Cluster."""
+        """Return a new line for runs of take.lua; None with Cluster."""
+        # A test's clock doesn't advance like the server's, so deadlines would make no sense with it.
         return self.keys.new_line(None if self._clock else self.timeout)
 
     def close_line(self, line: bytes) -> int:
-        """Let no run of this line do anything from now on, and return the number of the last one that did."""
+        """Prevent all further runs of this line from being executed, and return the number of the last one that was."""
         with self._failing():
             return int(self._client.set(line, CLOSED, ex=_LINE_SECONDS, get=True) or 0)
 
     def convert(self, key: bytes, limit: Limit | None) -> None:
-        """Writes what the key's bucket lacks in terms of `limit`, unless somebody else changed it in the meantime."""
+        """Convert the debt of the key's bucket to `limit`."""
         if limit is None:
             return
         known, now_ns = self.peek(key), self.now_ns()
@@ -111,10 +118,12 @@ class RedisStore:
         ahead_ns, fraction = divmod(debt, limit.ticks)
         found = layout.bucket_argument(known.limit_code, known.tat_ns, known.fraction)
         wanted = layout.bucket_argument(limit.code, now_ns + ahead_ns, fraction)
+        # Compare and set: the script writes only if the bucket is still the one that was read. Otherwise the
+        # caller repeats.
         self._change(key, b"replace_bucket", found, wanted)
 
     def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
-        """In no order. With an index, only keys that were used since `since_ns` are looked at."""
+        """Yield records in no particular order. If there is an index, only keys used since `since_ns` are read."""
         with self._failing():
             names = iter(self._names(prefix, since_ns))
             while batch := list(islice(names, _SCAN_BATCH)):
@@ -124,17 +133,19 @@ class RedisStore:
                         yield key, layout.load(raw)
 
     def tidy(self) -> None:
-        """Takes out of the index what was not used for an hour; whoever reads it looks back less far."""
+        """Remove keys from the index that were not used for an hour."""
+        # No reader of the index looks back further than an hour.
         if self.keys.used is not None:
             oldest = self.now_ns() // NS_PER_SECOND - _INDEXED_SECONDS
             with self._failing():
                 self._client.zremrangebyscore(self.keys.used, "-inf", oldest)
 
     def rebuilt(self) -> None:
-        """There is no file on this host."""
+        """Return None: there is no file on this host."""
 
     def ping(self) -> None:
-        """A decision about a key of nobody's, as a server may answer and yet refuse that. Raises BucketStoreError."""
+        """Run a decision for a key that does not exist. Raises BucketStoreError."""
+        # PING alone is not enough: a server may respond to it and still reject writes, for example a replica.
         self.take(_PROBE, None)
 
     def close(self) -> None:
@@ -159,13 +170,15 @@ class RedisStore:
         return answers
 
     def _take(self, questions: Sequence[Question], now: bytes) -> Any:
-        """One run of take.lua, on the line of this thread."""
+        """Run take.lua once, on the line of this thread. Raises OutcomeUnknown if no response comes."""
         line: Line | None = getattr(self._lines, "of_thread", None) or self.new_line()
         self._lines.of_thread = line
         run = None if line is None else line.next_run()
         try:
             told = self._run(TAKE, *self.keys.take_arguments(questions, now, run))
         except BucketStoreAway as error:
+            # The line ends here. The next run starts a new one, so this one can be closed to find out what
+            # happened.
             self._lines.of_thread = None
             raise OutcomeUnknown(str(error), run) from error
         if line is not None and run is not None:
@@ -189,6 +202,7 @@ class RedisStore:
             try:
                 return self._client.evalsha(script.sha, len(names), *names, *arguments)
             except redis.exceptions.NoScriptError:
+                # The server restarted or failed over and lost its scripts. EVAL loads this one again.
                 return self._client.eval(script.text, len(names), *names, *arguments)
 
     def _names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
@@ -196,6 +210,7 @@ class RedisStore:
         if index is None or (index == self.keys.used and since_ns == 0):
             scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.pattern(prefix), count=_SCAN_BATCH)
             return scanned
+        # An index entry can be older than the key's last use by this much.
         since = since_ns // NS_PER_SECOND - _WINDOW_SECONDS
         return list(self._client.zrangebyscore(index, since if since_ns else "-inf", "+inf"))
 
@@ -206,7 +221,7 @@ class RedisStore:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Tells what Redis could not do as a failure of the store."""
+        """Convert every exception of redis-py to a BucketStoreError."""
         try:
             yield
         except BucketStoreError:
