@@ -13,7 +13,7 @@ from events.models import Event
 from events.types import EventType
 
 SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "permissions")
-"""Fields whose values are told; of all others only that they changed."""
+"""Fields whose values appear in events. Of all other fields, events only say that they changed."""
 
 LOOKED_BACK: Final = 100
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 MOST_AT_ONCE: Final = 500
-"""How many rows one action changes. Each is a transaction with its event, within one request."""
+"""The maximum number of rows that one action changes. Each is a transaction with its event, within one request."""
 _FILTER_LOOKUPS: Final = ("", "__exact", "__isnull", "__id__exact")
 
 
@@ -21,8 +21,8 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Model admin whose rows have stable addresses, and whose lists can only be filtered by their own filters."""
 
     address_field: ClassVar[str | None] = None
-    """The unique field that stands in the address of a row's pages. None: the row's number, as of an event, a waiver or
-    an incident, which have no other name that stays.
+    """The unique field that identifies a row in the URLs of its pages. None means the primary key: events, waivers
+    and incidents have no other stable name.
     """
 
     def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:

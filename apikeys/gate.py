@@ -56,10 +56,10 @@ class Verified(NamedTuple):
 
 
 Verdict = Verified | ProblemError | Error | BucketStoreError
-"""What is found out about a credential: its key, or why there is none."""
+"""Result of an authentication: the verified credential, or the error that prevented it."""
 
 Charged = Decided
-"""What became of one of several charges; None where the key has changed, and nothing was taken."""
+"""Result of one of several charges. None means that the key has changed and nothing was taken."""
 
 
 class Gate:

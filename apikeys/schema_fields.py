@@ -29,7 +29,7 @@ _INVISIBLE: Final = (
 NOT_BLANK: Final = f"^{_NO_CONTROLS}*[^{_INVISIBLE}]{_NO_CONTROLS}*$"
 
 SOON: Final = "SOON"
-"""Stands in an example for a moment 31 to 62 days ahead; `controlplane.openapi` puts that there."""
+"""Placeholder in an example for a time 31 to 62 days ahead. `controlplane.openapi` replaces it."""
 
 Shape = serializers.Serializer[Any]
 

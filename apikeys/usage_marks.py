@@ -11,7 +11,7 @@ from apikeys.models import APIKey, UsageMark, UsageSource
 from ratelimit.bucket import Record
 
 Counted = tuple[int, int]
-"""Requests that were let pass, and those that were throttled."""
+"""(allowed, throttled): numbers of requests."""
 
 NOTHING: Final[Counted] = (0, 0)
 GONE_AFTER: Final = timedelta(days=90)

@@ -16,15 +16,16 @@ from typing import Any, Final, NamedTuple, Protocol
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
 
 Outcome = tuple[bool, int, int, int]
-"""(allowed, debt, wait_ns, epoch): see `ratelimit.decision.Decision`, which is made of it. A plain tuple, because a
-store makes one for every request."""
+"""(allowed, debt, wait_ns, epoch): the fields of `ratelimit.decision.Decision`. A plain tuple is cheaper, and a
+store creates one for every request.
+"""
 
 Asked = tuple[bytes, Limit | None, int, int, int]
-"""(key, limit, cost, epoch, slot): what `take` is asked."""
+"""(key, limit, cost, epoch, slot): the arguments of `take` for one request."""
 
 MOST_EPOCH: Final = (1 << 30) - 1
-"""The newest epoch that a record can have: no key changes a billion times. One beyond it was damaged, or written by a
-stranger, and stands for none, or the key's record in the database could never become as new.
+"""The highest epoch that a record can have. No key changes a billion times, so a higher one is damaged or was
+written by another program. It counts as none: no record in the database could ever be as new.
 """
 
 _LAYOUT: Final = Struct("<QQQQQQII")

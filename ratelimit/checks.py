@@ -9,7 +9,7 @@ from ratelimit.limit import LimitError, limit_from_text
 from ratelimit.stores import open_store
 
 SETTINGS: Final = "settings"
-"""The tag of the checks that every command needs. The others look at models and pages, and load them all."""
+"""Tag of the checks that every command runs. Other checks load all models and pages."""
 STORE_URL_INVALID = "ratelimit.E001"
 STORE_PROCESS_LOCAL = "ratelimit.E002"
 DEFAULT_LIMIT_INVALID = "ratelimit.E003"

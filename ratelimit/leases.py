@@ -16,7 +16,7 @@ from ratelimit.limit import Limit
 
 LEASE_NS: Final = 1_000_000_000
 SHARE: Final = 10
-"""A lease is at most this part of a burst: a key with a burst below it is never leased."""
+"""A lease is at most this fraction (1/SHARE) of a burst. Keys with a smaller burst are never leased."""
 
 
 class Lease:

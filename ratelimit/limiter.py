@@ -16,8 +16,9 @@ from ratelimit.stores.configured import configured_store
 from ratelimit.stores.fallback import FallbackStore
 
 Decided = Decision | CostExceedsBurst | BucketStoreError | None
-"""What became of one of several takes: the decision, why there is none, or None where nothing was decided as the key's
-limit has changed: `take` does it then."""
+"""Result of one of several takes: the decision, or the error that prevented it. None means that nothing was
+decided, because the limit of the key has changed: `take` decides it then.
+"""
 
 
 class Attempt(StrEnum):

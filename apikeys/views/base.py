@@ -34,7 +34,7 @@ CALLER_PROBLEMS: Final = (
     "quota-exceeded",
     "unavailable",
 )
-"""What can go wrong with every call that a key makes."""
+"""Problems that every call by a key can return."""
 
 
 class KeyAPIView(APIView):

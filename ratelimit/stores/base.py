@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"
-"""What the buckets of keys begin with, and those of addresses that pay for failed authentications."""
+"""Prefixes of the buckets of keys, and of the buckets that limit the attempts of client addresses."""
 
 Clock = Callable[[], int]
 WALL_CLOCK: Final[Clock] = time_ns
@@ -41,7 +41,7 @@ class OutcomeUnknown(BucketStoreAway):
 
 
 Taken = Outcome | CostExceedsBurst | BucketStoreError
-"""What became of one of several takes: its outcome, or why there is none."""
+"""Result of one of several takes: its outcome, or the error that prevented it."""
 
 
 @dataclass(frozen=True, slots=True)

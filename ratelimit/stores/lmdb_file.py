@@ -46,8 +46,9 @@ _BLOCK: Final = 512
 _MOST_REASON: Final = 300
 
 Signature = tuple[int, ...]
-"""What a directory's two files are: which, of which size, and whether this process may use them. Empty if they are not
-there."""
+"""Identity of the two files of a store: their device, inodes and sizes, and whether this process may use them.
+Empty if a file is missing.
+"""
 
 log = structlog.get_logger(__name__)
 

@@ -7,6 +7,7 @@ that has imported `tests.support.libraries` alone. Tests of the start itself run
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,48 @@ def _run_alone(program: Sequence[str], environment: Mapping[str, str], out: str,
         raise TimeoutError
     process.close()
     return status
+
+
+class Begun:
+    """A program that runs on, in a process forked from one that has imported the libraries. It has what tests use of
+    `subprocess.Popen`.
+    """
+
+    def __init__(self, program: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._process = _processes.Process(target=_begin, args=(dict(environment), list(program), str(log)))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: Final = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit status, minus the number of the signal that ended it, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status. Raises TimeoutExpired after `timeout` seconds."""
+        self._process.join(timeout)
+        if (status := self.poll()) is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _begin(environment: dict[str, str], program: list[str], log: str) -> None:
+    enter(environment)
+    os.setsid()
+    _run(program, log, log)
 
 
 def _run_in(environment: dict[str, str], program: list[str], out: str, err: str) -> None:

@@ -18,7 +18,7 @@ import httpx
 
 from benchmarks.ports import free_port
 from tests.support import commands
-from tests.support.commands import MANAGE
+from tests.support.commands import MANAGE, Begun
 from tests.support.migrated import migrated_file
 from tests.support.stores import SERVER_STORES
 
@@ -37,7 +37,7 @@ class RunningServer:
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     descriptors: tuple[int, ...] = ()
-    process: "subprocess.Popen[bytes] | None" = None
+    process: "Begun | subprocess.Popen[bytes] | None" = None
     file_limit: tuple[int, int] | None = None
 
     @property
@@ -86,9 +86,25 @@ class RunningServer:
 
     def start(self) -> None:
         """Starts it and returns when it answers."""
+        self.process = self._alone() if self.descriptors or self.file_limit else self._forked()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if self.log.count("Started server process") >= self.workers and self._answers():
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the server did not start:\n{self.log}")
+
+    def _forked(self) -> Begun:
+        _, *program = self.command
+        log = self.data_dir / "server.log"
+        log.touch()
+        return Begun(program, self.environment, log)
+
+    def _alone(self) -> "subprocess.Popen[bytes]":
+        """A process that begins with what it is given: it cannot be forked from one that has begun."""
         limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, self.file_limit) if self.file_limit else None
         with (self.data_dir / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 env=self.environment,
                 stdout=log,
@@ -97,12 +113,6 @@ class RunningServer:
                 preexec_fn=limit,
                 pass_fds=self.descriptors,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            if self.log.count("Started server process") >= self.workers and self._answers():
-                return
-            time.sleep(0.05)
-        raise RuntimeError(f"the server did not start:\n{self.log}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Asks it to stop and returns its exit status."""

@@ -18,7 +18,7 @@ from ratelimit.stores import BucketStoreError, open_store
 FAILED: Final = 2
 COULD_NOT: Final = 3
 PATIENCE_SECONDS: Final = 5.0
-"""How long one answer may take: the test itself keeps the machine busy."""
+"""Time-out of one response. It is long, because the test itself keeps the machine busy."""
 MOST: Final = 1_000_000
 
 

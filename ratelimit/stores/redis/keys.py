@@ -10,9 +10,9 @@ from ratelimit.stores.redis.address import RedisAddress
 from ratelimit.stores.redis.line import Line, Run
 
 Question = tuple[Asked, bytes]
-"""What is asked, and how take.lua gets it."""
+"""A request, and its encoding for take.lua."""
 Shift = tuple[bytes, bytes]
-"""A key, and how shift.lua gets what becomes of its debt."""
+"""A key, and the encoding for shift.lua of the change to its bucket."""
 
 _Item = TypeVar("_Item")
 _SPECIAL: Final = b"*?[]\\^"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ratelimit.limit import NS_PER_SECOND
 
 CLOSED: Final = 1 << 53
-"""The number that ends a line: a run with a lower one does nothing."""
+"""The number that closes a line: runs with a lower number do nothing."""
 _RUN: Final = Struct("<QQI")
 _NO_DEADLINE_NS: Final = (1 << 33) * NS_PER_SECOND
 

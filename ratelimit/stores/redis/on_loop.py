@@ -18,7 +18,7 @@ from ratelimit.stores.redis.store import RedisStore
 
 _PARTS: Final = 5
 _Command = Callable[[], tuple[Script, Sequence[bytes], Sequence[bytes]]]
-"""Makes a script, the names of its keys, and its arguments, in the moment in which they are sent."""
+"""Returns a script, the names of its keys and its arguments, at the moment at which they are sent."""
 
 
 class OnLoop:
