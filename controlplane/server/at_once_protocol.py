@@ -1,6 +1,4 @@
-"""HTTP protocol that offers each request to the fast-path endpoints of `AT_ONCE` before it starts an application
-task.
-"""
+"""HTTP protocol that offers requests to the fast-path endpoints of `AT_ONCE` before it starts an application task."""
 
 import asyncio
 from typing import Any, Final
