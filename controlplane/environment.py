@@ -108,8 +108,9 @@ class Environment:
         return value
 
     def peppers(self, *, debug: bool) -> str:
-        """Return the text of SECRET_PEPPERS, or a fixed value if it is missing and DEBUG is on. The system checks
-        validate it.
+        """Return the text of SECRET_PEPPERS, or a fixed value if it is missing and DEBUG is on.
+
+        The system checks validate it.
         """
         value = os.environ.get("SECRET_PEPPERS", "")
         if not value and debug:

@@ -39,8 +39,7 @@ def take_backup(path: Path) -> Manifest:
             made_at=rfc3339(made_at),
             database=vendor,
             migrations={name: own_migrations().get(name, "") for name in facts.migrations},
-            # The digest covers tables of this version's apps only. A newer version computes another one for this
-            # database.
+            # The digest covers tables of this version's apps only, so a newer version computes another one.
             schema="" if unknown(facts.migrations) else facts.schema,
             keys=facts.keys,
             last_event=facts.last_event,

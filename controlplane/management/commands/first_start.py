@@ -59,8 +59,7 @@ class Command(BaseCommand):
             first.groups.set(Group.objects.filter(name=Role.ADMINISTRATOR))
             service = ConfigService(Origin.of_command("first_start"))
             credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
-            # Within the transaction: if the secrets can't be shown, they are rolled back. The next start creates
-            # new ones.
+            # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
             self._show(_welcome(password, credential.reveal()), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
