@@ -18,7 +18,7 @@ _RETRY_AFTER: Final = {"$ref": "#/components/headers/RetryAfter"}
 
 
 class CallSchema(AutoSchema):
-    """Schema of an operation. The first sentence of the method's docstring is the summary, the rest is the description."""
+    """Schema of an operation. The first sentence of the method's docstring is the summary, the rest the description."""
 
     def get_summary(self) -> str:
         return self._sentences()[0].rstrip(".")

@@ -99,7 +99,7 @@ class RequestContextMiddleware:
 
 
 class ProblemMiddleware:
-    """Middleware that turns every error response into a problem, including those of third-party views and middleware."""
+    """Middleware that turns every error response into a problem, including those of third-party code."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

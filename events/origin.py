@@ -18,7 +18,7 @@ class Origin:
 
     @classmethod
     def of_system(cls, request_id: str = "") -> "Origin":
-        """Return the origin of a change that nobody asked for, within the given request or under a new ID."""
+        """Return the origin of a change that no user requested, within the given request or under a new ID."""
         return cls("system", request_id or new_request_id())
 
     @classmethod

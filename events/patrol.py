@@ -1,4 +1,4 @@
-"""Integrity scan: the steward verifies the log in small steps, over and over, so that tampering is found automatically."""
+"""Integrity scan: the steward verifies the log in small steps, over and over, which finds tampering automatically."""
 
 from datetime import datetime
 

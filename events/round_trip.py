@@ -19,7 +19,7 @@ _SAVEPOINT: Final = "apart"
 
 
 class SetAside(Exception):
-    """The statements that were run apart failed and were rolled back. Those before them stay. The cause is the error."""
+    """The statements run apart failed and were rolled back. Those before them stay. The cause is the error."""
 
 
 def _nothing(_rows: list[tuple[Any, ...]]) -> Rows:
@@ -126,7 +126,7 @@ def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Ro
 
 
 def _is_undone() -> bool:
-    """Return whether the part that was run apart could be rolled back. If not, the transaction is marked for rollback."""
+    """Return whether the part run apart could be rolled back. If not, the transaction is marked for rollback."""
     try:
         # This fails if there is no savepoint yet, which means that `first` has failed.
         connection.savepoint_rollback(_SAVEPOINT)

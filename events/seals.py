@@ -18,7 +18,7 @@ SEGMENT: Final = 1000
 
 
 def seal_place(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
-    """Return the position after the last of `seals`, or a Break at the first one that is out of sequence or not signed."""
+    """Return the position after the last of `seals`, or a Break at the first that is out of sequence or not signed."""
     place = Place(0, GENESIS)
     for seal in seals:
         if (seal.first_id, seal.previous_digest) != (place.event_id + 1, place.digest):

@@ -32,7 +32,7 @@ def verify(peppers: Peppers) -> Iterator[Place | Break]:
 
 
 def beginning(peppers: Peppers) -> Place | Break:
-    """Return the position after the last checkpoint, or a Break if a checkpoint is invalid or an older event is left."""
+    """Return the position after the last checkpoint, or a Break if one is invalid or an older event is left."""
     try:
         place = seal_place(Seal.objects.order_by("last_id"), peppers)
     except UNREADABLE:

@@ -1,4 +1,4 @@
-"""PostgreSQL backups: a copy of one snapshot, and a restore in one transaction, without PostgreSQL's client programs."""
+"""PostgreSQL backups: a copy of one snapshot, and a restore in one transaction, without client programs."""
 
 import time
 from collections.abc import Collection, Iterator, Sequence

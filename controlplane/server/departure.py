@@ -23,7 +23,7 @@ class Departure:
 
     def all_are_ready(self) -> bool:
         """Return whether every process is ready to stop."""
-        # An empty pipe with an open writing end raises BlockingIOError: somebody is not ready yet.
+        # An empty pipe with an open writing end raises BlockingIOError: a process is not ready yet.
         with suppress(BlockingIOError):
             return os.read(self._all_ready, 1) == b""
         return False

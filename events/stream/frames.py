@@ -37,7 +37,7 @@ def frame(event: Event) -> Frame:
 
 
 def place(event_id: int) -> bytes:
-    """Return an ID without data, which tells a client where to resume if it is disconnected before its first event."""
+    """Return an ID without data, with which a client resumes if it is disconnected before its first event."""
     return f"id: {event_id}\n\n".encode()
 
 

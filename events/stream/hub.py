@@ -1,4 +1,4 @@
-"""Event hub: while streams are open, one task polls for new events and distributes them to all streams of the process."""
+"""Event hub: while streams are open, one task polls for events and distributes them to all streams of the process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection

@@ -103,7 +103,7 @@ def _last_event_id() -> int:
 
 
 def _skip(endpoint: WebhookEndpoint, through: int) -> bool:
-    """Move the cursor past events that the filter leaves out. Return False if another process has moved it meanwhile."""
+    """Move the cursor past events that the filter leaves out. Return False if another process moved it."""
     if through <= endpoint.delivered_through:
         return True
     unmoved = WebhookEndpoint.objects.filter(pk=endpoint.pk, delivered_through=endpoint.delivered_through)

@@ -43,7 +43,7 @@ def secret_text(key: bytes) -> str:
 
 
 def signing_keys(endpoint: WebhookEndpoint, peppers: Peppers, now: datetime) -> list[bytes]:
-    """Return the keys that sign at `now`: the active one and, during a rotation, the retiring one. Raise PepperMissing."""
+    """Return the keys that sign at `now`: the active one and, in a rotation, the retiring one. Raise PepperMissing."""
     keys = [derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, peppers)]
     if endpoint.retiring_until is not None and endpoint.retiring_until > now:
         retiring = derived_key(endpoint.endpoint_id, endpoint.retiring_salt, endpoint.retiring_pepper_id, peppers)
