@@ -43,9 +43,7 @@ class Verify(KeyAPIView):
 
     @extend_schema(operation_id="verify", request=VerifyRequest, responses=Verdict)
     def post(self, request: Request) -> Response:
-        """Verify a credential that a service received. It takes `cost` tokens from its key. The status is 200 for every
-        verdict.
-        """
+        """Verify a credential that a service received. It takes `cost` tokens from its key. Every verdict is a 200."""
         verdict = judge(default_gate(), request.data, address_of(request.META), timezone.now())
         bind_contextvars(**verdict.logged)
         return Response(verdict.as_json(), headers=NO_STORE)

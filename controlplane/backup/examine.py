@@ -21,8 +21,7 @@ from health.models import Lease
 
 
 def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
-    """Return the manifest of a backup if it is undamaged and fits the settings and this version. Raise
-    BackupRefused if not.
+    """Return the backup's manifest. Raise BackupRefused if it is damaged or doesn't fit the settings or this version.
 
     With `other_schema`, the returned manifest has no schema digest, so the tables are accepted as they are. With
     `other_peppers`, missing or different peppers are accepted.

@@ -20,14 +20,13 @@ class Head(NamedTuple):
 
 
 class Reply(Protocol):
-    """Handle for answering one request exactly once: either with a finished response, or by handing it to the
-    application.
+    """Handle for answering one request exactly once: with a finished response, or by handing it to the application.
 
     The endpoint may answer in the event loop iteration in which it received the request, or in any later one.
     Until then the request is in progress: requests behind it in the pipeline wait, up to MAX_PIPELINE, and a
     server that shuts down waits for it. If the client closes its sending half meanwhile, it still gets the
-    response, and then the connection ends. If the client has disconnected, or if either method was called before,
-    both methods do nothing.
+    response, and then the connection ends. If the client has disconnected, or if a method was called before, the
+    methods do nothing.
     """
 
     @property

@@ -85,8 +85,9 @@ class AtOnceProtocol(BoundedProtocol):
             super()._start_asgi_task(cycle, app)
             return
         self.is_running(cycle)
+        # If the client doesn't read its earlier responses, the application gets the request, and is held back
+        # until it does.
         if self.flow.write_paused or not self._is_taken(cycle):
-            # The client doesn't read its earlier responses. The application's cycle is held back until it does.
             cycle.pass_on()
 
     def _is_taken(self, request: PromptRequest) -> bool:
@@ -115,8 +116,7 @@ class AtOnceProtocol(BoundedProtocol):
         )
         cycle.more_body = False
         cycle.message_event.set()
-        # `cycle` is the connection's newest request. If others have queued up behind this one, it must stay
-        # theirs.
+        # `cycle` is the connection's newest request. If others have queued up behind this one, it must stay theirs.
         if self.cycle is request:
             self.cycle = cycle
         super()._start_asgi_task(cycle, self.app)

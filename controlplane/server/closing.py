@@ -11,8 +11,7 @@ OLD: Final = "1.0"
 
 def closing(cycle: RequestResponseCycle, app: Any) -> Any:
     """Return `app` with its response sent unframed and terminated by connection close (RFC 9112, section 6.3)."""
-    # uvicorn decides on chunking only if this is still None. It never keeps the connection of an HTTP/1.0 client
-    # alive.
+    # uvicorn decides on chunking only if this is still None. It never keeps the connection of an HTTP/1.0 client alive.
     cycle.chunked_encoding = False
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -57,9 +57,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection for the response in progress, unless the client closed in the middle of that
-        request's body.
-        """
+        """Keep the connection for the response in progress, unless the client stopped within that request's body."""
         running = self._under_way()
         if running is None or self._breaks_off(running):
             return False
@@ -122,9 +120,9 @@ class Connection(HttpToolsProtocol):
             return
         self.transport.write(refusal_of(status, self.client, head_only=self.asks_for_no_body()))
         count_unreadable(status)
+        self.transport.write_eof()
         # Keep reading (and dropping) for _LINGER_SECONDS. If a socket is closed with unread bytes in its buffer,
         # the kernel sends a reset, and the client would never see this response.
-        self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def asks_for_no_body(self) -> bool:
@@ -158,9 +156,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Return since when only the client can make progress, by the loop's clock, or None while a request is
-        processed.
-        """
+        """Return since when only the client can act, by the loop's clock, or None while a request is processed."""
         running = self._under_way()
         if running is not None and not running.more_body and self._watch.paused_since is None:
             return None
@@ -175,9 +171,7 @@ class Connection(HttpToolsProtocol):
             running.keep_alive = False
 
     def on_response_complete(self) -> None:
-        """Continue with the next pipelined request, or become idle. Same as uvicorn's method, but without a
-        keep-alive timer.
-        """
+        """Continue with the next pipelined request, or become idle. Like uvicorn's, but without a keep-alive timer."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -203,9 +197,7 @@ class Connection(HttpToolsProtocol):
         return None if running is None or running.response_complete else running
 
     def _breaks_off(self, running: Running) -> bool:
-        """Return whether the body of the request in progress is what ended. If so, notify its application of the
-        disconnect.
-        """
+        """Return whether the body of the request in progress was cut off. If so, notify its application."""
         if running is not self.cycle or not running.more_body or running.response_started:
             return False
         running.disconnected = True

@@ -18,9 +18,7 @@ class Waiting(Protocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Return since when the connection only waits for its client, by the loop's clock, or None if the server
-        is working.
-        """
+        """Return since when only its client can act, by the loop's clock, or None if the server is working."""
 
     def abort(self) -> None:
         """Drop the connection."""

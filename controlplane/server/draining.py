@@ -60,8 +60,7 @@ class DrainingServer(Server):
             connection.drain()
         await self._until_all_are_ready()
         if not self._keeps_listening:
-            # Closing a listening socket resets the connections in its queue. Stop new ones first, then empty the
-            # queue.
+            # Closing a listening socket resets the connections in its queue. Stop new ones first, then empty the queue.
             for listening in self._sockets:
                 drop_new_handshakes(listening)
             await self._tick_for(_HANDSHAKE_SECONDS)
@@ -69,8 +68,7 @@ class DrainingServer(Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        # The event loop reports an accepted connection one iteration later, and only then can shutdown() wait for
-        # it.
+        # The event loop reports an accepted connection one iteration later, and only then can shutdown() wait for it.
         await asyncio.sleep(0)
         await super().shutdown(sockets)
 

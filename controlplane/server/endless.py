@@ -18,9 +18,7 @@ class Connection(Protocol):
 
 
 class Ending:
-    """Handle that an application leaves in the scope if its response has no natural end: the server ends it this
-    way.
-    """
+    """Handle that an application leaves in the scope of a streaming response: the server ends the response with it."""
 
     def __init__(self, scope: Any) -> None:
         self._end: Callable[[], None] | None = None

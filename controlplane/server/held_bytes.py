@@ -38,9 +38,7 @@ class HeldBytes:
         self.total = 0
 
     def note(self, client: Client, size: int) -> None:
-        """Record that `size` bytes are held for `client`, which was active just now. Drop others if the limit is
-        exceeded.
-        """
+        """Record that `size` bytes are held for `client`, which was just active. Drop others if that is too much."""
         self.forget(client)
         self._bytes[client] = size + KERNEL_BYTES
         self.total += size + KERNEL_BYTES

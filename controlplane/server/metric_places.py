@@ -35,9 +35,7 @@ class UnplacedValue:
 
 
 def count_later() -> None:
-    """Keep the metrics that this process creates from now on in memory. Only the processes that it forks write
-    files.
-    """
+    """Keep metrics that this process creates from now on in memory. Only the processes that it forks write files."""
     values.ValueClass = UnplacedValue
 
 

@@ -18,8 +18,7 @@ class Occupied(Exception):
 
 
 def serve_on(data_dir: Path) -> tuple[int, ...]:
-    """Lock DATA_DIR and, if the settings use SQLite, the database file wherever it is. Return the open
-    descriptors.
+    """Lock DATA_DIR and, with SQLite, the database file, which may be elsewhere. Return the open descriptors.
 
     The locks last until the last process that holds the descriptors has ended. Raise Occupied or OSError.
     """

@@ -10,11 +10,10 @@ T = TypeVar("T")
 
 
 class PacedThreads(ThreadPoolExecutor):
-    """Pool of `threads` threads that together use at most half a processor while work is queued or `crowded`
-    returns True.
+    """Pool of `threads` threads that use at most half a processor together while work waits or `crowded` returns True.
 
     After each piece of work, a thread pauses in proportion to the processor time that the work took. Time spent
-    waiting for a database does not count, because it does not burden others. A single piece of work is not
+    waiting for a database does not count, because it does not burden others. Work that arrives alone is not
     delayed.
     """
 

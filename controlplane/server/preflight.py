@@ -29,9 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 def inherited_bind() -> tuple[str, int] | None:
-    """Return the host and port of the socket that systemd opened for this server, or None. Raise CommandError if
-    invalid.
-    """
+    """Return the host and port of the socket that systemd opened, or None. Raise CommandError if it is invalid."""
     try:
         return inherited_address()
     except ValueError as error:
@@ -72,9 +70,7 @@ def raise_descriptor_limit() -> None:
 
 
 def occupy(data_dir: Path) -> tuple[int, ...]:
-    """Lock DATA_DIR and the SQLite file; return the descriptors. Raise CommandError if another server or restore
-    uses them.
-    """
+    """Lock DATA_DIR and the SQLite file. Return the descriptors. Raise CommandError if they are in use."""
     try:
         return serve_on(data_dir)
     except Occupied as error:
@@ -119,9 +115,7 @@ def refuse_broken_store() -> None:
 
 
 def _reached_file() -> Path:
-    """Return the path of the file with the last remote bucket store that this node reached, without user and
-    password.
-    """
+    """Return the path of the file that names the remote bucket store this node reached last, without its password."""
     return Path(settings.DATA_DIR) / "bucket-store-reached"
 
 
@@ -148,9 +142,7 @@ def make_health_check_key(host: str, port: int, path: Path) -> None:
 
 
 def empty_directory(path: Path) -> Path:
-    """Create the directory for the workers' metric files if needed, and delete the files of an earlier run. Return
-    it.
-    """
+    """Create the directory for the workers' metric files, delete the files of an earlier run, and return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in path.glob("*.db"):
         leftover.unlink()

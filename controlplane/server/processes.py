@@ -19,8 +19,7 @@ _FORK: Final = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Work for a process forked from this one, which has loaded everything, so that the fork need not load it
-    again.
+    """Work for a process forked from this one, which has everything loaded, so that the fork starts fast.
 
     `ps` shows its `name`.
     """
@@ -56,7 +55,7 @@ class Program:
 
 
 def die_with_parent() -> None:
-    """Linux: request SIGTERM for this process when its parent ends for any reason, so that it never runs
+    """Linux: request SIGTERM when the parent process ends for any reason, so that this process is never
     unsupervised.
     """
     if sys.platform == "linux":

@@ -24,13 +24,17 @@ class BoundedProtocol(Connection):
 
     headers: Fields
     _hosts: list[bytes]
+    # The status to reject with, if the parser stops.
     _status = 400
     _messages = 0
     _in_message = False
     _in_header = False
+    # Set if a field says that a body follows, which the fast path can't handle.
     _announces_body = False
+    # Size of the header so far, and bytes that were received since the parser's last callback.
     _field_bytes = 0
     _silent_bytes = 0
+    # Remaining bytes of the body of a request that offers an upgrade, which the parser doesn't read.
     _body_left = 0
     _body_bytes = 0
 
@@ -72,8 +76,7 @@ class BoundedProtocol(Connection):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a field, as uvicorn does, within the size limit."""
-        # Hot path: this runs once per field, so it avoids every call that it doesn't need. 4 bytes for ": " and
-        # CRLF.
+        # Hot path: this runs once per field, so it avoids every call that it doesn't need. 4 bytes for ": " and CRLF.
         self._field_bytes += len(name) + len(value) + 4
         if self._field_bytes > MAX_HEADER_BYTES:
             self._count(0)

@@ -13,7 +13,7 @@ class EventStream:
     """Stream of the events after `start.position`, each exactly once and in order.
 
     They come from the hub's ring, or from the database if the ring doesn't reach back far enough. A slow reader
-    delays nobody else.
+    does not delay others.
 
     `touched` is set as soon as the log has an event about `own_key_id`, even if the stream is behind or filters it
     out. The consumer resets it. `over` is done when the stream has ended. `begins_after` is the ID to resume after

@@ -31,7 +31,7 @@ class Assignment:
     event: Event | None
 
     def message(self, peppers: Peppers, now: datetime) -> Message:
-        """Return the signed message. Its ID is the event's, which lets receivers detect repetitions. Raise
+        """Return the signed message. Its ID is the event's, so receivers can detect repetitions. Raise
         PepperMissing.
         """
         message_id = f"evt_{self.event.id}" if self.event else f"test_{secrets.token_hex(8)}"

@@ -22,8 +22,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of an attempt: the response's status, or None without a response, and a short fixed text for a
-    failure, or "".
+    """Result of an attempt: the response's status, if there is one, and a short fixed text for a failure, or "".
 
     The text never quotes a response. `refused`: nothing was sent, because no address was allowed.
     `retry_after_seconds`: the receiver's Retry-After.
