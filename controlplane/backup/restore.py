@@ -1,4 +1,4 @@
-"""Restore of a backup: the database, the buckets if the backup's are newer, and the integrity check of the event log.
+"""Restore of a backup: the database, the buckets unless newer ones are here, and a check of the event log.
 
 Every step that may fail because of disk space or permissions comes before the one step that replaces the database.
 """
@@ -117,7 +117,7 @@ def _prepared_buckets(copy: Path, manifest: Manifest) -> tuple[str, AbstractCont
 
 
 def _settle(trace: Trace, done: Restored, query: Query) -> None:
-    """Compare the copy with its manifest, release leases and sessions in it, and append the restore event to its log.
+    """Compare the copy with its manifest, end its leases and sessions, and append the restore event to its log.
 
     The steward's lease of that time is released, and everyone who was signed in must sign in again. The event is
     part of the swap, so the restored database never exists without it.

@@ -17,7 +17,7 @@ from latchkey.credentials import Credential
 
 PATIENCE_SECONDS: Final = 5.0
 MOST_WAITING: Final = 1000
-# A query for this many takes 2 ms of Python and 3 ms of the event loop. Other requests wait no longer than that.
+# A query for this many takes 2 ms of Python, and their responses 3 ms of the event loop. Others wait no longer.
 MOST_TOGETHER: Final = 32
 
 _THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=PATIENCE_SECONDS)

@@ -31,9 +31,8 @@ class Assignment:
     event: Event | None
 
     def message(self, peppers: Peppers, now: datetime) -> Message:
-        """Return the signed message. Its ID is the event's, so receivers can detect repetitions. Raise
-        PepperMissing.
-        """
+        """Return the signed message. Raise PepperMissing."""
+        # The event's ID, also in every later attempt, so that receivers can detect repetitions.
         message_id = f"evt_{self.event.id}" if self.event else f"test_{secrets.token_hex(8)}"
         shown = as_json(self.event) if self.event else _test_event(self.endpoint, now)
         body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
