@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Latchkey's command line on the server: `manage.py help` lists the commands."""
+"""Command line of Latchkey on the server. `manage.py help` lists the commands."""
 
 import gc
 import os
@@ -10,9 +10,11 @@ _ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 
 def main() -> None:
-    """Run one command. A wrong setting is one plain line and exit 2, a database that is down exit 3."""
-    gc.disable()  # until everything is loaded
-    os.umask(0o077)  # what a command writes, the database file too, is for this account alone
+    """Run one command. Exit with 2 and a one-line message for an invalid setting, or with 3 if the database is down."""
+    # `collect_from_now_on` enables it once everything is loaded: loading creates no garbage.
+    gc.disable()
+    # Files that a command creates, including the database, must be readable by this account only.
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +22,7 @@ def main() -> None:
 
         from controlplane.command_line import SERVE, execute
     except ModuleNotFoundError as error:
+        # The system's Python lacks the packages.
         _run_in_environment(str(error.name))
 
     from latchkey.redaction import redact
@@ -27,6 +30,7 @@ def main() -> None:
     if sys.argv[1:2] == [SERVE]:
         from controlplane.server.metric_places import count_later
 
+        # Before the application is imported, which creates the metrics.
         count_later()
     try:
         execute(sys.argv)
@@ -38,7 +42,7 @@ def main() -> None:
 
 
 def _run_in_environment(missing: str) -> None:
-    """Run the same command with the Python of .venv, which has what is missing here. Exit 2 if that is not there."""
+    """Run the same command with the Python of .venv, which has the missing module. Exit with 2 if there is none."""
     python = _ENVIRONMENT / "bin" / "python"
     if python.exists() and Path(sys.prefix).resolve() != _ENVIRONMENT.resolve():
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - our own interpreter

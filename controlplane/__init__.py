@@ -1,1 +1,1 @@
-"""The Django project: it wires the apps together and owns no rule."""
+"""Django project: wires the apps together and contains no business rules."""

@@ -1,4 +1,4 @@
-"""The one line that each request leaves in the log."""
+"""Access log: one line per request."""
 
 from time import perf_counter
 
@@ -8,7 +8,7 @@ log = structlog.get_logger("latchkey.access")
 
 
 def log_request(*, method: str | None, path: str, status: int, address: str, started: float, **more: object) -> None:
-    """Writes the line. `started` is what `perf_counter` said when the request began."""
+    """Log a request. `started` is the value of `perf_counter` when it began."""
     log.info(
         "request",
         method=method,

@@ -1,11 +1,10 @@
-"""Which site Django's admin is."""
+"""Configuration of Django's admin site."""
 
 from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class OperatorAdminConfig(SimpleAdminConfig):
-    """Django's admin, with our sign-in, our sessions and our pages. Those are loaded with the paths: most commands need
-    neither.
-    """
+    """Django's admin with Latchkey's sign-in, sessions and pages."""
 
+    # A dotted name, so that the console is imported with the URLs only: most commands don't need it.
     default_site = "console.site.ConsoleSite"

@@ -1,9 +1,9 @@
-"""The project as an app: its commands and templates."""
+"""App configuration of the project, which has commands and templates of its own."""
 
 from django.apps import AppConfig
 
 
 class ControlPlaneConfig(AppConfig):
-    """What holds the other apps together."""
+    """The app that connects the others."""
 
     name = "controlplane"

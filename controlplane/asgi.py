@@ -1,4 +1,4 @@
-"""The server's one ASGI application: a short router in front of Django, which runs as WSGI on a thread pool."""
+"""ASGI application of the server: a small router in front of Django, which runs as WSGI on thread pools."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -8,7 +8,8 @@ import structlog
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 
-from controlplane.wsgi import application as wsgi  # makes Django ready for what is imported after it
+# This import sets up Django for the imports after it.
+from controlplane.wsgi import application as wsgi
 
 # isort: split
 
@@ -28,11 +29,11 @@ from controlplane.server.paced_threads import PacedThreads
 from controlplane.server.refusal import Answer, send_problem
 from controlplane.server.response_metrics import counted
 
-# LMDB's calls release Python's lock, and a thread that wants it back waits for all that want to run: with more threads
-# each decision takes longer, and nothing is done sooner (measured by `make bench`).
+# LMDB calls release the global interpreter lock, and then wait for it behind every runnable thread. More threads
+# make every decision slower and increase no throughput (measured with `make bench`).
 THREADS: Final = 2
 
-# TLS ends in a proxy, so the connection here tells nothing; PUBLIC_URL says how clients come.
+# A proxy terminates TLS, so this connection doesn't reveal the client's scheme. PUBLIC_URL defines it.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
 AT_ONCE[CHECK] = check_at_once
@@ -41,13 +42,15 @@ log = structlog.get_logger(__name__)
 
 
 def _django_on(threads: ThreadPoolExecutor) -> ASGIApplication:
-    """Django on those threads. An answer waits in memory for its client: no thread waits for a slow reader."""
+    """Return Django as an ASGI application on those threads."""
+    # An unlimited queue: a response waits in memory for its client, so a slow reader occupies no thread.
     middleware = WSGIMiddleware(wsgi, workers=1, send_queue_size=0)  # type: ignore[arg-type]
     middleware.executor = threads
     return middleware  # type: ignore[return-value]
 
 
-# Requests with a credential that memory speaks for wait for each other alone: not for those of anybody, nor for a hash.
+# Separate threads by kind of request. A credential that a cached record allows waits only for requests like it,
+# neither for unauthenticated requests nor for password hashes.
 _for_known_keys = _django_on(ThreadPoolExecutor(THREADS, "django-known-keys"))
 _for_others = _django_on(PacedThreads(THREADS, "django"))
 _for_changes_of_known_keys = ChangeRequests(_django_on(ThreadPoolExecutor(1, "django-changes-known-keys")))
@@ -58,11 +61,11 @@ _for_passwords = PasswordRequests(_django_on(ThreadPoolExecutor(1, "django-passw
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers one connection event. Whatever goes wrong before Django or around it is still answered as a problem."""
+    """Answer one request. Any failure before or around Django still gets a problem response."""
     if scope["type"] != "http":
         await _for_others(scope, receive, send)
         return
-    # All that share the thread for passwords are slow, and get 503 in a flood, like sign-ins.
+    # All requests on the password thread count as sign-ins: they are slow, and get 503 in a flood.
     send = counted(scope, send, signs_in=may_hash_password(scope))
     answer = Answer(send)
     try:
@@ -76,17 +79,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if not answer.started:
             await send_problem(scope, send, "internal-error", "The request could not be completed.")
     if answer.gone:
-        abort(scope)  # uvicorn would call it an error that the answer was not completed
+        # Otherwise uvicorn logs an error, because the response was not completed.
+        abort(scope)
 
 
 async def _route(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hands the request over with its body whole, so that a slow sender occupies no thread.
-
-    Fields whose name holds an underscore are dropped: in WSGI's environ they would pass for those with a hyphen.
-    """
+    """Route a request to its endpoint, with its body read completely, so that a slow sender occupies no thread."""
     if scope["path"] == CHECK:
         await check_door(scope, receive, send)
         return
+    # WSGI maps hyphens to underscores, so a field with an underscore could impersonate one with a hyphen. Drop it.
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(bounded_lists(fields), receive)
     scope |= {"headers": fields, "scheme": _SCHEME}

@@ -1,6 +1,6 @@
-"""`python -m controlplane.bootstrap`: makes SECRET_KEY and the first pepper, once, in DATA_DIR.
+"""`python -m controlplane.bootstrap`: creates SECRET_KEY and the first pepper in DATA_DIR, once.
 
-Runs before Django does, as Django does not start without them.
+It runs before Django, which does not start without them.
 """
 
 import os
@@ -21,22 +21,21 @@ BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 def make_secrets(data_dir: Path) -> bool:
-    """Writes `secrets.env` in `data_dir`, mode 0600, unless it is there. Returns whether it was made now.
-
-    The file appears whole or not at all, so that a start that is interrupted leaves no half of it.
-    """
+    """Create `secrets.env` (mode 0600) in `data_dir`, unless it exists. Return whether it was created."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / SECRETS_FILE
     if path.exists():
         return False
-    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=data_dir)  # mode 0600
+    # mkstemp uses mode 0600. The draft is linked when it is complete, so an interrupted start leaves no partial file.
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=data_dir)
     draft = Path(name)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\nSECRET_PEPPERS=p1:{secrets.token_hex(32)}\n")
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # unlike a rename, a link never replaces what another start has just made
+        # Race condition: another start may have created the file meanwhile. Unlike a rename, a link never replaces it.
+        os.link(draft, path)
     except FileExistsError:
         return False
     finally:
@@ -45,8 +44,10 @@ def make_secrets(data_dir: Path) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Makes the secrets where DATA_DIR says; says where, and never what. What follows `--serve` are the arguments of
-    `manage.py serve`, which then takes this process's place, so that signals reach it.
+    """Create the secrets in DATA_DIR and print their path, never their values. Return the exit status.
+
+    Arguments after `--serve` are passed to `manage.py serve`, which then replaces this process, so that it gets
+    the signals.
     """
     os.umask(0o077)
     try:
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     if made:
         print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
     if arguments[:1] == ["--serve"]:
-        # A first process of a container ignores signals that it does not handle. They wait for `serve`, which does.
+        # The first process of a container ignores signals that it has no handler for. Block them until `serve` has one.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         serve = [sys.executable, str(BASE_DIR / "manage.py"), "serve", *arguments[1:]]
         os.execv(sys.executable, serve)  # noqa: S606 - our own command

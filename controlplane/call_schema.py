@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of one call, read from its view: docstring, scopes, parameters and problems."""
+"""OpenAPI description of one operation, derived from its view: docstring, scopes, parameters and problems."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -18,13 +18,13 @@ _RETRY_AFTER: Final = {"$ref": "#/components/headers/RetryAfter"}
 
 
 class CallSchema(AutoSchema):
-    """Describes a call. The first sentence of the method's docstring is the summary, the rest the description."""
+    """Schema of an operation. The first sentence of the method's docstring is the summary, the rest the description."""
 
     def get_summary(self) -> str:
         return self._sentences()[0].rstrip(".")
 
     def get_description(self) -> str:  # type: ignore[override]
-        """Return the rest of the docstring, and the scope that is needed."""
+        """Return the rest of the docstring, followed by the required scope."""
         scope = getattr(self.view, "scopes", {}).get(self.method)
         needs = [f"Needs the scope `{scope}`."] if scope else []
         return " ".join([*self._sentences()[1:], *needs])
@@ -33,12 +33,12 @@ class CallSchema(AutoSchema):
         return [getattr(self.view, "tag", "") or self.path.removeprefix("/v1").split("/")[1]]
 
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
-        """Return the query parameters of the view."""
+        """Return the view's query parameters."""
         query = getattr(self.view, "queries", {}).get(self.method, ())
         return [OpenApiParameter(it.name, dict(it.schema), description=it.description) for it in query]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        """Return the call, with the problems that it can be answered with."""
+        """Return the operation, including every problem response."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None

@@ -1,5 +1,6 @@
-"""Requests that change something. They run on one thread of the worker: while changes wait for the database, as behind
-a lock that somebody holds, requests that read have the other threads.
+"""Requests that change something: they share one thread of the worker.
+
+If changes wait for the database, for example for a lock, requests that only read still have the other threads.
 """
 
 import asyncio
@@ -18,19 +19,21 @@ RETRY_AFTER_SECONDS: Final = 5
 
 
 class NoTurn(ProblemError):
-    """The changes before it have not come to an end in time."""
+    """The changes ahead of this one took too long."""
 
     slug = "unavailable"
 
 
 def changes(scope: Scope) -> bool:
-    """Return whether a request may change something, by its method."""
+    """Return whether a request may change something, according to its method."""
     return scope["method"] not in SAFE
 
 
 class ChangeRequests:
-    """Gives requests to `django`, which has one thread, one after the other. One that waits while no change is made for
-    `most_seconds` is refused with a Retry-After. While changes are made, many may wait for each other.
+    """Queue of requests for `django`, which has one thread.
+
+    A request is rejected with Retry-After if no change completes for `most_seconds` while it waits. As long as
+    changes complete, any number of requests may wait.
     """
 
     def __init__(self, django: ASGIApplication, most_seconds: float = MOST_SECONDS) -> None:
@@ -42,7 +45,7 @@ class ChangeRequests:
 
     @property
     def crowded(self) -> bool:
-        """Whether others wait for their turn."""
+        """Return whether requests are waiting."""
         return self._waiting > 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +56,7 @@ class ChangeRequests:
             await refuse(error, scope, DoorRequest.of(scope), send, started)
             return
         try:
+            # Collect the response before sending it, so that a client that reads slowly doesn't hold the lock.
             messages = await whole_answer(self._django, scope, receive)
             if messages and messages[0].get("status", 500) < 500:
                 self._made_at = monotonic()

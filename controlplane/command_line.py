@@ -1,4 +1,4 @@
-"""`manage.py` as a process: however a command ends, it ends with a documented status and without a traceback."""
+"""Entry point of `manage.py`: every command ends with a documented exit status and without a traceback."""
 
 import gc
 import os
@@ -22,27 +22,29 @@ class _Commands(ManagementUtility):
     def fetch_command(self, subcommand: str) -> BaseCommand:
         try:
             command = super().fetch_command(subcommand)
-        except SystemExit:  # there is no such command, as Django has said
+        # There is no such command, and Django has printed that.
+        except SystemExit:
             sys.exit(REFUSED)
-        if subcommand != SERVE:  # it loads more, and does this itself
+        # `serve` calls it later, because it loads more.
+        if subcommand != SERVE:
             collect_from_now_on()
         return command
 
 
 def collect_from_now_on() -> None:
-    """Turn the garbage collector on, and keep what is loaded out of its sight.
-
-    While it loads it is off: nothing of that becomes garbage, and to look for some again and again is a fifth of the
-    time of a start. What is frozen is not visited, which would also write to its pages and so copy them for each fork.
-    """
+    """Turn the garbage collector on, and exclude everything that is loaded."""
+    # The collector is off while modules load: they create no garbage, and collecting would take a fifth of the startup
+    # time. Frozen objects are not visited. A visit writes to their memory pages, which would copy them for every fork.
     gc.collect()
     gc.freeze()
     gc.enable()
 
 
 def execute(arguments: Sequence[str]) -> None:
-    """Run one command, and exit with its status. If the reader of standard output closes it, as in `… | head`, the
-    command ends quietly. Output that cannot be written is exit 3.
+    """Run a command, and exit with its status.
+
+    If the reader of standard output closes it, as in `… | head`, the command ends quietly. If the output can't be
+    written, the exit status is 3.
     """
     open_standard_streams()
     if os.environ.get("NO_COLOR"):
@@ -55,7 +57,8 @@ def execute(arguments: Sequence[str]) -> None:
             ended = found
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
-        sys.stdout.flush()  # here, as at the end of the process it is too late to say what is wrong
+        # Flush here: at the end of the process it would be too late to report an error.
+        sys.stdout.flush()
     except BrokenPipeError:
         abandon()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The database that DATABASE_URL names: SQLite in WAL mode, or PostgreSQL through a pool."""
+"""Database settings from DATABASE_URL: SQLite in WAL mode, or PostgreSQL with a connection pool."""
 
 import os
 from contextlib import suppress
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from controlplane.environment import Environment
 
 _SQLITE: Final[dict[str, Any]] = {
-    # A writer that would upgrade a read transaction fails at once instead of waiting; IMMEDIATE waits its turn.
+    # Without IMMEDIATE, a read transaction that starts to write fails immediately if another writer is active.
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -22,12 +22,13 @@ _POSTGRESQL_POOL: Final[dict[str, Any]] = {
     "min_size": 1,
     "max_size": 10,
     "timeout": 5,
-    # After a failover behind the same address, sessions to the old server end in minutes also where nobody uses them.
+    # After a failover behind the same address, even unused sessions to the old server end within minutes.
     "max_lifetime": 300,
 }
-# A server that is gone without a word (a failover, a dropped state in a firewall) is given up after some 20 seconds,
-# and not after the operating system's 15 minutes or never. Source: libpq, "Parameter Key Words"; seconds, but for the
-# last. A statement_timeout is left to the database: poolers such as PgBouncer refuse connections that ask for one.
+# A server that disappears without closing connections (a failover, lost firewall state) is given up after about 20
+# seconds, instead of the operating system's 15 minutes or never. Source: libpq documentation, "Parameter Key
+# Words". In seconds, except for keepalives_count and tcp_user_timeout (milliseconds). No statement_timeout:
+# poolers such as PgBouncer reject connections that ask for one, so it is left to the database.
 _POSTGRESQL_SILENCE: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -39,9 +40,9 @@ _POSTGRESQL_SILENCE: Final[dict[str, Any]] = {
 
 
 def database_config(env: Environment) -> dict[str, Any]:
-    """Django's settings of the database; a file in DATA_DIR where DATABASE_URL is not set.
+    """Return Django's database settings. Without DATABASE_URL, that is a SQLite file in DATA_DIR.
 
-    Raises ImproperlyConfigured, whose message shows nothing of the URL, as that may hold a password.
+    Raise ImproperlyConfigured if DATABASE_URL is invalid.
     """
     if not os.environ.get("DATABASE_URL"):
         name = str(env.data_dir / "latchkey.sqlite3")
@@ -49,15 +50,18 @@ def database_config(env: Environment) -> dict[str, Any]:
     url = env.url("DATABASE_URL", "", ("sqlite", "postgres", "postgresql"))
     database: dict[str, Any] = {}
     if url.scheme != "sqlite" or url.netloc == "":
-        with suppress(Exception):  # the library raises what it meets
+        # The library passes on whatever exception its parsers raise.
+        with suppress(Exception):
             database = dict(environ.Env.db_url_config(os.environ["DATABASE_URL"]))
     if url.scheme == "sqlite" and database.get("NAME") not in (None, "", ":memory:"):
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
-        from apikeys.watched_session import WatchedSession  # loads psycopg, which SQLite does without
+        # Imported here, because it loads psycopg, which SQLite doesn't need.
+        from apikeys.watched_session import WatchedSession
 
         pool = {**_POSTGRESQL_POOL, "connection_class": WatchedSession}
         options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": pool}
-        # Sessions that ended while they were in the pool, as in a restart of the server, are not handed out.
+        # Health checks drop pooled sessions that have ended meanwhile, for example in a restart of the database server.
         return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
+    # Don't repeat the URL in the message: it may contain a password.
     raise ImproperlyConfigured("DATABASE_URL: must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME.")

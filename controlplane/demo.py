@@ -1,4 +1,4 @@
-"""`python -m controlplane.demo`: plays the whole story of a key against a server of its own, and checks each step."""
+"""`python -m controlplane.demo`: runs the life of a key against a server of its own, and checks every step."""
 
 import json
 import os
@@ -25,11 +25,11 @@ _MANAGE: Final = str(Path(__file__).resolve().parent.parent / "manage.py")
 
 
 class StepFailed(Exception):
-    """A step did not come out as the story says."""
+    """A step did not have the expected result."""
 
 
 class Demo:
-    """The story, told line by line. `root` is the first key's credential, `http` speaks to the server."""
+    """The demo. `root` is the first key's credential, `http` is connected to the server, and `tell` prints a line."""
 
     def __init__(self, http: httpx.Client, root: str, tell: Callable[[str], None]) -> None:
         self.http = http
@@ -37,7 +37,7 @@ class Demo:
         self.tell = tell
 
     def play(self) -> None:
-        """Plays every step. Raises StepFailed."""
+        """Run every step. Raise StepFailed."""
         key = self.issue()
         self.exhaust(key["credential"])
         self.look_at_the_counter()
@@ -46,7 +46,7 @@ class Demo:
         self.revoke(key, new)
 
     def issue(self) -> dict[str, Any]:
-        """A key with a small limit."""
+        """Issue a key with a small rate limit. Return it as the API does."""
         limit = {"burst": BURST, "per_seconds": 3600}
         self.tell(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
         answer = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
@@ -58,7 +58,7 @@ class Demo:
         return key
 
     def exhaust(self, credential: str) -> None:
-        """More calls than the bucket holds."""
+        """Make more calls than the bucket allows."""
         self.tell(f"Call /v1/whoami {CALLS} times")
         answers = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
         for answer in answers:
@@ -70,7 +70,7 @@ class Demo:
         self._check(answers[-1].json()["violated-policies"] == ["key"])
 
     def look_at_the_counter(self) -> None:
-        """The same, as Prometheus sees it, over all workers."""
+        """Check the number of throttled requests in /metrics, which adds up all workers."""
         self.tell("Scrape /metrics")
         text = self._call("GET", "/metrics", self.root).text
         (line,) = [line for line in text.splitlines() if line.startswith(f"{RATE_LIMIT_THROTTLED} ")]
@@ -78,8 +78,9 @@ class Demo:
         self._check(float(line.split()[1]) == CALLS - BURST)
 
     def rotate(self, key: dict[str, Any]) -> str:
-        """Two secrets that both work. The bucket is the key's, so there is first to be room in it."""
+        """Rotate the key; check that both secrets work. Return the new credential."""
         path = f"/v1/keys/{key['key_id']}"
+        # The bucket belongs to the key and is empty, so raise the limit first.
         self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
         self.tell("Rotate with an hour of overlap")
         answer = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
@@ -90,14 +91,14 @@ class Demo:
         return new
 
     def finish(self, key: dict[str, Any], new: str) -> None:
-        """The old secret's end."""
+        """Finish the rotation; check that the old secret stops working."""
         self.tell("Finish the rotation")
         self._expect(self._call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
         self._tell_use("old secret", key["credential"], 401)
         self._tell_use("new secret", new, 200)
 
     def revoke(self, key: dict[str, Any], new: str) -> None:
-        """The key's end."""
+        """Revoke the key; check that its secret stops working."""
         self.tell("Revoke the key")
         self._expect(self._call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
         self._tell_use("next call", new, 401)
@@ -121,7 +122,7 @@ class Demo:
 
 
 def main() -> int:
-    """Exit 0 only if every step came out right."""
+    """Run the demo. Return 0 only if every step succeeded."""
     with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as directory:
         port = _free_port()
         environment = {**os.environ, **_settings(Path(directory), port)}
@@ -147,7 +148,8 @@ def main() -> int:
 
 
 def _settings(directory: Path, port: int) -> dict[str, str]:
-    """Every setting that leads to data or secrets, so that no `.env` leads the demo to those of the real server."""
+    """Return the settings of the demo's server."""
+    # Set everything that leads to data or secrets, so that no `.env` file directs the demo to the real server's.
     return {
         "DATA_DIR": str(directory),
         "DATABASE_URL": f"sqlite:///{directory / 'demo.sqlite3'}",

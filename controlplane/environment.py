@@ -1,4 +1,4 @@
-"""Settings from the environment: read, checked, and refused with one plain line."""
+"""Settings from the environment: read, validated, and rejected with a one-line message."""
 
 import json
 import os
@@ -20,9 +20,10 @@ _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 
 
 class Environment:
-    """The process's environment, over `.env` beside manage.py, over `secrets.env` in DATA_DIR.
+    """Environment of the process, then `.env` next to manage.py, then `secrets.env` in DATA_DIR.
 
-    Every method raises ImproperlyConfigured, whose message names the setting and what to do, and never a secret value.
+    Every method raises ImproperlyConfigured for an invalid value. The message names the setting and what to do,
+    and never contains a secret.
     """
 
     def __init__(self, base: Path) -> None:
@@ -31,39 +32,39 @@ class Environment:
         _read(self.data_dir / SECRETS_FILE)
 
     def text(self, name: str, default: str) -> str:
-        """The setting's text; empty counts as absent."""
+        """Return the setting's text, or `default` if it is empty or not set."""
         return os.environ.get(name) or default
 
     def absolute_path(self, name: str) -> Path | None:
-        """A path from the root; None where it is not set."""
+        """Return the setting as an absolute path, or None if it is not set."""
         value = self.text(name, "")
         if value and not Path(value).is_absolute():
             raise ImproperlyConfigured(f"{name}: must be an absolute path.")
         return Path(value) if value else None
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """A switch: true or false, also as 1/0, yes/no, on/off."""
+        """Return the setting as a bool: true or false, 1 or 0, yes or no, on or off."""
         value = os.environ.get(name, str(default)).strip().lower()
         if value in _TRUE or value in _FALSE:
             return value in _TRUE
         raise ImproperlyConfigured(f"{name}: must be true or false.")
 
     def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
-        """A whole number from `minimum` to `maximum`."""
+        """Return the setting as a whole number from `minimum` to `maximum`."""
         value = self.text(name, str(default))
         if not (value.isascii() and value.isdigit() and len(value) < 19 and minimum <= int(value) <= maximum):
             raise ImproperlyConfigured(f"{name}: must be a whole number from {minimum} to {maximum}.")
         return int(value)
 
     def duration(self, name: str, default: str) -> timedelta:
-        """A time span such as 90d."""
+        """Return the setting as a duration, for example 90d."""
         try:
             return parse_duration(self.text(name, default))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from None
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        """One of `choices`, in any case."""
+        """Return the one of `choices` that the setting names, ignoring case."""
         value = self.text(name, default)
         for choice in choices:
             if value.lower() == choice.lower():
@@ -71,18 +72,18 @@ class Environment:
         raise ImproperlyConfigured(f"{name}: must be one of {', '.join(choices)}.")
 
     def listed(self, name: str, default: str) -> list[str]:
-        """Entries separated by commas."""
+        """Return the comma-separated entries of the setting."""
         return [entry.strip() for entry in self.text(name, default).split(",") if entry.strip()]
 
     def networks(self, name: str) -> tuple[Network, ...]:
-        """Addresses and networks in CIDR notation, separated by commas; none by default."""
+        """Return the comma-separated addresses and networks (CIDR) of the setting. The default is none."""
         try:
             return parse_networks(self.listed(name, ""))
         except ValueError:
             raise ImproperlyConfigured(f"{name}: must be addresses or networks such as 10.0.0.0/8.") from None
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> SplitResult:
-        """An address of one of `schemes`."""
+        """Return the setting as a URL with one of `schemes`."""
         try:
             parts = urlsplit(self.text(name, default))
             if parts.scheme in schemes and (parts.port or 1) > 0:
@@ -92,11 +93,11 @@ class Environment:
         raise ImproperlyConfigured(f"{name}: must be an address that begins with {' or '.join(schemes)}://.")
 
     def limit_text(self, name: str, burst: int, per_seconds: int) -> str:
-        """The JSON of a rate limit, as text; whether it is one is for the system checks to say."""
+        """Return the JSON text of a rate limit. The system checks validate it."""
         return self.text(name, json.dumps({"burst": burst, "per_seconds": per_seconds}))
 
     def secret_key(self, *, debug: bool) -> str:
-        """SECRET_KEY, which has to be there and long; in DEBUG a fixed one will do."""
+        """Return SECRET_KEY, which must be set and long. With DEBUG, a fixed value replaces a missing one."""
         value = os.environ.get("SECRET_KEY", "")
         if not value and debug:
             return "insecure-for-debugging-only-" + "0" * MINIMUM_KEY_LENGTH
@@ -107,7 +108,10 @@ class Environment:
         return value
 
     def peppers(self, *, debug: bool) -> str:
-        """SECRET_PEPPERS as text; whether they are usable is for the system checks to say."""
+        """Return the text of SECRET_PEPPERS, or a fixed value if it is missing and DEBUG is on.
+
+        The system checks validate it.
+        """
         value = os.environ.get("SECRET_PEPPERS", "")
         if not value and debug:
             return "debug:" + "00" * 32
@@ -116,7 +120,7 @@ class Environment:
         return value
 
     def _where_secrets_are(self) -> str:
-        """Say where secrets were looked for. New ones in their place would lock every key of the installation out."""
+        """Return a sentence that says where secrets were looked for."""
         return (
             f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. If this installation has been "
             "started before, set DATA_DIR to its directory; `make run` starts a new one."
@@ -124,7 +128,7 @@ class Environment:
 
 
 def _read(path: Path) -> None:
-    """Adds what the file sets and the environment does not."""
+    """Add the variables of the file that the environment doesn't set."""
     try:
         if path.is_file():
             environ.Env.read_env(str(path))

@@ -1,4 +1,4 @@
-"""Errors as pages: what a person in a browser gets where a program gets a problem, with what to do next."""
+"""Error pages: what a browser gets instead of a problem document, including the next step."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +12,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, ProblemError, fields_of
 
 API: Final = ("/v1/", "/health", "/metrics", "/openapi.json")
-# In the order of preference among those that a client likes equally, as with `Accept: */*`.
+# Preferred in this order if a client accepts several equally, as with `Accept: */*`.
 _PROBLEM_TYPES: Final = (MEDIA_TYPE, "application/json")
 _PAGE_TYPES: Final = ("text/html", "application/xhtml+xml")
 _SERVER_ERROR: Final = 500
@@ -20,7 +20,7 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A page's title, and what its reader can do; the sentence between them is the problem's `detail`."""
+    """Texts of a page: its title, and what the reader can do. Between them, the page shows the problem's `detail`."""
 
     title: str
     next_step: str
@@ -59,23 +59,23 @@ UNKNOWN_HOST: Final = Words("This address isn't served", "Use the address that t
 
 
 class ErrorPage(HttpResponse):
-    """The page for an error."""
+    """Response with an error page."""
 
 
 def prefers_page(request: HttpRequest) -> bool:
-    """Return whether an error is answered with a page: outside of the API, if `Accept` prefers HTML, as browsers do."""
+    """Return whether the client gets a page for an error: outside the API, if `Accept` prefers HTML, as browsers do."""
     if request.path.startswith(API):
         return False
     return request.get_preferred_type([*_PROBLEM_TYPES, *_PAGE_TYPES]) in _PAGE_TYPES
 
 
 def error_page(request: HttpRequest, error: ProblemError, words: Words | None = None) -> ErrorPage:
-    """Return the page for `error`: in the admin's look below /admin, in that of public pages elsewhere."""
+    """Return the page for `error`, in the style of the admin below /admin and in the public style elsewhere."""
     problem = CATALOGUE[error.slug]
     said = words or WORDS.get(error.slug) or Words(problem.title, problem.remedy)
     context = {
         "title": said.title,
-        # What has no sentence of its own has the title of its type, which says less than the page's.
+        # Without its own detail, a problem repeats its type's title, which says less than the page's title. Omit it.
         "detail": error.detail.removesuffix(problem.title + "."),
         "next_step": said.next_step,
         "status": problem.status,
@@ -84,7 +84,7 @@ def error_page(request: HttpRequest, error: ProblemError, words: Words | None = 
         "layout": "page.html",
         "again": _again(request) if problem.status == 400 or words is EXPIRED_FORM else None,
     }
-    # From 500 on the page does without whatever may be broken: session, user, database.
+    # A page for a 5xx avoids everything that may be broken: session, user and database.
     works = problem.status < _SERVER_ERROR
     if request.path.startswith("/admin/"):
         context["layout"] = "admin/base_site.html"
@@ -94,10 +94,11 @@ def error_page(request: HttpRequest, error: ProblemError, words: Words | None = 
 
 
 def _again(request: HttpRequest) -> str | None:
-    """Return the path to open again, if a page answers it: that of any other may lead away, as //example.com does."""
+    """Return the path to open again, or None if no page has this path."""
+    # A path without a page may lead to another site, as //example.com does.
     return request.path if request.resolver_match else None
 
 
 def _around(request: HttpRequest) -> dict[str, Any]:
-    """What every page of the admin has around it, if the request came far enough to have a user."""
+    """Return the context of the admin's layout, if the request got far enough to have a user."""
     return admin.site.each_context(request) if hasattr(request, "user") else {}

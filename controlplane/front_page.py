@@ -1,4 +1,4 @@
-"""The server's root: where to go from here."""
+"""Front page of the server."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -7,5 +7,5 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def front_page(request: HttpRequest) -> HttpResponse:
-    """Leads people to the admin."""
+    """Redirect to the admin."""
     return redirect("admin:index")

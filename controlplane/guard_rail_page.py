@@ -1,4 +1,4 @@
-"""/guard-rails/NAME: the page of docs/guard-rails/ that a breach points to, as HTML."""
+"""/guard-rails/NAME: the page of docs/guard-rails/ that a violation links to, as HTML."""
 
 from typing import Final
 
@@ -16,10 +16,11 @@ PAGES: Final = settings.BASE_DIR / "docs" / "guard-rails"
 
 @require_safe
 def guard_rail_page(request: HttpRequest, name: str) -> HttpResponse:
-    """What the guard rail means, why it matters, how to mend it and how to waive it."""
+    """Return the page about a guard rail: what it means, why it matters, how to fix it and how to waive it."""
     if name not in BY_NAME:
         raise Http404
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    body = body.replace("<pre>", '<pre tabindex="0">')  # a part that scrolls has to be reached by the keyboard
+    # A scrollable block must be focusable, so that keyboard users can scroll it.
+    body = body.replace("<pre>", '<pre tabindex="0">')
     return render(request, "guard_rail.html", {"name": name, "body": mark_safe(body)})  # noqa: S308 - our own page

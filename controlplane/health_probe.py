@@ -1,4 +1,4 @@
-"""/health on the event loop: what a probe gets does not depend on what the threads are busy with."""
+"""/health on the event loop: the response doesn't depend on how busy the threads are."""
 
 import json
 from time import perf_counter
@@ -18,14 +18,14 @@ PATH: Final = "/health"
 
 
 def asks_for_health(scope: Scope) -> bool:
-    """Return whether it is a probe in the plainest form, and its answer is known. Django answers every other."""
+    """Return whether the request is a probe in its plainest form and the status is known. Django handles all others."""
     if scope["path"] != PATH or scope["method"] not in ("GET", "HEAD") or current_health().status is None:
         return False
     return accepts_json(DoorRequest.of(scope)) and _names_this_server(scope)
 
 
 async def health_probe(scope: Scope, send: Send) -> None:
-    """Answers a request for which `asks_for_health` holds."""
+    """Answer a request for which `asks_for_health` is true."""
     started, request, status = perf_counter(), DoorRequest.of(scope), current_health().status
     fields = [("Content-Type", "application/json"), NO_STORE, (headers.REQUEST_ID, request.request_id)]
     body = json.dumps({"status": status}, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line (or columns for people), with the request's id and key, and never a secret."""
+"""Logs: one JSON object per line (or columns for people), with the request ID and the key ID, without secrets."""
 
 import logging
 import re
@@ -23,12 +23,13 @@ _SHARED: Final[list[Processor]] = [
 
 
 def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Redacts each value as it is, before quoting makes another text of it."""
+    """Redact the values before they are rendered."""
+    # Quoting in JSON would change a secret's text, so that it could no longer be recognized.
     return {name: _redacted_member(name, value) for name, value in event.items()}
 
 
 def _redacted_member(name: object, value: object) -> object:
-    """A member whose very name says that it is a secret tells nothing else."""
+    """Return the redacted value. If the field's name says that it is a secret, hide it completely."""
     return REDACTED if _SENSITIVE.search(str(name)) else _redacted(value)
 
 
@@ -43,12 +44,12 @@ def _redacted(value: object) -> object:
 
 
 def _redact_json(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
-    """The last step: whatever got by is taken out of the finished line, which stays JSON."""
+    """Remove secrets that are left in the finished JSON line. The line stays valid JSON."""
     return redact_tokens(str(line))
 
 
 def _redact_line(_logger: WrappedLogger, _name: str, line: EventDict | str) -> str:
-    """The last step for lines that people read: a request's bytes must not steer their terminal."""
+    """Remove secrets from a finished line, and escape control characters, which could manipulate a terminal."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], redact(str(line)))
 
 
@@ -67,7 +68,7 @@ def _renderers(log_format: str) -> list[Processor]:
 
 
 def configure_structlog() -> None:
-    """Sends what our own loggers are told through the standard library's handlers."""
+    """Send Latchkey's own log entries through the handlers of the standard library."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -80,7 +81,7 @@ def configure_structlog() -> None:
 
 
 def logging_config(level: str, log_format: str) -> dict[str, Any]:
-    """The `logging.config` of every process: all loggers, ours and libraries', end in one redacting handler."""
+    """Return the `logging.config` of every process: all loggers, including libraries', use one redacting handler."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -95,15 +96,15 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
         "root": {"handlers": ["standard_error"], "level": level},
         "loggers": {
             "django": {"level": level, "handlers": [], "propagate": True},
-            # Each request is told once, by the access line of controlplane.middleware.
+            # controlplane.middleware already logs one access line per request.
             "django.server": {"level": logging.WARNING, "handlers": [], "propagate": True},
             "django.request": {"level": logging.ERROR, "propagate": True},
             "django.security.DisallowedHost": {"level": logging.CRITICAL, "propagate": True},
-            # It would tell every header that a webhook's receiver answers with.
+            # At DEBUG it would log every header in the response of a webhook receiver.
             "httpcore": {"level": logging.WARNING, "propagate": True},
-            # Its lines would stand between those of the remote CLI (manage.py ctl).
+            # Its lines would mix with the output of the remote CLI (manage.py ctl).
             "httpx": {"level": logging.WARNING, "propagate": True},
-            # Failed sign-ins and lockouts are events.
+            # Failed sign-ins and lockouts are recorded as events already.
             "axes": {"level": logging.ERROR, "propagate": True},
             "gunicorn.error": {"level": level, "handlers": ["standard_error"], "propagate": False},
             "gunicorn.access": {"level": logging.CRITICAL, "handlers": [], "propagate": False},

@@ -1,4 +1,4 @@
-"""What surrounds each request: its id, its line in the log, and the fields that every answer carries."""
+"""Middleware around every request: request ID, access log, common response fields, and problem responses."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -44,8 +44,9 @@ _OF_THE_BODY: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Co
 
 
 class RequestContextMiddleware:
-    """Names the request, logs it once, and writes X-Request-Id and the rate-limit fields on its answer. The lines of a
-    request that came with a `traceparent` carry its trace's id.
+    """Middleware that sets the request ID, logs the request once, and adds X-Request-Id and the rate limit fields.
+
+    If the request has a `traceparent`, its log lines contain the trace ID.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -69,7 +70,8 @@ class RequestContextMiddleware:
             for name, value in rate_limit_fields(decision):
                 response[name] = value
         offer = offer_of(request.META)
-        if offer is None or offer.call is None:  # the line of a live stream is written at its end
+        # A live stream is logged when it ends.
+        if offer is None or offer.call is None:
             log_request(
                 method=request.method,
                 path=request.path,
@@ -80,7 +82,7 @@ class RequestContextMiddleware:
         return response
 
     def _settle(self, request: HttpRequest) -> RequestSpan | None:
-        """Names the request, for all that is called within it and for the log."""
+        """Set the request ID, client address and trace for the log and for everything that handles the request."""
         structlog.contextvars.clear_contextvars()
         request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
         address = client_address(
@@ -97,7 +99,7 @@ class RequestContextMiddleware:
 
 
 class ProblemMiddleware:
-    """Gives every error the one shape, also those of views and middleware that know nothing of problems."""
+    """Middleware that turns every error response into a problem, including those of third-party code."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -110,13 +112,15 @@ class ProblemMiddleware:
         problem = problem_response(request, slug, CATALOGUE[slug].title + ".")
         for name, value in response.headers.items():
             if name not in _OF_THE_BODY:
+                # Keep fields such as Allow and Retry-After. Fields that describe the replaced body are left out.
                 problem.headers.setdefault(name, value)
         problem.cookies = response.cookies
         return problem
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Answers what is foreseen, such as a database that is away; the rest is Django's to log and answer. People who
-        sign in too often get a page.
+        """Return the response to an expected exception, for example an unavailable database. Return None for others.
+
+        Django logs and answers those. People who sign in too often get a page.
         """
         if isinstance(exception, QuotaExceeded) and prefers_page(request):
             return throttled_page(exception)
@@ -124,12 +128,13 @@ class ProblemMiddleware:
 
 
 class KnownMethodMiddleware:
-    """Refuses methods that nothing here answers, ahead of the metrics, whose labels would take any name."""
+    """Middleware that rejects unknown HTTP methods."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # Before the metrics middleware: it uses the method as a label, and clients could create any number of series.
         if request.method in METHODS:
             return self.get_response(request)
         allowed = _methods_at(request.path_info)
@@ -141,13 +146,14 @@ class KnownMethodMiddleware:
 
 
 def _methods_at(path: str) -> list[str]:
-    """Return the methods that the view at a path answers; none if there is no view."""
+    """Return the methods that the view at a path supports, or an empty list if there is no view."""
     try:
         view = resolve(path).func
     except Resolver404:
         return []
     of_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    if of_class is None:  # a function, as the admin's pages are: forms
+    # Function views are the admin's pages, which are forms.
+    if of_class is None:
         return ["GET", "HEAD", "POST", "OPTIONS"]
     found = {method for method in METHODS if hasattr(of_class, method.lower())}
     return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]

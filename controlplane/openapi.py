@@ -1,4 +1,4 @@
-"""The OpenAPI document: what drf-spectacular cannot see of credentials and problems."""
+"""OpenAPI document: the parts about credentials and problems, which drf-spectacular can't derive."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -52,7 +52,7 @@ _HEADERS: Final[dict[str, Any]] = {
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The three ways to send a credential."""
+    """Security schemes for the three ways to send a credential."""
 
     target_class = "apikeys.authentication.KeyAuthentication"
     name = ["apiKey", "bearer", "basic"]
@@ -66,20 +66,21 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Add the problem's shape and shared header fields, and close what requests hold: the server rejects any other."""
+    """Add the Problem schema and the shared header fields, and close request schemas. It is a drf-spectacular hook."""
     components = result["components"]
     components["schemas"]["Problem"] = _PROBLEM
     components["headers"] = _HEADERS
     for schema in components["schemas"].values():
         if "oneOf" in schema and "discriminator" not in schema:
-            # A whole key is a receipt with more fields: oneOf would refuse what fits both.
+            # A full key also matches the shorter receipt, and oneOf rejects what matches two schemas.
             schema["anyOf"] = schema.pop("oneOf")
     soon = f"{_month_ahead(timezone.now()):%Y-%m-%dT00:00:00Z}"
     for calls in result["paths"].values():
         for call in calls.values():
-            # Listed together they would all be asked for; any one of them is.
+            # Schemes in one entry are all required. Separate entries are alternatives.
             call["security"] = [{name: []} for needed in call.get("security", []) for name in needed]
             if body := call.get("requestBody"):
+                # The server rejects unknown fields, so the document must say so.
                 _close(body, components["schemas"])
                 call["requestBody"] = _dated(body, soon)
     return result
@@ -92,14 +93,14 @@ def _month_ahead(now: datetime) -> datetime:
 
 
 def _dated(value: Any, soon: str) -> Any:
-    """Return `value`, which is the framework's own, with `soon` in its examples."""
+    """Return a copy of `value` with `soon` in its examples."""
     if isinstance(value, dict):
         return {name: _dated(member, soon) for name, member in value.items()}
     return soon if value == SOON else value
 
 
 def _close(value: Any, schemas: dict[str, Any]) -> None:
-    """Reject other fields in every schema that `value` leads to."""
+    """Set additionalProperties to false in every object schema that `value` references."""
     if isinstance(value, list):
         for element in value:
             _close(element, schemas)

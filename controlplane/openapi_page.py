@@ -1,7 +1,7 @@
-"""GET /openapi.json: the OpenAPI document, which a process builds once a month.
+"""GET /openapi.json: the OpenAPI document, which each process builds once a month.
 
-It says the same to everybody, and building it takes a hundred times as long as sending it: without that anyone could
-keep the threads busy that serve REST.
+Building it takes a hundred times as long as sending it, and it is the same for every client. Without the cache,
+any client could keep busy the threads that serve REST.
 """
 
 from functools import lru_cache
@@ -31,17 +31,19 @@ def _built(_month: str) -> tuple[bytes, str]:
 
 
 def document() -> tuple[bytes, str]:
-    """Return the document as JSON, and its entity tag. Of several threads that ask first, one builds it."""
+    """Return the document as JSON, and its entity tag. If several threads ask first, one builds it."""
     with _building:
-        return _built(f"{timezone.now():%Y-%m}")  # an example in it names a date ahead
+        # The cache key is the month, because an example contains a future date.
+        return _built(f"{timezone.now():%Y-%m}")
 
 
 @require_safe
 @condition(etag_func=lambda _: document()[1])
 def openapi_page(request: HttpRequest) -> HttpResponse:
-    """Answer with the document, or with 304 to a client that has it. Raises InvalidParameters."""
+    """Return the document, or 304 if the client has it. Raise InvalidParameters if the request has query parameters."""
     parse_query(raw_query(request.META), ())
     answer = HttpResponse(document()[0], content_type=_MEDIA_TYPE)
     answer["Content-Disposition"] = 'inline; filename="Latchkey.json"'
-    answer["Cache-Control"] = "no-cache"  # asked for again, and then 304
+    # Clients must revalidate, which usually gets a 304.
+    answer["Cache-Control"] = "no-cache"
     return answer

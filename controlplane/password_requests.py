@@ -1,5 +1,6 @@
-"""Requests that may hash a password. They run on one thread of the worker, so that a hash keeps no other request
-waiting, behind a queue with a bound.
+"""Requests that may hash a password: they use one thread of the worker, behind a bounded queue.
+
+A hash takes long, so it must not delay other requests.
 """
 
 from collections import Counter
@@ -21,21 +22,22 @@ _PATHS: Final = ("/admin/login/", "/admin/password_change/", "/admin/authenticat
 
 
 class TooManySignIns(ProblemError):
-    """The queue of the worker is full."""
+    """The worker's queue is full."""
 
     slug = "unavailable"
 
 
 def may_hash_password(scope: Scope) -> bool:
-    """Return whether a request is one of those that sign in, prove who is there, or set a password."""
+    """Return whether a request may sign in, confirm a password, or set one."""
     return scope["method"] not in SAFE and scope["path"].startswith(_PATHS)
 
 
 class PasswordRequests:
-    """Gives requests to `django`, which has one thread. AT_MOST may run and wait, AT_MOST_OF_AN_ADDRESS of one address.
+    """Bounded queue of requests for `django`, which has one thread.
 
-    So a flood from one address leaves room for the others. Requests beyond that get a response with a Retry-After, and
-    cost nothing.
+    AT_MOST requests may run or wait, of which AT_MOST_OF_AN_ADDRESS may come from one address. A flood from one
+    address therefore leaves room for others. Requests beyond that get an error with Retry-After, without using a
+    thread.
     """
 
     def __init__(self, django: ASGIApplication) -> None:
@@ -53,7 +55,8 @@ class PasswordRequests:
             messages = await whole_answer(self._django, scope, receive)
         finally:
             self._waiting[request.address] -= 1
-            self._waiting += Counter()  # drops addresses of which none waits
+            # Removes addresses without waiting requests, so that the counter doesn't grow.
+            self._waiting += Counter()
         for message in messages:
             await send(message)
 

@@ -1,7 +1,7 @@
-"""The one place that turns errors into HTTP: every 4xx and 5xx is a problem of one shape (RFC 9457).
+"""Problem responses: the single place that turns errors into HTTP responses in one format (RFC 9457).
 
-drf-problems negotiates the representation and keeps the registry of problem types behind /problems/SLUG; the body is
-ours, as its own would show the text of any exception and let fields overwrite each other.
+drf-problems negotiates the representation and registers the problem types for /problems/SLUG. The body is
+Latchkey's own: that of drf-problems would show the text of any exception, and let fields overwrite each other.
 """
 
 from typing import Any, Final
@@ -62,8 +62,10 @@ for _type in CATALOGUE.values():
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
-    """REST framework's exception handler. None for what nobody foresaw: Django then logs it, signals it
-    (`got_request_exception`), and answers with `server_error`.
+    """Return the response to an exception in a REST view, or None if the exception is unexpected.
+
+    REST framework calls this. If it returns None, Django logs the exception, sends `got_request_exception`, and
+    answers with `server_error`.
     """
     error = as_problem(exc)
     if error is None:
@@ -80,18 +82,18 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
 
 
 def problem_response(request: HttpRequest, slug: str, detail: str, words: Words | None = None) -> HttpResponse:
-    """A problem where no REST view is involved. `words` are those of its page, in place of the usual ones."""
+    """Return a problem response outside REST views. `words` replace the usual texts of its page."""
     return _respond(request, _problem(slug, detail), words)
 
 
 def problem_of(request: HttpRequest, exc: Exception) -> HttpResponse | None:
-    """The answer to an exception that is foreseen; None for any other."""
+    """Return the response to an expected exception, or None for any other."""
     error = as_problem(exc)
     return _respond(request, error) if error is not None else None
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's answer to a request that it refuses to look at, such as one for a host it does not serve."""
+    """Return the response to a request that Django rejects, for example one for an unknown host."""
     if isinstance(exception, DisallowedHost):
         detail = "This server does not answer for that host; an operator adds it to ALLOWED_HOSTS."
         return problem_response(request, "malformed-request", detail, UNKNOWN_HOST)
@@ -102,23 +104,23 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's answer where a signed-in user may not."""
+    """Return the response for a signed-in user without the required permission."""
     return problem_response(request, "forbidden", "This account may not do that.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's answer to a form without its token."""
+    """Return the response to a form without a valid CSRF token."""
     detail = "The form's token is missing or of an earlier session. Nothing was changed."
     return problem_response(request, "forbidden", detail, EXPIRED_FORM)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's answer for a path that leads nowhere."""
+    """Return the response for an unknown path."""
     return problem_response(request, "not-found", "No call or page has this path.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's answer to a crash: constant, as the cause is for the log alone."""
+    """Return the response after a crash. Its text is constant, because the cause belongs in the log only."""
     return problem_response(request, "internal-error", "The request could not be completed.")
 
 
@@ -132,7 +134,7 @@ def _respond(request: HttpRequest, error: ProblemError, words: Words | None = No
 
 
 def as_problem(exc: Exception) -> ProblemError | None:
-    """The problem that an exception stands for; None for one that nobody foresaw."""
+    """Return the problem for an expected exception, or None for any other."""
     if isinstance(exc, ProblemError):
         return exc
     slug = _slug_of(exc)
@@ -151,9 +153,8 @@ def _slug_of(exc: Exception) -> str:
 
 
 def log_unavailable(error: Exception, **known: str) -> None:
-    """Write why something did not answer, in one line: an outage, or clients that send many wrong credentials, would
-    write a traceback for each request.
-    """
+    """Log in one line why a dependency did not answer."""
+    # No traceback: in an outage, or when clients send many wrong credentials, every request would write one.
     reason = redact(outage_of(error) or f"{type(error).__name__}: {error}").strip().partition("\n")[0]
     log.error("unavailable", reason=reason[:_MAX_REASON], **known)
 

@@ -1,4 +1,4 @@
-"""Plain SQL to the database of the settings, or to a copy of it, in one form for both kinds."""
+"""Plain SQL for the settings' database, or for a copy of it, with one interface for SQLite and PostgreSQL."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Query(Protocol):
-    """Executes one statement, with `%s` for each of `values`, and returns all rows."""
+    """Function that executes a statement, with `%s` for each of `values`, and returns all rows."""
 
     def __call__(self, statement: str, *values: object) -> Rows: ...
 
 
 def ask(statement: str, *values: object) -> Rows:
-    """Execute a statement in the database of the settings, and return all rows."""
+    """Execute a statement in the settings' database. Return all rows."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)  # type: ignore[arg-type]  # what the caller has is what drivers take
         rows: Rows = cursor.fetchall() if cursor.description else []
@@ -24,7 +24,7 @@ def ask(statement: str, *values: object) -> Rows:
 
 
 def ask_of(copy: sqlite3.Connection) -> Query:
-    """Return what executes a statement in a SQLite file that is not the database of the settings."""
+    """Return a Query for a SQLite file that is not the settings' database."""
 
     def query(statement: str, *values: object) -> Rows:
         return copy.execute(statement.replace("%s", "?") if values else statement, values).fetchall()

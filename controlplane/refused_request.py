@@ -1,6 +1,4 @@
-"""The answer to a request that Django does not get, as there is no room for it now: a page for people, a problem for
-programs.
-"""
+"""Responses to requests that are rejected before Django for lack of capacity: a page or a problem."""
 
 from typing import Final
 
@@ -18,13 +16,15 @@ from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError, fields_of
 
+# "Safe" as in RFC 9110, section 9.2.1.
 SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """The methods that change nothing."""
 
 
 async def refuse(error: ProblemError, scope: Scope, request: DoorRequest, send: Send, started: float) -> None:
-    """Answer with `error`, and write the line of the log. `started`: by perf_counter."""
+    """Send the response for `error` and log the request. `started` is a value of perf_counter."""
     answer = refusal(error, Question(), call_of(scope, request))
+    # `prefers_page` expects a Django request, and needs its path and Accept field only.
     asked = HttpRequest()
     asked.path, asked.META["HTTP_ACCEPT"] = scope["path"], request.fields.get(b"accept", "")
     if prefers_page(asked):

@@ -1,4 +1,4 @@
-"""The response to a sign-in whose password is not even looked at: a page for people, a problem for programs."""
+"""Responses to sign-ins that are rejected before the password is checked: a page or a problem."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ from latchkey.problems import ProblemError, fields_of
 
 
 def locked_page(request: HttpRequest, response: Any = None, credentials: Any = None) -> HttpResponse:
-    """429, with the whole duration as Retry-After: what is left of it would tell when others tried, and whether the
-    name exists does not show either.
-    """
+    """Return the 429 response for a locked account, with the full lockout duration as Retry-After."""
+    # Not the remaining time: it would reveal when others tried to sign in. The response also doesn't depend on
+    # whether the account exists.
     seconds = round(settings.ADMIN_LOCKOUT_DURATION.total_seconds())
     if not prefers_page(request):
         error = QuotaExceeded("Too many sign-ins failed.", violated_policies=("address",), retry_after_seconds=seconds)
@@ -36,12 +36,12 @@ def locked_page(request: HttpRequest, response: Any = None, credentials: Any = N
 
 
 def throttled_page(error: ProblemError) -> HttpResponse:
-    """The page for a sign-in that has to be tried again later."""
+    """Return the page for a sign-in that must be tried again later."""
     return HttpResponse(throttled_html(error), status=CATALOGUE[error.slug].status, headers=dict(fields_of(error)))
 
 
 def throttled_html(error: ProblemError) -> str:
-    """The text of that page."""
+    """Return the HTML of that page."""
     problem = CATALOGUE[error.slug]
     shown = {"slug": problem.slug, "status": problem.status, "title": problem.title}
     return render_to_string("throttled.html", {**shown, "detail": error.detail, "seconds": error.retry_after_seconds})

@@ -1,4 +1,4 @@
-"""What every page tells the browser that it may not do."""
+"""Security headers: policies that restrict what browsers allow on HTML pages."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,13 +15,13 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "object-src 'none'",
     )
 )
-# Swagger UI's own style sheet has its icons as data: URLs.
+# Swagger UI's own style sheet contains its icons as data: URLs.
 DOCS_POLICY: Final = f"{CONTENT_SECURITY_POLICY}; img-src 'self' data:"
 PERMISSIONS_POLICY: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class SecurityHeadersMiddleware:
-    """Writes the policies on each HTML answer."""
+    """Middleware that adds the policies to every HTML response."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

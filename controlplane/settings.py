@@ -1,4 +1,4 @@
-"""Django's settings, from the environment; docs/configuration.md describes each."""
+"""Django settings, read from the environment. docs/configuration.md describes every setting."""
 
 import sys
 from pathlib import Path
@@ -165,7 +165,7 @@ AXES_CLIENT_IP_CALLABLE = "access.lockout.lockout_address"
 AXES_USERNAME_CALLABLE = "access.lockout.lockout_name"
 AXES_LOCKOUT_CALLABLE = "controlplane.refused_sign_in.locked_page"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken", "next"]
-# The event log tells of sign-ins, and no page of axes' own shows what was typed.
+# The event log records sign-ins, and axes' own pages would show what was typed.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -182,9 +182,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # HSTS for subdomains: whether they have TLS too is for the operator of the proxy to say
-    "security.W008",  # TLS ends in the proxy in front, and that redirects
-    "security.W021",  # HSTS preloading is a promise for a whole domain, and its owner's to make
+    # HSTS for subdomains: only the operator of the proxy knows whether they have TLS too.
+    "security.W005",
+    # The proxy in front terminates TLS, and it redirects.
+    "security.W008",
+    # HSTS preloading commits a whole domain, so its owner decides.
+    "security.W021",
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BYTES
 APPEND_SLASH = False

@@ -1,6 +1,6 @@
-"""A span for each request, sent to an OpenTelemetry collector where OTEL_EXPORTER_OTLP_ENDPOINT names one.
+"""OpenTelemetry: one span per request, exported if OTEL_EXPORTER_OTLP_ENDPOINT names a collector.
 
-Source: OpenTelemetry's semantic conventions for HTTP server spans.
+Source: OpenTelemetry semantic conventions for HTTP server spans.
 """
 
 import os
@@ -34,15 +34,16 @@ class RequestSpan:
 
     @property
     def trace_id(self) -> str:
-        """The trace's id, which is the client's where it sent one."""
+        """Return the trace ID, which is the client's if it sent one."""
         return f"{self.span.get_span_context().trace_id:032x}"
 
     def end(self, request: HttpRequest, response: HttpResponseBase, request_id: str) -> None:
-        """Says how the request was answered. Its query and its header are not told."""
+        """Record the response and end the span."""
         from opentelemetry.trace import StatusCode
 
         route = f"/{request.resolver_match.route}" if request.resolver_match else ""
         self.span.update_name(f"{request.method} {route}".strip())
+        # Neither the query nor header fields are recorded: they may contain secrets.
         self.span.set_attributes(
             {
                 "http.request.method": str(request.method),
@@ -58,7 +59,7 @@ class RequestSpan:
 
 
 def begin_span(request: HttpRequest, caller: TraceContext | None) -> RequestSpan | None:
-    """The span of a request, below that of its `caller`; None where no collector is named."""
+    """Start the span of a request, as a child of its `caller`'s. Return None if no collector is configured."""
     tracer = _tracer()
     if tracer is None:
         return None
@@ -80,9 +81,7 @@ def _context(caller: TraceContext | None) -> "Context":
 
 @cache
 def _tracer() -> "Tracer | None":
-    """Made by the first request: the thread that sends would not live through a fork. Requests are answered without it
-    where the packages are missing.
-    """
+    """Return the tracer, or None if no collector is configured or the OpenTelemetry packages are missing."""
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return None
     try:
@@ -93,6 +92,7 @@ def _tracer() -> "Tracer | None":
     except ImportError as error:
         log.warning("spans_not_exported", reason=f"{error.name} is missing: install latchkey[opentelemetry]")
         return None
+    # Created by the first request and not at import: the exporting thread would not survive a fork.
     own = Resource({"service.name": "latchkey", "service.version": __version__})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
     limited = os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
@@ -103,6 +103,6 @@ def _tracer() -> "Tracer | None":
 
 
 def end_spans() -> None:
-    """Send what is left, and make no more spans. Takes as long as sending does."""
+    """Export the remaining spans and stop. This blocks until the export ends."""
     while _PROVIDERS:
         _PROVIDERS.pop().shutdown()

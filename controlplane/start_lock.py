@@ -1,7 +1,7 @@
-"""Locks of a start: of two that begin at the same time one works, and the other says that it waits, and for how long.
+"""Startup locks: if two processes start at the same time, one works, and the other waits and says so.
 
-The lock in the database belongs to a transaction. One of a session would stay behind on a connection of a pooler
-(PgBouncer with `pool_mode=transaction`) that others use next.
+The database lock belongs to a transaction. A session lock could stay on a pooler's connection (PgBouncer with
+`pool_mode=transaction`), which other clients use next.
 """
 
 import fcntl
@@ -14,8 +14,10 @@ from typing import Final
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 
-MOST_SECONDS: Final = 600.0  # a start that migrates a large database takes minutes
-_LOCK: Final = 0x6C61746368  # "latch": a number that nobody else takes for a lock
+# Migrating a large database takes minutes.
+MOST_SECONDS: Final = 600.0
+# "latch" in ASCII: unlikely to be another program's lock number.
+_LOCK: Final = 0x6C61746368
 _POLL_SECONDS: Final = 0.2
 _COULD_NOT: Final = 3  # exit status
 
@@ -24,7 +26,7 @@ Say = Callable[[str], None]
 
 @contextmanager
 def alone_in(path: Path, say: Say) -> Iterator[None]:
-    """Hold the lock of a file in DATA_DIR. Raises CommandError if another start holds it for MOST_SECONDS."""
+    """Hold the lock file in DATA_DIR. Raise CommandError if another process holds it for MOST_SECONDS."""
     with path.open("w") as file:
 
         def taken() -> bool:
@@ -40,9 +42,8 @@ def alone_in(path: Path, say: Say) -> Iterator[None]:
 
 @contextmanager
 def alone_on_database(say: Say) -> Iterator[None]:
-    """Hold the lock of starts on PostgreSQL; SQLite has one file, and DATA_DIR's lock is enough. Raises CommandError if
-    another node holds it for MOST_SECONDS.
-    """
+    """Hold the startup lock on PostgreSQL. Raise CommandError if another node holds it for MOST_SECONDS."""
+    # SQLite is a single file, for which the lock in DATA_DIR is enough.
     if connection.vendor != "postgresql":
         yield
         return
@@ -51,11 +52,12 @@ def alone_on_database(say: Say) -> Iterator[None]:
 
     def taken() -> bool:
         with holder.cursor() as cursor:
-            # The transaction does nothing but hold the lock, which a limit on such transactions would take away.
+            # This transaction only holds the lock. A limit on idle transactions would end it and release the lock.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
             got = bool(cursor.fetchone()[0])
-        if not got:  # one that waits keeps no connection of a pooler, which the other may need
+        # While waiting, give the pooler its connection back: the lock's holder may need it.
+        if not got:
             holder.rollback()
         return got
 
@@ -63,14 +65,15 @@ def alone_on_database(say: Say) -> Iterator[None]:
         _wait(taken, "Another node prepares the database.", say)
         yield
     finally:
-        with suppress(DatabaseError):  # a connection that was lost meanwhile has no lock to give back
+        # If the connection was lost meanwhile, the lock is released already.
+        with suppress(DatabaseError):
             holder.rollback()
         with suppress(DatabaseError):
             holder.close()
 
 
 def _wait(taken: Callable[[], bool], holder: str, say: Say) -> None:
-    """Return once `taken()`; say once that this waits, and for whom."""
+    """Wait until `taken()` returns True. Report once that this process waits. Raise CommandError after MOST_SECONDS."""
     deadline = time.monotonic() + MOST_SECONDS
     said = False
     while not taken():

@@ -1,4 +1,4 @@
-"""Static files: whitenoise's, read once, so that a slow client costs neither a copy nor a descriptor."""
+"""Static files, served with whitenoise from memory, so that a slow client costs neither a copy nor a descriptor."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -13,11 +13,11 @@ PIECE_BYTES: Final = 65_536
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """Answers with pieces of PIECE_BYTES that all responses share."""
+    """Middleware that answers with pieces of PIECE_BYTES, shared by all responses."""
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponseBase:
-        """Return the response; `static_file` is whitenoise's, which says status, fields and range."""
+        """Return the response. `static_file` is whitenoise's, which determines status, fields and range."""
         found = static_file.get_response(request.method, request.META)
         response = StreamingHttpResponse(_pieces(found.file), status=int(found.status))
         del response["Content-Type"]
@@ -27,7 +27,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
 
 
 def _pieces(file: Any) -> Iterator[bytes]:
-    """Return the pieces of an open file of whitenoise's, or of its range, and close it. None: no pieces."""
+    """Return the pieces of whitenoise's open file or byte range, and close it. Return no pieces if there is no file."""
     if file is None:
         return iter(())
     with file:
@@ -38,13 +38,14 @@ def _pieces(file: Any) -> Iterator[bytes]:
 
 @cache
 def pieces_of(path: str) -> tuple[bytes, ...]:
-    """Return the contents of a static file in pieces of PIECE_BYTES. They are few, so a process keeps what it read."""
+    """Return the contents of a static file in pieces of PIECE_BYTES."""
+    # Cached per process without a limit, because there are few static files.
     contents = Path(path).read_bytes()
     return tuple(contents[at : at + PIECE_BYTES] for at in range(0, len(contents), PIECE_BYTES))
 
 
 def part_of(pieces: tuple[bytes, ...], start: int, length: int) -> Iterator[bytes]:
-    """Yield the `length` bytes from `start` on; only the first and the last piece are copied."""
+    """Yield `length` bytes from `start` on, in pieces. Only the first and the last piece are copied."""
     for piece in pieces:
         taken = piece[max(start, 0) : max(start + length, 0)]
         start -= len(piece)

@@ -1,4 +1,4 @@
-"""All paths."""
+"""URL paths of the server."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,10 +1,10 @@
-"""Django's answer as a whole: who holds a place for Django gives it up before a client reads, who may take a minute."""
+"""Complete responses: collects Django's response, so that its thread or queue slot is free before a client reads."""
 
 from controlplane.server.asgi_types import ASGIApplication, Message, Receive, Scope
 
 
 async def whole_answer(django: ASGIApplication, scope: Scope, receive: Receive) -> list[Message]:
-    """Return the messages of the answer. Django has it in memory anyway."""
+    """Return all messages of the response. Django holds it in memory anyway, so this costs little."""
     messages: list[Message] = []
 
     async def keep(message: Message) -> None:

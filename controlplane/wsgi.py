@@ -1,4 +1,4 @@
-"""Django as a WSGI application, for controlplane.asgi and for any other WSGI server."""
+"""WSGI application of Django, for controlplane.asgi and for any other WSGI server."""
 
 import os
 

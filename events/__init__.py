@@ -1,1 +1,1 @@
-"""The event log: what happened, who did it, and the proof that nothing was changed since."""
+"""Event log: what happened, who did it, and the proof that nothing was changed since."""

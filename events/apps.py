@@ -1,4 +1,4 @@
-"""The events app."""
+"""App configuration of the event log."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The hash chain: each event's digest covers the event and the digest before it."""
+"""Hash chain: each event's digest covers the event and the previous event's digest."""
 
 import hashlib
 import json
@@ -21,15 +21,16 @@ def event_digest(
     key_id: str,
     data: str,
 ) -> str:
-    """SHA-256, hexadecimal, of the previous event's digest and this event's members.
+    """Return the SHA-256 digest, in hexadecimal, of the previous event's digest and this event's fields.
 
-    `data` is the text that is stored, as `canonical` writes it: a database that keeps JSON as values may write a number
-    another way than it came, and the digest would no longer be that of what is read.
+    `data` is the stored JSON text, as `canonical` writes it.
     """
+    # The text, not the parsed value: a database with a JSON type may write a number differently, and the digest of
+    # what is read back would no longer match.
     members = [previous, event_id, type, rfc3339(at, timespec="microseconds"), actor, request_id, key_id, data]
     return hashlib.sha256(canonical(members).encode()).hexdigest()
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted names, no white space, and every character as itself."""
+    """Return JSON with sorted names, without white space, and without escaping non-ASCII characters."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

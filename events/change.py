@@ -1,4 +1,4 @@
-"""The transaction of a change, whose events are appended at its very end."""
+"""Transaction of a change, with its events appended at the very end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,10 @@ from events.types import EventType
 
 
 class Change:
-    """What a change will append. The log is held from then to the commit alone, whatever else the change does."""
+    """Events that a change will append.
+
+    They are collected first, so that the log is locked only from the append to the commit.
+    """
 
     def __init__(self) -> None:
         self._pending: list[tuple[list[Entry], Origin, datetime]] = []
@@ -23,16 +26,16 @@ class Change:
     def append(
         self, type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: Mapping[str, object]
     ) -> None:
-        """Have one event appended."""
+        """Add one event."""
         self.append_all([Entry(type, key_id, data)], origin=origin, at=at)
 
     def append_all(self, entries: Sequence[Entry], *, origin: Origin, at: datetime) -> None:
-        """Have several events appended, which observers see together."""
+        """Add several events, which observers see together."""
         self._pending.append((list(entries), origin, at))
         log.deferred.pending = True
 
     def finish(self) -> None:
-        """Append them."""
+        """Append the events to the log."""
         log.deferred.pending = False
         for entries, origin, at in self._pending:
             log.append_all(entries, origin=origin, at=at)
@@ -48,13 +51,14 @@ _open: Final = _Open()
 
 @contextmanager
 def change() -> Iterator[Change]:
-    """Open the transaction of a change; within another change of the same thread, take part in that.
+    """Open the transaction of a change. Within another change of the same thread, join that one.
 
-    An error in any part undoes the whole. Raises TransactionManagementError if one was caught in between, and for a
-    part that a savepoint could undo while its events stay.
+    An error in any part rolls back everything. Raise TransactionManagementError if such an error was caught in
+    between, or if a part runs in its own savepoint.
     """
     whole = _open.change
     if whole is not None:
+        # A savepoint could roll the part back while its events stay in the list.
         if len(transaction.get_connection().savepoint_ids) != _open.depth:
             raise transaction.TransactionManagementError("a part of a change has no transaction of its own")
         try:

@@ -1,4 +1,4 @@
-"""Whether events follow one another as they were written: the first that does not, and why."""
+"""Chain verification: finds the first event that does not follow the previous one as it was written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from events.models import Event
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first place at which the chain does not hold: an event's id, and what is wrong there."""
+    """The first invalid event of the chain: its ID, and what is wrong."""
 
     event_id: int
     reason: str
@@ -16,14 +16,14 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the chain: the last event before it, and that event's digest."""
+    """A position in the chain: an event's ID and digest. The next event must follow it."""
 
     event_id: int
     digest: str
 
 
 def follow(start: Place, events: Sequence[Event]) -> Place | Break:
-    """Where `events`, in the order of ids, lead from `start`, or the first of them that does not hold."""
+    """Verify `events`, in the order of IDs, from `start` on. Return the position after them, or the first Break."""
     place = start
     for event in events:
         reason = _reason(event, place)

@@ -1,4 +1,4 @@
-"""New events before they are written: each has its id and its digest, and the log is held."""
+"""Drafts of events: new events with their IDs and digests, before they are written, while the log is locked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from events.types import EventType
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an event says: its type, the key that it is about (or ""), and the data."""
+    """Contents of an event: its type, the ID of its key (or ""), and its data."""
 
     type: EventType
     key_id: str
@@ -21,7 +21,7 @@ class Entry:
 
 
 class Draft:
-    """Events that follow the last one of the log, in their order, and what is written with them."""
+    """New events that follow the last one of the log, in order, and further statements to write with them."""
 
     def __init__(self, last_id: int, digest: str) -> None:
         self.events: list[Event] = []
@@ -29,7 +29,7 @@ class Draft:
         self._last_id, self._digest = last_id, digest
 
     def add(self, entry: Entry, origin: Origin, at: datetime) -> Event:
-        """Return the next event, which `entry` makes."""
+        """Create the next event from `entry`, and return it."""
         event = Event(
             id=self._last_id + 1,
             type=entry.type.value,
@@ -45,11 +45,11 @@ class Draft:
         return event
 
     def following(self) -> "Draft":
-        """Return an empty draft whose events follow those of this one."""
+        """Return an empty draft that continues after this one."""
         return Draft(self._last_id, self._digest)
 
     def statements(self) -> list[Statement]:
-        """Return what writes all of it; nothing if there is nothing to write."""
+        """Return the statements that write the draft. The list is empty if there is nothing to write."""
         if not self.events:
             return self.more
         head = updating(ChainHead.objects.filter(id=1), last_id=self._last_id, digest=self._digest)

@@ -1,4 +1,4 @@
-"""How long a change waits for those before it: a bound, and a note of what was given up."""
+"""Lock timeouts: how long a change waits for the changes before it, and a record of those that gave up."""
 
 import math
 from time import monotonic
@@ -15,32 +15,35 @@ REMEMBERED_SECONDS: Final = 15.0
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _SQLITE_BUSY: Final = 5
 
-_given_up_at: Final = [-math.inf]  # by this process's monotonic clock
+# In seconds of this process's monotonic clock. A list, so that functions can change it.
+_given_up_at: Final = [-math.inf]
 
 
 def bound_lock_waits() -> None:
-    """Let this transaction wait MOST_SECONDS at most for each lock, if the database is PostgreSQL, which else waits
-    without end. For SQLite the bound is one of the connection: see `serve_with_bounds`. Raises django.db.Error.
+    """Limit this transaction's wait for each lock to MOST_SECONDS. Raise django.db.Error.
+
+    This affects PostgreSQL, which otherwise waits without limit. For SQLite the limit belongs to the connection:
+    see `serve_with_bounds`.
     """
     run(lock_bound())
 
 
 def lock_bound() -> list[Statement]:
-    """Return what does the same, to go with the statement that takes the lock, by one round trip."""
+    """Return the same as statements, which can share a round trip with the statement that takes the lock."""
     if connection.vendor != "postgresql":
         return []
     return [Statement(f"SET LOCAL lock_timeout = {int(MOST_SECONDS * 1000)}")]
 
 
 def serve_with_bounds() -> None:
-    """Let SQLite, too, wait no longer than MOST_SECONDS for other writers, in this process and from now on."""
+    """Limit SQLite's wait for other writers to MOST_SECONDS too, in this process from now on."""
     options = connections.settings["default"]["OPTIONS"]
     if "timeout" in options:
         options["timeout"] = MOST_SECONDS
 
 
 def note_given_up(error: BaseException) -> bool:
-    """Note it if `error` says that a change waited too long for a lock; return whether it does."""
+    """Return whether `error` means that a change waited too long for a lock. If so, record the time."""
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
         code = getattr(cause, "sqlite_errorcode", None)
@@ -51,10 +54,10 @@ def note_given_up(error: BaseException) -> bool:
 
 
 def waits() -> bool:
-    """Return whether a change of this process was given up in the last REMEMBERED_SECONDS."""
+    """Return whether a change of this process gave up within the last REMEMBERED_SECONDS."""
     return monotonic() - _given_up_at[0] < REMEMBERED_SECONDS
 
 
 def forget() -> None:
-    """Forget what was noted."""
+    """Clear the record."""
     _given_up_at[0] = -math.inf

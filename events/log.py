@@ -1,7 +1,7 @@
-"""Appending to the event log, inside the transaction of the change that an event reports.
+"""Event log: appends events within the transaction of the change that they report.
 
-The log's head is locked last and for as few round trips to the database as possible: one takes it, one writes, and the
-commit lets it go. Changes to keys, on all nodes together, are no faster than that.
+The head of the log is locked last, and for as few round trips to the database as possible: one locks it, one
+writes, and the commit releases it. This limits the rate of key changes over all nodes together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +26,12 @@ from latchkey.timestamps import rfc3339
 
 EMITTED = Counter(metric_names.EVENTS_EMITTED, "Events appended to the log.", ["type"])
 for _type in EventType:
-    EMITTED.labels(_type.value)  # the series is there from the start, so that its first increase is seen
+    # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
+    EMITTED.labels(_type.value)
 
 
 class _Deferred(local):
-    """Whether a change of this thread has events that are to be appended at its end."""
+    """Per-thread flag: `pending` is set while a change has collected events that are not appended yet."""
 
     pending = False
 
@@ -41,15 +42,16 @@ deferred: Final = _Deferred()
 def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", data: Mapping[str, object]) -> Event:
     """Append one event and return it.
 
-    Must run inside the transaction of the change, so that both are kept or neither. The chain's head is locked until
-    that transaction ends: ids are in the order of commits. Do it last: whatever follows makes other changes wait.
+    It must run inside the transaction of the change, so that both are kept or neither is. The head is locked until
+    that transaction ends, so IDs are in commit order. Append last: everything after it delays other changes.
     """
     return append_all([Entry(type, key_id, data)], origin=origin, at=at)[0]
 
 
 def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime, companion: Companion = ALONE) -> list[Event]:
-    """Append several events, which observers see together, and write with them what `companion` says. Raises
-    TransactionManagementError within a change that has events of its own, which come first.
+    """Append several events, which observers see together, and run the statements of `companion` with them.
+
+    Raise TransactionManagementError within a change that has collected events, because those must come first.
     """
     if deferred.pending:
         raise transaction.TransactionManagementError("the change has events: append this one through it, behind them")
@@ -63,20 +65,21 @@ def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime, compan
 
 
 def observe(observer: Observer) -> None:
-    """Let `observer` look while the log is held, and append what it decides; within a transaction, as `append`."""
+    """Run `observer` while the log is locked, and append what it decides. It needs a transaction, as `append` does."""
     draft, _ = _take((), [observer])
     _write(draft, [observer])
 
 
 def hold() -> ChainHead:
-    """Keep all others from appending until the transaction ends, and so from every change that events report. Waits
-    for them within a bound. Raises OperationalError.
+    """Lock the log until the transaction ends, and thereby block every change that events report.
+
+    Wait for others up to the lock timeout. Raise OperationalError after that.
     """
     return _hold((), ())[0]
 
 
 def as_json(event: Event) -> dict[str, object]:
-    """Return the event as pages, streams and webhooks show it."""
+    """Return the event as pages, streams and webhooks represent it."""
     return {
         "id": event.id,
         "type": event.type,
@@ -90,7 +93,7 @@ def as_json(event: Event) -> dict[str, object]:
 
 
 def _take(reads: Sequence[Statement], observers: Sequence[Observer]) -> tuple[Draft, list[Rows]]:
-    """Hold the log; return the draft of what follows it, and what `reads` found. Observers get what they asked for."""
+    """Lock the log. Return a draft that follows it, and the results of `reads`. Pass observers what they asked for."""
     wanted = [observer.reads() for observer in observers]
     try:
         head, found = _hold(reads, [statement for statements in wanted for statement in statements])
@@ -111,13 +114,14 @@ def _hold(reads: Sequence[Statement], apart: Sequence[Statement]) -> tuple[Chain
     bound = lock_bound()
     found = run_apart([*bound, lock, *reads], apart)[len(bound) :]
     if not found[0]:
+        # The very first event creates the head. Then start over, in order to lock it.
         ChainHead.objects.get_or_create(id=1, defaults={"digest": GENESIS})
         return _hold(reads, apart)
     return found[0][0], found[1:]
 
 
 def _write(draft: Draft, observers: Sequence[Observer]) -> None:
-    """Write the draft and what observers decide on it, or, if that fails, the draft alone."""
+    """Write the draft and what observers decide about it. If that fails, write the draft alone."""
     decided = [draft]
     for observer in observers:
         decided.append(observer.decide(decided[-1]))
@@ -129,6 +133,7 @@ def _write(draft: Draft, observers: Sequence[Observer]) -> None:
         decided = []
     for part in (draft, *decided):
         for event in part.events:
+            # Count on commit only: a transaction that is rolled back emits nothing.
             transaction.on_commit(partial(EMITTED.labels(event.type).inc))
 
 

@@ -1,4 +1,4 @@
-"""The event log's tables: the events, the head of their chain, the seals of what was pruned, and the patrol."""
+"""Tables of the event log: events, chain head, signed checkpoints of pruned segments, and integrity scan progress."""
 
 import json
 from typing import Any, NoReturn
@@ -11,11 +11,11 @@ from latchkey.timestamps import rfc3339
 
 
 class AppendOnlyError(TypeError):
-    """An event was to be changed or deleted; events are only ever appended, by `events.log.append`."""
+    """An attempt to change or delete an event. Events are only appended, by `events.log.append`."""
 
 
 class Event(models.Model):
-    """One thing that happened. Ids are given in the order of commits and without gaps."""
+    """One event. IDs are in commit order and have no gaps."""
 
     id = models.BigIntegerField(primary_key=True)
     type = models.CharField(max_length=64)
@@ -28,7 +28,7 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["id"]
-        # With the id, so that the next events of a type or a key are found without looking at all of them.
+        # Both include the ID, so that the next events of a type or key are found without a scan.
         indexes = [
             models.Index(fields=["type", "id"], name="event_type_then_id"),
             models.Index(fields=["key_id", "id"], name="event_key_then_id"),
@@ -46,7 +46,7 @@ class Event(models.Model):
         raise AppendOnlyError("an event is never deleted")
 
     def digest_after(self, previous: str) -> str:
-        """The digest that this event has in a chain in which `previous` is the digest before it."""
+        """Return the digest of this event in a chain in which `previous` is the digest before it."""
         return event_digest(
             previous,
             event_id=self.id,
@@ -60,13 +60,13 @@ class Event(models.Model):
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the event tells beside its type."""
+        """Return the event's data, decoded."""
         data: dict[str, Any] = json.loads(self.data_json)
         return data
 
 
 class ChainHead(models.Model):
-    """The one row that holds the last event's id and digest; locking it puts writers in order."""
+    """The single row with the last event's ID and digest. Writers lock it, which puts them in order."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     last_id = models.BigIntegerField(default=0)
@@ -80,9 +80,9 @@ class ChainHead(models.Model):
 
 
 class Seal(models.Model):
-    """A segment of the log that was signed off, and may be pruned: what follows still verifies from its digest.
+    """Signed checkpoint over a segment of the log, which may then be pruned. Later events verify from its digest on.
 
-    `signature` is the HMAC-SHA-256, hexadecimal, of `signed_text` under the pepper `pepper_id`.
+    `signature` is the HMAC-SHA-256, in hexadecimal, of `signed_text` under the pepper `pepper_id`.
     """
 
     first_id = models.BigIntegerField(unique=True)
@@ -101,13 +101,13 @@ class Seal(models.Model):
 
     @property
     def signed_text(self) -> str:
-        """What the signature covers."""
+        """Return the text that the signature covers."""
         members = [self.first_id, self.last_id, self.previous_digest, self.digest]
         return f"seal:{canonical([*members, rfc3339(self.sealed_at, timespec='microseconds')])}"
 
 
 class Patrol(models.Model):
-    """The one row that tells how far the running verification has come, and what it found."""
+    """The single row with the progress and result of the running integrity scan."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     through_id = models.BigIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""Who looks on while events are appended: observers, and what a change itself reads and writes with them."""
+"""Observers: code that reads and writes while events are appended, in the same transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,26 @@ from events.round_trip import Rows, Statement
 
 
 class Observer(Protocol):
-    """Looks while the log is held, and appends to it behind the events that it was made for.
+    """Code that runs while the log is locked, and may append events after those it was created for.
 
-    The calls come in this order. What fails loses no change: `give_up` gets the error, and nothing of the observer is
-    written.
+    The methods are called in this order. An observer's failure does not affect the change: `give_up` gets the
+    error, and nothing of the observer is written.
     """
 
     def reads(self) -> Sequence[Statement]:
-        """Return what it needs to read once the log is held, by the same round trip. May query the database before."""
+        """Return the statements to run once the log is locked, in the same round trip.
+
+        It may query the database itself, before the lock.
+        """
 
     def see(self, found: Sequence[Rows]) -> None:
-        """Take what these statements found."""
+        """Receive the results of these statements."""
 
     def decide(self, draft: Draft) -> Draft:
-        """Return what is to be written behind `draft`, which may be nothing."""
+        """Return the draft to write after `draft`. It may be empty."""
 
     def give_up(self, error: BaseException) -> None:
-        """Take notice of `error`, for which nothing that was decided is kept."""
+        """Handle `error`. Nothing that was decided is kept."""
 
 
 Observing = Callable[[Sequence[Entry], Origin, datetime], Observer | None]
@@ -36,14 +39,16 @@ Observing = Callable[[Sequence[Entry], Origin, datetime], Observer | None]
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """What a change reads by the round trip that takes the log, and writes by the one that writes its events. `write`
-    gets both, and may raise a problem, which undoes the change.
+    """What a change reads in the round trip that locks the log, and writes in the one that writes its events.
+
+    `write` gets the events and the results of `reads`. It may raise a problem, which rolls back the change.
     """
 
     reads: Sequence[Statement] = ()
     write: Callable[[Sequence[Event], list[Rows]], Sequence[Statement]] = lambda _events, _found: ()
 
 
+# The default, for a change that reads and writes nothing with its events.
 ALONE: Final = Companion()
 """That of a change that needs none."""
 
@@ -51,7 +56,7 @@ _observing: Final[list[Observing]] = []
 
 
 def observe_with(make: Observing) -> None:
-    """From now on let the observer that `make` returns, if any, look on at each append of this process."""
+    """Register `make`, which returns an observer or None for the entries of every append in this process."""
     if make not in _observing:
         _observing.append(make)
 

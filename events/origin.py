@@ -1,4 +1,4 @@
-"""Where a change came from: the actor and the request, as each event names them."""
+"""Origin of a change: the actor and the request ID, as every event contains them."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,21 @@ from latchkey.request_id import new_request_id
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`actor` is `key:lk_…`, `user:NAME`, `command:NAME` or `system`; `request_id` that of the request or the run."""
+    """Who made a change, and in which request.
+
+    `actor` is `key:lk_…`, `user:NAME`, `command:NAME` or `system`. `request_id` is that of the request or command
+    run.
+    """
 
     actor: str
     request_id: str
 
     @classmethod
     def of_system(cls, request_id: str = "") -> "Origin":
-        """What nobody asked for: time or circumstance brought it, within the named request or a run of its own."""
+        """Return the origin of a change that no user requested, within the given request or under a new ID."""
         return cls("system", request_id or new_request_id())
 
     @classmethod
     def of_command(cls, name: str) -> "Origin":
-        """The origin of one run of a `manage.py` command."""
+        """Return the origin of one run of a `manage.py` command."""
         return cls(f"command:{name}", new_request_id())

@@ -1,4 +1,4 @@
-"""Pages of events: by id, oldest first, so that whoever remembers the last id that was read misses none."""
+"""Pages of events by ID, oldest first: a reader that remembers the last ID it read misses none."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ MAX_LIMIT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events, and the id to ask for more after; None where there is no more now."""
+    """A page of events. `next` is the ID to ask for more after, or None if there are no more now."""
 
     events: list[Event]
     next: int | None
@@ -32,6 +32,7 @@ QUERY: Final[Query] = (
 def event_page(
     *, after: int = 0, limit: int = DEFAULT_LIMIT, type: str | None = None, key_id: str | None = None
 ) -> EventPage:
-    """Return the events with ids above `after`, from the parsed parameters of QUERY."""
+    """Return the events with IDs above `after`. The arguments are the parsed parameters of QUERY."""
+    # One more than the page needs: it shows whether another page follows.
     found = list(Selection(type, key_id).after(after)[: limit + 1])
     return EventPage(found[:limit], found[limit - 1].id if len(found) > limit else None)

@@ -1,4 +1,4 @@
-"""The patrol: the steward verifies the log a little at a time, round and round, so that a change is found by itself."""
+"""Integrity scan: the steward verifies the log in small steps, over and over, which finds tampering automatically."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from latchkey.peppers import Peppers
 
 
 def patrol(peppers: Peppers, *, now: datetime) -> Break | None:
-    """Verifies the next batch and notes how far it came; returns the break where it found one.
+    """Verify the next batch and save the progress. Return the Break if one was found.
 
-    A break stays noted until a whole round finds none.
+    A break stays recorded until a complete scan finds none.
     """
     known = Patrol.objects.filter(id=1).first()
     place = Place(known.through_id, known.digest) if known is not None and known.digest else beginning(peppers)
@@ -19,6 +19,7 @@ def patrol(peppers: Peppers, *, now: datetime) -> Break | None:
     if isinstance(found, Break):
         _note(through_id=0, digest="", broken_at=found.event_id, reason=found.reason)
         return found
+    # The end of the log: a complete scan without a break. Start over.
     if found is None:
         _note(through_id=0, digest="", broken_at=None, reason="", finished_at=now)
     else:

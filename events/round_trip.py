@@ -1,8 +1,8 @@
-"""Several statements in one round trip to the database, which may be far away.
+"""Batched SQL: several statements in one round trip to the database, which may be far away.
 
-PostgreSQL takes them as one message of its simple protocol, also through a pooler. Each sees what was committed before
-it began: one that waits for a lock lets the next one see what the lock's holder did. SQLite has no way to save, and
-runs them one after the other.
+PostgreSQL receives them as one message of its simple query protocol, which poolers support too. Each statement
+sees what was committed before it started: after one has waited for a lock, the next sees what the lock's holder
+did. SQLite has no round trips to save, and runs them one by one.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _SAVEPOINT: Final = "apart"
 
 
 class SetAside(Exception):
-    """What was run apart has failed and is undone; what was run before it stays. The cause is the error."""
+    """The statements run apart failed and were rolled back. Those before them stay. The cause is the error."""
 
 
 def _nothing(_rows: list[tuple[Any, ...]]) -> Rows:
@@ -28,7 +28,7 @@ def _nothing(_rows: list[tuple[Any, ...]]) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with its parameters, and what makes values of the rows that come back."""
+    """SQL with its parameters, and a function that converts the returned rows."""
 
     sql: str
     params: Sequence[object] = ()
@@ -36,7 +36,7 @@ class Statement:
 
 
 def reading(found: QuerySet[Any, Any]) -> Statement:
-    """Return the statement that reads `found`: its model's instances, or tuples if it is one of `values_list`."""
+    """Return the statement that reads `found`. It returns model instances, or tuples for `values_list`."""
     compiler: Any = found.query.get_compiler(connection=connection)
     text, params = compiler.as_sql()
     model, is_values = found.model, not found.query.default_cols
@@ -52,8 +52,9 @@ def reading(found: QuerySet[Any, Any]) -> Statement:
 
 
 def inserting(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Statement:
-    """Return the statement that inserts `rows`, all of one model. They get the primary keys that the database gives,
-    unless what conflicts with a row that is there is ignored.
+    """Return the statement that inserts `rows`, all of one model, and sets their primary keys.
+
+    With `ignore_conflicts`, rows that conflict with existing ones are skipped, and no primary keys are set.
     """
     model = type(rows[0])
     given = rows[0].pk is None and not ignore_conflicts
@@ -75,26 +76,26 @@ def inserting(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> State
 
 
 def updating(rows: QuerySet[Any, Any], **values: object) -> Statement:
-    """Return the statement that gives these fields of `rows` these values."""
+    """Return the statement that sets these fields of `rows`."""
     query: Any = rows.query.chain(sql.UpdateQuery)
     query.add_update_values(values)
     return Statement(*query.get_compiler(connection=connection).as_sql())
 
 
 def deleting(rows: QuerySet[Any, Any]) -> Statement:
-    """Return the statement that deletes `rows`, on which no other rows depend."""
+    """Return the statement that deletes `rows`. No other rows may depend on them."""
     query: Any = rows.query.chain(sql.DeleteQuery)
     return Statement(*query.get_compiler(connection=connection).as_sql())
 
 
 def run(statements: Sequence[Statement]) -> list[Rows]:
-    """Return the values of each of the statements. Raises django.db.Error."""
+    """Run the statements, and return the converted rows of each. Raise django.db.Error."""
     if not statements:
         return []
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             return [_run_one(cursor, statement) for statement in statements]
-        # Parameters are written into the text here: the server takes them apart from it for a single statement only.
+        # The server accepts separate parameters for a single statement only, so they are written into the text here.
         to_text = connection.Database.ClientCursor(connection.connection).mogrify  # type: ignore[attr-defined]
         with connection.wrap_database_errors:
             text = ";\n".join(to_text(statement.sql, statement.params) for statement in statements)
@@ -107,8 +108,10 @@ def run(statements: Sequence[Statement]) -> list[Rows]:
 
 
 def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Rows]:
-    """As `run`, for both, where a failure of `apart` undoes that alone. Raises SetAside for such a failure, and
-    django.db.Error if `first` fails, or if the transaction cannot be kept, as when the connection is lost.
+    """Run both lists in one round trip. If `apart` fails, roll back that part only and raise SetAside.
+
+    Raise django.db.Error if `first` fails, or if the transaction can't be kept, for example after a lost
+    connection.
     """
     if not apart:
         return run(first)
@@ -123,10 +126,12 @@ def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Ro
 
 
 def _is_undone() -> bool:
-    """Return whether what was run apart could be undone. If not, `first` has failed, and there is no savepoint yet."""
+    """Return whether the part run apart could be rolled back. If not, the transaction is marked for rollback."""
     try:
+        # This fails if there is no savepoint yet, which means that `first` has failed.
         connection.savepoint_rollback(_SAVEPOINT)
-        connection.savepoint_commit(_SAVEPOINT)  # else a later failure of this transaction would find it
+        # Release it: otherwise a later failure in this transaction would find this old savepoint.
+        connection.savepoint_commit(_SAVEPOINT)
     except Error:
         transaction.set_rollback(True)
         return False

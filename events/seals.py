@@ -1,4 +1,4 @@
-"""Seals: a segment of old events is signed off and pruned in one step, and the log goes on verifying from there."""
+"""Signed checkpoints: sign and prune a segment of old events in one step. Later events verify from there on."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ SEGMENT: Final = 1000
 
 
 def seal_place(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
-    """Where the last of `seals` leaves off, or the first event under a seal that does not follow or is not signed."""
+    """Return the position after the last of `seals`, or a Break at the first that is out of sequence or not signed."""
     place = Place(0, GENESIS)
     for seal in seals:
         if (seal.first_id, seal.previous_digest) != (place.event_id + 1, place.digest):
@@ -39,9 +39,10 @@ def prune(
     now: datetime,
     go_on: Callable[[], bool] = lambda: True,
 ) -> int | Break:
-    """Seals and deletes the events from before `before`, those from the id `keep_from` on excepted: a segment of up to
-    1000 at a time, while `go_on` says so. Returns how many are gone, or the Break at which it stopped: what does not
-    verify is kept as it is.
+    """Sign and delete the events before `before`, except those from the ID `keep_from` on. Return their number.
+
+    It works in segments of up to 1000 events, while `go_on` returns True. If a segment doesn't verify, it is kept,
+    and its Break is returned.
     """
     pruned = 0
     while go_on():
@@ -56,13 +57,15 @@ def prune(
 
 
 def _prune_segment(before: datetime, keep_from: int | None, peppers: Peppers, now: datetime) -> int | Break:
-    event_log.hold()  # two that prune at once come one after the other, or their seals would overlap
+    # Race condition: two processes may prune at the same time, and their checkpoints would overlap. Take turns.
+    event_log.hold()
     newest = Seal.objects.order_by("-last_id").first()
     start = Place(newest.last_id, newest.digest) if newest else Place(0, GENESIS)
     events = Event.objects.filter(id__gt=start.event_id).order_by("id")
     if keep_from is not None:
         events = events.filter(id__lt=keep_from)
     segment = list(takewhile(lambda event: event.at < before, events[:SEGMENT]))
+    # Never sign what doesn't verify: a signature would hide the manipulation permanently.
     end = follow(start, segment)
     if isinstance(end, Break) or not segment:
         return end if isinstance(end, Break) else 0

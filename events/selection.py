@@ -1,4 +1,4 @@
-"""Which events are asked for: of one type, of one key, or all."""
+"""Event filters: events of one type, of one key, or all."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,17 +28,17 @@ SELECTION: Final[Query] = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Events of `type`, of `key_id`; None for either means all."""
+    """Filter by `type` and `key_id`. None means no restriction."""
 
     type: str | None = None
     key_id: str | None = None
 
     def admits(self, type: str, key_id: str) -> bool:
-        """Whether an event of this type and key is among them."""
+        """Return whether an event of this type and key passes the filter."""
         return self.type in (None, type) and self.key_id in (None, key_id)
 
     def after(self, event_id: int) -> QuerySet[Event]:
-        """Those with ids above `event_id`, in order."""
+        """Return the matching events with IDs above `event_id`, in order."""
         events = Event.objects.filter(id__gt=event_id)
         if self.type is not None:
             events = events.filter(type=self.type)

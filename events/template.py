@@ -1,4 +1,4 @@
-"""Reads that come again and again with other parameters: making SQL of a query takes longer than running it."""
+"""Query templates: queries that run often with different parameters. Compiling one takes longer than running it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ _WORDS: Final = ("first word", "second word")
 
 @dataclass(frozen=True, slots=True)
 class _Shifted:
-    """A parameter that is a moment, so much after that of the query."""
+    """A parameter that is the query's time plus `by`."""
 
     by: timedelta
 
 
 class _Word:
-    """A parameter that is the word of the query."""
+    """A parameter that is the query's word."""
 
 
 class Template:
-    """The read that `build` makes for a moment and a word, as SQL that is made once, at the first use.
+    """The read that `build` creates for a time and a word, compiled to SQL once, at first use.
 
-    Which parameters change with the moment and the word is found out by making two. Raises TypeError if anything else
-    differs between them, as the SQL itself or a number.
+    It finds the parameters that depend on them by compiling two examples. Raise TypeError if anything else differs
+    between the two, for example the SQL or a number.
     """
 
     def __init__(self, build: Build) -> None:
@@ -43,12 +43,13 @@ class Template:
         """Return the statement for `moment` and `word`."""
         if self._made is None:
             self._made = self._make()
+            # Check a third, very different example: a time that is clamped would look like a shift in the first two.
             self._compare(*_FAR)
         statement, params = self._made
         return Statement(statement.sql, [_bound(param, moment, word) for param in params], statement.values)
 
     def _compare(self, moment: datetime, word: str) -> None:
-        """Raise TypeError if the template isn't the read that it stands for, as where a moment is bounded."""
+        """Raise TypeError if the template produces a different statement than `build` does."""
         made, plain = self.at(moment, word), reading(self._build(moment, word))
         if (made.sql, list(made.params)) != (plain.sql, list(plain.params)):
             self._made = None
@@ -62,7 +63,7 @@ class Template:
 
 
 def _kind(one: object, other: object) -> object:
-    """What a parameter is that is `one` in the first statement and `other` in the second."""
+    """Return what a parameter is, given its values in the two examples: a constant, a shifted time or the word."""
     if (one, other) == _WORDS:
         return _Word()
     if one == other:
@@ -77,7 +78,7 @@ def _kind(one: object, other: object) -> object:
 
 
 def _moment(value: object) -> datetime:
-    """The moment as which a database's parameter is meant: SQLite gets a text, in UTC."""
+    """Return the time that a database parameter stands for. SQLite's is a text in UTC."""
     found = value if isinstance(value, datetime) else datetime.fromisoformat(cast("str", value))
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

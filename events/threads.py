@@ -1,4 +1,4 @@
-"""Threads for blocking work of the event loop, apart from those on which Django answers."""
+"""Threads for blocking work of the event loop, separate from Django's threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 class WorkThreads:
-    """`threads` threads named after `name`. Work beyond them waits its turn.
+    """Pool of `threads` threads, named after `name`. Further work waits.
 
-    As around a request of Django, a database connection that broke or is too old is closed before and after the work,
-    and one of a pool is given back.
+    As for a Django request, database connections that are broken or too old are closed before and after the work,
+    and pooled ones are returned.
 
-    Work that takes over `patience_seconds` from when it began, as on a connection that has gone silent, is left to
-    itself, and what waits behind it goes on with fresh threads: MAX_STUCK times at most, until a stuck one returns.
+    Work that takes longer than `patience_seconds`, for example on an unresponsive connection, is abandoned: the
+    work behind it continues on new threads. That happens at most MAX_STUCK times, until a stuck thread returns.
     """
 
     def __init__(self, name: str, threads: int, *, patience_seconds: float | None = None) -> None:
@@ -32,7 +32,7 @@ class WorkThreads:
         self._executor = self._fresh()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Raises TimeoutError where it takes too long or all threads are stuck."""
+        """Return or raise the result of `work`. Raise TimeoutError if it takes too long or if all threads are stuck."""
         context = copy_context()
         while True:
             self._refuse_where_all_are_stuck()
@@ -60,9 +60,11 @@ class WorkThreads:
 
     def _give_up(self, stuck: Future[T], executor: ThreadPoolExecutor) -> None:
         self._stuck.add(stuck)
-        if executor is self._executor:  # else others were stuck beside it, and the threads are fresh already
+        # Otherwise another work item was stuck in the same pool, and the pool has been replaced already.
+        if executor is self._executor:
             self._executor = self._fresh()
-            executor.shutdown(wait=False, cancel_futures=True)  # who waits behind it is woken, and comes again
+            # Work that waits behind it is cancelled. Its `run` wakes up and submits it to the new pool.
+            executor.shutdown(wait=False, cancel_futures=True)
         raise TimeoutError(f"{self._name}: no answer for {self._patience_seconds} s")
 
     def _refuse_where_all_are_stuck(self) -> None:

@@ -1,10 +1,10 @@
-"""The kinds of event."""
+"""Event types."""
 
 from enum import StrEnum
 
 
 class EventType(StrEnum):
-    """What happened. The names are public: filters, streams and webhooks use them."""
+    """Type of an event. The names are public API: filters, streams and webhooks use them."""
 
     KEY_ISSUED = "KeyIssued"
     KEY_UPDATED = "KeyUpdated"

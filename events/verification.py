@@ -1,4 +1,4 @@
-"""Verification of the whole log, batch by batch."""
+"""Verification of the whole event log, in batches."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,17 +13,17 @@ from events.seals import seal_place
 from latchkey.peppers import Peppers
 
 BATCH: Final = 1000
-# What a value that is none of its column's type does when it is read: SQLite keeps anything, PostgreSQL infinities.
+# Raised when a stored value does not fit its column's type: SQLite stores anything, PostgreSQL stores infinities.
 UNREADABLE: Final = (ValueError, TypeError, OverflowError, DataError)
 
 
 def verify(peppers: Peppers) -> Iterator[Place | Break]:
-    """Walks the whole log: yields the place that it has come to, time and again, and last the Break if there is one.
+    """Verify the whole log. Yield the position after every batch, and finally a Break if there is one.
 
-    A row that was changed, dropped, added or swapped breaks its own digest or the sequence of ids; a log that was cut
-    short does not end where its head says; a segment that was pruned needs its seal. Whoever can write rows, seals and
-    head, compute all digests anew and holds a pepper is not found by this; that is what a copy of the latest digest
-    kept elsewhere is for.
+    A row that was changed, removed, added or swapped breaks its own digest or the sequence of IDs. A truncated log
+    does not end where its head says. A pruned segment needs its checkpoint. This does not detect an attacker who
+    can write rows, checkpoints and the head, recompute all digests, and has a pepper. To detect that, keep a copy
+    of the latest digest elsewhere.
     """
     found: Place | Break | None = beginning(peppers)
     while found is not None:
@@ -32,7 +32,7 @@ def verify(peppers: Peppers) -> Iterator[Place | Break]:
 
 
 def beginning(peppers: Peppers) -> Place | Break:
-    """Where the walk begins: behind the last seal, all seals being right and no event left below it."""
+    """Return the position after the last checkpoint, or a Break if one is invalid or an older event is left."""
     try:
         place = seal_place(Seal.objects.order_by("last_id"), peppers)
     except UNREADABLE:
@@ -45,8 +45,9 @@ def beginning(peppers: Peppers) -> Place | Break:
 
 
 def step(place: Place, peppers: Peppers) -> Place | Break | None:
-    """One batch further; None where the log ends at `place`, as its head says too."""
-    head = ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)  # read first, as the log may go on
+    """Verify one batch. Return the position after it, a Break, or None if the log ends at `place` as its head says."""
+    # Read the head first: the log may grow meanwhile.
+    head = ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)
     events = Event.objects.filter(id__gt=place.event_id).order_by("id")[:BATCH]
     try:
         batch = list(events)
@@ -55,7 +56,8 @@ def step(place: Place, peppers: Peppers) -> Place | Break | None:
         if not batch:
             return Break(place.event_id + 1, "its content cannot be read")
     if Seal.objects.filter(last_id__gt=place.event_id).exists():
-        return beginning(peppers)  # pruned meanwhile
+        # The events after `place` were pruned meanwhile, so continue after the newest checkpoint.
+        return beginning(peppers)
     if batch:
         return follow(place, batch)
     if Place(head.last_id, head.digest) == place:
@@ -64,7 +66,7 @@ def step(place: Place, peppers: Peppers) -> Place | Break | None:
 
 
 def _readable(events: QuerySet[Event]) -> Iterator[Event]:
-    """The events up to the first that cannot be read."""
+    """Yield the events before the first unreadable one."""
     for event_id in list(events.values_list("id", flat=True)):
         try:
             yield Event.objects.get(id=event_id)

@@ -1,1 +1,1 @@
-"""The door for other services: whether a key may pass."""
+"""Gateway API for other services: whether a request with an API key is allowed."""

@@ -1,4 +1,4 @@
-"""/v1/check: whether a request that a proxy was sent may pass, and how that is answered."""
+"""/v1/check: whether a request that a proxy received is allowed, and the response to the proxy."""
 
 import json
 from collections.abc import Mapping
@@ -21,14 +21,15 @@ from ratelimit.decision import Decision
 from ratelimit.headers import rate_limit_fields
 
 NO_STORE: Final = ("Cache-Control", "no-store")
-# What such a proxy passes on as it is; the operator's own faults, and ours, are not made to look like the client's.
+# Statuses that nginx passes on to its client unchanged (`deny=403`), and statuses that are mapped to 403 for it.
+# Server errors and the operator's own mistakes are never mapped: they must not look like the client's fault.
 _PASSED_ON: Final = (401, 403)
 _OF_THE_CLIENT: Final = (400, 429)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a proxy: the query, the client's fields that may carry a credential, and where it came from."""
+    """One call by a proxy: the query, the client's fields that may carry a credential, and the client's address."""
 
     query: bytes
     api_key: str | None
@@ -40,7 +41,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How it is answered. `logged` is what the log says about the key."""
+    """The response to a call. `logged` are the log fields about the key."""
 
     status: int
     fields: list[tuple[str, str]]
@@ -49,7 +50,7 @@ class Answer:
 
 
 def check(gate: Gate, call: Call) -> Answer:
-    """The answer. Raises what a database or a bucket store raises that does not answer."""
+    """Return the response to a call. Raise the database's or bucket store's exception if it does not answer."""
     question = Question()
     try:
         question = parse_question(call.query)
@@ -62,7 +63,7 @@ def check(gate: Gate, call: Call) -> Answer:
 
 
 def credential_of(call: Call) -> Credential:
-    """The one credential of the call. Raises CredentialError, and counts it."""
+    """Return the call's only credential. Raise CredentialError otherwise, and count the failure."""
     try:
         return credential_from_headers(call.api_key, call.authorization)
     except CredentialError as error:
@@ -71,13 +72,14 @@ def credential_of(call: Call) -> Credential:
 
 
 def answer_to(verified: Verified, decision: Decision, question: Question, call: Call) -> Answer:
-    """The answer about a key that was charged: the scopes are judged last, as a 403 costs what a pass costs."""
+    """Return the response for a key that was charged."""
     auth = verified.record.auth
     if not decision.allowed:
         seconds = decision.retry_after_seconds
         detail = f"The key's limit is reached; the next request passes in {seconds} s."
         throttled = QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
         return refusal(throttled, question, call, decision=decision, logged={"key_id": auth.key_id})
+    # Check scopes after charging: a 403 costs as much as a 204, so a key can't probe for scopes for free.
     lacking = next((scope for scope in question.scopes if not auth.allows(scope)), None)
     if lacking is not None:
         refused = InsufficientScope(f"This call needs the scope {lacking}.")
@@ -94,13 +96,13 @@ def refusal(
     decision: Decision | None = None,
     logged: Mapping[str, str] | None = None,
 ) -> Answer:
-    """The answer that says no, as a problem."""
+    """Return the problem response for `error`."""
     status = CATALOGUE[error.slug].status
     body = body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
     fields = dict([*(rate_limit_fields(decision) if decision else ()), *fields_of(error)])
     fields |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", headers.REQUEST_ID: call.request_id}
     if question.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
-        # Such a proxy drops the body: from these it makes one that says the same.
+        # nginx (auth_request) drops the body. It builds an equivalent one from these fields.
         fields |= {headers.LATCHKEY_STATUS: str(status), headers.LATCHKEY_PROBLEM: error.slug}
         status = status if status in _PASSED_ON else 403
     if logged is None:
@@ -109,5 +111,8 @@ def refusal(
 
 
 def above_burst() -> LimitTooSmall:
-    """The refusal of a cost for which no wait would help. It is about the key, which another request may use."""
+    """Return the problem for a cost that the key's bucket can never hold, however long the client waits.
+
+    Another request may use the same key, so the problem is about the key, not about this call.
+    """
     return LimitTooSmall("This request costs more tokens than the key's bucket can ever hold.")

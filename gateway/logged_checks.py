@@ -1,4 +1,4 @@
-"""Which checks that let a request pass leave a line in the log. A check that refuses one always does."""
+"""LOG_CHECKS setting: which allowed checks are logged. Denied checks are always logged."""
 
 from collections.abc import Container, Sequence
 from typing import Final
@@ -11,16 +11,16 @@ MOST_KEYS: Final = 100
 
 
 class EveryKey(Container[str]):
-    """Holds every key id."""
+    """Container that holds every key ID."""
 
     def __contains__(self, key_id: object) -> bool:
         return True
 
 
 def parse_logged_checks(entries: Sequence[str]) -> Container[str]:
-    """Return the key ids whose checks are logged: `entries` is `all`, `refused` (no key's), or up to MOST_KEYS key ids.
+    """Return the key IDs whose checks are logged. The result is falsy if it contains no key.
 
-    What is empty is false. Raises ValueError, whose text repeats no entry: one may be a whole credential.
+    `entries` is `all`, `refused` (no key), or up to MOST_KEYS key IDs. Raise ValueError otherwise.
     """
     words = [entry.lower() for entry in entries]
     if words == [ALL]:
@@ -28,5 +28,6 @@ def parse_logged_checks(entries: Sequence[str]) -> Container[str]:
     if words == [REFUSED]:
         return frozenset()
     if not 0 < len(entries) <= MOST_KEYS or not all(map(KEY_ID_PATTERN.fullmatch, entries)):
+        # Don't repeat an entry in the message: it may be a whole credential.
         raise ValueError(f"must be {ALL}, {REFUSED}, or up to {MOST_KEYS} key ids, separated by commas")
     return frozenset(entries)

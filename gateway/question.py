@@ -1,4 +1,4 @@
-"""What a proxy asks in the query of /v1/check: the scopes that are needed, the cost, and how a denial is to be told."""
+"""Query parameters of /v1/check: the required scopes, the cost, and which statuses the proxy can handle."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from latchkey.validation import InvalidParameters, refused
 from ratelimit.limit import MAX_BURST
 
 MAX_SCOPES: Final = 64
-# nginx takes words of at most 4,095 bytes in its configuration, and this one stands there behind an address.
+# nginx limits a word in its configuration to 4,095 bytes, and this query follows an address in one word.
 MAX_QUERY: Final = 4000
 FORBIDDEN: Final = "403"
 OK: Final = "200"
@@ -41,8 +41,10 @@ QUERY: Final[Query] = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All of `scopes` are needed. `deny_as_forbidden`: what the proxy would not pass on is answered 403. `allow_as_ok`:
-    what may pass is answered 200, as there are proxies for which 204 is a no.
+    """The parameters of a check. All of `scopes` are required.
+
+    `deny_as_forbidden`: return 403 for denials that the proxy would not pass on (nginx). `allow_as_ok`: return 200
+    for allowed requests, for proxies that treat 204 as a denial.
     """
 
     scopes: tuple[str, ...] = ()
@@ -53,9 +55,9 @@ class Question:
 
 @lru_cache(maxsize=256)
 def parse_question(query: bytes) -> Question:
-    """The question in a query. `scope` may stand several times, or hold several scopes with spaces.
+    """Return the parsed query. `scope` may be repeated, and each may contain several scopes separated by spaces.
 
-    Raises InvalidParameters.
+    Raise InvalidParameters if the query is too long or a parameter is invalid.
     """
     if len(query) > MAX_QUERY:
         raise InvalidParameters.of([FieldError("", "too-long", f"The query has more than {MAX_QUERY} bytes.")])

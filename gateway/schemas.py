@@ -1,4 +1,4 @@
-"""The shapes of /v1/verify, for the OpenAPI document only; the rules are in `gateway.verdict`."""
+"""Request and response schemas of /v1/verify, for the OpenAPI document only. `gateway.verdict` has the rules."""
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -24,7 +24,7 @@ from ratelimit.limit import MAX_BURST
     ]
 )
 class VerifyRequest(Shape):
-    """What is asked about a credential."""
+    """A credential to verify."""
 
     credential = serializers.RegexField(STORABLE, help_text="key_id:secret, as the service received it.")
     scopes = serializers.ListField(
@@ -37,7 +37,7 @@ class VerifyRequest(Shape):
 
 
 class RemainingLimit(Shape):
-    """What is left of the key's limit."""
+    """What is left of the key's rate limit."""
 
     limit = whole_number_field(1, MAX_BURST)
     remaining = whole_number_field()
@@ -45,7 +45,7 @@ class RemainingLimit(Shape):
 
 
 class Verdict(Shape):
-    """The verdict. Without a right credential, or for a key that isn't active, all else is null."""
+    """The verdict. If the credential is invalid or its key isn't active, all fields but `valid` and `code` are null."""
 
     valid = serializers.BooleanField()
     code = serializers.ChoiceField(list(Code))

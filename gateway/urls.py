@@ -1,4 +1,4 @@
-"""The paths for other services."""
+"""URL paths of the gateway API."""
 
 from django.urls import path
 

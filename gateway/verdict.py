@@ -1,4 +1,4 @@
-"""The verdict on a credential that a service was given: may it pass, and what does that leave of its key's limit."""
+"""Verdict on a credential that a service received: whether it is allowed, and what is left of its key's rate limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MAX_SCOPES: Final = 64
 
 
 class Code(StrEnum):
-    """What the verdict is. The names are public."""
+    """Code of the verdict. The names are part of the public API."""
 
     VALID = "VALID"
     INVALID = "INVALID"
@@ -32,7 +32,10 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The code, and the key with its decision where the credential was right. `key_id` is what the credential names."""
+    """A code and, if the credential is correct, its key and the rate limit decision.
+
+    `key_id` is the key ID in the credential, even if the secret is wrong.
+    """
 
     code: Code
     verified: Verified | None = None
@@ -41,11 +44,11 @@ class Verdict:
 
     @property
     def logged(self) -> dict[str, str]:
-        """What the log says. Only the verdict INVALID leaves open whether the secret was that of the key."""
+        """Return the log fields. Only with INVALID is it unknown whether the secret belonged to the key."""
         return {"verdict": self.code.value, **({"checked_key_id": self.key_id} if self.key_id else {})}
 
     def as_json(self) -> dict[str, object]:
-        """The body of /v1/verify."""
+        """Return the response body of /v1/verify."""
         auth = self.verified.record.auth if self.verified else None
         return {
             "valid": self.code is Code.VALID,
@@ -63,16 +66,18 @@ class Verdict:
 
 
 def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
-    """The verdict on `values`: credential (required), scopes (all are needed), cost (default 1).
+    """Return the verdict on `values`: credential (required), scopes (all are required), cost (default 1).
 
-    The key's bucket pays before scopes are judged, so that a key cannot probe for them without limit. A wrong
-    credential costs the service that asks, as any call does, and nobody else. Raises InvalidParameters.
+    Raise InvalidParameters if the values are invalid or if the cost is larger than the key's burst.
     """
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
     cost, key_id = cleaned.get("cost", 1), None
     try:
         credential = parse_credential(cleaned["credential"])
         key_id = credential.key_id
+        # Charge the key before scopes are checked, so that a key can't probe for scopes without limit. A wrong
+        # credential costs the calling service one token, as every call does, and no address: `confirm` doesn't
+        # count it as an attempt.
         verified, decision = gate.charge(gate.confirm(credential, anew=False), None, cost)
     except CostExceedsBurst:
         fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
@@ -94,7 +99,7 @@ _CODES: Final[dict[type[ProblemError], Code]] = {
 
 
 def _limit_json(decision: Decision | None) -> dict[str, int] | None:
-    """What is left of the limit; None for an unlimited key, and where the credential was refused."""
+    """Return what is left of the limit, or None if the key is unlimited or the credential was rejected."""
     if decision is None or decision.limit is None:
         return None
     return {

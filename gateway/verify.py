@@ -1,4 +1,4 @@
-"""/v1/verify: a service asks about a credential that it was given. The same sequence as that of every call by a key."""
+"""/v1/verify: verifies a credential that a service received, after the same authentication as every call by a key."""
 
 import json
 from datetime import datetime
@@ -13,13 +13,16 @@ from latchkey import headers
 from latchkey.problems import ProblemError
 from latchkey.strict_json import MalformedJSON, loads
 
-# What the service that asks pays and needs.
+# The calling service needs this scope, and pays the default cost of one token.
 ASKING: Final = b"scope=verify"
 _ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")
 
 
 def verify(gate: Gate, call: Call, body: bytes, now: datetime) -> Answer:
-    """The answer to a call whose `query` is ASKING. Raises what a database or a bucket store raises."""
+    """Return the response to a call whose `query` is ASKING.
+
+    Raise the database's or bucket store's exception if it does not answer.
+    """
     asker = check(gate, call)
     if asker.status != 204:
         return asker

@@ -1,4 +1,4 @@
-"""/v1/check and /v1/verify as Django answers them; the server answers them ahead of it, by the same rules."""
+"""Django views of /v1/check and /v1/verify. The server usually answers both before Django, by the same rules."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ _IDENTITY: Final = [
 
 
 class Verify(KeyAPIView):
-    """The verdict on a credential."""
+    """Verifies a credential."""
 
     tag = "gateway"
 
@@ -43,16 +43,14 @@ class Verify(KeyAPIView):
 
     @extend_schema(operation_id="verify", request=VerifyRequest, responses=Verdict)
     def post(self, request: Request) -> Response:
-        """Verify a credential that a service was given. Its key pays `cost` tokens. The response is 200 whatever the
-        verdict.
-        """
+        """Verify a credential that a service received. It takes `cost` tokens from its key. Every verdict is a 200."""
         verdict = judge(default_gate(), request.data, address_of(request.META), timezone.now())
         bind_contextvars(**verdict.logged)
         return Response(verdict.as_json(), headers=NO_STORE)
 
 
 class Check(APIView):
-    """May this request pass? Proxies ask, with the fields of the request that they were sent."""
+    """Checks whether a request is allowed. Proxies call it with the fields of the request that they received."""
 
     tag = "gateway"
     queries = {"GET": QUERY}
@@ -60,7 +58,8 @@ class Check(APIView):
     authentication_classes = []
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[JSONRenderer, str]:
-        """What the client of the proxy accepts is none of its business."""
+        """Return JSON, whatever the Accept field says."""
+        # The field comes from the proxy's client and is meant for the service behind the proxy.
         return JSONRenderer(), "application/json"
 
     @extend_schema(
@@ -74,8 +73,8 @@ class Check(APIView):
         auth=[{"apiKey": []}, {"bearer": []}, {"basic": []}],  # type: ignore[list-item]
     )
     def get(self, request: Request) -> HttpResponse:
-        """Check whether a request may pass. Call it with any method and with the header of the request; the key in it
-        pays `cost` tokens.
+        """Check whether a request is allowed. Call it with any method and with the request's header. It takes
+        `cost` tokens from the request's key.
         """
         call = Call(
             query=raw_query(request.META),

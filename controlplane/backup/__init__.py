@@ -1,1 +1,1 @@
-"""Backups: the database and the buckets as one directory with a manifest, and the way back."""
+"""Backups: copy the database and the buckets into one directory with a manifest, and restore them."""

@@ -1,4 +1,4 @@
-"""PostgreSQL's tables as one zip archive: the rows of each as COPY writes them, its columns and its sequences."""
+"""Archive of PostgreSQL tables: one zip file with each table's rows in COPY format, its columns and its sequences."""
 
 import json
 import zipfile
@@ -30,7 +30,7 @@ _GO_ON: Final = "SELECT setval(pg_get_serial_sequence(format('%%I.%%I', current_
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`sequences` are the last values that were given to columns that number themselves."""
+    """A table in an archive. `sequences` maps each auto-numbered column to its last value."""
 
     name: str
     columns: tuple[str, ...]
@@ -39,14 +39,14 @@ class Table:
 
 
 def table_names() -> list[str]:
-    """The tables of the settings' schema, but for those of extensions."""
+    """Return the tables of the current schema, except those of extensions."""
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
         return [name for (name,) in cursor.fetchall()]
 
 
 def write_tables(names: Sequence[str], target: Path) -> None:
-    """Writes the tables to the new file `target`, as the transaction sees them; no table is held in memory."""
+    """Write the tables, as the current transaction sees them, to the new file `target`. Rows are streamed."""
     with zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         tables = [asdict(_write(archive, name)) for name in names]
         archive.writestr(_INDEX, json.dumps(tables, indent=2) + "\n")
@@ -54,7 +54,7 @@ def write_tables(names: Sequence[str], target: Path) -> None:
 
 @contextmanager
 def reading(source: Path) -> Iterator[tuple[zipfile.ZipFile, list[Table]]]:
-    """The archive and what is in it. Raises BackupFailed where it cannot be read, also later in the block."""
+    """Open an archive; yield it with its tables. Raise BackupFailed if it can't be read, also later in the block."""
     try:
         with zipfile.ZipFile(source) as archive:
             index = json.loads(archive.read(_INDEX))
@@ -64,7 +64,10 @@ def reading(source: Path) -> Iterator[tuple[zipfile.ZipFile, list[Table]]]:
 
 
 def read_table(archive: zipfile.ZipFile, table: Table) -> None:
-    """Puts the rows into the table of that name, which is empty, and lets its sequences go on behind them."""
+    """Load the rows into the empty table of that name, and continue its sequences after them.
+
+    Raise BackupFailed if the number of rows is wrong.
+    """
     with archive.open(f"{table.name}.copy") as rows, connection.cursor() as cursor:
         with cursor.copy(_copy(table.name, table.columns, "FROM STDIN")) as into:
             while block := rows.read(_BLOCK):

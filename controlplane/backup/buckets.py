@@ -1,4 +1,4 @@
-"""The bucket store: a copy of one moment, and whether the one that is here goes on from such a copy."""
+"""Bucket store backups: a point-in-time copy, and the check whether the current store is a continuation of a copy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -18,14 +18,15 @@ from ratelimit.stores.lmdb_examination import examine
 
 
 def bucket_path(url: str) -> Path | None:
-    """The directory of `lmdb://PATH`; None for a store that lies in no file."""
+    """Return the directory of `lmdb://PATH`, or None for a store without files."""
     scheme, _, path = url.partition("://")
     return Path(path).absolute() if scheme == "lmdb" else None
 
 
 def copy_buckets(path: Path, target: Path) -> str | None:
-    """Copies the store at `path`, which may be in use, to the new file `target`, without its free pages; returns its
-    generation, or None where there is no store. Raises BackupFailed.
+    """Copy the store at `path`, which may be in use, to the new file `target`, without its free pages.
+
+    Return its generation, or None if there is no store. Raise BackupFailed.
     """
     if not (path / DATA_FILE).exists():
         return None
@@ -39,8 +40,10 @@ def copy_buckets(path: Path, target: Path) -> str | None:
 
 
 def goes_on_from(path: Path, copy: Path) -> bool:
-    """Whether the store at `path` is the one that was copied, at that moment or later: no counter of a key is below
-    that of the copy. Such a store knows more than the copy does. Nobody else may have it open.
+    """Return whether the store at `path` is the one that was copied, at the time of the copy or later.
+
+    It is if none of its counters is lower than in the copy. Such a store has more recent data than the copy. No
+    other process may have it open.
     """
     try:
         if any(examine(store, How.AT_REST) for store in (path, copy)):
@@ -48,7 +51,7 @@ def goes_on_from(path: Path, copy: Path) -> bool:
         with (
             _reading(path) as living, _reading(copy) as copied, living.begin() as now, copied.begin() as then,
         ):  # fmt: skip
-            # A store that was never used yet has no name.
+            # A store that was never used has no generation yet.
             return then.get(GENERATION_KEY) in (None, now.get(GENERATION_KEY)) and all(
                 _at_least(now.get(key, EMPTY), record) for key, record in _keys(then)
             )
@@ -58,13 +61,13 @@ def goes_on_from(path: Path, copy: Path) -> bool:
 
 @contextmanager
 def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
-    """A draft of the store within its directory, where the disk has room for it; what is yielded puts it in place, and
-    sets the old file aside there. Nobody may have it open. Raises OSError.
+    """Write a draft of the store into its directory. Yield a function that swaps it in and sets the old file aside.
 
-    Within the directory, as that may be a volume of its own.
+    No other process may have the store open. Raise OSError, for example if the disk is full.
     """
     fresh = not path.exists()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The draft must be in the same directory, which may be a volume of its own: a rename doesn't cross volumes.
     draft, data = path / f".{DATA_FILE}.{time_ns()}", path / DATA_FILE
 
     def put() -> None:
@@ -80,13 +83,14 @@ def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
     finally:
         draft.unlink(missing_ok=True)
         if fresh:
-            with suppress(OSError):  # it holds the store now
+            # If the draft was put in place, the directory isn't empty and stays.
+            with suppress(OSError):
                 path.rmdir()
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[lmdb.Environment]:
-    """The environment in a directory, with its readers' table where others use it; or a lone file, without."""
+    """Open a store for reading: a directory with the lock table that other processes use, or a lone file without it."""
     alone = not path.is_dir()
     size = max(MAP_SIZE, path.stat().st_size)
     with closing(lmdb.open(str(path), map_size=size, subdir=not alone, readonly=True, lock=not alone)) as environment:

@@ -1,9 +1,9 @@
-"""Why there is no backup, or no restore: one line for the operator, without a secret."""
+"""Backup errors: each message is one line for the operator, without secrets."""
 
 
 class BackupRefused(Exception):
-    """What was asked for is not to be done; nothing was changed. The message says what to do instead."""
+    """The request is not allowed. Nothing was changed, and the message says what to do instead."""
 
 
 class BackupFailed(Exception):
-    """It could not be done: a disk, a database or a program that it needs."""
+    """The backup or restore failed because of a disk, a database or a program that it needs."""

@@ -1,4 +1,4 @@
-"""Whether a backup can be restored here, before anything is changed."""
+"""Checks whether a backup can be restored here, before anything is changed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +21,10 @@ from health.models import Lease
 
 
 def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
-    """The manifest of a backup that is undamaged and fits the settings and this version; with `other_schema` it says
-    nothing of the tables, so that they are as they are. Raises BackupRefused.
+    """Return the backup's manifest. Raise BackupRefused if it is damaged or doesn't fit the settings or this version.
+
+    With `other_schema`, the returned manifest has no schema digest, so the tables are accepted as they are. With
+    `other_peppers`, missing or different peppers are accepted.
     """
     manifest = read_manifest(path)
     if manifest.database != connection.vendor:
@@ -30,7 +32,7 @@ def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
     _refuse_other_migrations(manifest)
     if other_schema:
         manifest = replace(manifest, schema="")
-    # With PostgreSQL the migrations make the tables again, and those of the backup don't come back.
+    # With PostgreSQL, migrations recreate the tables, so those of the backup don't matter.
     if manifest.database == "sqlite" and has_other_tables(manifest):
         raise other_tables(manifest)
     strange = strange_peppers(configured_peppers(), manifest.peppers)
@@ -44,7 +46,8 @@ def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
 
 
 def _refuse_other_migrations(manifest: Manifest) -> None:
-    """An older schema is fine: it is migrated after the restore."""
+    """Raise BackupRefused if the backup has migrations that this version lacks or knows with other contents."""
+    # Missing migrations are no problem: an older schema is migrated after the restore.
     own = own_migrations()
     if newer := unknown(manifest.migrations):
         raise BackupRefused(
@@ -59,13 +62,13 @@ def _refuse_other_migrations(manifest: Manifest) -> None:
 
 
 def has_other_tables(manifest: Manifest) -> bool:
-    """Return whether the copy has all of this version's migrations, but other tables than they make."""
+    """Return whether the copy has all of this version's migrations, but tables other than they create."""
     migrated = own_migrations().keys() <= manifest.migrations.keys()
     return migrated and manifest.schema not in ("", expected_digest(manifest.database))
 
 
 def other_tables(manifest: Manifest) -> BackupRefused:
-    """Return the refusal of a backup with the right migrations and other tables."""
+    """Return the error for a backup with the right migrations but other tables."""
     return BackupRefused(
         "The tables in the backup are not those that the migrations of this version make: it was made by another "
         f"Latchkey ({manifest.version}), or its database was changed by hand. Restore with the version that made it. "
@@ -74,7 +77,8 @@ def other_tables(manifest: Manifest) -> BackupRefused:
 
 
 def is_empty() -> bool:
-    """Whether the database has no table at all, as a new one. A SQLite file is not made by looking."""
+    """Return whether the database has no tables, like a new one."""
+    # Connecting would create the file, and a check must change nothing.
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
         return True
     return not connection.introspection.table_names()
@@ -82,7 +86,7 @@ def is_empty() -> bool:
 
 @contextmanager
 def nobody_else() -> Iterator[None]:
-    """No server and no steward works on the database within the block. Raises BackupRefused."""
+    """Ensure that no server and no steward uses the database within the block. Raise BackupRefused otherwise."""
     try:
         with alone_on(settings.DATA_DIR):
             _refuse_others()
@@ -99,7 +103,8 @@ def _refuse_others() -> None:
     try:
         held = Lease.objects.filter(expires_at__gt=timezone.now()).exclude(holder="").first()
     except DatabaseError:
-        return  # damaged, or of something else: then no steward works with it
+        # The database is damaged or belongs to something else, so no steward works with it.
+        return
     if held is not None:
         raise BackupRefused(
             "A steward works on the database, or was killed within the last half minute. Stop it, and try again."

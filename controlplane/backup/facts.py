@@ -1,4 +1,4 @@
-"""What a database says of itself, for the manifest: its migrations, its keys, its event log, the peppers it needs."""
+"""Facts about a database for the manifest: its migrations, keys, event log and required peppers."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,10 @@ from events.chain import GENESIS
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`schema` is the digest of the tables as they really are. `last_event` and `digest` are the head of the event log;
-    `peppers` the ids under which anything is kept.
+    """Facts about a database.
+
+    `schema` is the digest of the actual tables. `last_event` and `digest` are the head of the event log. `peppers`
+    are the pepper IDs that stored data depends on.
     """
 
     migrations: tuple[str, ...]
@@ -24,7 +26,8 @@ class Facts:
 
 
 def read_facts(query: Query) -> Facts:
-    """Asks a migrated database. In SQL of its own: a copy is asked too, which is not the database of the settings."""
+    """Return the facts about a migrated database."""
+    # Plain SQL instead of models: `query` may read a copy, which isn't the database of the settings.
     migrations = query("SELECT app, name FROM django_migrations ORDER BY app, name")
     ((keys,),) = query("SELECT COUNT(*) FROM apikeys_apikey")
     head = query("SELECT last_id, digest FROM events_chainhead") or [(0, GENESIS)]

@@ -1,4 +1,4 @@
-"""Directories that appear whole or not at all, and files that are what their digest says."""
+"""Atomic directories, durable file writes, and checksums."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """The size of a file in bytes, and its SHA-256 in hexadecimal."""
+    """Size of a file in bytes, and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
@@ -26,10 +26,11 @@ class Sum:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """A draft beside `path` (mode 0700) that takes its name at the end of the block, with all files on the disk.
+    """Yield a draft directory (mode 0700) next to `path`. At the end of the block, flush it to disk and rename it.
 
-    Where the block raises, the draft is removed; a killed process leaves it under a name that begins with a dot.
-    Raises BackupRefused where there is anything at `path`, a symbolic link to nowhere included.
+    If the block raises an exception, the draft is removed. A killed process leaves it, under a name that starts
+    with a dot. Raise BackupRefused if anything exists at `path`, including a dangling symbolic link, and
+    BackupFailed if the directory can't be written.
     """
     _refuse_existing(path)
     try:
@@ -42,7 +43,8 @@ def whole_directory(path: Path) -> Iterator[Path]:
             file.chmod(0o600)
             sync(file)
         sync(draft)
-        _refuse_existing(path)  # a rename would take the place of an empty directory
+        # Check again: a rename would silently replace an empty directory that was created meanwhile.
+        _refuse_existing(path)
         draft.rename(path)
         sync(path.parent)
     except OSError as error:
@@ -52,7 +54,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the names in a directory, are on the disk."""
+    """Flush a file, or the entries of a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -61,8 +63,9 @@ def sync(path: Path) -> None:
 
 
 def sum_of(path: Path) -> Sum:
-    """What the file holds. Raises BackupRefused where it is no regular file, or a symbolic link."""
+    """Return the size and digest of a file. Raise BackupRefused if it is not a regular file, or is a symbolic link."""
     try:
+        # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
@@ -82,7 +85,7 @@ def printable(path: Path) -> str:
 
 
 def copy_durably(source: Path, target: Path) -> None:
-    """Copies a file to a new one (mode 0600) that is on the disk afterwards. Never writes over one that is there."""
+    """Copy a file to a new file (mode 0600) and flush it to disk. Raise FileExistsError if `target` exists."""
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
@@ -95,7 +98,7 @@ def copy_durably(source: Path, target: Path) -> None:
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Writes a new file (mode 0600) that is on the disk afterwards, its name too. Never over one that is there."""
+    """Write a new file (mode 0600) and flush it and its name to disk. Raise FileExistsError if `path` exists."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

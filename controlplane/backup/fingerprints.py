@@ -1,4 +1,4 @@
-"""Whether the peppers here are those of a backup, told without the peppers."""
+"""Pepper fingerprints: detect whether the configured peppers are those of a backup, without storing the peppers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -10,10 +10,8 @@ _DIGITS: Final = 32
 
 
 def fingerprints(peppers: Peppers, pepper_ids: Iterable[str]) -> dict[str, str]:
-    """The fingerprint of each pepper that is here; empty for one that is not.
-
-    An HMAC of a constant tells nothing about its key, which has 256 random bits.
-    """
+    """Return a fingerprint per pepper ID, empty if that pepper is not configured."""
+    # A fingerprint is an HMAC of a constant. It reveals nothing about its key, which has 256 random bits.
     return {
         pepper_id: peppers.digest(_TEXT, pepper_id).hex()[:_DIGITS] if pepper_id in peppers.by_id else ""
         for pepper_id in pepper_ids
@@ -21,6 +19,6 @@ def fingerprints(peppers: Peppers, pepper_ids: Iterable[str]) -> dict[str, str]:
 
 
 def strange_peppers(peppers: Peppers, known: Mapping[str, str]) -> list[str]:
-    """The ids in `known` whose pepper is not here, or is another one under the same id."""
+    """Return the IDs in `known` whose pepper is missing here, or is a different one."""
     here = fingerprints(peppers, known)
     return [name for name, fingerprint in known.items() if not here[name] or here[name] != fingerprint]

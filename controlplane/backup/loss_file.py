@@ -1,4 +1,4 @@
-"""What a restore undoes, written down beside the database that it sets aside, before it does so."""
+"""Loss files: what a restore undoes, written next to the database that it sets aside, before it does so."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,8 +18,9 @@ _SUFFIX: Final = ".losses.json"
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The losses of a restore before, that the database here still lacks. `alive_again` are keys; `events` and
-    `changes` are how many it lost, or None if nothing is known.
+    """Losses of an earlier restore that the current database still lacks.
+
+    `alive_again` are key IDs. `events` and `changes` are the numbers that were lost, or None if they are unknown.
     """
 
     path: Path
@@ -29,7 +30,7 @@ class Earlier:
 
 
 def set_aside_path(stamp: str) -> Path:
-    """Where a restore at that time keeps the old database: a file beside it, or a backup in DATA_DIR."""
+    """Return the path for the old database: a file next to it (SQLite), or a backup in DATA_DIR (PostgreSQL)."""
     if connection.vendor == "sqlite":
         database = Path(connection.settings_dict["NAME"]).absolute()
         return database.with_name(f"{database.name}.replaced-{stamp}")
@@ -37,7 +38,8 @@ def set_aside_path(stamp: str) -> Path:
 
 
 def new_set_aside_path(stamp: str) -> Path:
-    """The same, with a number behind `stamp` if another restore took it: two may begin within one second."""
+    """Return the first unused such path, with a number after `stamp` if needed."""
+    # Two restores may start within the same second.
     numbered = (set_aside_path(stamp if number == 1 else f"{stamp}-{number}") for number in count(1))
     return next(path for path in numbered if not path.exists() and not _losses_beside(path).exists())
 
@@ -47,22 +49,24 @@ def _losses_beside(aside: Path) -> Path:
 
 
 def write_losses(lost: Losses, backup: Path, aside: Path) -> Path:
-    """Writes the file beside `aside`, with the head of the log that is about to go. Raises OSError."""
+    """Write the loss file next to `aside`, with the head of the replaced event log. Return its path. Raise OSError."""
     path = _losses_beside(aside)
     write_durably(path, json.dumps({"backup": str(backup), "head": _head(), **asdict(lost)}, indent=2) + "\n")
     return path
 
 
 def earlier_losses() -> list[Earlier]:
-    """Of each file whose log the database here does not go on from; the others tell of restores that never were."""
+    """Return the losses of every earlier restore whose replaced event log the current one does not continue."""
     pattern = set_aside_path("*")
     found = []
     for path in sorted(pattern.parent.glob(pattern.name + _SUFFIX)):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
+            # If the current log still contains that head, the restore never took place.
             if not _holds(told["head"]):
                 found.append(_earlier(path, told))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Report an unreadable file too: its losses are unknown, but not nothing.
             found.append(Earlier(path, []))
     return found
 

@@ -1,4 +1,4 @@
-"""What a restore undoes: the changes that the event log here tells, and the backup does not know."""
+"""Losses of a restore: the changes in the current event log that the backup does not contain."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ from events.types import EventType
 from latchkey.timestamps import rfc3339
 
 WORKS_AGAIN: Final = "works again"
-# What holds of a key, a webhook or an operator once the event never was.
+# State of a key, webhook or operator after a restore to a time before the event.
 AFTERWARDS: Final[Mapping[str, str]] = {
     EventType.KEY_REVOKED: WORKS_AGAIN,
     EventType.KEY_DISABLED: WORKS_AGAIN,
@@ -38,9 +38,9 @@ AFTERWARDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """`events` counts by type what is lost after the backup's last event; `changes` are those to look at, oldest first.
+    """Losses of a restore. `events` counts lost events by type; `changes` are those that need attention, oldest first.
 
-    Where `known` is false the log here is another one, or cannot be read: nothing can be told.
+    If `known` is false, the current log is a different one or can't be read, so the losses are unknown.
     """
 
     known: bool
@@ -52,30 +52,35 @@ NOTHING_KNOWN: Final = Losses(known=False, events={}, changes=[])
 
 
 def losses(manifest: Manifest) -> Losses:
-    """Compares the event log of the database that is here with the head of the backup's."""
+    """Return the losses: the events after the head of the backup's event log."""
     try:
         if not goes_on_from(manifest.last_event, manifest.digest):
             return NOTHING_KNOWN
         lost = Event.objects.filter(id__gt=manifest.last_event).order_by("id")
         events = Counter(lost.values_list("type", flat=True))
         rows = list(lost.filter(type__in=AFTERWARDS).values("id", "type", "at", "key_id", "actor", "data_json"))
-        # The server makes and revokes those of its own at each start: who held one has it no more.
+        # The server creates and revokes its own keys at every start, so a restore revives none that is still in use.
         system = set(APIKey.objects.filter(system=True).values_list("key_id", flat=True))
     except (DatabaseError, ValueError, TypeError):
         return NOTHING_KNOWN
     issued = {row["key_id"] for row in rows if row["type"] == EventType.KEY_ISSUED}
+    # For a key that was issued after the backup, only the issuing matters: it is unknown afterwards.
     told = [row for row in rows if row["type"] == EventType.KEY_ISSUED or row["key_id"] not in issued]
     changes = [_change(row) for row in told if row["key_id"] not in system]
     return Losses(known=True, events=dict(sorted(events.items())), changes=changes)
 
 
 def alive_again(changes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The keys that were revoked or disabled, and work again."""
+    """Return the sorted IDs of keys that were revoked or disabled, and work again."""
     return sorted({change["about"] for change in changes if change["afterwards"] == WORKS_AGAIN})
 
 
 def goes_on_from(last_event: int, digest: str) -> bool:
-    """Whether the log here goes on from that event, or, where that was pruned, has come past it."""
+    """Return whether the current log contains that event with that digest.
+
+    If the event was pruned, return whether a checkpoint covers it and the log continues after it.
+    """
+    # Every log continues an empty one.
     if last_event == 0:
         return True
     found = Event.objects.filter(id=last_event).values_list("digest", flat=True).first()

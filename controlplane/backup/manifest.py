@@ -1,4 +1,4 @@
-"""The manifest of a backup: what it holds, of when, and what a restore has to find."""
+"""Backup manifest: what a backup contains, when it was made, and what a restore must find."""
 
 import json
 from collections.abc import Mapping
@@ -20,10 +20,13 @@ _MAX_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`version` is that of the Latchkey which made the backup; `migrations`, `schema`, `keys` and the event log's head
-    are those of the copy itself. `migrations` has the digest of each file, empty for those of other packages, and
-    `schema` the digest of the tables; the first format knew neither. `peppers` are fingerprints by id. `generation`
-    names the contents of the bucket store; it is None if there is no copy of it.
+    """Manifest of a backup.
+
+    `version` is the Latchkey version that made it. `migrations`, `schema`, `keys` and the head of the event log
+    (`last_event`, `digest`) describe the copy itself. `migrations` maps names to the digest of each file, which is
+    empty for other packages' migrations. `schema` is the digest of the tables; format 1 had neither digest.
+    `peppers` are fingerprints by pepper ID. `generation` identifies the contents of the bucket store, or is None
+    without a copy of it.
     """
 
     version: str
@@ -40,22 +43,22 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, directory: Path) -> None:
-        """Write it into `directory`, which has none yet."""
+        """Write the manifest into `directory`. Raise FileExistsError if one exists."""
         with (directory / MANIFEST).open("x", encoding="utf-8") as file:
             file.write(sealed(self.as_json()))
 
     def as_json(self) -> dict[str, Any]:
-        """All members, as JSON has them."""
+        """Return all fields as a JSON object."""
         return asdict(self)
 
 
 def sealed(members: Mapping[str, Any]) -> str:
-    """Return the text of a manifest, with a digest of all its members as one more."""
+    """Return the text of a manifest, with a digest of all its fields added."""
     return json.dumps({**members, "sha256": _digest(members)}, indent=2) + "\n"
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The manifest of the backup in `directory`, whose files are what it says. Raises BackupRefused."""
+    """Return the manifest of the backup in `directory`, after comparing every file with it. Raise BackupRefused."""
     path = directory / MANIFEST
     if not path.is_file():
         raise BackupRefused(f"{directory} is no backup: it has no {MANIFEST}.")
@@ -69,16 +72,14 @@ def read_manifest(directory: Path) -> Manifest:
 
 
 def parse(content: bytes, path: Path) -> Manifest:
-    """Return the manifest that was read from `path`. Raise BackupRefused if it is damaged, or of a newer format.
-
-    Every format from the second on has the digest, so damage is never mistaken for another format.
-    """
+    """Return the manifest in `content`, read from `path`. Raise BackupRefused if it is damaged or of a newer format."""
     try:
         values = json.loads(content)
         made_with, written_as = str(values["version"]), values["format"]
         digest = values.pop("sha256", None)
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path) from None
+    # Format 1 is the only one without a digest, so damage is never mistaken for another format.
     if digest is None and written_as == _FIRST:
         values = _of_first_format(values)
     elif digest != _digest(values):
@@ -105,7 +106,7 @@ def _manifest(path: Path, values: dict[str, Any]) -> Manifest:
         wanted = {DATABASE_FILES[manifest.database]} | ({BUCKETS_FILE} if manifest.generation is not None else set())
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _damaged(path) from None
-    # Nothing but the two names: a manifest is not to lead out of its directory.
+    # Accept only the two known names: a manifest must not lead to files outside its directory.
     if set(files) != wanted:
         raise _damaged(path)
     return manifest

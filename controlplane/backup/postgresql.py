@@ -1,4 +1,4 @@
-"""The PostgreSQL database: a copy of one snapshot, and the way back in one transaction; without its client programs."""
+"""PostgreSQL backups: a copy of one snapshot, and a restore in one transaction, without client programs."""
 
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -25,9 +25,9 @@ _OTHERS: Final = (
 
 
 def copy_database(target: Path) -> Facts:
-    """Copies the schema of the settings' database to the new file `target`; tells what stands in that very snapshot.
+    """Copy the settings' database schema to the new file `target`. Return the facts of the same snapshot.
 
-    Raises BackupRefused, BackupFailed or DatabaseError.
+    Raise BackupRefused, BackupFailed or DatabaseError.
     """
     with _one_line(), transaction.atomic():
         with connection.cursor() as cursor:
@@ -40,9 +40,9 @@ def copy_database(target: Path) -> Facts:
 
 
 def put_database(archive: Path, migrations: Collection[str]) -> None:
-    """Puts the copy in place of all that the schema holds, within the transaction that the caller has begun.
+    """Replace everything in the schema by the copy, within the caller's transaction.
 
-    The migrations make the tables and the triggers anew; COPY fills them. Raises BackupFailed.
+    Migrations recreate the tables and triggers, and COPY fills them. Raise BackupFailed.
     """
     with _one_line(), reading(archive) as (rows, tables):
         make_anew(migrations)
@@ -55,7 +55,8 @@ def put_database(archive: Path, migrations: Collection[str]) -> None:
 
 
 def other_connections() -> int:
-    """How many others are connected to the database, once those had time to leave that just ended."""
+    """Return the number of other connections to the database, after giving closing ones up to _PARTING_SECONDS."""
+    # Close our own connections first, including the pool's: they would be counted.
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # its connections would count
     deadline = time.monotonic() + _PARTING_SECONDS
@@ -68,7 +69,7 @@ def other_connections() -> int:
 
 
 def _refuse_other_place(names: Sequence[str]) -> None:
-    """Raise BackupRefused if the copied schema, the first of the search path, is not the one that has the tables."""
+    """Raise BackupRefused if the copied schema, the first in search_path, is not the one with Latchkey's tables."""
     if "apikeys_apikey" not in names:
         ((schema,),) = ask("SELECT current_schema()")
         raise BackupRefused(
@@ -78,7 +79,7 @@ def _refuse_other_place(names: Sequence[str]) -> None:
 
 
 def _refuse_strange_tables(names: list[str], migrations: Collection[str]) -> None:
-    """A table that no migration makes could not be restored. Those of a newer Latchkey, only it can tell."""
+    """Raise BackupRefused if the schema has a table that no migration creates, because it could not be restored."""
     loader = MigrationLoader(None)
     known = [node for node in loader.graph.nodes if ".".join(node) in migrations]
     if len(known) < len(migrations):
@@ -94,10 +95,11 @@ def _refuse_strange_tables(names: list[str], migrations: Collection[str]) -> Non
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """What PostgreSQL says beyond its first line may show what is in a row."""
+    """Turn a database error into BackupFailed with its first line only."""
     try:
         with connection.wrap_database_errors:
             yield
     except DatabaseError as error:
+        # Further lines of PostgreSQL's message may contain row data.
         said = redact(str(error)).strip().partition("\n")[0]
         raise BackupFailed(f"The database cannot be copied or put: {said}.") from None

@@ -1,6 +1,6 @@
-"""Restores a backup: the database, the buckets where the backup knows more, and the proof of the event log.
+"""Restore of a backup: the database, the buckets unless newer ones are here, and a check of the event log.
 
-All that may fail for want of room or rights is done before the one step in which the database is replaced.
+Every step that may fail because of disk space or permissions comes before the one step that replaces the database.
 """
 
 import shutil
@@ -43,9 +43,10 @@ Settle = Callable[[Query], None]
 
 
 def restore(path: Path, manifest: Manifest, lost: Losses | None, earlier: Sequence[Earlier], done: Restored) -> None:
-    """Puts the examined backup at `path` in place of what is here; `lost` is None where that is empty. Nobody else may
-    work on it. Raises BackupRefused, BackupFailed, OSError or DatabaseError: `done` says whether before the swap or
-    after.
+    """Replace the current data by the examined backup at `path`. `lost` is None if the current database is empty.
+
+    No other process may use the data. Raise BackupRefused, BackupFailed, OSError or DatabaseError; `done` says
+    whether that happened before or after the swap.
     """
     trace = Trace(path, manifest, lost, earlier, Origin.of_command("restore"), timezone.now())
     aside = new_set_aside_path(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
@@ -78,7 +79,8 @@ def _prepared_sqlite(path: Path, manifest: Manifest, settle: Settle) -> Iterator
         done.swapped = True
         done.replaced = aside if done.losses else None
         if done.replaced is None:
-            aside.unlink(missing_ok=True)  # it was empty
+            # The old database was empty, so it isn't kept.
+            aside.unlink(missing_ok=True)
         sync(database.parent)
 
     copy = path / DATABASE_FILES[manifest.database]
@@ -88,7 +90,7 @@ def _prepared_sqlite(path: Path, manifest: Manifest, settle: Settle) -> Iterator
 
 @contextmanager
 def _prepared_postgresql(path: Path, manifest: Manifest, settle: Settle) -> Iterator[Swap]:
-    """The transaction prepares and swaps. The old contents are backed up first, as a backup like any other."""
+    """Yield the swap, which backs up the old contents as a regular backup, and then restores in one transaction."""
 
     def swap(done: Restored, aside: Path) -> None:
         if done.losses is not None:
@@ -97,25 +99,28 @@ def _prepared_postgresql(path: Path, manifest: Manifest, settle: Settle) -> Iter
         with transaction.atomic():
             postgresql.put_database(path / DATABASE_FILES[manifest.database], manifest.migrations)
             settle(ask)
-            done.swapped = True  # or may be: where the connection is lost while it commits, nobody knows
+            # Set before the commit: if the connection is lost during the commit, the outcome is unknown.
+            done.swapped = True
 
     yield swap
 
 
 def _prepared_buckets(copy: Path, manifest: Manifest) -> tuple[str, AbstractContextManager[Callable[[], None]]]:
-    """Buckets that have gone on since the backup know more than it does, and stay."""
+    """Return what happens to the buckets ("none", "kept" or "restored"), and a context manager for it."""
     path = bucket_path(settings.BUCKET_STORE_URL)
     if path is None or manifest.generation is None:
         return "none", nullcontext(lambda: None)
     if path.exists() and goes_on_from(path, copy):
+        # A store that has continued since the backup has more recent data, so it is kept.
         return "kept", nullcontext(lambda: None)
     return "restored", prepared_buckets(copy, path)
 
 
 def _settle(trace: Trace, done: Restored, query: Query) -> None:
-    """Compares the copy with its manifest, and ends what was under way in it: the steward of that time holds no lease
-    any more, and who was signed in to the admin then signs in anew. The event about the restore is in it from its first
-    moment on.
+    """Compare the copy with its manifest, end its leases and sessions, and append the restore event to its log.
+
+    The steward's lease of that time is released, and everyone who was signed in must sign in again. The event is
+    part of the swap, so the restored database never exists without it.
     """
     facts, manifest = read_facts(query), trace.manifest
     if manifest.database == "sqlite" and manifest.schema not in ("", facts.schema):

@@ -1,4 +1,4 @@
-"""How far a restore came."""
+"""Progress of a restore."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,11 @@ from events.continuity import Break
 
 @dataclass(slots=True)
 class Restored:
-    """What is done and what is left, set while the restore goes on. `swapped` says that the database is that of the
-    backup. `replaced` is where the old one is now, and `losses` the file that tells what it knew. `buckets` is
-    `restored`, `kept` or `none`. `event` is the id of the event that tells of the restore, and `last_event` that of the
-    log's last one. `broken` is the first break of the event log; it is not looked for if migrations are `pending`.
+    """What is done, updated while the restore runs.
+
+    `swapped`: the database is the backup's. `replaced`: where the old one is now. `losses`: the loss file.
+    `buckets`: `restored`, `kept` or `none`. `event`: ID of the restore event. `last_event`: ID of the last event
+    in the log. `broken`: first break of the event log, which is not searched for if migrations are `pending`.
     """
 
     swapped: bool = False

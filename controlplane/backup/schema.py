@@ -1,4 +1,4 @@
-"""A PostgreSQL schema as the migrations that a backup knows leave it, and without a row."""
+"""PostgreSQL schema reset: recreates the tables of the backup's migrations, without rows."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from psycopg import sql
 from controlplane.backup.archive import table_names
 from controlplane.backup.errors import BackupFailed
 
-# What the schema holds, but for what extensions brought: a table that only a newer Latchkey knows goes too.
+# Drops every routine except those of extensions, including those that only a newer Latchkey knows.
 _ROUTINES: Final = """
 DO $$ DECLARE found record; BEGIN
     FOR found IN SELECT oid::regprocedure AS name FROM pg_proc
@@ -24,9 +24,10 @@ END $$"""
 
 
 def make_anew(migrations: Collection[str]) -> None:
-    """Drops all and makes the tables of those migrations, within the transaction. Raises BackupFailed."""
+    """Drop everything and recreate the tables of those migrations, within the transaction. Raise BackupFailed."""
     with connection.cursor() as cursor:
-        # A row that a migration makes waits with its foreign keys for the end else, and no table can be altered then.
+        # Otherwise the foreign key checks of rows that a migration inserts stay pending until the end, and
+        # PostgreSQL alters no table that has pending checks.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for name in table_names():
             cursor.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(name)))
@@ -38,7 +39,7 @@ def make_anew(migrations: Collection[str]) -> None:
 
 @contextmanager
 def without_triggers(names: Sequence[str]) -> Iterator[None]:
-    """Triggers that refuse a change, and foreign keys, wait until the block ends; the keys are looked at then."""
+    """Disable user triggers and defer foreign keys within the block. Foreign keys are checked at its end."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for name in names:

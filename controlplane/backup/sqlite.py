@@ -1,4 +1,4 @@
-"""The SQLite database: an online copy, and the way back under its name."""
+"""SQLite backups: an online copy of the database, and its replacement by a copy."""
 
 import os
 import sqlite3
@@ -18,14 +18,16 @@ _TIMEOUT_SECONDS: Final = 20.0
 
 
 def copy_database(database: Path, target: Path) -> Facts:
-    """Copies a database that is in use, as it is at one moment, to the new file `target`; tells what the copy says.
+    """Copy a database that may be in use to the new file `target`, as of one moment. Return the facts of the copy.
 
-    One step holds one read transaction: in WAL mode writers go on meanwhile. Raises BackupFailed.
+    Raise BackupFailed.
     """
     try:
         with closing(_open(database, "rw")) as source, closing(_open(target, "rwc")) as copy:
+            # One step holds one read transaction. In WAL mode, writers continue meanwhile.
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file alone, that can be read where nothing can be written
+            # A single file, which can be read even on a read-only file system.
+            copy.execute("PRAGMA journal_mode=DELETE")
             _check(copy)
             return read_facts(ask_of(copy))
     except sqlite3.Error as error:
@@ -34,9 +36,9 @@ def copy_database(database: Path, target: Path) -> Facts:
 
 @contextmanager
 def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None]) -> Iterator[Path]:
-    """A draft beside the database, whole and on the disk, in which `settle` has changed what it has to.
+    """Yield a draft next to the database, checked, changed by `settle`, and flushed to disk.
 
-    Raises BackupFailed or OSError.
+    Raise BackupFailed or OSError.
     """
     draft = database.with_name(f".{database.name}.{time_ns()}")
     try:
@@ -54,9 +56,9 @@ def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None
 
 
 def put_database(draft: Path, database: Path, aside: Path) -> None:
-    """Puts the draft in place of the database, whose old files go to `aside`. At each moment there is a whole one.
+    """Replace the database by the draft, and move the old files to `aside`. A complete database exists at every moment.
 
-    Nobody else may have it open. Raises OSError.
+    No other process may have it open. Raise OSError.
     """
     if database.exists():
         _set_aside(database, aside)
@@ -68,10 +70,11 @@ def put_database(draft: Path, database: Path, aside: Path) -> None:
 
 
 def _set_aside(database: Path, aside: Path) -> None:
-    """Gives the old database a second name; its write-ahead log goes there alone, as it must not meet the new one."""
+    """Link the old database to a second name, and move its write-ahead log there."""
     with suppress(sqlite3.Error), closing(_open(database, "rw")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     os.link(database, aside)
+    # The log must not stay: SQLite would apply it to the new database.
     wal = database.with_name(f"{database.name}-wal")
     if wal.exists():
         wal.rename(aside.with_name(f"{aside.name}-wal"))
@@ -90,7 +93,8 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA ignore_check_constraints=ON")  # they call functions that only Django's connections have
+    # The constraints call functions that only Django's connections define.
+    connection.execute("PRAGMA ignore_check_constraints=ON")
     found = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != ("ok",):
         raise sqlite3.DatabaseError(f"it is damaged ({found[0]})")

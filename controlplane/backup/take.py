@@ -1,4 +1,4 @@
-"""Takes a backup, while the server runs or not."""
+"""Takes a backup, whether the server is running or not."""
 
 from pathlib import Path
 
@@ -18,16 +18,17 @@ from latchkey.timestamps import rfc3339
 
 
 def take_backup(path: Path) -> Manifest:
-    """Makes the directory `path`, whole or not at all. Raises BackupRefused, BackupFailed or DatabaseError.
+    """Create the backup directory `path` atomically. Return its manifest.
 
-    The database comes first. The other way round the marks of the usage ledger could be ahead of the counters in the
-    buckets, and a ledger that sees this takes the counters for new ones, and counts them twice.
+    Raise BackupRefused, BackupFailed or DatabaseError.
     """
     buckets = bucket_path(settings.BUCKET_STORE_URL)
     vendor = connection.vendor
     with whole_directory(path) as draft:
         target = draft / DATABASE_FILES[vendor]
         made_at = timezone.now()
+        # Copy the database before the buckets. Otherwise the usage rollup's high-water marks could be ahead of the
+        # bucket counters. The rollup would treat such counters as new ones, and count them twice.
         if vendor == "sqlite":
             facts = sqlite.copy_database(Path(connection.settings_dict["NAME"]), target)
         else:
@@ -38,7 +39,7 @@ def take_backup(path: Path) -> Manifest:
             made_at=rfc3339(made_at),
             database=vendor,
             migrations={name: own_migrations().get(name, "") for name in facts.migrations},
-            # The digest counts tables of this version's apps only: a newer one takes another of the same database.
+            # The digest covers tables of this version's apps only, so a newer version computes another one.
             schema="" if unknown(facts.migrations) else facts.schema,
             keys=facts.keys,
             last_event=facts.last_event,

@@ -1,6 +1,6 @@
-"""The trace of a restore in the database that it restores: an event, and a guard rail that is not yet acknowledged.
+"""Trace of a restore, left in the restored database: an event, and no waiver that would hide the restore.
 
-In SQL of its own, as the copy is not yet the database of the settings, and may lack migrations.
+It is written in plain SQL: the copy is not the database of the settings yet, and it may lack migrations.
 """
 
 import os
@@ -35,8 +35,10 @@ ON CONFLICT (id) DO UPDATE SET last_id = excluded.last_id, digest = excluded.dig
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is told of a restore of the backup at `path`. `lost` is None if the database was empty; `earlier` are the
-    restores before, whose losses the database still lacked.
+    """What the event says about a restore of the backup at `path`.
+
+    `lost` is None if the database was empty. `earlier` are previous restores whose losses the database still
+    lacked.
     """
 
     path: Path
@@ -47,10 +49,9 @@ class Trace:
     at: datetime
 
     def leave(self, query: Query) -> int:
-        """Append the event to the log that `query` reaches, and return its id. Waivers that acknowledged an earlier
-        restore end, as they would silence this one.
-        """
+        """Append the event to the log that `query` reaches. Return its ID."""
         event_id = self._append(query, EventType.BACKUP_RESTORED, self.data())
+        # A waiver that acknowledged an earlier restore would silence the incident of this one too, so end it.
         waivers = query(
             "SELECT id, reason FROM health_waiver WHERE guard_rail = %s AND ended_at IS NULL ORDER BY id", GUARD_RAIL
         )
@@ -64,7 +65,7 @@ class Trace:
         return event_id
 
     def data(self) -> dict[str, object]:
-        """Return what the event tells."""
+        """Return the data of the event."""
         return {
             "backup": _name(self.path),
             "made_at": self.manifest.made_at,
@@ -87,7 +88,7 @@ class Trace:
 
     @property
     def _stored_at(self) -> object:
-        """The moment as the database keeps it."""
+        """Return the time as the database stores it."""
         return connection.ops.adapt_datetimefield_value(self.at)
 
 
@@ -103,12 +104,12 @@ def _earlier(earlier: Earlier) -> dict[str, Any]:
 
 
 def _name(path: Path) -> str:
-    """Return the path's last part: receivers of the event have no use for the directories of this host."""
+    """Return the last part of the path, because receivers of the event have no use for this host's directories."""
     return redact(printable(Path(path.name)))
 
 
 def _user() -> str:
-    """Return the name of the user of the operating system who runs the command, or the number of one without a name."""
+    """Return the name of the operating system user who runs the command, or the user ID if it has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

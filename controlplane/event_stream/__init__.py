@@ -1,1 +1,1 @@
-"""The live stream of events over HTTP: Django opens it, the event loop keeps it."""
+"""Live event stream over HTTP: Django authorizes it, then the event loop serves it."""

@@ -1,4 +1,4 @@
-"""The door of the live stream: no thread is held while a stream is open."""
+"""Endpoint of the live event stream: an open stream occupies no thread."""
 
 import asyncio
 from contextlib import suppress
@@ -28,7 +28,7 @@ from events.threads import WorkThreads
 PATH: Final = "/v1/events"
 PATIENCE_SECONDS: Final = 5.0
 
-# A stream that is opened does not wait for those that are open, and they do not wait for it.
+# Separate threads, so that opening a stream doesn't wait for the open ones, nor they for it.
 OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
 THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=PATIENCE_SECONDS)
 PLACES: Final = Places(most=min(MAX_STREAMS, own_bounds().connections // 2))
@@ -36,14 +36,14 @@ _reader = DatabaseReader(THREADS)
 
 
 def asks_for_stream(scope: Scope) -> bool:
-    """Whether a request may be one for the stream; what its Accept says exactly is for the view to tell."""
+    """Return whether the request may be for the stream. The view interprets the Accept field exactly."""
     if scope["path"] != PATH or scope["method"] != "GET":
         return False
     return any(name == b"accept" and accepts(value, MEDIA_TYPE) for name, value in scope["headers"])
 
 
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers one request for the stream: with the stream, or with what Django says against it."""
+    """Answer a request for the stream: with the stream, or with Django's error response."""
     started = perf_counter()
     ending = Ending(scope)
     offer = StreamOffer(PLACES)
@@ -90,7 +90,7 @@ async def _follow(call: LiveCall, started: float, ending: Ending, scope: Scope, 
 
 
 async def _until_gone(stream: EventStream, receive: Receive) -> None:
-    """Ends the stream when its client has left. A body that comes with the request is dropped."""
+    """End the stream when the client disconnects. A request body is dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass
     stream.end()

@@ -1,4 +1,4 @@
-"""Opening a stream: the request goes through Django like any other, so it is refused and charged like any other."""
+"""Opening of a stream: the request passes through Django, so it is authorized and charged like every other request."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +9,15 @@ from controlplane.wsgi import application as wsgi
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Django answered, whole: the head of a stream, or a refusal."""
+    """Django's complete response: the head of a stream, or an error."""
 
     status: int
     fields: Fields
     body: bytes
 
     def start(self, *, closes: bool) -> Message:
-        """Its head, as ASGI sends it, with the wish that no proxy in front keeps events back. `closes`: the connection
-        ends with it.
-        """
+        """Return the ASGI message with the response head. With `closes`, the connection closes after the response."""
+        # nginx would otherwise buffer the events.
         fields = [*self.fields, (b"x-accel-buffering", b"no")]
         if closes:
             fields.append((b"connection", b"close"))
@@ -26,7 +25,7 @@ class Answer:
 
 
 def answer_of_django(environ: dict[str, Any]) -> Answer:
-    """Asks Django, on this thread."""
+    """Return Django's response. It runs on the calling thread."""
     fields: Fields = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:

@@ -1,4 +1,4 @@
-"""One open stream: what is sent to its client, and when it ends."""
+"""Session of one open stream: what is sent to its client, and when it ends."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -21,6 +21,7 @@ CONFIRM_SECONDS: Final = 15.0
 MAX_SEND_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 1.0
 
+# Raised if the database or the bucket store does not answer. The session waits and tries again.
 AWAY: Final = (Error, BucketStoreError, TimeoutError)
 """What it raises where the database or the bucket store does not answer."""
 
@@ -30,14 +31,14 @@ log = structlog.get_logger(__name__)
 
 
 class SlowReader(Exception):
-    """The client took nothing for MAX_SEND_SECONDS."""
+    """The client has read nothing for MAX_SEND_SECONDS."""
 
 
 class EventSession:
-    """Sends a stream's events, a heartbeat after HEARTBEAT_SECONDS of silence, and confirms the caller's standing every
-    CONFIRM_SECONDS, and before anything is sent after an event about the caller's own key.
+    """Sender of a stream's events, with a heartbeat after HEARTBEAT_SECONDS of silence.
 
-    `sent` counts events; `refusal` is why the caller may no longer follow.
+    It re-authorizes the caller every CONFIRM_SECONDS, and after an event about the caller's own key before it
+    sends anything else. `sent` counts events. `refusal` is the reason why the caller was cut off, if it was.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class EventSession:
         self.refusal: ProblemError | None = None
 
     async def run(self) -> None:
-        """Returns when the stream has ended or its caller may no longer follow. Raises SlowReader."""
+        """Send until the stream ends or the caller loses its authorization. Raise SlowReader."""
         await self._send(OPENING + place(self._stream.begins_after))
         while not self._stream.ended:
             frames = await self._batch()
@@ -89,11 +90,13 @@ class EventSession:
             return []
 
     async def _confirmed(self) -> bool:
-        """Whether the caller may still follow. While nobody can tell, nothing is sent but heartbeats."""
+        """Return whether the caller is still authorized. While that is unknown, send heartbeats only."""
         while self._stream.touched or self._now() >= self._confirmed_at + self._confirm_seconds:
             if self._stream.ended:
                 return False
-            anew, self._stream.touched = self._stream.touched, False  # it may be touched once more meanwhile
+            # Race condition: another event about the key may arrive while `confirm` runs. Reset the flag before,
+            # so that the event sets it again.
+            anew, self._stream.touched = self._stream.touched, False
             try:
                 await self._beating(self._threads.run(partial(self._standing.confirm, anew=anew)))
             except ProblemError as refusal:
@@ -108,7 +111,7 @@ class EventSession:
         return not self._stream.ended
 
     async def _beating(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What `work` returns or raises, with heartbeats while it lasts; None where the stream ended first."""
+        """Return or raise the result of `work`, sending heartbeats meanwhile. Return None if the stream ends first."""
         task = asyncio.create_task(work)
         first: set[asyncio.Future[Any]] = {task, self._stream.over}
         try:
@@ -123,7 +126,8 @@ class EventSession:
             await asyncio.wait({task})
 
     async def _wait_out(self, error: Exception) -> None:
-        """Until the next try. Each stream says once that it waits: a thousand wait together."""
+        """Wait until the next attempt."""
+        # Log once per outage and stream: a thousand streams may wait together.
         if not self._delayed:
             log.warning("event_stream_delayed", error=type(error).__name__)
         self._delayed = True

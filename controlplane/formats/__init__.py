@@ -1,1 +1,1 @@
-"""How the admin writes values, by language; Django looks here before its own formats."""
+"""Formats of the admin by language. Django looks here before its own formats."""

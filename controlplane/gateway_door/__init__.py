@@ -1,1 +1,1 @@
-"""The native door of /v1/check and /v1/verify: other services ask here, ahead of Django."""
+"""Native endpoints for /v1/check and /v1/verify, which other services call. They bypass Django."""

@@ -1,4 +1,4 @@
-"""/v1/check answered at once: what came in one turn of the event loop is decided in one step of the bucket store."""
+"""Fast path of /v1/check: all requests of one event loop iteration are decided in one bucket store operation."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ from latchkey.request_id import is_request_id, new_request_id
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
-# So many take far less than a millisecond in the bucket store, and a few where all are refused.
+# This many take far less than a millisecond in the bucket store, or a few milliseconds if all are denied.
 MOST_TOGETHER: Final = 64
 
 _API_KEY: Final = headers.API_KEY.lower().encode()
@@ -45,8 +45,9 @@ log = structlog.get_logger(__name__)
 
 
 class _Reading(NamedTuple):
-    """What a head asks: with which credential, None where it is not said in the plainest way, and under which request
-    id, None where it brings none.
+    """A parsed head: the credential, the client's request ID, and the question.
+
+    `credential` is None if it is not given in the plainest form, and `request_id` is None if the client sent none.
     """
 
     credential: Credential | None
@@ -55,7 +56,7 @@ class _Reading(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request that waits for its decision: a credential that memory finds right, or what is wrong about it."""
+    """A request that waits for its decision: with a verified credential, or with the error to answer."""
 
     reply: Reply
     started: float
@@ -67,23 +68,26 @@ class Asked(NamedTuple):
 
 
 class _Late:
-    """How many requests are `waiting` for their decision after a look-up: they began before others of their turn."""
+    """Number of requests that are `waiting` for a decision after a key lookup.
+
+    They started before others of the same event loop iteration, which matters for the order of metrics.
+    """
 
     waiting = 0
 
 
 class _EndOfTurn:
-    """Calls `_decide` once at the end of this turn of the event loop, however many ask. In a context of its own: that
-    of the request whose answer led here would give its id and its trace to what is logged about others.
-    """
+    """Scheduler of one `_decide` call at the end of the event loop iteration, however many requests ask for it."""
 
     def __init__(self) -> None:
         self._is_due = False
 
     def call_soon(self) -> None:
-        """Asked for by each request of the turn."""
+        """Schedule the call, unless it is scheduled already."""
         if not self._is_due:
             self._is_due = True
+            # An empty context: in that of the current request, log lines about other requests would get its
+            # request and trace ID.
             asyncio.get_running_loop().call_soon(self._come, context=Context())
 
     def _come(self) -> None:
@@ -104,10 +108,12 @@ def _read(head: Head) -> _Reading | None:
 
 
 def _ask(reading: _Reading, reply: Reply) -> bool:
-    """Sees to a request for /v1/check: at the end of this turn, where memory settles it, and otherwise once the
-    credential is looked up. Not where all that memory has is an old record that says yes.
+    """Accept a request for /v1/check. Return False if the application must handle it instead.
 
-    No request is answered sooner, so those behind it in a pipeline wait for it and stay within that one's bound.
+    It is decided at the end of this event loop iteration if a cached record is enough, and otherwise after a key
+    lookup. If the cache only has a stale record that allows the credential, return False.
+
+    No request is answered before this function returns, so requests behind it in a pipeline wait for it.
     """
     verified = error = None
     request_id = reading.request_id or new_request_id().encode()
@@ -127,6 +133,7 @@ def _ask_for_look_up(asked: Asked, credential: Credential) -> bool:
     if not metrics.loop_gate().doubts(credential):
         return False
     try:
+        # The checksum is verified only when the lookup starts, because a thousand requests may arrive together.
         look_ups.ask(LookUp(partial(_read_for_look_up, asked), partial(_settle, asked)))
     except TimeoutError as error:
         _settle(asked, error)
@@ -134,13 +141,13 @@ def _ask_for_look_up(asked: Asked, credential: Credential) -> bool:
 
 
 def _read_for_look_up(asked: Asked) -> tuple[Credential, str]:
-    """The credential, its checksum included, and who tries it: not before its turn, as a thousand may come together."""
+    """Return the credential, after checking its checksum, and the client's address."""
     call = _call_of(asked.reply, asked.request_id)
     return credential_of(call), call.address
 
 
 def _settle(asked: Asked, found: Verdict | Exception) -> None:
-    """Has a request that was looked up decided at the end of this turn."""
+    """Queue a request for decision at the end of this event loop iteration, with the result of its key lookup."""
     _ends.call_soon()
     verified, error = (None, found) if isinstance(found, Exception) else (found, None)
     _late.waiting += 1
@@ -151,7 +158,7 @@ check_at_once: Final = AtOnce(_read, _ask)
 
 
 def _decide() -> None:
-    """Decides what this turn has asked, and answers; what is more than others may wait for, after their turn."""
+    """Decide and answer up to MOST_TOGETHER requests of this iteration. Leave the rest to the next iteration."""
     if metrics.loop_gate().store_is_remote:
         _rounds.go_on()
         return
@@ -163,7 +170,7 @@ def _decide() -> None:
 
 
 async def _decide_remotely(batch: list[Asked]) -> None:
-    """A round: as `_decide`, where the bucket store is behind a network."""
+    """Decide and answer one batch with a remote bucket store."""
     right = _right(batch)
     try:
         decisions = await metrics.loop_gate().charge_together_on_loop(right) if right else []
@@ -174,7 +181,11 @@ async def _decide_remotely(batch: list[Asked]) -> None:
 
 
 def _charges(batch: Sequence[Asked]) -> list[Charged]:
-    """What the bucket store decided of each; None where it was not asked, and for all where it fails for all."""
+    """Return the bucket store's decisions, in the order of `batch`.
+
+    A decision is None if the request has no verified credential. If the whole operation fails, all of them are
+    None, and the application decides.
+    """
     right = _right(batch)
     if not right:
         return [None] * len(batch)
@@ -190,7 +201,7 @@ def _right(batch: Sequence[Asked]) -> list[tuple[Verified, int]]:
 
 
 def _in_place(batch: Sequence[Asked], decisions: Sequence[Charged]) -> list[Charged]:
-    """The decisions, each at its request's place."""
+    """Return the decisions, aligned with the requests of `batch`."""
     following = iter(decisions)
     return [None if asked.verified is None else next(following) for asked in batch]
 
@@ -199,7 +210,10 @@ _rounds: Final = Rounds(_turn, _decide_remotely, MOST_TOGETHER)
 
 
 def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
-    """Answers each request by its charge, in whatever turn of the event loop, and tells what was counted."""
+    """Answer each request according to its charge, then flush the buffered metrics.
+
+    It may run in any event loop iteration.
+    """
     unanswered: list[Asked] = []
     try:
         for asked, charged in zip(batch, charges, strict=True):
@@ -214,19 +228,18 @@ def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
 
 
 def _in_order(batch: Sequence[Asked], unanswered: Sequence[Asked]) -> list[Asked]:
-    """Those of a batch that were answered here, in the order in which they began."""
+    """Return the requests of the batch that were answered here, sorted by their start."""
     _late.waiting -= sum(asked.looked_up for asked in batch)
     answered = [asked for asked in batch if not any(asked is other for other in unanswered)]
     return sorted(answered, key=lambda asked: asked.started)
 
 
 def _answer(asked: Asked, charged: Charged) -> bool:
-    """Whether it was answered here. Whatever goes wrong about one request is its own matter: the others of the turn get
-    their answers.
-    """
+    """Answer one request. Return whether it was answered here."""
     request_id = asked.request_id.decode("latin-1")
     try:
         try:
+            # A failure must not affect the other requests of the batch, so every exception is handled per request.
             whole = _whole(asked, charged)
         except Exception:
             log.exception("request_failed", request_id=request_id)
@@ -239,14 +252,14 @@ def _answer(asked: Asked, charged: Charged) -> bool:
         log.exception("answer_not_sent", request_id=request_id)
         asked.reply.give_up()
         return False
-    # Only now: what fails after it was noted would be noted again, with the answer that says so.
+    # Count only after the response was sent: if sending fails, the request is not counted as answered.
     if not whole.startswith(_PASSES):
         CHECKS.other(int(whole[_STATUS]))
     return True
 
 
 def _whole(asked: Asked, charged: Charged) -> bytes | None:
-    """The answer; None where the application has to find it: nothing was charged then."""
+    """Return the complete response, or None if the application must answer. In that case no token was taken."""
     if asked.error is not None:
         return _refused(asked, problem_of(asked.error, request_id=asked.request_id.decode("latin-1")))
     if charged is None or asked.verified is None:
@@ -282,7 +295,7 @@ def _call_of(reply: Reply, request_id: bytes | None) -> Call:
 
 
 def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
-    """The bytes of an answer, which gets its line in the log."""
+    """Return the complete response as bytes, and log the request."""
     scope = asked.reply.scope
     status = HTTPStatus(answer.status)
     fields = [("Date", asked.reply.date.decode()), *answer.fields, ("Content-Length", str(len(answer.body)))]
@@ -292,7 +305,7 @@ def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
 
 
 def _credential_and_id(fields: Fields) -> tuple[Credential | None, bytes | None]:
-    """Both as in `_Reading`."""
+    """Return the credential and the request ID, each as described in `_Reading`."""
     given = authorization = request_id = None
     plain = True
     for name, value in fields:
@@ -301,6 +314,7 @@ def _credential_and_id(fields: Fields) -> tuple[Credential | None, bytes | None]
         elif name == _AUTHORIZATION:
             plain, authorization = plain and authorization is None, value
         elif name == _REQUEST_ID_FIELD:
+            # Two request IDs make an invalid one: "," is not allowed in it, so the check below drops it.
             request_id = value if request_id is None else b","
     if request_id is not None and not is_request_id(request_id.decode("latin-1")):
         request_id = None
@@ -308,7 +322,9 @@ def _credential_and_id(fields: Fields) -> tuple[Credential | None, bytes | None]
         plain = authorization.startswith(_BEARER)
         if given is None:
             given = authorization.removeprefix(_BEARER)
-        else:  # a token of the service behind Latchkey is nothing to compare
+        else:
+            # Authorization may belong to the service behind Latchkey, and then X-API-Key alone counts. If it could
+            # hold a Latchkey credential too, `credential_from_headers` has to compare the two.
             plain = plain and b"lk_" not in authorization and b"," not in authorization
     match = _CREDENTIAL.fullmatch(given) if given is not None and plain else None
     return Credential(match[1].decode(), match[2].decode()) if match else None, request_id

@@ -1,4 +1,4 @@
-"""The native door as an ASGI application: it asks the database, on threads of its own."""
+"""Native endpoints as ASGI applications: they query the database on their own threads."""
 
 from collections.abc import Callable, Container
 from dataclasses import replace
@@ -33,7 +33,7 @@ from latchkey.trace_context import parse_traceparent
 CHECK: Final = "/v1/check"
 VERIFY: Final = "/v1/verify"
 
-# Read once: with the default, a check that lets pass costs no more than a look at an empty set.
+# Read once. With the default setting, an allowed check costs no more than a lookup in an empty set.
 LOGGED: Container[str] = settings.LOG_CHECKS
 
 _JSON: Final = "application/json"
@@ -41,13 +41,13 @@ _ANYTHING: Final = "*/*"
 
 log = structlog.get_logger(__name__)
 
-# The database is asked on threads, so that a silent one stops no other request of the worker. Only a credential that
-# memory or a look-up has found right gets one, so no client with a wrong one holds up another.
+# Queries run on threads, so that an unresponsive database blocks no other request of the worker. A request gets a
+# thread only after the cache or a key lookup has confirmed its credential, so wrong credentials can't delay valid ones.
 THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
 
 
 async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers /v1/check. A body is none of its business: it is read and dropped, or the connection ends."""
+    """Serve /v1/check. A request body is read and dropped; if it is too large or too slow, the connection closes."""
     request = DoorRequest.of(scope)
     try:
         closes = await _unread_body(scope, receive)
@@ -58,7 +58,10 @@ async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def asks_to_verify(scope: Scope) -> bool:
-    """Whether it is a call of /v1/verify in the plainest form; Django answers every other, and says what is wrong."""
+    """Return whether the request is a call of /v1/verify in its plainest form.
+
+    Django handles every other form, and reports what is wrong with it.
+    """
     if scope["path"] != VERIFY or scope["method"] != "POST" or scope["query_string"]:
         return False
     request = DoorRequest.of(scope)
@@ -66,13 +69,13 @@ def asks_to_verify(scope: Scope) -> bool:
 
 
 def accepts_json(request: DoorRequest) -> bool:
-    """Whether the client takes an answer in JSON."""
+    """Return whether the client accepts a JSON response."""
     accepted = request.fields.get(b"accept", _ANYTHING).encode("latin-1")
     return any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
 
 
 async def verify_door(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a call for which `asks_to_verify` holds. Its body is there."""
+    """Serve a request for which `asks_to_verify` is true. Its body has been read completely before."""
     request = DoorRequest.of(scope)
     body = (await receive())["body"]
     call = replace(call_of(scope, request), query=ASKING)
@@ -89,6 +92,7 @@ async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answe
         question = parse_question(call.query)
         credential = credential_of(call)
         if metrics.loop_gate().doubts(credential):
+            # A wrong credential fails here, so it never occupies a thread.
             await look_ups.verify(credential, call.address)
         answer = await THREADS.run(work)
     except Exception as error:  # noqa: BLE001 - one that nobody foresaw is raised again
@@ -98,7 +102,7 @@ async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answe
 
 
 def is_doubtful(call: Call) -> bool:
-    """Whether nothing in memory speaks for the credential of the call."""
+    """Return whether no cached record, however stale, allows the credential of the call."""
     try:
         credential = credential_from_headers(call.api_key, call.authorization)
     except CredentialError:
@@ -107,7 +111,7 @@ def is_doubtful(call: Call) -> bool:
 
 
 def problem_of(error: Exception, **known: str) -> ProblemError:
-    """The problem that an error is answered with. Raises the error if nobody foresaw it."""
+    """Return the problem for an expected error. Raise the error itself if it is unexpected."""
     problem = unavailable(error, **known) if isinstance(error, TimeoutError) else as_problem(error)
     if problem is None:
         raise error
@@ -115,7 +119,7 @@ def problem_of(error: Exception, **known: str) -> ProblemError:
 
 
 def unavailable(error: Exception, **known: str) -> ProblemError:
-    """The answer to what did not answer us; `known` goes into the log with it."""
+    """Log that a dependency did not answer, with the fields in `known`. Return the problem for the response (503)."""
     log_unavailable(error, **known)
     problem = ProblemError(CATALOGUE["unavailable"].title + ".")
     problem.slug = "unavailable"
@@ -123,7 +127,7 @@ def unavailable(error: Exception, **known: str) -> ProblemError:
 
 
 def call_of(scope: Scope, request: DoorRequest) -> Call:
-    """What is asked."""
+    """Return the call that a request makes."""
     fields = request.fields
     return Call(
         scope["query_string"],
@@ -136,16 +140,14 @@ def call_of(scope: Scope, request: DoorRequest) -> Call:
 
 
 def trace_of(scope: Scope) -> dict[str, str]:
-    """The id of the trace that a request belongs to, for the log; nothing where it belongs to none."""
+    """Return the trace ID of the request as a log field, or an empty dictionary if it belongs to no trace."""
     field = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
     trace = parse_traceparent(field)
     return {"trace_id": trace.trace_id} if trace else {}
 
 
 def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
-    """Writes the request's line in the log. A check that lets pass leaves one if LOG_CHECKS wants it: the proxy that
-    asks has its own.
-    """
+    """Log the request. An allowed check is logged only if LOG_CHECKS includes its key."""
     if scope["path"] == CHECK and answer.status < 300 and answer.logged.get("key_id") not in LOGGED:
         return
     known |= answer.logged
@@ -155,7 +157,7 @@ def tell(scope: Scope, answer: Answer, address: str, started: float, **known: st
 
 
 async def _unread_body(scope: Scope, receive: Receive) -> bool:
-    """Drops the body. Whether there is more of it than is read, so that the connection has to end."""
+    """Read and drop the body. Return whether unread bytes remain, so that the connection must close."""
     try:
         await bounded_body(scope["headers"], receive)
     except BodyCutOff:
@@ -166,8 +168,9 @@ async def _unread_body(scope: Scope, receive: Receive) -> bool:
 
 
 async def send_answer(answer: Answer, send: Send, *, closes: bool = False) -> None:
-    """Sends the whole answer."""
+    """Send the complete response."""
     fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.fields]
+    # RFC 9110, section 8.6: a 204 response must not have a Content-Length.
     if answer.status != 204:
         fields.append((b"content-length", str(len(answer.body)).encode()))
     if closes:

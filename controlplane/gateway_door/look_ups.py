@@ -1,7 +1,7 @@
-"""Look-ups of credentials for which nothing in memory speaks: all that wait share a query.
+"""Batched key lookups for credentials that no cached record allows: all waiting lookups share one query.
 
-A crowd of unknown credentials, or of keys after a restart, so costs a worker little, and other requests come between
-one query and the next.
+A burst of unknown credentials, or of known ones after a restart, therefore costs a worker little, and other
+requests are handled between two queries.
 """
 
 import asyncio
@@ -17,15 +17,17 @@ from latchkey.credentials import Credential
 
 PATIENCE_SECONDS: Final = 5.0
 MOST_WAITING: Final = 1000
-# A query for so many takes 2 ms of Python, and their answers 3 ms of the event loop: others wait for no more.
+# A query for this many takes 2 ms of Python, and their responses 3 ms of the event loop. Others wait no longer.
 MOST_TOGETHER: Final = 32
 
 _THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=PATIENCE_SECONDS)
 
 
 class LookUp(NamedTuple):
-    """A request that waits. `read` returns its credential and the address that tries it, or raises CredentialError;
-    `settle` is called with the verdict, or with any other exception, and must not raise.
+    """A request that waits for its key lookup.
+
+    `read` returns its credential and the client's address, or raises CredentialError. `settle` is called with the
+    verdict or with an exception, and must not raise.
     """
 
     read: Callable[[], tuple[Credential, str]]
@@ -33,7 +35,7 @@ class LookUp(NamedTuple):
 
 
 def ask(look_up: LookUp) -> None:
-    """Has a credential looked up. Raises TimeoutError if MOST_WAITING wait already."""
+    """Queue a key lookup. Raise TimeoutError if MOST_WAITING are queued already."""
     if len(_waiting) >= MOST_WAITING:
         raise TimeoutError(f"{len(_waiting)} credentials wait already to be looked up")
     _waiting.append(look_up)
@@ -41,7 +43,7 @@ def ask(look_up: LookUp) -> None:
 
 
 async def verify(credential: Credential, address: str) -> Verified:
-    """The credential's key, as `Gate.verify`, whose exceptions it raises. Also TimeoutError, as `ask`."""
+    """Look up the credential's key. Raise what `Gate.verify` raises, or TimeoutError if too many lookups are queued."""
     verdict: asyncio.Future[Verdict | Exception] = asyncio.get_running_loop().create_future()
     ask(LookUp(lambda: (credential, address), partial(_settle, verdict)))
     found = await verdict
@@ -51,12 +53,13 @@ async def verify(credential: Credential, address: str) -> Verified:
 
 
 def _settle(verdict: asyncio.Future[Verdict | Exception], found: Verdict | Exception) -> None:
-    if not verdict.done():  # as it is if its request was cancelled
+    # It is done already if its request was cancelled.
+    if not verdict.done():
         verdict.set_result(found)
 
 
 async def _look_up(batch: list[LookUp]) -> None:
-    """A round. If more wait, it pauses for as long as it took, so that Python's lock is free for other requests."""
+    """Look up one batch."""
     started = perf_counter()
     asked, settles = [], []
     for one in batch:
@@ -68,6 +71,7 @@ async def _look_up(batch: list[LookUp]) -> None:
     for settle, verdict in zip(settles, await _verdicts(asked), strict=True):
         settle(verdict)
     if _waiting:
+        # Pause for as long as the batch took, so that other requests get Python's global interpreter lock.
         await asyncio.sleep(perf_counter() - started)
 
 

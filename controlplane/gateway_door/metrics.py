@@ -1,4 +1,4 @@
-"""What the native door counts, told to Prometheus once a turn of the event loop, after the turn's answers are sent."""
+"""Buffered metrics of the native endpoints: flushed once per event loop iteration, after its responses are sent."""
 
 from functools import cache
 from typing import Final
@@ -17,12 +17,12 @@ _seconds: Final = PendingHistogram(STORE_SECONDS, STORE_BOUNDS)
 
 @cache
 def loop_gate() -> Gate:
-    """The process's gate for the thread of the event loop, which alone may use it."""
+    """Return the process's authenticator with buffered metrics. Use it on the event loop's thread only."""
     limiter = Limiter(default_limiter().store, DecisionMetrics(_allowed, _throttled, _seconds))
     return default_gate().with_metrics(limiter, _hits)
 
 
 def tell() -> None:
-    """Tells what was counted since."""
+    """Flush what was counted since the last call."""
     for pending in (_hits, _allowed, _throttled, _seconds):
         pending.tell()

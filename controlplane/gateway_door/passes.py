@@ -1,4 +1,4 @@
-"""The answer to a request that may pass, as bytes: what is the same for each request of a key is made once."""
+"""Precomputed allow responses: the parts that are the same for every request of a key are built once, as bytes."""
 
 import re
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ _QUESTIONS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What every answer about a record says, and what was asked of its scopes."""
+    """Precomputed fields of a key's record, and its recent scope decisions."""
 
     record: KeyRecord
     fields: bytes
@@ -34,7 +34,7 @@ _known: dict[str, _Known] = {}
 
 
 def passes(verified: Verified, decision: Decision, question: Question, request_id: bytes, date: bytes) -> bytes | None:
-    """The whole answer; None where the request may not pass."""
+    """Return the complete allow response as bytes, or None if the request is denied."""
     known = _of(verified.record)
     if not decision.allowed or not (not question.scopes or _allows(known, question.scopes)):
         return None
@@ -45,9 +45,11 @@ def passes(verified: Verified, decision: Decision, question: Question, request_i
 def _of(record: KeyRecord) -> _Known:
     key_id = record.auth.key_id
     known = _known.get(key_id)
+    # Identity, not equality: a changed key has a new record object, which invalidates the precomputed fields.
     if known is not None and known.record is record:
         return known
     if len(_known) >= _KEYS:
+        # Bounds the memory: starting over is simpler than tracking which entries are still used.
         _known.clear()
     _known[key_id] = known = _Known(
         record, lines([*identity_fields(record.auth), *policy_fields(record.limit), NO_STORE])
@@ -65,7 +67,8 @@ def _allows(known: _Known, scopes: tuple[str, ...]) -> bool:
 
 
 def lines(fields: list[tuple[str, str]]) -> bytes:
-    """Fields as they are sent. Raises ValueError for a value that would be more than one line."""
+    """Return the fields as header lines. Raise ValueError if a value contains a control character."""
+    # A line break in a value would inject header fields (response splitting).
     if any(_NO_VALUE.search(value) for _, value in fields):
         raise ValueError("a field holds a control character")
     return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields]).encode("latin-1")

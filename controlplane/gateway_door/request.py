@@ -1,4 +1,4 @@
-"""What a request says, read from an ASGI scope once and for both calls."""
+"""Fields of a request that the native endpoints need, read from an ASGI scope once for both."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,7 @@ _WANTED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DoorRequest:
-    """The request id, the address that answers for failures, and the fields that matter here, by name in lower case.
+    """The request ID, the client address used by the failure limit, and the needed fields by lower-case name.
 
     A field that was sent more than once is joined with commas.
     """
@@ -27,7 +27,7 @@ class DoorRequest:
 
     @classmethod
     def of(cls, scope: Scope, request_id: bytes | None = None) -> "DoorRequest":
-        """That of a scope; `request_id` is what was settled before."""
+        """Return the request of a scope. If `request_id` is given, it is used instead of the client's."""
         fields: dict[bytes, str] = {}
         for name, value in scope["headers"]:
             if name in _WANTED:

@@ -1,4 +1,4 @@
-"""Rounds: what requests ask of a bucket store behind a network, one round trip for many of them."""
+"""Batching: requests that wait for a remote bucket store or a key lookup share a round trip."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,11 +11,11 @@ _Asked = TypeVar("_Asked")
 
 
 class Rounds(Generic[_Asked]):
-    """Sends what waits in `waiting`, up to `most` at a time, and awaits `round_trip` for it, which must not raise.
+    """Batcher that sends the items in `waiting`, up to `most` per batch, by awaiting `round_trip`.
 
-    What is asked while a round is under way goes with the next: alone, a request waits for nobody, and under load a
-    round carries many. A second round goes ahead of the first one's end where WORTH_ANOTHER wait, and `under_way` at
-    the most.
+    Items that arrive while a batch is in flight go with the next one: a single request waits for no other, and
+    under load a batch carries many. A further batch starts before the first has ended if WORTH_ANOTHER items wait,
+    up to `under_way` batches in total. `round_trip` must not raise.
     """
 
     def __init__(
@@ -32,11 +32,12 @@ class Rounds(Generic[_Asked]):
         self._under_way: set[asyncio.Task[None]] = set()
 
     def go_on(self) -> None:
-        """Called once something waits, at the end of a turn of the event loop."""
+        """Start as many batches as allowed. Call this once per event loop iteration in which items were added."""
         while self._waiting and self._may_send():
             batch = self._waiting[: self._most]
             del self._waiting[: self._most]
             task = asyncio.get_running_loop().create_task(self._send(batch))
+            # Keep a reference, because the event loop holds only weak references to tasks.
             self._under_way.add(task)
             task.add_done_callback(self._ended)
 

@@ -1,4 +1,4 @@
-"""What the commands about backups have in common: how they refuse, and how a backup is shown."""
+"""Base class of the backup commands: exit statuses, and how a backup is displayed."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from controlplane.backup.manifest import Manifest
 
 
 class BackupCommand(KeyCommand):
-    """Exit 2 where it is refused, 3 where it could not be done; one line says why."""
+    """Command that exits with 2 if the request is not allowed and with 3 if it failed, with a one-line message."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
@@ -19,7 +19,8 @@ class BackupCommand(KeyCommand):
             raise CommandError(str(error), returncode=REFUSED) from None
         except BackupFailed as error:
             raise CommandError(str(error), returncode=COULD_NOT) from None
-        except BrokenPipeError:  # whoever reads the output has read enough
+        # The reader of the output has closed it. `controlplane.command_line` handles that.
+        except BrokenPipeError:
             raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -27,7 +28,7 @@ class BackupCommand(KeyCommand):
 
 
 def manifest_row(manifest: Manifest) -> dict[str, object]:
-    """A backup in a few lines."""
+    """Return a backup's main facts as a few fields."""
     return {
         "made_at": manifest.made_at,
         "version": manifest.version,

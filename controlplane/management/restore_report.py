@@ -1,4 +1,4 @@
-"""What `manage.py restore` tells: what is where, whether the event log holds, and what is lost."""
+"""Report of `manage.py restore`: where the data is, whether the event log is intact, and what is lost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,10 @@ _BUCKETS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`done` is None where it was only looked at, `lost` where there was nothing. `earlier` restores lost something
-    too, which the database still lacked when this one began.
+    """The report's contents.
+
+    `done` is None for a check without a restore. `lost` is None if the database was empty. `earlier` are previous
+    restores whose losses the database still lacked when this one started.
     """
 
     manifest: Manifest
@@ -30,7 +32,7 @@ class Report:
     earlier: Sequence[Earlier]
 
     def text(self) -> str:
-        """For a person, under the lines about the backup."""
+        """Return the report for people, without the lines about the backup itself."""
         parts = [_outcome(self.done)] if self.done else []
         parts += [_told(self.lost, done=self.done is not None)] if self.lost else []
         parts += [f"These lines are also in {printable(self.done.losses)}."] if self.done and self.done.losses else []
@@ -38,7 +40,7 @@ class Report:
         return "".join(f"\n{part}\n" for part in parts)
 
     def as_json(self) -> dict[str, object]:
-        """For a program."""
+        """Return the report for programs."""
         result: dict[str, object] = {"restored": self.done is not None, "backup": self.manifest.as_json()}
         lost = self.lost
         return {

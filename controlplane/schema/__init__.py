@@ -1,1 +1,1 @@
-"""What the migrations make of a database: their files, and the tables that a database really has."""
+"""Database schema: the migration files, and the tables that a database actually has."""

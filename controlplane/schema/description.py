@@ -1,13 +1,13 @@
-"""The structure of Latchkey's own tables as a database has it: one line for each part.
+"""Description of Latchkey's own tables as a database has them: one line per column, index, constraint or trigger.
 
-Tables of Django and of other packages are left out: their own migrations answer for them. The lines say nothing that
-another version of SQLite or PostgreSQL would write differently, such as the text of a condition.
+Tables of Django and other packages are left out, because their own migrations define them. The lines contain
+nothing that another version of SQLite or PostgreSQL might write differently, such as the text of a condition.
 
-What PostgreSQL does not enforce for every row is left out, and so is missing: an index or a constraint that is not
-valid, and a trigger that does not fire in ordinary sessions. An index that REINDEX CONCURRENTLY builds, or leaves
-behind under another name, is not valid either.
+What PostgreSQL does not enforce for every row is left out, and thus counts as missing: an invalid index or
+constraint, and a trigger that does not fire in ordinary sessions. An index that REINDEX CONCURRENTLY is building,
+or has left behind under another name, is invalid too.
 
-Manifests of backups have a digest of these lines: if a line is written another way, the manifest needs another format.
+Backup manifests contain a digest of these lines. If the format of a line changes, the manifest needs a new format.
 """
 
 import re
@@ -22,7 +22,7 @@ from django.conf import settings
 
 from controlplane.query import Query, Rows
 
-# An index that only speeds queries up. An operator may add some.
+# Prefix of indexes that only speed up queries. Operators may add some.
 PLAIN_INDEX: Final = "index "
 
 _SQLITE: Final = {
@@ -76,7 +76,7 @@ _CHECK: Final = re.compile(r'CONSTRAINT "([^"]+)" CHECK')
 
 
 def describe(query: Query, vendor: str) -> frozenset[str]:
-    """Return the lines of the database that `query` asks, which is of the kind `vendor` (sqlite or postgresql)."""
+    """Return the lines for the database behind `query`. `vendor` is sqlite or postgresql."""
     found = {name: _own(query(statement)) for name, statement in _STATEMENTS[vendor].items()}
     lines = [
         f"column {table}.{name} {kind}{' not null' * int(full)}{' identity' * int(identity)}"
@@ -104,5 +104,5 @@ def _own(rows: Rows) -> Iterable[Sequence[Any]]:
 
 
 def _short_digest(text: str) -> str:
-    """Return 16 hexadecimal digits for a text without regard to its white space."""
+    """Return 16 hexadecimal digits for a text, ignoring differences in white space."""
     return sha256(" ".join(text.split()).encode()).hexdigest()[:16]

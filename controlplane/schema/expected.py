@@ -1,6 +1,6 @@
-"""The structure that this version's migrations make, and how the structure of a database differs from it.
+"""Expected schema of this version, and how a database differs from it.
 
-`sqlite.txt` and `postgresql.txt` beside this file hold it. `make schema` writes them from migrated databases.
+`sqlite.txt` and `postgresql.txt` in this directory contain it. `make schema` writes them from migrated databases.
 """
 
 from collections.abc import Iterable
@@ -16,35 +16,36 @@ _NAMED: Final = 3
 
 
 def expected_file(vendor: str) -> Path:
-    """Return the file that holds the structure on a kind of database, `sqlite` or `postgresql`."""
+    """Return the file with the expected schema. `vendor` is `sqlite` or `postgresql`."""
     return Path(__file__).with_name(f"{vendor}.txt")
 
 
 @cache
 def expected_lines(vendor: str) -> frozenset[str]:
-    """Return the lines that a fully migrated database has."""
+    """Return the lines of a fully migrated database."""
     return frozenset(expected_file(vendor).read_text(encoding="utf-8").splitlines())
 
 
 def digest_of(lines: Iterable[str]) -> str:
-    """Return the SHA-256, in hexadecimal, of the lines but for indexes that only speed queries up."""
+    """Return the SHA-256 digest, in hexadecimal, of the lines, except indexes that only speed up queries."""
     text = "\n".join(sorted(line for line in lines if not line.startswith(PLAIN_INDEX)))
     return sha256(text.encode()).hexdigest()
 
 
 def expected_digest(vendor: str) -> str:
-    """Return the digest that a fully migrated database has."""
+    """Return the digest of a fully migrated database."""
     return digest_of(expected_lines(vendor))
 
 
 def schema_digest(query: Query, vendor: str) -> str:
-    """Return the digest of the database that `query` asks. Raises DatabaseError."""
+    """Return the digest of the database behind `query`. Raise DatabaseError."""
     return digest_of(describe(query, vendor))
 
 
 def difference(query: Query, vendor: str) -> str:
-    """Return how the database differs from what the migrations make, as a phrase; empty if it does not. An index that
-    an operator added to speed queries up is no difference. Raises DatabaseError.
+    """Return how the database differs from the expected schema, as a phrase, or "" if it doesn't. Raise DatabaseError.
+
+    Extra indexes that only speed up queries are no difference.
     """
     lines, expected = describe(query, vendor), expected_lines(vendor)
     if vendor == "postgresql" and not lines:

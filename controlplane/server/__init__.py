@@ -1,1 +1,1 @@
-"""How the server runs: its workers, its bounds on what clients may send, and the processes beside it."""
+"""The server: its worker processes, its limits on what clients may send, and the processes that run next to it."""

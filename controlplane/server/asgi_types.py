@@ -1,4 +1,4 @@
-"""The types of an ASGI 3 application, as far as they are used here."""
+"""Types of an ASGI 3 application, as far as this package uses them."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

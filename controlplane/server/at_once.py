@@ -1,4 +1,4 @@
-"""Answers without a task of the event loop: a door that is asked as soon as a request's head is there."""
+"""Fast path: lets an endpoint answer a request as soon as its header is parsed, without an asyncio task."""
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
@@ -7,7 +7,7 @@ from controlplane.server.asgi_types import Fields, Scope
 
 
 class Head(NamedTuple):
-    """What a request says ahead of its body, as an ASGI scope has it: names in lower case, the path unquoted."""
+    """Request line and header of a request, as an ASGI scope has them: field names in lower case, the path unquoted."""
 
     method: str
     path: str
@@ -15,49 +15,51 @@ class Head(NamedTuple):
     fields: Fields
 
     def __repr__(self) -> str:
-        return f"<Head {self.method} {self.path}>"  # its fields and its query may hold a secret
+        # The query and the fields may hold a secret, so neither may reach a log or a traceback.
+        return f"<Head {self.method} {self.path}>"
 
 
 class Reply(Protocol):
-    """How a request is answered, once: with bytes, or by the application after all. In the turn of the event loop in
-    which it was asked, or in any later one.
+    """Handle for answering one request exactly once: with a finished response, or by handing it to the application.
 
-    Until then the request is under way. Those behind it in the pipeline wait, up to the bound of the pipeline. A client
-    that ends its half meanwhile gets the answer, and a server that stops waits for it; then the connection ends. To a
-    client that has left nothing is said: both methods do nothing, as they do where one of them was called before.
+    The endpoint may answer in the event loop iteration in which it received the request, or in any later one.
+    Until then the request is in progress: requests behind it in the pipeline wait, up to MAX_PIPELINE, and a
+    server that shuts down waits for it. If the client closes its sending half meanwhile, it still gets the
+    response, and then the connection ends. If the client has disconnected, or if a method was called before, the
+    methods do nothing.
     """
 
     @property
     def scope(self) -> Scope:
-        """The request as the application gets it."""
+        """Return the request's ASGI scope, as the application receives it."""
 
     @property
     def date(self) -> bytes:
-        """The value of Date for an answer that is made now."""
+        """Return the value of the Date field for a response that is created now."""
 
     def answer(self, whole: bytes) -> None:
-        """Sends a whole answer, which says nothing of the connection: that it ends is added where it does."""
+        """Send a complete response without a Connection field. `connection: close` is added if the connection ends."""
 
     def pass_on(self) -> None:
-        """Lets the application answer."""
+        """Hand the request to the application."""
 
     def give_up(self) -> None:
-        """Ends the connection, where neither of both can be done."""
+        """Abort the connection. Use it only if neither `answer` nor `pass_on` is possible."""
 
 
 class AtOnce(NamedTuple):
-    """A door that answers requests without a body without the application, where it can. Neither function may wait for
-    anything.
+    """An endpoint's two fast-path functions, for requests without a body. Neither function may block or await.
 
-    `read` says what a head asks for, or None where that is for the application. It depends on the head alone, so what
-    it said holds for the same bytes again. `ask` is told so, for each request, and says whether it sees to the reply;
-    where it says no, the application answers.
+    `read` parses a head and returns what it asks for, or None if the application must handle it. The result
+    depends on the head alone, so it is reused for identical bytes. `ask` receives that result with every request,
+    and returns whether it takes over the reply. If it returns False, the application answers.
     """
 
     read: Callable[[Head], Any]
     ask: Callable[[Any, Reply], bool]
 
 
+# Paths with a fast-path endpoint. This module can't import the endpoints, because they import it.
 AT_ONCE: Final[dict[str, AtOnce]] = {}
 """By path; `controlplane.asgi` fills it in. The application answers the same, so a server that does not ask loses
 nothing but time."""

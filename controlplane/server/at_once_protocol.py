@@ -1,4 +1,4 @@
-"""The protocol that asks the doors of `AT_ONCE` before it makes a task for the application."""
+"""HTTP protocol that offers requests to the fast-path endpoints of `AT_ONCE` before it starts an application task."""
 
 import asyncio
 from typing import Any, Final
@@ -16,14 +16,16 @@ log = structlog.get_logger(__name__)
 
 
 class AtOnceProtocol(BoundedProtocol):
-    """A request without a body for the path of a door is asked there, when its turn in the pipeline comes.
+    """Protocol that passes a request without a body to the fast-path endpoint of its path, in pipeline order.
 
-    Clients send the same head again and again. So a connection keeps the bytes of the last one that came whole and
-    alone, and what was made of it: where an idle connection brings the same bytes again, the parser would say the same
-    again, and need not be asked. This is no second parser, and the two can never read one request differently.
+    Clients send the same head again and again. The connection therefore caches the bytes of the last head that
+    arrived complete and alone, together with the parsed result. If an idle connection receives identical bytes,
+    the cached result is used and the parser is skipped. No second parser exists, so the two paths cannot interpret
+    one request differently.
     """
 
-    _known_bytes: bytes | None = None  # these two hold a secret, and are let go with the connection
+    # Both hold a secret, so `connection_lost` clears them.
+    _known_bytes: bytes | None = None
     _known: Question | None = None
     _heard: Question | None = None
 
@@ -31,10 +33,13 @@ class AtOnceProtocol(BoundedProtocol):
         idle, known = self.is_idle(), self._known
         if idle and known is not None and data == self._known_bytes:
             self.skip_parser()
+            # Only heads of kept-alive connections are cached, so keep_alive is True.
             self._begin(PromptRequest(self, known, True))
             return
         before = self._messages
         super().data_received(data)
+        # "Alone": one message, nothing before it on the connection, and no byte after it. Only then do `data` and
+        # the parsed head correspond exactly.
         alone = idle and self._messages == before + 1 and self.is_between()
         if alone and self._heard is not None and len(data) <= MAX_KNOWN_BYTES:
             self._known_bytes, self._known = data, self._heard
@@ -54,9 +59,10 @@ class AtOnceProtocol(BoundedProtocol):
             self._begin(PromptRequest(self, question, keep_alive))
 
     def _question(self) -> Question | None:
-        """What is asked of which door; None where the request is the application's."""
+        """Return the head together with its fast-path endpoint, or None if the application must handle the request."""
         path, _, query = self.url.partition(b"?")
         door = AT_ONCE.get(path.decode("latin-1"))
+        # The application takes these: a body needs uvicorn's cycle, and a URL fragment needs its URL parser.
         if door is None or self._announces_body or b"#" in query:
             return None
         if self.parser.get_http_version() != "1.1" or self.parser.should_upgrade():
@@ -66,7 +72,7 @@ class AtOnceProtocol(BoundedProtocol):
         return None if asked is None else Question(head, door, asked)
 
     def _begin(self, request: PromptRequest) -> None:
-        """As uvicorn does it with a cycle."""
+        """Start the request, or queue it behind the running one. Mirrors uvicorn's `on_headers_complete`."""
         before, self.cycle = self.cycle, request
         if before is None or before.response_complete:
             self._start_asgi_task(request, self.app)
@@ -79,19 +85,22 @@ class AtOnceProtocol(BoundedProtocol):
             super()._start_asgi_task(cycle, app)
             return
         self.is_running(cycle)
+        # If the client doesn't read its earlier responses, the application gets the request, and is held back
+        # until it does.
         if self.flow.write_paused or not self._is_taken(cycle):
-            cycle.pass_on()  # who does not read is for the application, which waits
+            cycle.pass_on()
 
     def _is_taken(self, request: PromptRequest) -> bool:
-        """Whether the door sees to the request."""
+        """Return whether the endpoint takes over the request. If it fails, log that and return False."""
         try:
             return request.question.door.ask(request.question.asked, request)
         except Exception:
             log.exception("not_asked_at_once")
+            # A fault of the fast path must not lose the request: the application can still answer it.
             return False
 
     def start_application(self, request: PromptRequest) -> None:
-        """Makes the cycle that uvicorn would have made."""
+        """Start the application with the `RequestResponseCycle` that uvicorn would have created."""
         cycle = RequestResponseCycle(
             scope=request.scope,  # type: ignore[arg-type]
             transport=self.transport,
@@ -107,6 +116,7 @@ class AtOnceProtocol(BoundedProtocol):
         )
         cycle.more_body = False
         cycle.message_event.set()
-        if self.cycle is request:  # else others have come behind it
+        # `cycle` is the connection's newest request. If others have queued up behind this one, it must stay theirs.
+        if self.cycle is request:
             self.cycle = cycle
         super()._start_asgi_task(cycle, self.app)

@@ -1,4 +1,4 @@
-"""The request's body: read whole, within a bound of bytes and of time, before a thread is spent on the request."""
+"""Request bodies: read completely, within limits on size and time, before a thread is used for the request."""
 
 import asyncio
 from typing import Final
@@ -10,26 +10,27 @@ MAX_BODY_SECONDS: Final = 10.0
 
 
 class BodyTooLarge(Exception):
-    """The body is over MAX_BYTES, as its Content-Length says or as it turned out."""
+    """The body is larger than MAX_BYTES, according to its Content-Length or to the bytes received."""
 
 
 class BodyTooSlow(Exception):
-    """The body was not there after MAX_BODY_SECONDS."""
+    """The body was not complete after MAX_BODY_SECONDS."""
 
 
 class BodyCutOff(BodyTooSlow):
-    """The client left before all of the body was there."""
+    """The client disconnected before the body was complete."""
 
 
 async def bounded_body(fields: Fields, receive: Receive) -> tuple[Fields, Receive]:
-    """The request's fields and a `receive` that yields its body at once.
+    """Read the body. Return the request's fields and a `receive` that yields the whole body in one message.
 
-    A chunked body gets the Content-Length that WSGI needs. Raises BodyTooLarge or BodyTooSlow.
+    Raise BodyTooLarge, BodyTooSlow or BodyCutOff.
     """
     length = next((value for name, value in fields if name == b"content-length"), None)
     chunked = any(name == b"transfer-encoding" for name, _ in fields)
     if length is not None and int(length) > MAX_BYTES:
         raise BodyTooLarge
+    # Without a body there is nothing to read, and the original `receive` still reports a disconnect.
     if not chunked and (length is None or int(length) == 0):
         return fields, receive
     try:
@@ -38,6 +39,7 @@ async def bounded_body(fields: Fields, receive: Receive) -> tuple[Fields, Receiv
     except TimeoutError:
         raise BodyTooSlow from None
     if chunked:
+        # Replace the chunked framing by a Content-Length, because WSGI has no other way to say how long a body is.
         kept = [field for field in fields if field[0] not in (b"transfer-encoding", b"content-length")]
         fields = [*kept, (b"content-length", str(len(body)).encode())]
     return fields, _replay(body, receive)

@@ -1,4 +1,4 @@
-"""Answers to clients of HTTP/1.0, which know no chunks: what has no length ends with the connection."""
+"""Responses to HTTP/1.0 clients, which don't understand chunks: the end of the connection marks the end of the body."""
 
 from typing import Any, Final
 
@@ -10,13 +10,15 @@ OLD: Final = "1.0"
 
 
 def closing(cycle: RequestResponseCycle, app: Any) -> Any:
-    """`app`, whose answer is sent as it is and ended by closing (RFC 9112, section 6.3)."""
-    cycle.chunked_encoding = False  # as if decided already; the connection of an old client is never kept
+    """Return `app` with its response sent unframed and terminated by connection close (RFC 9112, section 6.3)."""
+    # uvicorn decides on chunking only if this is still None. It never keeps the connection of an HTTP/1.0 client alive.
+    cycle.chunked_encoding = False
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_whole(message: Message) -> None:
             if message["type"] == "http.response.body":
-                cycle.expected_content_length = len(message.get("body", b""))  # uvicorn counts it down to 0
+                # uvicorn subtracts each part from the expected length and fails unless it ends at 0.
+                cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 
         await app(scope, receive, send_whole)

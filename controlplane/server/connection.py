@@ -1,4 +1,4 @@
-"""A connection of uvicorn's: when it ends, and which of its requests is under way."""
+"""uvicorn connection with its own timeouts: tracks which pipelined request is in progress, and when to close."""
 
 import asyncio
 from typing import Any, Final
@@ -21,9 +21,11 @@ Running = RequestResponseCycle | PromptRequest
 
 
 class Connection(HttpToolsProtocol):
-    """Ends where its `Watch` says so, also when idle for longer than uvicorn's keep-alive; tells applications whose
-    clients have left, and answers those who only say no more. A request behind an answer that its client does not read
-    begins when that was read.
+    """HTTP connection that is closed when its `Watch` finds a timeout, including uvicorn's keep-alive timeout.
+
+    It notifies applications when their client disconnects, and completes the response of a client that has only
+    closed its sending half. If a client does not read a response, the next request of the pipeline starts only
+    after it has.
     """
 
     cycle: Any  # a Running; None before the first
@@ -47,14 +49,15 @@ class Connection(HttpToolsProtocol):
         self._held = None
         self._watch.end()
         running = self._under_way()
-        if running is not None:  # uvicorn tells only the last request of the pipeline
+        # uvicorn notifies only the last request of the pipeline, which need not be the one in progress.
+        if running is not None:
             running.disconnected = True
             running.message_event.set()
             ask_to_end(running.scope)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that is done talking still gets the answer that is under way, unless it left in mid-sentence."""
+        """Keep the connection for the response in progress, unless the client stopped within that request's body."""
         running = self._under_way()
         if running is None or self._breaks_off(running):
             return False
@@ -64,23 +67,25 @@ class Connection(HttpToolsProtocol):
         return True
 
     def drain(self) -> None:
-        """Make the next response the last one, and say so in it. A stream ends now, and is cut off if its client does
-        not read.
+        """Mark the next response as the last one on this connection (`Connection: close`).
+
+        End a streaming response immediately, and abort the connection if its client does not read.
         """
         self._draining = True
         running = self._under_way()
         if running is None:
             return
         last = self.pipeline[0][0] if self.pipeline else running
-        # A response that has begun has promised to keep the connection; the one after it ends it.
+        # A response that has started has already announced that the connection stays open. The next one closes it.
         if not last.response_started:
             last.keep_alive = False
         if ask_to_end(running.scope) and self._watch.paused_since is not None:
             self.abort()
 
     def shutdown(self) -> None:
-        """Close the connection: now if it is idle, or when what was sent on it is answered. What is new, or in the
-        middle of a header, gets a moment to become a request.
+        """Close the connection: immediately if it is idle, otherwise after the requests sent on it are answered.
+
+        A new connection, or one in the middle of a header, gets _NEW_SECONDS to complete its request.
         """
         self.drain()
         if self._under_way() is None and self._watch.header_since is not None:
@@ -94,16 +99,16 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Drops the connection. The application of the request that is under way need not complete its answer."""
+        """Drop the connection. The application may leave the response in progress incomplete."""
         running = self._under_way()
         if running is not None:
             running.disconnected = True
         self.transport.abort()
 
     def refuse(self, status: int) -> None:
-        """Answers and ends the connection. What still comes is read and dropped for a moment: a socket that is closed
-        over unread bytes is reset, and its peer would never see the answer. Where an earlier request is still being
-        answered, its answer is the last thing that is said.
+        """Send an error response with this status and end the connection.
+
+        If an earlier request is still in progress, its response is the last one, and no error response is sent.
         """
         if self._refused or self.transport.is_closing():
             return
@@ -116,18 +121,20 @@ class Connection(HttpToolsProtocol):
         self.transport.write(refusal_of(status, self.client, head_only=self.asks_for_no_body()))
         count_unreadable(status)
         self.transport.write_eof()
+        # Keep reading (and dropping) for _LINGER_SECONDS. If a socket is closed with unread bytes in its buffer,
+        # the kernel sends a reset, and the client would never see this response.
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def asks_for_no_body(self) -> bool:
-        """Whether what is read now is a HEAD request."""
+        """Return whether the request that is being read is a HEAD request."""
         return False
 
     def hear_no_more(self) -> None:
-        """What comes behind an answer without an end would never be answered. It is read all the same: where reading
-        pauses, as behind a full pipeline, nobody sees that the client has left.
-        """
+        """Drop everything that follows a streaming response, because it would never be answered."""
         self._refused = True
         self.pipeline.clear()
+        # Reading must go on: a paused connection, for example behind a full pipeline, doesn't notice that the
+        # client has left.
         self.flow.resume_reading()
 
     def pause_writing(self) -> None:
@@ -135,7 +142,7 @@ class Connection(HttpToolsProtocol):
         self.has_read()
 
     def has_read(self) -> None:
-        """Note that the client has read something, but not all that waits for it."""
+        """Record that the client has read part of what is waiting for it, and restart the timeout for slow readers."""
         self._watch.paused_since = self.loop.time()
         UNSENT.note(self, self.transport.get_write_buffer_size())
 
@@ -149,21 +156,22 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits_since(self) -> float | None:
-        """Since when only the client can go on, by the loop's clock; None while a request is worked on."""
+        """Return since when only the client can act, by the loop's clock, or None while a request is processed."""
         running = self._under_way()
         if running is not None and not running.more_body and self._watch.paused_since is None:
             return None
         return self._watch.waits_since
 
     def is_running(self, running: Running) -> None:
-        """Takes note that this request's turn has come."""
+        """Record that this request is now the one in progress."""
         self._running = running
-        self._watch.idle_since = None  # the one before it in the same bytes may have been answered already
+        # A previous request in the same bytes may have been answered already, which set `idle_since`.
+        self._watch.idle_since = None
         if self._draining and not self.pipeline:
             running.keep_alive = False
 
     def on_response_complete(self) -> None:
-        """As uvicorn's, without a timer of its own for the time until the next request."""
+        """Continue with the next pipelined request, or become idle. Like uvicorn's, but without a keep-alive timer."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -171,23 +179,25 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
+            # `Watch` enforces the keep-alive timeout: one timer per connection is cheaper than one per request.
             self._watch.idle_since = self.loop.time()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.is_running(cycle)
         if self.flow.write_paused:
+            # Don't start an application whose output can't be sent yet. `resume_writing` starts it.
             self._held = (cycle, app)
             return
         hand_over(cycle.scope, self)
         super()._start_asgi_task(cycle, closing(cycle, app) if cycle.scope["http_version"] == OLD else app)
 
     def _under_way(self) -> Running | None:
-        """The request that is being answered; those behind it in the pipeline have not begun."""
+        """Return the request in progress, or None. Requests behind it in the pipeline have not started."""
         running = self._running
         return None if running is None or running.response_complete else running
 
     def _breaks_off(self, running: Running) -> bool:
-        """Whether the running request's own body is what ends; then its application is told that nobody waits."""
+        """Return whether the body of the request in progress was cut off. If so, notify its application."""
         if running is not self.cycle or not running.more_body or running.response_started:
             return False
         running.disconnected = True

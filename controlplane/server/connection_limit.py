@@ -1,4 +1,4 @@
-"""The limit on a worker's connections: beyond it, those that have waited longest for their client are closed."""
+"""Connection limit of a worker: above it, the connections that have waited longest for their client are closed."""
 
 from operator import itemgetter
 from typing import Any, Final, Protocol
@@ -14,22 +14,23 @@ log = structlog.get_logger(__name__)
 
 
 class Waiting(Protocol):
-    """A connection."""
+    """A connection that may be waiting for its client."""
 
     @property
     def waits_since(self) -> float | None:
-        """Since when nothing happens on it but what its client is to do, by the loop's clock; None if it works."""
+        """Return since when only its client can act, by the loop's clock, or None if the server is working."""
 
     def abort(self) -> None:
-        """Drop it."""
+        """Drop the connection."""
 
 
 class ConnectionLimit:
-    """Keeps a worker at `most` connections.
+    """Limit of `most` connections for this worker.
 
-    A connection costs a client nothing, and the worker a descriptor and memory. A request is sent as soon as its
-    connection is there, so what waits longest for its client is worth least: silent connections, headers and bodies
-    that never end, and readers that do not read. What is being worked on, and open streams, are never closed.
+    A connection costs a client nothing, and the worker a descriptor and memory. A well-behaved client sends its
+    request as soon as it is connected, so the connections that wait longest for their client are closed first:
+    silent ones, headers and bodies that never end, and clients that don't read. A connection is never closed while
+    its request is being processed or its stream is being read.
     """
 
     def __init__(self, most: int) -> None:
@@ -37,11 +38,11 @@ class ConnectionLimit:
         self._closed = SummaryLog(lambda count: log.warning("connections_closed", count=count))
 
     def keep(self, connections: set[Any]) -> None:
-        """Close and forget some of `connections` if there are too many; the newest is the last to go."""
+        """Abort and forget some of `connections` if there are more than `most`. The newest one goes last."""
         if len(connections) <= self.most:
             return
         waiting = [(since, one) for one in connections if (since := one.waits_since) is not None]
-        # Some at a time, since each look goes over all of them.
+        # Close a batch of them, because every scan visits all connections.
         oldest = sorted(waiting, key=itemgetter(0))[: max(1, self.most // _SHARE)]
         for _, connection in oldest:
             connections.discard(connection)
@@ -49,5 +50,6 @@ class ConnectionLimit:
         self._closed.add(len(oldest))
 
 
+# Each worker has its own limit, because descriptors and memory are limited per process.
 LIMIT: Final = ConnectionLimit(own_bounds().connections)
 """The process's."""

@@ -1,4 +1,4 @@
-"""A worker's last seconds: every request that was sent to it gets its response, and then it stops."""
+"""Graceful shutdown of a worker: every request sent to it gets its response, then it stops."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TICK_SECONDS: Final = 0.05
 
 
 class DrainingState(ServerState):
-    """What connections share. `draining`: the next response on each connection is its last one."""
+    """State shared by all connections. If `draining` is set, the next response on each connection is its last one."""
 
     connections: set[Any]
 
@@ -28,14 +28,15 @@ class DrainingState(ServerState):
 
 
 class DrainingServer(Server):
-    """Serves until SIGTERM, and then goes in four steps:
+    """Server that runs until SIGTERM and then shuts down in four steps:
 
     1. `/health` returns 503. For `delay_seconds` nothing else changes, so that load balancers can react.
     2. Every response says `Connection: close`, and event streams end. This takes CLOSING_SECONDS at most, and ends
        early if no worker has a connection left. New connections are still accepted.
-    3. No new handshakes are answered. What the kernel has accepted is accepted here as well. If somebody else
-       `keeps_listening`, as systemd does for a socket unit, new connections wait there for the next process instead.
-    4. It stops listening, and idle connections are closed. Requests in progress are completed, as uvicorn does.
+    3. New TCP handshakes are dropped, and the connections that the kernel has completed are accepted. If another
+       process holds the listening socket (`keeps_listening`, for example a systemd socket unit), this step is
+       skipped: new connections wait there for the next process.
+    4. The server stops listening and closes idle connections. As in uvicorn, requests in progress are completed.
     """
 
     def __init__(self, config: Config, departure: Departure, delay_seconds: float, *, keeps_listening: bool) -> None:
@@ -59,6 +60,7 @@ class DrainingServer(Server):
             connection.drain()
         await self._until_all_are_ready()
         if not self._keeps_listening:
+            # Closing a listening socket resets the connections in its queue. Stop new ones first, then empty the queue.
             for listening in self._sockets:
                 drop_new_handshakes(listening)
             await self._tick_for(_HANDSHAKE_SECONDS)
@@ -66,7 +68,7 @@ class DrainingServer(Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        # The event loop reports a connection that it has just accepted one iteration later.
+        # The event loop reports an accepted connection one iteration later, and only then can shutdown() wait for it.
         await asyncio.sleep(0)
         await super().shutdown(sockets)
 
@@ -87,6 +89,6 @@ class DrainingServer(Server):
             await self._tick()
 
     async def _tick(self) -> None:
-        """Wait, and do what uvicorn does every second: renew the Date of responses, and renew gunicorn's heartbeat."""
+        """Wait one tick, and do what uvicorn does every second: refresh the Date field and gunicorn's heartbeat."""
         await self.on_tick(0)
         await asyncio.sleep(_TICK_SECONDS)

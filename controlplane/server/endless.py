@@ -1,4 +1,4 @@
-"""What the protocol and an application whose answer has no end tell each other, through the request's scope."""
+"""Signals between the protocol and an application with a streaming response, passed through the request's scope."""
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -8,17 +8,17 @@ _CONNECTION: Final = "latchkey.connection"
 
 
 class Connection(Protocol):
-    """The connection that a request came on, as its application may use it."""
+    """The connection of a request, as far as its application may use it."""
 
     def abort(self) -> None:
-        """Drops it, with what was not yet sent on it."""
+        """Drop the connection and everything that was not sent yet."""
 
     def hear_no_more(self) -> None:
-        """Drops what comes after the request that is under way, and goes on reading, so that its end is seen."""
+        """Drop everything after the request in progress, but keep reading, so that a disconnect is noticed."""
 
 
 class Ending:
-    """Left in a scope by an application whose answer has no end of its own: how it is asked to end it."""
+    """Handle that an application leaves in the scope of a streaming response: the server ends the response with it."""
 
     def __init__(self, scope: Any) -> None:
         self._end: Callable[[], None] | None = None
@@ -27,7 +27,10 @@ class Ending:
         scope[_ENDING] = self
 
     def by(self, end: Callable[[], None]) -> None:
-        """`end` ends the answer; it is called at once where that was asked before. No request behind it is answered."""
+        """Register `end`, which ends the response. Call it immediately if the end was requested before.
+
+        No request behind this one on the connection is answered.
+        """
         self._end = end
         if self._asked:
             end()
@@ -36,14 +39,14 @@ class Ending:
             connection.hear_no_more()
 
     def ask(self) -> None:
-        """The server stops, or the client is gone."""
+        """Request the end of the response, because the server shuts down or the client has disconnected."""
         self._asked = True
         if self._end is not None:
             self._end()
 
 
 def ask_to_end(scope: Any) -> bool:
-    """Asks the application to end its answer; False where the answer ends by itself."""
+    """Request the end of a streaming response. Return False if the response is not a stream and ends normally."""
     ending = scope.get(_ENDING)
     if not isinstance(ending, Ending):
         return False
@@ -52,12 +55,12 @@ def ask_to_end(scope: Any) -> bool:
 
 
 def hand_over(scope: Any, connection: Connection) -> None:
-    """Lets the application of `scope` use the connection."""
+    """Store the connection in the scope for its application."""
     scope[_CONNECTION] = connection
 
 
 def abort(scope: Any) -> None:
-    """Drops the connection, where the protocol allows it."""
+    """Drop the connection, if the protocol provides it."""
     connection = _connection(scope)
     if connection is not None:
         connection.abort()

@@ -1,4 +1,4 @@
-"""gunicorn's settings, by gunicorn's names, for `controlplane.server.gunicorn_server`."""
+"""gunicorn settings for `controlplane.server.gunicorn_server`, under gunicorn's names."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 preload_app = False
 umask = 0o077
 timeout = 30
-# Below the supervisor's, which is below that of containers.
+# Must be shorter than the supervisor's grace period, which is shorter than the one of containers.
 graceful_timeout = 8 + int(os.environ.get("SHUTDOWN_DELAY_SECONDS", "0"))
 keepalive = 75
 control_socket_disable = True
@@ -29,15 +29,13 @@ logger_class = "gunicorn.glogging.Logger"
 
 
 def when_ready(server: Any) -> None:
-    """Bound what the kernel takes for clients that do not read."""
+    """Limit the bytes that the kernel buffers for clients that don't read."""
     for listener in server.LISTENERS:
         bound_kernel(listener.sock)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the new worker the lowest place that is free, by which its metric files are named, and what it shares with
-    the others.
-    """
+    """Give the new worker what it shares with the others, and the lowest free slot, which names its metric files."""
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
     worker.departure = server.departure
@@ -45,18 +43,18 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Makes the worker's metrics those of its place, before the application makes any."""
+    """Direct the worker's metrics to the files of its slot, before the application creates any metric."""
     die_with_parent()
     count_as(f"worker{worker.place}")
 
 
 def post_worker_init(worker: Any) -> None:
-    """Says to the supervisor that a worker serves, the first one too."""
+    """Signal to the supervisor that a worker accepts requests."""
     signal_ready()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forgets what only a living worker can say of itself (its live gauges)."""
+    """Remove the live gauges of a worker that has ended. Only a running worker can report them."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(f"worker{worker.place}")  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""`python -m controlplane.server.gunicorn_server`: gunicorn with our settings and none of the environment's.
+"""`python -m controlplane.server.gunicorn_server`: gunicorn with Latchkey's settings only.
 
-gunicorn's own command reads GUNICORN_CMD_ARGS, which undoes what `manage.py serve` has checked, such as the number of
-workers that a bucket store allows.
+gunicorn's own command reads GUNICORN_CMD_ARGS, which can override what `manage.py serve` has checked, such as the
+number of workers that a bucket store supports.
 """
 
 import sys
@@ -17,12 +17,14 @@ from controlplane.server import gunicorn_conf
 from controlplane.server.departure import Departure
 
 APPLICATION: Final = "controlplane.asgi:application"
-_PAUSE_SECONDS: Final = 10.0  # gunicorn looks at its workers each second
+# Well above one second, the interval at which gunicorn checks its workers.
+_PAUSE_SECONDS: Final = 10.0
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn's application: its settings are those of `gunicorn_conf`, and each worker loads `application`, a
-    module's name and an attribute.
+    """gunicorn application that takes its settings from `gunicorn_conf`.
+
+    Each worker imports `application`, given as "module:attribute".
     """
 
     def __init__(self, application: str) -> None:
@@ -43,10 +45,10 @@ class WebServer(BaseApplication):  # type: ignore[misc]
 
 
 class WorkerWatch(Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter, for which a machine that stood still has no hung workers.
+    """gunicorn arbiter that doesn't mistake a paused machine for hung workers.
 
-    After `podman pause` or a suspended host every worker looks as if it had hung for that long. If this process itself
-    has not looked for some seconds, workers get the whole of gunicorn's timeout again.
+    After `podman pause` or a suspended host, every worker seems to have hung for that long. If this process itself
+    has not run for _PAUSE_SECONDS, the workers get gunicorn's full timeout again.
     """
 
     def __init__(self, app: WebServer) -> None:
@@ -55,12 +57,12 @@ class WorkerWatch(Arbiter):  # type: ignore[misc]
         self.departure = Departure()
 
     def stop(self, graceful: bool = True) -> None:
-        """Stop the workers. They wait for each other, and not for this process."""
+        """Stop the workers. They wait for each other, but not for this process."""
         self.departure.be_ready()
         super().stop(graceful)
 
     def murder_workers(self) -> None:
-        """Kill workers that have hung, but none for the time in which everything stood still."""
+        """Kill hung workers, except after a pause of the whole machine."""
         now = time.monotonic()
         if now - self._looked > _PAUSE_SECONDS:
             self._none_hung_until = now + self.timeout

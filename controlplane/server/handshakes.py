@@ -1,4 +1,4 @@
-"""How a listening socket takes no more connections, and loses none of those that it has taken."""
+"""Stops a listening socket from taking new connections without losing those that it has already taken."""
 
 import ctypes
 import socket
@@ -10,7 +10,7 @@ from typing import Any, Final
 _SO_ATTACH_FILTER: Final = 26
 _TCP_FLAGS_AT: Final = 13
 _SYN: Final = 0x02
-# Classic BPF, which sees a segment from its TCP header on: code, jump if true, jump if false, operand.
+# Classic BPF program, which sees a segment from its TCP header on. Columns: code, jump if true, jump if false, operand.
 _PASS_ALL_BUT_SYN: Final = (
     (0x30, 0, 0, _TCP_FLAGS_AT),  # load a byte
     (0x45, 0, 1, _SYN),  # is any of these bits set?
@@ -20,12 +20,13 @@ _PASS_ALL_BUT_SYN: Final = (
 
 
 def drop_new_handshakes(listening: Any) -> None:
-    """Let the kernel drop the first segment of every new connection to `listening`, for all processes that share it.
+    """Make the kernel drop the first segment of new connections to `listening`, for all processes that share it.
 
-    Closing a listening socket resets the connections that are in its queue, with the requests that clients have sent on
-    them. So new ones must end before the queue is emptied. A client whose first segment was dropped repeats it after a
-    second, and then reaches the next process, or is refused; it has sent no request. Only Linux can do that, and some
-    containers may not: there this does nothing.
+    Closing a listening socket resets the connections in its queue, together with the requests that clients have
+    sent on them. New connections must therefore stop before the queue is emptied. A client whose first segment is
+    dropped sends it again after a second and reaches the next process, or is refused. No request is lost, because
+    it has not sent one yet. Only Linux supports this, and some containers forbid it. There the function does
+    nothing.
     """
     if sys.platform != "linux" or listening.family not in (socket.AF_INET, socket.AF_INET6):
         return

@@ -1,4 +1,4 @@
-"""The bytes that are held for slow clients: a bound on all of a worker's together."""
+"""Limit on the bytes buffered for slow clients, over all connections of a worker."""
 
 import socket
 from typing import Any, Final, Protocol
@@ -8,9 +8,9 @@ import structlog
 from controlplane.server.summary_log import SummaryLog
 
 MAX_HELD_BYTES: Final = 32 << 20
-# A connection whose client has not read more than this is told to wait.
+# If more than this many bytes of a connection are unread, its application is paused (`pause_writing`).
 HIGH_WATER_BYTES: Final = 8192
-# What the kernel takes of a connection's bytes without having sent them; it would take 2.5 MB.
+# Bytes per connection that the kernel buffers before it sends them. Its own default is up to 2.5 MB.
 KERNEL_BYTES: Final = 65_536
 _TCP_NOTSENT_LOWAT: Final = 25
 
@@ -18,26 +18,27 @@ log = structlog.get_logger(__name__)
 
 
 class Client(Protocol):
-    """A connection."""
+    """A connection for which bytes are held."""
 
     def abort(self) -> None:
-        """Drop it, with what is held for it."""
+        """Drop the connection and what is held for it."""
 
 
 class HeldBytes:
-    """What this process and the kernel hold for slow clients, `most` bytes together.
+    """Bytes that this process and the kernel hold for slow clients, limited to `most` in total.
 
-    Beyond that, the connection whose client has done nothing for longest is dropped.
+    Above the limit, the connection whose client has been inactive longest is dropped.
     """
 
     def __init__(self, most: int = MAX_HELD_BYTES) -> None:
         self._most = most
-        self._bytes: dict[Client, int] = {}  # the one that has waited longest first
+        # Insertion order is activity order: the client that has been inactive longest comes first.
+        self._bytes: dict[Client, int] = {}
         self._dropped = SummaryLog(lambda count: log.warning("slow_clients_dropped", count=count))
         self.total = 0
 
     def note(self, client: Client, size: int) -> None:
-        """Note that `size` bytes are held for `client`, which did something now. Drop others if that is too much."""
+        """Record that `size` bytes are held for `client`, which was just active. Drop others if that is too much."""
         self.forget(client)
         self._bytes[client] = size + KERNEL_BYTES
         self.total += size + KERNEL_BYTES
@@ -48,10 +49,11 @@ class HeldBytes:
             self._dropped.add(1)
 
     def forget(self, client: Client) -> None:
-        """Note that nothing is held for `client`."""
+        """Record that nothing is held for `client`."""
         self.total -= self._bytes.pop(client, 0)
 
 
+# Two limits, so that slow uploads can't cause slow readers to be dropped, and the reverse.
 UNSENT: Final = HeldBytes()
 """The process's answers that are not read."""
 BODIES: Final = HeldBytes()
@@ -59,6 +61,6 @@ BODIES: Final = HeldBytes()
 
 
 def bound_kernel(listener: Any) -> None:
-    """Let the kernel take no more than about KERNEL_BYTES for each connection that `listener`, a socket, accepts."""
+    """Limit what the kernel buffers to about KERNEL_BYTES for each connection accepted from `listener`, a socket."""
     if listener.family in (socket.AF_INET, socket.AF_INET6):
         listener.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, KERNEL_BYTES)

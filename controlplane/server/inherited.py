@@ -1,6 +1,6 @@
-"""A listening socket that systemd opened and keeps, so that connections wait while the server restarts.
+"""Listening socket that systemd opened and keeps open, so that connections wait while the server restarts.
 
-The protocol is that of sd_listen_fds(3), for one socket.
+Implements the protocol of sd_listen_fds(3) for a single socket.
 """
 
 import os
@@ -12,16 +12,18 @@ DESCRIPTOR: Final = 3
 
 
 def inherited_address() -> tuple[str, int] | None:
-    """Return the host and port of the socket that this process was started with, or None if there is none.
+    """Return the host and port of the inherited socket, or None if there is none.
 
-    Raises ValueError if there are several, or if it is not a listening TCP socket.
+    Raise ValueError if there are several sockets, or if it is not a listening TCP socket.
     """
+    # Remove the variables, so that no child process uses the descriptor too.
     ours = os.environ.pop("LISTEN_PID", "") == str(os.getpid())
     sockets = os.environ.pop("LISTEN_FDS", "")
     if not ours:
         return None
     if sockets != "1":
         raise ValueError("name one ListenStream= in the socket unit")
+    # Duplicate the descriptor: closing this socket object must not close the one that gunicorn will use.
     with suppress(OSError), socket.socket(fileno=os.dup(DESCRIPTOR)) as inherited:
         listens = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         if listens and inherited.family in (socket.AF_INET, socket.AF_INET6):

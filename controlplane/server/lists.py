@@ -1,4 +1,4 @@
-"""Header fields that are lists, cut before anything parses them: each of 30 KB would cost milliseconds of a thread."""
+"""List-valued header fields: overlong ones are dropped before anything parses them, because 30 KB cost milliseconds."""
 
 from collections import Counter
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from controlplane.server.asgi_types import Fields
 
 MAX_BYTES: Final = 1024
-# What takes the place of a longer one, as if the client did not mind; None: as if it had not sent the field.
+# Replacement for an overlong list: the value that means "no preference", or None to drop the field.
 _INSTEAD: Final[dict[bytes, bytes | None]] = {
     b"accept": b"*/*",
     b"accept-charset": None,
@@ -20,8 +20,9 @@ _INSTEAD: Final[dict[bytes, bytes | None]] = {
 
 
 def bounded_lists(fields: Fields) -> Fields:
-    """Return the fields; a list over MAX_BYTES, that none of our clients needs, is as if it was not sent. A field that
-    was sent several times is one list.
+    """Return the fields without lists longer than MAX_BYTES. No Latchkey client needs such a list.
+
+    A field that was sent several times counts as one list.
     """
     sizes = Counter[bytes]()
     for name, value in fields:

@@ -1,10 +1,11 @@
-"""What an Accept field takes (RFC 9110, section 12.5.1)."""
+"""Accept header: checks whether a media type is acceptable (RFC 9110, section 12.5.1)."""
 
 _MOST_ENTRIES = 64
 
 
 def accepts(field: bytes, media_type: str) -> bool:
-    """Whether `field` names `media_type` itself, and not with the weight 0, which says that it is not wanted."""
+    """Return whether `field` names `media_type` exactly, with a weight other than 0, which means "not acceptable"."""
+    # Only the first entries are split, so that a long list stays cheap.
     for entry in field.decode("latin-1").lower().split(",", _MOST_ENTRIES):
         name, *parameters = (part.strip() for part in entry.split(";"))
         if name == media_type:

@@ -1,4 +1,4 @@
-"""The files in which the processes of one server count, for a scrape of any worker to add up."""
+"""Metric files: each process of a server writes its values to a file, and a scrape of any worker adds them up."""
 
 import mmap
 import os
@@ -18,11 +18,10 @@ log = structlog.get_logger(__name__)
 
 
 class MetricFile(MmapedDict):
-    """prometheus_client's file of values, with disk space reserved for every byte before it is written.
+    """prometheus_client's metric file, with disk space reserved for every byte before it is written.
 
-    The file is mapped into memory and sparse, and writing to a page for which the disk has no room would kill the
-    process with SIGBUS. If no space can be reserved, the process counts on in memory, which no scrape shows, and tries
-    to return to the disk every RETRY_SECONDS. Then all that was counted is in the file.
+    If no space can be reserved, the process continues in memory, which a scrape does not see, and tries to return
+    to the disk every RETRY_SECONDS. Once it succeeds, the file contains everything that was counted.
     """
 
     _f: BinaryIO
@@ -36,6 +35,8 @@ class MetricFile(MmapedDict):
         self._retry_at = 0.0
         try:
             with self._path.open("ab") as file:
+                # The file is mapped into memory and sparse. Writing to a page for which the disk has no room would
+                # kill the process with SIGBUS, so the space is reserved first.
                 os.posix_fallocate(file.fileno(), 0, max(INITIAL_BYTES, file.tell()))
         except OSError as error:
             _drop_if_empty(self._path)
@@ -48,9 +49,10 @@ class MetricFile(MmapedDict):
             super().__init__(filename)  # type: ignore[no-untyped-call]
 
     def _init_value(self, key: str) -> None:
-        """Make room for `key` and add it, as prometheus_client does."""
+        """Add `key` after making room for it, as prometheus_client does."""
         with self._moving:
-            # The key's bytes, its length, its value, the value's time, and padding.
+            # Size of an entry: the key's bytes, 4 for its length, 8 for the value, 8 for its timestamp, and up to
+            # 8 of padding.
             if self._used + len(key.encode()) + 28 > self._capacity:
                 self._grow()
             super()._init_value(key)  # type: ignore[no-untyped-call]
@@ -63,24 +65,24 @@ class MetricFile(MmapedDict):
             self._count_in_memory(error)
 
     def _move(self, file: BinaryIO) -> None:
-        """Go on in `file`. Raises OSError if it has no room."""
+        """Continue in `file`. Raise OSError if the disk has no room for it."""
         try:
             os.posix_fallocate(file.fileno(), 0, self._capacity)
         except OSError:
             file.close()
             raise
         moved = mmap.mmap(file.fileno(), self._capacity)
-        # The header, which says how much is in use, comes last: a scrape may read meanwhile.
+        # Write the header last. It says how many bytes are in use, and a scrape may read the file meanwhile.
         moved[_HEADER_BYTES:] = self._m[_HEADER_BYTES:]
         moved[:_HEADER_BYTES] = self._m[:_HEADER_BYTES]
         self._f.close()
-        # The old map is left to the threads that may be about to write to it.
+        # Don't close the old map: other threads may be about to write to it.
         self._f, self._m = file, moved
 
     def _count_in_memory(self, error: OSError) -> None:
         log.error("metrics_not_on_disk", file=str(self._path), reason=error.strerror)
         self._retry_at = monotonic() + RETRY_SECONDS
-        # Each request writes some values, so only a process that counts in memory pays for the look at the clock.
+        # Every request writes several values, so only a process that counts in memory pays for reading the clock.
         self.write_value = self._write_value_and_return
 
     def _write_value_and_return(self, key: str, value: float, timestamp: float) -> None:
@@ -101,6 +103,6 @@ class MetricFile(MmapedDict):
 
 
 def _drop_if_empty(path: Path) -> None:
-    """A scrape cannot read a file without a header."""
+    """Remove the file if it is empty, because a scrape can't read a file without a header."""
     if path.exists() and path.stat().st_size == 0:
         path.unlink()

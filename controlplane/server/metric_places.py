@@ -1,6 +1,4 @@
-"""Where the metrics of a process count: the processes of one server have a place each, for a scrape of any worker to
-add up.
-"""
+"""Metric slots: every process of a server writes to files of its own slot, and a scrape of any worker adds them up."""
 
 from typing import Any, Final
 
@@ -12,8 +10,9 @@ _UNPLACED: "Final[list[UnplacedValue]]" = []
 
 
 class UnplacedValue:
-    """A metric's value in a process that loads everything and then forks: in memory, until `count_as` gives the fork
-    files of its own.
+    """Metric value of a process that loads the application and then forks.
+
+    It counts in memory until `count_as` gives the forked process its own files.
     """
 
     _multiprocess = True
@@ -24,27 +23,27 @@ class UnplacedValue:
         _UNPLACED.append(self)
 
     def place(self) -> None:
-        """Count in a file from now on. Source: the value of prometheus_client's multiprocess mode."""
+        """Count in a file from now on, with prometheus_client's multiprocess value."""
         self._stand_on(values.ValueClass)
 
     def _stand_on(self, kind: Any) -> None:
         described, options = self._description
         value = kind(*described, **options)
-        # Its methods become this object's, so that nothing is called in between for each request.
+        # Bind the methods of the inner value directly, which saves a call for every metric of every request.
         self.inc, self.set, self.get = value.inc, value.set, value.get
         self.set_exemplar, self.get_exemplar = value.set_exemplar, value.get_exemplar
 
 
 def count_later() -> None:
-    """Keep the metrics that this process makes from now on in memory: the processes that it forks count."""
+    """Keep metrics that this process creates from now on in memory. Only the processes that it forks write files."""
     values.ValueClass = UnplacedValue
 
 
 def count_as(place: str) -> None:
-    """Make this process count in the files of `place`, also by the metrics that exist already.
+    """Make this process count in the files of slot `place`, including metrics that exist already.
 
-    A process that takes the place of one that ended goes on counting where that stopped: nothing that was counted is
-    lost, and the files never grow in number.
+    A process that replaces one that has ended continues from its values: nothing is lost, and the number of files
+    does not grow.
     """
     values.MmapedDict = MetricFile  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Whether the database has the structure that this version works with, before `manage.py serve` starts anything."""
+"""Schema check before `manage.py serve` starts: the database must have the structure that this version needs."""
 
 from typing import Final
 
@@ -17,13 +17,15 @@ REFUSED: Final = 2
 
 
 def no_database(error: DatabaseError) -> CommandError:
-    """Return the error of a command whose database does not answer."""
+    """Return the CommandError for a database that does not answer (exit status 3)."""
     return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
 
 
 def refuse_other_schema() -> None:
-    """Refuse a database that lacks migrations, that a newer version migrated, or whose tables are other ones than this
-    version's migrations make. Raise CommandError, also if the database does not answer.
+    """Raise CommandError if the database does not match this version.
+
+    It doesn't match if it lacks migrations, if a newer version migrated it, or if its tables differ from what this
+    version's migrations create. Raise CommandError too if the database does not answer.
     """
     try:
         fault = _fault()
@@ -35,6 +37,7 @@ def refuse_other_schema() -> None:
 
 def _fault() -> str:
     executor = MigrationExecutor(connection)
+    # Check this first: for the database of a newer version, the advice to migrate would be wrong.
     if unknown := _unknown(executor.loader):
         return (
             f"The database was migrated by a newer Latchkey: {__version__} does not know {unknown[0]}. Start that "
@@ -51,7 +54,7 @@ def _fault() -> str:
 
 
 def _unknown(loader: MigrationLoader) -> list[str]:
-    """Return the applied migrations of Latchkey's own apps that this version does not have."""
+    """Return the applied migrations of Latchkey's apps that this version does not have, sorted."""
     own = own_migrations()
     apps = {name.partition(".")[0] for name in own}
     return sorted(f"{app}.{name}" for app, name in loader.applied_migrations or () if app in apps

@@ -1,4 +1,4 @@
-"""Who works on a DATA_DIR, and on a SQLite file: one server or one restore, alone."""
+"""Data directory lock: one server or one restore works on a DATA_DIR, and on a SQLite file, at a time."""
 
 import fcntl
 import os
@@ -14,12 +14,13 @@ _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Occupied(Exception):
-    """Another server or restore works there now; the message is where."""
+    """Another server or restore is using the directory, which the message names."""
 
 
 def serve_on(data_dir: Path) -> tuple[int, ...]:
-    """Descriptors that mark DATA_DIR, and the SQLite file of the settings wherever it lies, as worked on, until the
-    last process that holds them has ended. Raises Occupied or OSError.
+    """Lock DATA_DIR and, with SQLite, the database file, which may be elsewhere. Return the open descriptors.
+
+    The locks last until the last process that holds the descriptors has ended. Raise Occupied or OSError.
     """
     held: list[int] = []
     try:
@@ -33,7 +34,7 @@ def serve_on(data_dir: Path) -> tuple[int, ...]:
 
 @contextmanager
 def alone_on(data_dir: Path) -> Iterator[None]:
-    """Nobody else works there within the block. Raises Occupied or OSError."""
+    """Hold the data directory lock within the block. Raise Occupied or OSError."""
     held = serve_on(data_dir)
     try:
         yield
@@ -44,6 +45,7 @@ def alone_on(data_dir: Path) -> Iterator[None]:
 def _locks(data_dir: Path) -> Iterator[Path]:
     yield data_dir / LOCK_FILE
     if connection.vendor == "sqlite":
+        # Two servers with different data directories could share one SQLite file, so it gets a lock next to it.
         database = Path(connection.settings_dict["NAME"]).resolve()
         yield database.with_name(f"{database.name}.{LOCK_FILE}")
 

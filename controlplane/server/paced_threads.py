@@ -1,4 +1,4 @@
-"""Threads for requests that nothing speaks for: a crowd of them leaves Python's lock to others."""
+"""Throttled threads for unauthenticated work: a burst of it can't monopolize Python's global interpreter lock."""
 
 import time
 from collections.abc import Callable
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class PacedThreads(ThreadPoolExecutor):
-    """`threads` threads that together use half of one processor at most while more work waits, or while `crowded` says
-    that it does, somewhere else.
+    """Pool of `threads` threads that use at most half a processor together while work waits or `crowded` returns True.
 
-    After a piece of work a thread pauses for as long as its share asks for, by the processor time that the work took:
-    time in which it waited for a database is no burden to others. Work that comes alone is not delayed.
+    After each piece of work, a thread pauses in proportion to the processor time that the work took. Time spent
+    waiting for a database does not count, because it does not burden others. Work that arrives alone is not
+    delayed.
     """
 
     def __init__(
@@ -25,12 +25,13 @@ class PacedThreads(ThreadPoolExecutor):
         crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(threads, thread_name_prefix=name)
+        # Each of n threads may run for 1/(2n) of the time, so it pauses 2n - 1 times as long as it ran.
         self._pauses_per_work = 2 * threads - 1
         self._sleep = sleep
         self._crowded = crowded
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
-        """Run `work` on a thread when its turn comes."""
+        """Run `work` on a free thread, then pause that thread if more work waits. Return its future."""
 
         def paced() -> T:
             began = time.thread_time()

@@ -1,4 +1,4 @@
-"""What has to be right before `manage.py serve` starts anything; each fault is one plain line."""
+"""Checks before `manage.py serve` starts anything. Each failure is a one-line CommandError."""
 
 import socket
 from pathlib import Path
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 def inherited_bind() -> tuple[str, int] | None:
-    """Host and port of the socket that systemd opened for this server, if it did."""
+    """Return the host and port of the socket that systemd opened, or None. Raise CommandError if it is invalid."""
     try:
         return inherited_address()
     except ValueError as error:
@@ -37,7 +37,7 @@ def inherited_bind() -> tuple[str, int] | None:
 
 
 def parse_bind(bind: str) -> tuple[str, int]:
-    """Host and port, which must be free."""
+    """Return the host and port of HOST:PORT. Raise CommandError if the address is malformed or already in use."""
     host, separator, port = bind.rpartition(":")
     if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
@@ -47,6 +47,8 @@ def parse_bind(bind: str) -> tuple[str, int]:
     try:
         family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as probe:
+            # Like the server itself: without it, connections of an earlier server in TIME_WAIT would make the port
+            # look taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((bare, int(port)))
     except (OSError, UnicodeError) as error:
@@ -58,7 +60,7 @@ def parse_bind(bind: str) -> tuple[str, int]:
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the limit on open files as far as it goes; refuse one that is too low to serve."""
+    """Raise the limit on open files to its maximum. Raise CommandError if that is still too low."""
     limit = raise_limit()
     if limit < LEAST:
         raise CommandError(
@@ -68,7 +70,7 @@ def raise_descriptor_limit() -> None:
 
 
 def occupy(data_dir: Path) -> tuple[int, ...]:
-    """What marks DATA_DIR and the SQLite file as served; refuses where another server or a restore works there."""
+    """Lock DATA_DIR and the SQLite file. Return the descriptors. Raise CommandError if they are in use."""
     try:
         return serve_on(data_dir)
     except Occupied as error:
@@ -81,7 +83,7 @@ def occupy(data_dir: Path) -> tuple[int, ...]:
 
 
 def start_first(file: Path | None) -> None:
-    """Does what first_start does."""
+    """Run the first_start command, and turn a database error into a CommandError."""
     try:
         call_command("first_start", file=file)
     except DatabaseError as error:
@@ -89,9 +91,11 @@ def start_first(file: Path | None) -> None:
 
 
 def refuse_broken_store() -> None:
-    """Refuses a bucket store that does not answer; one behind a network that is away only where nothing stands in for
-    it: a server that starts in an outage serves like those that run. What no outage explains, such as an unknown host,
-    is refused, unless this node has reached that address before: in an outage a container's name may be unknown too.
+    """Raise CommandError if the bucket store does not work.
+
+    A remote store that is unreachable is accepted if a fallback is configured (other than deny): a server that
+    starts during an outage then behaves like the running ones. A permanent fault, such as an unknown host name, is
+    an error, unless this node has reached the same address before.
     """
     limiter = default_limiter()
     try:
@@ -102,6 +106,7 @@ def refuse_broken_store() -> None:
         if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
         address = parse_address(settings.BUCKET_STORE_URL)
+        # In an outage, the name of a container may be unknown to DNS too, which looks like a permanent fault.
         if not _has_worked(address) and (fault := permanent_fault(address)):
             raise CommandError(f"BUCKET_STORE_URL: {fault}", returncode=REFUSED) from None
         log.warning("bucket_store_away_at_start", reason=str(error), fallback=limiter.fallback)
@@ -110,7 +115,7 @@ def refuse_broken_store() -> None:
 
 
 def _reached_file() -> Path:
-    """Where the address of the remote bucket store that this node reached last is kept, without name and password."""
+    """Return the path of the file that names the remote bucket store this node reached last, without its password."""
     return Path(settings.DATA_DIR) / "bucket-store-reached"
 
 
@@ -122,7 +127,7 @@ def _has_worked(address: RedisAddress) -> bool:
 
 
 def make_health_check_key(host: str, port: int, path: Path) -> None:
-    """Makes the key with which the server is asked for its health, and writes it to `path`."""
+    """Create the key for the server's own health check, and write its credential to `path`."""
     service = ConfigService(Origin.of_command("serve"))
     label = f"health check of {server_name()}, {host}:{port}"
     credential = replace_system_key(service, label=label, scopes=["health:read"]).credential
@@ -137,7 +142,7 @@ def make_health_check_key(host: str, port: int, path: Path) -> None:
 
 
 def empty_directory(path: Path) -> Path:
-    """The directory of the workers' metrics, without those of an earlier run."""
+    """Create the directory for the workers' metric files, delete the files of an earlier run, and return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in path.glob("*.db"):
         leftover.unlink()

@@ -1,4 +1,4 @@
-"""What processes owe each other."""
+"""Child processes: forking, termination signals and reaping."""
 
 import ctypes
 import multiprocessing
@@ -19,7 +19,7 @@ _FORK: Final = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Work for a process forked from this one, which has loaded everything: a fork starts without loading it again.
+    """Work for a process forked from this one, which has everything loaded, so that the fork starts fast.
 
     `ps` shows its `name`.
     """
@@ -29,11 +29,13 @@ class Program:
     environment: Mapping[str, str]
 
     def start(self) -> ForkProcess:
-        """Fork, in a session of its own, so that Ctrl-C reaches it through this process, once and in order. This
-        process must have one thread, and no connection that the fork could use too.
+        """Fork the process, in its own session.
+
+        This process must have a single thread, and no connection that the fork could use too.
         """
         process = _FORK.Process(target=self._work)
-        # A signal that arrives before the fork has replaced this process's handlers waits for that.
+        # Race condition: a signal may arrive before the fork has replaced this process's handlers. It stays
+        # blocked until then.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         try:
             process.start()
@@ -42,6 +44,8 @@ class Program:
         return process
 
     def _work(self) -> None:
+        # In its own session the process doesn't get Ctrl-C from the terminal. The parent stops its children in
+        # order instead.
         os.setsid()
         die_with_parent()
         setproctitle(f"latchkey: {self.name}")
@@ -51,18 +55,18 @@ class Program:
 
 
 def die_with_parent() -> None:
-    """Linux: this process gets SIGTERM when its parent ends, however that ended, so that nobody serves unwatched."""
+    """Linux: request SIGTERM when the parent process ends for any reason, so that this process is never
+    unsupervised.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def end_when_asked() -> None:
-    """From here on a signal to stop ends this process with status 0, also one that has waited since it was started.
-
-    At once, as a power cut would, and what it leaves is made for that: transactions roll back, locks go with their
-    process, files appear whole. An exception raised wherever the signal finds us could be lost there (in a finaliser,
-    in a driver's clean-up), or come out as another one, such as a database that seems away.
-    """
+    """Exit with status 0 on every later stop signal, and on one that has been pending since the process started."""
+    # Exit like a power cut, without an exception. One raised at a random point could be lost (in a finalizer, in a
+    # driver's cleanup) or turn into a different error, such as "database unavailable". An immediate exit is safe:
+    # transactions roll back, locks are released with their process, and files are written atomically.
     for number in STOPPING:
         signal.signal(number, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
@@ -73,11 +77,13 @@ def _end(_number: int, _frame: object) -> NoReturn:
 
 
 def reap_orphans(kept: Collection[int]) -> None:
-    """Buries children that have ended, but for those `kept`, whom somebody waits for: the first process of a container
-    gets those of all others.
+    """Reap ended children, except those in `kept`, which other code waits for.
+
+    The first process of a container inherits the orphans of all others.
     """
     while True:
         try:
+            # WNOWAIT: look without reaping, because a process of `kept` must stay waitable.
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return

@@ -1,4 +1,4 @@
-"""A request that a door may answer at once: it needs neither a scope nor a cycle of uvicorn before that."""
+"""Inline request: a request for a fast-path endpoint, created without uvicorn's scope and cycle."""
 
 import asyncio
 from typing import Any, Final, NamedTuple, Protocol
@@ -11,7 +11,10 @@ _CLOSE: Final = b"\r\nconnection: close\r\n"
 
 
 class Question(NamedTuple):
-    """A head, the door of its path, and what that made of it. It holds a secret, so a connection alone may keep it."""
+    """A head, the endpoint of its path, and what the endpoint's `read` made of it.
+
+    It holds a secret, so only the connection may keep it.
+    """
 
     head: Head
     door: AtOnce
@@ -22,24 +25,26 @@ class Question(NamedTuple):
 
 
 class Carrier(Protocol):
-    """The connection that a request came on."""
+    """The connection of a request, as far as an inline request uses it."""
 
     transport: Any
     server_state: Any
 
     def scope_of(self, head: Head) -> Scope:
-        """The request as the application gets it."""
+        """Return the request's ASGI scope, as the application receives it."""
 
     def on_response_complete(self) -> None:
-        """Goes on to what is next on the connection."""
+        """Continue with the next request on the connection."""
 
     def start_application(self, request: "PromptRequest") -> None:
-        """Gives the request to the application."""
+        """Hand the request to the application."""
 
 
 class PromptRequest:
-    """The request, without a body, until it is answered: the reply to it, and as much of a `RequestResponseCycle` as
-    uvicorn and the protocol look at.
+    """A request without a body until it is answered.
+
+    It implements `Reply`, and those attributes of uvicorn's `RequestResponseCycle` that uvicorn and the protocol
+    use.
     """
 
     __slots__ = ("_carrier", "_scope", "disconnected", "keep_alive", "more_body", "question", "response_complete")
@@ -78,7 +83,8 @@ class PromptRequest:
 
     def pass_on(self) -> None:
         if not self.disconnected and not self.response_complete:
-            self.response_complete = True  # what comes of it is told by the cycle that takes its place
+            # The cycle that takes its place reports completion.
+            self.response_complete = True
             self._carrier.start_application(self)
 
     def give_up(self) -> None:

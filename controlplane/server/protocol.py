@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with bounds that it leaves open: the bytes of a request's header, and its pipeline."""
+"""HTTP protocol of uvicorn, with limits that uvicorn lacks: header size, header time and pipeline length."""
 
 from typing import Any, Final, cast
 
@@ -16,21 +16,25 @@ _OF_A_BODY: Final = frozenset((b"content-length", b"transfer-encoding", b"expect
 
 
 class BoundedProtocol(Connection):
-    """Refuses a request whose header is over MAX_HEADER_BYTES (431) or takes longer than its `Watch` allows (408), a
-    pipeline of more than MAX_PIPELINE requests, and what is not HTTP (400).
+    """Protocol that rejects malformed HTTP (400), a header larger than MAX_HEADER_BYTES (431), a header that takes
+    longer than `Watch` allows (408), and more than MAX_PIPELINE pipelined requests (400).
 
-    An offer to upgrade is passed over: the request is answered as it is.
+    An offer to upgrade is ignored: the request is answered as plain HTTP.
     """
 
     headers: Fields
     _hosts: list[bytes]
+    # The status to reject with, if the parser stops.
     _status = 400
     _messages = 0
     _in_message = False
     _in_header = False
+    # Set if a field says that a body follows, which the fast path can't handle.
     _announces_body = False
+    # Size of the header so far, and bytes that were received since the parser's last callback.
     _field_bytes = 0
     _silent_bytes = 0
+    # Remaining bytes of the body of a request that offers an upgrade, which the parser doesn't read.
     _body_left = 0
     _body_bytes = 0
 
@@ -47,7 +51,8 @@ class BoundedProtocol(Connection):
         try:
             self.parser.feed_data(data)
             if self._silent_bytes > MAX_HEADER_BYTES:
-                # Kept by the parser, as it is not yet a whole field of a header or a trailer, or a chunk's extension.
+                # The parser buffers these bytes without a callback: they belong to an unfinished header or trailer
+                # field, or to a chunk extension. No other check sees them.
                 self.refuse(431)
         except HttpParserUpgrade as upgrade:
             self._feed_body(data[upgrade.args[0] :])
@@ -70,14 +75,18 @@ class BoundedProtocol(Connection):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """As uvicorn's, within the bound. It is called for each field, so it calls nothing itself that it need not."""
+        """Collect a field, as uvicorn does, within the size limit."""
+        # Hot path: this runs once per field, so it avoids every call that it doesn't need. 4 bytes for ": " and CRLF.
         self._field_bytes += len(name) + len(value) + 4
         if self._field_bytes > MAX_HEADER_BYTES:
             self._count(0)
-        if self._in_header:  # else it is a trailer, which must not pass for what a proxy in front has checked
+        # Otherwise the field is a trailer. Drop it: it must not be mistaken for a field that a proxy in front has
+        # checked.
+        if self._in_header:
             name = name.lower()
             if name == b"host":
-                value = value.strip(b" \t")  # the parser leaves what may stand behind a value
+                # The parser leaves whitespace after a value.
+                value = value.strip(b" \t")
                 self._hosts.append(value)
             elif name in _OF_A_BODY and (name != b"content-length" or value != b"0"):
                 self._announces_body = True
@@ -89,8 +98,10 @@ class BoundedProtocol(Connection):
         self.expect_100_continue &= self.parser.get_http_version() == "1.1"
         upgrade = self.parser.should_upgrade()
         if upgrade and any(name == b"transfer-encoding" for name, _ in self.headers):
+            # The parser stops at an upgrade, so nothing here could decode the chunks.
             raise HttpParserError("an upgrade with a chunked body")
-        self.scope = cast(Any, self.scope_of(Head("", "", b"", self.headers)))  # uvicorn fills in the rest
+        # uvicorn fills in the rest.
+        self.scope = cast(Any, self.scope_of(Head("", "", b"", self.headers)))
         if self._announces_body:
             self._watch.body_since = self.loop.time()
         super().on_headers_complete()
@@ -98,8 +109,9 @@ class BoundedProtocol(Connection):
             self._expect_body()
 
     def head_is_whole(self) -> None:
-        """Ends what is bounded of a head. Raises HttpParserError where one request more is too many, or where it is not
-        clear which host it is for.
+        """Complete the checks of a head and end its limits.
+
+        Raise HttpParserError if the pipeline is full or if the target host is not unambiguous.
         """
         check_hosts(self.parser.get_http_version(), self._hosts)
         if not self.url.startswith(b"/") and b"://" in self.url:
@@ -111,7 +123,7 @@ class BoundedProtocol(Connection):
             raise HttpParserError("too many requests at once")
 
     def scope_of(self, head: Head) -> Scope:
-        """As uvicorn makes it."""
+        """Return the request's ASGI scope, as uvicorn builds it."""
         return {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -142,25 +154,26 @@ class BoundedProtocol(Connection):
             super().on_message_complete()
 
     def asks_for_no_body(self) -> bool:
-        """Whether what is read now is a HEAD request, as far as its first line has come."""
+        """Return whether the request that is being read is a HEAD request, as far as its first line has arrived."""
         return self._in_message and bool(self.url) and self.parser.get_method() == b"HEAD"
 
     def is_between(self) -> bool:
-        """Whether the next byte begins a request."""
+        """Return whether the next byte starts a new request."""
         return not (self._in_message or self._refused or self._body_left)
 
     def is_idle(self) -> bool:
-        """Whether it does, and nothing is under way."""
+        """Return whether the next byte starts a new request and no request is in progress."""
         running = self._running
         return (running is None or running.response_complete) and self.is_between()
 
     def skip_parser(self) -> None:
-        """Takes note of a whole request without a body that the parser does not see."""
+        """Record a complete request without a body that bypasses the parser."""
         self._watch.header_since = None
         self._silent_bytes = 0
 
     def _expect_body(self) -> None:
-        """The parser stops at an offer to upgrade and leaves the body to us; after it the connection ends."""
+        """Prepare to read the body of a request that offers an upgrade. The connection ends after it."""
+        # The parser stops at the offer and leaves the body to us. It can't continue, so this is the last request.
         self._body_left = int(dict(self.headers).get(b"content-length", 0))
         self.cycle.keep_alive = False
 
@@ -173,7 +186,8 @@ class BoundedProtocol(Connection):
         if not self._body_left:
             self._body_is_whole()
             super().on_message_complete()
-            self._refused = True  # nothing that comes after it is read
+            # Ignore everything after the body: no parser is left to read it.
+            self._refused = True
 
     def _body_is_whole(self) -> None:
         self._watch.body_since = None

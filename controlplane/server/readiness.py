@@ -1,19 +1,21 @@
-"""The web server's signal to the supervisor that a worker serves: a byte through a pipe that its processes inherit."""
+"""Readiness signal from the web server to the supervisor: a byte through a pipe that its processes inherit."""
 
 import os
 from contextlib import suppress
 
 
 class Readiness:
-    """The supervisor's end of the pipe; `descriptor` is the other one, for the web server to keep."""
+    """The supervisor's end of the pipe. `descriptor` is the writing end, which the web server inherits."""
 
     def __init__(self) -> None:
         self._received, self.descriptor = os.pipe()
         os.set_blocking(self._received, False)
-        os.set_blocking(self.descriptor, False)  # each worker writes, and only the first byte is read
+        # Every worker writes, but the supervisor stops reading after the first byte, so a full pipe must not block
+        # a worker.
+        os.set_blocking(self.descriptor, False)
 
     def reached(self) -> bool:
-        """Return whether a worker has signaled since this was asked last."""
+        """Return whether a worker has signaled since the last call."""
         try:
             return bool(os.read(self._received, 4096))
         except BlockingIOError:
@@ -21,8 +23,9 @@ class Readiness:
 
 
 def signal_ready() -> None:
-    """Signal that this worker serves. Does nothing if no supervisor listens."""
+    """Signal that this worker accepts requests. Do nothing if there is no supervisor."""
     descriptor = os.environ.get("LATCHKEY_READY_FD")
     if descriptor is not None:
-        with suppress(OSError):  # the supervisor has ended, and this process ends with it
+        # The supervisor may have ended. This process then ends with it.
+        with suppress(OSError):
             os.write(int(descriptor), b"1")

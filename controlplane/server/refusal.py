@@ -1,4 +1,4 @@
-"""Problems that are answered before Django sees the request."""
+"""Early error responses: problems that are sent before Django sees the request."""
 
 import asyncio
 import json
@@ -27,8 +27,9 @@ _UNREADABLE: Final = {
 
 
 class Answer:
-    """Wraps `send`: remembers whether an answer was begun, after which none can be sent instead, and whether the client
-    is `gone`: it went away, or does not read.
+    """Wrapper of `send` that records whether a response has started, after which no other can be sent.
+
+    `gone` is set once the client has disconnected or does not read.
     """
 
     def __init__(self, send: Send) -> None:
@@ -37,7 +38,7 @@ class Answer:
         self.gone = False
 
     async def send(self, message: Message) -> None:
-        """Passes the message on, while there is somebody to take it."""
+        """Forward the message, unless the client is gone. Give up after MAX_SEND_SECONDS."""
         if self.gone:
             return
         try:
@@ -47,13 +48,15 @@ class Answer:
         except (TimeoutError, OSError):
             self.gone = True
         except RuntimeError as error:
-            if "closed" not in str(error):  # the event loop's word for a connection that was lost
+            # The event loop raises a plain RuntimeError for a lost connection, so only the message distinguishes
+            # it from a bug.
+            if "closed" not in str(error):
                 raise
             self.gone = True
 
 
 async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None:
-    """Answers with a problem and closes the connection, as the rest of the request was not read."""
+    """Send a problem response and close the connection, because the rest of the request was not read."""
     wanted = headers.REQUEST_ID.lower().encode()
     offered = next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), None)
     request_id = resolve_request_id(offered)
@@ -80,8 +83,9 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
 
 
 def refusal_of(status: int, client: tuple[str, int] | None, *, head_only: bool = False) -> bytes:
-    """The whole answer to what cannot be read. What was asked for is not known, so `instance` is empty. `head_only`:
-    the answer to HEAD, which has no body.
+    """Return the complete response (as bytes) to a request that can't be parsed.
+
+    `instance` is empty, because the path is unknown. With `head_only`, which answers HEAD, the body is left out.
     """
     slug, detail = _UNREADABLE[status]
     request_id = new_request_id()

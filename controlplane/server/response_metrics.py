@@ -1,4 +1,4 @@
-"""Metrics of HTTP responses: how many by route and status, and how long they took, over all that the server answers."""
+"""HTTP response metrics: count by route and status, and duration by route, over everything that the server answers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ CHECK: Final = "/v1/check"
 SIGN_IN: Final = "/admin/login/"
 OTHER: Final = "other"
 
-# A label per path would let clients make series without end.
+# Only these paths are labels: one label per path would let clients create an unlimited number of series.
 _ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health", SIGN_IN))
 _EXPECTED: Final = (200, 204, 401, 403, 429, 500, 503)
 
@@ -32,12 +32,14 @@ SECONDS: Final = Histogram(
 for _route in (*_ROUTES, OTHER):
     SECONDS.labels(_route)
     for _status in _EXPECTED:
-        RESPONSES.labels(_route, _status)  # the series is there from the start, so that its first increase is seen
+        # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
+        RESPONSES.labels(_route, _status)
 
 
 def counted(scope: Scope, send: Send, *, signs_in: bool) -> Send:
-    """Return a `send` that also counts the response whose start it sends. The request begins now. `signs_in`: it counts
-    as a sign-in, whatever its path.
+    """Return a `send` that also counts the response when it starts. The duration is measured from now on.
+
+    With `signs_in`, the response counts as a sign-in, whatever its path.
     """
     began = perf_counter()
 
@@ -53,23 +55,22 @@ def counted(scope: Scope, send: Send, *, signs_in: bool) -> Send:
 
 
 def count_unreadable(status: int) -> None:
-    """Count the response to a request whose header could not be read."""
+    """Count the response to a request whose header could not be parsed."""
     RESPONSES.labels(OTHER, status).inc()
 
 
 class Begun(Protocol):
-    """A request that began at `started`, by perf_counter."""
+    """A request that started at `started`, by perf_counter."""
 
     @property
     def started(self) -> float: ...
 
 
 class BufferedResponses:
-    """Metrics of a route on the hot path, where to count a response costs more than to decide it: what its batches have
-    in common is counted once for all. The thread of the event loop alone may use it.
+    """Buffered metrics of a hot route, on which counting a response would cost more than deciding the request.
 
-    A response is 204 unless `other` said so. What was counted is written every FLUSH_SECONDS at most; of a worker that
-    is killed, that much is lost.
+    They are written at most every FLUSH_SECONDS. If a worker is killed, that much is lost. A response counts as
+    204 unless `other` was called. Not thread-safe: use it on the event loop's thread only.
     """
 
     def __init__(self, route: str, later: Callable[[float, Callable[[], None]], object]) -> None:
@@ -82,12 +83,13 @@ class BufferedResponses:
         self._flush_is_due = False
 
     def other(self, status: int) -> None:
-        """Note that a response of the next batch has this status instead."""
+        """Record that one response of the next batch has this status instead of 204."""
         self._others[status] = self._others.get(status, 0) + 1
 
     def answered(self, batch: Sequence[Begun], now: float) -> None:
-        """Count the responses to a batch, which were sent at `now`, in the order in which its requests began."""
+        """Count the responses to `batch`, sent at `now`. The batch is sorted by the start of its requests."""
         self._responses += (many := len(batch))
+        # Durations are spread evenly between the shortest and the longest: cheaper than observing every one.
         self._seconds.observe_between(now - batch[-1].started, now - batch[0].started, many)
         if now - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = now
@@ -97,18 +99,18 @@ class BufferedResponses:
             self._later(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Write what was counted to the metrics."""
+        """Write the buffered values to the metrics."""
         self._flush_is_due = False
         others, self._others = self._others, {}
         passed, self._responses = self._responses - sum(others.values()), 0
-        # A counter that is asked to count backward raises, and all of these would be lost.
+        # A negative increment raises an exception, and all buffered values would be lost.
         for status, count in {204: max(passed, 0), **others}.items():
             RESPONSES.labels(self._route, status).inc(count)
         self._seconds.tell()
 
 
 def _call_later(seconds: float, flush: Callable[[], None]) -> object:
-    # In a context of its own, as it is about the requests of many.
+    # An empty context: the flush covers many requests, so it must not run in the context of the one that scheduled it.
     return asyncio.get_running_loop().call_later(seconds, flush, context=Context())
 
 

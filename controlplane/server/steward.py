@@ -1,4 +1,4 @@
-"""The steward that `serve` starts: manage.py steward with the same arguments, counted beside the workers."""
+"""Steward process of `serve`: runs `manage.py steward` with the same arguments, and counts in its own metric files."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,8 @@ from controlplane.server.metric_places import count_as
 
 
 def run_steward(arguments: Sequence[str]) -> None:
-    """Run until a signal ends it. Raises SystemExit."""
+    """Run the steward until a signal ends it. Raise SystemExit."""
+    # Before anything else is loaded, so that all metrics count in the steward's files.
     count_as("steward")
     from manage import main
 

@@ -1,4 +1,4 @@
-"""Warnings about clients, of which there may be thousands a second: counted, and logged a few times a minute."""
+"""Summarized warnings about clients: there may be thousands of events a second, so they are counted together."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,9 @@ EVERY_SECONDS: Final = 10.0
 
 
 class SummaryLog:
-    """Calls `log` with the number of times since the last call, at most once every EVERY_SECONDS, the first time
-    without delay. `clock` returns seconds.
+    """Counter that calls `log` with the number of events since the last call, at most once every EVERY_SECONDS.
+
+    The first event is logged without delay. `clock` returns seconds.
     """
 
     def __init__(self, log: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -19,7 +20,7 @@ class SummaryLog:
         self._due = clock()
 
     def add(self, count: int) -> None:
-        """Count `count` more, and log if that is due."""
+        """Count `count` more events, and log the total if that is due."""
         self._count += count
         now = self._clock()
         if now >= self._due:

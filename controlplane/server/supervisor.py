@@ -1,4 +1,4 @@
-"""Runs the web server and the steward side by side, and ends both together."""
+"""Process supervisor: runs the web server and the steward, and stops both together."""
 
 import signal
 import time
@@ -17,16 +17,17 @@ POLL_SECONDS: Final = 0.2
 STEWARD_PAUSE_SECONDS: Final = 2.0
 SELF_CHECK_SECONDS: Final = 3600.0
 STEWARD_HUNG_AFTER_SECONDS: Final = 45.0
-GRACE_SECONDS: Final = 9.0  # containers are killed after 10
+# Containers are killed after 10 seconds.
+GRACE_SECONDS: Final = 9.0
 
 log = structlog.get_logger(__name__)
 
 
 class StewardKeeper:
-    """Keeps a steward beside a web server: begins one when that has had the processors to itself for a moment, as it is
-    what people wait for, another where one fell over, and another in place of one that hangs.
+    """Supervisor of the steward: starts it, and starts another one if it ends or hangs.
 
-    `beats` is the number that a steward raises while it works.
+    The first start is delayed by STEWARD_PAUSE_SECONDS, so that the web server, which people wait for, starts
+    first. `beats` returns the steward's heartbeat counter.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class StewardKeeper:
         self.process: BaseProcess | None = None
 
     def look(self) -> None:
-        """Do what is due; called every POLL_SECONDS."""
+        """Start, restart or kill the steward, as needed. Call this every POLL_SECONDS."""
         status = None if self.process is None else self.process.exitcode
         if self.process is not None and status is None:
             self._end_if_hung(self.process)
@@ -59,22 +60,25 @@ class StewardKeeper:
         self._due = self._elapsed() + STEWARD_PAUSE_SECONDS
 
     def _end_if_hung(self, process: BaseProcess) -> None:
-        """Counts looks and not time: where the whole server was paused, the steward could not beat either."""
+        """Kill the steward if its heartbeat counter has not changed for STEWARD_HUNG_AFTER_SECONDS."""
+        # Count polls instead of time: if the whole server was paused, the steward could not update its counter either.
         beats = self._beats()
         self._silent_polls = self._silent_polls + 1 if beats == self._heard else 0
         self._heard = beats
         if self._silent_polls * POLL_SECONDS < STEWARD_HUNG_AFTER_SECONDS:
             return
         log.error("steward_hung", silent_seconds=STEWARD_HUNG_AFTER_SECONDS)
-        process.kill()  # one that is stopped acts on no other signal
+        # Not terminate(): a stopped process (SIGSTOP) reacts to SIGKILL only.
+        process.kill()
         process.join()
 
 
 class Supervisor:
-    """Ends when the web server ends, with its status; sees to the steward, if there is to be one. Runs the health check
-    once an hour, where there is one: a key that nobody uses would be taken for one of a server that is no more.
-    Calls `on_ready` once, when a worker of the web server serves, if there is a `readiness`. `delay_seconds` is how
-    long the web server serves on after it was told to stop.
+    """Supervisor of a server's processes. It ends when the web server ends, with the same exit status.
+
+    It keeps the steward running, if there is one. It runs `self_check` once an hour, if there is one. It calls
+    `on_ready` once, when a worker accepts requests, if there is a `readiness`. `delay_seconds` is how long the web
+    server continues to serve after it was asked to stop.
     """
 
     def __init__(
@@ -96,7 +100,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Serves until SIGTERM, SIGINT or SIGHUP; returns the exit status."""
+        """Run until the web server ends, or until SIGTERM, SIGINT or SIGHUP. Return the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         web = self._web.start()
@@ -111,6 +115,7 @@ class Supervisor:
             if steward:
                 steward.look()
                 running = [web, steward.process] if steward.process else [web]
+            # The check uses its key. An unused system key would be treated as one of a server that no longer exists.
             if self._self_check and time.monotonic() >= check_due:
                 check = self._self_check.start()
                 check_due = time.monotonic() + SELF_CHECK_SECONDS
@@ -129,8 +134,9 @@ class Supervisor:
 
 
 def _end(processes: Sequence[BaseProcess], grace_seconds: float) -> None:
-    """End one after the other: the steward, which comes last, writes down what the web server's last requests used."""
+    """Stop the processes one after the other, and kill each that has not stopped after `grace_seconds` in total."""
     deadline = time.monotonic() + grace_seconds
+    # In order: the web server first, then the steward, which records what the last requests used.
     for process in processes:
         process.terminate()
         process.join(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Whom a request is for: its Host field and its target, as RFC 9112 (section 3.2) has them."""
+"""Target host of a request: its Host field and its request target (RFC 9112, section 3.2)."""
 
 import re
 from typing import Final
@@ -7,15 +7,16 @@ from httptools import HttpParserError, HttpParserInvalidURLError, parse_url
 
 from controlplane.server.asgi_types import Fields
 
-# A host of a URI and a port (RFC 3986, section 3.2.2), or nothing.
+# Host and optional port of a URI (RFC 3986, section 3.2.2), or empty.
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]{0,5})?")
 _VERSIONS: Final = ("1.1", "1.0")
 _SCHEMES: Final = (b"http", b"https")
 
 
 def check_hosts(version: str, hosts: list[bytes]) -> None:
-    """Raise HttpParserError unless the version is 1.1 or 1.0, and `hosts`, the values of all Host fields, is one that
-    has the shape of a host; in HTTP/1.0 it may be none.
+    """Raise HttpParserError unless the version is 1.1 or 1.0 and there is exactly one well-formed Host field.
+
+    `hosts` are the values of all Host fields. HTTP/1.0 requests may have none.
     """
     if version not in _VERSIONS:
         raise HttpParserError("not HTTP/1.0 or HTTP/1.1")
@@ -26,8 +27,10 @@ def check_hosts(version: str, hosts: list[bytes]) -> None:
 
 
 def origin_form(url: bytes, fields: Fields) -> tuple[bytes, Fields]:
-    """Return the path and query of an absolute target, and the fields with its host in place of that of the Host field,
-    which does not count then. Raises HttpParserError if the target is no http or https URL with a host.
+    """Return the path and query of an absolute target, and the fields with its host in place of the Host field.
+
+    Raise HttpParserError if the target is not an http or https URL with a host, or if it contains user
+    information.
     """
     try:
         parsed = parse_url(url)
@@ -38,5 +41,6 @@ def origin_form(url: bytes, fields: Fields) -> tuple[bytes, Fields]:
     host = parsed.host if b":" not in parsed.host else b"[" + parsed.host + b"]"
     if parsed.port:
         host += b":%d" % parsed.port
+    # RFC 9112, section 3.2.2: the host of an absolute target replaces the Host field.
     target = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
     return target, [(name, value) for name, value in fields if name != b"host"] + [(b"host", host)]

@@ -1,4 +1,4 @@
-"""The watch over a connection: it ends one that begins a request and never completes it, idles, or does not read."""
+"""Connection timeouts: for incomplete headers, idle connections, and clients that don't read."""
 
 import asyncio
 from typing import Final, Protocol
@@ -9,29 +9,27 @@ _CHECK_SECONDS: Final = 1.0
 
 
 class Watched(Protocol):
-    """The connection."""
+    """The connection, as far as its timeouts use it."""
 
     transport: asyncio.Transport
     timeout_keep_alive: int
 
     def abort(self) -> None:
-        """Drops it."""
+        """Drop the connection."""
 
     def has_read(self) -> None:
-        """Notes that its client reads, if slowly."""
+        """Record that the client reads, even if slowly."""
 
     def refuse(self, status: int) -> None:
-        """Answers so and ends it."""
+        """Send an error response with this status and end the connection."""
 
 
 class Watch:
-    """Since when the connection waits for what, by the loop's clock in seconds; None where it does not.
+    """Waiting times of a connection: since when it waits for what, by the loop's clock in seconds, or None.
 
-    `header_since`: the header of a request is to come, from the connection's start or from a later request's first
-    byte. `body_since`: the body of a request is to come. `idle_since`: nothing is under way. `paused_since`: the client
-    has read nothing of what waits for it.
-
-    One timer a connection looks now and then, which is cheaper than one a request.
+    `header_since`: for a request header, from the start of the connection or from the first byte of a later
+    request. `body_since`: for a request body. `idle_since`: no request is in progress. `paused_since`: the client
+    has read nothing of what is waiting for it.
     """
 
     __slots__ = (
@@ -55,18 +53,20 @@ class Watch:
         self.idle_since: float | None = None
         self.paused_since: float | None = None
         self._unsent = 0
+        # One timer per connection checks periodically, which is cheaper than one timer per request.
         self._timer = loop.call_later(_CHECK_SECONDS, self._look)
 
     @property
     def waits_since(self) -> float | None:
-        """The earliest of them; None if it waits for nothing."""
+        """Return the earliest of the four times, or None if the connection waits for nothing."""
         moments = (self.header_since, self.body_since, self.idle_since, self.paused_since)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def end(self) -> None:
-        """The connection is no more."""
+        """Stop the timer, because the connection is closed."""
         self._timer.cancel()
-        del self._connection  # or the two would hold each other until a collection
+        # Break the reference cycle, so that the connection is freed without waiting for the garbage collector.
+        del self._connection
 
     def _look(self) -> None:
         connection, now = self._connection, self._loop.time()
@@ -79,6 +79,7 @@ class Watch:
                 return
         if self.idle_since is not None and now - self.idle_since >= connection.timeout_keep_alive:
             connection.transport.close()
+        # close() waits until the client has read everything. Without this limit, it could wait forever.
         if connection.transport.is_closing() and self._closes_too_long(now):
             connection.abort()
             return
@@ -87,7 +88,7 @@ class Watch:
             connection.refuse(408)
 
     def _closes_too_long(self, now: float) -> bool:
-        """The end of a connection waits for a client who does not read the last bytes, else without a bound."""
+        """Return whether the connection has been closing for more than MAX_PAUSED_SECONDS."""
         if self._closing_since is None:
             self._closing_since = now
         return now - self._closing_since > MAX_PAUSED_SECONDS

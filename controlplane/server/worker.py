@@ -1,4 +1,4 @@
-"""The gunicorn worker: uvicorn on uvloop and httptools, with our bounds and without its guesses about proxies."""
+"""gunicorn worker: uvicorn on uvloop and httptools, with Latchkey's limits and without uvicorn's proxy detection."""
 
 import asyncio
 import gc
@@ -14,8 +14,10 @@ from controlplane.server.departure import Departure
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """Serves controlplane.asgi. The client's address stays the connection's own: TRUSTED_PROXIES alone decides what
-    X-Forwarded-For is worth, in `apikeys.client_address`.
+    """Worker that serves `controlplane.asgi`.
+
+    The client address in the scope is always the connection's own. `apikeys.client_address` alone interprets
+    X-Forwarded-For, according to TRUSTED_PROXIES.
     """
 
     CONFIG_KWARGS: dict[str, Any] = {
@@ -26,14 +28,15 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,
-        # With the seconds of draining below gunicorn's, so that what ends with the loop gets its time.
+        # With the draining time, this must be less than gunicorn's timeout, so that cleanup after the loop can run.
         "timeout_graceful_shutdown": 5,
     }
     departure: Departure
     keeps_listening: bool
 
     async def _serve(self) -> None:
-        from controlplane.server.draining import DrainingServer  # Django is ready only now
+        # Import here: Django is set up only after the worker has loaded the application.
+        from controlplane.server.draining import DrainingServer
         from controlplane.server.response_metrics import CHECKS
         from controlplane.spans import end_spans
         from events.lock_wait import serve_with_bounds
@@ -61,9 +64,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             end_spans()
 
     def run(self) -> None:
-        """Serves. What is loaded by now stays for good, so the collector need not look at it again: a full collection,
-        as when hundreds of streams are opened, would stop everybody for some 60 ms.
-        """
+        """Run the worker until it is stopped."""
+        # Everything loaded so far stays in memory, so exclude it from garbage collection. A full collection, for
+        # example while hundreds of streams are opened, would otherwise stop the event loop for about 60 ms.
         gc.collect()
         gc.freeze()
         super().run()

@@ -1,1 +1,1 @@
-"""The live stream: events as they are written, to whoever keeps a connection open."""
+"""Live stream: sends events to open connections as they are written."""

@@ -1,6 +1,6 @@
-"""An event as the bytes of a live stream.
+"""Server-sent event frames: an event as bytes for a live stream.
 
-Source: WHATWG HTML, 9.2.6 "Interpreting an event stream": lines `id:`, `event:` and `data:`, and an empty line.
+Source: WHATWG HTML, 9.2.6 "Interpreting an event stream": lines `id:`, `event:` and `data:`, then an empty line.
 """
 
 import json
@@ -19,7 +19,7 @@ MAX_BATCH_BYTES: Final = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event, encoded once for all streams, and what streams choose by."""
+    """One event, encoded once for all streams, with the fields that streams filter by."""
 
     id: int
     type: str
@@ -28,7 +28,8 @@ class Frame:
 
 
 def frame(event: Event) -> Frame:
-    """The event's frame. Its JSON is ASCII on one line, whatever its texts hold: a line break would end the data."""
+    """Return the event's frame."""
+    # JSON in ASCII on one line: a line break would end the data field.
     data = json.dumps(as_json(event), separators=(",", ":"))
     return Frame(
         event.id, event.type, event.key_id, f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode("ascii")
@@ -36,14 +37,12 @@ def frame(event: Event) -> Frame:
 
 
 def place(event_id: int) -> bytes:
-    """What tells a reader after which event its stream begins, so that one that is cut before its first event resumes
-    there: an id without data, which is no event.
-    """
+    """Return an ID without data, with which a client resumes if it is disconnected before its first event."""
     return f"id: {event_id}\n\n".encode()
 
 
 def within(frames: Sequence[Frame], size: int = MAX_BATCH_BYTES) -> list[Frame]:
-    """The first of the frames, up to `size` bytes; one at least, where there is one."""
+    """Return the first frames, up to `size` bytes in total, but at least one if there is any."""
     kept: list[Frame] = []
     for one in frames:
         size -= len(one.encoded)

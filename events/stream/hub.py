@@ -1,4 +1,4 @@
-"""The hub: while streams are open, one task looks for new events and hands them to all streams of the process."""
+"""Event hub: while streams are open, one task polls for events and distributes them to all streams of the process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -20,16 +20,16 @@ log = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):
-    """Somebody to tell that the ring has new frames, and which keys they are about."""
+    """A stream that is notified of new frames in the ring, and of the keys that they are about."""
 
     def wake(self, key_ids: Collection[str] = ()) -> None: ...
 
 
 class Hub:
-    """One per process, on its event loop. A poll reads what is new once, for however many streams.
+    """Hub of a process, on its event loop. One poll reads new events for any number of streams.
 
-    A poll that fails, or has no answer for too long, is made again, later and later up to MAX_POLL_SECONDS; it goes on
-    where the last one ended, so nothing is missed.
+    A poll that fails or times out is repeated with increasing delays, up to MAX_POLL_SECONDS. It continues after
+    the last event, so none is missed.
     """
 
     def __init__(self, reader: Reader, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -41,19 +41,19 @@ class Hub:
 
     @property
     def listeners(self) -> int:
-        """How many are told."""
+        """Return the number of listeners."""
         return len(self._listeners)
 
     def join(self, listener: Listener, head: int) -> None:
-        """Tells `listener` from now on. `head` is an id up to which the log was already written."""
+        """Notify `listener` from now on. `head` is an event ID up to which the log was already written."""
         self._listeners.add(listener)
         if self._polling is None:
             self.ring = Ring(head)
-            # A context of its own: what the poll logs is not about the request that happened to come first.
+            # An empty context: what the poll logs is not about the request that happens to come first.
             self._polling = asyncio.create_task(self._poll(), name="event-poll", context=Context())
 
     def leave(self, listener: Listener) -> None:
-        """Tells `listener` no more; after the last one nothing is read any more."""
+        """Stop notifying `listener`. Without listeners, polling stops."""
         self._listeners.discard(listener)
         if not self._listeners and self._polling is not None:
             self._polling.cancel()
@@ -70,6 +70,7 @@ class Hub:
                 log.exception("event_poll_failed")
                 wait = min(wait * 2, MAX_POLL_SECONDS)
                 continue
+            # A full batch means that more events are waiting, so poll again immediately.
             wait = 0.0 if len(frames) == BATCH else POLL_SECONDS
             if frames:
                 ring.add(frames)
@@ -80,5 +81,5 @@ class Hub:
 
 @cache
 def default_hub() -> Hub:
-    """The process's hub. Its one thread is not shared, so that no other work delays the poll."""
+    """Return the hub of this process. It has its own thread, so that no other work delays the poll."""
     return Hub(DatabaseReader(WorkThreads("event-poll", 1, patience_seconds=PATIENCE_SECONDS)))

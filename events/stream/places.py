@@ -1,4 +1,4 @@
-"""How many live streams a process holds open at once, over all and for one key."""
+"""Limits on the live streams that a process keeps open, in total and per key."""
 
 from collections import Counter
 from threading import Lock
@@ -17,13 +17,13 @@ OPEN: Final = Gauge(metric_names.EVENT_STREAMS_OPEN, "Live streams that are open
 
 
 class TooManyStreams(ProblemError):
-    """No place is free: the process holds MAX_STREAMS streams, or MAX_STREAMS_PER_KEY of this key."""
+    """The process has MAX_STREAMS streams, or this key has MAX_STREAMS_PER_KEY."""
 
     slug = "unavailable"
 
 
 class Places:
-    """Counts open streams. Threads share one."""
+    """Thread-safe counter of open streams."""
 
     def __init__(self, *, most: int = MAX_STREAMS, most_per_key: int = MAX_STREAMS_PER_KEY) -> None:
         self._most = most
@@ -33,11 +33,11 @@ class Places:
 
     @property
     def taken(self) -> int:
-        """How many are taken now."""
+        """Return the number of open streams."""
         return self._by_key.total()
 
     def take(self, key_id: str) -> None:
-        """Takes a place for the key, to be given back by `free`. Raises TooManyStreams."""
+        """Reserve a slot for the key; `free` releases it. Raise TooManyStreams."""
         with self._lock:
             if self.taken >= self._most:
                 self._refuse(f"This process holds {self._most} live streams and opens no more.")
@@ -47,10 +47,11 @@ class Places:
             OPEN.set(self.taken)
 
     def free(self, key_id: str) -> None:
-        """Gives a place of the key back."""
+        """Release a slot of the key."""
         with self._lock:
             self._by_key[key_id] -= 1
-            self._by_key += Counter()  # forgets keys without a place
+            # Removes keys without a stream, so that the counter doesn't grow.
+            self._by_key += Counter()
             OPEN.set(self.taken)
 
     def _refuse(self, detail: str) -> None:

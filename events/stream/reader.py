@@ -1,4 +1,4 @@
-"""Reads frames from the log in the database."""
+"""Reader of frames from the event log in the database."""
 
 from collections.abc import Awaitable
 from functools import partial
@@ -12,13 +12,16 @@ BATCH: Final = 100
 
 
 class Reader(Protocol):
-    """Gets the first BATCH frames after an id, without a gap: an event that is not there yet is followed by none."""
+    """Function that returns the first BATCH frames after an ID, without gaps: no event follows one that is missing."""
 
     def __call__(self, position: int, selection: Selection = ALL) -> Awaitable[list[Frame]]: ...
 
 
 class DatabaseReader:
-    """A Reader on threads of its own. Ids are given in the order of commits: what one query sees has no gap."""
+    """Reader with its own threads.
+
+    Event IDs are assigned in commit order, so the result of one query has no gaps.
+    """
 
     def __init__(self, threads: WorkThreads) -> None:
         self._threads = threads

@@ -1,4 +1,4 @@
-"""The newest frames, kept in memory for all streams of a process."""
+"""Ring buffer of the newest frames, shared by all streams of a process."""
 
 from collections import deque
 from typing import Final
@@ -10,7 +10,7 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 
 
 class Ring:
-    """Frames without a gap up to the id `head`; the oldest go when there are over `frames` or over `size` bytes."""
+    """Frames without gaps up to the ID `head`. The oldest are dropped beyond `frames` frames or `size` bytes."""
 
     def __init__(self, head: int, *, frames: int = MAX_FRAMES, size: int = MAX_BYTES) -> None:
         self.head = head
@@ -20,7 +20,7 @@ class Ring:
         self._frames: deque[Frame] = deque()
 
     def add(self, frames: list[Frame]) -> None:
-        """Appends the frames that follow `head`, in order."""
+        """Append the frames that follow `head`, in order."""
         for frame in frames:
             self._frames.append(frame)
             self._bytes += len(frame.encoded)
@@ -29,14 +29,15 @@ class Ring:
             self._bytes -= len(self._frames.popleft().encoded)
 
     def reaches_back_to(self, position: int) -> bool:
-        """Whether every frame after the id `position`, up to `head`, is here."""
+        """Return whether the ring contains every frame after the ID `position`."""
         oldest = self._frames[0].id if self._frames else self.head + 1
         return position >= oldest - 1
 
     def after(self, position: int) -> list[Frame]:
-        """The frames with ids above `position`, in order."""
+        """Return the frames with IDs above `position`, in order."""
         found = []
-        for frame in reversed(self._frames):  # most streams lack but the last
+        # Search from the end, because most streams lack only the last frame.
+        for frame in reversed(self._frames):
             if frame.id <= position:
                 break
             found.append(frame)

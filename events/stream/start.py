@@ -1,4 +1,4 @@
-"""Where a live stream begins: after the last event that its reader has, or now."""
+"""Start position of a live stream: after the last event that the client has, or now."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from latchkey.validation import InvalidParameters, Refused, whole_number
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """The first event is the next after the id `position`; `head` was the log's last id when this was asked."""
+    """Start of a stream: after the ID `position`. `head` was the last ID of the log at that time."""
 
     selection: Selection
     position: int
@@ -20,15 +20,17 @@ class StreamStart:
 def stream_start(
     *, last_event_id: str | None = None, after: int | None = None, type: str | None = None, key_id: str | None = None
 ) -> StreamStart:
-    """Return where to begin, from the header Last-Event-ID (which wins over `after`) and parsed query parameters.
+    """Return the start position. `last_event_id` (the Last-Event-ID header) takes precedence over `after`.
 
-    Without both the stream begins now. Raises InvalidParameters for an id beyond the log's head: its reader knows
-    another log. Source: WHATWG HTML, server-sent events, "The Last-Event-ID header".
+    Without either, the stream starts now. Raise InvalidParameters if the ID is greater than the head of the log,
+    because the client then knows a different log. Source: WHATWG HTML, server-sent events, "The Last-Event-ID
+    header".
     """
     head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
     faults: list[FieldError] = []
     position = head if after is None else after
-    if position > head:  # which a page may be asked for, and a stream would wait there without a word
+    # A page may be requested from there on, but a stream would wait silently.
+    if position > head:
         faults.append(FieldError("/after", "out-of-range", f"after must be a whole number from 0 to {head}."))
     if last_event_id:
         try:

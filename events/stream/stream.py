@@ -1,4 +1,4 @@
-"""A live stream: a place in the log that moves on as events are written."""
+"""Live stream: a position in the event log that advances as events are written."""
 
 import asyncio
 from collections.abc import Collection
@@ -10,12 +10,14 @@ from events.stream.start import StreamStart
 
 
 class EventStream:
-    """The events after `start.position`, each once and in order: from the hub's ring, or from the log where that does
-    not reach back so far. Its reader may be as slow as it likes; nobody waits for it.
+    """Stream of the events after `start.position`, each exactly once and in order.
 
-    `touched` becomes true as soon as the log has an event about `own_key_id`, however far behind the stream is and
-    whatever it selects; whoever acts on it sets it back. `over` is done when the stream has ended. `begins_after` is
-    the id to resume after while nothing has come.
+    They come from the hub's ring, or from the database if the ring doesn't reach back far enough. A slow reader
+    does not delay others.
+
+    `touched` is set as soon as the log has an event about `own_key_id`, even if the stream is behind or filters it
+    out. The consumer resets it. `over` is done when the stream has ended. `begins_after` is the ID to resume after
+    if no event was received.
     """
 
     def __init__(self, hub: Hub, reader: Reader, start: StreamStart, *, own_key_id: str | None = None) -> None:
@@ -28,32 +30,35 @@ class EventStream:
         self._woken = asyncio.Event()
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         hub.join(self, start.head)
-        self.touched = hub.ring.head > start.head  # the hub does not tell it again what was written in between
+        # The hub doesn't notify this stream of events between `start.head` and now. Assume that one is about the key.
+        self.touched = hub.ring.head > start.head
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows any more."""
+        """Return whether the stream has ended."""
         return self.over.done()
 
     def wake(self, key_ids: Collection[str] = ()) -> None:
-        """There is something new to look at: events about `key_ids`."""
+        """Notify the stream that there are new events, which are about `key_ids`."""
         self.touched |= self._own_key_id in key_ids
         self._woken.set()
 
     def end(self) -> None:
-        """Ends the stream; whoever waits for its events gets none."""
+        """End the stream. A pending `batch` returns no events."""
         if not self.ended:
             self.over.set_result(None)
         self._woken.set()
 
     def close(self) -> None:
-        """Ends the stream, and the hub forgets it."""
+        """End the stream and remove it from the hub."""
         self.end()
         self._hub.leave(self)
 
     async def batch(self, seconds: float) -> list[Frame]:
-        """The next events, up to BATCH and to MAX_BATCH_BYTES; none where the stream ended, was `touched`, or `seconds`
-        brought none. Raises django.db.Error or TimeoutError; nothing is lost by that.
+        """Return the next events, up to BATCH events and MAX_BATCH_BYTES.
+
+        Return an empty list if the stream ended, was `touched`, or got no event within `seconds`. Raise
+        django.db.Error or TimeoutError; no event is lost then.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         while not self.ended:
@@ -64,7 +69,7 @@ class EventStream:
         return []
 
     async def rest(self, seconds: float) -> None:
-        """Waits, though not beyond the stream's end."""
+        """Wait for `seconds`, or until the stream ends."""
         deadline = asyncio.get_running_loop().time() + seconds
         while not self.ended and await self._woken_before(deadline):
             self._woken.clear()
@@ -75,15 +80,19 @@ class EventStream:
         frames = within(self._hub.ring.after(self._position)[:BATCH])
         if frames:
             self._position = frames[-1].id
-            self._woken.set()  # there may be more
+            # The ring may have more frames than one batch.
+            self._woken.set()
         return [frame for frame in frames if self._selection.admits(frame.type, frame.key_id)]
 
     async def _page(self) -> list[Frame]:
-        known = self._hub.ring.head  # was written before the query, so the query tells all that is selected up to it
+        # Read the head before the query. Everything up to it was written by then, so the result is complete up to it.
+        known = self._hub.ring.head
         found = await self._reader(self._position, self._selection)
-        frames = within(found)  # what a slow client has not taken waits in memory, for each client apart
+        # Limit the size: what a slow client has not read is held in memory for every client separately.
+        frames = within(found)
         last = frames[-1].id if frames else 0
         complete = len(frames) == len(found) < BATCH
+        # If the result is complete, skip events up to `known` that the filter left out.
         self._position = max(known, last) if complete else last
         self._woken.set()
         self.touched |= any(frame.id > known and frame.key_id == self._own_key_id for frame in frames)

@@ -1,1 +1,1 @@
-"""Webhooks: the event log, sent to where somebody waits for it, signed, in order and at least once."""
+"""Webhooks: send the event log to receivers, signed, in order, and at least once."""

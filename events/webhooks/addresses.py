@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach, so that none is led into the network that this server stands in."""
+"""Address rules for webhooks: they prevent requests into the server's own network (SSRF)."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
-# What `ipaddress` may take for public, as its tables are those of the Python that runs.
+# Ranges that `ipaddress` may treat as public, depending on the Python version.
 _DENIED: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -18,17 +18,18 @@ _DENIED: Final = tuple(
         "168.63.129.16/32",  # the host of an Azure machine (Microsoft, "What is IP address 168.63.129.16?")
     )
 )
-_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out (RFC 4291, section 2.4)
+# All that IANA has allocated (RFC 4291, section 2.4).
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 
 def may_reach(address: Address, networks: Sequence[Network], *, public: bool) -> bool:
-    """Whether `address` lies in one of `networks` or, where `public` says that this is enough, is a public one."""
+    """Return whether `address` is in one of `networks` or, if `public` is true, is a public address."""
     meant = _translated(address)
     return any(one in network for network in networks for one in (address, meant)) or (public and _is_public(meant))
 
 
 def _translated(address: Address) -> Address:
-    """The IPv4 address that an IPv4-mapped (RFC 4291) or NAT64 one stands for, else the address."""
+    """Return the IPv4 address that an IPv4-mapped (RFC 4291) or NAT64 address stands for, or the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -44,6 +45,6 @@ def _is_public(address: Address) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return True
-    # 6to4 and Teredo carry packets on to the IPv4 addresses within.
+    # 6to4 and Teredo forward packets to the IPv4 addresses that they contain.
     tunnels = [address.sixtofour, *(address.teredo or ())]
     return address in _GLOBAL_UNICAST and all(inner is None or _is_public(inner) for inner in tunnels)

@@ -1,4 +1,4 @@
-"""What is to be delivered next: which endpoints are due, and the message for each."""
+"""Next deliveries: which webhook endpoints are due, and the message for each."""
 
 import json
 import secrets
@@ -25,13 +25,14 @@ MAX_PENDING: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One delivery to make: of an event, or of a test where there is none."""
+    """One delivery: of an event, or of a test if `event` is None."""
 
     endpoint: WebhookEndpoint
     event: Event | None
 
     def message(self, peppers: Peppers, now: datetime) -> Message:
-        """The signed message. Its id is the event's, so that a receiver can tell a repeat. Raises PepperMissing."""
+        """Return the signed message. Raise PepperMissing."""
+        # The event's ID, also in every later attempt, so that receivers can detect repetitions.
         message_id = f"evt_{self.event.id}" if self.event else f"test_{secrets.token_hex(8)}"
         shown = as_json(self.event) if self.event else _test_event(self.endpoint, now)
         body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
@@ -39,24 +40,23 @@ class Assignment:
 
 
 def due_endpoints(now: datetime) -> list[int]:
-    """The primary keys of endpoints that have something to be sent and need not wait.
-
-    A test is due at once, also to an endpoint that is disabled or waits after failures: it is there to find out. But
-    TEST_PAUSE lies between two, so that tests leave room for events.
-    """
+    """Return the primary keys of endpoints that have something to send and need not wait."""
+    # A test is due immediately, even if the endpoint is disabled or waits after failures: tests exist to find that
+    # out. TEST_PAUSE between two tests leaves room for events.
     behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & _waits_no_more(now)
     return list(WebhookEndpoint.objects.filter(behind | _test_is_due(now)).values_list("pk", flat=True))
 
 
 def next_assignment(pk: int, now: datetime) -> Assignment | None:
-    """What to send to this endpoint now; None where it has all, waits, is disabled or was removed."""
+    """Return the next delivery for this endpoint, or None if it is up to date, waiting, disabled or removed."""
     found = WebhookEndpoint.objects.filter(pk=pk)
     if tested := found.filter(_test_is_due(now)).first():
         return Assignment(tested, None)
     endpoint = found.filter(_waits_no_more(now), enabled=True).first()
     if endpoint is None:
         return None
-    last = _last_event_id()  # read ahead of the events, as the log may go on meanwhile
+    # Read this before the events: the log may grow meanwhile, and the cursor must not skip a new event.
+    last = _last_event_id()
     event = undelivered(endpoint).order_by("id").first()
     if not _skip(endpoint, event.id - 1 if event else last):
         return None
@@ -64,32 +64,35 @@ def next_assignment(pk: int, now: datetime) -> Assignment | None:
 
 
 def undelivered(endpoint: WebhookEndpoint) -> QuerySet[Event]:
-    """The events that are still to be delivered. Ids that are no longer in the log are passed over."""
+    """Return the events that are still to be delivered. IDs that were pruned from the log are skipped."""
     events = Event.objects.filter(id__gt=endpoint.delivered_through)
     return events.filter(type__in=endpoint.event_types) if endpoint.event_types else events
 
 
 def pending(endpoint: WebhookEndpoint) -> int:
-    """How many events are still to be delivered, counted up to MAX_PENDING; without a filter, how far the head is."""
+    """Return the number of undelivered events, up to MAX_PENDING."""
+    # Without a filter, the distance to the head is the number of events, which saves counting them.
     if not endpoint.event_types:
         return min(MAX_PENDING, max(0, _last_event_id() - endpoint.delivered_through))
     return undelivered(endpoint).order_by()[:MAX_PENDING].count()
 
 
 def first_undelivered() -> int | None:
-    """The id of the first event that an enabled endpoint may still have to get; None where there is no endpoint."""
+    """Return the ID of the first event that an enabled endpoint may still need, or None without enabled endpoints."""
     cursor = WebhookEndpoint.objects.filter(enabled=True).aggregate(least=Min("delivered_through"))["least"]
     return None if cursor is None else int(cursor) + 1
 
 
 def _waits_no_more(now: datetime) -> Q:
-    """A time that lies further ahead than any pause is of a clock that was put back since."""
+    """Return the condition for endpoints whose next attempt is due."""
+    # A time further ahead than the longest pause means that the clock was set back. Don't wait for it.
     put_back = Q(next_attempt_at__gt=now + LONGEST)
     return Q(next_attempt_at=None) | Q(next_attempt_at__lte=now) | put_back
 
 
 def _test_is_due(now: datetime) -> Q:
-    rested = Q(tested_at=None) | Q(tested_at__lte=now - TEST_PAUSE) | Q(tested_at__gt=now)  # or the clock was put back
+    # The last condition covers a clock that was set back.
+    rested = Q(tested_at=None) | Q(tested_at__lte=now - TEST_PAUSE) | Q(tested_at__gt=now)
     return Q(test_requested_at__isnull=False) & rested
 
 
@@ -99,7 +102,7 @@ def _last_event_id() -> int:
 
 
 def _skip(endpoint: WebhookEndpoint, through: int) -> bool:
-    """Moves the cursor over events that the filter leaves out; False where somebody else has moved it meanwhile."""
+    """Move the cursor past events that the filter leaves out. Return False if another process moved it."""
     if through <= endpoint.delivered_through:
         return True
     unmoved = WebhookEndpoint.objects.filter(pk=endpoint.pk, delivered_through=endpoint.delivered_through)
@@ -108,7 +111,7 @@ def _skip(endpoint: WebhookEndpoint, through: int) -> bool:
 
 
 def _test_event(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
-    """The members of an event, of which the log knows nothing."""
+    """Return the fields of an event for a test, which is not in the log."""
     return {
         "id": None,
         "type": TEST_TYPE,

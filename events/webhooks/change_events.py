@@ -1,4 +1,4 @@
-"""What the event log is told of a webhook: no secret, and of its URL the origin alone, as the rest may hold one."""
+"""Events about webhooks: they contain no secret, and only the origin of a URL, because the rest may be secret."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,17 +20,17 @@ def tell(
     data: Mapping[str, object],
     companion: Companion = ALONE,
 ) -> None:
-    """Append one event about `endpoint`, at the end of the transaction of the change, and `companion` with it."""
+    """Append one event about `endpoint` at the end of the change's transaction, together with `companion`."""
     entry = Entry(type, "", {"webhook_id": endpoint.endpoint_id, **data})
     event_log.append_all([entry], origin=origin, at=at, companion=companion)
 
 
 def as_data(values: Mapping[str, object]) -> dict[str, object]:
-    """Fields of an endpoint, the URL cut down to its origin."""
+    """Return an endpoint's fields for an event, with the URL reduced to its origin."""
     return {name: url_origin(str(value)) if name == "url" else value for name, value in values.items()}
 
 
 def url_origin(url: str) -> str:
-    """Scheme, host and port."""
+    """Return the scheme, host and port of a URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""One attempt to deliver: a POST with a deadline, to an address that is allowed."""
+"""Delivery attempt: one POST with a deadline, to an allowed address."""
 
 import asyncio
 import ssl
@@ -21,17 +21,17 @@ USER_AGENT: Final = "Latchkey-Webhooks"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: a JSON body, and the header fields that sign it."""
+    """A message to send: a JSON body, and the header fields that sign it."""
 
     fields: dict[str, str]
     body: bytes
 
 
 async def deliver(url: str, message: Message, *, resolve: Resolve = resolve_host) -> Outcome:
-    """Sends `message` to `url` within 10 seconds, name resolution and all. Every failure is an outcome.
+    """Send `message` to `url` within 10 seconds, including name resolution. Every failure is returned as an Outcome.
 
-    A redirect is not followed, as it may lead where nobody meant to send, and no proxy of the environment is asked, as
-    it would resolve the name itself and pass the guard by.
+    Redirects are not followed, because they may lead to an unintended receiver. Proxies of the environment are not
+    used, because a proxy would resolve the name itself and bypass the address check.
     """
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -40,7 +40,8 @@ async def deliver(url: str, message: Message, *, resolve: Resolve = resolve_host
         return Outcome(error=str(refusal), refused=True)
     except (TimeoutError, httpcore.TimeoutException):
         return Outcome(error="time-out")
-    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:  # TLS alerts come as they are
+    # TLS alerts arrive as plain OSErrors (ssl.SSLError).
+    except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
         return Outcome(error=reason(error))
 
 
@@ -48,7 +49,8 @@ async def _post(url: str, message: Message, resolve: Resolve) -> Outcome:
     parts = urlsplit(url)
     network = GuardedNetwork(settings.WEBHOOK_ALLOWED_NETWORKS, public=parts.scheme == "https", resolve=resolve)
     fields = {
-        "Host": parts.netloc,  # httpcore would leave the brackets of an IPv6 address out
+        # httpcore would omit the brackets of an IPv6 address.
+        "Host": parts.netloc,
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "Connection": "close",
@@ -58,7 +60,8 @@ async def _post(url: str, message: Message, resolve: Resolve) -> Outcome:
         httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=network) as pool,
         pool.stream("POST", url, headers=list(fields.items()), content=message.body) as response,
     ):
-        return _outcome(response)  # the body is left unread: it says nothing that counts, and may have no end
+        # The body is not read: its contents don't matter, and it may never end.
+        return _outcome(response)
 
 
 def _outcome(response: httpcore.Response) -> Outcome:
@@ -71,5 +74,5 @@ def _outcome(response: httpcore.Response) -> Outcome:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Trust in the system's authorities, loaded once for the process."""
+    """Return a TLS context that trusts the system's certificate authorities, created once per process."""
     return ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""The dispatcher: sends each endpoint its events, in order, beside all other endpoints."""
+"""Webhook dispatcher: sends every endpoint its events in order, all endpoints concurrently."""
 
 import asyncio
 import random
@@ -23,18 +23,18 @@ from latchkey.peppers import Peppers
 
 INTERVAL_SECONDS: Final = 1.0
 CRASH_PAUSE_SECONDS: Final = 60.0
-# For one step in the database: longer than SQLite waits for another writer, or libpq for a server that is gone.
+# Deadline of one database operation: longer than SQLite waits for another writer, or libpq for a lost server.
 PATIENCE_SECONDS: Final = 30.0
 
 log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """One task for each endpoint that is due; a slow or failing endpoint holds up no other.
+    """Dispatcher with one task per due endpoint. A slow or failing endpoint delays no other.
 
-    `may_send` says whether this process holds the lease; it is asked before each attempt, in a thread where it may use
-    the database, and where it says no, nothing is sent. `jitter` gives a number from 0 up to 1; `elapsed` is a clock in
-    seconds that nobody puts back.
+    `may_send` returns whether this process holds the lease. It is called before every attempt, on a thread where
+    it may use the database. If it returns False, nothing is sent. `jitter` returns a number from 0 up to 1.
+    `elapsed` is a monotonic clock in seconds.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Dispatcher:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._paused_until: dict[int, float] = {}
         self._stop = asyncio.Event()
-        # One connection, however many endpoints.
+        # One thread, and so one connection, for any number of endpoints.
         self._database = WorkThreads("webhooks", 1, patience_seconds=PATIENCE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Looks every second for endpoints that are due, until `stop` is set; attempts under way are then finished.
+        """Start due endpoints every second until `stop` is set, then wait for the attempts in progress.
 
-        A database that is away is logged and asked again.
+        A database failure is logged, and the query repeated.
         """
         self._stop = stop
         while not stop.is_set():
@@ -72,7 +72,7 @@ class Dispatcher:
         await asyncio.gather(*self._tasks.values())
 
     async def round(self) -> None:
-        """Starts what is due and waits until every endpoint has all of its events, or failed, or may not be sent to."""
+        """Start due endpoints once. Wait until every endpoint is up to date, has failed, or may not be sent to."""
         await self._start_due()
         await asyncio.gather(*self._tasks.values())
 
@@ -90,7 +90,7 @@ class Dispatcher:
         return [pk for pk in due_endpoints(self._now()) if self._paused_until.get(pk, elapsed) <= elapsed]
 
     async def _serve(self, pk: int) -> None:
-        """Delivers until the endpoint is done. A crash neither ends the dispatcher nor repeats each second."""
+        """Deliver until the endpoint has nothing left to send."""
         try:
             while assignment := await self._database.run(partial(self._next, pk)):
                 outcome = await self._attempt(assignment)
@@ -98,6 +98,7 @@ class Dispatcher:
                 DELIVERIES.labels(counted.value).inc()
             self._paused_until.pop(pk, None)
         except Exception:
+            # Pause the endpoint after a crash: it must neither end the dispatcher nor repeat every second.
             self._paused_until[pk] = self._elapsed() + CRASH_PAUSE_SECONDS
             log.exception("webhook_crashed", endpoint=pk)
 
@@ -107,12 +108,13 @@ class Dispatcher:
         return next_assignment(pk, self._now())
 
     async def _attempt(self, assignment: Assignment) -> Outcome:
-        """What came of one attempt, whatever happens: what was not recorded would be tried again for ever."""
+        """Return the outcome of one attempt, even after a crash."""
         try:
             message = assignment.message(self._peppers, self._now())
             return await deliver(assignment.endpoint.url, message)
         except PepperMissing as missing:
             return Outcome(error=str(missing))
         except Exception:
+            # Without a recorded outcome, the attempt would be repeated without limit.
             log.exception("webhook_attempt_crashed", webhook_id=assignment.endpoint.endpoint_id)
             return Outcome(error="internal error")

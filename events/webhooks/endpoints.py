@@ -1,4 +1,4 @@
-"""WebhookEndpoints, the only writer of what a webhook is: each change is validated and told by an event."""
+"""Webhook service: the only writer of webhook configuration. Every change is validated and recorded as an event."""
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,11 +31,11 @@ _NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": N
 
 
 class WebhookEndpoints:
-    """Changes webhooks on behalf of `origin`; a change and its event are one transaction.
+    """Service that changes webhooks on behalf of `origin`. A change and its event are one transaction.
 
-    Values come as decoded JSON. `expected` are the revisions on one of which the caller decided; None is any. Every
-    method raises InvalidParameters, WebhookNotFound, PreconditionFailed or WebhookRotationInProgress, and then changes
-    nothing.
+    Values are decoded JSON. `expected` are the revisions that the caller's decision is based on; None accepts any.
+    Every method raises InvalidParameters, WebhookNotFound, PreconditionFailed or WebhookRotationInProgress, and
+    changes nothing then.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class WebhookEndpoints:
         self._expected = expected
 
     def add(self, values: object) -> IssuedWebhook:
-        """A new endpoint. `values`: url (required), label, event_types (absent or empty: all), enabled.
+        """Create an endpoint. `values`: url (required), label, event_types (absent or empty: all), enabled.
 
-        It is sent what happens from now on, and not its own addition.
+        It receives events from now on, but not the event of its own creation.
         """
         now = self._now()
         cleaned = clean(values, validation.RULES, now, required=("url",))
@@ -62,16 +62,17 @@ class WebhookEndpoints:
         with transaction.atomic():
             shown = {name: getattr(endpoint, name) for name in ("url", "label", "event_types")}
             secret = self._new_secret(endpoint)
-            # Appending locks the log: the id stays its end, and nobody else adds an endpoint meanwhile.
+            # Appending locks the log: the new event's ID stays the last one, and no other endpoint is added meanwhile.
             others = reading(WebhookEndpoint.objects.order_by().values_list("pk"))
             companion = Companion([others], lambda events, found: _add(endpoint, events, found))
             tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown), companion)
         return IssuedWebhook(endpoint, secret)
 
     def update(self, endpoint_id: str, values: object) -> WebhookEndpoint:
-        """Changes any of url, label, event_types, enabled. What is the same already is no change and leaves no event.
+        """Change any of url, label, event_types, enabled. Fields that have the value already cause no event.
 
-        A new url is tried at once, and so is an endpoint that is enabled again; both go on where delivery stopped.
+        After a new url, or if the endpoint is enabled again, it is tried immediately. Delivery continues where it
+        stopped.
         """
         now = self._now()
         with transaction.atomic():
@@ -87,10 +88,10 @@ class WebhookEndpoints:
         return endpoint
 
     def rotate_secret(self, endpoint_id: str, values: object = None) -> IssuedWebhook:
-        """A new secret; for `grace_seconds` (0 to 2592000, default one day) the old one signs beside it.
+        """Create a new secret. For `grace_seconds` (0 to 2592000, default one day) the old one also signs.
 
-        Raises WebhookRotationInProgress while an older one is still retiring, unless the grace is 0, which ends every
-        older secret at once.
+        Raise WebhookRotationInProgress if an older secret is still retiring, unless the grace is 0, which ends all
+        older secrets immediately.
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
@@ -110,7 +111,7 @@ class WebhookEndpoints:
         return IssuedWebhook(endpoint, secret)
 
     def request_test(self, endpoint_id: str) -> WebhookEndpoint:
-        """Has a test delivery sent soon, also where the endpoint is disabled or waits; one at a time."""
+        """Request a test delivery, even if the endpoint is disabled or waiting. At most one test is pending."""
         now = self._now()
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
@@ -120,7 +121,7 @@ class WebhookEndpoints:
         return endpoint
 
     def remove(self, endpoint_id: str) -> None:
-        """Ends the endpoint. What was not delivered yet is not delivered."""
+        """Delete the endpoint. Undelivered events are not delivered any more."""
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
             shown = as_data({"url": endpoint.url, "label": endpoint.label})
@@ -158,7 +159,8 @@ def _consequences(changes: Mapping[str, object]) -> dict[str, object]:
 
 
 def _write(endpoint: WebhookEndpoint, values: Mapping[str, object]) -> None:
-    """Writes these fields alone: the others may be moved on by the dispatcher meanwhile."""
+    """Set these fields of the endpoint and save them."""
     for name, value in values.items():
         setattr(endpoint, name, value)
+    # Save these fields only: the dispatcher may have updated others meanwhile.
     endpoint.save(update_fields=list(values))

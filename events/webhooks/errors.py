@@ -1,10 +1,10 @@
-"""What can go wrong with a webhook; `slug` is the problem's and stable."""
+"""Errors of webhooks. `slug` is the problem type and never changes."""
 
 from latchkey.problems import ProblemError
 
 
 class WebhookNotFound(ProblemError):
-    """There is no webhook with this id."""
+    """There is no webhook with this ID."""
 
     slug = "not-found"
 

@@ -1,4 +1,4 @@
-"""The network as webhooks see it: each name is resolved here, and only allowed addresses are connected to."""
+"""Network backend for webhooks: resolves every name here, and connects only to allowed addresses."""
 
 import asyncio
 import ipaddress
@@ -15,7 +15,7 @@ from events.webhooks.addresses import Address, Network, may_reach
 CONNECT_SECONDS: Final = 3.0
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
-# A resolver that hangs holds its thread beyond the delivery's deadline. These threads hold up nothing else.
+# A hanging resolver holds its thread beyond the delivery's deadline. These threads are used for nothing else.
 _RESOLVERS: Final = ThreadPoolExecutor(max_workers=64, thread_name_prefix="webhook-resolver")
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class AddressRefused(Exception):
 
 
 async def resolve_host(host: str, port: int) -> list[Address]:
-    """The addresses of `host`, in the resolver's order. Raises httpcore.ConnectError."""
+    """Return the addresses of `host`, in the resolver's order. Raise httpcore.ConnectError."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.run_in_executor(_RESOLVERS, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
@@ -36,10 +36,9 @@ async def resolve_host(host: str, port: int) -> list[Address]:
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to addresses within `networks` and, with `public`, to public ones.
+    """Backend that connects to addresses within `networks` and, with `public`, to public ones.
 
-    The address is checked after the name was resolved and is the very one that is connected to: a name that resolves
-    another way the next time (DNS rebinding) gains nothing. TLS is still verified against the name.
+    TLS is verified against the name, as usual.
     """
 
     def __init__(self, networks: Sequence[Network], *, public: bool, resolve: Resolve = resolve_host) -> None:
@@ -56,10 +55,12 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first allowed address that answers. Raises AddressRefused where none is allowed."""
+        """Connect to the first allowed address that answers. Raise AddressRefused if none is allowed."""
         failure: Exception = httpcore.ConnectError("host not found")
         for address in await self._allowed_addresses(host, port):
             try:
+                # Connect to the very address that was checked: if the name were resolved again, DNS rebinding
+                # could replace it.
                 return await self._inner.connect_tcp(str(address), port, CONNECT_SECONDS, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
@@ -80,7 +81,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         found = await self._resolve(host, port)
         allowed = [address for address in found if may_reach(address, self._networks, public=self._public)]
         if found and not allowed:
-            # To the operator alone: whoever keeps webhooks need not learn what names within this network stand for.
+            # For the operator only: users who manage webhooks must not learn the addresses of internal names.
             log.warning("webhook_address_refused", host=host, address=str(found[0]))
             raise AddressRefused("address not allowed")
         return allowed

@@ -1,4 +1,4 @@
-"""Finding a webhook by its id."""
+"""Lookup of webhooks by ID."""
 
 from events.lock_wait import lock_bound
 from events.round_trip import reading, run
@@ -7,12 +7,12 @@ from events.webhooks.models import WebhookEndpoint
 
 
 def find_webhook(endpoint_id: str) -> WebhookEndpoint:
-    """The endpoint with this id. Raises WebhookNotFound."""
+    """Return the endpoint with this ID. Raise WebhookNotFound."""
     return _found(WebhookEndpoint.objects.filter(endpoint_id=endpoint_id).first())
 
 
 def lock_webhook(endpoint_id: str) -> WebhookEndpoint:
-    """As `find_webhook`, and nobody else changes it until the transaction ends."""
+    """Return the endpoint like `find_webhook`, and lock it until the transaction ends."""
     lock = reading(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id))
     *_, found = run([*lock_bound(), lock])
     return _found(found[0] if found else None)

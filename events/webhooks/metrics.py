@@ -1,4 +1,4 @@
-"""What webhooks count."""
+"""Metrics of webhooks."""
 
 from enum import StrEnum
 from typing import Final
@@ -9,7 +9,7 @@ from latchkey import metric_names
 
 
 class Counted(StrEnum):
-    """What came of an attempt; the names are public."""
+    """Outcome of an attempt. The names are public API."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -21,4 +21,5 @@ class Counted(StrEnum):
 
 DELIVERIES: Final = Counter(metric_names.WEBHOOK_DELIVERIES, "Attempts to deliver, by what came of them.", ["outcome"])
 for _outcome in Counted:
-    DELIVERIES.labels(_outcome.value)  # the series is there from the start, so that its first increase is seen
+    # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
+    DELIVERIES.labels(_outcome.value)

@@ -1,11 +1,11 @@
-"""The table of webhook endpoints: where events are sent, and how far each endpoint has got."""
+"""Table of webhook endpoints: configuration, and progress of delivery."""
 
 from django.db import models
 from django.db.models import Q
 
 
 class DisabledReason(models.TextChoices):
-    """Why nothing is sent: an operator said so, the endpoint failed for too long, or it answered 410."""
+    """Why nothing is sent: an operator disabled the endpoint, it failed for too long, or it returned 410."""
 
     NONE = "", "not disabled"
     OPERATOR = "operator"
@@ -14,12 +14,13 @@ class DisabledReason(models.TextChoices):
 
 
 class WebhookEndpoint(models.Model):
-    """An address that events are sent to. `WebhookEndpoints` writes what it is, the dispatcher how far it has got.
+    """Receiver of events. `WebhookEndpoints` writes its configuration, the dispatcher its progress.
 
-    `revision` goes up with each change of what it is: an attempt that began before a change does not count against it.
+    `revision` increases with every change of the configuration. An attempt that started before a change doesn't
+    count against the endpoint.
 
-    `delivered_through` is the id of the last event that was delivered or that the filter passed over: event ids have no
-    gaps and are in the order of commits, so this one number is the whole queue.
+    `delivered_through` is the ID of the last event that was delivered or filtered out. Event IDs have no gaps and
+    are in commit order, so this one number represents the whole queue.
     """
 
     endpoint_id = models.CharField(max_length=15, unique=True)

@@ -1,4 +1,4 @@
-"""What came of one attempt to deliver."""
+"""Outcome of a delivery attempt."""
 
 import socket
 import ssl
@@ -22,9 +22,10 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer's status, or None without one, and "" or a short fixed text for what failed; never an answer's words.
+    """Result of an attempt: the response's status, if there is one, and a short fixed text for a failure, or "".
 
-    `refused` says that nothing was sent as no address was allowed; `retry_after_seconds` is the receiver's wish.
+    The text never quotes a response. `refused`: nothing was sent, because no address was allowed.
+    `retry_after_seconds`: the receiver's Retry-After.
     """
 
     status: int | None = None
@@ -34,17 +35,17 @@ class Outcome:
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver took it."""
+        """Return whether the receiver accepted the message."""
         return not self.error
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver says that it is gone for ever (410)."""
+        """Return whether the receiver is permanently gone (410)."""
         return self.status == GONE
 
 
 def reason(error: BaseException) -> str:
-    """The short text for a connection that could not be made or that broke."""
+    """Return the short text for a connection that failed or broke."""
     causes = list(_causes(error))
     for kind, text in _REASONS:
         if any(isinstance(cause, kind) for cause in causes):
@@ -55,4 +56,5 @@ def reason(error: BaseException) -> str:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__  # httpcore raises "from None"
+        # httpcore raises its errors "from None", so the original one is in __context__.
+        error = error.__cause__ or error.__context__

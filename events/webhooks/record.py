@@ -1,4 +1,4 @@
-"""What came of each attempt, written to the endpoint's row."""
+"""Delivery records: the outcome of every attempt, written to the endpoint's row."""
 
 from datetime import datetime
 
@@ -21,16 +21,14 @@ log = structlog.get_logger(__name__)
 
 
 def record(assignment: Assignment, outcome: Outcome, now: datetime, jitter: float) -> Counted:
-    """Writes what came of an attempt; returns as what it counts.
-
-    The cursor moves only from where it was when the event was read, and a failure counts only where the endpoint was
-    not changed meanwhile.
-    """
+    """Save the outcome of an attempt. Return how it counts in the metrics."""
     endpoint, event = assignment.endpoint, assignment.event
     if event is None:
         return _record_test(endpoint, outcome, now)
     if not outcome.delivered:
         return _record_failure(endpoint, outcome, now, jitter)
+    # Race condition: another process may have moved the cursor. It only moves from where it was when the event was
+    # read.
     WebhookEndpoint.objects.filter(pk=endpoint.pk, delivered_through=endpoint.delivered_through).update(
         delivered_through=event.id,
         failures=0,
@@ -47,7 +45,8 @@ def _record_test(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> 
     result = {"at": rfc3339(now), "status": outcome.status, "error": outcome.error}
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_test=result, tested_at=now)
     answered = WebhookEndpoint.objects.filter(pk=endpoint.pk, test_requested_at=endpoint.test_requested_at)
-    answered.update(test_requested_at=None)  # one that was requested since stays to be sent
+    # A test that was requested meanwhile stays requested.
+    answered.update(test_requested_at=None)
     return Counted.TEST_DELIVERED if outcome.delivered else Counted.TEST_FAILED
 
 
@@ -82,7 +81,7 @@ def _give_up(endpoint: WebhookEndpoint, reason: DisabledReason, values: dict[str
 
 
 def _unchanged(endpoint: WebhookEndpoint) -> QuerySet[WebhookEndpoint]:
-    """The endpoint's row, where it still is as it was when the attempt began."""
+    """Return the endpoint's row if it has not changed since the attempt started. Otherwise a failure doesn't count."""
     return WebhookEndpoint.objects.filter(
         pk=endpoint.pk,
         enabled=True,

@@ -1,4 +1,4 @@
-"""A webhook as JSON."""
+"""JSON representation of webhooks."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from latchkey.timestamps import rfc3339
 
 
 def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
-    """The endpoint with its living secrets (never their text) and how far delivery has got.
+    """Return the endpoint, the states of its secrets (never their text), and its delivery progress.
 
-    Path and query of a URL often hold a token: only who may read webhooks gets this.
+    It contains the whole URL, whose path and query often hold a token, so only callers that may read webhooks get
+    it.
     """
     return {
         "id": endpoint.endpoint_id,
@@ -37,7 +38,7 @@ def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
 
 
 def issued_webhook_json(issued: IssuedWebhook, now: datetime) -> dict[str, object]:
-    """A webhook with its new secret, this once."""
+    """Return a webhook with its new secret, which is shown only once."""
     return {**webhook_json(issued.endpoint, now), "secret": issued.secret}
 
 

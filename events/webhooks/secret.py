@@ -1,4 +1,4 @@
-"""A webhook's signing secret: derived from a pepper each time, so that no copy of the database can sign."""
+"""Signing secrets of webhooks: derived from a pepper on every use, so that a copy of the database can't sign."""
 
 import base64
 import secrets
@@ -14,23 +14,23 @@ PREFIX: Final = "whsec_"
 
 @dataclass(frozen=True, slots=True)
 class IssuedWebhook:
-    """An endpoint with the signing secret that was just made for it: the only moment at which it is shown."""
+    """An endpoint with its new signing secret, which is shown only at this moment."""
 
     endpoint: WebhookEndpoint
     secret: str = field(repr=False)
 
 
 class PepperMissing(LookupError):
-    """The secret was derived from a pepper that SECRET_PEPPERS no longer has."""
+    """The secret was derived from a pepper that SECRET_PEPPERS no longer contains."""
 
 
 def new_salt() -> str:
-    """32 random hexadecimal characters: what makes one secret of an endpoint another than the next."""
+    """Return 32 random hexadecimal characters, which distinguish an endpoint's secrets from each other."""
     return secrets.token_hex(16)
 
 
 def derived_key(endpoint_id: str, salt: str, pepper_id: str, peppers: Peppers) -> bytes:
-    """The 32 bytes that sign. Raises PepperMissing."""
+    """Return the 32-byte signing key. Raise PepperMissing."""
     try:
         return peppers.digest(f"webhook:{endpoint_id}:{salt}", pepper_id)
     except KeyError:
@@ -38,12 +38,12 @@ def derived_key(endpoint_id: str, salt: str, pepper_id: str, peppers: Peppers) -
 
 
 def secret_text(key: bytes) -> str:
-    """The key as receivers are given it, `whsec_` and base64 (Standard Webhooks, "Signature scheme")."""
+    """Return the key as receivers get it: `whsec_` and base64 (Standard Webhooks, "Signature scheme")."""
     return PREFIX + base64.b64encode(key).decode()
 
 
 def signing_keys(endpoint: WebhookEndpoint, peppers: Peppers, now: datetime) -> list[bytes]:
-    """What signs at `now`: the active key and, while a rotation lasts, the retiring one. Raises PepperMissing."""
+    """Return the keys that sign at `now`: the active one and, in a rotation, the retiring one. Raise PepperMissing."""
     keys = [derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, peppers)]
     if endpoint.retiring_until is not None and endpoint.retiring_until > now:
         retiring = derived_key(endpoint.endpoint_id, endpoint.retiring_salt, endpoint.retiring_pepper_id, peppers)

@@ -1,4 +1,4 @@
-"""The signature of a delivery, as Standard Webhooks 1.0 defines it (https://www.standardwebhooks.com)."""
+"""Signature of a delivery, as defined by Standard Webhooks 1.0 (https://www.standardwebhooks.com)."""
 
 import base64
 import hmac
@@ -12,9 +12,9 @@ SIGNATURE: Final = "webhook-signature"
 
 
 def signature_fields(message_id: str, sent_at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The header fields that prove `body`: one signature for each of `keys`, with a space between.
+    """Return the header fields that sign `body`: one signature per key, separated by spaces.
 
-    `message_id` stays the same over all attempts; `sent_at` is the time of this one and is sent in whole seconds.
+    `message_id` is the same for all attempts. `sent_at` is the time of this attempt, sent in whole seconds.
     """
     timestamp = str(int(sent_at.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body

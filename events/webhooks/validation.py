@@ -1,4 +1,4 @@
-"""The rules for a webhook's fields."""
+"""Validation rules for the fields of a webhook."""
 
 import ipaddress
 import re

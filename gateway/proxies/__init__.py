@@ -1,1 +1,1 @@
-"""Ready configurations for proxies that ask /v1/check."""
+"""Ready-made configurations for proxies that call /v1/check."""

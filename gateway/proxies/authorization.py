@@ -1,7 +1,8 @@
-"""Lines of the proxies' configurations on `Authorization`: Latchkey's field, or the service's (`--keep-authorization`).
+"""Authorization lines of the proxy configurations: the field belongs to Latchkey, or to the service.
 
-If it is the service's, Latchkey is not sent it, so a key in it is none. A client that writes its key there all the same
-must not hand it to the service: what has the shape of a credential is removed, in plain text or in Base64 (Basic).
+With `--keep-authorization` it belongs to the service. Latchkey doesn't receive it then, so a key in it doesn't
+count. Clients may send their key there anyway, and it must not reach the service: text with the shape of a
+credential is removed, whether plain or in Base64 (Basic).
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ _TRAEFIK_MIDDLEWARE: Final = """\
 
 
 def nginx(kept: bool) -> Mapping[str, str]:
-    """Return the lines by their place in the template."""
+    """Return the lines by placeholder of the template."""
     return {
         "AUTHORIZATION_MAP": _NGINX_MAP if kept else "",
         "AUTHORIZATION": "$latchkey_authorization" if kept else '""',
@@ -56,7 +57,7 @@ def nginx(kept: bool) -> Mapping[str, str]:
 
 
 def caddy(kept: bool) -> Mapping[str, str]:
-    """Return the lines by their place in the template."""
+    """Return the lines by placeholder of the template."""
     return {
         "AUTHORIZATION_MATCHER": _CADDY_MATCHER if kept else "",
         "AUTHORIZATION_CHECKED": "\t\trequest_header @credential -Authorization\n" if kept else "",
@@ -66,7 +67,7 @@ def caddy(kept: bool) -> Mapping[str, str]:
 
 
 def envoy(kept: bool) -> Mapping[str, str]:
-    """Return the lines by their place in the template."""
+    """Return the lines by placeholder of the template."""
     return {
         "AUTHORIZATION_ASKED": "" if kept else '                          - exact: "authorization"\n',
         "AUTHORIZATION_WITHHELD": _ENVOY_WITHHELD if kept else "",
@@ -76,7 +77,7 @@ def envoy(kept: bool) -> Mapping[str, str]:
 
 
 def traefik(kept: bool) -> Mapping[str, str]:
-    """Return the lines by their place in the template."""
+    """Return the lines by placeholder of the template."""
     return {
         "AUTHORIZATION_ASKED": "" if kept else '"Authorization", ',
         "AUTHORIZATION": "" if kept else '          Authorization: ""\n',

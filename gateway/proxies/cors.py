@@ -1,8 +1,8 @@
-"""Lines of the proxies' configurations that let pages of other origins call the service (CORS, the Fetch standard).
+"""CORS lines of the proxy configurations, which let pages of other origins call the service (Fetch standard).
 
-The proxy answers the preflight, to which a browser adds no credential, and the service is not asked. Every other
-answer, a refusal too, has the fields by which the browser lets the page read it. They are the proxy's alone: those of
-the service are removed, since a browser refuses two of them.
+The proxy answers preflight requests itself, because browsers send no credential with them. Every other response,
+including errors, gets the fields that let the page read it. The proxy replaces CORS fields of the service: if a
+response has two of them, browsers reject it.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Final
 
 from latchkey import headers
 
-# Names and a wildcard: the service decides what it accepts, and a page that may call it may read what it returns. The
-# wildcard leaves out Authorization, and is none in requests with cookies, which these answers do not allow.
+# Both names and the wildcard. The service decides what it accepts, and a page that may call it may read the response.
+# The wildcard does not cover Authorization, nor requests with cookies, which these responses don't allow.
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, *"
 _REQUEST_FIELDS: Final = f"Authorization, Content-Type, {headers.API_KEY}, {headers.REQUEST_ID}, *"
 _EXPOSED: Final = ", ".join(
@@ -27,7 +27,8 @@ _EXPOSED: Final = ", ".join(
         "*",
     )
 )
-_MAX_AGE_SECONDS: Final = 7200  # Chrome's upper bound
+# Chrome's upper limit.
+_MAX_AGE_SECONDS: Final = 7200
 _OF_THE_SERVICE: Final = tuple(
     f"Access-Control-{name}"
     for name in ("Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age")
@@ -124,10 +125,10 @@ _TRAEFIK_MIDDLEWARE: Final = """\
 
 
 def nginx(origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the lines for these origins, by their place in the template."""
+    """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MAPS", "CORS_PREFLIGHT", "CORS_OF_SERVICE", "CORS_ANSWER"), "")
-    # Patterns, and not words: nginx compares those without case, and their length has a bound that is a setting.
+    # Regular expressions, because nginx compares plain strings without case and limits their length by a setting.
     lines = "\n".join(f'    "~^{_pattern(origin)}$" "{origin}";' for origin in origins)
     return {
         "CORS_MAPS": _NGINX_MAPS.format(origins=lines, exposed=_EXPOSED),
@@ -138,7 +139,7 @@ def nginx(origins: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def caddy(origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the lines for these origins, by their place in the template."""
+    """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MATCHERS", "CORS_ANSWER", "CORS_OF_SERVICE"), "")
     return {
@@ -149,7 +150,7 @@ def caddy(origins: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def envoy(origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the lines for these origins, by their place in the template."""
+    """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_FILTER", "CORS_POLICY", "CORS_OF_SERVICE"), "")
     lines = "\n".join(f'                            - exact: "{origin}"' for origin in origins)
@@ -161,7 +162,7 @@ def envoy(origins: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def traefik(origins: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the lines for these origins, by their place in the template."""
+    """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MIDDLEWARE", "CORS_OF_SERVICE"), "")
     listed = ", ".join(f'"{origin}"' for origin in origins)
@@ -177,5 +178,5 @@ def _fields() -> dict[str, object]:
 
 
 def _pattern(origin: str) -> str:
-    """Return the regular expression that matches the origin, in the syntax of PCRE and RE2."""
+    """Return a regular expression that matches the origin, valid in both PCRE and RE2."""
     return re.sub(r"([.+\[\]])", r"\\\1", origin)

@@ -1,4 +1,4 @@
-"""A proxy's whole configuration, from its template and an operator's values."""
+"""Proxy configurations: fills the template of a proxy with an operator's values."""
 
 import json
 import re
@@ -15,17 +15,17 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 FILES: Final = {"nginx": "nginx.conf", "caddy": "Caddyfile", "traefik": "traefik.yml", "envoy": "envoy.yaml"}
 UNAVAILABLE: Final = "unavailable"
 
-# What the server answers without looking at a credential, by its status: the client's request cannot be read.
+# Problems by status for requests that can't be parsed. The server returns them before it looks at a credential.
 _UNREADABLE: Final = {400: "malformed-request", 431: "header-too-large"}
-# What /v1/check answers about a client. All else means that nobody can say whether it may pass.
+# Problems of /v1/check that are about the client. Every other response means that the request can't be decided.
 _REFUSALS: Final = (
     *CREDENTIAL_PROBLEMS,
     "insufficient-scope",
     "limit-too-small",
     "quota-exceeded",
 )
-# A node that refuses the connection was asked nothing, so another one is, and this one not for a second. If that is
-# true of all, as in a quick restart of one after the other, the request waits until one may be tried again.
+# If a node refuses the connection, Caddy tries another node and skips this one for a second. If all nodes do, for
+# example during a rolling restart, the request waits until one can be tried again.
 _CADDY_NODES: Final = """\
 			lb_policy round_robin
 			lb_retries 25
@@ -36,7 +36,7 @@ _PLACE: Final = re.compile(r"@([A-Z_]+)@")
 
 
 def configuration(proxy: str, values: Values) -> str:
-    """The configuration of one of FILES."""
+    """Return the configuration of `proxy`, a key of FILES. Raise NotUsable if the values don't fit the proxy."""
     filled = {**_common(values), **_OF_A_PROXY[proxy](values)}
     template = (TEMPLATES / FILES[proxy]).read_text(encoding="utf-8")
     return _PLACE.sub(lambda place: filled[place[1]], template)
@@ -66,7 +66,7 @@ def _nginx(values: Values) -> Mapping[str, str]:
         "UPGRADE": fields,
         "QUERY": values.query(deny="403"),
         "UNREADABLE": "\n".join(
-            # The status of the last of several tries.
+            # nginx lists the status of every attempt. Match the last one.
             f'    "~(^|[ ,:]){status}$" {slug};'
             for status, slug in _UNREADABLE.items()
         ),
@@ -104,7 +104,7 @@ def _envoy(values: Values) -> Mapping[str, str]:
         **cors.envoy(values.cors_origins),
         **authorization.envoy(values.keep_authorization),
         "UPGRADE": upgrade.ENVOY_WEBSOCKET if values.websocket else "",
-        # Envoy takes 200 for a yes, and nothing else.
+        # Envoy accepts status 200 only, so 204 would deny the request.
         "QUERY": values.query(allow="200"),
         "LATCHKEY": str(values.latchkey[0]),
         "LATCHKEY_ENDPOINTS": "\n".join(_envoy_endpoint(node) for node in values.latchkey),
@@ -123,7 +123,7 @@ def _envoy_endpoint(node: Address) -> str:
 
 
 def _document(slug: str, values: Values, request_id: str) -> str:
-    """A problem as Latchkey writes it; `request_id` is what the proxy puts there, which it has seen to be safe."""
+    """Return a problem document as Latchkey writes it. `request_id` is a variable that the proxy has validated."""
     problem = CATALOGUE[slug]
     return json.dumps(
         {
@@ -144,7 +144,7 @@ def _next_step(slug: str, values: Values) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A word of nginx's; `$` still begins a variable there."""
+    """Return the text as a quoted nginx string. `$` still starts a variable in it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

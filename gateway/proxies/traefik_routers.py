@@ -1,4 +1,4 @@
-"""The routers of Traefik's file: one for each kind of request, as its middlewares know no conditions."""
+"""Routers of the Traefik configuration: one per kind of request, because Traefik middlewares have no conditions."""
 
 from itertools import product
 from typing import Final
@@ -15,13 +15,13 @@ _COMMENTS: Final = {
 
 
 def routers(values: Values) -> str:
-    """Return the routers. Traefik tries the longest rule first, so the narrowest."""
+    """Return the routers. Traefik tries the longest rule first, which is the most specific one."""
     kinds = product((False, True)[: 1 + values.websocket], (False, True)[: 1 + values.keep_authorization])
     return "".join(_router(values, websocket, credential) for websocket, credential in kinds)
 
 
 def _router(values: Values, websocket: bool, credential: bool) -> str:
-    """Return the router of requests that ask for a WebSocket or not, with a credential in Authorization or not."""
+    """Return the router for one kind of request: for a WebSocket or not, with a credential in Authorization or not."""
     kind = "-websocket" * websocket + "-credential" * credential
     conditions = ["PathPrefix(`/`)"]
     middlewares = ["latchkey-websocket" if websocket else "latchkey-no-upgrade"]

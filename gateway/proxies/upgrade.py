@@ -1,8 +1,8 @@
-"""Lines of the proxies' configurations on requests that ask to upgrade their connection.
+"""Upgrade lines of the proxy configurations: they block requests that try to upgrade their connection.
 
-An upgrade makes a raw connection of one request that was checked (as in GHSA-w4v4-9rw7-5326): everything that is sent
-on it then reaches the service unchecked. So no upgrade passes, or with `--websocket` a WebSocket alone: the proxy
-compares the whole value, and writes its own in place of what the client sent.
+An upgrade turns one checked request into a raw connection (as in GHSA-w4v4-9rw7-5326): everything sent on it
+afterwards reaches the service unchecked. So no upgrade is allowed, or with `--websocket` only WebSocket: the proxy
+compares the whole value, and sends its own instead of the client's.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""What an operator fills into a proxy's configuration, and nothing that could say more there than its value."""
+"""Values of a proxy configuration, validated so that none of them can inject configuration syntax."""
 
 import re
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ _MAX_ORIGINS: Final = 64
 
 
 class NotUsable(ValueError):
-    """A value that cannot stand in a configuration; the message says which one and what to write."""
+    """A value that can't be used in a configuration. The message names it and says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """Host and port of a server."""
 
     host: str
     port: int
 
     @classmethod
     def of(cls, url: str, option: str) -> "Address":
-        """That of a URL. Raises NotUsable, which names `option`."""
+        """Return the address in a URL. Raise NotUsable, which names `option`, if the URL has another form."""
         match = _ADDRESS.fullmatch(url)
         port = int(match[2] or 80) if match else 0
         if match is None or port not in _PORTS:
@@ -44,10 +44,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a configuration is made of. `latchkey` are the addresses of its nodes, one or more. `public_url` names the
-    kinds of problems, as Latchkey does.
-    `websocket` lets requests that ask for a WebSocket upgrade their connection; nothing else ever does.
-    Pages of `cors_origins` may call the service. `keep_authorization` leaves the field Authorization to the service.
+    """Values for a configuration.
+
+    `latchkey` are the addresses of one or more nodes. `public_url` is the base of problem type URIs, as in
+    Latchkey's own responses. `websocket` allows upgrades to WebSocket; no other upgrade is ever allowed. Pages of
+    `cors_origins` may call the service. `keep_authorization` leaves the Authorization field to the service.
     """
 
     upstream: Address
@@ -63,6 +64,7 @@ class Values:
     def __post_init__(self) -> None:
         if not all(map(is_scope, self.scopes)) or len(self.scopes) > MAX_SCOPES:
             raise NotUsable(f"--scope is like orders:read: lower case, with one colon; up to {MAX_SCOPES} of them.")
+        # Measure the longest form: with the `allow` or `deny` parameter that some proxies add.
         if len(self.query(allow="200")) > MAX_QUERY:
             raise NotUsable(f"--scope is too long: all of them have to fit into a query of {MAX_QUERY} bytes.")
         if not 1 <= self.cost <= MAX_BURST:
@@ -77,7 +79,7 @@ class Values:
             raise NotUsable("PUBLIC_URL cannot stand in a proxy's configuration: it is to be http(s)://HOST[:PORT].")
 
     def query(self, **also: str) -> str:
-        """The query of /v1/check."""
+        """Return the query string for /v1/check, with the parameters in `also` first."""
         asked = [*also.items(), *(("scope", scope) for scope in self.scopes)]
         if self.cost != 1:
             asked.append(("cost", str(self.cost)))

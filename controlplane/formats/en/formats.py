@@ -1,3 +1,3 @@
-"""How times are written in English: as the ends that keys have, in whole seconds, and with their zone."""
+"""English formats of times: whole seconds, like the expiry of keys, and with the time zone."""
 
 DATETIME_FORMAT = r"Y-m-d H:i:s \U\T\C"

@@ -1,4 +1,4 @@
-"""manage.py backup: the database and the buckets as one directory."""
+"""manage.py backup: copies the database and the buckets into one directory."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from latchkey.timestamps import parse_rfc3339
 
 
 class Command(BackupCommand):
-    """Takes a backup; the server may run."""
+    """Command that takes a backup, also while the server is running."""
 
     help = "Back up the database and the buckets, while the server runs. Peppers and SECRET_KEY are not in it."
 
@@ -49,7 +49,7 @@ class Command(BackupCommand):
             )
 
     def _record(self, manifest: Manifest) -> None:
-        # A standby, or a database of before an upgrade, can be backed up, but can't take the time.
+        # A standby, or a database from before an upgrade, can be backed up, but can't store the time of the backup.
         try:
             note_backup(parse_rfc3339(manifest.made_at))
         except DatabaseError as error:

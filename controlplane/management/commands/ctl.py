@@ -1,4 +1,4 @@
-"""manage.py ctl: the remote CLI, where only the server is installed."""
+"""manage.py ctl: the remote CLI, for machines that have only the server installed."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 
 
 class Command(BaseCommand):
-    """Runs `latchkey` with everything that stands behind `ctl`: its options are its own, and Django reads none."""
+    """Command that passes all arguments after `ctl` to `latchkey`. Django parses none of them."""
 
     help = "The remote CLI, as the command latchkey: manage.py ctl --help."
     requires_system_checks = []
@@ -27,13 +27,14 @@ class Command(BaseCommand):
 
 
 def _server_url() -> str:
-    """Return the address of the server that these settings are for: PUBLIC_URL, else by BIND and PORT."""
+    """Return the address of the server of these settings: PUBLIC_URL, or otherwise an address from BIND and PORT."""
     if os.environ.get("PUBLIC_URL"):
         return str(settings.PUBLIC_URL)
     try:
         bind = urlsplit(f"//{os.environ.get('BIND') or ''}")
         host, port = bind.hostname or "localhost", bind.port or settings.PORT
-    except ValueError:  # `serve` says what is wrong with it
+    # BIND is invalid. `serve` reports that.
+    except ValueError:
         host, port = "localhost", settings.PORT
     name = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}"

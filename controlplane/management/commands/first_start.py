@@ -1,4 +1,4 @@
-"""manage.py first_start: an administrator and a first key, once."""
+"""manage.py first_start: creates an administrator and a first key, once."""
 
 import os
 import secrets
@@ -23,9 +23,9 @@ ADMINISTRATOR: Final = "admin"
 
 
 class Command(BaseCommand):
-    """Makes what a new installation needs to be used, and shows it this once; later it brings the database up to date.
+    """Command that sets up a new installation and shows its secrets once. On an existing one it only migrates.
 
-    One process at a time: of two that start together on a DATA_DIR or a database, the second finds everything made.
+    It holds a lock: if two processes start at the same time, the second one finds everything done.
     """
 
     requires_system_checks = [SETTINGS]
@@ -45,7 +45,8 @@ class Command(BaseCommand):
             self._make_first(options["file"])
 
     def _say(self, text: str) -> None:
-        self.stderr.write(text, style_func=str)  # str: news, and not in the color of an error
+        # style_func=str: this is information, so it is not colored like an error.
+        self.stderr.write(text, style_func=str)
         self.stderr.flush()
 
     def _make_first(self, file: Path | None) -> None:
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             first.groups.set(Group.objects.filter(name=Role.ADMINISTRATOR))
             service = ConfigService(Origin.of_command("first_start"))
             credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
-            # Within the transaction: what could not be shown is not kept, and the next start makes it anew.
+            # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
             self._show(_welcome(password, credential.reveal()), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
@@ -66,7 +67,8 @@ class Command(BaseCommand):
             _write(welcome, file)
             welcome = f"Made an administrator and a first key. Read {file} (mode 0600), then delete it."
         self.stdout.write(welcome)
-        self.stdout.flush()  # `serve` goes on for long, and may be ended at once
+        # `serve` continues in this process for a long time, and may be killed without flushing.
+        self.stdout.flush()
 
 
 def _write(shown_once: str, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""manage.py restore: a backup in place of what is here."""
+"""manage.py restore: replaces the current data by a backup."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ BROKEN: Final = REFUSED
 
 
 class Command(BackupCommand):
-    """Checks a backup, tells what a restore loses, and restores it."""
+    """Command that checks a backup, reports what a restore loses, and restores it."""
 
     help = "Restore a backup while no server runs, and tell which changes are lost by that."
 
@@ -54,7 +54,8 @@ class Command(BackupCommand):
             try:
                 restore(path, manifest, report.lost, report.earlier, done)
             finally:
-                if done.swapped:  # whatever failed after that: which keys work again has to be told
+                # Report even if a later step failed: the operator must know which keys work again.
+                if done.swapped:
                     self._tell(report, options)
         if done.broken is not None:
             sys.exit(BROKEN)

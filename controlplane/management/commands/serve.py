@@ -1,4 +1,4 @@
-"""manage.py serve: the web server and the steward."""
+"""manage.py serve: starts the web server and the steward."""
 
 import os
 import sys
@@ -29,9 +29,10 @@ from ratelimit.limiter import default_limiter
 
 
 class Command(BaseCommand):
-    """Checks that the server can start, and starts it."""
+    """Command that runs all startup checks, and then the server."""
 
-    requires_system_checks = []  # `handle` checks, when it knows the number of workers
+    # `handle` runs them once it knows the number of workers.
+    requires_system_checks = []
     help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         inherited = preflight.inherited_bind()
         host, port = inherited or preflight.parse_bind(options["bind"])
         _serve_on_port(port)
+        # The descriptors stay open until the last process of this server has ended, which releases the lock.
         preflight.occupy(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
             preflight.start_first(options["first_start_file"])
@@ -96,11 +98,12 @@ class Command(BaseCommand):
         sys.exit(status)
 
     def _say(self, text: str) -> None:
-        self.stderr.write(text, style_func=str)  # str: news, and not in the colour of an error
+        # style_func=str: this is information, so it is not colored like an error.
+        self.stderr.write(text, style_func=str)
 
 
 def _serve_on_port(port: int) -> None:
-    """Let the default of PUBLIC_URL name the port that is served on, which `--bind` may have chosen."""
+    """Use this port in the default of PUBLIC_URL, because `--bind` may differ from PORT."""
     settings.PORT = port
     if not os.environ.get("PUBLIC_URL"):
         settings.PUBLIC_URL = f"http://localhost:{port}"
@@ -108,7 +111,7 @@ def _serve_on_port(port: int) -> None:
 
 
 def _environment(host: str, port: int) -> dict[str, str]:
-    """What all processes of the server get, on top of this process's environment."""
+    """Return the environment variables that all processes of the server get in addition."""
     metrics = preflight.empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
     return {
         "LATCHKEY_STARTED_AT": str(time.time()),
@@ -120,15 +123,16 @@ def _environment(host: str, port: int) -> dict[str, str]:
 
 
 def _check(host: str, port: int, file: Path, environment: dict[str, str]) -> Program:
-    """The health check, with a key of its own in `file`."""
+    """Return the program of the health check, after creating its key in `file`."""
     preflight.make_health_check_key(host, port, file)
     return Program("health check", partial(self_check.main, [str(file)]), environment)
 
 
 def _load_all() -> None:
-    """Load what the processes need, once, and let go of what must not be carried across a fork."""
+    """Import everything that the child processes need, and close what must not be shared across a fork."""
     import_module("controlplane.asgi")
     import_module("controlplane.server.worker")
+    # A database connection or an open store that two processes share would mix up their requests.
     for connection in connections.all(initialized_only=True):
         connection.close()
         if hasattr(connection, "close_pool"):
@@ -139,14 +143,17 @@ def _load_all() -> None:
 
 
 def _serve_web() -> None:
-    from controlplane.server.gunicorn_server import APPLICATION, WebServer  # reads the environment
+    # Imported here, because the module reads the environment of the child process.
+    from controlplane.server.gunicorn_server import APPLICATION, WebServer
 
     WebServer(APPLICATION).run()
 
 
 def _steward(elsewhere: bool, environment: dict[str, str]) -> Program | None:
-    """The steward beside the web server. Where one works `elsewhere`, it sees to this node alone; with a store that is
-    this host's own, whoever works elsewhere sees it too, and none is needed.
+    """Return the program of the steward, or None if this server needs none.
+
+    If another steward runs `elsewhere`, this one only maintains this node. With a local bucket store, the other
+    steward runs on this host and maintains the node too.
     """
     if elsewhere and not default_limiter().store.remote:
         return None

@@ -1,4 +1,4 @@
-"""manage.py verify_event_log: whether the event log is as it was written."""
+"""manage.py verify_event_log: checks that the event log is as it was written."""
 
 import json
 import sys
@@ -16,9 +16,10 @@ BROKEN: Final = 2
 
 
 class Command(BaseCommand):
-    """Walks the whole log and names the first event that does not hold."""
+    """Command that verifies the whole log and reports the first invalid event."""
 
-    requires_system_checks = ["settings"]  # the tag of apikeys.checks, which this app may not import
+    # The tag of apikeys.checks, which this app must not import.
+    requires_system_checks = ["settings"]
     help = "Verify the event log's hash chain: exit 0 where it holds, 2 with the first event that does not."
 
     def add_arguments(self, parser: CommandParser) -> None:

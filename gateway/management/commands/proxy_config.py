@@ -1,4 +1,4 @@
-"""manage.py proxy_config: a proxy's configuration that puts Latchkey in front of a service."""
+"""manage.py proxy_config: prints a proxy configuration that puts Latchkey in front of a service."""
 
 from typing import Any, Final
 
@@ -13,10 +13,11 @@ REFUSED: Final = 2
 
 
 class Command(BaseCommand):
-    """Prints a file, so there is no --format."""
+    """Command that prints a configuration file, so it has no --format option."""
 
     help = "Print a proxy's configuration: every request to --upstream has to pass Latchkey first."
-    requires_system_checks: list[str] = []  # it is to be had before there is a database
+    # Operators run this command before a database exists.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("proxy", choices=list(FILES), help="the proxy")
