@@ -30,7 +30,7 @@ class OnceForm(forms.Form):
 
 
 def spend(token: str, now: datetime) -> None:
-    """Record that the form with this token was sent. Raise SentAlready if it can't be used (any more).
+    """Record that the form with this token was sent. Raise SentAlready if it was before, or if the token isn't valid.
 
     Call it in the transaction of the form's effect, so that both happen or neither.
     """
