@@ -1,4 +1,4 @@
-"""What the two processes that measure the admin agree on."""
+"""Constants shared by the two processes that measure the admin."""
 
 from typing import Final
 

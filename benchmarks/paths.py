@@ -1,4 +1,4 @@
-"""The paths that are measured, and those that only servers under measurement have."""
+"""Paths that are measured, and paths that only measured servers have."""
 
 from typing import Final
 

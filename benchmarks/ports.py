@@ -1,4 +1,4 @@
-"""Ports for servers of our own."""
+"""Free ports for the benchmarks' servers."""
 
 import socket
 from random import SystemRandom
@@ -10,11 +10,12 @@ LAST: Final = 22_000
 Redis Cluster's bus has the port 10000 above.
 """
 
-_random = SystemRandom()  # two processes that seed alike would choose alike
+# The system's generator, because two processes with the same seed would choose the same ports.
+_random = SystemRandom()
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens, nor on the next one."""
+    """Return a port of 127.0.0.1 that is free, like the port after it."""
     while True:
         port = _random.randrange(FIRST, LAST)
         if _is_free(port) and _is_free(port + 1):

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report`: writes the gateway's last figures into docs/performance.md and draws their picture."""
+"""Command `python -m benchmarks.report`: writes the gateway's latest results to docs/performance.md, with a chart."""
 
 import argparse
 import json
@@ -20,7 +20,10 @@ _PERCENTS: Final = (50, 90, 99)
 
 
 def main() -> int:
-    """Exit status: 0 written, 1 there is nothing to write, 2 wrong arguments."""
+    """Run the command; return its exit status: 0 if written, 1 if there is nothing to write.
+
+    Exit with status 2 for wrong arguments.
+    """
     what = "Write the gateway's last figures into docs/performance.md, and draw their picture."
     argparse.ArgumentParser(prog="python -m benchmarks.report", description=what).parse_args()
     try:
@@ -37,13 +40,13 @@ def main() -> int:
 
 
 def page_with_figures(page: str, text: str) -> str:
-    """The page, with `text` between the two marks."""
+    """Return the page with `text` between the two markers."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}"
 
 
 def figures(report: Mapping[str, Any]) -> str:
-    """The tables of the gateway. Raises ValueError for a report that has not all of it."""
+    """Return the gateway's results as Markdown. Raise ValueError if the report isn't of a complete run."""
     sections = _sections(report)
     if report["quick"] or not {"gateway-rate", "gateway-keys"} <= sections.keys():
         raise ValueError("The last run did not measure the gateway in full: python -m benchmarks --only gateway")

@@ -1,4 +1,4 @@
-"""The state that a page was rendered from: what is sent from it is not applied to another state."""
+"""Optimistic locking for forms: a form names the state that its page showed, and applies to no other state."""
 
 from typing import Final
 
@@ -21,13 +21,16 @@ _CHANGES: Final = (
 
 
 def known_states(request: HttpRequest, field: str = FIELD) -> frozenset[int]:
-    """Return the state that a hidden field of the sent form names. A form without it knows none, and is refused."""
+    """Return the state in a hidden field of the submitted form, or an empty set, which matches no state.
+
+    A form without the field is thus rejected as stale.
+    """
     text = request.POST.get(field, "")
     return frozenset([int(text)] if text.isascii() and text.isdigit() and len(text) < 19 else [])
 
 
 def changed_meanwhile(key: APIKey) -> str:
-    """Say that a page about `key` is stale, and who changed the key."""
+    """Return a message that a page about `key` is stale, and who changed the key."""
     event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
     by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
     return (

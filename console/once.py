@@ -1,4 +1,4 @@
-"""Forms that work once: what shows a secret must not make another when the page is loaded again."""
+"""One-time forms: reloading the page that shows a new secret doesn't create another secret."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -16,11 +16,11 @@ _SIGNER: Final = TimestampSigner(salt="console.once")
 
 
 class SentAlready(Exception):
-    """The form was sent before, or was opened too long ago."""
+    """Error: the form was sent before, was opened more than 12 hours ago, or has an invalid token."""
 
 
 class OnceForm(forms.Form):
-    """A form with a token of its own, made when it is opened."""
+    """A form with a unique signed token, created when the form is opened."""
 
     once = forms.CharField(widget=forms.HiddenInput)
 
@@ -30,12 +30,18 @@ class OnceForm(forms.Form):
 
 
 def spend(token: str, now: datetime) -> None:
-    """Notes that the form with this token was sent, within the transaction of what it does. Raises SentAlready."""
+    """Record that the form with this token was sent. Raise SentAlready if it was before, or if the token isn't valid.
+
+    Call it in the transaction of the form's effect, so that both happen or neither.
+    """
     try:
         value = _SIGNER.unsign(token, max_age=LIFETIME)
+        # Race condition: of two concurrent submissions, the second waits here for the first to commit, and then
+        # violates the primary key. The savepoint keeps the outer transaction usable after that error.
         with transaction.atomic():
             bound_lock_waits()
             SentForm(token=value, sent_at=now).save(force_insert=True)
     except (BadSignature, IntegrityError):
         raise SentAlready from None
+    # Older tokens no longer pass the signature's age check, so they needn't be remembered.
     SentForm.objects.filter(sent_at__lt=now - LIFETIME).delete()

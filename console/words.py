@@ -1,4 +1,4 @@
-"""What pages say in words."""
+"""Texts for people: limits, durations and times."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def limit_words(limit: Limit | None) -> str:
-    """A limit as a sentence: "60 at once, then one each second"."""
+    """Return the limit as text, such as "60 at once, then one each second"; None means unlimited."""
     if limit is None:
         return "No limit at all"
     return f"{limit.burst:,} at once, then {_pace(limit)}"
@@ -25,7 +25,7 @@ def _pace(limit: Limit) -> str:
 
 
 def span_words(span: timedelta) -> str:
-    """A span in its largest whole unit: "90 seconds", "day", "30 days"; one of a unit is named without a number."""
+    """Return the span in the largest unit that divides it: "90 seconds", "30 days"; "day" if it is one of a unit."""
     seconds = int(span.total_seconds())
     for length, name in _UNITS:
         if seconds % length == 0 and seconds >= length:
@@ -35,7 +35,10 @@ def span_words(span: timedelta) -> str:
 
 
 def ago_words(moment: datetime | None, now: datetime) -> str:
-    """How long ago, or how far ahead, in one unit: "5 minutes ago", "in 3 days", "never"."""
+    """Return how long ago or how far ahead `moment` is, rounded down to one unit: "5 minutes ago", "in 3 days".
+
+    Return "now" for less than a second and "never" for None.
+    """
     if moment is None:
         return "never"
     seconds = int(abs((now - moment).total_seconds()))

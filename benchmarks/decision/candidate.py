@@ -1,4 +1,4 @@
-"""What is measured: a limiter that is ready to decide."""
+"""Type of the candidates: a limiter that is ready to decide."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The quotas under which decisions are measured, and the keys that they are measured on."""
+"""Quotas and keys with which decisions are measured."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,8 +9,9 @@ KEYS: Final = tuple(f"lk_{number:012}" for number in range(1000))
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`burst` requests in `per_seconds`; before the clock runs each key has `spent` of them. `letter` is REST
-    framework's name of the period.
+    """A quota of `burst` requests in `per_seconds` seconds, of which every key has used `spent` before timing starts.
+
+    `letter` is the name of the period in Django REST framework. `allows` is whether the timed requests are allowed.
     """
 
     burst: int

@@ -1,4 +1,4 @@
-"""What serves both /v1/check and the answer that it is measured beside: the product behind one `if`."""
+"""ASGI application that serves the product and, as a baseline, a constant response. It adds one `if` per request."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _BODY: Final = {"type": "http.response.body", "body": b"ok"}
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers the bare path with a constant; all else is the product's."""
+    """Respond to the bare path with a constant, and pass every other request to the product."""
     if scope["type"] == "http" and scope["path"] == paths.BARE_ASGI:
         await send(_START)
         await send(_BODY)

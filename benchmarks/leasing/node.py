@@ -1,4 +1,4 @@
-"""A node of the simulation: what a worker does with its leases, in virtual time."""
+"""Node of the simulation: a worker with its leases, in virtual time."""
 
 from benchmarks.leasing.shared import SharedBucket
 from ratelimit.bucket import Asked
@@ -6,14 +6,14 @@ from ratelimit.leases import LeaseBook, may_lease
 
 
 class Node:
-    """Decides as `ratelimit.stores.redis.leased.Leased` does; `most` is TOKEN_LEASE, 0 for no leases."""
+    """A node that decides like `ratelimit.stores.redis.leased.Leased`; `most` is TOKEN_LEASE, 0 for no leases."""
 
     def __init__(self, store: SharedBucket, most: int) -> None:
         self._store = store
         self._book = LeaseBook(most) if most else None
 
     def take(self, asked: Asked, count: int, now_ns: int) -> int:
-        """Decides so many requests that came in one turn, and returns how many pass."""
+        """Decide `count` requests of one event loop iteration; return how many pass."""
         book = self._book
         if book is None or not may_lease(asked):
             return self._store.take_each(asked, count, now_ns)
@@ -26,13 +26,16 @@ class Node:
         return passed + paid + exact
 
     def give_back(self, now_ns: int) -> None:
-        """What a sweep does with leases that have ended."""
+        """Return the tokens of ended leases to the store, like the worker's periodic sweep."""
         if self._book:
             for key, lease in self._book.lapsed(now_ns):
                 self._store.give_back(key, lease.limit, lease.left, now_ns)
 
     def _lease(self, book: LeaseBook, asked: Asked, waiting: int, now_ns: int) -> bool:
-        """Whether the first of so many that wait passes; what it gets beyond its cost pays for those behind it."""
+        """Lease tokens for `waiting` requests; return whether the first of them passes.
+
+        The tokens beyond its own cost are for the requests after it.
+        """
         wish = book.wish(asked, waiting, now_ns)
         book.take_uncounted(asked)
         outcome, granted = self._store.take_ahead(asked, wish, now_ns)
@@ -40,7 +43,7 @@ class Node:
 
 
 def _spend(book: LeaseBook, asked: Asked, count: int, now_ns: int) -> int:
-    """How many of so many requests a lease pays for."""
+    """Pay for up to `count` requests from a lease; return how many it paid for."""
     for paid in range(count):
         if book.spend(asked, now_ns) is None:
             return paid

@@ -1,4 +1,4 @@
-"""The room that a bucket takes in a store, by the store's own account of it, in bytes a key."""
+"""Size of a bucket in a store, in bytes per key, as reported by the store."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,10 +24,11 @@ _PATIENCE_SECONDS: Final = 10.0
 
 
 def redis(keys: int) -> float:
-    """What Redis allocates for so many keys, with the index of when each was used. Raises CouldNotMeasure."""
+    """Return the bytes that Redis allocates per key, including the index by last use. Raise CouldNotMeasure."""
     with running(server := RedisServer()):
         store = RedisStore(parse_address(server.url), timeout=_PATIENCE_SECONDS)
-        _take(store, 1)  # the script
+        # Load the script first, which also takes memory.
+        _take(store, 1)
         before = server.used_memory()
         _take(store, keys)
         store.close()
@@ -35,7 +36,7 @@ def redis(keys: int) -> float:
 
 
 def lmdb(keys: int) -> float:
-    """By how many bytes the pages in use grow, of which those that are free again are a part."""
+    """Return the bytes per key by which the used pages grow, including pages that are free again."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         path = Path(directory) / "buckets"
         store = LmdbStore(path)
@@ -48,7 +49,7 @@ def lmdb(keys: int) -> float:
 
 
 def _take(store: BucketStore, keys: int) -> None:
-    """Asks once for each of so many keys, in no order."""
+    """Take one token of each of `keys` keys with random IDs."""
     asked = list(_asked(keys))
     for begin in range(0, keys, _TOGETHER):
         store.take_many(asked[begin : begin + _TOGETHER])

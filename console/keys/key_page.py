@@ -1,4 +1,4 @@
-"""One key's page: what it is, how it is used, what happened to it, and what can be done."""
+"""Page of one key: its fields, usage, events and actions."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -30,7 +30,11 @@ EVENTS: Final = 20
 
 
 def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpResponse:
-    """The page; a POST changes the fields that need no page of their own."""
+    """Return the page; on POST, change the fields that have no separate page.
+
+    If the key was changed after the page was loaded, save nothing and return 409 with the current values and the
+    unsaved ones. Raise Http404 for an unknown key ID.
+    """
     key = key_or_404(key_id)
     may_change = model_admin.has_change_permission(request, key)
     form = EditForm(request.POST or None, instance=key) if may_change and not key.system else None
@@ -54,8 +58,13 @@ def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpR
 
 
 def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
-    """Make the change that was typed, or note in the form why not. Raises PreconditionFailed for a stale page."""
+    """Save the submitted change and return True, or add the errors to the form and return False.
+
+    Raise PreconditionFailed if the key was changed after the page was loaded.
+    """
     known = known_states(request)
+    # Checked before the form, because the errors of a stale form would be about values that are no longer current.
+    # The service checks again in the transaction of the change.
     check_state(key.epoch, known, "The key")
     if not form.is_valid():
         return False
@@ -70,7 +79,8 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
 
 
 def _context(key: APIKey, now: datetime) -> dict[str, Any]:
-    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)  # the form may have written into `key`
+    # Read again, because validating a ModelForm writes the submitted values into `key`.
+    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)
     return {
         "now": now,
         "shown": shown,
@@ -86,14 +96,14 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
 
 
 def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
-    """The living secrets with their last use as the bucket store knows it."""
+    """Return the secrets that work, with their last use according to the bucket store."""
     listed: Any = key_json(key, now, default_limiter())["secrets"]
     times = ("created_at", "expires_at", "last_used_at")
     return [{**one, **{name: one[name] and parse_datetime(one[name]) for name in times}} for one in listed]
 
 
 def breaches_of(key: APIKey, now: datetime) -> list[GuardRail]:
-    """The guard rails that this key breaches, unless waived."""
+    """Return the guard rails that this key violates, except waived ones."""
     return [
         rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()
     ]

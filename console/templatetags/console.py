@@ -1,4 +1,4 @@
-"""Filters by which templates speak in words."""
+"""Template filters that format values as text for people."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ register = template.Library()
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """How long ago, or how far ahead."""
+    """Return how long ago or how far ahead `moment` is, such as "5 minutes ago", or "never" for None."""
     return words.ago_words(moment, timezone.now())
 
 
 @register.filter
 def limit_words(limit: Limit | None) -> str:
-    """A limit as a sentence."""
+    """Return the limit as text; None means unlimited."""
     return words.limit_words(limit)
