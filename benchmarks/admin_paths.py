@@ -4,4 +4,4 @@ from typing import Final
 
 EMPTY_PAGE: Final = "empty page"
 FEW_KEYS: Final = 1000
-"""Keys in the database when the queries are first counted."""
+"""Number of keys in the database at the first count of queries."""

@@ -24,7 +24,7 @@ from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_AL
 Limit = dict[str, int]
 
 UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
-"""A limit, so that the bucket is asked and written, that no load generator reaches."""
+"""A limit that no load generator reaches. Unlike without a limit, the bucket is read and written."""
 
 PRODUCT: Final = "controlplane.asgi:application"
 # Only appears in PUBLIC_URL: a probe serves nothing.

@@ -6,8 +6,9 @@ from typing import Final
 
 FIRST: Final = 12_000
 LAST: Final = 22_000
-"""Below those that the system gives to outgoing connections, any of which may take one before our server does; and a
-Redis Cluster's bus has the port 10000 above.
+"""Upper end of the range. Outgoing connections get higher ports and could take one before the server does.
+
+The range leaves room for the bus of a Redis Cluster, whose port is 10000 higher.
 """
 
 # The system's generator, because two processes with the same seed would choose the same ports.

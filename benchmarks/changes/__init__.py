@@ -10,7 +10,7 @@ from benchmarks.section import Section
 from benchmarks.series import Series
 
 DISTANCES: Final = {"next to it": 0.0, "2 ms away": 2.0}
-"""The round trip to the database, in milliseconds."""
+"""Round trips to the database in milliseconds, by name in the report."""
 
 
 def sections(*, quick: bool) -> list[Section]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 KEYS: Final = tuple(f"lk_{number:012}" for number in range(1000))
-"""Used in turn. Fewer than the 1,024 that throttled-py's store holds, so that no peer evicts and starts anew."""
+"""Keys, used in turn. Fewer than the 1,024 that throttled-py's store holds, so that no candidate evicts any."""
 
 
 @dataclass(frozen=True, slots=True)

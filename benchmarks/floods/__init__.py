@@ -19,7 +19,7 @@ _IDLE: Final = "at rest"
 _WARM_UP_SECONDS: Final = 2.0
 
 Effects = Mapping[str, Sequence[Effect]]
-"""By flood, one a round."""
+"""Effects by flood, one per round."""
 
 
 def sections(*, quick: bool) -> list[Section]:

@@ -18,7 +18,7 @@ TIMES_IDLE: Final = 5
 SHARE: Final = 0.95
 MEMORY_TIMES: Final = 1.5
 LEAST_IDLE_MS: Final = 5.0
-"""An idle p99 below that counts as that: no client notices the difference."""
+"""Minimum for the idle p99: lower values are raised to this, because no client notices the difference."""
 
 # The flood starts this long before the measurement, because one-time work for the first request doesn't count.
 _BEGINNING_SECONDS: Final = 1.0

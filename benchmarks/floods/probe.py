@@ -8,10 +8,10 @@ from statistics import quantiles
 from typing import Final
 
 PER_SECOND: Final = 25
-"""Requests a second to each path."""
+"""Requests per second to every path."""
 
 PATIENCE_SECONDS: Final = 3.0
-"""After so long without a response a request has failed. One that fails sooner counts as if it had waited so long."""
+"""Timeout of a request. One that fails earlier counts as if it had waited until the timeout."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ HEALTH: Final = "/health"
 CHECK: Final = "/v1/check"
 WHOAMI: Final = paths.PROTECTED
 STATUSES: Final = {HEALTH: 200, CHECK: 204, WHOAMI: 200}
-"""The status of a good response, by the path that is asked."""
+"""Status of a good response, by path."""
 
 _DESCRIPTORS: Final = 1024
 _CALM_MS: Final = 500.0

@@ -30,7 +30,7 @@ _SECONDS: Final = 1
 _LATENCIES: Final = (CHECK, BARE, LIMIT_REQ, PEER)
 _OURS: Final = (CHECK, BARE, AUTH_REQUEST)
 _OF_KEYS: Final = (CHECK, AUTH_REQUEST)
-"""Those whose requests the server counts."""
+"""Candidates whose requests the server counts."""
 
 
 def measure(

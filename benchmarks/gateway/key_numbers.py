@@ -26,13 +26,13 @@ MANY: Final = "1,000,000 keys"
 SPREAD: Final = "1,000,000 keys, all of them asked"
 _WORKING_SET: Final = 1000
 _SECONDS: Final = 5
-"""As long as a worker trusts a record in its memory: each round reads every key of the working set anew, once."""
+"""Duration of a round: the time for which a worker trusts a cached record, so a round reloads every key in use once."""
 
 _WARMING_SECONDS: Final = 3
-"""Ahead of each round, as the records grow old while the other installation is asked."""
+"""Duration of the warm-up before a round, because the cached records become stale while the other candidates run."""
 
 _STEP: Final = 200_000
-"""Further than a round comes in the file of all keys, so that the next one asks others."""
+"""Lines between the starts of two rounds in the file of credentials: more than a round uses, so no keys repeat."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _TOGETHER: Final = 1000
 _IN_A_TURN: Final = 16
 _MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST: Final = 1_000_000_000
-"""Rows of the tables are numbered from here on, above those of the keys that are there."""
+"""First ID of the inserted rows, above those of existing keys."""
 
 _KEYS: Final = """
     INSERT INTO apikeys_apikey (id, key_id, label, owner, scopes, rate_limit, enabled, metadata, system, expiry_told,

@@ -35,7 +35,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
     "send": ("controlplane/server/prompt.py",),
 }
-"""Parts by the modules in which a sample lies; the first that fits counts."""
+"""Path prefixes of the modules that belong to every part. A sample belongs to the first part that matches."""
 
 _SECONDS: Final = 2
 

@@ -19,7 +19,7 @@ from benchmarks.ports import free_port
 
 CHECK: Final = "/check"
 _KEYS: Final = 100
-"""Asked in turn, as the throttle writes down each request of a key: with one key it would only measure that."""
+"""Number of keys, used in turn. With a single key, the throttle's list of its requests would dominate the results."""
 
 _APPLICATION: Final = "django.core.wsgi:get_wsgi_application()"
 _WORKERS: Final = 2

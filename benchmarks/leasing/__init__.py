@@ -14,11 +14,11 @@ from ratelimit.leases import SHARE
 from ratelimit.limit import Limit
 
 LIMITS: Final = {Limit(100, 1): 20, Limit(1000, 1): 4, Limit(60, 60): 10, Limit(10_000, 60): 2}
-"""Of each limit, for how many of its periods demand lasts."""
+"""Duration of the demand by limit, in periods of the limit."""
 
 NODES: Final = (1, 2, 10, 100)
 LOADS: Final = (0.5, 1.0, 2.0)
-"""The demand, as part of what the limit refills."""
+"""Demand as a multiple of the limit's refill."""
 
 LEASES: Final = (0, 10, 100, 1000)
 _USUAL: Final = 100

@@ -11,7 +11,7 @@ from ratelimit.limit import NS_PER_SECOND, Limit
 _ON_SHARE: Final = 0.25
 _WAVE_NS: Final = NS_PER_SECOND // 10
 _STAYS_NS: Final = NS_PER_SECOND // 2
-"""A client that moves is with a node for less time than a lease lasts."""
+"""Time for which a moving client stays at a node: shorter than the lifetime of a lease."""
 
 
 class Request(NamedTuple):
@@ -22,10 +22,11 @@ class Request(NamedTuple):
 
 
 Choose = Callable[[Random, int], int]
-"""The node that is asked at a time in nanoseconds."""
+"""Function that returns the node of a request, given a time in nanoseconds."""
 Shape = Callable[[Random, Limit, float, int, int], Iterator[Request]]
-"""Requests of (random, limit, load, nodes, periods): `load` times as many as the limit refills, at `nodes` nodes, for
-so many times the limit's period, in order of time.
+"""Function of (random, limit, load, nodes, periods) that yields requests in order of time.
+
+It yields `load` times as many as the limit refills, at `nodes` nodes, for `periods` periods of the limit.
 """
 
 

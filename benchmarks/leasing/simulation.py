@@ -15,7 +15,7 @@ from ratelimit.limit import Limit
 
 SWEEP_NS: Final = 250_000_000
 _TURN_NS: Final = 1_000_000
-"""What a node is asked within a turn it decides together."""
+"""Length of an event loop iteration. A node decides the requests of one iteration together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from benchmarks.series import Series
 
 FALLBACKS: Final = ("local", "allow")
 SECONDS: Final = 10
-"""How long an outage lasts: what the first time-outs cost is so many of the requests of so long."""
+"""Duration of an outage. It determines the weight of the first timeouts in the percentiles."""
 
 RETURN_SECONDS: Final = 5.0
 _ASKED: Final = "asked"

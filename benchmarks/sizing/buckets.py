@@ -18,7 +18,7 @@ from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.store import RedisStore
 
 _TOGETHER: Final = 64
-"""As many as a worker decides in one step at the most."""
+"""Batch size: the maximum that a worker decides in one step."""
 
 _PATIENCE_SECONDS: Final = 10.0
 

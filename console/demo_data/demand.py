@@ -10,7 +10,7 @@ from ratelimit.limit import Limit
 
 MINUTES: Final = 60
 CROWDED_MINUTES: Final = 8
-"""Minutes of an hour in which a caller is throttled outside a surge: too few for a guard rail."""
+"""Minutes per hour in which a caller is throttled outside a surge: too few to open an incident."""
 
 _SATURDAY: Final = 5
 

@@ -27,7 +27,7 @@ from health.incidents import open_incidents
 from health.models import Incident, Waiver
 
 NAMED_KEYS: Final = 15
-"""Keys that have a story of their own."""
+"""Number of keys with an individual story."""
 
 FEWEST_KEYS: Final = 20
 MOST_KEYS: Final = 1000

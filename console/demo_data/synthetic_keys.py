@@ -12,7 +12,7 @@ from latchkey.credentials import KEY_ID_ALPHABET
 
 BATCH: Final = 10_000
 COMMON_WORD: Final = "worker"
-"""A word of every label."""
+"""A word that every label contains."""
 
 _BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # Coprime with 36**12, so that different numbers get different IDs.

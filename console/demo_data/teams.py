@@ -89,4 +89,4 @@ TEAMS: Final = (
     ),
 )
 PEOPLE: Final = ("user:mara", "user:jonas", "user:priya", "user:tomasz", "command:issue_key")
-"""The actors of the demo's changes."""
+"""Actors of the demo's changes."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from console.demo_data.stage import Stage
 
 Story = Iterator[datetime]
-"""Yields the moment at which it goes on, and does at that moment what comes next in it."""
+"""A story: yields the time of its next step, and performs the step when it is resumed."""
 
 
 def play(stage: Stage, stories: Iterable[Story], tell: Callable[[datetime], None]) -> None:

@@ -33,7 +33,7 @@ _ENDS: Final = (
     "renamed",
     "expired",
 )
-"""What becomes of a key, in turn: of each fourteen, eleven are in use to this day."""
+"""Changes of the keys, assigned in turn. Of every fourteen keys, eleven are still in use at the present."""
 
 
 def ordinary_keys(stage: Stage, number: int) -> Iterator[Story]:
