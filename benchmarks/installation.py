@@ -28,7 +28,7 @@ UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 
 PRODUCT: Final = "controlplane.asgi:application"
 _UNUSED_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
-_GUNICORN: Final = ("-m", "controlplane.server.gunicorn_server")
+_GUNICORN: Final = ("-m", "controlplane.processes.gunicorn_server")
 
 
 class Installation:

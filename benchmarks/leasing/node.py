@@ -6,7 +6,7 @@ from ratelimit.leases import LeaseBook, may_lease
 
 
 class Node:
-    """Decides as `ratelimit.stores.redis.leased.Leased` does; `most` is TOKEN_LEASE, 0 for no leases."""
+    """Decides as `ratelimit.stores.redis.leasing_store.Leased` does; `most` is TOKEN_LEASE, 0 for no leases."""
 
     def __init__(self, store: SharedBucket, most: int) -> None:
         self._store = store

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apikeys import address_limit
 from apikeys.address_limit import LOOK_UP_BURST, LOOK_UP_SECONDS, AddressLimit
+from apikeys.cache.key_cache import TTL_SECONDS
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.directory import TTL_SECONDS
 from apikeys.errors import InvalidCredential, QuotaExceeded
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problems import ProblemError

@@ -6,7 +6,7 @@ import threading
 import psycopg
 import pytest
 
-from apikeys.database_silence import patience
+from apikeys.cache.query_deadlines import patience
 
 
 class OnServer:
@@ -24,7 +24,7 @@ def test_who_waits_too_long_is_cut_off_by_himself(monkeypatch: pytest.MonkeyPatc
     other, server_of_other = socket.socketpair()
     with here, server, other, server_of_other:
         here.settimeout(5)
-        monkeypatch.setattr("apikeys.database_silence.connections", {"default": OnServer(here)})
+        monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": OnServer(here)})
         with patience(0.01):
             assert here.recv(1) == b""
         other.setblocking(False)
@@ -37,7 +37,7 @@ def test_a_connection_that_is_made_after_the_first_was_cut_is_cut_too(monkeypatc
     two, server_of_two = socket.socketpair()
     with one, server_of_one, two, server_of_two:
         wrapper = OnServer(one)
-        monkeypatch.setattr("apikeys.database_silence.connections", {"default": wrapper})
+        monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": wrapper})
         with patience(0.01):
             for waiting in (one, two):
                 waiting.settimeout(5)
@@ -48,7 +48,7 @@ def test_a_connection_that_is_made_after_the_first_was_cut_is_cut_too(monkeypatc
 def test_who_is_answered_in_time_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     here, server = socket.socketpair()
     with here, server:
-        monkeypatch.setattr("apikeys.database_silence.connections", {"default": OnServer(here)})
+        monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": OnServer(here)})
         server.send(b"x")
         with patience(600.0) as nothing:
             assert here.recv(1) == b"x"

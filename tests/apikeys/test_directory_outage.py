@@ -12,15 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from apikeys import database_silence
-from apikeys import directory as directory_module
 from apikeys.address_limit import AddressLimit
+from apikeys.authenticator import Gate
+from apikeys.cache import key_cache as directory_module
+from apikeys.cache import query_deadlines
+from apikeys.cache.key_cache import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyDirectory
+from apikeys.cache.query_deadlines import remember_connections
+from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.database_silence import remember_connections
-from apikeys.directory import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyDirectory
 from apikeys.errors import InvalidCredential, RevokedKey
-from apikeys.gate import Gate
-from apikeys.key_record import KeyRecord, read_records, read_records_with
 from apikeys.peppers import configured_peppers
 from events.origin import Origin
 from latchkey.credentials import Credential, generate_secret
@@ -417,7 +417,7 @@ def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
     found: list[bytes] = []
     with waiting, server:
         waiting.settimeout(5)
-        monkeypatch.setattr(database_silence, "_open", WeakKeyDictionary())  # not the connection of the tests
+        monkeypatch.setattr(query_deadlines, "_open", WeakKeyDictionary())  # not the connection of the tests
         remember_connections()
         connection_created.send(OnServer, connection=OnServer(waiting))
 
@@ -428,7 +428,7 @@ def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
             yield
             raise OperationalError("cut")
 
-        monkeypatch.setattr("apikeys.refresher.patience", no_patience)
+        monkeypatch.setattr("apikeys.cache.refresher.patience", no_patience)
         assert not here.directory.refresher.turn()
     assert found == [b""]
     assert here.directory.database_is_down

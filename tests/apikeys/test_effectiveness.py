@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from apikeys.cache.propagation_bound import Reach
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.effectiveness import Reach
 from events.origin import Origin
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError, MemoryStore

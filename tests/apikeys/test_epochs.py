@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from apikeys import epochs
+from apikeys.cache import epochs
+from apikeys.cache.epochs import publish_recent_epochs
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.epochs import publish_recent_epochs
 from events.models import Event
 from events.types import EventType
 from ratelimit.limiter import default_limiter

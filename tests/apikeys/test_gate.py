@@ -11,10 +11,10 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from apikeys.address_limit import AddressLimit
+from apikeys.authenticator import Gate, Verified
+from apikeys.cache.key_cache import TTL_SECONDS, KeyDirectory
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.directory import TTL_SECONDS, KeyDirectory
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
-from apikeys.gate import Gate, Verified
 from apikeys.models import APIKey
 from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential, generate_key_id, generate_secret

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from apikeys.cache.key_cache import default_directory
 from apikeys.config_service import IssuedKey
-from apikeys.directory import default_directory
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from tests.conftest import Caller
@@ -55,7 +55,7 @@ def test_the_report_tells_of_the_directory(api: Caller, settings: Settings) -> N
 
 
 def test_health_takes_the_database_for_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.live.database_answers", lambda: False)
+    monkeypatch.setattr("health.local_health.database_answers", lambda: False)
     assert anonymous.get("/health").status_code == 503
     assert default_directory().database_is_down
 

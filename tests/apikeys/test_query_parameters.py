@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from api.event_stream.handoff import StreamOffer, make_offer
+from api.event_stream.view import MEDIA_TYPE
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.stream_offer import StreamOffer, make_offer
-from apikeys.views.event_stream import MEDIA_TYPE
-from events.stream.places import Places
+from events.stream.limits import Places
 from tests.conftest import Caller
 from tests.openapi.document import operations
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, Usage, UsageStep
-from apikeys.usage import step_start
+from apikeys.usage.rollup import step_start
 from events.models import Event
 from latchkey.credentials import generate_secret, parse_credential
 from ratelimit.stores import MemoryStore

@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 from psycopg_pool import ConnectionPool
 
-from apikeys import database_silence
-from apikeys.watched_session import WatchedSession
+from apikeys.cache import query_deadlines
+from apikeys.cache.closable_connection import WatchedSession
 from tests.support.services import postgresql_url
 from tests.support.stores import ON_SERVICES, chosen
 
@@ -15,7 +15,7 @@ def test_session_is_known_before_it_is_handed_out() -> None:
     with ConnectionPool(postgresql_url(), min_size=1, connection_class=WatchedSession) as pool:
         pool.wait(10)
         (session,) = pool._pool
-        assert session in database_silence._open
+        assert session in query_deadlines._open
 
 
 @pytest.mark.django_db

@@ -13,12 +13,12 @@ import pytest
 from django.db import transaction
 
 from apikeys.peppers import configured_peppers
-from controlplane.backup.loss_file import Earlier
-from controlplane.backup.losses import Losses
-from controlplane.backup.manifest import Manifest
-from controlplane.backup.trace import Trace
-from controlplane.query import ask, ask_of
-from events.continuity import Break
+from backup.loss_file import Earlier
+from backup.losses import Losses
+from backup.manifest import Manifest
+from backup.restore_event import Trace
+from backup.schema.sql import ask, ask_of
+from events.chain_verification import Break
 from events.models import Event
 from events.origin import Origin
 from events.types import EventType

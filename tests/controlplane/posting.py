@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from controlplane.server.asgi_types import ASGIApplication
+from httpserver.asgi_types import ASGIApplication
 from tests.gateway.doors import scope_of
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controlplane.server.at_once import AT_ONCE, AtOnce, Head, Reply
-from controlplane.server.watch import MAX_HEADER_SECONDS, MAX_PAUSED_SECONDS
+from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
+from httpserver.timeouts import MAX_HEADER_SECONDS, MAX_PAUSED_SECONDS
 from tests.controlplane.wire import DATE, Connection, connect
 
 PATH = "/v1/slow"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from apikeys.config_service import IssuedKey
-from controlplane.change_requests import ChangeRequests, changes
 from controlplane.wsgi import application as wsgi
-from events.lock_wait import waits
+from events.lock_timeout import waits
+from gateway.native.write_queue import ChangeRequests, changes
 from tests.controlplane.posting import Busy, post
 from tests.gateway.doors import natively, scope_of
 

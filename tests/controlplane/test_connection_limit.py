@@ -2,8 +2,8 @@
 
 import pytest
 
-from controlplane.server.connection_limit import ConnectionLimit
-from controlplane.server.descriptors import LEAST, MOST_CONNECTIONS, bounds
+from httpserver.connection_limit import ConnectionLimit
+from httpserver.descriptors import LEAST, MOST_CONNECTIONS, bounds
 from tests.controlplane.wire import Connection, connect
 
 MOST = 32

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from controlplane.server.departure import Departure
-from controlplane.server.handshakes import drop_new_handshakes
+from httpserver.listening_socket import drop_new_handshakes
+from httpserver.shutdown_barrier import Departure
 from tests.controlplane.wire import Connection, connect
 from tests.support.waiting import wait_until
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from controlplane.server.endless import Ending, abort, ask_to_end, hand_over
+from httpserver.streaming_response import Ending, abort, ask_to_end, hand_over
 
 
 class Connection:

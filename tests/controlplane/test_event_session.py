@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
+from api.event_stream.session import EventSession, SlowReader
 from apikeys.errors import RevokedKey
-from controlplane.event_stream.session import EventSession, SlowReader
 from events.stream.frames import HEARTBEAT, OPENING, place
 from events.stream.stream import EventStream
 from latchkey.credentials import Credential

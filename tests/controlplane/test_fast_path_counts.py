@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from controlplane.gateway_door import at_once, door
-from controlplane.gateway_door.at_once import Asked, answer_all
-from controlplane.server.response_metrics import CHECK, BufferedResponses
+from gateway.native import endpoint, fast_path
+from gateway.native.fast_path import Asked, answer_all
 from gateway.question import Question
+from httpserver.response_metrics import CHECK, BufferedResponses
 from latchkey.credentials import MalformedCredential
 
 
@@ -74,9 +74,9 @@ def _asked(
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]:
     """Answers a batch, and returns the responses that this counted, by status."""
     counts = BufferedResponses(CHECK, lambda *_: None)
-    monkeypatch.setattr(at_once, "CHECKS", counts)
-    monkeypatch.setattr(at_once, "perf_counter", lambda: 8.0)
-    monkeypatch.setattr(door, "log_request", lambda **_: None)
+    monkeypatch.setattr(fast_path, "CHECKS", counts)
+    monkeypatch.setattr(fast_path, "perf_counter", lambda: 8.0)
+    monkeypatch.setattr(endpoint, "log_request", lambda **_: None)
 
     def answer(batch: list[Asked], charges: list[Any]) -> dict[int, float]:
         before = {status: responses(status) for status in (200, 204, 401, 500, 503)}
@@ -91,13 +91,13 @@ def test_fast_path_counts_what_it_answers_itself(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was looked up began before others of its batch; one that is passed on is counted elsewhere."""
-    monkeypatch.setattr(at_once._late, "waiting", 1)
+    monkeypatch.setattr(fast_path._late, "waiting", 1)
     before = slow()
     refused = MalformedCredential("No.")
     batch = [_asked(7.9, None), _asked(7.9, refused), _asked(1.0, TimeoutError("away"), looked_up=True)]
     assert answered(batch, [None, None, None]) == {401: 1, 503: 1}
     assert slow() - before == 1
-    assert at_once._late.waiting == 0
+    assert fast_path._late.waiting == 0
 
 
 def test_response_that_was_never_sent_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
@@ -110,9 +110,9 @@ def test_pass_whose_line_fails_counts_as_what_is_sent_instead(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SimpleNamespace(record=SimpleNamespace(auth=SimpleNamespace(key_id="lk_0123456789ab")))
-    monkeypatch.setattr(door, "LOGGED", frozenset(["lk_0123456789ab"]))
-    monkeypatch.setattr(at_once, "passes", lambda *_: b"HTTP/1.1 200 OK\r\n\r\n")
+    monkeypatch.setattr(endpoint, "LOGGED", frozenset(["lk_0123456789ab"]))
+    monkeypatch.setattr(fast_path, "passes", lambda *_: b"HTTP/1.1 200 OK\r\n\r\n")
     passing = _asked(7.9, None, allow_as_ok=True, verified=key)
     assert answered([passing], [object()]) == {200: 1}
-    monkeypatch.setattr(at_once, "_tell_pass", lambda *_: 1 / 0)
+    monkeypatch.setattr(fast_path, "_tell_pass", lambda *_: 1 / 0)
     assert answered([passing], [object()]) == {500: 1}

@@ -20,7 +20,7 @@ def gunicorn_server(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    from controlplane.server import gunicorn_server
+    from controlplane.processes import gunicorn_server
 
     return gunicorn_server
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from controlplane import asgi
-from controlplane.health_probe import asks_for_health
-from health.current import current_health
-from health.live import Status
+from gateway.native.health import asks_for_health
+from health.cached_response import current_health
+from health.local_health import Status
 from tests.gateway.doors import HOST, by_django, natively, scope_of
 
 

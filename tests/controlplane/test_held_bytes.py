@@ -2,8 +2,8 @@
 
 import pytest
 
-from controlplane.server.held_bytes import BODIES, KERNEL_BYTES, HeldBytes
-from controlplane.server.watch import MAX_PAUSED_SECONDS
+from httpserver.buffer_limit import BODIES, KERNEL_BYTES, HeldBytes
+from httpserver.timeouts import MAX_PAUSED_SECONDS
 from tests.controlplane.wire import Connection, connect
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from controlplane.server import at_once_protocol
-from controlplane.server.at_once import AT_ONCE, AtOnce, Head, Reply
-from controlplane.server.at_once_protocol import MAX_KNOWN_BYTES
-from controlplane.server.prompt import PromptRequest
+from httpserver import fast_path_protocol
+from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
+from httpserver.fast_path_protocol import MAX_KNOWN_BYTES
+from httpserver.inline_request import PromptRequest
 from tests.controlplane.wire import Connection, connect
 
 SECRET = "lk_0123456789ab:lks_" + "x" * 49
@@ -78,7 +78,7 @@ def is_known_again(pieces: list[bytes]) -> bool:
     """Whether a head was known again. What was said must be what is said where every head is parsed."""
     door, known = said(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(at_once_protocol, "MAX_KNOWN_BYTES", 0)
+        patch.setattr(fast_path_protocol, "MAX_KNOWN_BYTES", 0)
         parsed_door, parsed = said(pieces)
     assert known == parsed
     assert parsed_door.known == 0

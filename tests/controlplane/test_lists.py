@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.server.lists import MAX_BYTES, bounded_lists
+from httpserver.list_headers import MAX_BYTES, bounded_lists
 
 LONG = b"," * (MAX_BYTES + 1)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.server.media_types import accepts
+from httpserver.accept_header import accepts
 
 STREAM = "text/event-stream"
 

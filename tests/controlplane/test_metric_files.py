@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
-from controlplane.server.metric_files import INITIAL_BYTES, RETRY_SECONDS, MetricFile
+from httpserver.metric_files import INITIAL_BYTES, RETRY_SECONDS, MetricFile
 from tests.support.small_disk import fill, small_disk
 
 pytestmark = pytest.mark.needs("mount")
@@ -38,7 +38,7 @@ def open_file() -> Iterator[Open]:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock, which the test moves."""
     now = [0.0]
-    monkeypatch.setattr("controlplane.server.metric_files.monotonic", lambda: now[0])
+    monkeypatch.setattr("httpserver.metric_files.monotonic", lambda: now[0])
     return now
 
 

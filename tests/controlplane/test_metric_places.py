@@ -7,7 +7,7 @@ from pathlib import Path
 
 PLAY = """
 import os
-from controlplane.server.metric_places import count_as, count_later
+from httpserver.metric_slots import count_as, count_later
 
 count_later()
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from controlplane import openapi_page
+from api import openapi_page
 
 
 @pytest.fixture

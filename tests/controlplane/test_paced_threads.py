@@ -3,7 +3,7 @@
 import threading
 import time
 
-from controlplane.server.paced_threads import PacedThreads
+from httpserver.throttled_threads import PacedThreads
 
 
 def test_thread_pauses_while_more_work_waits_and_not_after_the_last() -> None:

@@ -13,8 +13,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from apikeys.config_service import IssuedKey
-from controlplane.password_requests import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordRequests, may_hash_password
 from controlplane.wsgi import application as wsgi
+from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordRequests, may_hash_password
 from tests.controlplane.posting import Busy, post
 from tests.gateway.doors import natively, scope_of
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
-from controlplane.server import preflight
+from controlplane.processes import preflight
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.fallback import Fallback
 

@@ -11,8 +11,8 @@ from django.test import Client
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from api.problems import log_unavailable
 from apikeys.config_service import ConfigService, IssuedKey
-from controlplane.problems import log_unavailable
 from latchkey.credentials import generate_secret
 from latchkey.problem_catalogue import CATALOGUE
 from ratelimit.limiter import default_limiter
@@ -129,7 +129,7 @@ def test_crash_shows_nothing_of_its_cause(
     def crash(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("apikeys.views.whoami.decision_of", crash)
+    monkeypatch.setattr("api.whoami.decision_of", crash)
     monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", crash)
     caller = Caller(root.credential.reveal(), raise_request_exception=False)
     body = check(caller.get(path), status, slug, path)
@@ -142,7 +142,7 @@ def test_crash_is_signalled_and_logged_under_the_request_id(
     seen: list[object] = []
     receiver: Callable[..., None] = lambda **kwargs: seen.append(kwargs["request"])  # noqa: E731
     got_request_exception.connect(receiver)
-    monkeypatch.setattr("apikeys.views.whoami.decision_of", lambda _: 1 / 0)
+    monkeypatch.setattr("api.whoami.decision_of", lambda _: 1 / 0)
     caller = Caller(root.credential.reveal(), raise_request_exception=False)
     with caplog.at_level(logging.ERROR, "django.request"):
         caller.get("/v1/whoami", headers={"X-Request-Id": "trace-me"})
@@ -176,7 +176,7 @@ def test_every_type_has_a_page(client: Client, slug: str) -> None:
 
 def test_debug_shows_no_secret(root: IssuedKey, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.DEBUG = True
-    monkeypatch.setattr("apikeys.views.whoami.decision_of", lambda _: 1 / 0)
+    monkeypatch.setattr("api.whoami.decision_of", lambda _: 1 / 0)
     caller = Caller(root.credential.reveal(), raise_request_exception=False)
     for accept in ("text/html", "text/plain"):
         page = caller.get("/v1/whoami", headers={"Accept": f"application/json, {accept}"}).content.decode()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from controlplane.server.endless import Ending, abort
-from controlplane.server.protocol import MAX_HEADER_BYTES
-from controlplane.server.watch import MAX_HEADER_SECONDS
+from httpserver.protocol import MAX_HEADER_BYTES
+from httpserver.streaming_response import Ending, abort
+from httpserver.timeouts import MAX_HEADER_SECONDS
 from tests.controlplane.wire import Connection, connect
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from controlplane.server.response_metrics import FLUSH_SECONDS, BufferedResponses, counted
+from httpserver.response_metrics import FLUSH_SECONDS, BufferedResponses, counted
 from tests.controlplane.wire import connect
 
 SECONDS = "http_response_seconds"

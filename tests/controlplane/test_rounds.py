@@ -4,8 +4,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from controlplane.gateway_door import at_once
-from controlplane.gateway_door.rounds import MOST_UNDER_WAY, WORTH_ANOTHER, Rounds
+from gateway.native import fast_path
+from gateway.native.batching import MOST_UNDER_WAY, WORTH_ANOTHER, Rounds
 
 
 class Trips:
@@ -84,13 +84,13 @@ def test_a_round_carries_so_many_at_the_most_and_so_many_are_under_way() -> None
 def test_the_end_of_a_turn_comes_once_a_turn_and_in_a_context_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     of_request: ContextVar[str] = ContextVar("of_request", default="nobody's")
     seen: list[str] = []
-    monkeypatch.setattr(at_once, "_decide", lambda: seen.append(of_request.get()))
+    monkeypatch.setattr(fast_path, "_decide", lambda: seen.append(of_request.get()))
 
     async def run() -> None:
         of_request.set("somebody's")
         for turns in (1, 2):
             for _ in range(3):
-                at_once._ends.call_soon()
+                fast_path._ends.call_soon()
             await settle()
             assert seen == ["nobody's"] * turns
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from controlplane.query import ask_of
-from controlplane.schema.expected import difference, digest_of, expected_digest, expected_lines
+from backup.schema.expected import difference, digest_of, expected_digest, expected_lines
+from backup.schema.sql import ask_of
 from tests.support.migrated import migrated_database, migrated_file
 from tests.support.postgresql import drop_database, new_database
 from tests.support.schema import asking, described, described_over

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from controlplane.security_headers import CONTENT_SECURITY_POLICY, DOCS_POLICY
+from api.security_headers import CONTENT_SECURITY_POLICY, DOCS_POLICY
 
 pytestmark = pytest.mark.django_db
 PUBLIC = ("/admin/login/", "/problems/not-found", "/guard-rails/unlimited_key", "/docs/")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from controlplane import start_lock
-from controlplane.start_lock import alone_in
+from health.node import start_lock
+from health.node.start_lock import alone_in
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Warnings that are counted."""
 
-from controlplane.server.summary_log import EVERY_SECONDS, SummaryLog
+from httpserver.summary_log import EVERY_SECONDS, SummaryLog
 
 
 def test_the_first_is_logged_and_others_are_counted() -> None:

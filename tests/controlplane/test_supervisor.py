@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 import pytest
 from structlog.testing import capture_logs
 
-from controlplane.server.supervisor import (
+from controlplane.processes.supervisor import (
     POLL_SECONDS,
     STEWARD_HUNG_AFTER_SECONDS,
     STEWARD_PAUSE_SECONDS,

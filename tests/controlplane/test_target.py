@@ -3,7 +3,7 @@
 import pytest
 from httptools import HttpParserError
 
-from controlplane.server.target import check_hosts, origin_form
+from httpserver.request_target import check_hosts, origin_form
 from tests.controlplane.wire import connect
 
 HOSTS = [b"localhost", b"localhost:8000", b"[::1]:8000", b"10.0.0.1", b"keys.example.com:", b""]

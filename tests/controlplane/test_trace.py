@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from controlplane import spans
+from httpserver import tracing
 from latchkey.credentials import generate_secret
 from latchkey.request_id import new_request_id
 from latchkey.trace_context import trace_of_request
@@ -19,7 +19,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The access lines, as the context makes them."""
     import structlog
 
-    from controlplane import access_log
+    from httpserver import access_log
 
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr(
@@ -42,14 +42,14 @@ def test_without_one_there_is_no_trace(api: Caller, told: list[dict[str, Any]], 
 
 def test_missing_packages_are_told_and_no_matter(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(spans.log, "warning", lambda event, *, reason: told.append(f"{event}: {reason}"))
+    monkeypatch.setattr(tracing.log, "warning", lambda event, *, reason: told.append(f"{event}: {reason}"))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    spans._tracer.cache_clear()
+    tracing._tracer.cache_clear()
     try:
         assert api.get("/v1/whoami").status_code == 200
     finally:
-        spans._tracer.cache_clear()
+        tracing._tracer.cache_clear()
     assert told == ["spans_not_exported: opentelemetry.sdk.trace is missing: install latchkey[opentelemetry]"]
 
 
@@ -59,5 +59,5 @@ def test_no_span_repeats_a_secret_in_the_path(client: Client) -> None:
     kept: dict[str, object] = {}
     span = SimpleNamespace(update_name=str, set_attributes=kept.update, set_status=bool, end=bool)
     response = client.get(f"/v1/keys/{secret}")
-    spans.RequestSpan(span).end(response.wsgi_request, response, "r")  # type: ignore[arg-type]
+    tracing.RequestSpan(span).end(response.wsgi_request, response, "r")  # type: ignore[arg-type]
     assert (kept["http.response.status_code"], kept["url.path"]) == (404, "/v1/keys/lks_[redacted]")

@@ -5,8 +5,8 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from controlplane.server.at_once_protocol import AtOnceProtocol
-from controlplane.server.draining import DrainingState
+from httpserver.draining import DrainingState
+from httpserver.fast_path_protocol import AtOnceProtocol
 
 DATE = b"Sat, 21 Nov 2026 12:00:00 GMT"
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from psycopg import errors
 
-from events import lock_wait
-from events.lock_wait import (
+from events import lock_timeout
+from events.lock_timeout import (
     MOST_SECONDS,
     REMEMBERED_SECONDS,
     bound_lock_waits,
@@ -47,7 +47,7 @@ def test_only_a_wait_for_a_lock_counts(cause: Exception, counts: bool) -> None:
 
 
 def test_a_wait_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(lock_wait, "monotonic", clock.seconds)
+    monkeypatch.setattr(lock_timeout, "monotonic", clock.seconds)
     assert note_given_up(caused_by(errors.LockNotAvailable("x")))
     clock.move(REMEMBERED_SECONDS - 1)
     assert waits()

@@ -8,9 +8,9 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from events.batched_sql import SetAside, Statement, deleting, inserting, reading, run, run_apart, updating
 from events.chain import GENESIS
 from events.models import ChainHead, Event, Seal
-from events.round_trip import SetAside, Statement, deleting, inserting, reading, run, run_apart, updating
 from tests.support.waiting import wait_until
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

@@ -8,10 +8,10 @@ from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.continuity import Break
+from events.chain_verification import Break
+from events.checkpoints import prune
+from events.integrity_scan import patrol
 from events.models import Event, Patrol, Seal
-from events.patrol import patrol
-from events.seals import prune
 from latchkey.peppers import parse_peppers
 from tests.conftest import append_only
 from tests.events.test_verification import CHANGES, PEPPERS, START, first_break, remove, write
@@ -27,7 +27,7 @@ def prune_to(number: int, keep_from: int | None = None) -> int | Break:
 
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.seals.SEGMENT", 3)
+    monkeypatch.setattr("events.checkpoints.SEGMENT", 3)
 
 
 def test_a_pruned_log_verifies_from_its_last_seal() -> None:

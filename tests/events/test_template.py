@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db.models import F, QuerySet
 
+from events.batched_sql import inserting, reading, run
 from events.models import Event
-from events.round_trip import inserting, reading, run
-from events.template import Template
+from events.query_template import Template
 from tests.events.test_round_trip import event
 
 pytestmark = pytest.mark.django_db

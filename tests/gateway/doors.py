@@ -10,8 +10,8 @@ from typing import Any
 from django.test import Client
 
 from controlplane.asgi import application
-from controlplane.gateway_door.at_once import check_at_once
-from controlplane.server.at_once import Head
+from gateway.native.fast_path import check_at_once
+from httpserver.fast_path import Head
 
 HOST = "127.0.0.1"
 
@@ -130,10 +130,10 @@ def _parsed(whole: bytes) -> Answered:
 @contextmanager
 def no_threads() -> Iterator[None]:
     """Nothing in the block may ask the database on a thread."""
-    from controlplane.gateway_door import door
+    from gateway.native import endpoint
 
-    threads, door.THREADS = door.THREADS, None  # type: ignore[assignment,misc]
+    threads, endpoint.THREADS = endpoint.THREADS, None  # type: ignore[assignment,misc]
     try:
         yield
     finally:
-        door.THREADS = threads  # type: ignore[misc]
+        endpoint.THREADS = threads  # type: ignore[misc]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 from pytest_django import Settings
 
+from apikeys.authenticator import Gate, Verdict, default_gate
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.gate import Gate, Verdict, default_gate
-from controlplane.gateway_door import look_ups, metrics
+from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from tests.gateway.doors import FakeReply, asks_at_once, natively, scope_of
 
@@ -75,9 +75,9 @@ class Crowd:
 
 
 def test_those_that_wait_share_a_look_up(batches: list[int]) -> None:
-    crowd = Crowd([unknown() for _ in range(1 + 3 * look_ups.MOST_TOGETHER)]).come()
+    crowd = Crowd([unknown() for _ in range(1 + 3 * lookups.MOST_TOGETHER)]).come()
     assert crowd.statuses() == {b"401": len(crowd.replies)}
-    assert batches == [1] + [look_ups.MOST_TOGETHER] * 3
+    assert batches == [1] + [lookups.MOST_TOGETHER] * 3
 
 
 def test_one_alone_waits_for_nobody(batches: list[int], key: IssuedKey) -> None:
@@ -104,7 +104,7 @@ def test_a_right_key_in_the_crowd_gets_in_and_nobody_else(key: IssuedKey) -> Non
 def test_a_crowd_beyond_the_line_is_refused_and_the_line_goes_on(
     monkeypatch: pytest.MonkeyPatch, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(look_ups, "MOST_WAITING", 10)
+    monkeypatch.setattr(lookups, "MOST_WAITING", 10)
     crowd = Crowd([unknown() for _ in range(40)]).come()
     assert crowd.statuses() == {b"401": 11, b"503": 29}
     assert batches == [1, 10]

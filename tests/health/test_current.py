@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 from django.db import DatabaseError
 
-from apikeys.directory import default_directory
-from health import current as module
-from health import live
-from health.current import CurrentHealth
-from health.live import Status, status_now
+from apikeys.cache.key_cache import default_directory
+from health import cached_response as module
+from health import local_health
+from health.cached_response import CurrentHealth
+from health.local_health import Status, status_now
 
 Look = Callable[[], Status]
 
@@ -70,6 +70,6 @@ def test_a_database_that_answers_but_not_about_health_is_degraded(monkeypatch: p
     def locked() -> list[str]:
         raise DatabaseError("cut after 2 s")
 
-    monkeypatch.setattr(live, "database_answers", lambda: True)
-    monkeypatch.setattr(live, "degraded_names", locked)
+    monkeypatch.setattr(local_health, "database_answers", lambda: True)
+    monkeypatch.setattr(local_health, "degraded_names", locked)
     assert status_now() is Status.DEGRADED

@@ -4,12 +4,12 @@ import asyncio
 import subprocess
 import sys
 
-from health.heartbeat import WORK_STANDS_AFTER_SECONDS, Heartbeat
+from health.scheduler.heartbeat import WORK_STANDS_AFTER_SECONDS, Heartbeat
 from tests.support.commands import ROOT
 
 FORK = """
 import os
-from health.heartbeat import default_heartbeat
+from health.scheduler.heartbeat import default_heartbeat
 heartbeat = default_heartbeat()
 child = os.fork()
 if child == 0:

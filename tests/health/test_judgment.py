@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apikeys.config_service import ConfigService
+from events.batched_sql import run
 from events.chain import GENESIS
 from events.draft import Draft
-from events.round_trip import run
+from health.evaluation import Judgment
 from health.guard_rails import BY_NAME, GuardRail
-from health.judgment import Judgment
 from health.models import Incident, Waiver
 
 pytestmark = pytest.mark.django_db

@@ -2,7 +2,7 @@
 
 import pytest
 
-from health.measurements import OfThisServer
+from health.metrics import OfThisServer
 
 
 def test_start_of_the_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from health.node import NODE_FILE, Node
+from health.node.identity import NODE_FILE, Node
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def released(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         opened.append(really_open(*arguments, **named))  # type: ignore[arg-type]
         return opened[-1]
 
-    monkeypatch.setattr("health.node.os.open", remember)
+    monkeypatch.setattr("health.node.identity.os.open", remember)
     return opened
 
 

@@ -14,14 +14,14 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService
 from apikeys.models import Usage
-from apikeys.usage import UsageLedger
+from apikeys.usage.rollup import UsageLedger
 from events.models import Event as LogEvent
 from health.incidents import open_incidents
 from health.models import StoreOutage
-from health.node import Node
-from health.node_watch import CONFIRM_SECONDS, LOOK_SECONDS, NodeWatch
-from health.steward import Steward
-from health.tasks import tasks
+from health.node.identity import Node
+from health.node.monitor import CONFIRM_SECONDS, LOOK_SECONDS, NodeWatch
+from health.scheduler.steward import Steward
+from health.scheduler.tasks import tasks
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
@@ -266,7 +266,7 @@ def test_a_node_that_was_silent_for_long_is_told_again(start_node: StartNode, mo
     lapse()
     other.turn()
     with monkeypatch.context() as patch:
-        patch.setattr("health.node_watch.sweep", away)
+        patch.setattr("health.node.monitor.sweep", away)
         node.look(12)
     assert told() == ["degraded", "ok"]
     node.look(3)
@@ -289,7 +289,7 @@ def test_what_was_noted_and_not_judged_is_judged(start_node: StartNode, monkeypa
 
     for node.primary.away in (True, False):
         with monkeypatch.context() as patch:
-            patch.setattr("health.node_watch.sweep", away)
+            patch.setattr("health.node.monitor.sweep", away)
             node.look(2)
         before = told()
         node.look(3)
@@ -314,7 +314,7 @@ class After(Event):
 def test_a_watch_that_ends_in_an_outage_writes_down_what_it_can(
     service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("health.node_watch.connections.close_all", lambda: None)  # they are the test's
+    monkeypatch.setattr("health.node.monitor.connections.close_all", lambda: None)  # they are the test's
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a")
     node.primary.away = True

@@ -1,6 +1,6 @@
 import pytest
 
-from health.pulse import Pulse
+from health.node.debounced_probe import Pulse
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage
 from events.models import Event, Seal
 from health.guard_rails.operation import STEWARD_LEASE
-from health.lease import release_lease, take_lease
 from health.models import Lease
-from health.steward import LEASE_DURATION, Steward
-from health.tasks import Task, Turn, tasks
+from health.scheduler.lease import release_lease, take_lease
+from health.scheduler.steward import LEASE_DURATION, Steward
+from health.scheduler.tasks import Task, Turn, tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore

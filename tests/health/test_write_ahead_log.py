@@ -9,8 +9,8 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from pytest_django import DjangoDbBlocker
 
-from health import write_ahead_log
 from health.guard_rails.database import GrowingLog
+from health.node import write_ahead_log
 from tests.health.test_guard_rails import NOW
 
 

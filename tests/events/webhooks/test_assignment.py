@@ -4,11 +4,11 @@ import pytest
 
 from events.models import ChainHead
 from events.types import EventType
-from events.webhooks import assignment
-from events.webhooks.assignment import due_endpoints, next_assignment, pending
+from events.webhooks import next_delivery
 from events.webhooks.backoff import LONGEST
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import due_endpoints, next_assignment, pending
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.conftest import Now, add_event
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_tests_lie_apart_and_an_event_goes_between_them(pk: int, now: Now) -> No
 
 
 def test_pending_is_counted_up_to_a_bound(pk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assignment, "MAX_PENDING", 3)
+    monkeypatch.setattr(next_delivery, "MAX_PENDING", 3)
     endpoint = WebhookEndpoint.objects.get()
     filtered = WebhookEndpoint(delivered_through=endpoint.delivered_through, event_types=["KeyUpdated", "KeyRevoked"])
     for added in range(5):
