@@ -26,8 +26,8 @@ from ratelimit.stores import BucketStoreError
 class Health(APIView):
     """Whether to send traffic here. Open to all, so it tells nothing but that.
 
-    The server answers it ahead of Django, from `health.cached_response`. Django answers until that is ready, and answers
-    unusual requests.
+    The server answers it ahead of Django, from `health.cached_response`. Django answers until that is ready, and if a
+    request is unusual.
     """
 
     tag = "health"

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from httpserver.asgi_types import ASGIApplication
-from tests.gateway.doors import scope_of
+from tests.gateway.endpoints import scope_of
 
 
 class Busy:

@@ -12,7 +12,7 @@ from events.change import Change, change
 from events.models import Event, Seal
 from events.origin import Origin
 from events.types import EventType
-from tests.events.test_round_trip import seal
+from tests.events.test_batched_sql import seal
 
 pytestmark = pytest.mark.django_db
 ORIGIN = Origin("command:test", "request-1")

@@ -30,7 +30,16 @@ from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import Taken
 from tests.conftest import Caller
-from tests.gateway.doors import Answered, FakeReply, asks_at_once, at_once, by_django, natively, no_threads, scope_of
+from tests.gateway.endpoints import (
+    Answered,
+    FakeReply,
+    asks_at_once,
+    at_once,
+    by_django,
+    natively,
+    no_threads,
+    scope_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from gateway.logged_checks import MOST_KEYS, EveryKey, parse_logged_checks
 from gateway.native import endpoint, metrics
 from httpserver import access_log
 from latchkey.credentials import generate_key_id, generate_secret
-from tests.gateway.doors import at_once, by_django, natively
+from tests.gateway.endpoints import at_once, by_django, natively
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOORS = pytest.mark.parametrize("ask", [natively, at_once], ids=["native", "at_once"])

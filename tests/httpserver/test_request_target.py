@@ -4,7 +4,7 @@ import pytest
 from httptools import HttpParserError
 
 from httpserver.request_target import check_hosts, origin_form
-from tests.controlplane.wire import connect
+from tests.httpserver.wire import connect
 
 HOSTS = [b"localhost", b"localhost:8000", b"[::1]:8000", b"10.0.0.1", b"keys.example.com:", b""]
 NO_HOSTS = [b"a b", b"a/b", b"a@b", b"a,b\x00", b"[::1", b"a:b", b"a:123456", b"\xff", b"a\tb", b"http://a"]

@@ -8,7 +8,7 @@ import pytest
 
 from httpserver.listening_socket import drop_new_handshakes
 from httpserver.shutdown_barrier import Departure
-from tests.controlplane.wire import Connection, connect
+from tests.httpserver.wire import Connection, connect
 from tests.support.waiting import wait_until
 
 REQUEST = b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n"

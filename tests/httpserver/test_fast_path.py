@@ -7,7 +7,7 @@ import pytest
 
 from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
 from httpserver.timeouts import MAX_HEADER_SECONDS, MAX_PAUSED_SECONDS
-from tests.controlplane.wire import DATE, Connection, connect
+from tests.httpserver.wire import DATE, Connection, connect
 
 PATH = "/v1/slow"
 ONE, TWO = b"HTTP/1.1 204 No Content\r\nx-answer: 1\r\n\r\n", b"HTTP/1.1 204 No Content\r\nx-answer: 2\r\n\r\n"

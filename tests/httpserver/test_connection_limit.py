@@ -4,7 +4,7 @@ import pytest
 
 from httpserver.connection_limit import ConnectionLimit
 from httpserver.descriptors import LEAST, MOST_CONNECTIONS, bounds
-from tests.controlplane.wire import Connection, connect
+from tests.httpserver.wire import Connection, connect
 
 MOST = 32
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -11,7 +11,7 @@ from controlplane.wsgi import application as wsgi
 from events.lock_timeout import waits
 from gateway.native.write_queue import ChangeRequests, changes
 from tests.controlplane.posting import Busy, post
-from tests.gateway.doors import natively, scope_of
+from tests.gateway.endpoints import natively, scope_of
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])

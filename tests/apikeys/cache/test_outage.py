@@ -28,7 +28,7 @@ from ratelimit.decision import Decision
 from ratelimit.limit import Limit
 from ratelimit.limiter import Attempt, Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
-from tests.apikeys.test_database_silence import OnServer
+from tests.apikeys.cache.test_query_deadlines import OnServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "203.0.113.7"

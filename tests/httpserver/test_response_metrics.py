@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from httpserver.response_metrics import FLUSH_SECONDS, BufferedResponses, counted
-from tests.controlplane.wire import connect
+from tests.httpserver.wire import connect
 
 SECONDS = "http_response_seconds"
 

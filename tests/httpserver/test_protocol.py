@@ -5,7 +5,7 @@ import pytest
 from httpserver.protocol import MAX_HEADER_BYTES
 from httpserver.streaming_response import Ending, abort
 from httpserver.timeouts import MAX_HEADER_SECONDS
-from tests.controlplane.wire import Connection, connect
+from tests.httpserver.wire import Connection, connect
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from apikeys.authenticator import Gate, Verdict, default_gate
 from apikeys.config_service import ConfigService, IssuedKey
 from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
-from tests.gateway.doors import FakeReply, asks_at_once, natively, scope_of
+from tests.gateway.endpoints import FakeReply, asks_at_once, natively, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

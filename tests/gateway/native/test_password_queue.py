@@ -16,7 +16,7 @@ from apikeys.config_service import IssuedKey
 from controlplane.wsgi import application as wsgi
 from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordRequests, may_hash_password
 from tests.controlplane.posting import Busy, post
-from tests.gateway.doors import natively, scope_of
+from tests.gateway.endpoints import natively, scope_of
 
 HASHING = [
     ("admin:login", ()),

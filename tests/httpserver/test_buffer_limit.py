@@ -4,7 +4,7 @@ import pytest
 
 from httpserver.buffer_limit import BODIES, KERNEL_BYTES, HeldBytes
 from httpserver.timeouts import MAX_PAUSED_SECONDS
-from tests.controlplane.wire import Connection, connect
+from tests.httpserver.wire import Connection, connect
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

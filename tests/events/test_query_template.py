@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet
 from events.batched_sql import inserting, reading, run
 from events.models import Event
 from events.query_template import Template
-from tests.events.test_round_trip import event
+from tests.events.test_batched_sql import event
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)

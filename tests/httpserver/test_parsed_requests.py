@@ -14,7 +14,7 @@ from httpserver import fast_path_protocol
 from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
 from httpserver.fast_path_protocol import MAX_KNOWN_BYTES
 from httpserver.inline_request import PromptRequest
-from tests.controlplane.wire import Connection, connect
+from tests.httpserver.wire import Connection, connect
 
 SECRET = "lk_0123456789ab:lks_" + "x" * 49
 PLAIN = f"GET /v1/known?scope=a:b HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {SECRET}\r\n\r\n".encode()

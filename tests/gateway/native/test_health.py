@@ -10,7 +10,7 @@ from controlplane import asgi
 from gateway.native.health import asks_for_health
 from health.cached_response import current_health
 from health.local_health import Status
-from tests.gateway.doors import HOST, by_django, natively, scope_of
+from tests.gateway.endpoints import HOST, by_django, natively, scope_of
 
 
 @pytest.fixture(autouse=True)
