@@ -14,7 +14,7 @@ run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an ad
 	@exec $(BIN)/python -m controlplane.bootstrap --serve --first-start $(if $(BIND),--bind $(BIND))
 
 demo: $(VENV)/installed ## play the whole story against a throw-away data directory
-	@$(BIN)/python -m controlplane.demo
+	@$(BIN)/python -m console.demo_data.walkthrough
 
 test: $(VENV)/installed-dev ## run the fast tests, while you work; ARGS="tests/ratelimit -x" goes to pytest
 	@$(BIN)/python -m tests $(ARGS)

@@ -28,7 +28,7 @@ def main() -> None:
     from latchkey.redaction import redact
 
     if sys.argv[1:2] == [SERVE]:
-        from controlplane.server.metric_places import count_later
+        from httpserver.metric_slots import count_later
 
         # Before the application is imported, which creates the metrics.
         count_later()

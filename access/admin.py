@@ -18,9 +18,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access import authenticators
 from access.account_changes import changes_of, tell_change
-from access.known_state import KnownStateAdmin, KnownStateForm
 from access.second_factor import has_authenticator
 from access.secret_free_form import SecretFreeForm
+from access.stale_form_guard import KnownStateAdmin, KnownStateForm
 
 GRANTED = ("apikeys", "events", "health", "auth")
 

@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.account_changes import tell_change
 from access.recovery_codes import make_codes
-from events.lock_wait import bound_lock_waits
+from events.lock_timeout import bound_lock_waits
 
 
 def begin_set_up(user: User) -> Any:

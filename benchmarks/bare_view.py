@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apikeys.views.whoami import WhoAmI
+from api.whoami import WhoAmI
 from latchkey.auth_context import AuthContext
 
 _CALLER: Final = AuthContext("lk_000000000000", "bare", "benchmark", frozenset("*"))

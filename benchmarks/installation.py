@@ -29,7 +29,7 @@ UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
 PRODUCT: Final = "controlplane.asgi:application"
 # Only appears in PUBLIC_URL: a probe serves nothing.
 _UNUSED_PORT: Final = 8000
-_GUNICORN: Final = ("-m", "controlplane.server.gunicorn_server")
+_GUNICORN: Final = ("-m", "controlplane.processes.gunicorn_server")
 
 
 class Installation:

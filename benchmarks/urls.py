@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apikeys.urls import urlpatterns as key_patterns
+from api.urls import urlpatterns as key_patterns
 from benchmarks import paths
 from benchmarks.bare_view import BareWhoAmI, worker
 from controlplane.urls import handler400, handler403, handler404, handler500

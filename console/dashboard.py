@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from apikeys.census import latest_census
+from apikeys.key_counts import latest_census
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
-from apikeys.usage_series import of_all_keys
+from apikeys.usage.series import of_all_keys
 from console.charts import bar_chart
-from console.words import ago_words
+from console.texts import ago_words
 from events.models import Event
 from health.guard_rails import BY_NAME
 from health.guard_rails.lifetimes import ExpiringKey

@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from apikeys.peppers import configured_peppers
-from events.continuity import Break, Place
+from events.chain_verification import Break, Place
 from events.models import ChainHead, Event, Patrol
 from events.verification import beginning, step
 

@@ -13,7 +13,7 @@ from access.secret_free_form import SecretFreeForm
 from console.events import ReadOnlyAdmin
 from console.operator import operator_origin
 from console.time_field import HELP, TimeField
-from events.lock_wait import note_given_up
+from events.lock_timeout import note_given_up
 from health.guard_rails import BY_NAME
 from health.models import Waiver
 from health.waivers import LONGEST, WaiverNotFound, Waivers, clean_waiver

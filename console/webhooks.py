@@ -10,12 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
-from console.known_state import FIELD, known_states
 from console.operator import operator_service
-from events.lock_wait import note_given_up
-from events.webhooks.endpoints import WebhookEndpoints
+from console.stale_form_guard import FIELD, known_states
+from events.lock_timeout import note_given_up
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookEndpoints
 from latchkey.preconditions import PreconditionFailed
 
 SHOWN = (

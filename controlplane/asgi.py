@@ -13,21 +13,21 @@ from controlplane.wsgi import application as wsgi
 
 # isort: split
 
-from controlplane.change_requests import ChangeRequests, changes
-from controlplane.event_stream.door import asks_for_stream, event_stream
-from controlplane.gateway_door.at_once import check_at_once
-from controlplane.gateway_door.door import CHECK, asks_to_verify, call_of, check_door, is_doubtful, verify_door
-from controlplane.gateway_door.request import DoorRequest
-from controlplane.health_probe import asks_for_health, health_probe
-from controlplane.password_requests import PasswordRequests, may_hash_password
-from controlplane.server.asgi_types import ASGIApplication, Receive, Scope, Send
-from controlplane.server.at_once import AT_ONCE
-from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
-from controlplane.server.endless import abort
-from controlplane.server.lists import bounded_lists
-from controlplane.server.paced_threads import PacedThreads
-from controlplane.server.refusal import Answer, send_problem
-from controlplane.server.response_metrics import counted
+from api.event_stream.endpoint import asks_for_stream, event_stream
+from gateway.native.endpoint import CHECK, asks_to_verify, call_of, check_door, is_doubtful, verify_door
+from gateway.native.fast_path import check_at_once
+from gateway.native.health import asks_for_health, health_probe
+from gateway.native.password_queue import PasswordRequests, may_hash_password
+from gateway.native.request import DoorRequest
+from gateway.native.write_queue import ChangeRequests, changes
+from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
+from httpserver.body import BodyTooLarge, BodyTooSlow, bounded_body
+from httpserver.early_error import Answer, send_problem
+from httpserver.fast_path import AT_ONCE
+from httpserver.list_headers import bounded_lists
+from httpserver.response_metrics import counted
+from httpserver.streaming_response import abort
+from httpserver.throttled_threads import PacedThreads
 
 # LMDB calls release the global interpreter lock, and then wait for it behind every runnable thread. More threads
 # make every decision slower and increase no throughput (measured with `make bench`).

@@ -13,13 +13,13 @@ from typing import Final
 from django.db import transaction
 from prometheus_client import Counter
 
+from events.batched_sql import Rows, SetAside, Statement, reading, run_apart
 from events.chain import GENESIS
 from events.draft import Draft, Entry
-from events.lock_wait import lock_bound
+from events.lock_timeout import lock_bound
 from events.models import ChainHead, Event
-from events.observer import ALONE, Companion, Observer, observers_of
+from events.observers import ALONE, Companion, Observer, observers_of
 from events.origin import Origin
-from events.round_trip import Rows, SetAside, Statement, reading, run_apart
 from events.types import EventType
 from latchkey import metric_names
 from latchkey.timestamps import rfc3339

@@ -7,9 +7,9 @@ from django.db import DataError
 from django.db.models import QuerySet
 
 from events.chain import GENESIS
-from events.continuity import Break, Place, follow
+from events.chain_verification import Break, Place, follow
+from events.checkpoints import seal_place
 from events.models import ChainHead, Event, Seal
-from events.seals import seal_place
 from latchkey.peppers import Peppers
 
 BATCH: Final = 1000

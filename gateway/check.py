@@ -7,8 +7,8 @@ from typing import Final
 
 from django.conf import settings
 
+from apikeys.authenticator import FAILURES, Gate, Verified
 from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded, RefusedCredential
-from apikeys.gate import FAILURES, Gate, Verified
 from gateway.question import Question, parse_question
 from latchkey import headers
 from latchkey.credential_fields import credential_from_headers

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from apikeys.authenticator import FAILURES, Gate, Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
-from apikeys.gate import FAILURES, Gate, Verified
 from latchkey.credentials import CredentialError, parse_credential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, refused

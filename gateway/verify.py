@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import Final
 
+from apikeys.authenticator import Gate
 from apikeys.errors import MalformedRequest
-from apikeys.gate import Gate
 from gateway.check import NO_STORE, Answer, Call, check, refusal
 from gateway.question import Question
 from gateway.verdict import judge

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
-from apikeys.gate import default_gate
+from api.base import CALLER_PROBLEMS, KeyAPIView
+from api.keys import NO_STORE
+from api.schemas.fields import response_field
+from apikeys.authenticator import default_gate
 from apikeys.request_context import address_of, raw_query, request_id_of
-from apikeys.schema_fields import response_field
-from apikeys.views.base import CALLER_PROBLEMS, KeyAPIView
-from apikeys.views.keys import NO_STORE
 from gateway.check import Call, check
 from gateway.question import QUERY
 from gateway.schemas import Verdict, VerifyRequest

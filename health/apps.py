@@ -13,4 +13,4 @@ class HealthConfig(AppConfig):
 
     def ready(self) -> None:
         """Begins to watch the event log, in every process that may append to it."""
-        import_module("health.watch")
+        import_module("health.change_evaluation")

@@ -13,13 +13,13 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
-from events.round_trip import run
+from events.batched_sql import run
+from health.evaluation import Judgment
+from health.evaluation_queries import incidents_open, read_listed
 from health.guard_rails import BY_NAME, Finding, GuardRail
 from health.guard_rails.base import ListedGuardRail
-from health.judgment import Judgment
+from health.incident_changes import degraded_by
 from health.models import Incident, Waiver
-from health.reads import incidents_open, read_listed
-from health.verdicts import degraded_by
 
 log = structlog.get_logger(__name__)
 

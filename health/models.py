@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class Lease(models.Model):
-    """A named right that one holder has until it lapses; `health.lease` takes and releases it."""
+    """A named right that one holder has until it lapses; `health.scheduler.lease` takes and releases it."""
 
     name = models.CharField(max_length=64, primary_key=True)
     holder = models.CharField(max_length=64, blank=True)

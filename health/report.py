@@ -8,16 +8,16 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 
-from apikeys.directory import default_directory
+from apikeys.cache.key_cache import default_directory
 from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.incidents import open_incidents
-from health.live import DATABASE, STEWARD, STORE, degraded_names
-from health.measurements import own_totals
+from health.local_health import DATABASE, STEWARD, STORE, degraded_names
+from health.metrics import own_totals
 from health.models import Incident
+from health.node.store_probe import fault_of
 from health.served_since import served_since
-from health.store_probe import fault_of
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.lock_wait import lock_bound
+from events.batched_sql import reading, run
+from events.lock_timeout import lock_bound
 from events.origin import Origin
-from events.round_trip import reading, run
 from events.types import EventType
 from health.guard_rails import BY_NAME
 from health.models import Waiver

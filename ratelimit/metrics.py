@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from latchkey import metric_names
-from ratelimit.pending import Counts, Observes
+from latchkey.buffered_metrics import Counts, Observes
 
 # A decision of a local store takes microseconds and one over a network up to the time-out, so the buckets span
 # both.

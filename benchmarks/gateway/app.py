@@ -4,7 +4,7 @@ from typing import Final
 
 from benchmarks import paths
 from controlplane.asgi import application as product
-from controlplane.server.asgi_types import Receive, Scope, Send
+from httpserver.asgi_types import Receive, Scope, Send
 
 _START: Final = {
     "type": "http.response.start",

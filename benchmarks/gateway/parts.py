@@ -17,23 +17,23 @@ WHOLE: Final = "a whole check"
 OTHER: Final = "all else"
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "read and parse, protocol": (
-        "controlplane/server/connection.py",
-        "controlplane/server/protocol.py",
-        "controlplane/server/at_once_protocol.py",
+        "httpserver/connection.py",
+        "httpserver/protocol.py",
+        "httpserver/fast_path_protocol.py",
         "uvicorn/",
         "asyncio/locks.py",
     ),
     "credential, question, request id": (
-        "controlplane/gateway_door/at_once.py",
+        "gateway/native/fast_path.py",
         "gateway/question.py",
         "latchkey/request_id.py",
         "latchkey/credentials.py",
     ),
     "record and HMAC": ("apikeys/", "hmac.py", "latchkey/peppers.py"),
     "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
-    "metrics": ("ratelimit/pending.py", "ratelimit/metrics.py", "controlplane/gateway_door/metrics.py"),
-    "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
-    "send": ("controlplane/server/prompt.py",),
+    "metrics": ("latchkey/buffered_metrics.py", "ratelimit/metrics.py", "gateway/native/metrics.py"),
+    "answer": ("gateway/native/allow_responses.py", "ratelimit/headers.py"),
+    "send": ("httpserver/inline_request.py",),
 }
 """Path prefixes of the modules that belong to every part. A sample belongs to the first part that matches."""
 

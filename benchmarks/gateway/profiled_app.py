@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks import paths
 from benchmarks.gateway.app import application as measured
 from benchmarks.peer_environment import ROOT
-from controlplane.server.asgi_types import Receive, Scope, Send
+from httpserver.asgi_types import Receive, Scope, Send
 
 _ROOTS: Final = (*(Path(sysconfig.get_path(kind)) for kind in ("purelib", "stdlib")), ROOT)
 _SECONDS: Final = 0.001

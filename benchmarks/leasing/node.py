@@ -6,7 +6,7 @@ from ratelimit.leases import LeaseBook, may_lease
 
 
 class Node:
-    """A node that decides like `ratelimit.stores.redis.leased.Leased`; `most` is TOKEN_LEASE, 0 for no leases."""
+    """A node that decides like `ratelimit.stores.redis.leasing_store.Leased`; `most` is TOKEN_LEASE, 0 for no leases."""
 
     def __init__(self, store: SharedBucket, most: int) -> None:
         self._store = store

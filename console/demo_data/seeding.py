@@ -8,9 +8,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
-from apikeys.census import take_census
+from apikeys.key_counts import take_census
 from apikeys.models import APIKey, KeySecret, SecretState, Usage
-from apikeys.usage import forget_old_usage
+from apikeys.usage.rollup import forget_old_usage
 from console.demo_data.stage import Stage
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits

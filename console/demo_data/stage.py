@@ -12,7 +12,7 @@ from apikeys.models import APIKey, Usage
 from console.demo_data.key_plan import KeyPlan
 from console.demo_data.usage_rows import BATCH, UsageRows
 from events.origin import Origin
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.service import WebhookEndpoints
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore

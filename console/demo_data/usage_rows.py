@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Sum
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage import step_start
+from apikeys.usage.rollup import step_start
 from console.demo_data.demand import CROWDED_MINUTES, MINUTES, Demand
 
 DAYS: Final = 30

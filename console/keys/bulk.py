@@ -16,9 +16,9 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
 from console.keys.views import KeysAdmin, render
-from console.known_state import FIELD, changed_meanwhile, known_states
 from console.operator import operator_service
-from events.lock_wait import note_given_up
+from console.stale_form_guard import FIELD, changed_meanwhile, known_states
+from events.lock_timeout import note_given_up
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from access.secret_free_form import SecretFreeForm
 from apikeys.config_service import ConfigService
 from console.keys.views import KeyActionView
-from console.words import limit_words
+from console.texts import limit_words
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, LimitError, parse_limit
 

@@ -14,8 +14,8 @@ from apikeys.validation import MAX_METADATA_BYTES
 from console.keys.changes import LimitForm
 from console.keys.secret_page import secret_page
 from console.keys.views import KeysAdmin, render, sent_already, show_problem
-from console.once import OnceForm, SentAlready, spend
 from console.operator import operator_service
+from console.single_use_form import OnceForm, SentAlready, spend
 from events.change import change
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT

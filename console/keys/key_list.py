@@ -10,12 +10,12 @@ from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
 from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
-from apikeys.usage_series import of_each
+from apikeys.usage.series import of_each
 from console.charts import sparkline
 from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
 from console.keys.views import KeysAdmin, render
-from console.words import ago_words, limit_words
+from console.texts import ago_words, limit_words
 from latchkey.validation import Refused
 
 PAGE: Final = 50

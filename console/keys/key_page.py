@@ -12,13 +12,13 @@ from django.utils.dateparse import parse_datetime
 from apikeys.models import APIKey, UsageStep
 from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
-from apikeys.usage_series import of_key
+from apikeys.usage.series import of_key
 from console.charts import bar_chart
 from console.keys.edit_form import EditForm
 from console.keys.views import KeysAdmin, key_or_404, key_url, render
-from console.known_state import changed_meanwhile, known_states
 from console.operator import operator_service
-from console.words import limit_words
+from console.stale_form_guard import changed_meanwhile, known_states
+from console.texts import limit_words
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail

@@ -10,7 +10,7 @@ from apikeys.config_service import ConfigService
 from apikeys.rotation import Rotation, rotation_of
 from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
-from console.once import OnceForm, spend
+from console.single_use_form import OnceForm, spend
 from events.change import change
 from ratelimit.limiter import default_limiter
 

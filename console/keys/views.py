@@ -17,9 +17,9 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey
-from console.known_state import changed_meanwhile, known_states
-from console.once import SentAlready
 from console.operator import operator_service
+from console.single_use_form import SentAlready
+from console.stale_form_guard import changed_meanwhile, known_states
 from latchkey.preconditions import PreconditionFailed
 from latchkey.problems import ProblemError
 

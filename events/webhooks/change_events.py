@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from events import log as event_log
 from events.draft import Entry
-from events.observer import ALONE, Companion
+from events.observers import ALONE, Companion
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.models import WebhookEndpoint

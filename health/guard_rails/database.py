@@ -6,9 +6,9 @@ from typing import Final
 from django.db import connection
 
 from apikeys.read_only import reads_only
-from events.lock_wait import MOST_SECONDS, waits
-from health import write_ahead_log
+from events.lock_timeout import MOST_SECONDS, waits
 from health.guard_rails.base import Finding, GuardRail, Severity
+from health.node import write_ahead_log
 
 _LOCKED: Final = (
     f"Changes were given up after {MOST_SECONDS:g} s: somebody else holds a lock in the database and does not let go."

@@ -6,9 +6,9 @@ from typing import Final
 from events.models import Patrol
 from health.guard_rails.base import Finding, GuardRail, Severity, named
 from health.models import Lease
-from health.outages import cut_off
+from health.node.outages import cut_off
+from health.node.store_probe import fault_of
 from health.served_since import served_since
-from health.store_probe import fault_of
 from latchkey.timestamps import from_ns
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError

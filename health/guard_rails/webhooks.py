@@ -6,8 +6,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.types import EventType
-from events.webhooks.endpoints import MAX_ENDPOINTS
 from events.webhooks.models import DisabledReason, WebhookEndpoint
+from events.webhooks.service import MAX_ENDPOINTS
 from health.guard_rails.base import ListedGuardRail, Severity
 
 

@@ -9,7 +9,7 @@ from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.line import Run
+    from ratelimit.stores.redis.call_sequence import Run
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"

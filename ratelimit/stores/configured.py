@@ -20,8 +20,8 @@ def configured_store() -> BucketStore:
 
 def _with_fallback(store: BucketStore) -> FallbackStore:
     # Imported only if needed, because redis-py is slow to import.
-    from ratelimit.stores.redis.leased import Leased
-    from ratelimit.stores.redis.on_loop import OnLoop
+    from ratelimit.stores.redis.async_store import OnLoop
+    from ratelimit.stores.redis.leasing_store import Leased
     from ratelimit.stores.redis.store import RedisStore
 
     # Redis is the only remote store.

@@ -11,13 +11,13 @@ from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
 from ratelimit.limit import Limit
 from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuilt, Taken
 from ratelimit.stores.breaker import Breaker
-from ratelimit.stores.debts import charge
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.unknown_uses import UnknownUses
+from ratelimit.stores.reconciliation import charge
+from ratelimit.stores.unsettled_requests import UnknownUses
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.leased import Leased
-    from ratelimit.stores.redis.on_loop import OnLoop
+    from ratelimit.stores.redis.async_store import OnLoop
+    from ratelimit.stores.redis.leasing_store import Leased
     from ratelimit.stores.redis.store import RedisStore
 
 _Result = TypeVar("_Result")

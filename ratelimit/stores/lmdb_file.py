@@ -28,10 +28,10 @@ from ratelimit.bucket_file import (
     REBUILT_KEY,
     lock_name,
 )
-from ratelimit.examination import How
+from ratelimit.bucket_file_check import How
 from ratelimit.stores.base import Rebuilt
-from ratelimit.stores.lmdb_aside import alone, lock, put_aside
-from ratelimit.stores.lmdb_examination import examine
+from ratelimit.stores.lmdb_check import examine
+from ratelimit.stores.lmdb_quarantine import alone, lock, put_aside
 
 MARGIN: Final = 64 << 20
 _LOCK_BYTES: Final = (READERS + 64) * 64

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.words import ago_words, limit_words, span_words
+from console.texts import ago_words, limit_words, span_words
 from ratelimit.limit import Limit
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from controlplane import asgi
-from controlplane.server.endless import hand_over
-from controlplane.server.response_metrics import RESPONSES
+from httpserver.response_metrics import RESPONSES
+from httpserver.streaming_response import hand_over
 
 
 class Connection:

@@ -28,7 +28,7 @@ def fill() -> None:
     from apikeys.models import KeySecret, Usage, UsageMark, UsageSource, UsageTotal
     from apikeys.peppers import configured_peppers
     from events.origin import Origin
-    from events.webhooks.endpoints import WebhookEndpoints
+    from events.webhooks.service import WebhookEndpoints
     from health.waivers import Waivers
 
     origin = Origin("command:make", "request-of-make")

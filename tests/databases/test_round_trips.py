@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from apikeys.directory import default_directory
+from apikeys.cache.key_cache import default_directory
 from events.models import Event
 from tests.conftest import Caller
 from tests.support.wire import watched

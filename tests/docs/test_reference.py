@@ -9,13 +9,16 @@ from django.conf import settings
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apikeys.views.base import KeyAPIView
+from api.base import KeyAPIView
 from events.types import EventType
 from health.guard_rails import BY_NAME, GUARD_RAILS, GuardRail
 from latchkey import metric_names
 from latchkey.problem_catalogue import CATALOGUE
 
-PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "access", "console", "controlplane")
+PACKAGES = (
+    *("latchkey", "httpserver", "ratelimit", "events", "apikeys", "health", "access", "backup", "api", "gateway"),
+    *("console", "controlplane"),
+)
 READERS = ("text", "flag", "integer", "duration", "choice", "listed", "networks", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

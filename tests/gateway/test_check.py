@@ -13,14 +13,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apikeys.address_limit import LOOK_UP_BURST
+from apikeys.authenticator import FAILURES
+from apikeys.cache.key_cache import LOOKUPS
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.directory import LOOKUPS
-from apikeys.gate import FAILURES
 from apikeys.models import APIKey
-from controlplane.gateway_door import metrics
-from controlplane.gateway_door import passes as passes_module
-from controlplane.gateway_door.at_once import _credential_and_id
-from controlplane.gateway_door.door import check_door
+from gateway.native import allow_responses as passes_module
+from gateway.native import metrics
+from gateway.native.endpoint import check_door
+from gateway.native.fast_path import _credential_and_id
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
 from latchkey.identity import identity_fields
@@ -30,7 +30,16 @@ from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import Taken
 from tests.conftest import Caller
-from tests.gateway.doors import Answered, FakeReply, asks_at_once, at_once, by_django, natively, no_threads, scope_of
+from tests.gateway.endpoints import (
+    Answered,
+    FakeReply,
+    asks_at_once,
+    at_once,
+    by_django,
+    natively,
+    no_threads,
+    scope_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -422,7 +431,7 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
     def broken(auth: AuthContext) -> list[tuple[str, str]]:
         return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
 
-    monkeypatch.setattr("controlplane.gateway_door.passes.identity_fields", broken)
+    monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
     passes_module._known.clear()
     replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]

@@ -18,7 +18,7 @@ from ratelimit.stores import LmdbStore, MemoryStore
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.fallback import Fallback, FallbackStore
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import OnLoop
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.support.waiting import wait_until

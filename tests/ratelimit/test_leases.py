@@ -14,8 +14,8 @@ from ratelimit.leases import LEASE_NS, SHARE, LeaseBook
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.leased import Leased
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import OnLoop
+from ratelimit.stores.redis.leasing_store import Leased
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.support.services import redis_url

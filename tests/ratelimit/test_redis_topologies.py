@@ -15,7 +15,7 @@ from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import OnLoop
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.event_loops import closed
 from tests.support.redis_servers import Sentinel, certified, cluster

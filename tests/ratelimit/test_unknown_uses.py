@@ -14,10 +14,10 @@ from ratelimit.stores import LmdbStore
 from ratelimit.stores.fallback import Fallback, FallbackStore
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
+from ratelimit.stores.redis.async_store import OnLoop
+from ratelimit.stores.redis.call_sequence import Line, Run
 from ratelimit.stores.redis.layout import TAKE
-from ratelimit.stores.redis.leased import Leased
-from ratelimit.stores.redis.line import Line, Run
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.leasing_store import Leased
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.waiting import wait_until
 

@@ -8,9 +8,9 @@ from console.demo_data.timeline import Story
 from events.models import ChainHead
 from events.types import EventType
 from events.webhooks import record
-from events.webhooks.assignment import Assignment, undelivered
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import Assignment, undelivered
 from events.webhooks.outcome import Outcome
 
 

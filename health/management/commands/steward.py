@@ -13,14 +13,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
-from events.lock_wait import serve_with_bounds
+from events.lock_timeout import serve_with_bounds
 from events.threads import WorkThreads
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
-from health.heartbeat import default_heartbeat
-from health.node_watch import watch_over
-from health.steward import INTERVAL_SECONDS, Steward
-from health.tasks import tasks
+from health.node.monitor import watch_over
+from health.scheduler.heartbeat import default_heartbeat
+from health.scheduler.steward import INTERVAL_SECONDS, Steward
+from health.scheduler.tasks import tasks
 from ratelimit.checks import SETTINGS
 from ratelimit.limiter import default_limiter
 

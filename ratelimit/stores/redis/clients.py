@@ -22,7 +22,7 @@ from redis.sentinel import Sentinel
 
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.link import Link
+from ratelimit.stores.redis.pipelined_connection import Link
 
 # redis-py reports a Cluster that is down with an exception that is not a RedisError.
 _AWAY: Final = (

@@ -7,7 +7,7 @@ from uuid import uuid4
 from ratelimit.bucket import Asked
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.line import Line, Run
+from ratelimit.stores.redis.call_sequence import Line, Run
 
 Question = tuple[Asked, bytes]
 """A request, and its encoding for take.lua."""

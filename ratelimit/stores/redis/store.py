@@ -15,10 +15,10 @@ from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError, Clock, OutcomeUnknown, Taken
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
+from ratelimit.stores.redis.call_sequence import CLOSED, Line
 from ratelimit.stores.redis.clients import connect, failure
 from ratelimit.stores.redis.keys import Keys, Question
 from ratelimit.stores.redis.layout import CHANGE, SERVERS_CLOCK, SHIFT, TAKE, OtherLimit, Script
-from ratelimit.stores.redis.line import CLOSED, Line
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5

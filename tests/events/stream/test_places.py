@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.stream.places import RETRY_AFTER_SECONDS, Places, TooManyStreams
+from events.stream.limits import RETRY_AFTER_SECONDS, Places, TooManyStreams
 
 
 def test_places_are_bounded_for_a_key_and_over_all() -> None:

@@ -15,7 +15,7 @@ from events.models import Event
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.receiver import Receiver, receiving
 
 ORIGIN = Origin("command:test", "request-of-test")

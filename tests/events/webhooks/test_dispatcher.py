@@ -13,10 +13,10 @@ from django.db import OperationalError, connection
 from apikeys.peppers import configured_peppers
 from events.threads import WorkThreads
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.assignment import Assignment, due_endpoints, next_assignment
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import Assignment, due_endpoints, next_assignment
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import PATIENCE_SECONDS, Delivery, Receiver, after, status
 

@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from events.models import Event
-from events.webhooks import endpoints as endpoints_module
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks import service as endpoints_module
 from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
 from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import PREFIX
+from events.webhooks.service import WebhookEndpoints
 from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters
 from tests.events.webhooks.conftest import Now, add_event

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from events.models import Event
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status
 

@@ -12,8 +12,8 @@ from events.models import ChainHead, Event
 from events.types import EventType
 from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.secret import PREFIX
+from events.webhooks.service import WebhookEndpoints
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, status
 

@@ -5,9 +5,9 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from apikeys.peppers import configured_peppers
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import derived_key, secret_text
+from events.webhooks.service import WebhookEndpoints
 from events.webhooks.signature import signature_fields
 from latchkey.peppers import parse_peppers
 from tests.events.webhooks.conftest import Now, add_event
