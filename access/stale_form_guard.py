@@ -19,7 +19,7 @@ from events.lock_timeout import bound_lock_waits
 FIELD: Final = "known_state"
 
 
-class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
+class StaleFormGuardForm(forms.ModelForm):  # type: ignore[type-arg]
     """Form that is rejected if its fields no longer have the values that they had when it was rendered."""
 
     known_state = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -44,7 +44,7 @@ class KnownStateForm(forms.ModelForm):  # type: ignore[type-arg]
 class KnownStateAdmin(OperatorModelAdmin):
     """Admin whose forms contain their state, and that locks the row until the change is saved."""
 
-    form = KnownStateForm
+    form = StaleFormGuardForm
     change_form_template = "access/change_form.html"
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

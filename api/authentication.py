@@ -4,7 +4,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
-from apikeys.authenticator import FAILURES, Verified, default_gate
+from apikeys.authenticator import FAILURES, Verified, default_authenticator
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
@@ -24,11 +24,11 @@ class KeyAuthentication(BaseAuthentication):
                 request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
             )
         except CredentialError as error:
-            # `Gate.verify` counts the failures of well-formed credentials only.
+            # `Authenticator.verify` counts the failures of well-formed credentials only.
             FAILURES.labels(error.slug).inc()
             raise
         try:
-            verified = default_gate().verify(credential, address_of(request.META))
+            verified = default_authenticator().verify(credential, address_of(request.META))
         except RefusedCredential as refusal:
             bind_contextvars(**refusal.logged)
             raise

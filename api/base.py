@@ -12,7 +12,7 @@ from api.authentication import KeyAuthentication
 from api.parsers import StrictJSONParser
 from api.permissions import HasScope, caller
 from api.throttling import KeyThrottle
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from apikeys.config_service import ConfigService
 from apikeys.errors import QuotaExceeded
 from apikeys.models import APIKey
@@ -66,7 +66,7 @@ class KeyAPIView(APIView):
         request.version, request.versioning_scheme = None, None
         self.perform_authentication(request)
         if self.needs_database:
-            default_directory().refuse_while_down()
+            default_key_cache().refuse_while_down()
         # REST framework checks permissions before throttles. Here a 403 costs a token as a 200 does, so that a key
         # cannot probe for scopes without limit.
         self.check_throttles(request)

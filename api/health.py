@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from api.base import KeyAPIView
 from api.schemas import health
-from apikeys.authenticator import Verified, default_gate
+from apikeys.authenticator import Verified, default_authenticator
 from health import report
 from health.local_health import status_now
 from health.metrics import exposition
@@ -61,7 +61,7 @@ class ObservingView(KeyAPIView):
             super().check_throttles(request)
         except BucketStoreError:
             if isinstance(request.auth, Verified):
-                default_gate().vouch(request.auth)
+                default_authenticator().vouch(request.auth)
 
 
 class HealthFull(ObservingView):

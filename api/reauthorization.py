@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from api.permissions import require_scope
-from apikeys.authenticator import default_gate
+from apikeys.authenticator import default_authenticator
 from latchkey.credentials import Credential
 
 
@@ -23,7 +23,7 @@ class Standing:
         ProblemError with which the call would be rejected, and BucketStoreError or django.db.Error if that cannot
         be determined.
         """
-        gate = default_gate()
+        gate = default_authenticator()
         verified = gate.confirm(self.credential, anew=anew)
         gate.vouch(verified)
         require_scope(verified.record.auth, self.scope)

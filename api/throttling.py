@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apikeys.authenticator import Verified, default_gate
+from apikeys.authenticator import Verified, default_authenticator
 from apikeys.request_context import address_of
 from ratelimit.decision import Decision
 from ratelimit.throttling import TokenBucketThrottle
@@ -15,7 +15,7 @@ class KeyThrottle(TokenBucketThrottle):
     def decide(self, request: Request, view: APIView) -> Decision | None:
         if not isinstance(request.auth, Verified):
             return None
-        verified, decision = default_gate().charge(request.auth, address_of(request.META))
+        verified, decision = default_authenticator().charge(request.auth, address_of(request.META))
         # The key has changed since it was authenticated. Everything that follows uses its current state.
         if verified is not request.auth:
             request.user, request.auth = verified.record.auth, verified  # type: ignore[assignment]

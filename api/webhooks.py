@@ -20,7 +20,7 @@ from events.webhooks.change_events import url_origin
 from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.representation import issued_webhook_json, webhook_json
-from events.webhooks.service import WebhookEndpoints
+from events.webhooks.service import WebhookService
 
 READ: Final = "webhooks:read"
 WRITE: Final = "webhooks:write"
@@ -50,7 +50,7 @@ class WebhookCollection(KeyAPIView):
         writer = _writer_of_readers(request)
         return created(request, lambda: self._create(request, writer))
 
-    def _create(self, request: Request, writer: WebhookEndpoints) -> Creation:
+    def _create(self, request: Request, writer: WebhookService) -> Creation:
         issued, now = writer.add(request.data), timezone.now()
         body = issued_webhook_json(issued, now)
         # A URL may contain a token, and this response is stored.
@@ -131,7 +131,7 @@ class WebhookTest(KeyAPIView):
         return Response(_changed_json(request, endpoint), status=202, headers=etag(endpoint.revision))
 
 
-def _writer_of_readers(request: Request) -> WebhookEndpoints:
+def _writer_of_readers(request: Request) -> WebhookService:
     """Return the service that writes webhooks. Raises InsufficientScope if the key may not read events."""
     # Through a webhook the key would receive all events.
     require_scope(caller(request), "events:read")

@@ -21,19 +21,19 @@ from django.db import Error
 from prometheus_client import Counter
 
 from apikeys.address_limit import AddressLimit, failure_limit
-from apikeys.cache.key_cache import HITS, KeyDirectory, default_directory
+from apikeys.cache.key_cache import HITS, KeyCache, default_key_cache
 from apikeys.cache.records import KeyRecord, SecretRecord
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.peppers import configured_peppers
 from latchkey import metric_names
-from latchkey.buffered_metrics import Counts
+from latchkey.buffered_metrics import CounterLike
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.decision import Decision
-from ratelimit.limiter import Attempt, Decided, Limiter, default_limiter
+from ratelimit.limiter import Attempt, DecisionResult, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
@@ -58,22 +58,22 @@ class Verified(NamedTuple):
 Verdict = Verified | ProblemError | Error | BucketStoreError
 """Result of an authentication: the verified credential, or the error that prevented it."""
 
-Charged = Decided
+Charged = DecisionResult
 """Result of one of several charges. None means that the key has changed and nothing was taken."""
 
 
-class Gate:
+class Authenticator:
     """Authenticates credentials and takes tokens from the buckets of keys. `now` returns Unix time in seconds."""
 
     def __init__(
         self,
         *,
-        directory: KeyDirectory,
+        directory: KeyCache,
         limiter: Limiter,
         peppers: Peppers,
         address_limit: AddressLimit,
         now: Callable[[], float] = time,
-        hits: Counts = HITS,
+        hits: CounterLike = HITS,
     ) -> None:
         self._directory = directory
         self._limiter = limiter
@@ -84,11 +84,11 @@ class Gate:
         self._now = now
         self._hits = hits
 
-    def with_metrics(self, limiter: Limiter, hits: Counts) -> "Gate":
+    def with_metrics(self, limiter: Limiter, hits: CounterLike) -> "Authenticator":
         """Return the same authenticator with the metrics of `limiter` for decisions, and `hits` for hits of the
         key cache.
         """
-        return Gate(
+        return Authenticator(
             directory=self._directory,
             limiter=limiter,
             peppers=self._peppers,
@@ -195,7 +195,7 @@ class Gate:
             except ProblemError as refusal:
                 raise (refusal if address is None else self._refused(refusal, address)) from None
 
-    def _charges(self, asked: Sequence[tuple[Verified, int]], decided: Sequence[Decided]) -> list[Charged]:
+    def _charges(self, asked: Sequence[tuple[Verified, int]], decided: Sequence[DecisionResult]) -> list[Charged]:
         charges: list[Charged] = [
             None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
             for (verified, _), decision in zip(asked, decided, strict=True)
@@ -390,15 +390,15 @@ def _verified(verdict: Verdict) -> Verified:
     return verdict
 
 
-def _takes(asked: Sequence[tuple[Verified, int]]) -> list[Asked]:
+def _takes(asked: Sequence[tuple[Verified, int]]) -> list[TakeRequest]:
     return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in asked]
 
 
 @cache
-def default_gate() -> Gate:
+def default_authenticator() -> Authenticator:
     """Return the authenticator of this process, created once from the settings."""
-    return Gate(
-        directory=default_directory(),
+    return Authenticator(
+        directory=default_key_cache(),
         limiter=default_limiter(),
         peppers=configured_peppers(),
         address_limit=AddressLimit(default_limiter(), failure_limit(), Attempt.CREDENTIAL),

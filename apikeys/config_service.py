@@ -25,7 +25,7 @@ from events.draft import Entry
 from events.lock_timeout import bound_lock_waits, lock_bound
 from events.origin import Origin
 from events.types import EventType
-from events.webhooks.service import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.preconditions import PreconditionFailed, check_state
@@ -92,9 +92,9 @@ class ConfigService:
         return self._effective_by
 
     @property
-    def webhooks(self) -> WebhookEndpoints:
+    def webhooks(self) -> WebhookService:
         """Return the service that writes webhooks, on behalf of the same origin."""
-        return WebhookEndpoints(self._origin, configured_peppers(), self._now, self._expected)
+        return WebhookService(self._origin, configured_peppers(), self._now, self._expected)
 
     def issue(self, values: object, *, system: bool = False) -> IssuedKey:
         """Issue a new key.
@@ -204,7 +204,7 @@ class ConfigService:
         self._publish_on_commit(key)
         return key
 
-    def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:
+    def append_expiry_events(self, go_on: Callable[[], bool] = lambda: True) -> int:
         """Append the event of each key that has expired, once, as long as `go_on` returns true. Return how many."""
         now = self._now()
         told = 0

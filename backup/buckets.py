@@ -11,7 +11,7 @@ from backup.errors import BackupFailed
 from backup.files import copy_durably, sync
 from ratelimit.bucket import EMPTY, Record
 from ratelimit.bucket_file import DATA_FILE, GENERATION_KEY, LOCK_FILE, MAP_SIZE
-from ratelimit.bucket_file_check import How
+from ratelimit.bucket_file_check import FileState
 from ratelimit.stores import BucketStoreError, LmdbStore
 from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.stores.lmdb_check import examine
@@ -39,14 +39,14 @@ def copy_buckets(path: Path, target: Path) -> str | None:
         raise BackupFailed(f"The buckets in {path} cannot be copied: {error}.") from None
 
 
-def goes_on_from(path: Path, copy: Path) -> bool:
+def continues(path: Path, copy: Path) -> bool:
     """Return whether the store at `path` is the one that was copied, at the time of the copy or later.
 
     It is if none of its counters is lower than in the copy. Such a store has more recent data than the copy. No
     other process may have it open.
     """
     try:
-        if any(examine(store, How.AT_REST) for store in (path, copy)):
+        if any(examine(store, FileState.AT_REST) for store in (path, copy)):
             return False
         with (
             _reading(path) as living, _reading(copy) as copied, living.begin() as now, copied.begin() as then,

@@ -18,7 +18,7 @@ def fingerprints(peppers: Peppers, pepper_ids: Iterable[str]) -> dict[str, str]:
     }
 
 
-def strange_peppers(peppers: Peppers, known: Mapping[str, str]) -> list[str]:
+def mismatched_peppers(peppers: Peppers, known: Mapping[str, str]) -> list[str]:
     """Return the IDs in `known` whose pepper is missing here, or is a different one."""
     here = fingerprints(peppers, known)
     return [name for name, fingerprint in known.items() if not here[name] or here[name] != fingerprint]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from backup.files import write_durably
-from backup.losses import Losses, alive_again, goes_on_from
+from backup.losses import Losses, alive_again, continues
 from events.models import ChainHead
 
 _SUFFIX: Final = ".losses.json"
@@ -86,6 +86,6 @@ def _head() -> dict[str, Any] | None:
 
 def _holds(head: dict[str, Any] | None) -> bool:
     try:
-        return head is not None and goes_on_from(head["last_id"], head["digest"])
+        return head is not None and continues(head["last_id"], head["digest"])
     except DatabaseError:
         return False

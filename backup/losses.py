@@ -54,7 +54,7 @@ NOTHING_KNOWN: Final = Losses(known=False, events={}, changes=[])
 def losses(manifest: Manifest) -> Losses:
     """Return the losses: the events after the head of the backup's event log."""
     try:
-        if not goes_on_from(manifest.last_event, manifest.digest):
+        if not continues(manifest.last_event, manifest.digest):
             return NOTHING_KNOWN
         lost = Event.objects.filter(id__gt=manifest.last_event).order_by("id")
         events = Counter(lost.values_list("type", flat=True))
@@ -75,7 +75,7 @@ def alive_again(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({change["about"] for change in changes if change["afterwards"] == WORKS_AGAIN})
 
 
-def goes_on_from(last_event: int, digest: str) -> bool:
+def continues(last_event: int, digest: str) -> bool:
     """Return whether the current log contains that event with that digest.
 
     If the event was pruned, return whether a checkpoint covers it and the log continues after it.

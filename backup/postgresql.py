@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from backup.archive import read_table, reading, table_names, write_tables
 from backup.database_facts import Facts, read_facts
 from backup.errors import BackupFailed, BackupRefused
-from backup.postgresql_schema import make_anew, without_triggers
+from backup.postgresql_schema import recreate, without_triggers
 from backup.schema.sql import ask
 from latchkey.redaction import redact
 
@@ -45,7 +45,7 @@ def put_database(archive: Path, migrations: Collection[str]) -> None:
     Migrations recreate the tables and triggers, and COPY fills them. Raise BackupFailed.
     """
     with _one_line(), reading(archive) as (rows, tables):
-        make_anew(migrations)
+        recreate(migrations)
         names = [table.name for table in tables]
         if strange := sorted(set(names) - set(table_names())):
             raise BackupFailed(f"The backup has tables that no migration of Latchkey makes: {', '.join(strange)}.")

@@ -23,7 +23,7 @@ DO $$ DECLARE found record; BEGIN
 END $$"""
 
 
-def make_anew(migrations: Collection[str]) -> None:
+def recreate(migrations: Collection[str]) -> None:
     """Drop everything and recreate the tables of those migrations, within the transaction. Raise BackupFailed."""
     with connection.cursor() as cursor:
         # Otherwise the foreign key checks of rows that a migration inserts stay pending until the end, and

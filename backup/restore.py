@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apikeys.peppers import configured_peppers
 from backup import postgresql, sqlite
-from backup.buckets import bucket_path, goes_on_from, prepared_buckets
+from backup.buckets import bucket_path, continues, prepared_buckets
 from backup.database_facts import read_facts
 from backup.errors import BackupFailed
 from backup.files import sync
@@ -110,7 +110,7 @@ def _prepared_buckets(copy: Path, manifest: Manifest) -> tuple[str, AbstractCont
     path = bucket_path(settings.BUCKET_STORE_URL)
     if path is None or manifest.generation is None:
         return "none", nullcontext(lambda: None)
-    if path.exists() and goes_on_from(path, copy):
+    if path.exists() and continues(path, copy):
         # A store that has continued since the backup has more recent data, so it is kept.
         return "kept", nullcontext(lambda: None)
     return "restored", prepared_buckets(copy, path)

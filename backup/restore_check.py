@@ -12,12 +12,12 @@ from django.utils import timezone
 from apikeys.peppers import configured_peppers
 from backup import postgresql
 from backup.errors import BackupRefused
-from backup.fingerprints import strange_peppers
+from backup.fingerprints import mismatched_peppers
 from backup.manifest import Manifest, read_manifest
 from backup.schema.expected import expected_digest
 from backup.schema.migration_files import own_migrations, unknown
 from health.models import Lease
-from health.node.data_dir_lock import Occupied, alone_on
+from health.node.data_dir_lock import DataDirInUse, lock_data_dir
 
 
 def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
@@ -35,7 +35,7 @@ def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
     # With PostgreSQL, migrations recreate the tables, so those of the backup don't matter.
     if manifest.database == "sqlite" and has_other_tables(manifest):
         raise other_tables(manifest)
-    strange = strange_peppers(configured_peppers(), manifest.peppers)
+    strange = mismatched_peppers(configured_peppers(), manifest.peppers)
     if strange and not other_peppers:
         raise BackupRefused(
             f"SECRET_PEPPERS lacks peppers of the backup, or has others under their ids: {', '.join(strange)}. No "
@@ -85,13 +85,13 @@ def is_empty() -> bool:
 
 
 @contextmanager
-def nobody_else() -> Iterator[None]:
+def exclusive_use() -> Iterator[None]:
     """Ensure that no server and no steward uses the database within the block. Raise BackupRefused otherwise."""
     try:
-        with alone_on(settings.DATA_DIR):
+        with lock_data_dir(settings.DATA_DIR):
             _refuse_others()
             yield
-    except Occupied as error:
+    except DataDirInUse as error:
         raise BackupRefused(f"A server, or another restore, works in {error}. Stop it first.") from None
 
 

@@ -14,7 +14,7 @@ def operator_origin(request: HttpRequest) -> Origin:
     return Origin(f"user:{request.user.get_username()}", request_id_of(request.META))
 
 
-def operator_service(request: HttpRequest, expected: Collection[int] | None = None) -> ConfigService:
+def config_service_for(request: HttpRequest, expected: Collection[int] | None = None) -> ConfigService:
     """Return the service that changes keys and webhooks, acting for the signed-in user.
 
     It changes only what is in one of the states `expected`; None accepts every state.

@@ -15,7 +15,7 @@ LIFETIME: Final = timedelta(hours=12)
 _SIGNER: Final = TimestampSigner(salt="console.single_use_form")
 
 
-class SentAlready(Exception):
+class AlreadySubmitted(Exception):
     """Error: the form was sent before, was opened more than 12 hours ago, or has an invalid token."""
 
 
@@ -42,6 +42,6 @@ def spend(token: str, now: datetime) -> None:
             bound_lock_waits()
             SentForm(token=value, sent_at=now).save(force_insert=True)
     except (BadSignature, IntegrityError):
-        raise SentAlready from None
+        raise AlreadySubmitted from None
     # Older tokens no longer pass the signature's age check, so they needn't be remembered.
     SentForm.objects.filter(sent_at__lt=now - LIFETIME).delete()

@@ -18,13 +18,13 @@ def _pace(limit: Limit) -> str:
     if limit.per_seconds == limit.burst:
         return "one each second"
     if limit.per_seconds % limit.burst == 0:
-        return f"one each {span_words(timedelta(seconds=limit.per_seconds // limit.burst))}"
+        return f"one each {format_duration(timedelta(seconds=limit.per_seconds // limit.burst))}"
     if limit.burst % limit.per_seconds == 0:
         return f"{limit.burst // limit.per_seconds:,} each second"
-    return f"{limit.burst:,} each {span_words(timedelta(seconds=limit.per_seconds))}"
+    return f"{limit.burst:,} each {format_duration(timedelta(seconds=limit.per_seconds))}"
 
 
-def span_words(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """Return the span in the largest unit that divides it: "90 seconds", "30 days"; "day" if it is one of a unit."""
     seconds = int(span.total_seconds())
     for length, name in _UNITS:

@@ -10,12 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
-from console.operator import operator_service
+from console.operator import config_service_for
 from console.stale_form_guard import FIELD, known_states
 from events.lock_timeout import note_given_up
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
-from events.webhooks.service import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
 
 SHOWN = (
@@ -60,7 +60,7 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
     @admin.action(description="Send a test delivery", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         """Request a test delivery to every selected webhook."""
-        self._each(request, queryset, "to be tested", WebhookEndpoints.request_test)
+        self._each(request, queryset, "to be tested", WebhookService.request_test)
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
@@ -77,12 +77,12 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
         request: HttpRequest,
         queryset: QuerySet[WebhookEndpoint],
         done: str,
-        change: Callable[[WebhookEndpoints, str], object],
+        change: Callable[[WebhookService, str], object],
     ) -> None:
         changed = 0
         for pk, endpoint_id in queryset.values_list("pk", "endpoint_id"):
             try:
-                change(operator_service(request, known_states(request, f"{FIELD}_{pk}")).webhooks, endpoint_id)
+                change(config_service_for(request, known_states(request, f"{FIELD}_{pk}")).webhooks, endpoint_id)
             except WebhookNotFound:
                 # Not an error here: it was removed in the meantime.
                 continue

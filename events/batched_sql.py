@@ -18,7 +18,7 @@ Rows = list[Any]
 _SAVEPOINT: Final = "apart"
 
 
-class SetAside(Exception):
+class SavepointFailed(Exception):
     """The statements run apart failed and were rolled back. Those before them stay. The cause is the error."""
 
 
@@ -107,7 +107,7 @@ def run(statements: Sequence[Statement]) -> list[Rows]:
         return found
 
 
-def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Rows]:
+def run_with_savepoint(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Rows]:
     """Run both lists in one round trip. If `apart` fails, roll back that part only and raise SetAside.
 
     Raise django.db.Error if `first` fails, or if the transaction can't be kept, for example after a lost
@@ -121,7 +121,7 @@ def run_apart(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Ro
     except Error as error:
         if not _is_undone():
             raise
-        raise SetAside from error
+        raise SavepointFailed from error
     return [*found[: len(first)], *found[len(first) + 1 : -1]]
 
 

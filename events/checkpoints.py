@@ -17,7 +17,7 @@ from latchkey.peppers import Peppers
 SEGMENT: Final = 1000
 
 
-def seal_place(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
+def checkpoint_position(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
     """Return the position after the last of `seals`, or a Break at the first that is out of sequence or not signed."""
     place = Place(0, GENESIS)
     for seal in seals:

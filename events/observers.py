@@ -38,7 +38,7 @@ Observing = Callable[[Sequence[Entry], Origin, datetime], Observer | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class AppendHooks:
     """What a change reads in the round trip that locks the log, and writes in the one that writes its events.
 
     `write` gets the events and the results of `reads`. It may raise a problem, which rolls back the change.
@@ -49,7 +49,7 @@ class Companion:
 
 
 # The default, for a change that reads and writes nothing with its events.
-ALONE: Final = Companion()
+ALONE: Final = AppendHooks()
 """That of a change that needs none."""
 
 _observing: Final[list[Observing]] = []

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from events.threads import WorkThreads
 from health.local_health import Status, status_now
 from httpserver.stopping import is_stopping
@@ -33,7 +33,7 @@ class CurrentHealth:
         """
         if is_stopping():
             return Status.STOPPING
-        return Status.DOWN if self._seen and default_directory().database_is_down else self._seen
+        return Status.DOWN if self._seen and default_key_cache().database_is_down else self._seen
 
     async def keep(self) -> None:
         """Looks until it is cancelled, on a thread of its own. A look that misses its deadline counts as down."""

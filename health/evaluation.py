@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 
-from events.batched_sql import Rows, Statement, run_apart
+from events.batched_sql import Rows, Statement, run_with_savepoint
 from events.draft import Draft
 from health.evaluation_queries import read_breaches, read_incidents, read_listed, read_waivers
 from health.guard_rails import Finding, GuardRail
@@ -90,7 +90,7 @@ class Judgment:
         if not rails:
             return
         own = read_breaches(rails, self._key_ids, self._now)
-        incidents, waivers, rows = run_apart((), [*state, own])
+        incidents, waivers, rows = run_with_savepoint((), [*state, own])
         self._own = [
             (key_id, rail)
             for key_id, *found in rows

@@ -7,7 +7,7 @@ from typing import Final
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from apikeys.cache.key_cache import PATIENCE_SECONDS, default_directory
+from apikeys.cache.key_cache import PATIENCE_SECONDS, default_key_cache
 from apikeys.cache.query_deadlines import patience
 from health.guard_rails.database import UnwritableDatabase
 from health.guard_rails.disk import FullDisk
@@ -60,7 +60,7 @@ def database_answers() -> bool:
 
 def _database_is_up() -> bool:
     """Whether it is; where it is known to be down nobody waits to find that out."""
-    directory = default_directory()
+    directory = default_key_cache()
     if directory.database_is_down:
         return False
     with patience(PATIENCE_SECONDS):

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from health.guard_rails import BY_NAME, GUARD_RAILS
 from health.last_backup import last_backup
 from health.local_health import degraded_names
@@ -57,7 +57,7 @@ class _OfTheDatabase(Collector):
     """What is the same whichever process, command or host brought it about; nothing while the database is away."""
 
     def collect(self) -> Iterable[Metric]:
-        if default_directory().database_is_down:
+        if default_key_cache().database_is_down:
             return ()  # the pool would keep a scrape waiting for a connection
         try:
             return self._violations(), self._degraded(), self._last_backup()

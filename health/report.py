@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
@@ -41,7 +41,7 @@ def full_report() -> dict[str, object]:
         "components": {
             "database": {**_component(DATABASE.name, names), "vendor": connection.vendor},
             "key_directory": {
-                "status": "degraded" if default_directory().database_is_down else "ok",
+                "status": "degraded" if default_key_cache().database_is_down else "ok",
                 "stale_seconds": settings.DIRECTORY_STALE_SECONDS,
             },
             "bucket_store": _component(STORE.name, names),

@@ -24,7 +24,7 @@ class Client(Protocol):
         """Drop the connection and what is held for it."""
 
 
-class HeldBytes:
+class BufferLimit:
     """Bytes that this process and the kernel hold for slow clients, limited to `most` in total.
 
     Above the limit, the connection whose client has been inactive longest is dropped.
@@ -54,9 +54,9 @@ class HeldBytes:
 
 
 # Two limits, so that slow uploads can't cause slow readers to be dropped, and the reverse.
-UNSENT: Final = HeldBytes()
+UNSENT: Final = BufferLimit()
 """The process's answers that are not read."""
-BODIES: Final = HeldBytes()
+BODIES: Final = BufferLimit()
 """The process's bodies that are not complete."""
 
 

@@ -3,7 +3,7 @@
 from httpserver.asgi_types import ASGIApplication, Message, Receive, Scope
 
 
-async def whole_answer(django: ASGIApplication, scope: Scope, receive: Receive) -> list[Message]:
+async def buffered_response(django: ASGIApplication, scope: Scope, receive: Receive) -> list[Message]:
     """Return all messages of the response. Django holds it in memory anyway, so this costs little."""
     messages: list[Message] = []
 

@@ -9,15 +9,15 @@ from httpserver.buffer_limit import BODIES, HIGH_WATER_BYTES, UNSENT
 from httpserver.connection_close import OLD, closing
 from httpserver.connection_limit import LIMIT
 from httpserver.early_error import refusal_of
-from httpserver.inline_request import PromptRequest
+from httpserver.inline_request import InlineRequest
 from httpserver.response_metrics import count_unreadable
-from httpserver.streaming_response import ask_to_end, hand_over
+from httpserver.streaming_response import end_stream, hand_over
 from httpserver.timeouts import Watch
 
 _LINGER_SECONDS: Final = 1.0
 _NEW_SECONDS: Final = 1.0
 
-Running = RequestResponseCycle | PromptRequest
+Running = RequestResponseCycle | InlineRequest
 
 
 class Connection(HttpToolsProtocol):
@@ -53,7 +53,7 @@ class Connection(HttpToolsProtocol):
         if running is not None:
             running.disconnected = True
             running.message_event.set()
-            ask_to_end(running.scope)
+            end_stream(running.scope)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -63,7 +63,7 @@ class Connection(HttpToolsProtocol):
             return False
         last = self.pipeline[0][0] if self.pipeline else running
         last.keep_alive = False
-        ask_to_end(running.scope)
+        end_stream(running.scope)
         return True
 
     def drain(self) -> None:
@@ -79,7 +79,7 @@ class Connection(HttpToolsProtocol):
         # A response that has started has already announced that the connection stays open. The next one closes it.
         if not last.response_started:
             last.keep_alive = False
-        if ask_to_end(running.scope) and self._watch.paused_since is not None:
+        if end_stream(running.scope) and self._watch.paused_since is not None:
             self.abort()
 
     def shutdown(self) -> None:
@@ -129,7 +129,7 @@ class Connection(HttpToolsProtocol):
         """Return whether the request that is being read is a HEAD request."""
         return False
 
-    def hear_no_more(self) -> None:
+    def ignore_further_input(self) -> None:
         """Drop everything that follows a streaming response, because it would never be answered."""
         self._refused = True
         self.pipeline.clear()

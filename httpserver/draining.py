@@ -10,7 +10,7 @@ from uvicorn.server import Server, ServerState
 
 from httpserver import stopping
 from httpserver.listening_socket import drop_new_handshakes
-from httpserver.shutdown_barrier import Departure
+from httpserver.shutdown_barrier import ShutdownBarrier
 
 CLOSING_SECONDS: Final = 2.0
 _HANDSHAKE_SECONDS: Final = 0.05
@@ -39,7 +39,9 @@ class DrainingServer(Server):
     4. The server stops listening and closes idle connections. As in uvicorn, requests in progress are completed.
     """
 
-    def __init__(self, config: Config, departure: Departure, delay_seconds: float, *, keeps_listening: bool) -> None:
+    def __init__(
+        self, config: Config, departure: ShutdownBarrier, delay_seconds: float, *, keeps_listening: bool
+    ) -> None:
         super().__init__(config)
         self.server_state: DrainingState = DrainingState()
         self._departure = departure

@@ -47,7 +47,7 @@ class Reply(Protocol):
         """Abort the connection. Use it only if neither `answer` nor `pass_on` is possible."""
 
 
-class AtOnce(NamedTuple):
+class FastPathEndpoint(NamedTuple):
     """An endpoint's two fast-path functions, for requests without a body. Neither function may block or await.
 
     `read` parses a head and returns what it asks for, or None if the application must handle it. The result
@@ -60,6 +60,6 @@ class AtOnce(NamedTuple):
 
 
 # Paths with a fast-path endpoint. This module can't import the endpoints, because they import it.
-AT_ONCE: Final[dict[str, AtOnce]] = {}
+FAST_PATHS: Final[dict[str, FastPathEndpoint]] = {}
 """By path; `controlplane.asgi` fills it in. The application answers the same, so a server that does not ask loses
 nothing but time."""

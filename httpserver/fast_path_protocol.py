@@ -1,4 +1,4 @@
-"""HTTP protocol that offers requests to the fast-path endpoints of `AT_ONCE` before it starts an application task."""
+"""HTTP protocol that offers requests to the endpoints of `FAST_PATHS` before it starts an application task."""
 
 import asyncio
 from typing import Any, Final
@@ -6,8 +6,8 @@ from typing import Any, Final
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from httpserver.fast_path import AT_ONCE, Head
-from httpserver.inline_request import PromptRequest, Question
+from httpserver.fast_path import FAST_PATHS, Head
+from httpserver.inline_request import InlineRequest, Question
 from httpserver.protocol import BoundedProtocol
 
 MAX_KNOWN_BYTES: Final = 4096
@@ -15,7 +15,7 @@ MAX_KNOWN_BYTES: Final = 4096
 log = structlog.get_logger(__name__)
 
 
-class AtOnceProtocol(BoundedProtocol):
+class FastPathProtocol(BoundedProtocol):
     """Protocol that passes a request without a body to the fast-path endpoint of its path, in pipeline order.
 
     Clients send the same head again and again. The connection therefore caches the bytes of the last head that
@@ -34,7 +34,7 @@ class AtOnceProtocol(BoundedProtocol):
         if idle and known is not None and data == self._known_bytes:
             self.skip_parser()
             # Only heads of kept-alive connections are cached, so keep_alive is True.
-            self._begin(PromptRequest(self, known, True))
+            self._begin(InlineRequest(self, known, True))
             return
         before = self._messages
         super().data_received(data)
@@ -56,12 +56,12 @@ class AtOnceProtocol(BoundedProtocol):
             super().on_headers_complete()
         else:
             self.head_is_whole()
-            self._begin(PromptRequest(self, question, keep_alive))
+            self._begin(InlineRequest(self, question, keep_alive))
 
     def _question(self) -> Question | None:
         """Return the head together with its fast-path endpoint, or None if the application must handle the request."""
         path, _, query = self.url.partition(b"?")
-        door = AT_ONCE.get(path.decode("latin-1"))
+        door = FAST_PATHS.get(path.decode("latin-1"))
         # The application takes these: a body needs uvicorn's cycle, and a URL fragment needs its URL parser.
         if door is None or self._announces_body or b"#" in query:
             return None
@@ -71,7 +71,7 @@ class AtOnceProtocol(BoundedProtocol):
         asked = door.read(head)
         return None if asked is None else Question(head, door, asked)
 
-    def _begin(self, request: PromptRequest) -> None:
+    def _begin(self, request: InlineRequest) -> None:
         """Start the request, or queue it behind the running one. Mirrors uvicorn's `on_headers_complete`."""
         before, self.cycle = self.cycle, request
         if before is None or before.response_complete:
@@ -80,8 +80,8 @@ class AtOnceProtocol(BoundedProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle | PromptRequest, app: Any) -> None:
-        if not isinstance(cycle, PromptRequest):
+    def _start_asgi_task(self, cycle: RequestResponseCycle | InlineRequest, app: Any) -> None:
+        if not isinstance(cycle, InlineRequest):
             super()._start_asgi_task(cycle, app)
             return
         self.is_running(cycle)
@@ -90,7 +90,7 @@ class AtOnceProtocol(BoundedProtocol):
         if self.flow.write_paused or not self._is_taken(cycle):
             cycle.pass_on()
 
-    def _is_taken(self, request: PromptRequest) -> bool:
+    def _is_taken(self, request: InlineRequest) -> bool:
         """Return whether the endpoint takes over the request. If it fails, log that and return False."""
         try:
             return request.question.door.ask(request.question.asked, request)
@@ -99,7 +99,7 @@ class AtOnceProtocol(BoundedProtocol):
             # A fault of the fast path must not lose the request: the application can still answer it.
             return False
 
-    def start_application(self, request: PromptRequest) -> None:
+    def start_application(self, request: InlineRequest) -> None:
         """Start the application with the `RequestResponseCycle` that uvicorn would have created."""
         cycle = RequestResponseCycle(
             scope=request.scope,  # type: ignore[arg-type]

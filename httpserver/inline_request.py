@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final, NamedTuple, Protocol
 
 from httpserver.asgi_types import Scope
-from httpserver.fast_path import AtOnce, Head
+from httpserver.fast_path import FastPathEndpoint, Head
 
 _NOBODY_WAITS: Final = asyncio.Event()
 _CLOSE: Final = b"\r\nconnection: close\r\n"
@@ -17,14 +17,14 @@ class Question(NamedTuple):
     """
 
     head: Head
-    door: AtOnce
+    door: FastPathEndpoint
     asked: Any
 
     def __repr__(self) -> str:
         return f"<Question {self.head!r}>"
 
 
-class Carrier(Protocol):
+class InlineConnection(Protocol):
     """The connection of a request, as far as an inline request uses it."""
 
     transport: Any
@@ -36,11 +36,11 @@ class Carrier(Protocol):
     def on_response_complete(self) -> None:
         """Continue with the next request on the connection."""
 
-    def start_application(self, request: "PromptRequest") -> None:
+    def start_application(self, request: "InlineRequest") -> None:
         """Hand the request to the application."""
 
 
-class PromptRequest:
+class InlineRequest:
     """A request without a body until it is answered.
 
     It implements `Reply`, and those attributes of uvicorn's `RequestResponseCycle` that uvicorn and the protocol
@@ -51,7 +51,7 @@ class PromptRequest:
     response_started = False
     message_event = _NOBODY_WAITS
 
-    def __init__(self, carrier: Carrier, question: Question, keep_alive: bool) -> None:
+    def __init__(self, carrier: InlineConnection, question: Question, keep_alive: bool) -> None:
         self._carrier = carrier
         self._scope: Scope | None = None
         self.question = question

@@ -6,13 +6,13 @@ from prometheus_client import values
 
 from httpserver.metric_files import MetricFile
 
-_UNPLACED: "Final[list[UnplacedValue]]" = []
+_UNPLACED: "Final[list[DeferredValue]]" = []
 
 
-class UnplacedValue:
+class DeferredValue:
     """Metric value of a process that loads the application and then forks.
 
-    It counts in memory until `count_as` gives the forked process its own files.
+    It counts in memory until `use_slot` gives the forked process its own files.
     """
 
     _multiprocess = True
@@ -34,12 +34,12 @@ class UnplacedValue:
         self.set_exemplar, self.get_exemplar = value.set_exemplar, value.get_exemplar
 
 
-def count_later() -> None:
+def defer_files() -> None:
     """Keep metrics that this process creates from now on in memory. Only the processes that it forks write files."""
-    values.ValueClass = UnplacedValue
+    values.ValueClass = DeferredValue
 
 
-def count_as(place: str) -> None:
+def use_slot(place: str) -> None:
     """Make this process count in the files of slot `place`, including metrics that exist already.
 
     A process that replaces one that has ended continues from its values: nothing is lost, and the number of files

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 
 from httpserver.asgi_types import Message, Scope, Send
 from latchkey import metric_names
-from latchkey.buffered_metrics import PendingHistogram
+from latchkey.buffered_metrics import BufferedHistogram
 
 FLUSH_SECONDS: Final = 0.1
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -76,7 +76,7 @@ class BufferedResponses:
     def __init__(self, route: str, later: Callable[[float, Callable[[], None]], object]) -> None:
         self._route = route
         self._later = later
-        self._seconds = PendingHistogram(SECONDS.labels(route), BOUNDS)
+        self._seconds = BufferedHistogram(SECONDS.labels(route), BOUNDS)
         self._responses = 0
         self._others: dict[int, int] = {}
         self._flushed_at = 0.0

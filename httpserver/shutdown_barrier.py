@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 
-class Departure:
+class ShutdownBarrier:
     """Pipe that the master and its workers share by fork, used as a barrier.
 
     Each process closes its writing end when it is ready to stop. The kernel does that for a process that has

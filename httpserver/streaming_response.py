@@ -13,11 +13,11 @@ class Connection(Protocol):
     def abort(self) -> None:
         """Drop the connection and everything that was not sent yet."""
 
-    def hear_no_more(self) -> None:
+    def ignore_further_input(self) -> None:
         """Drop everything after the request in progress, but keep reading, so that a disconnect is noticed."""
 
 
-class Ending:
+class StreamHandle:
     """Handle that an application leaves in the scope of a streaming response: the server ends the response with it."""
 
     def __init__(self, scope: Any) -> None:
@@ -36,7 +36,7 @@ class Ending:
             end()
         connection = _connection(self._scope)
         if connection is not None:
-            connection.hear_no_more()
+            connection.ignore_further_input()
 
     def ask(self) -> None:
         """Request the end of the response, because the server shuts down or the client has disconnected."""
@@ -45,10 +45,10 @@ class Ending:
             self._end()
 
 
-def ask_to_end(scope: Any) -> bool:
+def end_stream(scope: Any) -> bool:
     """Request the end of a streaming response. Return False if the response is not a stream and ends normally."""
     ending = scope.get(_ENDING)
-    if not isinstance(ending, Ending):
+    if not isinstance(ending, StreamHandle):
         return False
     ending.ask()
     return True

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 
-class Counts(Protocol):
+class CounterLike(Protocol):
     """Protocol of a counter."""
 
     def inc(self, amount: float = 1) -> None:
         """Add `amount` to the counter."""
 
 
-class Observes(Protocol):
+class HistogramLike(Protocol):
     """Protocol of a histogram."""
 
     def observe(self, amount: float) -> None:
         """Record one value of size `amount`."""
 
 
-class PendingCounter:
+class BufferedCounter:
     """Counter that buffers increments until `tell` flushes them."""
 
-    def __init__(self, counter: Counts) -> None:
+    def __init__(self, counter: CounterLike) -> None:
         self._counter = counter
         self._pending = 0.0
 
@@ -40,7 +40,7 @@ class PendingCounter:
             self._counter.inc(pending)
 
 
-class PendingHistogram:
+class BufferedHistogram:
     """Histogram that buffers values until `tell` flushes them.
 
     The Prometheus histogram must have no labels, and its bucket bounds must be `bounds` and infinity. Raises

@@ -32,7 +32,7 @@ _WAITING: Final = 10
 _BLOCK: Final = 512
 
 
-class How(StrEnum):
+class FileState(StrEnum):
     """The state of the file, which decides how much can be checked.
 
     `AT_REST`: no process has the file open, so every byte that LMDB relies on is checked. `IN_USE`: other
@@ -43,11 +43,11 @@ class How(StrEnum):
     IN_USE = "in-use"
 
 
-def fault_of(path: Path, how: How) -> str:
+def fault_of(path: Path, how: FileState) -> str:
     """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
     wrong.
     """
-    problems: list[str] = verify(str(path)) if how is How.AT_REST else []  # type: ignore[no-untyped-call]
+    problems: list[str] = verify(str(path)) if how is FileState.AT_REST else []  # type: ignore[no-untyped-call]
     if problems:
         return problems[0]
     alone = not path.is_dir()
@@ -56,13 +56,13 @@ def fault_of(path: Path, how: How) -> str:
         map_size=max(MAP_SIZE, path.stat().st_size),
         subdir=not alone,
         readonly=True,
-        lock=how is How.IN_USE,
+        lock=how is FileState.IN_USE,
         max_readers=READERS,
     ) as environment, environment.begin() as transaction:  # fmt: skip
         return _fault_of_lock(path, bytes(transaction.get(LOCK_KEY, b"")), how) or _fault_of_entries(transaction)
 
 
-def _fault_of_lock(path: Path, known: bytes, how: How) -> str:
+def _fault_of_lock(path: Path, known: bytes, how: FileState) -> str:
     """Return what is wrong with the lock file, compared with the `known` value that its users stored; empty if
     nothing is.
     """
@@ -72,7 +72,7 @@ def _fault_of_lock(path: Path, known: bytes, how: How) -> str:
         found = b""
     if found == known:
         return ""
-    if how is How.IN_USE:
+    if how is FileState.IN_USE:
         return f"{LOCK_FILE} is not the one that its users share"
     # At rest any lock file will do, because it is created again. But if the same file became shorter, its users
     # crashed, so the data file may be damaged too.
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     path = Path(arguments[0])
     bound(path)
     try:
-        fault = fault_of(path, How(arguments[1]))
+        fault = fault_of(path, FileState(arguments[1]))
     except (MemoryError, lmdb.MemoryError, lmdb.ReadersFullError):
         raise
     except OSError as error:

@@ -103,8 +103,8 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("apikeys.cache.key_cache.PATIENCE_SECONDS", 600.0)
     monkeypatch.setattr("health.local_health.PATIENCE_SECONDS", 600.0)
     caches = (
-        limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_directory, authenticator.default_gate,
-        metrics.loop_gate,
+        limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_key_cache, authenticator.default_authenticator,
+        metrics.loop_authenticator,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()

@@ -15,7 +15,7 @@ from api.event_stream.session import EventSession, SlowReader
 from api.event_stream.view import MEDIA_TYPE
 from apikeys.request_context import request_id_of, trace_id_of
 from events.stream.hub import default_hub
-from events.stream.limits import MAX_STREAMS, Places
+from events.stream.limits import MAX_STREAMS, StreamLimit
 from events.stream.reader import DatabaseReader
 from events.stream.stream import EventStream
 from events.threads import WorkThreads
@@ -23,7 +23,7 @@ from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
 from httpserver.descriptors import own_bounds
-from httpserver.streaming_response import Ending, abort
+from httpserver.streaming_response import StreamHandle, abort
 
 PATH: Final = "/v1/events"
 PATIENCE_SECONDS: Final = 5.0
@@ -31,7 +31,7 @@ PATIENCE_SECONDS: Final = 5.0
 # Separate threads, so that opening a stream doesn't wait for the open ones, nor they for it.
 OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
 THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=PATIENCE_SECONDS)
-PLACES: Final = Places(most=min(MAX_STREAMS, own_bounds().connections // 2))
+PLACES: Final = StreamLimit(most=min(MAX_STREAMS, own_bounds().connections // 2))
 _reader = DatabaseReader(THREADS)
 
 
@@ -45,7 +45,7 @@ def asks_for_stream(scope: Scope) -> bool:
 async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request for the stream: with the stream, or with Django's error response."""
     started = perf_counter()
-    ending = Ending(scope)
+    ending = StreamHandle(scope)
     offer = StreamOffer(PLACES)
     environ: dict[str, Any] = dict(build_environ(scope, Body(asyncio.get_running_loop(), receive)))  # type: ignore[arg-type]
     make_offer(environ, offer)
@@ -64,7 +64,9 @@ async def event_stream(scope: Scope, receive: Receive, send: Send) -> None:
         offer.withdraw()
 
 
-async def _follow(call: LiveCall, started: float, ending: Ending, scope: Scope, receive: Receive, send: Send) -> None:
+async def _follow(
+    call: LiveCall, started: float, ending: StreamHandle, scope: Scope, receive: Receive, send: Send
+) -> None:
     stream = EventStream(default_hub(), _reader, call.start, own_key_id=call.key_id)
     ending.by(stream.end)
     gone = asyncio.create_task(_until_gone(stream, receive))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.reauthorization import Standing
-from events.stream.limits import Places
+from events.stream.limits import StreamLimit
 from events.stream.start import StreamStart
 
 _OFFER: Final = "latchkey.stream_offer"
@@ -26,7 +26,7 @@ class LiveCall:
 class StreamOffer:
     """Offer of the server to stream the event log for one request. `call` is set once the view accepts it."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: StreamLimit) -> None:
         self._places = places
         self.call: LiveCall | None = None
 

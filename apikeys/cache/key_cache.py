@@ -16,7 +16,7 @@ from apikeys.cache.query_deadlines import patience, remember_connections
 from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.cache.refresher import Refresher
 from latchkey import metric_names
-from latchkey.buffered_metrics import Counts
+from latchkey.buffered_metrics import CounterLike
 from ratelimit.limiter import default_limiter
 
 TTL_SECONDS: Final = 5.0
@@ -33,7 +33,7 @@ _UNKNOWN = LOOKUPS.labels("unknown")
 _FAILED = LOOKUPS.labels("failed")
 
 
-class KeyDirectory:
+class KeyCache:
     """Bounded LRU cache of key records by key ID, shared by all threads of a process.
 
     A record is trusted for TTL_SECONDS. That limits what a process can miss if the publication of an epoch fails.
@@ -72,7 +72,7 @@ class KeyDirectory:
         if self.refresher.down:
             raise OperationalError("the database is down; it is tried each second")
 
-    def cached(self, key_id: str, hits: Counts | None = HITS) -> KeyRecord | None:
+    def cached(self, key_id: str, hits: CounterLike | None = HITS) -> KeyRecord | None:
         """Return the key's record if a sufficiently recent one is cached, or None. Count it in `hits`, if given.
 
         Unknown IDs are not cached, so a flood of invented IDs evicts nothing.
@@ -189,10 +189,10 @@ class KeyDirectory:
 
 
 @cache
-def default_directory() -> KeyDirectory:
+def default_key_cache() -> KeyCache:
     """Return the key cache of this process, created once."""
     remember_connections()
-    return KeyDirectory(
+    return KeyCache(
         stale_seconds=max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS),
         confirms=lambda: default_limiter().confirms_epochs,
     )

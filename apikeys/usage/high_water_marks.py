@@ -47,7 +47,7 @@ class Marks:
 
     def unwritten(self, mark: Counted, record: Record) -> Counted:
         """Return the requests of `record` that are not in the database yet."""
-        if went_back(mark, record) and not self.rolls_back:
+        if has_decreased(mark, record) and not self.rolls_back:
             return counters(record)
         # If the store went back, for example to a replica that lags behind, requests that it has forgotten may be
         # missing. But none is counted twice.
@@ -71,7 +71,7 @@ def counters(record: Record) -> Counted:
     return record.allowed, record.throttled
 
 
-def went_back(mark: Counted, record: Record) -> bool:
+def has_decreased(mark: Counted, record: Record) -> bool:
     """Return whether a counter of the record is below its mark."""
     return record.allowed < mark[0] or record.throttled < mark[1]
 

@@ -15,7 +15,7 @@ from typing import Final
 from django.db import transaction
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage.high_water_marks import NOTHING, Counted, Marks, counters, went_back
+from apikeys.usage.high_water_marks import NOTHING, Counted, Marks, counters, has_decreased
 from apikeys.usage.rows import add, note_last_use
 from events.lock_timeout import bound_lock_waits
 from latchkey.timestamps import from_ns
@@ -87,7 +87,7 @@ class UsageLedger:
             mark, record = known.get(key.key_id, NOTHING), records[key.key_id]
             # The record may also be older than the mark because another writer came in between. Only the store can
             # say which.
-            if went_back(mark, record):
+            if has_decreased(mark, record):
                 record = self._store.peek(key.key_id.encode())
             if counters(record) == mark:
                 continue

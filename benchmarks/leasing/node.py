@@ -1,18 +1,18 @@
 """Node of the simulation: a worker with its leases, in virtual time."""
 
 from benchmarks.leasing.shared import SharedBucket
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LeaseBook, may_lease
 
 
 class Node:
-    """A node that decides like `ratelimit.stores.redis.leasing_store.Leased`; `most` is TOKEN_LEASE, 0 for no leases."""
+    """A node that decides like `LeasingStore` of the limiter; `most` is TOKEN_LEASE, 0 for no leases."""
 
     def __init__(self, store: SharedBucket, most: int) -> None:
         self._store = store
         self._book = LeaseBook(most) if most else None
 
-    def take(self, asked: Asked, count: int, now_ns: int) -> int:
+    def take(self, asked: TakeRequest, count: int, now_ns: int) -> int:
         """Decide `count` requests of one event loop iteration; return how many pass."""
         book = self._book
         if book is None or not may_lease(asked):
@@ -31,7 +31,7 @@ class Node:
             for key, lease in self._book.lapsed(now_ns):
                 self._store.give_back(key, lease.limit, lease.left, now_ns)
 
-    def _lease(self, book: LeaseBook, asked: Asked, waiting: int, now_ns: int) -> bool:
+    def _lease(self, book: LeaseBook, asked: TakeRequest, waiting: int, now_ns: int) -> bool:
         """Lease tokens for `waiting` requests; return whether the first of them passes.
 
         The tokens beyond its own cost are for the requests after it.
@@ -42,7 +42,7 @@ class Node:
         return (book.grant(asked, wish - asked[2], outcome, now_ns) if granted else outcome)[0]
 
 
-def _spend(book: LeaseBook, asked: Asked, count: int, now_ns: int) -> int:
+def _spend(book: LeaseBook, asked: TakeRequest, count: int, now_ns: int) -> int:
     """Pay for up to `count` requests from a lease; return how many it paid for."""
     for paid in range(count):
         if book.spend(asked, now_ns) is None:

@@ -1,12 +1,12 @@
 """Shared bucket of the simulation's nodes: `ratelimit.bucket`, with the additions of take.lua and shift.lua."""
 
 from ratelimit import bucket
-from ratelimit.bucket import Asked, Outcome, Record
+from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 
 
 class _Records(dict[bytes, bytes]):
-    """Records by key, with the interface of `ratelimit.bucket.Cells`."""
+    """Records by key, with the interface of `ratelimit.bucket.RecordStorage`."""
 
     put = dict.__setitem__
 
@@ -18,7 +18,7 @@ class SharedBucket:
         self._records = _Records()
         self.trips = 0
 
-    def take_ahead(self, asked: Asked, wish: int, now_ns: int) -> tuple[Outcome, bool]:
+    def take_ahead(self, asked: TakeRequest, wish: int, now_ns: int) -> tuple[Outcome, bool]:
         """Take `wish` tokens or, if there aren't enough, only the cost of the request.
 
         Return the outcome, and whether all of `wish` were taken.
@@ -31,7 +31,7 @@ class SharedBucket:
                 return outcome, True
         return bucket.take(self._records, key, limit, cost, epoch, slot, now_ns), False
 
-    def take_each(self, asked: Asked, count: int, now_ns: int) -> int:
+    def take_each(self, asked: TakeRequest, count: int, now_ns: int) -> int:
         """Decide `count` requests one by one, in one trip; return how many pass."""
         self.trips += 1
         return sum(bucket.take(self._records, *asked, now_ns)[0] for _ in range(count))
@@ -40,6 +40,6 @@ class SharedBucket:
         """Reduce the debt by the price of that many tokens, but not below 0."""
         self.trips += 1
         record = Record.load(self._records[key])
-        debt = bucket.debt_under(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
+        debt = bucket.convert_debt(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
         ahead_ns, fraction = divmod(max(0, debt - tokens * limit.price), limit.ticks)
         self._records[key] = record._replace(tat_ns=now_ns + ahead_ns, fraction=fraction).dump()

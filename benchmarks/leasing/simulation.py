@@ -9,7 +9,7 @@ from benchmarks.leasing.demand import Request
 from benchmarks.leasing.meter import Meter
 from benchmarks.leasing.node import Node
 from benchmarks.leasing.shared import SharedBucket
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LEASE_NS
 from ratelimit.limit import Limit
 
@@ -40,7 +40,7 @@ def run(requests: Sequence[Request], limit: Limit, nodes: int, most: int) -> Run
     store = SharedBucket()
     meter = Meter(limit, LEASE_NS if most else 0)
     members = [Node(store, most) for _ in range(nodes)]
-    asked: Asked = (b"lk_0123456789ab", limit, 1, 0, 0)
+    asked: TakeRequest = (b"lk_0123456789ab", limit, 1, 0, 0)
     wanted, passed = [0] * nodes, [0] * nodes
     sweeps = _sweeps(members) if most else iter(())
     next_sweep = next(sweeps, None)

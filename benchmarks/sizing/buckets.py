@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.installation import UNLIMITED_LIKE
 from benchmarks.redis_server import RedisServer, running
 from latchkey.credentials import KEY_ID_ALPHABET
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStore, LmdbStore
 from ratelimit.stores.lmdb_file import open_file, used_bytes
@@ -55,7 +55,7 @@ def _take(store: BucketStore, keys: int) -> None:
         store.take_many(asked[begin : begin + _TOGETHER])
 
 
-def _asked(keys: int) -> Iterator[Asked]:
+def _asked(keys: int) -> Iterator[TakeRequest]:
     random, limit = Random(keys), Limit(**UNLIMITED_LIKE)
     for _ in range(keys):
         yield f"lk_{''.join(random.choices(KEY_ID_ALPHABET, k=12))}".encode(), limit, 1, 1, 0

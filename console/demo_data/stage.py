@@ -12,7 +12,7 @@ from apikeys.models import APIKey, Usage
 from console.demo_data.key_plan import KeyPlan
 from console.demo_data.usage_rows import BATCH, UsageRows
 from events.origin import Origin
-from events.webhooks.service import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore
@@ -63,7 +63,7 @@ class Stage:
         """Return the service that changes waivers, acting as `actor` at the current time of the play."""
         return Waivers(_origin(actor), now=lambda: self.now)
 
-    def webhooks(self, actor: str) -> WebhookEndpoints:
+    def webhooks(self, actor: str) -> WebhookService:
         """Return the service that changes webhooks, acting as `actor` at the current time of the play."""
         return self.keys(actor).webhooks
 
@@ -82,7 +82,7 @@ class Stage:
 
     def steward_round(self) -> None:
         """Do what the steward would have done at the current time of the play."""
-        self.keys("system").tell_expiries()
+        self.keys("system").append_expiry_events()
         self.waivers("system").end_due()
         sweep(_PLAYED, now=self.now)
 

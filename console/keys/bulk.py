@@ -16,7 +16,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
 from console.keys.views import KeysAdmin, render
-from console.operator import operator_service
+from console.operator import config_service_for
 from console.stale_form_guard import FIELD, changed_meanwhile, known_states
 from events.lock_timeout import note_given_up
 from latchkey.credentials import KEY_ID_PATTERN
@@ -72,7 +72,7 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
     """
     for number, key in enumerate(keys):
         try:
-            yield _act(operator_service(request, _known(request, key)), action, form, key)
+            yield _act(config_service_for(request, _known(request, key)), action, form, key)
         except OperationalError as error:
             note_given_up(error)
             # The next key would wait as long. With hundreds of keys, the request would take far too long.

@@ -14,8 +14,8 @@ from apikeys.validation import MAX_METADATA_BYTES
 from console.keys.changes import LimitForm
 from console.keys.secret_page import secret_page
 from console.keys.views import KeysAdmin, render, sent_already, show_problem
-from console.operator import operator_service
-from console.single_use_form import OnceForm, SentAlready, spend
+from console.operator import config_service_for
+from console.single_use_form import AlreadySubmitted, OnceForm, spend
 from events.change import change
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
@@ -69,10 +69,10 @@ def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[
             # again.
             with change():
                 spend(form.cleaned_data["once"], timezone.now())
-                issued = operator_service(request).issue(form.values())
+                issued = config_service_for(request).issue(form.values())
             hint = _hint(issued, default_limit)
             return secret_page(request, model_admin, issued, title="The key is issued", hint=hint)
-        except SentAlready:
+        except AlreadySubmitted:
             return sent_already(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
         except ProblemError as error:
             show_problem(form, error)

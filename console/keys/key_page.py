@@ -16,7 +16,7 @@ from apikeys.usage.series import of_key
 from console.charts import bar_chart
 from console.keys.edit_form import EditForm
 from console.keys.views import KeysAdmin, key_or_404, key_url, render
-from console.operator import operator_service
+from console.operator import config_service_for
 from console.stale_form_guard import changed_meanwhile, known_states
 from console.texts import limit_words
 from events.models import Event
@@ -69,7 +69,7 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
     if not form.is_valid():
         return False
     try:
-        operator_service(request, known).update(key.key_id, form.changes())
+        config_service_for(request, known).update(key.key_id, form.changes())
     except PreconditionFailed:
         raise
     except ProblemError as error:
@@ -91,7 +91,7 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
         "month": bar_chart(of_key(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
-        "breaches": breaches_of(shown, now),
+        "breaches": violations_of(shown, now),
     }
 
 
@@ -102,7 +102,7 @@ def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
     return [{**one, **{name: one[name] and parse_datetime(one[name]) for name in times}} for one in listed]
 
 
-def breaches_of(key: APIKey, now: datetime) -> list[GuardRail]:
+def violations_of(key: APIKey, now: datetime) -> list[GuardRail]:
     """Return the guard rails that this key violates, except waived ones."""
     return [
         rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()

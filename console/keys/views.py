@@ -17,8 +17,8 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey
-from console.operator import operator_service
-from console.single_use_form import SentAlready
+from console.operator import config_service_for
+from console.single_use_form import AlreadySubmitted
 from console.stale_form_guard import changed_meanwhile, known_states
 from latchkey.preconditions import PreconditionFailed
 from latchkey.problems import ProblemError
@@ -64,8 +64,8 @@ class KeyActionView(View):
             return self.stale(form)
         if form.is_valid():
             try:
-                return self.act(operator_service(request, known), form.cleaned_data)
-            except SentAlready:
+                return self.act(config_service_for(request, known), form.cleaned_data)
+            except AlreadySubmitted:
                 return sent_already(request, self.model_admin, key_url(self.key))
             except PreconditionFailed:
                 # Race condition: the key was changed after `dispatch` read it.

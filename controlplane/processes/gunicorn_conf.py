@@ -8,7 +8,7 @@ from controlplane.logs import logging_config
 from controlplane.processes.children import die_with_parent
 from httpserver.buffer_limit import bound_kernel
 from httpserver.descriptors import own_bounds
-from httpserver.metric_slots import count_as
+from httpserver.metric_slots import use_slot
 from httpserver.readiness import signal_ready
 
 bind = os.environ["LATCHKEY_BIND"]
@@ -45,7 +45,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Direct the worker's metrics to the files of its slot, before the application creates any metric."""
     die_with_parent()
-    count_as(f"worker{worker.place}")
+    use_slot(f"worker{worker.place}")
 
 
 def post_worker_init(worker: Any) -> None:

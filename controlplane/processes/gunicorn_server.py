@@ -14,7 +14,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.util import import_app
 
 from controlplane.processes import gunicorn_conf
-from httpserver.shutdown_barrier import Departure
+from httpserver.shutdown_barrier import ShutdownBarrier
 
 APPLICATION: Final = "controlplane.asgi:application"
 # Well above one second, the interval at which gunicorn checks its workers.
@@ -41,10 +41,10 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         return loaded
 
     def run(self) -> None:
-        WorkerWatch(self).run()
+        WatchingArbiter(self).run()
 
 
-class WorkerWatch(Arbiter):  # type: ignore[misc]
+class WatchingArbiter(Arbiter):  # type: ignore[misc]
     """gunicorn arbiter that doesn't mistake a paused machine for hung workers.
 
     After `podman pause` or a suspended host, every worker seems to have hung for that long. If this process itself
@@ -54,7 +54,7 @@ class WorkerWatch(Arbiter):  # type: ignore[misc]
     def __init__(self, app: WebServer) -> None:
         super().__init__(app)
         self._looked = self._none_hung_until = time.monotonic()
-        self.departure = Departure()
+        self.departure = ShutdownBarrier()
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers. They wait for each other, but not for this process."""

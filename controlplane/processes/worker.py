@@ -9,8 +9,8 @@ from django.conf import settings
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-from httpserver.fast_path_protocol import AtOnceProtocol
-from httpserver.shutdown_barrier import Departure
+from httpserver.fast_path_protocol import FastPathProtocol
+from httpserver.shutdown_barrier import ShutdownBarrier
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -22,7 +22,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
-        "http": AtOnceProtocol,
+        "http": FastPathProtocol,
         "ws": "none",
         "lifespan": "off",
         "proxy_headers": False,
@@ -31,7 +31,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # With the draining time, this must be less than gunicorn's timeout, so that cleanup after the loop can run.
         "timeout_graceful_shutdown": 5,
     }
-    departure: Departure
+    departure: ShutdownBarrier
     keeps_listening: bool
 
     async def _serve(self) -> None:
@@ -59,7 +59,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         finally:
             for task in tasks:
                 task.cancel()
-            await limiter.leave_loop()
+            await limiter.close_loop()
             CHECKS.flush()
             end_spans()
 

@@ -22,7 +22,7 @@ class TooManyStreams(ProblemError):
     slug = "unavailable"
 
 
-class Places:
+class StreamLimit:
     """Thread-safe counter of open streams."""
 
     def __init__(self, *, most: int = MAX_STREAMS, most_per_key: int = MAX_STREAMS_PER_KEY) -> None:

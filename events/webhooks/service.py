@@ -9,7 +9,7 @@ from django.db import transaction
 
 from events.batched_sql import Rows, Statement, inserting, reading
 from events.models import Event
-from events.observers import Companion
+from events.observers import AppendHooks
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks import validation
@@ -30,7 +30,7 @@ _OF_SECRETS: Final = ("revision", "salt", "pepper_id", "retiring_salt", "retirin
 _NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": None}
 
 
-class WebhookEndpoints:
+class WebhookService:
     """Service that changes webhooks on behalf of `origin`. A change and its event are one transaction.
 
     Values are decoded JSON. `expected` are the revisions that the caller's decision is based on; None accepts any.
@@ -64,7 +64,7 @@ class WebhookEndpoints:
             secret = self._new_secret(endpoint)
             # Appending locks the log: the new event's ID stays the last one, and no other endpoint is added meanwhile.
             others = reading(WebhookEndpoint.objects.order_by().values_list("pk"))
-            companion = Companion([others], lambda events, found: _add(endpoint, events, found))
+            companion = AppendHooks([others], lambda events, found: _add(endpoint, events, found))
             tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown), companion)
         return IssuedWebhook(endpoint, secret)
 

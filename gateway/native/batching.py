@@ -10,7 +10,7 @@ WORTH_ANOTHER: Final = 16
 _Asked = TypeVar("_Asked")
 
 
-class Rounds(Generic[_Asked]):
+class Batcher(Generic[_Asked]):
     """Batcher that sends the items in `waiting`, up to `most` per batch, by awaiting `round_trip`.
 
     Items that arrive while a batch is in flight go with the next one: a single request waits for no other, and

@@ -12,12 +12,12 @@ from django.utils import timezone
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.problems import as_problem, log_unavailable
-from apikeys.authenticator import default_gate
+from apikeys.authenticator import default_authenticator
 from events.threads import WorkThreads
 from gateway.check import Answer, Call, check, credential_of, refusal
 from gateway.native import lookups, metrics
 from gateway.native.lookups import PATIENCE_SECONDS
-from gateway.native.request import DoorRequest
+from gateway.native.request import EndpointRequest
 from gateway.question import Question, parse_question
 from gateway.verify import ASKING, verify
 from httpserver.accept_header import accepts
@@ -46,15 +46,15 @@ log = structlog.get_logger(__name__)
 THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
 
 
-async def check_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve /v1/check. A request body is read and dropped; if it is too large or too slow, the connection closes."""
-    request = DoorRequest.of(scope)
+    request = EndpointRequest.of(scope)
     try:
         closes = await _unread_body(scope, receive)
     except BodyCutOff:
         return
     call = call_of(scope, request)
-    await _answer(scope, call, send, partial(check, default_gate(), call), closes=closes)
+    await _answer(scope, call, send, partial(check, default_authenticator(), call), closes=closes)
 
 
 def asks_to_verify(scope: Scope) -> bool:
@@ -64,22 +64,22 @@ def asks_to_verify(scope: Scope) -> bool:
     """
     if scope["path"] != VERIFY or scope["method"] != "POST" or scope["query_string"]:
         return False
-    request = DoorRequest.of(scope)
+    request = EndpointRequest.of(scope)
     return accepts_json(request) and request.fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
 
 
-def accepts_json(request: DoorRequest) -> bool:
+def accepts_json(request: EndpointRequest) -> bool:
     """Return whether the client accepts a JSON response."""
     accepted = request.fields.get(b"accept", _ANYTHING).encode("latin-1")
     return any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
 
 
-async def verify_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def verify_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a request for which `asks_to_verify` is true. Its body has been read completely before."""
-    request = DoorRequest.of(scope)
+    request = EndpointRequest.of(scope)
     body = (await receive())["body"]
     call = replace(call_of(scope, request), query=ASKING)
-    await _answer(scope, call, send, partial(verify, default_gate(), call, body, timezone.now()))
+    await _answer(scope, call, send, partial(verify, default_authenticator(), call, body, timezone.now()))
 
 
 async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answer], *, closes: bool = False) -> None:
@@ -91,7 +91,7 @@ async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answe
     try:
         question = parse_question(call.query)
         credential = credential_of(call)
-        if metrics.loop_gate().doubts(credential):
+        if metrics.loop_authenticator().doubts(credential):
             # A wrong credential fails here, so it never occupies a thread.
             await lookups.verify(credential, call.address)
         answer = await THREADS.run(work)
@@ -101,13 +101,13 @@ async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answe
     tell(scope, answer, call.address, started)
 
 
-def is_doubtful(call: Call) -> bool:
+def is_cold(call: Call) -> bool:
     """Return whether no cached record, however stale, allows the credential of the call."""
     try:
         credential = credential_from_headers(call.api_key, call.authorization)
     except CredentialError:
         return True
-    return metrics.loop_gate().doubts(credential)
+    return metrics.loop_authenticator().doubts(credential)
 
 
 def problem_of(error: Exception, **known: str) -> ProblemError:
@@ -126,7 +126,7 @@ def unavailable(error: Exception, **known: str) -> ProblemError:
     return problem
 
 
-def call_of(scope: Scope, request: DoorRequest) -> Call:
+def call_of(scope: Scope, request: EndpointRequest) -> Call:
     """Return the call that a request makes."""
     fields = request.fields
     return Call(

@@ -15,13 +15,13 @@ from apikeys.authenticator import Charged, Verdict, Verified
 from gateway.check import Answer, Call, above_burst, answer_to, credential_of, refusal
 from gateway.native import endpoint, lookups, metrics
 from gateway.native.allow_responses import lines, passes
-from gateway.native.batching import Rounds
+from gateway.native.batching import Batcher
 from gateway.native.endpoint import call_of, problem_of, tell, trace_of, unavailable
 from gateway.native.lookups import LookUp
-from gateway.native.request import DoorRequest
+from gateway.native.request import EndpointRequest
 from gateway.question import Question, parse_question
 from httpserver.asgi_types import Fields
-from httpserver.fast_path import AtOnce, Head, Reply
+from httpserver.fast_path import FastPathEndpoint, Head, Reply
 from httpserver.response_metrics import CHECKS
 from latchkey import headers
 from latchkey.credentials import CREDENTIAL_PATTERN, Credential, CredentialError
@@ -55,7 +55,7 @@ class _Reading(NamedTuple):
     question: Question
 
 
-class Asked(NamedTuple):
+class TakeRequest(NamedTuple):
     """A request that waits for its decision: with a verified credential, or with the error to answer."""
 
     reply: Reply
@@ -95,7 +95,7 @@ class _EndOfTurn:
         _decide()
 
 
-_turn: list[Asked] = []
+_turn: list[TakeRequest] = []
 _ends: Final = _EndOfTurn()
 _late: Final = _Late()
 
@@ -119,18 +119,18 @@ def _ask(reading: _Reading, reply: Reply) -> bool:
     request_id = reading.request_id or new_request_id().encode()
     try:
         credential = reading.credential or credential_of(_call_of(reply, reading.request_id))
-        verified = metrics.loop_gate().verify_from_memory(credential)
+        verified = metrics.loop_authenticator().verify_from_memory(credential)
         if verified is None:
-            return _ask_for_look_up(Asked(reply, perf_counter(), request_id, reading.question, None), credential)
+            return _ask_for_look_up(TakeRequest(reply, perf_counter(), request_id, reading.question, None), credential)
     except CredentialError as found:
         error = found
     _ends.call_soon()
-    _turn.append(Asked(reply, perf_counter(), request_id, reading.question, verified, error))
+    _turn.append(TakeRequest(reply, perf_counter(), request_id, reading.question, verified, error))
     return True
 
 
-def _ask_for_look_up(asked: Asked, credential: Credential) -> bool:
-    if not metrics.loop_gate().doubts(credential):
+def _ask_for_look_up(asked: TakeRequest, credential: Credential) -> bool:
+    if not metrics.loop_authenticator().doubts(credential):
         return False
     try:
         # The checksum is verified only when the lookup starts, because a thousand requests may arrive together.
@@ -140,13 +140,13 @@ def _ask_for_look_up(asked: Asked, credential: Credential) -> bool:
     return True
 
 
-def _read_for_look_up(asked: Asked) -> tuple[Credential, str]:
+def _read_for_look_up(asked: TakeRequest) -> tuple[Credential, str]:
     """Return the credential, after checking its checksum, and the client's address."""
     call = _call_of(asked.reply, asked.request_id)
     return credential_of(call), call.address
 
 
-def _settle(asked: Asked, found: Verdict | Exception) -> None:
+def _settle(asked: TakeRequest, found: Verdict | Exception) -> None:
     """Queue a request for decision at the end of this event loop iteration, with the result of its key lookup."""
     _ends.call_soon()
     verified, error = (None, found) if isinstance(found, Exception) else (found, None)
@@ -154,12 +154,12 @@ def _settle(asked: Asked, found: Verdict | Exception) -> None:
     _turn.append(asked._replace(verified=verified, error=error, looked_up=True))
 
 
-check_at_once: Final = AtOnce(_read, _ask)
+check_at_once: Final = FastPathEndpoint(_read, _ask)
 
 
 def _decide() -> None:
     """Decide and answer up to MOST_TOGETHER requests of this iteration. Leave the rest to the next iteration."""
-    if metrics.loop_gate().store_is_remote:
+    if metrics.loop_authenticator().store_is_remote:
         _rounds.go_on()
         return
     batch = _turn[:MOST_TOGETHER]
@@ -169,18 +169,18 @@ def _decide() -> None:
     answer_all(batch, _charges(batch))
 
 
-async def _decide_remotely(batch: list[Asked]) -> None:
+async def _decide_remotely(batch: list[TakeRequest]) -> None:
     """Decide and answer one batch with a remote bucket store."""
     right = _right(batch)
     try:
-        decisions = await metrics.loop_gate().charge_together_on_loop(right) if right else []
+        decisions = await metrics.loop_authenticator().charge_together_on_loop(right) if right else []
     except Exception:
         log.exception("not_decided_at_once")
         decisions = [None] * len(right)
     answer_all(batch, _in_place(batch, decisions))
 
 
-def _charges(batch: Sequence[Asked]) -> list[Charged]:
+def _charges(batch: Sequence[TakeRequest]) -> list[Charged]:
     """Return the bucket store's decisions, in the order of `batch`.
 
     A decision is None if the request has no verified credential. If the whole operation fails, all of them are
@@ -190,31 +190,31 @@ def _charges(batch: Sequence[Asked]) -> list[Charged]:
     if not right:
         return [None] * len(batch)
     try:
-        return _in_place(batch, metrics.loop_gate().charge_together(right))
+        return _in_place(batch, metrics.loop_authenticator().charge_together(right))
     except Exception:
         log.exception("not_decided_at_once")
         return [None] * len(batch)
 
 
-def _right(batch: Sequence[Asked]) -> list[tuple[Verified, int]]:
+def _right(batch: Sequence[TakeRequest]) -> list[tuple[Verified, int]]:
     return [(asked.verified, asked.question.cost) for asked in batch if asked.verified is not None]
 
 
-def _in_place(batch: Sequence[Asked], decisions: Sequence[Charged]) -> list[Charged]:
+def _in_place(batch: Sequence[TakeRequest], decisions: Sequence[Charged]) -> list[Charged]:
     """Return the decisions, aligned with the requests of `batch`."""
     following = iter(decisions)
     return [None if asked.verified is None else next(following) for asked in batch]
 
 
-_rounds: Final = Rounds(_turn, _decide_remotely, MOST_TOGETHER)
+_rounds: Final = Batcher(_turn, _decide_remotely, MOST_TOGETHER)
 
 
-def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
+def answer_all(batch: Sequence[TakeRequest], charges: Sequence[Charged]) -> None:
     """Answer each request according to its charge, then flush the buffered metrics.
 
     It may run in any event loop iteration.
     """
-    unanswered: list[Asked] = []
+    unanswered: list[TakeRequest] = []
     try:
         for asked, charged in zip(batch, charges, strict=True):
             if not _answer(asked, charged):
@@ -227,14 +227,14 @@ def answer_all(batch: Sequence[Asked], charges: Sequence[Charged]) -> None:
         metrics.tell()
 
 
-def _in_order(batch: Sequence[Asked], unanswered: Sequence[Asked]) -> list[Asked]:
+def _in_order(batch: Sequence[TakeRequest], unanswered: Sequence[TakeRequest]) -> list[TakeRequest]:
     """Return the requests of the batch that were answered here, sorted by their start."""
     _late.waiting -= sum(asked.looked_up for asked in batch)
     answered = [asked for asked in batch if not any(asked is other for other in unanswered)]
     return sorted(answered, key=lambda asked: asked.started)
 
 
-def _answer(asked: Asked, charged: Charged) -> bool:
+def _answer(asked: TakeRequest, charged: Charged) -> bool:
     """Answer one request. Return whether it was answered here."""
     request_id = asked.request_id.decode("latin-1")
     try:
@@ -258,7 +258,7 @@ def _answer(asked: Asked, charged: Charged) -> bool:
     return True
 
 
-def _whole(asked: Asked, charged: Charged) -> bytes | None:
+def _whole(asked: TakeRequest, charged: Charged) -> bytes | None:
     """Return the complete response, or None if the application must answer. In that case no token was taken."""
     if asked.error is not None:
         return _refused(asked, problem_of(asked.error, request_id=asked.request_id.decode("latin-1")))
@@ -277,24 +277,24 @@ def _whole(asked: Asked, charged: Charged) -> bytes | None:
     return _told(asked, answer_to(asked.verified, charged, asked.question, call), call)
 
 
-def _tell_pass(asked: Asked, key_id: str) -> None:
+def _tell_pass(asked: TakeRequest, key_id: str) -> None:
     call = _call_of(asked.reply, asked.request_id)
     answer = Answer(200 if asked.question.allow_as_ok else 204, [], logged={"key_id": key_id})
     scope = asked.reply.scope
     tell(scope, answer, call.address, asked.started, request_id=call.request_id, **trace_of(scope))
 
 
-def _refused(asked: Asked, error: ProblemError) -> bytes:
+def _refused(asked: TakeRequest, error: ProblemError) -> bytes:
     call = _call_of(asked.reply, asked.request_id)
     return _told(asked, refusal(error, asked.question, call), call)
 
 
 def _call_of(reply: Reply, request_id: bytes | None) -> Call:
     scope = reply.scope
-    return call_of(scope, DoorRequest.of(scope, request_id))
+    return call_of(scope, EndpointRequest.of(scope, request_id))
 
 
-def _told(asked: Asked, answer: Answer, call: Call) -> bytes:
+def _told(asked: TakeRequest, answer: Answer, call: Call) -> bytes:
     """Return the complete response as bytes, and log the request."""
     scope = asked.reply.scope
     status = HTTPStatus(answer.status)

@@ -10,9 +10,9 @@ from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from apikeys.authenticator import Verdict, Verified, default_gate
+from apikeys.authenticator import Verdict, Verified, default_authenticator
 from events.threads import WorkThreads
-from gateway.native.batching import Rounds
+from gateway.native.batching import Batcher
 from latchkey.credentials import Credential
 
 PATIENCE_SECONDS: Final = 5.0
@@ -43,7 +43,7 @@ def ask(look_up: LookUp) -> None:
 
 
 async def verify(credential: Credential, address: str) -> Verified:
-    """Look up the credential's key. Raise what `Gate.verify` raises, or TimeoutError if too many lookups are queued."""
+    """Look up the credential's key. Raise what `Authenticator.verify` raises, or TimeoutError if the queue is full."""
     verdict: asyncio.Future[Verdict | Exception] = asyncio.get_running_loop().create_future()
     ask(LookUp(lambda: (credential, address), partial(_settle, verdict)))
     found = await verdict
@@ -79,10 +79,10 @@ async def _verdicts(asked: list[tuple[Credential, str]]) -> list[Verdict] | list
     if not asked:
         return []
     try:
-        return await _THREAD.run(partial(default_gate().verify_together, asked))
+        return await _THREAD.run(partial(default_authenticator().verify_together, asked))
     except Exception as error:  # noqa: BLE001 - each request answers with it, as with one of its own
         return [error] * len(asked)
 
 
 _waiting: Final[list[LookUp]] = []
-_rounds: Final = Rounds(_waiting, _look_up, MOST_TOGETHER, under_way=1)
+_rounds: Final = Batcher(_waiting, _look_up, MOST_TOGETHER, under_way=1)

@@ -9,7 +9,7 @@ from api.rejected_sign_in import throttled_html
 from api.security_headers import CONTENT_SECURITY_POLICY
 from gateway.check import Answer, refusal
 from gateway.native.endpoint import call_of, send_answer, tell, trace_of
-from gateway.native.request import DoorRequest
+from gateway.native.request import EndpointRequest
 from gateway.question import Question
 from httpserver.asgi_types import Scope, Send
 from latchkey import headers
@@ -21,7 +21,7 @@ SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 """The methods that change nothing."""
 
 
-async def refuse(error: ProblemError, scope: Scope, request: DoorRequest, send: Send, started: float) -> None:
+async def refuse(error: ProblemError, scope: Scope, request: EndpointRequest, send: Send, started: float) -> None:
     """Send the response for `error` and log the request. `started` is a value of perf_counter."""
     answer = refusal(error, Question(), call_of(scope, request))
     # `prefers_page` expects a Django request, and needs its path and Accept field only.

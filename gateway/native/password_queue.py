@@ -9,9 +9,9 @@ from typing import Final
 
 from apikeys.errors import QuotaExceeded
 from gateway.native.overload import SAFE, refuse
-from gateway.native.request import DoorRequest
+from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
-from httpserver.buffered_response import whole_answer
+from httpserver.buffered_response import buffered_response
 from latchkey.problems import ProblemError
 
 AT_MOST: Final = 16
@@ -32,7 +32,7 @@ def may_hash_password(scope: Scope) -> bool:
     return scope["method"] not in SAFE and scope["path"].startswith(_PATHS)
 
 
-class PasswordRequests:
+class PasswordQueue:
     """Bounded queue of requests for `django`, which has one thread.
 
     AT_MOST requests may run or wait, of which AT_MOST_OF_AN_ADDRESS may come from one address. A flood from one
@@ -45,14 +45,14 @@ class PasswordRequests:
         self._waiting: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = DoorRequest.of(scope)
+        request = EndpointRequest.of(scope)
         error = self._error(request.address)
         if error is not None:
             await refuse(error, scope, request, send, perf_counter())
             return
         self._waiting[request.address] += 1
         try:
-            messages = await whole_answer(self._django, scope, receive)
+            messages = await buffered_response(self._django, scope, receive)
         finally:
             self._waiting[request.address] -= 1
             # Removes addresses without waiting requests, so that the counter doesn't grow.

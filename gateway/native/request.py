@@ -15,7 +15,7 @@ _WANTED: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class DoorRequest:
+class EndpointRequest:
     """The request ID, the client address used by the failure limit, and the needed fields by lower-case name.
 
     A field that was sent more than once is joined with commas.
@@ -26,7 +26,7 @@ class DoorRequest:
     fields: dict[bytes, str]
 
     @classmethod
-    def of(cls, scope: Scope, request_id: bytes | None = None) -> "DoorRequest":
+    def of(cls, scope: Scope, request_id: bytes | None = None) -> "EndpointRequest":
         """Return the request of a scope. If `request_id` is given, it is used instead of the client's."""
         fields: dict[bytes, str] = {}
         for name, value in scope["headers"]:

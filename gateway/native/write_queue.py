@@ -10,15 +10,15 @@ from typing import Final
 
 from events.lock_timeout import MOST_SECONDS
 from gateway.native.overload import SAFE, refuse
-from gateway.native.request import DoorRequest
+from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
-from httpserver.buffered_response import whole_answer
+from httpserver.buffered_response import buffered_response
 from latchkey.problems import ProblemError
 
 RETRY_AFTER_SECONDS: Final = 5
 
 
-class NoTurn(ProblemError):
+class WriteQueueTimeout(ProblemError):
     """The changes ahead of this one took too long."""
 
     slug = "unavailable"
@@ -29,7 +29,7 @@ def changes(scope: Scope) -> bool:
     return scope["method"] not in SAFE
 
 
-class ChangeRequests:
+class WriteQueue:
     """Queue of requests for `django`, which has one thread.
 
     A request is rejected with Retry-After if no change completes for `most_seconds` while it waits. As long as
@@ -52,12 +52,12 @@ class ChangeRequests:
         started = perf_counter()
         if not await self._gets_turn():
             detail = "Other changes are before this one and take too long. Nothing was changed."
-            error = NoTurn(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-            await refuse(error, scope, DoorRequest.of(scope), send, started)
+            error = WriteQueueTimeout(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+            await refuse(error, scope, EndpointRequest.of(scope), send, started)
             return
         try:
             # Collect the response before sending it, so that a client that reads slowly doesn't hold the lock.
-            messages = await whole_answer(self._django, scope, receive)
+            messages = await buffered_response(self._django, scope, receive)
             if messages and messages[0].get("status", 500) < 500:
                 self._made_at = monotonic()
         finally:

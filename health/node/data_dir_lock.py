@@ -13,7 +13,7 @@ LOCK_FILE: Final = "serving.lock"
 _LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class Occupied(Exception):
+class DataDirInUse(Exception):
     """Another server or restore is using the directory, which the message names."""
 
 
@@ -26,14 +26,14 @@ def serve_on(data_dir: Path) -> tuple[int, ...]:
     try:
         for path in _locks(data_dir):
             held += [_lock(path)]
-    except (Occupied, OSError):
+    except (DataDirInUse, OSError):
         _release(held)
         raise
     return tuple(held)
 
 
 @contextmanager
-def alone_on(data_dir: Path) -> Iterator[None]:
+def lock_data_dir(data_dir: Path) -> Iterator[None]:
     """Hold the data directory lock within the block. Raise Occupied or OSError."""
     held = serve_on(data_dir)
     try:
@@ -56,7 +56,7 @@ def _lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise Occupied(path.parent) from None
+        raise DataDirInUse(path.parent) from None
     return descriptor
 
 

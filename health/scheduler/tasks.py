@@ -105,7 +105,7 @@ def _try_a_change() -> None:
 
 
 def _tell_expiries(turn: Turn) -> None:
-    ConfigService(turn.origin, now=lambda: turn.now).tell_expiries(turn.go_on)
+    ConfigService(turn.origin, now=lambda: turn.now).append_expiry_events(turn.go_on)
 
 
 def _revoke_unused_system_keys(turn: Turn) -> None:

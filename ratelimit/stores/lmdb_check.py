@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import ratelimit
-from ratelimit.bucket_file_check import DAMAGED, SOUND, How
+from ratelimit.bucket_file_check import DAMAGED, SOUND, FileState
 
 _ROOT: Final = str(Path(ratelimit.__path__[0]).parent)
 _LAST_LINE: Final = 300
@@ -17,7 +17,7 @@ _LAST_LINE: Final = 300
 _FROM_OUTSIDE: Final = (signal.SIGKILL, signal.SIGSYS, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def examine(path: Path, how: How) -> str:
+def examine(path: Path, how: FileState) -> str:
     """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
     wrong.
 

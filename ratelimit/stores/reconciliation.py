@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ratelimit.bucket import Record, debt_under
+from ratelimit.bucket import Record, convert_debt
 from ratelimit.limit import Limit
 from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.stores.lmdb import LmdbStore
@@ -41,6 +41,6 @@ def _charge(primary: "RedisStore", key: bytes, drained: Record, now_ns: int) -> 
     except ValueError:
         # The bucket has no limit yet, or the record is damaged.
         return
-    debt = debt_under(limit, drained.tat_ns, drained.fraction, drained.limit_code, now_ns)
+    debt = convert_debt(limit, drained.tat_ns, drained.fraction, drained.limit_code, now_ns)
     if debt:
         primary.shift_debt(key, limit, min(-(-debt // limit.price), limit.burst))

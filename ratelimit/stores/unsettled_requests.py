@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ratelimit.bucket import Asked, Outcome
+from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class _Use(NamedTuple):
     throttled: int
 
 
-class UnknownUses:
+class UnsettledRequests:
     """Requests that are counted locally only once it is certain that the remote store did not count them and never
     will.
 
@@ -33,7 +33,7 @@ class UnknownUses:
         self._primary = primary
         self._uses: deque[_Use] = deque()
 
-    def take(self, asked: Asked, run: "Run") -> Outcome:
+    def take(self, asked: TakeRequest, run: "Run") -> Outcome:
         """Decide the request by the local bucket and count it later. Raises the same errors as a store's `take`."""
         outcome = self._local.take_uncounted(asked)
         # With a newer epoch nothing was decided, so there is nothing to count.

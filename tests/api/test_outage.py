@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from apikeys.config_service import IssuedKey
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def down(api: Caller) -> None:
     """The process knows the root key, and takes the database for down."""
     assert api.get("/v1/whoami").status_code == 200
-    default_directory().refresher.note_failure("away")
+    default_key_cache().refresher.note_failure("away")
 
 
 def used(root: IssuedKey) -> int:
@@ -57,7 +57,7 @@ def test_the_report_tells_of_the_directory(api: Caller, settings: Settings) -> N
 def test_health_takes_the_database_for_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("health.local_health.database_answers", lambda: False)
     assert anonymous.get("/health").status_code == 503
-    assert default_directory().database_is_down
+    assert default_key_cache().database_is_down
 
 
 @pytest.mark.usefixtures("down")
@@ -70,5 +70,5 @@ def test_observers_are_not_let_in_by_an_old_record_that_nobody_confirms(
     for name in ("peek", "take"):
         monkeypatch.setattr(default_limiter().store, name, fail)
     assert api.get("/metrics").status_code == 200
-    monkeypatch.setattr(type(default_directory()), "is_old", lambda *_: True)
+    monkeypatch.setattr(type(default_key_cache()), "is_old", lambda *_: True)
     assert api.get("/metrics").status_code == 503

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from api.event_stream.handoff import StreamOffer, make_offer
 from api.event_stream.view import MEDIA_TYPE
 from apikeys.config_service import ConfigService, IssuedKey
-from events.stream.limits import Places
+from events.stream.limits import StreamLimit
 from tests.conftest import Caller
 from tests.openapi.document import operations
 
@@ -78,7 +78,7 @@ def test_query_is_judged_after_the_scope(service: ConfigService) -> None:
 
 def test_stream_takes_no_limit(api: Caller) -> None:
     environ: dict[str, Any] = {"HTTP_ACCEPT": MEDIA_TYPE}
-    make_offer(environ, StreamOffer(Places(most=1)))
+    make_offer(environ, StreamOffer(StreamLimit(most=1)))
     answer = api.get("/v1/events?type=KeyIssued&limit=1", **environ)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/limit")
 

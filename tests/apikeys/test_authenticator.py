@@ -11,8 +11,8 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from apikeys.address_limit import AddressLimit
-from apikeys.authenticator import Gate, Verified
-from apikeys.cache.key_cache import TTL_SECONDS, KeyDirectory
+from apikeys.authenticator import Authenticator, Verified
+from apikeys.cache.key_cache import TTL_SECONDS, KeyCache
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.models import APIKey
@@ -36,8 +36,8 @@ class Process:
     def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
         self.monotonic = 100.0
         self.wall = timezone.now()
-        self.directory = KeyDirectory(clock=lambda: self.monotonic)
-        self.gate = Gate(
+        self.directory = KeyCache(clock=lambda: self.monotonic)
+        self.gate = Authenticator(
             directory=self.directory,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
@@ -288,7 +288,7 @@ def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: Con
 
 
 def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
-    directory = KeyDirectory(capacity=2)
+    directory = KeyCache(capacity=2)
     keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
     for key_id in keys:
         directory.load(key_id)

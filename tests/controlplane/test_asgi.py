@@ -16,7 +16,7 @@ class Connection:
     def abort(self) -> None:
         self.aborted = True
 
-    def hear_no_more(self) -> None:
+    def ignore_further_input(self) -> None:
         """Nothing is behind it."""
 
 

@@ -8,7 +8,16 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from events.batched_sql import SetAside, Statement, deleting, inserting, reading, run, run_apart, updating
+from events.batched_sql import (
+    SavepointFailed,
+    Statement,
+    deleting,
+    inserting,
+    reading,
+    run,
+    run_with_savepoint,
+    updating,
+)
 from events.chain import GENESIS
 from events.models import ChainHead, Event, Seal
 from tests.support.waiting import wait_until
@@ -84,10 +93,10 @@ def test_what_conflicts_is_ignored_if_that_is_asked() -> None:
 @pytest.mark.django_db
 def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
     with transaction.atomic():
-        with pytest.raises(SetAside) as caught:
-            run_apart([inserting([event(1)])], [inserting([event(2)]), FAILS])
+        with pytest.raises(SavepointFailed) as caught:
+            run_with_savepoint([inserting([event(1)])], [inserting([event(2)]), FAILS])
         assert isinstance(caught.value.__cause__, DatabaseError)
-        assert run_apart([inserting([event(3)])], [reading(Event.objects.filter(id=1).values_list("id"))]) == [
+        assert run_with_savepoint([inserting([event(3)])], [reading(Event.objects.filter(id=1).values_list("id"))]) == [
             [],
             [(1,)],
         ]
@@ -97,9 +106,9 @@ def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_failure_of_what_runs_first_is_not_set_aside_because_something_was_before() -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
-        with pytest.raises(SetAside):
-            run_apart([inserting([event(1)])], [FAILS])
-        run_apart([inserting([event(2)]), FAILS], [inserting([event(3)])])
+        with pytest.raises(SavepointFailed):
+            run_with_savepoint([inserting([event(1)])], [FAILS])
+        run_with_savepoint([inserting([event(2)]), FAILS], [inserting([event(3)])])
     assert ids() == []
 
 
@@ -115,7 +124,7 @@ def test_text_that_the_database_does_not_take_is_an_error_of_the_database() -> N
 def test_failure_of_what_runs_first_undoes_all(apart: list[object]) -> None:
     """Its cause is kept: by that it is told from others."""
     with pytest.raises(DatabaseError) as caught, transaction.atomic():
-        run_apart([inserting([event(1)]), FAILS], [inserting([event(2)])] if apart else [])
+        run_with_savepoint([inserting([event(1)]), FAILS], [inserting([event(2)])] if apart else [])
     assert caught.value.__cause__ is not None
     assert ids() == []
 

@@ -19,12 +19,12 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from gateway.native import allow_responses as passes_module
 from gateway.native import metrics
-from gateway.native.endpoint import check_door
+from gateway.native.endpoint import check_endpoint
 from gateway.native.fast_path import _credential_and_id
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
 from latchkey.identity import identity_fields
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
@@ -51,7 +51,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 @pytest.fixture(autouse=True)
 def fresh_door() -> None:
     """The native door begins as in a new process."""
-    metrics.loop_gate.cache_clear()
+    metrics.loop_authenticator.cache_clear()
 
 
 @pytest.fixture(params=DOORS)
@@ -456,7 +456,7 @@ def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkey
     store = default_limiter().store
     real = store.take_many
 
-    def fail_for_the_second(asked: Sequence[Asked]) -> list[Taken]:
+    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[Taken]:
         return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
 
     with monkeypatch.context() as patch:
@@ -492,7 +492,7 @@ def test_client_that_leaves_in_mid_body_is_not_charged(key: IssuedKey) -> None:
             sent.append(message)
 
         fields = {"X-API-Key": key.credential.reveal(), "Content-Length": "1000"}
-        await check_door(scope_of("POST", "/v1/check", "", fields), receive, send)
+        await check_endpoint(scope_of("POST", "/v1/check", "", fields), receive, send)
         return sent
 
     assert asyncio.run(leave()) == []

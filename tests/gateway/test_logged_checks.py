@@ -22,7 +22,7 @@ Lines = list[dict[str, Any]]
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     """The lines about requests, as they are written from here on."""
-    metrics.loop_gate.cache_clear()
+    metrics.loop_authenticator.cache_clear()
     written: Lines = []
     monkeypatch.setattr(access_log.log, "info", lambda _, **members: written.append(get_contextvars() | members))
     yield written

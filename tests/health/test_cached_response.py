@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import DatabaseError
 
-from apikeys.cache.key_cache import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from health import cached_response as module
 from health import local_health
 from health.cached_response import CurrentHealth
@@ -60,7 +60,7 @@ def test_a_database_that_is_known_to_be_down_needs_no_look(monkeypatch: pytest.M
     current = CurrentHealth()
     current._seen = Status.OK
     seen = [current.status]
-    default_directory().refresher.note_failure("away")
+    default_key_cache().refresher.note_failure("away")
     assert [*seen, current.status] == [Status.OK, Status.DOWN]
 
 

@@ -182,8 +182,8 @@ def test_many_expiries_are_told_in_batches_while_the_lease_is_held(service: Conf
     for _ in range(5):
         service.issue({"label": "x", "expires_at": (now + DAY).isoformat()})
     later = ConfigService(Origin.of_system(), now=lambda: now + 2 * DAY)
-    assert later.tell_expiries(lambda: False) == 0
-    assert later.tell_expiries() == 5
+    assert later.append_expiry_events(lambda: False) == 0
+    assert later.append_expiry_events() == 5
     assert [event.type for event in Event.objects.order_by("-id")[:2]] == ["HealthChanged", "KeyExpired"]
 
 

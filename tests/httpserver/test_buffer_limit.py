@@ -2,7 +2,7 @@
 
 import pytest
 
-from httpserver.buffer_limit import BODIES, KERNEL_BYTES, HeldBytes
+from httpserver.buffer_limit import BODIES, KERNEL_BYTES, BufferLimit
 from httpserver.timeouts import MAX_PAUSED_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -18,7 +18,7 @@ class Reader:
 
 
 def test_the_reader_that_waits_longest_is_dropped() -> None:
-    unsent = HeldBytes(3 * (KERNEL_BYTES + 10))
+    unsent = BufferLimit(3 * (KERNEL_BYTES + 10))
     first, second, third, fourth = readers = [Reader() for _ in range(4)]
     for reader in (first, second, third):
         unsent.note(reader, 10)
@@ -29,13 +29,13 @@ def test_the_reader_that_waits_longest_is_dropped() -> None:
 
 
 def test_one_large_answer_is_allowed() -> None:
-    unsent, reader = HeldBytes(1000), Reader()
+    unsent, reader = BufferLimit(1000), Reader()
     unsent.note(reader, 5000)
     assert not reader.aborted
 
 
 def test_what_was_read_counts_no_more() -> None:
-    unsent, reader = HeldBytes(), Reader()
+    unsent, reader = BufferLimit(), Reader()
     unsent.note(reader, 5000)
     unsent.forget(reader)
     unsent.forget(reader)

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from httpserver.listening_socket import drop_new_handshakes
-from httpserver.shutdown_barrier import Departure
+from httpserver.shutdown_barrier import ShutdownBarrier
 from tests.httpserver.wire import Connection, connect
 from tests.support.waiting import wait_until
 
@@ -108,7 +108,7 @@ def test_connection_that_never_begins_ends() -> None:
 
 def test_all_processes_leave_together() -> None:
     """Those that are ready, and those that were killed, count; the others are waited for."""
-    departure = Departure()
+    departure = ShutdownBarrier()
     done, hold = os.pipe()
     worker = os.fork()
     if not worker:

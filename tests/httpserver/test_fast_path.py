@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
+from httpserver.fast_path import FAST_PATHS, FastPathEndpoint, Head, Reply
 from httpserver.timeouts import MAX_HEADER_SECONDS, MAX_PAUSED_SECONDS
 from tests.httpserver.wire import DATE, Connection, connect
 
@@ -39,9 +39,9 @@ class SlowDoor:
 @pytest.fixture
 def door() -> Iterator[SlowDoor]:
     slow = SlowDoor()
-    AT_ONCE[PATH] = AtOnce(slow.read, slow.ask)
+    FAST_PATHS[PATH] = FastPathEndpoint(slow.read, slow.ask)
     yield slow
-    del AT_ONCE[PATH]
+    del FAST_PATHS[PATH]
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def test_a_door_that_fails_as_it_is_asked_leaves_the_request_to_the_application(
     def fail(*_: object) -> bool:
         raise RuntimeError("nobody foresaw that")
 
-    monkeypatch.setitem(AT_ONCE, PATH, AtOnce(door.read, fail))
+    monkeypatch.setitem(FAST_PATHS, PATH, FastPathEndpoint(door.read, fail))
     protocol.data_received(ask())
     assert (transport.written, transport.closed, loop.tasks) == (b"", False, 1)
 

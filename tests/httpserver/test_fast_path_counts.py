@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.native import endpoint, fast_path
-from gateway.native.fast_path import Asked, answer_all
+from gateway.native.fast_path import TakeRequest, answer_all
 from gateway.question import Question
 from httpserver.response_metrics import CHECK, BufferedResponses
 from latchkey.credentials import MalformedCredential
@@ -56,7 +56,7 @@ def _asked(
     is_lost: bool = False,
     allow_as_ok: bool = False,
     verified: Any = None,
-) -> Asked:
+) -> TakeRequest:
     scope = {
         "type": "http",
         "method": "GET",
@@ -65,7 +65,7 @@ def _asked(
         "headers": [],
         "client": ("192.0.2.1", 1),
     }
-    return Asked(
+    return TakeRequest(
         Reply(scope, is_lost=is_lost), started, b"id", Question(allow_as_ok=allow_as_ok), verified, error, looked_up
     )
 
@@ -78,7 +78,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]
     monkeypatch.setattr(fast_path, "perf_counter", lambda: 8.0)
     monkeypatch.setattr(endpoint, "log_request", lambda **_: None)
 
-    def answer(batch: list[Asked], charges: list[Any]) -> dict[int, float]:
+    def answer(batch: list[TakeRequest], charges: list[Any]) -> dict[int, float]:
         before = {status: responses(status) for status in (200, 204, 401, 500, 503)}
         answer_all(batch, charges)
         counts.flush()

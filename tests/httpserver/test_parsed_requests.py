@@ -11,9 +11,9 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from httpserver import fast_path_protocol
-from httpserver.fast_path import AT_ONCE, AtOnce, Head, Reply
+from httpserver.fast_path import FAST_PATHS, FastPathEndpoint, Head, Reply
 from httpserver.fast_path_protocol import MAX_KNOWN_BYTES
-from httpserver.inline_request import PromptRequest
+from httpserver.inline_request import InlineRequest
 from tests.httpserver.wire import Connection, connect
 
 SECRET = "lk_0123456789ab:lks_" + "x" * 49
@@ -49,7 +49,7 @@ def settle(connection: Connection) -> None:
     """Answers for the application, as long as there is something to answer and its body is there."""
     protocol, transport, _ = connection
     while (running := protocol._under_way()) is not None and not running.more_body:
-        assert not isinstance(running, PromptRequest)
+        assert not isinstance(running, InlineRequest)
         running.response_started = running.response_complete = True
         transport.write(b"by the application, %d\r\n" % running.keep_alive)
         if not running.keep_alive:
@@ -60,7 +60,7 @@ def settle(connection: Connection) -> None:
 def said(pieces: list[bytes]) -> tuple[Door, tuple[Any, ...]]:
     """What the door is asked, and what is said to a client that sends the pieces one after the other."""
     door, connection = Door(), connect()
-    AT_ONCE["/v1/known"] = AtOnce(lambda head: head, door.ask)
+    FAST_PATHS["/v1/known"] = FastPathEndpoint(lambda head: head, door.ask)
     protocol, transport, loop = connection
     try:
         for piece in pieces:
@@ -68,7 +68,7 @@ def said(pieces: list[bytes]) -> tuple[Door, tuple[Any, ...]]:
                 protocol.data_received(piece)
                 settle(connection)
     finally:
-        del AT_ONCE["/v1/known"]
+        del FAST_PATHS["/v1/known"]
     # A refusal has an id of its own, and its moment.
     written = re.sub(rb"date: [^\r]+", b"date: now", re.sub(rb"[0-9a-f]{32}", b"ID", transport.written))
     return door, (door.heads, written, transport.closed, transport.reading, loop.tasks, protocol._refused)

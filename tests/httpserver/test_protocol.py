@@ -3,7 +3,7 @@
 import pytest
 
 from httpserver.protocol import MAX_HEADER_BYTES
-from httpserver.streaming_response import Ending, abort
+from httpserver.streaming_response import StreamHandle, abort
 from httpserver.timeouts import MAX_HEADER_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -65,7 +65,7 @@ def test_nothing_is_kept_behind_an_answer_without_an_end_and_its_reading_goes_on
     ended: list[str] = []
     running = protocol._running
     assert running is not None
-    Ending(running.scope).by(lambda: ended.append("asked"))
+    StreamHandle(running.scope).by(lambda: ended.append("asked"))
     protocol.data_received(REQUEST + b"GET /half")
     readings.append(transport.reading)
     assert readings == [False, True]

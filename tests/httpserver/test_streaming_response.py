@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from httpserver.streaming_response import Ending, abort, ask_to_end, hand_over
+from httpserver.streaming_response import StreamHandle, abort, end_stream, hand_over
 
 
 class Connection:
@@ -12,22 +12,22 @@ class Connection:
     def abort(self) -> None:
         self.aborted = True
 
-    def hear_no_more(self) -> None:
+    def ignore_further_input(self) -> None:
         self.hears = False
 
 
 def test_answer_with_an_end_is_not_asked() -> None:
-    assert ask_to_end({}) is False
+    assert end_stream({}) is False
 
 
 def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
     ended: list[str] = []
     for name in ("early", "late"):
         scope: dict[str, Any] = {}
-        ending = Ending(scope)
+        ending = StreamHandle(scope)
         if name == "early":
             ending.by(lambda: ended.append("early"))
-        assert ask_to_end(scope) is True
+        assert end_stream(scope) is True
         if name == "late":
             assert ended == ["early"]
             ending.by(lambda: ended.append("late"))
@@ -47,7 +47,7 @@ def test_nothing_is_heard_any_more_once_the_answer_has_no_end() -> None:
     scope: dict[str, Any] = {}
     connection = Connection()
     hand_over(scope, connection)
-    ending = Ending(scope)
+    ending = StreamHandle(scope)
     assert connection.hears, "it may still be refused, and the next request answered"
     ending.by(lambda: None)
     assert not connection.hears

@@ -6,7 +6,7 @@ from typing import Any
 from uvicorn.config import Config
 
 from httpserver.draining import DrainingState
-from httpserver.fast_path_protocol import AtOnceProtocol
+from httpserver.fast_path_protocol import FastPathProtocol
 
 DATE = b"Sat, 21 Nov 2026 12:00:00 GMT"
 
@@ -96,18 +96,18 @@ class Transport:
         return default
 
 
-Connection = tuple[AtOnceProtocol, Transport, Loop]
+Connection = tuple[FastPathProtocol, Transport, Loop]
 
 
 def connect(state: DrainingState | None = None) -> Connection:
     """A connection that was just made, to a server of its own or one of this `state`."""
     config = Config(
-        app=lambda *_: None, http=AtOnceProtocol, log_config=None, ws="none", lifespan="off", proxy_headers=False
+        app=lambda *_: None, http=FastPathProtocol, log_config=None, ws="none", lifespan="off", proxy_headers=False
     )
     config.load()
     state = state or DrainingState()
     state.default_headers = [(b"date", DATE)]
     loop, transport = Loop(), Transport()
-    protocol = AtOnceProtocol(config, state, {}, loop)  # type: ignore[arg-type]
+    protocol = FastPathProtocol(config, state, {}, loop)  # type: ignore[arg-type]
     protocol.connection_made(transport)  # type: ignore[arg-type]
     return protocol, transport, loop

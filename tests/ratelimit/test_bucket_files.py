@@ -12,7 +12,7 @@ import lmdb
 import pytest
 
 from ratelimit.bucket import Record
-from ratelimit.bucket_file_check import How
+from ratelimit.bucket_file_check import FileState
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_quarantine
 from ratelimit.stores.lmdb_check import examine
 from ratelimit.stores.lmdb_file import open_file, signature
@@ -45,9 +45,9 @@ def test_no_image_of_a_power_cut_ends_or_holds_up_a_process(tmp_path: Path, coun
 def test_sound_file_stays_and_is_examined_by_each_process(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.set_epoch(b"lk_a", 7)
-    assert examine(tmp_path / "b", How.IN_USE) == ""
+    assert examine(tmp_path / "b", FileState.IN_USE) == ""
     store.close()
-    assert examine(tmp_path / "b", How.AT_REST) == ""
+    assert examine(tmp_path / "b", FileState.AT_REST) == ""
     assert store.peek(b"lk_a").epoch == 7
     assert store.rebuilt() is None
     store.close()

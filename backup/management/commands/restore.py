@@ -13,7 +13,7 @@ from backup.losses import losses
 from backup.management.backup_command import BackupCommand, manifest_row
 from backup.management.restore_report import Report
 from backup.restore import restore
-from backup.restore_check import examine, is_empty, nobody_else
+from backup.restore_check import examine, exclusive_use, is_empty
 from backup.restore_progress import Restored
 
 BROKEN: Final = REFUSED
@@ -43,7 +43,7 @@ class Command(BackupCommand):
             self._tell(Report(manifest, None, lost, earlier_losses()), options)
             return
         done = Restored()
-        with nobody_else():
+        with exclusive_use():
             empty = is_empty()
             if not empty and not options["replace"]:
                 raise BackupRefused(

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from apikeys.authenticator import default_gate
-from apikeys.cache.key_cache import default_directory
+from apikeys.authenticator import default_authenticator
+from apikeys.cache.key_cache import default_key_cache
 from controlplane.command_line import collect_from_now_on
 from controlplane.processes import preflight
 from controlplane.processes.children import Program, end_when_asked
@@ -137,7 +137,7 @@ def _load_all() -> None:
         connection.close()
         if hasattr(connection, "close_pool"):
             connection.close_pool()
-    for cache in (default_limiter, default_directory, default_gate):
+    for cache in (default_limiter, default_key_cache, default_authenticator):
         cache.cache_clear()
     collect_from_now_on()
 

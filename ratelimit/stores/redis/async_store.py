@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from redis.exceptions import NoScriptError
 
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.stores.base import BucketStoreAway, OutcomeUnknown, Taken
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.call_sequence import Line, Run
@@ -21,7 +21,7 @@ _Command = Callable[[], tuple[Script, Sequence[bytes], Sequence[bytes]]]
 """Returns a script, the names of its keys and its arguments, at the moment at which they are sent."""
 
 
-class OnLoop:
+class AsyncRedisStore:
     """Access of one event loop to the same buckets as `store`.
 
     Only one event loop may use it. Every method raises BucketStoreError, also if a response takes longer than the
@@ -35,7 +35,7 @@ class OnLoop:
         self._commands: asyncio.Task[Commands] | None = None
         self._line: Line | None = None
 
-    async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
+    async def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken | None]:
         """Decide several requests, and return their outcomes in the same order.
 
         An outcome is None if the limit of the bucket has changed, so that `RedisStore.take` has to convert it.
@@ -63,7 +63,7 @@ class OnLoop:
             raise
         try:
             if self._line is not None and sent:
-                self._line.heard(sent[-1], layout.server_ns(told[-1]))
+                self._line.note_server_time(sent[-1], layout.server_ns(told[-1]))
             return _read(groups, told)
         # The server sent a response that Redis with our script never sends.
         except Exception as error:

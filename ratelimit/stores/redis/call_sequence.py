@@ -57,7 +57,7 @@ class Line:
         deadline_ns = _NO_DEADLINE_NS if self._allowed_ns is None else now_ns + self._allowed_ns
         return Run(self._name, self._number, now_ns, deadline_ns)
 
-    def heard(self, run: Run, server_ns: int) -> None:
+    def note_server_time(self, run: Run, server_ns: int) -> None:
         """Record the time of Redis from the response to a run."""
         if self._timeout_ns is not None:
             self._allowed_ns = server_ns - run.sent_ns + self._timeout_ns

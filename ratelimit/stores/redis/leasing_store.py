@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LEASE_NS, Lease, LeaseBook, may_lease
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.stores.base import BucketStoreError, OutcomeUnknown, Taken
-from ratelimit.stores.redis.async_store import OnLoop
+from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.keys import Question
 from ratelimit.stores.redis.layout import request_argument, shift_argument
 
@@ -29,7 +29,7 @@ class _Lead(NamedTuple):
     """
 
     place: int
-    first: Asked
+    first: TakeRequest
     wish: int
     uncounted: int
 
@@ -38,22 +38,22 @@ class _Lead(NamedTuple):
         return self.first, request_argument(self.first, more=self.wish, count=self.uncounted + 1)
 
 
-class Leased:
-    """`OnLoop` with token leases of up to `most` tokens each.
+class LeasingStore:
+    """`AsyncRedisStore` with token leases of up to `most` tokens each.
 
     `clock` returns nanoseconds and never goes back.
     """
 
     lease_seconds: Final = LEASE_NS / NS_PER_SECOND
 
-    def __init__(self, on_loop: OnLoop, most: int, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(self, on_loop: AsyncRedisStore, most: int, clock: Callable[[], int] = monotonic_ns) -> None:
         self._on_loop = on_loop
         self._book = LeaseBook(most)
         self._clock = clock
         self._sweeping: asyncio.Task[None] | None = None
 
-    async def take_many(self, asked: Sequence[Asked]) -> list[Taken | None]:
-        """Decide several requests like `OnLoop.take_many`, with leases first.
+    async def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken | None]:
+        """Decide several requests like `AsyncRedisStore.take_many`, with leases first.
 
         Requests that a lease pays for are decided also if the store is down. The others then get the
         BucketStoreError as their outcome.
@@ -96,11 +96,13 @@ class Leased:
                     self._book.put_uncounted(key, lease)
                 return
 
-    def _spend(self, asked: Iterable[Asked]) -> list[Taken | None]:
+    def _spend(self, asked: Iterable[TakeRequest]) -> list[Taken | None]:
         now_ns = self._clock()
         return [self._book.spend(one, now_ns) for one in asked]
 
-    async def _lease(self, asked: Sequence[Asked], waiting: Iterable[list[int]], taken: list[Taken | None]) -> None:
+    async def _lease(
+        self, asked: Sequence[TakeRequest], waiting: Iterable[list[int]], taken: list[Taken | None]
+    ) -> None:
         """Ask the store for the first request of each key, and for tokens ahead of use, also for the requests
         behind it.
         """
@@ -128,7 +130,7 @@ class Leased:
         for lead in leads:
             self._book.return_uncounted(lead.first, lead.uncounted)
 
-    def _lead(self, asked: Sequence[Asked], places: Sequence[int], now_ns: int) -> _Lead:
+    def _lead(self, asked: Sequence[TakeRequest], places: Sequence[int], now_ns: int) -> _Lead:
         first = asked[places[0]]
         wish = self._book.wish(first, sum(asked[place][2] for place in places), now_ns)
         return _Lead(places[0], first, wish, self._book.take_uncounted(first))
@@ -141,7 +143,7 @@ class Leased:
             return outcome
         return self._book.grant(lead.first, lead.wish - lead.first[2], outcome, asked_ns) if granted else outcome
 
-    async def _settle(self, asked: Sequence[Asked], behind: Sequence[int], taken: list[Taken | None]) -> None:
+    async def _settle(self, asked: Sequence[TakeRequest], behind: Sequence[int], taken: list[Taken | None]) -> None:
         """Decide requests that waited behind the first of their key: by its lease, otherwise exactly by the store."""
         spent = self._spend([asked[place] for place in behind])
         left = []
@@ -169,6 +171,6 @@ def _given_back(lease: Lease) -> bytes:
     return shift_argument(lease.limit, lease.left, back=True, count=lease.uncounted)
 
 
-def _lease_of(asked: Asked) -> tuple[bytes, int] | None:
+def _lease_of(asked: TakeRequest) -> tuple[bytes, int] | None:
     """Return the lease that may pay for a request, by its key and slot; None if no lease may."""
     return (asked[0], asked[4]) if may_lease(asked) else None

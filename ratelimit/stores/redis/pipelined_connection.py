@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError
 _NO_SCRIPT = "NOSCRIPT"
 
 
-class Link(asyncio.Protocol):
+class PipelinedConnection(asyncio.Protocol):
     """Pipelined connection: any number of commands may be under way, and responses come in the order of the
     commands.
 

@@ -56,7 +56,7 @@ class CallersStanding:
             raise self.answers.pop(0)
 
 
-class AtOnce:
+class FastPathEndpoint:
     """Threads that are none."""
 
     async def run(self, work: Callable[[], Any]) -> Any:
@@ -65,7 +65,7 @@ class AtOnce:
 
 
 def session(stream: EventStream, client: Client, standing: CallersStanding, **seconds: float) -> EventSession:
-    return EventSession(stream, standing, client.send, AtOnce(), **seconds)  # type: ignore[arg-type]
+    return EventSession(stream, standing, client.send, FastPathEndpoint(), **seconds)  # type: ignore[arg-type]
 
 
 @scene

@@ -13,10 +13,10 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from apikeys.address_limit import AddressLimit
-from apikeys.authenticator import Gate
+from apikeys.authenticator import Authenticator
 from apikeys.cache import key_cache as directory_module
 from apikeys.cache import query_deadlines
-from apikeys.cache.key_cache import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyDirectory
+from apikeys.cache.key_cache import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyCache
 from apikeys.cache.query_deadlines import remember_connections
 from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.config_service import ConfigService, IssuedKey
@@ -70,10 +70,10 @@ class Process:
     def __init__(self, limiter: Limiter) -> None:
         self.seconds = 100.0
         self.limiter = limiter
-        self.directory = KeyDirectory(
+        self.directory = KeyCache(
             clock=lambda: self.seconds, stale_seconds=STALE_SECONDS, confirms=lambda: limiter.confirms_epochs
         )
-        self.gate = Gate(
+        self.gate = Authenticator(
             directory=self.directory,
             limiter=limiter,
             peppers=configured_peppers(),

@@ -42,7 +42,7 @@ class Watched:
             monkeypatch.setattr(place, SimpleNamespace(monotonic=self.clock.seconds))
         self.killed: list[int] = []
         began = self.clock.seconds()
-        self.watch: Any = object.__new__(module.WorkerWatch)
+        self.watch: Any = object.__new__(module.WatchingArbiter)
         worker = SimpleNamespace(tmp=SimpleNamespace(last_update=lambda: began), aborted=False)
         self.watch.timeout, self.watch.WORKERS = 30, {7: worker}
         self.watch.log = SimpleNamespace(critical=lambda *_: None)

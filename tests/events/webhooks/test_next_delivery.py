@@ -8,14 +8,14 @@ from events.webhooks import next_delivery
 from events.webhooks.backoff import LONGEST
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.next_delivery import due_endpoints, next_assignment, pending
-from events.webhooks.service import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def pk(endpoints: WebhookEndpoints) -> int:
+def pk(endpoints: WebhookService) -> int:
     return int(endpoints.add({"url": "https://hooks.example/"}).endpoint.pk)
 
 

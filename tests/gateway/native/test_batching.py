@@ -5,7 +5,7 @@ from contextvars import ContextVar
 import pytest
 
 from gateway.native import fast_path
-from gateway.native.batching import MOST_UNDER_WAY, WORTH_ANOTHER, Rounds
+from gateway.native.batching import MOST_UNDER_WAY, WORTH_ANOTHER, Batcher
 
 
 class Trips:
@@ -15,7 +15,7 @@ class Trips:
         self.waiting: list[int] = []
         self.batches: list[list[int]] = []
         self._ends: list[asyncio.Event] = []
-        self.rounds = Rounds(self.waiting, self.trip, most)
+        self.rounds = Batcher(self.waiting, self.trip, most)
 
     async def trip(self, batch: list[int]) -> None:
         self.batches.append(batch)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from pytest_django import Settings
 
-from apikeys.authenticator import Gate, Verdict, default_gate
+from apikeys.authenticator import Authenticator, Verdict, default_authenticator
 from apikeys.config_service import ConfigService, IssuedKey
 from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def fresh_gate(settings: Settings) -> Iterator[None]:
     settings.AUTH_FAILURE_LIMIT = '{"burst": 100000, "per_seconds": 1}'
-    for made in (metrics.loop_gate, default_gate):
+    for made in (metrics.loop_authenticator, default_authenticator):
         made.cache_clear()
     yield
-    for made in (metrics.loop_gate, default_gate):
+    for made in (metrics.loop_authenticator, default_authenticator):
         made.cache_clear()
 
 
@@ -30,13 +30,13 @@ def fresh_gate(settings: Settings) -> Iterator[None]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many credentials each round looks up."""
     sizes: list[int] = []
-    verify_together = Gate.verify_together
+    verify_together = Authenticator.verify_together
 
-    def counted(gate: Gate, asked: Sequence[tuple[Credential, str]]) -> list[Verdict]:
+    def counted(gate: Authenticator, asked: Sequence[tuple[Credential, str]]) -> list[Verdict]:
         sizes.append(len(asked))
         return verify_together(gate, asked)
 
-    monkeypatch.setattr(Gate, "verify_together", counted)
+    monkeypatch.setattr(Authenticator, "verify_together", counted)
     return sizes
 
 
@@ -125,5 +125,5 @@ def test_what_nobody_foresaw_is_answered(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object) -> list[Verdict]:
         raise RuntimeError("nobody foresaw that")
 
-    monkeypatch.setattr(Gate, "verify_together", fail)
+    monkeypatch.setattr(Authenticator, "verify_together", fail)
     assert Crowd([unknown() for _ in range(3)]).come().statuses() == {b"500": 3}

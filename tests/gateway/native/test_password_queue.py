@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from apikeys.config_service import IssuedKey
 from controlplane.wsgi import application as wsgi
-from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordRequests, may_hash_password
+from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordQueue, may_hash_password
 from tests.controlplane.posting import Busy, post
 from tests.gateway.endpoints import natively, scope_of
 
@@ -83,7 +83,7 @@ LOGIN = "/admin/login/"
 def test_one_address_leaves_room_for_others_and_all_have_a_bound() -> None:
     async def crowd() -> None:
         django = Busy()
-        app = PasswordRequests(django)
+        app = PasswordQueue(django)
         waiting = [asyncio.create_task(post(app, LOGIN, host=1)) for _ in range(AT_MOST_OF_AN_ADDRESS)]
         await asyncio.sleep(0)
         status, fields, body = await post(app, LOGIN, host=1)
