@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-# Unicode's White_Space and Default_Ignorable_Code_Point (UCD, DerivedCoreProperties), control characters, and
-# characters that have a width but no ink: the Hangul fillers, the blank Braille pattern, the musical null
-# notehead.
+# Unicode's White_Space and Default_Ignorable_Code_Point (UCD, DerivedCoreProperties),
+# control characters, and characters that have a width but no ink: the Hangul fillers, the
+# blank Braille pattern, the musical null notehead.
 _BLANK: Final = re.compile(
     r"[\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U00016fe4\U0001bca0-\U0001bca3\U0001d159"

@@ -85,8 +85,7 @@ def credential_from_headers(api_key: str | None, authorization: str | None) -> C
     """
     texts = _from_api_key(api_key) if api_key else set()
     if authorization:
-        # A client may need one of the fields for the service behind Latchkey. What is in that field isn't an
-        # error.
+        # One of the fields may be meant for the service behind Latchkey, so what it holds isn't an error.
         texts = _not_foreign(texts, _from_authorization(authorization))
     if not texts:
         raise MissingCredential(_NONE)

@@ -16,8 +16,8 @@ SHAPE: Final = (
 
 def is_origin(text: str) -> bool:
     """Return whether a browser can send exactly this text. Browsers never send the default port of a scheme."""
-    # `*` and `null` don't match, on purpose: `*` stands for every page on the web, and every page can create a
-    # frame whose origin is `null`.
+    # `*` and `null` don't match, on purpose: `*` stands for every page on the web, and every
+    # page can create a frame whose origin is `null`.
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return False

@@ -12,8 +12,8 @@ CREDENTIAL: Final = "lk_[0-9a-z]{12}[:.]lks_|[Bb][Aa][Ss][Ii][Cc] +bGtf[+-z]{16}
 
 # The class has "_" because two secrets may stand next to each other.
 _SECRET = re.compile(r"lks_[0-9A-Za-z_]+")
-# HTTP Basic carries a credential as Base64. Every key ID starts with "lk_", so every such token starts with
-# "bGtf".
+# HTTP Basic carries a credential as Base64. Every key ID starts with
+# "lk_", so every such token starts with "bGtf".
 _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
 # A webhook's signing secret, and values after a name that says what they are: `password=x`, `"password": "x"`,
 # also within a string that is itself JSON. SECRET_PEPPERS holds several peppers, separated by commas.

@@ -24,8 +24,8 @@ def holds_secret(text: str) -> bool:
 
     A key's secret counts only if its checksum is right, so a look-alike isn't one.
     """
-    # Nearly every text returns here, within a tenth of a microsecond. That matters because request IDs are checked
-    # too.
+    # Nearly every text returns here, within a tenth of a microsecond.
+    # That matters because request IDs are checked too.
     if len(text) < _SHORTEST or ("lks_" not in text and "bGtf" not in text and "whsec_" not in text):
         return False
     decoded = (base64.b64decode(found[0]).decode("latin-1") for found in _BASIC.finditer(text))
@@ -33,9 +33,7 @@ def holds_secret(text: str) -> bool:
 
 
 def secrets_within(value: object, pointer: str = "") -> Iterator[str]:
-    """Yield the JSON pointer of each text, and of each field by its name, that holds a secret in a decoded JSON
-    value.
-    """
+    """Yield the JSON pointer of each text and each field name in a decoded JSON value that holds a secret."""
     if isinstance(value, str):
         if holds_secret(value):
             yield pointer

@@ -31,8 +31,9 @@ _OVERLAP: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class FoundSecret:
-    """A secret whose checksum is right. `key_id` is the key ID in front of it, if any. Its `repr` doesn't show the
-    secret.
+    """A secret whose checksum is right. Its `repr` doesn't show the secret.
+
+    `key_id` is the key ID in front of it, or None.
     """
 
     path: str

@@ -15,9 +15,7 @@ _SAMPLED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """A position in a trace: a trace ID of 32 and a span ID of 16 hexadecimal characters, and whether the trace is
-    kept.
-    """
+    """A position in a trace: IDs of the trace (32 hex digits) and of the span (16), and whether the trace is kept."""
 
     trace_id: str
     span_id: str

@@ -17,8 +17,8 @@ def verify_limit_hint(scopes: Collection[str], rate_limit: object, change: str) 
     Return None for any other key, and for a key whose limit is large enough. `rate_limit` is JSON as the API shows
     it; `change` says how to change it.
     """
-    # A service spends one token of its own key for each request that it checks, so a default that suits a client
-    # is soon used up.
+    # A service spends one token of its own key for each request that it checks, so
+    # a default that suits a client is soon used up.
     if list(scopes) != ["verify"] or not isinstance(rate_limit, Mapping):
         return None
     burst, per_seconds = rate_limit["burst"], rate_limit["per_seconds"]

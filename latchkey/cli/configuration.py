@@ -41,8 +41,8 @@ def default_path() -> Path:
     home = os.environ.get("XDG_CONFIG_HOME")
     try:
         directory = Path(home) if home and Path(home).is_absolute() else Path.home() / ".config"
-    # Some containers run under an account without a home directory.
     except RuntimeError:
+        # Some containers run under an account without a home directory.
         directory = Path(os.devnull)
     return directory / "latchkey" / "config.toml"
 

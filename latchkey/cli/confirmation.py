@@ -13,8 +13,8 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed 
 def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
     """Return if `yes` is set or the person types the key ID.
 
-    `consequence` is a sentence that says what will be permanent. Raises Refusal otherwise; nothing has been
-    changed yet.
+    `consequence` is a sentence that says what will be permanent. Raises
+    Refusal otherwise; nothing has been changed yet.
     """
     if yes:
         return
@@ -28,7 +28,7 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
 
 def _typed(prompt: str) -> str:
     """Return what is typed at the prompt, or an empty string at the end of input."""
-    # typer's own prompt writes a space to standard output, in front of a credential that may be piped to a
-    # program.
+    # typer's own prompt writes a space to standard output, in front
+    # of a credential that may be piped to a program.
     print(prompt, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()

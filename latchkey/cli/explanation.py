@@ -51,7 +51,7 @@ def _reasons(failure: Exception) -> list[str]:
     if not isinstance(failure, ProblemError):
         return [f"  {failure}"]
     faults = dict.fromkeys(f"  {fault.pointer or '/'}: {fault.detail}" for fault in failure.errors)
-    # The detail of a problem with `errors` repeats them.
+    # The detail of a problem with `errors` repeats them, so leave it out.
     lines = list(faults) or [f"  {failure}"]
     seconds = failure.retry_after_seconds
     if seconds is not None and f" {seconds} s" not in str(failure):

@@ -60,8 +60,8 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     except ReaderLeft:
         abandon()
         return DONE
-    # typer exits like this after completion, and if a pipe closes during --help.
     except SystemExit as ended:
+        # typer exits like this after completion, and if a pipe closes during --help.
         return COULD_NOT if ended.code and not isinstance(ended.__context__, BrokenPipeError) else DONE
     except Unwritable as reason:
         return _unwritten(str(reason))

@@ -23,8 +23,8 @@ _LONGEST_PAUSE_SECONDS: Final = 15.0
 class Follower:
     """Reader of the live stream, which it opens again after the last event that was seen.
 
-    `patience_seconds` is how long it may be without a connection. `opened` is called with the ID after which the
-    stream began.
+    `patience_seconds` is how long it may be without a connection. `opened` is
+    called with the ID after which the stream began.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Follower:
             except OverlongEvent:
                 raise WrongServer("The stream holds no event that ends.") from None
             finally:
-                # Patience counts from the end of the last connection, not from its beginning.
+                # `patience_seconds` counts from the end of the last connection, not from its beginning.
                 self._connected_at = time.monotonic()
 
     def _new(self, message: Message) -> Iterator[Event]:
@@ -99,8 +99,8 @@ class Follower:
 
     def _may_come_back(self, failure: ClientError) -> bool:
         """Return whether to try again."""
-        # Try again only after it has worked once, only for what a restart of the server may cause, and not if the
-        # server asks for a pause that ends later than the patience does.
+        # Only after it has worked once, only for what a restart of the server may cause, and not if the server
+        # asks for a pause that ends after `patience_seconds`.
         asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
         if self._connected_at is None or time.monotonic() - self._connected_at + (asked or 0) > self._patience_seconds:
             return False

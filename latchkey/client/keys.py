@@ -65,8 +65,9 @@ class KeyPage:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Calls about keys. Every method raises ClientError, and ValueError for an invalid key ID or a time without a
-    zone.
+    """Calls about keys.
+
+    Every method raises ClientError, and ValueError for an invalid key ID or a time without a zone.
 
     `if_match` is the `etag` of the key on which the change was decided. If the key was changed since, nothing is
     done and ReceivedProblem with the slug `precondition-failed` is raised.

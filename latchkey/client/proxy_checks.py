@@ -116,9 +116,7 @@ def _refused(name: str, seen: Seen) -> Check:
 
 
 def _named(seen: Seen) -> Check:
-    """Check that the request ID is in the header field and in the body, so that a client can name a rejected
-    request.
-    """
+    """Check that the request ID is in the header and in the body, so that a client can name a rejected request."""
     named = seen.fields.get(headers.REQUEST_ID.lower())
     same = seen.problem is not None and named is not None and seen.problem.get("request_id") == named
     return Check("request id", Result.OK if same else Result.FAILED, named or "no X-Request-Id")

@@ -7,9 +7,7 @@ from latchkey.client.document import Document
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A rate limit: the bucket holds `burst` tokens (1 to 1000000), and as many refill in `per_seconds` (1 to
-    2678400).
-    """
+    """A rate limit: a bucket of `burst` tokens (1 to 1000000), which refill in `per_seconds` (1 to 2678400)."""
 
     burst: int
     per_seconds: int

@@ -179,7 +179,7 @@ class Transport:
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise NotJSON(f"The answer has more than {MAX_ANSWER_BYTES} bytes.")
-            # The read timeout only bounds the gap between two chunks, so a slow body has to be cut here.
+            # A read that finds data doesn't time out, so a body that keeps trickling in is cut here.
             if deadline.passed:
                 raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
         return bytes(body)

@@ -11,8 +11,9 @@ RATE_LIMITED: Final = "RATE_LIMITED"
 
 @dataclass(frozen=True, slots=True)
 class RemainingLimit:
-    """What is left of a key's rate limit: `remaining` of `limit` tokens. The bucket is full again in
-    `reset_seconds`.
+    """What is left of a key's rate limit: `remaining` of `limit` tokens.
+
+    The bucket is full again in `reset_seconds`.
     """
 
     limit: int

@@ -40,7 +40,7 @@ def create(
     metadata: Metadata = None,
     secret_file: SecretFile = None,
 ) -> None:
-    """Issue a key. Its credential goes to standard output, alone, this once; all else to standard error."""
+    """Issue a key. Its credential is written to standard output, only this once; everything else to standard error."""
     invocation = invocation_of(context)
     typed: dict[str, Any] = {"owner": owner, "scopes": scope, "expires_at": expires_in, "metadata": metadata}
     values = {name: value for name, value in typed.items() if value is not None}

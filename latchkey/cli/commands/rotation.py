@@ -53,7 +53,7 @@ def rotate(
     if_match: IfMatch = None,
     yes: Yes = False,
 ) -> None:
-    """Make a new secret; the old one works on for a while. The new credential goes to standard output, alone."""
+    """Make a new secret. The old one stays valid for a while. Only the new credential goes to standard output."""
     if at_once and wait:
         raise typer.BadParameter("--at-once leaves nothing to --wait for.")
     if at_once and grace != span(DEFAULT_GRACE):
