@@ -20,7 +20,10 @@ MOST_BURSTS: Final = 100
 
 
 def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> None:
-    """Compare the addresses that are over AUTH_FAILURE_LIMIT with the bursts that are already reported."""
+    """Compare the addresses that are over AUTH_FAILURE_LIMIT with the known bursts.
+
+    Append an event for each new burst, and delete those that are over.
+    """
     quiet_since = now - QUIET_FOR
     over = _refusals(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}

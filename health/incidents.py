@@ -1,9 +1,9 @@
 """Incidents: a violation of a guard rail is opened, reported and closed once, however many processes see it.
 
-A process that evaluates a guard rail holds the event log while it counts. Every change of state appends
-an event, so nothing changes between the count and the verdict, and two processes that evaluate at the
-same time do so one after the other: openings and closings alternate by construction. The partial unique
-index on open incidents is a second safeguard.
+A process that evaluates a guard rail holds the event log while it counts. Every change of state appends an event,
+so nothing changes between the count and the verdict, and two processes that evaluate at the same time do so one
+after the other: openings and closings alternate by construction. The partial unique index on open incidents is a
+second safeguard.
 """
 
 from collections.abc import Iterable, Iterator

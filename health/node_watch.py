@@ -1,8 +1,8 @@
 """Node monitor: reports immediately when the bucket store of a node goes down and comes back.
 
-It loses nothing of what the node decided itself in between. Each node has one monitor, in its
-steward's process, even if another steward holds the lease: one process does the shared work, but only
-the node itself can see whether it's cut off.
+It loses nothing of what the node decided itself in between. Each node has one monitor, in its steward's process,
+even if another steward holds the lease: one process does the shared work, but only the node itself can see whether
+it's cut off.
 """
 
 from collections.abc import Callable

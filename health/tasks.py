@@ -46,8 +46,8 @@ log = structlog.get_logger(__name__)
 class Turn:
     """One run: its time, the request ID of its events and log lines, and whether to continue.
 
-    `go_on` is called between the batches of long work. It keeps the lease, lets others
-    write, and returns False if the lease is lost.
+    `go_on` is called between the batches of long work. It keeps the lease, lets others write, and returns False if
+    the lease is lost.
     """
 
     now: datetime

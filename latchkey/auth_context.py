@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 def covers(granted: frozenset[str], wanted: str) -> bool:
     """Return whether the scopes `granted` include the scope `wanted`.
 
-    The scope `*` allows everything. Within a scope, `*` matches any run of characters:
-    `orders:*` allows `orders:read`, and a key that holds it may grant `orders:re*`. A key
-    that holds `orders:re*` may not grant `orders:*`.
+    The scope `*` allows everything. Within a scope, `*` matches any run of characters: `orders:*`
+    allows `orders:read`, and a key that holds it may grant `orders:re*`. A key that holds `orders:re*`
+    may not grant `orders:*`.
     """
     if wanted in granted or "*" in granted:
         return True

@@ -1,8 +1,8 @@
 """Header fields that identify the caller to a service behind a proxy, and the bounds of their length.
 
-The bounds leave room for everything else in the smallest header that a common proxy or
-service accepts by default: 4 KiB for Latchkey's whole response in nginx
-(`proxy_buffer_size`), and for the whole request in uWSGI (`buffer-size`).
+The bounds leave room for everything else in the smallest header that a common proxy or service accepts by default:
+4 KiB for Latchkey's whole response in nginx (`proxy_buffer_size`), and for the whole request in uWSGI
+(`buffer-size`).
 """
 
 from collections.abc import Iterable

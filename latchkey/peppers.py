@@ -1,8 +1,8 @@
 """Peppers: keys kept outside the database, used to compute digests, to derive keys and to sign.
 
-A secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash protects guessable
-passwords, and here would only cost time on each request. The pepper isn't in the database, so a
-copy of the database can't verify any secret.
+A secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash protects guessable passwords, and
+here would only cost time on each request. The pepper isn't in the database, so a copy of the database
+can't verify any secret.
 """
 
 import hmac
@@ -31,8 +31,8 @@ class Peppers:
     def digest(self, text: str, pepper_id: str) -> bytes:
         """Return the HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError if the pepper is no longer configured.
 
-        Each use begins its text differently (`lks_`, `seal:`, `webhook:`, `backup:`), so a
-        digest made for one use is never valid for another.
+        Each use begins its text differently (`lks_`, `seal:`, `webhook:`, `backup:`), so a digest made for one use
+        is never valid for another.
         """
         # Copying a keyed HMAC is cheaper than setting up the key for each digest.
         mac = self.by_id[pepper_id].copy()

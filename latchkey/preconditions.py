@@ -1,7 +1,7 @@
 """Preconditions (RFC 9110, section 13): a change that was decided on one state isn't applied to another.
 
-A state is a whole number that increases with every change, such as a key's
-epoch. Its entity tag is that number in quotes.
+A state is a whole number that increases with every change, such as a key's epoch. Its entity tag is
+that number in quotes.
 """
 
 import re
@@ -62,8 +62,8 @@ def expected_states(if_match: str | None) -> frozenset[int] | None:
 def check_state(state: int, expected: Collection[int] | None, what: str) -> None:
     """Raise PreconditionFailed if `expected` doesn't contain `state`; None accepts every state.
 
-    Call it in the transaction of the change, after the row is locked.
-    Otherwise another change can come in between.
+    Call it in the transaction of the change, after the row is locked. Otherwise another change
+    can come in between.
     """
     if expected is not None and state not in expected:
         raise PreconditionFailed(f"{what} was changed since it was read.")

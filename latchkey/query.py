@@ -15,9 +15,9 @@ MAX_PARAMETERS: Final = 70
 class Parameter:
     """A query parameter of a call.
 
-    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into
-    the value. `schema` is the JSON schema of what `parse` accepts. A parameter that `repeats` may
-    be sent several times; its values form a list.
+    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into the value.
+    `schema` is the JSON schema of what `parse` accepts. A parameter that `repeats` may be sent several times; its
+    values form a list.
     """
 
     name: str
@@ -66,8 +66,8 @@ def text_parameter(name: str, description: str, *, longest: int = MAX_TEXT) -> P
 def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
     """Return the value of each parameter in the query string `raw`.
 
-    Raises InvalidParameters, which lists every fault: rejected values, and
-    parameters that are unknown, empty or sent twice.
+    Raises InvalidParameters, which lists every fault: rejected values, and parameters that are unknown,
+    empty or sent twice.
     """
     return parse_parameters(_pairs(raw), query)
 

@@ -1,7 +1,7 @@
 """Progress of a rotation: the one rule for when a key's old secret can end.
 
-The admin, the management commands and the remote CLI use it, so none of them
-ends a secret that is still the only one in use.
+The admin, the management commands and the remote CLI use it, so none of them ends a secret that is still
+the only one in use.
 """
 
 from dataclasses import dataclass

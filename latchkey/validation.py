@@ -139,9 +139,9 @@ def clean(
 
     The fields named in `credentials` aren't stored, so they may hold a secret.
 
-    Raises InvalidParameters, which lists every fault with a JSON pointer, up to MAX_ERRORS:
-    fields that are rejected by their rule, unknown fields, fields that hold a secret, and
-    missing required fields. No fault repeats a value.
+    Raises InvalidParameters, which lists every fault with a JSON pointer, up to MAX_ERRORS: fields that are
+    rejected by their rule, unknown fields, fields that hold a secret, and missing required fields. No fault
+    repeats a value.
     """
     if not isinstance(values, Mapping):
         raise InvalidParameters(

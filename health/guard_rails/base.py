@@ -32,8 +32,8 @@ class Severity(StrEnum):
 class Finding:
     """A violation: how many things violate the guard rail, and which, as a sentence.
 
-    `at` is when it happened, if it's an event and not a state. One that is
-    later than the open incident is another incident.
+    `at` is when it happened, if it's an event and not a state. One that is later than the open incident
+    is another incident.
     """
 
     count: int

@@ -25,8 +25,8 @@ from ratelimit.stores import BucketStoreError
 class Health(APIView):
     """Readiness: whether to send traffic here. It's open to all, so it returns nothing else.
 
-    The server responds to it ahead of Django, with the status in `health.current`. Django
-    responds in the first moment, and to odd requests.
+    The server responds to it ahead of Django, with the status in `health.current`. Django responds in the first
+    moment, and to odd requests.
     """
 
     tag = "health"

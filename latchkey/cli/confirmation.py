@@ -13,8 +13,8 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed 
 def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
     """Return if `yes` is set or the person types the key ID.
 
-    `consequence` is a sentence that says what will be permanent. Raises
-    Refusal otherwise; nothing has been changed yet.
+    `consequence` is a sentence that says what will be permanent. Raises Refusal otherwise; nothing has been
+    changed yet.
     """
     if yes:
         return

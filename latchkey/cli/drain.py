@@ -14,9 +14,9 @@ LONGEST_POLL_SECONDS: Final = 10.0
 class Drain:
     """Measurement of a drain, by a monotonic clock.
 
-    `quiet_seconds` is for how long only the new secret has to be in use. `since` is the
-    time at which the watch began, or the old secret was last seen in use. With
-    `even_if_unused`, the new secret counts as used from then on.
+    `quiet_seconds` is for how long only the new secret has to be in use. `since` is the time at which
+    the watch began, or the old secret was last seen in use. With `even_if_unused`, the new secret counts
+    as used from then on.
     """
 
     quiet_seconds: float

@@ -23,7 +23,7 @@ class Invocation:
     """
 
     def __init__(self, server_url: str | None = None) -> None:
-        # All else is computed on first use, so that `--help` needs neither a file nor a key.
+        # Everything else is computed on first use, so that `--help` needs neither a file nor a key.
         self._server_url = server_url
         self.options = Options()
         self.request_id = new_request_id()

@@ -30,9 +30,9 @@ from latchkey.trace_context import trace_of_request
 class Client:
     """Client for one server and the key that calls it. Close it, or use it in a `with`.
 
-    `url` is the server's address, `api_key` the text `key_id:secret`; without a key only
-    `health` works. `timeout_seconds` is for each attempt of a call as a whole: to
-    connect, to send, and to read the whole response.
+    `url` is the server's address, `api_key` the text `key_id:secret`; without a key only `health`
+    works. `timeout_seconds` is for each attempt of a call as a whole: to connect, to send, and to
+    read the whole response.
 
     No call waits by default: if the calling key's own limit is exceeded, the call raises CallingKeyThrottled,
     which has the seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, the client
@@ -77,8 +77,8 @@ class Client:
     def with_request_id(self, request_id: str) -> "Client":
         """Return the same client, whose calls all carry this request ID and belong to one trace.
 
-        Raises ValueError for an ID that the server would replace: it has 1 to 128
-        characters of `A-Z a-z 0-9 . _ -`, and holds no secret.
+        Raises ValueError for an ID that the server would replace. A valid one has 1 to 128 characters of `A-Z a-z
+        0-9 . _ -` and holds no secret.
         """
         if not is_request_id(request_id):
             raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")

@@ -11,9 +11,9 @@ _SHORTEST_SECONDS: Final = 0.001
 class Deadline(dict[str, float]):
     """Time that is left, in seconds, as httpx's extension `timeout`.
 
-    Each step of a request reads its value when it begins, so all of them end at the same time.
-    Two things aren't bounded, because a blocking socket can't do that: the lookup of a name
-    (DNS), and a header that arrives byte by byte.
+    Each step of a request reads its value when it begins, so all of them end at the same time. Two things
+    aren't bounded, because a blocking socket can't do that: the lookup of a name (DNS), and a header that
+    arrives byte by byte.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -59,12 +59,12 @@ class Events:
     ) -> Iterator[Event]:
         """Yield events as they happen, each once and in order, without end: those after `after`, or from now on.
 
-        A stream that was cut is opened again where it was, for up to `patience_seconds` without
-        a connection. If it begins now, `opened` is called with the ID of the log's last event,
-        so that another process can continue after it.
+        A stream that was cut is opened again where it was, for up to `patience_seconds` without a
+        connection. If it begins now, `opened` is called with the ID of the log's last event, so that another
+        process can continue after it.
 
-        Raises ClientError if that time is over, if the stream can't be opened the first time,
-        and if the key is no longer allowed to read it.
+        Raises ClientError if that time is over, if the stream can't be opened the first time, and if the key is no
+        longer allowed to read it.
         """
         chosen = {"type": type, "key_id": key_id}
         params = {name: value for name, value in chosen.items() if value is not None}

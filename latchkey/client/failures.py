@@ -9,8 +9,8 @@ from latchkey.problems import FieldError, ProblemError
 class ClientError(Exception):
     """Base class of what a call raises.
 
-    `request_id` names the call in the server's log, if it got there.
-    `status` is that of the response, None without one.
+    `request_id` names the call in the server's log, if it got there. `status` is that of the response, None
+    without one.
     """
 
     request_id: str = ""
@@ -57,8 +57,8 @@ class ReceivedProblem(ClientError, ProblemError):
 class CallingKeyThrottled(ReceivedProblem):
     """The rate limit of the calling key is exceeded: it pays one token for each call, and this call did nothing.
 
-    It says nothing about a key that was to be verified: if that one is
-    over its limit, `verify` returns RATE_LIMITED.
+    It says nothing about a key that was to be verified: if that one is over its limit, `verify` returns
+    RATE_LIMITED.
     """
 
     def __str__(self) -> str:

@@ -23,8 +23,8 @@ _LONGEST_PAUSE_SECONDS: Final = 15.0
 class Follower:
     """Reader of the live stream, which it opens again after the last event that was seen.
 
-    `patience_seconds` is how long it may be without a connection. `opened` is
-    called with the ID after which the stream began.
+    `patience_seconds` is how long it may be without a connection. `opened` is called with the ID after which the
+    stream began.
     """
 
     def __init__(

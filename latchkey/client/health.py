@@ -24,8 +24,8 @@ class Health:
 class HealthReport(Health):
     """Full health report.
 
-    `degraded` names the guard rails whose violation degrades health;
-    `uptime_seconds` counts from the server's start.
+    `degraded` names the guard rails whose violation degrades health; `uptime_seconds` counts
+    from the server's start.
     """
 
     version: str
