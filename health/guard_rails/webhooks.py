@@ -19,7 +19,7 @@ class DeadWebhook(ListedGuardRail):
     remedy = "Mend the receiver and enable the webhook again: it goes on where it stopped. Or delete it."
     triggers = frozenset({EventType.WEBHOOK_DISABLED, EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_REMOVED})
 
-    # All of them.
+    # One more than there can be, so all of them are counted.
     counted_at_most = MAX_ENDPOINTS + 1
 
     def listed(self, now: datetime) -> QuerySet[Any, Any]:

@@ -33,8 +33,8 @@ def finish_when_drained(
                     break
                 time.sleep(drain.poll_seconds)
                 key = watcher.keys.show(key.key_id)
-    # Ctrl-C arrives here too: whatever ends the wait, the old secret is still valid.
     except BaseException:
+        # Ctrl-C arrives here too: whatever ends the wait, the old secret is still valid.
         invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key.key_id}")
         raise
     if retiring is None:

@@ -76,7 +76,7 @@ def rate_limit_of(burst: int | None, per_seconds: int | None, *, unlimited: bool
         return {}
     if unlimited or burst is None or per_seconds is None:
         raise typer.BadParameter("Give a limit as --burst and --per-seconds, both, or --unlimited alone.")
-    # Commands import the client only when they call it, so that `--help` stays fast.
+    # Imported late, like all of the client: `--help` doesn't need it.
     from latchkey.client.rate_limit import RateLimit
 
     return {"rate_limit": RateLimit(burst, per_seconds)}

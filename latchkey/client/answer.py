@@ -21,8 +21,8 @@ def failure_of(response: httpx.Response, body: bytes) -> ClientError:
     """Return the error that a response without success stands for."""
     try:
         failure = _failure(response, body)
-    # A response that isn't a readable problem is an error of another kind, not a crash.
     except ClientError as unreadable:
+        # A response that isn't a readable problem is an error of another kind, not a crash.
         failure = unreadable
     failure.status = response.status_code
     return failure
