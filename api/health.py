@@ -1,4 +1,4 @@
-"""/health, /health/full and /metrics."""
+"""Views of /health, /health/full and /metrics."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from ratelimit.stores import BucketStoreError
 
 
 class Health(APIView):
-    """Whether to send traffic here. Open to all, so it tells nothing but that.
+    """Readiness: whether to send traffic here. It's open to all, so it returns nothing else.
 
     The server answers it ahead of Django, from `health.cached_response`. Django answers until that is ready, and if a
     request is unusual.
@@ -52,20 +52,19 @@ class Health(APIView):
 
 
 class ObservingView(KeyAPIView):
-    """A call by which operators look at the server: it is answered also while the bucket store is out, uncharged, as
-    that is when it is needed.
-    """
+    """Base class of calls by which operators look at the server, also while the bucket store is down."""
 
     def check_throttles(self, request: Request) -> None:
         try:
             super().check_throttles(request)
         except BucketStoreError:
+            # These calls are needed most in an outage. Without a bucket store they are free of charge.
             if isinstance(request.auth, Verified):
                 default_authenticator().vouch(request.auth)
 
 
 class HealthFull(ObservingView):
-    """The whole state of health."""
+    """Full health report."""
 
     tag = "health"
     scopes = {"GET": "health:read"}
@@ -77,10 +76,11 @@ class HealthFull(ObservingView):
 
 
 class Metrics(ObservingView):
-    """Prometheus' scrape."""
+    """Scrape of Prometheus."""
 
     tag = "health"
     scopes = {"GET": "metrics:read"}
+    # Metrics of the processes are available without it.
     needs_database = False
 
     def get_authenticators(self) -> list[BaseAuthentication]:
@@ -90,7 +90,8 @@ class Metrics(ObservingView):
         return [] if settings.METRICS_PUBLIC else super().get_permissions()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Whatever a scraper says it accepts, it gets the text format; only problems are rendered."""
+        """Return the renderer of problems."""
+        # Whatever a scraper says it accepts, it gets the text format. Only problems are rendered.
         return JSONRenderer(), JSONRenderer.media_type
 
     @extend_schema(operation_id="metrics", responses={(200, "text/plain"): OpenApiTypes.STR})

@@ -1,4 +1,4 @@
-"""/v1/waivers: leave to breach a guard rail, for a reason and a time."""
+"""Views of /v1/waivers: permission to violate a guard rail, for a reason and a time."""
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema

@@ -1,4 +1,4 @@
-"""The response to /health, kept current in the background: a probe waits for no thread, no database and no store."""
+"""Current response to /health, updated in the background: a probe waits for no thread, database or bucket store."""
 
 import asyncio
 from functools import cache
@@ -19,8 +19,9 @@ log = structlog.get_logger(__name__)
 
 
 class CurrentHealth:
-    """The status of this process as it was INTERVAL_SECONDS ago at most, or DEADLINE_SECONDS and that if the database
-    is slow.
+    """Status of this process, INTERVAL_SECONDS old at most.
+
+    If the database is slow, the status may be DEADLINE_SECONDS older.
     """
 
     def __init__(self) -> None:
@@ -28,18 +29,18 @@ class CurrentHealth:
 
     @property
     def status(self) -> Status | None:
-        """The status, or None before the first look at it. That the server stops, and that the database is down, is
-        known without a look.
-        """
+        """Return the status, or None before the first look."""
+        # Both states are known without a look, so they take effect without waiting for the next one.
         if is_stopping():
             return Status.STOPPING
         return Status.DOWN if self._seen and default_key_cache().database_is_down else self._seen
 
     async def keep(self) -> None:
-        """Looks until it is cancelled, on a thread of its own. A look that misses its deadline counts as down."""
+        """Look until cancelled, on its own thread. A look that misses its deadline counts as down."""
         threads = WorkThreads("health", 1, patience_seconds=DEADLINE_SECONDS)
         while True:
             self._seen = await self._look(threads)
+            # Look more often while down, so that a node returns to service soon.
             await asyncio.sleep(RETRY_SECONDS if self._seen is Status.DOWN else INTERVAL_SECONDS)
 
     async def _look(self, threads: WorkThreads) -> Status:
@@ -54,5 +55,5 @@ class CurrentHealth:
 
 @cache
 def current_health() -> CurrentHealth:
-    """The process's."""
+    """Return the current health of this process."""
     return CurrentHealth()

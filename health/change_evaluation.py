@@ -1,4 +1,4 @@
-"""The watch on the event log: guard rails are judged within the transaction of the change that may breach them."""
+"""Observer of the event log: guard rails are evaluated in the transaction of the change that may violate them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,10 @@ _OF_WAIVERS = (EventType.WAIVER_GRANTED, EventType.WAIVER_ENDED)
 
 
 def judge_at_once(entries: Sequence[Entry], origin: Origin, at: datetime) -> Judgment | None:
-    """Return the judgment of the guard rails that the entries trigger: the breach is told right behind the change, or
-    neither is kept. What fails is left to the steward's next sweep; a change to a key is not lost over it.
+    """Return the evaluation of the guard rails that the entries trigger, or None if there are none.
+
+    The incident is reported right after the change, in the same transaction. What fails is left to the steward's
+    next sweep, so no change to a key is lost because of it.
     """
     triggered = {rail: [entry.key_id for entry in entries if entry.type in rail.triggers] for rail in GUARD_RAILS}
     about = {rail: _keys(rail, key_ids) for rail, key_ids in triggered.items() if key_ids}
@@ -26,7 +28,7 @@ def judge_at_once(entries: Sequence[Entry], origin: Origin, at: datetime) -> Jud
 
 
 def _keys(rail: GuardRail, key_ids: Sequence[str]) -> frozenset[str]:
-    """The keys on which it depends whether the guard rail is judged; none if it is in any case."""
+    """Return the keys that decide whether the guard rail is evaluated; none if it's evaluated in any case."""
     return frozenset(key_ids) if isinstance(rail, KeyGuardRail) and "" not in key_ids else frozenset()
 
 

@@ -1,8 +1,8 @@
-"""The judgment of guard rails, by as few round trips to the database as possible.
+"""Evaluation of guard rails, with as few round trips to the database as possible.
 
-What must hold while the event log is held is read by the round trip that takes it: the open incidents, the waivers, and
-what is in breach of those guard rails for which that matters. Which ones these are is looked up before. That guess may
-be wrong, as when a waiver ends in between; then the missing one is read while the log is held.
+What must hold while the event log is held is read by the round trip that takes it: the open incidents, the
+waivers, and what violates those guard rails for which that matters. Which ones these are is looked up before. That
+guess may be wrong, for example if a waiver ends in between; then what is missing is read while the log is held.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,14 +29,15 @@ be; without keys it is judged in any case.
 
 
 class Judgment:
-    """Judges guard rails while the event log is held: an observer of `events.log`."""
+    """Evaluation of guard rails while the event log is held, as an observer of `events.log`."""
 
     def __init__(self, about: About, now: datetime, request_id: str) -> None:
         self._about = about
         self._key_ids = {key_id for key_ids in about.values() for key_id in key_ids}
         self._now = now
         self._request_id = request_id
-        self._own: list[tuple[str, GuardRail]] = []  # keys that changed, and what they breach
+        # Keys that changed, and the guard rails that they violate.
+        self._own: list[tuple[str, GuardRail]] = []
         self._read: list[ListedGuardRail] = []
         self._listed: dict[str, Sequence[str]] = {}
         self._incidents: Sequence[Incident] = ()
@@ -44,7 +45,7 @@ class Judgment:
         self._is_lost = False
 
     def reads(self) -> Sequence[Statement]:
-        """Find out which guard rails matter; return what reads all that is known of those."""
+        """Find out which guard rails matter, and return the statements that read everything about those."""
         names = [rail.name for rail in self._about]
         try:
             state = [read_incidents(self._now), read_waivers(names, self._key_ids, self._now)]
@@ -56,7 +57,7 @@ class Judgment:
             return ()
 
     def see(self, found: Sequence[Rows]) -> None:
-        """Take what these have found, while the log is held."""
+        """Take what these statements found, while the log is held."""
         if self._is_lost:
             return
         self._know(found[0], found[1])
@@ -64,7 +65,7 @@ class Judgment:
             self._listed[rail.name] = [name for (name,) in rows]
 
     def decide(self, draft: Draft) -> Draft:
-        """Return the verdicts: what is opened, told and closed behind `draft`."""
+        """Return what is to be written after `draft`: changes to incidents, and the events that report them."""
         following = draft.following()
         try:
             if not self._is_lost:
@@ -77,16 +78,20 @@ class Judgment:
         return following
 
     def give_up(self, error: BaseException) -> None:
-        """Leave it to the steward's next sweep. Raises `error` if the transaction cannot be kept: it would be rolled
-        back in silence, and its change be reported as made.
+        """Log `error` and leave the work to the steward's next sweep.
+
+        Raises `error` if the transaction can't be kept.
         """
         self._is_lost = True
         log.error("guard_rails_not_judged", guard_rails=[rail.name for rail in self._about], exc_info=error)
+        # Otherwise the transaction would be rolled back silently, and its change reported as made.
         if transaction.get_rollback():
             raise error
 
     def _look_ahead(self, state: Sequence[Statement]) -> None:
+        """Look up which guard rails the changed keys violate, before the log is held."""
         rails = [rail for rail, key_ids in self._about.items() if key_ids and isinstance(rail, KeyGuardRail)]
+        # Every other guard rail is evaluated in any case, so there is nothing to find out.
         if not rails:
             return
         own = read_breaches(rails, self._key_ids, self._now)
@@ -103,7 +108,7 @@ class Judgment:
         self._incidents, self._waived = incidents, set(waivers)
 
     def _judged(self) -> list[GuardRail]:
-        """The guard rails that matter, by what is known."""
+        """Return the guard rails that matter, by what is known so far."""
         opened = {incident.guard_rail for incident in self._incidents}
         breached = {rail for key_id, rail in self._own if (rail.name, key_id) not in self._waived}
         return [rail for rail, keys in self._about.items() if not keys or rail.name in opened or rail in breached]
@@ -111,10 +116,12 @@ class Judgment:
     def _finding(self, rail: GuardRail) -> Finding | None:
         if (rail.name, "") in self._waived:
             return None
-        # This change may have waited for its turn, and what time brings about be known to one that came later.
+        # This change may have waited for the lock, and another one that came later may have opened an incident
+        # that only time caused. Evaluated at the earlier time, the incident would be closed again.
         opened = [incident.opened_at for incident in self._incidents if incident.guard_rail == rail.name]
         now = max([self._now, *opened])
         if isinstance(rail, ListedGuardRail) and rail.name in self._listed and now == self._now:
             return rail.finding(self._listed[rail.name])
+        # A savepoint: if this read fails, the change is still kept.
         with transaction.atomic():
             return rail.find(now)

@@ -1,4 +1,4 @@
-"""What a judgment of guard rails reads, as templates: each change of a key reads the same, with other parameters."""
+"""Reads of an evaluation of guard rails, as templates: each change of a key reads the same, with other parameters."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -16,36 +16,43 @@ from health.models import Incident, Waiver
 
 
 def incidents_open() -> QuerySet[Incident]:
-    """Return the incidents that are open, the longest first."""
+    """Return the open incidents, the oldest first."""
     return Incident.objects.filter(closed_at__isnull=True).order_by("opened_at", "pk")
 
 
 def read_incidents(now: datetime) -> Statement:
-    """Return what reads the incidents that are open."""
+    """Return the statement that reads the open incidents."""
     return _incidents().at(now)
 
 
 def read_waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) -> Statement:
-    """Return what reads the waivers in force, for all keys or for one of these: guard rail and key id."""
+    """Return the statement that reads the waivers in force, for all keys or one of `key_ids`.
+
+    Its rows are guard rail and key ID.
+    """
+    # A template has room for a single key ID.
     if len(key_ids) > 1:
         return reading(_waivers(rails, {"", *key_ids}, now))
     return _waivers_of_one(tuple(rails)).at(now, *key_ids)
 
 
 def read_breaches(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> Statement:
-    """Return what reads which of the guard rails each of these keys breaches, waived or not: key id and a bool each."""
+    """Return the statement that reads which of the guard rails each key violates, waived or not.
+
+    Its rows are the key ID and one bool for each guard rail.
+    """
     if len(key_ids) > 1:
         return reading(_breaches(rails, key_ids, now))
     return _breaches_of_one(tuple(rails)).at(now, *key_ids)
 
 
 def read_listed(rail: ListedGuardRail, now: datetime) -> Statement:
-    """Return what reads all that is in breach of the guard rail."""
+    """Return the statement that reads everything that violates the guard rail."""
     return _listed(rail).at(now)
 
 
 def forget_templates() -> None:
-    """Make them again at their next use: those that are there know the settings of this process."""
+    """Discard the templates: they hold values of this process's settings. They are built again at their next use."""
     for made in (_incidents, _waivers_of_one, _breaches_of_one, _listed):
         made.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Verdicts on guard rails: incidents that are opened, kept and closed, and the events that report it."""
+"""Verdicts on guard rails: incidents that are opened, kept and closed, and the events that report them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,10 @@ from health.models import Incident
 
 
 class Verdicts:
-    """Writes to `draft` what becomes of the open `incidents`, which nothing else can change meanwhile."""
+    """Writer of verdicts: adds to `draft` what becomes of the open `incidents`.
+
+    Nothing else can change these meanwhile.
+    """
 
     def __init__(self, draft: Draft, incidents: Iterable[Incident], now: datetime, request_id: str) -> None:
         self._draft = draft
@@ -25,6 +28,7 @@ class Verdicts:
     def settle(self, rail: GuardRail, finding: Finding | None) -> None:
         """Open, keep or close the guard rail's incident, as `finding` says."""
         incident = self._open.get(rail.name)
+        # A later occurrence, such as a second restore, is another incident.
         if finding is not None and incident is not None and finding.at is not None and finding.at > incident.opened_at:
             self._close(rail, incident)
             incident = None
@@ -51,12 +55,14 @@ class Verdicts:
     def _close(self, rail: GuardRail, incident: Incident) -> None:
         del self._open[rail.name]
         event = self._report(rail, "ok", f"It was: {incident.detail}")
+        # A change that waited for the lock has an earlier time than an incident that was opened meanwhile.
         self._update(incident, closed_at=max(self._now, incident.opened_at), closed_by=event.id if event else None)
 
     def _update(self, incident: Incident, **values: Any) -> None:
         self._draft.more.append(updating(Incident.objects.filter(pk=incident.pk), **values))
 
     def _report(self, rail: GuardRail, status: str, detail: str) -> Event | None:
+        # A notice doesn't change health, so no event reports it.
         if not rail.severity.degrades:
             return None
         data: dict[str, object] = {
@@ -70,6 +76,6 @@ class Verdicts:
 
 
 def degraded_by(incidents: Iterable[Incident]) -> list[str]:
-    """Return the names of the guard rails by whose open `incidents` health is degraded, sorted."""
+    """Return the names of the guard rails whose open `incidents` degrade health, sorted."""
     known = [incident for incident in incidents if incident.guard_rail in BY_NAME]
     return sorted(incident.guard_rail for incident in known if Severity(incident.severity).degrades)

@@ -1,4 +1,4 @@
-"""What a process sees of health by itself, without waiting for anybody to write it down."""
+"""Local health: what this process sees itself, without waiting until it's written down."""
 
 from contextlib import suppress
 from enum import StrEnum
@@ -22,7 +22,7 @@ DATABASE: Final = UnwritableDatabase()
 
 
 class Status(StrEnum):
-    """What /health says."""
+    """Status that /health returns."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -31,12 +31,12 @@ class Status(StrEnum):
 
     @property
     def is_ready(self) -> bool:
-        """Whether load balancers may send requests here."""
+        """Return whether load balancers may send requests here."""
         return self in (Status.OK, Status.DEGRADED)
 
 
 def status_now() -> Status:
-    """The status by what the database and the bucket store answer now, each within a bound."""
+    """Return the status by what the database and the bucket store respond now, each within a bound."""
     if is_stopping():
         return Status.STOPPING
     if not _database_is_up():
@@ -44,12 +44,13 @@ def status_now() -> Status:
     try:
         with patience(PATIENCE_SECONDS):
             return Status.DEGRADED if degraded_names() else Status.OK
-    except DatabaseError:  # it answers, but what it has to say of health does not come in time
+    except DatabaseError:
+        # The database responds, but its information about health doesn't come in time.
         return Status.DEGRADED
 
 
 def database_answers() -> bool:
-    """Whether the database answers a query."""
+    """Return whether the database responds to a query."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -59,8 +60,9 @@ def database_answers() -> bool:
 
 
 def _database_is_up() -> bool:
-    """Whether it is; where it is known to be down nobody waits to find that out."""
+    """Return whether the database is up."""
     directory = default_key_cache()
+    # If it's known to be down, don't wait to find that out again.
     if directory.database_is_down:
         return False
     with patience(PATIENCE_SECONDS):
@@ -71,16 +73,18 @@ def _database_is_up() -> bool:
 
 
 def degraded_names() -> list[str]:
-    """The guard rails by whose breach health is degraded, with what this process sees of the bucket store, the steward,
-    the disk and the database. It only reads: a probe must not wait for those who write, and has to tell the truth on a
-    full disk.
+    """Return the names of the guard rails whose violation degrades health, sorted.
+
+    They include what this process sees of the bucket store, the steward, the disk and the database.
     """
     now = timezone.now()
+    # Only read: a probe must not wait for writers, and it must be right on a full disk.
     seen = [rail.name for rail in (STORE, STEWARD, DISK, DATABASE) if breach(rail, now) is not None]
     return sorted({*degraded(), *seen})
 
 
 def look_for_steward() -> None:
-    """Tells whether a steward works: the one guard rail of which no steward can tell that it is breached."""
-    with suppress(DatabaseError):  # without a database there is nothing to judge by; it is asked again
+    """Open or close the incident about a missing steward. A steward that is missing can't do that itself."""
+    # Without a database there is nothing to evaluate. The caller tries again.
+    with suppress(DatabaseError):
         sweep([STEWARD], now=timezone.now())

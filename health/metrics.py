@@ -1,4 +1,4 @@
-"""The metrics of all processes as one, and those that the database tells."""
+"""Metrics of all processes as one, and those that come from the database."""
 
 import os
 from collections.abc import Iterable
@@ -37,14 +37,14 @@ OWN: Final = (
 
 
 class _OfThisProcess(Collector):
-    """What this process counts, where it serves alone."""
+    """Metrics of this process, if it serves alone."""
 
     def collect(self) -> Iterable[Metric]:
         return REGISTRY.collect()
 
 
 class OfThisServer(Collector):
-    """When the server started, under the name by which every process that exports metrics says so."""
+    """Start time of the server, under the name that every process that exports metrics uses for it."""
 
     def collect(self) -> Iterable[Metric]:
         if since := served_since():
@@ -54,11 +54,12 @@ class OfThisServer(Collector):
 
 
 class _OfTheDatabase(Collector):
-    """What is the same whichever process, command or host brought it about; nothing while the database is away."""
+    """Metrics that are the same in every process, command and host. There are none while the database is down."""
 
     def collect(self) -> Iterable[Metric]:
         if default_key_cache().database_is_down:
-            return ()  # the pool would keep a scrape waiting for a connection
+            # The pool would make a scrape wait for a connection.
+            return ()
         try:
             return self._violations(), self._degraded(), self._last_backup()
         except DatabaseError:
@@ -66,6 +67,7 @@ class _OfTheDatabase(Collector):
 
     def _violations(self) -> Metric:
         counted = Incident.objects.values_list("guard_rail").annotate(count=Count("pk")).order_by()
+        # Each series exists from the start, so that its first increase is visible.
         counts = {**dict.fromkeys(BY_NAME, 0), **dict(counted)}
         name = metric_names.GUARD_RAIL_VIOLATIONS.removesuffix("_total")
         family = CounterMetricFamily(name, "Incidents opened, by guard rail.", labels=["guard_rail"])
@@ -93,7 +95,10 @@ class _OfTheDatabase(Collector):
 
 
 def registry() -> CollectorRegistry:
-    """What to collect from: the files of all processes where several serve, else this process; and the database."""
+    """Return what to collect metrics from.
+
+    These are the files of all processes if several serve, otherwise this process; and the database.
+    """
     together = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
@@ -105,12 +110,12 @@ def registry() -> CollectorRegistry:
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     return generate_latest(registry())
 
 
 def own_totals() -> dict[str, float]:
-    """Our own metrics by name, summed over labels and processes; 0 for what has not happened."""
+    """Return our own metrics by name, summed over labels and processes; 0 for what hasn't happened."""
     totals = dict.fromkeys(OWN, 0.0)
     for family in registry().collect():
         for sample in family.samples:

@@ -1,4 +1,4 @@
-"""The state of health: what is degraded, in which components, and the limits."""
+"""Report of health: what is degraded, in which components, and the limits."""
 
 import os
 import time
@@ -29,7 +29,7 @@ def _uptime_seconds() -> int:
 
 
 def full_report() -> dict[str, object]:
-    """The body of /health/full. Needs the database."""
+    """Return the body of /health/full. Needs the database."""
     names = degraded_names()
     totals = own_totals()
     return {
@@ -55,7 +55,7 @@ def full_report() -> dict[str, object]:
 
 
 def incident_json(incident: Incident) -> dict[str, object]:
-    """An open incident as /health/full and check_guard_rails show it."""
+    """Return an open incident as /health/full and check_guard_rails show it."""
     return {
         "name": incident.guard_rail,
         "severity": incident.severity,
@@ -71,7 +71,7 @@ def _component(guard_rail: str, names: list[str]) -> dict[str, object]:
 
 
 def _verified_at() -> str | None:
-    """When the patrol last came to the end of the event log and found it whole."""
+    """Return when the integrity scan last reached the end of the event log and found it complete, or None."""
     finished: datetime | None = Patrol.objects.filter(id=1).values_list("finished_at", flat=True).first()
     return rfc3339(finished) if finished else None
 

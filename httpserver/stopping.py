@@ -1,4 +1,4 @@
-"""Whether this process is stopping: its readiness goes before anything else does."""
+"""Stop signal of this process: it becomes unready before anything else happens."""
 
 from threading import Event
 
@@ -6,10 +6,10 @@ _STOPPING = Event()
 
 
 def note() -> None:
-    """Note that it is."""
+    """Record that the process is stopping."""
     _STOPPING.set()
 
 
 def is_stopping() -> bool:
-    """Return whether it is. Load balancers must send no new requests here."""
+    """Return whether the process is stopping. Load balancers must send no new requests here then."""
     return _STOPPING.is_set()

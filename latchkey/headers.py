@@ -1,4 +1,4 @@
-"""The names of the HTTP fields that Latchkey reads and writes."""
+"""Names of the HTTP header fields that Latchkey reads and writes."""
 
 from typing import Final
 

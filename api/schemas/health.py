@@ -1,4 +1,4 @@
-"""The shapes of calls about health, for the OpenAPI document only."""
+"""Shapes of the calls about health, for the OpenAPI document only."""
 
 from typing import Final
 

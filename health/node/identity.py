@@ -1,4 +1,4 @@
-"""A node: a host with a DATA_DIR of its own, and the name that it keeps over restarts."""
+"""Node: a host with its own DATA_DIR, and an ID that it keeps across restarts."""
 
 import fcntl
 import os
@@ -16,17 +16,19 @@ _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`id` is made once for a DATA_DIR and kept there; `host` is the host's name, for people to read."""
+    """A node. `id` is made once for a DATA_DIR and kept there; `host` is the host's name, for people to read."""
 
     id: str
     host: str
 
     @classmethod
     def claim(cls, data_dir: Path) -> "Node | None":
-        """The node of `data_dir`, over which this process alone watches until it ends; None where another process
-        watches over it. Raises OSError.
+        """Return the node of `data_dir`, which no other process may watch until this one ends.
+
+        Return None if another process watches it. Raises OSError.
         """
-        descriptor = os.open(data_dir / NODE_FILE, _OPEN, 0o600)  # is left open, and holds the lock
+        # The descriptor stays open, because it holds the lock until the process ends.
+        descriptor = os.open(data_dir / NODE_FILE, _OPEN, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -36,11 +38,12 @@ class Node:
 
     @classmethod
     def nameless(cls) -> "Node":
-        """One whose id nobody keeps: what it notes lapses once it has ended."""
+        """Return a node whose ID isn't kept: what it reports expires after it has ended."""
         return cls(uuid4().hex, socket.gethostname())
 
 
 def _kept_id(descriptor: int) -> str:
+    """Return the ID in the file, or write a new one if it has none."""
     kept = os.pread(descriptor, 64, 0).decode("ascii", errors="replace").strip()
     if _ID.fullmatch(kept):
         return kept

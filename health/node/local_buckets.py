@@ -1,4 +1,4 @@
-"""A node's own buckets: what it decided by itself while the bucket store was out, until that is charged and written."""
+"""Local buckets of a node: what it decided itself during an outage, until that is charged and written down."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from ratelimit.stores.fallback import FallbackStore
 
 
 class OwnBuckets:
-    """Those beside `store`. Nothing is done while there are none, so that a host which never had to decide by itself
-    has no file of them, nor where nothing has changed since it was done: there may be a million to look at. Every
-    method may raise BucketStoreError, and a DatabaseError where it writes down.
+    """Local buckets next to `store`.
+
+    Every method may raise BucketStoreError, and a DatabaseError if it writes to the database.
     """
 
     def __init__(self, store: FallbackStore, local: LmdbStore) -> None:
@@ -23,28 +23,31 @@ class OwnBuckets:
 
     @classmethod
     def beside(cls, store: BucketStore) -> "OwnBuckets | None":
-        """None beside a store that nothing stands in for."""
+        """Return the local buckets, or None for a store without a local fallback."""
         if isinstance(store, FallbackStore) and store.local is not None:
             return cls(store, store.local)
         return None
 
     def charge_back(self, go_on: Callable[[], bool]) -> None:
-        """Charges to the store what they lack."""
+        """Reconcile with the store: charge to it the tokens that the local buckets lack."""
         self._where_changed("charge_back", self._store.charge_back, go_on)
 
     def write_down(self, go_on: Callable[[], bool]) -> None:
-        """Writes down what they have counted, each request once."""
+        """Write to the database what they have counted, each request once."""
         self._where_changed("write_down", lambda go_on: self._ledger.write_down(go_on) >= 0, go_on)
 
     def tidy(self) -> None:
-        """Frees what killed processes held, and forgets addresses whose bucket is full again."""
+        """Free what killed processes held, and forget addresses whose bucket is full again."""
         if self._local.exists:
             self._local.tidy()
             Limiter(self._local).forget_idle_addresses(failure_limit())
 
     def _where_changed(self, name: str, work: Callable[[Callable[[], bool]], bool], go_on: Callable[[], bool]) -> None:
+        """Do `work` if the buckets changed since it was last completed: there may be a million to look at."""
+        # A host that never had to decide itself has no file, and this must not create one.
         if not self._local.exists:
             return
-        changes = self._local.changes()  # before the work: what changes meanwhile is looked at the next time
+        # Read it before the work: what changes meanwhile is handled the next time.
+        changes = self._local.changes()
         if self._done.get(name) != changes and work(go_on) and go_on():
             self._done[name] = changes

@@ -1,4 +1,4 @@
-"""A node's chores: what it decided by itself is charged to the bucket store, and written down."""
+"""Node maintenance: what the node decided itself in an outage is charged to the bucket store, and written down."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,8 +12,9 @@ LONGEST_PAUSE_SECONDS: Final = 60.0
 
 
 class NodeChores:
-    """Those of a node whose bucket store is `store`. They are done often in an outage and right after it, as other
-    processes of the node see its end a little later, and then less and less often.
+    """Maintenance of a node whose bucket store is `store`.
+
+    It's done often during an outage and right after it, and then less and less often.
     """
 
     def __init__(self, store: BucketStore, attempts: Attempts) -> None:
@@ -23,16 +24,17 @@ class NodeChores:
         self._due_at = 0.0
 
     def hurry(self, now: float) -> None:
-        """The store has gone or has come back."""
+        """Do the maintenance soon: the store has gone down or has come back."""
+        # Other processes of the node notice the end of an outage a little later, so once isn't enough.
         self._pause = FIRST_PAUSE_SECONDS
         self._due_at = min(self._due_at, now + FIRST_PAUSE_SECONDS)
 
     def do_at_once(self) -> None:
-        """They are due."""
+        """Make the maintenance due now."""
         self._due_at = 0.0
 
     def do_if_due(self, now: float, go_on: Callable[[], bool], *, out: bool) -> None:
-        """Does them where it is time; with the store `out` there is nobody to charge."""
+        """Do the maintenance if it's due. While the store is `out`, there is nothing to charge to."""
         if now < self._due_at:
             return
         self._due_at = now + self._pause
@@ -45,13 +47,13 @@ class NodeChores:
             self.charge_back(go_on)
 
     def charge_back(self, go_on: Callable[[], bool]) -> None:
-        """Charges to the store what the node's own buckets lack."""
+        """Reconcile with the store: charge to it the tokens that the node's own buckets lack."""
         if self._own:
             with self._attempts.at("charge_back"):
                 self._own.charge_back(go_on)
 
     def write_down(self, go_on: Callable[[], bool]) -> None:
-        """Writes down what the node has counted."""
+        """Write to the database what the node has counted."""
         if self._own:
             with self._attempts.at("write_down"):
                 self._own.write_down(go_on)

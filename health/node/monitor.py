@@ -1,8 +1,8 @@
-"""The watch over a node: tells at once when its bucket store goes and comes back, and loses nothing of what it decided
-by itself in between.
+"""Node monitor: reports immediately when the bucket store of a node goes down and comes back.
 
-Each node has one, in its steward's process, whichever steward holds the lease: the shared work is one process's, but
-whether a node is cut off only the node can tell.
+It loses nothing of what the node decided itself in between. Each node has one monitor, in its steward's process,
+even if another steward holds the lease: one process does the shared work, but only the node itself can see whether
+it's cut off.
 """
 
 from collections.abc import Callable
@@ -37,10 +37,10 @@ log = structlog.get_logger(__name__)
 
 
 class NodeWatch:
-    """Watches over `node`, whose bucket store is `store`. `elapsed` is a clock in seconds that never steps.
+    """Monitor of `node`, whose bucket store is `store`. `elapsed` is a clock in seconds that never steps.
 
-    With the database away it goes on, and tells when that is back. What it could not finish is done by its next looks,
-    and by the first looks of the watch that comes after it.
+    If the database is down it continues, and reports once the database is back. What it couldn't finish is done by
+    its next looks, and by the first looks of the next monitor of this node.
     """
 
     def __init__(self, store: BucketStore, node: Node, *, elapsed: Callable[[], float] = monotonic) -> None:
@@ -50,11 +50,12 @@ class NodeWatch:
         self._attempts = Attempts()
         self._chores = NodeChores(store, self._attempts)
         self._pulse = Pulse()
-        self._told: bool | None = None  # whether the database has it that the node is cut off; None: it may
+        # Whether the database records that the node is cut off. None: it may.
+        self._told: bool | None = None
         self._tell_at = 0.0
 
     def run(self, stop: Event) -> None:
-        """Looks until `stop` is set. Whatever fails, it goes on."""
+        """Look until `stop` is set. No failure ends it."""
         pause = 0.0
         while not stop.wait(pause):
             close_old_connections()
@@ -66,11 +67,12 @@ class NodeWatch:
             finally:
                 close_old_connections()
         if self._pulse.out_since is not None:
-            self._chores.write_down(lambda: True)  # the host may end, and its DATA_DIR with it
+            # The host may end, and its DATA_DIR with it.
+            self._chores.write_down(lambda: True)
         connections.close_all()
 
     def look(self, go_on: Callable[[], bool] = lambda: True) -> float:
-        """Looks once, and does what is due while `go_on` says so; returns after how many seconds to look again."""
+        """Look once, and do what is due while `go_on` returns True. Return the seconds until the next look."""
         now, fault = self._elapsed(), fault_of(self._store)
         if self._pulse.saw(fault is None, now):
             self._turned(now, fault)
@@ -78,6 +80,7 @@ class NodeWatch:
             self._tell_outage(now, now - self._pulse.out_since)
         elif fault is None and self._told is not False:
             self._tell_return(now, go_on)
+        # Confirm a change of state quickly, before anything else is done.
         if self._pulse.doubtful:
             return CONFIRM_SECONDS
         self._chores.do_if_due(now, go_on, out=self._pulse.out_since is not None)
@@ -88,7 +91,8 @@ class NodeWatch:
             log.error("node_cut_off", node=self._node.id, reason=f"BucketStoreError: {fault}")
         else:
             log.info("node_back", node=self._node.id)
-        self._told = self._told or None  # a return is told also where the outage never was
+        # A return is reported even if the outage never was.
+        self._told = self._told or None
         self._tell_at = now
         self._chores.hurry(now)
 
@@ -98,16 +102,18 @@ class NodeWatch:
         self._tell_at = now + RETRY_SECONDS
         with self._attempts.at("tell_outage"):
             if note_outage(self._node, lasted=timedelta(seconds=lasted)) or not self._told:
+                # None until the evaluation succeeds: if it fails, the next look tries again.
                 self._told = None
                 _judge()
             self._told = True
             self._tell_at = now + RENEW_SECONDS
 
     def _tell_return(self, now: float, go_on: Callable[[], bool]) -> None:
-        """Debts first: from then on no key has more than one bucket."""
+        """Report that the store is back, after what the node granted itself is charged."""
         if now < self._tell_at:
             return
         self._tell_at = now + RETRY_SECONDS
+        # Charge first: once the return is reported, no key has more than one bucket.
         self._chores.charge_back(go_on)
         with self._attempts.at("tell_return"):
             self._told = end_outage(self._node) or self._told
@@ -122,7 +128,7 @@ def _judge() -> None:
 
 
 def watch_over(store: BucketStore, data_dir: Path, stop: Event) -> None:
-    """Watches over the node of `data_dir` until `stop` is set, from when no other process does."""
+    """Watch the node of `data_dir` until `stop` is set, as soon as no other process does."""
     node = _claim(data_dir)
     while node is None and not stop.wait(LOOK_SECONDS):
         node = _claim(data_dir)
@@ -131,8 +137,10 @@ def watch_over(store: BucketStore, data_dir: Path, stop: Event) -> None:
 
 
 def _claim(data_dir: Path) -> Node | None:
+    """Return the node, or None if another process watches it."""
     try:
         return Node.claim(data_dir)
     except OSError:
         log.exception("node_not_named")
+        # A node that can't keep its ID can still report that it's cut off.
         return Node.nameless()

@@ -1,4 +1,4 @@
-"""Outages of the bucket store, as each node that is cut off from it has noted them in the database.
+"""Outages of the bucket store: each node that is cut off from it records that in the database.
 
 Times are those of the database's clock: nodes share it, and their own clocks may differ.
 """
@@ -16,7 +16,10 @@ COUNTS_FOR: Final = timedelta(seconds=15)
 
 
 def note_outage(node: Node, *, lasted: timedelta) -> bool:
-    """Notes that the node is cut off, and has been for so long; whether that was not known, or no more counted."""
+    """Record that the node has been cut off for `lasted`.
+
+    Return whether that wasn't recorded yet, or was no longer counted.
+    """
     if _living().filter(node=node.id).update(seen_at=Now()):
         return False
     StoreOutage.objects.update_or_create(
@@ -26,17 +29,17 @@ def note_outage(node: Node, *, lasted: timedelta) -> bool:
 
 
 def end_outage(node: Node) -> bool:
-    """The bucket store answers the node; whether it was noted as cut off."""
+    """Record that the bucket store responds to the node. Return whether it was recorded as cut off."""
     return StoreOutage.objects.filter(node=node.id).delete()[0] > 0
 
 
 def cut_off() -> list[str]:
-    """The hosts of the nodes that have said within 15 seconds that they are cut off, the first to say so first."""
+    """Return the hosts of the nodes that reported in the last 15 seconds that they are cut off, oldest outage first."""
     return list(_living().order_by("since", "host").values_list("host", flat=True))
 
 
 def forget_lapsed_outages() -> int:
-    """Deletes what nodes noted that have said nothing since, as they ended in the outage; returns how many."""
+    """Delete outages that are no longer renewed, because their nodes ended during them. Return how many."""
     return StoreOutage.objects.filter(seen_at__lte=Now() - COUNTS_FOR).delete()[0]
 
 

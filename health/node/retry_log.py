@@ -1,4 +1,4 @@
-"""Work that is tried time and again until it is done."""
+"""Retry log: work that is tried again until it succeeds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,17 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts:
-    """Keeps what fails in one piece of work from all others. Of failures in a row the first is logged."""
+    """Isolation of pieces of work: if one fails, the others still run.
+
+    Only the first of several failures in a row is logged.
+    """
 
     def __init__(self) -> None:
         self._failing: set[str] = set()
 
     @contextmanager
     def at(self, work: str) -> Iterator[None]:
-        """An attempt at the work of this name; whoever makes it makes another one where it fails."""
+        """Run the block as an attempt at `work`. Log its error instead of raising it: the caller tries again later."""
         try:
             yield
         except Exception:

@@ -1,4 +1,4 @@
-"""The lookout: each serving process looks every few seconds whether a steward works."""
+"""Steward probe: each serving process checks every few seconds whether a steward works."""
 
 import asyncio
 from typing import Final
@@ -10,7 +10,8 @@ INTERVAL_SECONDS: Final = 10.0
 
 
 async def look_out() -> None:
-    """Looks until it is cancelled, on a thread of its own: it may have to wait for the database, and nobody for it."""
+    """Check until cancelled, on its own thread."""
+    # The check may have to wait for the database, and nothing else should wait for the check.
     threads = WorkThreads("lookout", 1)
     while True:
         await asyncio.sleep(INTERVAL_SECONDS)

@@ -1,13 +1,12 @@
-"""Whether the bucket store works for this process."""
+"""Probe of the bucket store, for this process."""
 
 from ratelimit.stores import BucketStore, BucketStoreError
 
 
 def fault_of(store: BucketStore) -> BucketStoreError | None:
-    """Return why the store takes nothing, or None. It is asked to write, as a full or damaged store may still be read;
-    what stands in for it in an outage is not asked.
-    """
+    """Return why the store accepts nothing, or None. What replaces it in an outage isn't asked."""
     try:
+        # This writes, because a full or damaged store may still be readable.
         store.ping()
     except BucketStoreError as error:
         return error

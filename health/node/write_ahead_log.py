@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log: kept small, which a program that reads without end prevents."""
+"""Write-ahead log of SQLite: kept small, unless a program keeps reading an old state."""
 
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ LARGE_BYTES: Final = 256 << 20
 
 
 def size_bytes() -> int:
-    """Return the size of the log; 0 with PostgreSQL, or where there is none."""
+    """Return the size of the log in bytes; 0 with PostgreSQL, or if there is none."""
     if connection.vendor != "sqlite":
         return 0
     try:
@@ -20,15 +20,18 @@ def size_bytes() -> int:
 
 
 def shorten() -> None:
-    """Write what is in the log into the database and empty the file, if that needs no waiting. SQLite itself writes
-    over the log from its beginning but leaves the file as large as it ever was. Raises django.db.Error.
+    """Write the log's content into the database and empty the file, if that needs no waiting.
+
+    Raises django.db.Error.
     """
+    # SQLite itself writes over the log from its beginning, but leaves the file as large as it ever was.
     if size_bytes() == 0:
         return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
         (patience,) = cursor.fetchone()
-        cursor.execute("PRAGMA busy_timeout = 0")  # writers must not wait while a checkpoint waits for a reader
+        # Writers must not wait while a checkpoint waits for a reader.
+        cursor.execute("PRAGMA busy_timeout = 0")
         try:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:

@@ -1,4 +1,4 @@
-"""The steward's heartbeat: a number that it raises while it works, where the process that started it can read it."""
+"""Heartbeat of the steward: a number that it raises while it works, readable by the process that started it."""
 
 import asyncio
 import mmap
@@ -16,25 +16,27 @@ _NUMBER: Final = struct.Struct("=Q")
 
 
 class Heartbeat:
-    """Counts beats in memory that this process shares with those that it forks."""
+    """Counter in memory that this process shares with the processes that it forks."""
 
     def __init__(self) -> None:
         self._page = mmap.mmap(-1, _NUMBER.size)
 
     def beats(self) -> int:
-        """Return how many there were."""
+        """Return the number of beats so far."""
         found: int = _NUMBER.unpack(self._page[:])[0]
         return found
 
     def beat(self) -> None:
-        """Raise the number. One process does this."""
+        """Raise the number. Only one process may do this."""
         self._page[:] = _NUMBER.pack(self.beats() + 1)
 
     async def keep(self, went_on_at: Callable[[], float], now: Callable[[], float] = monotonic) -> None:
-        """Beat each second until cancelled, and stop beating while the work stands still, which last went on at
-        `went_on_at`. Also an event loop that hangs, or a process that is stopped, beats no more.
+        """Beat each second until cancelled, but only while the work makes progress.
+
+        `went_on_at` returns when it last did, by the clock `now`.
         """
         while True:
+            # An event loop that hangs and a process that is stopped don't get here, so they don't beat either.
             if now() - went_on_at() < WORK_STANDS_AFTER_SECONDS:
                 self.beat()
             await asyncio.sleep(BEAT_SECONDS)
@@ -42,5 +44,5 @@ class Heartbeat:
 
 @cache
 def default_heartbeat() -> Heartbeat:
-    """The heartbeat of the steward that this process is, or has started."""
+    """Return the heartbeat of the steward that this process is, or has started."""
     return Heartbeat()

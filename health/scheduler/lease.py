@@ -1,4 +1,4 @@
-"""The lease by which one steward works, however many were started."""
+"""Lease that lets one steward work, however many were started."""
 
 from datetime import datetime, timedelta
 
@@ -10,12 +10,14 @@ from health.models import Lease
 
 
 def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) -> bool:
-    """Takes or renews the lease for `duration` from `now`; False while another holder's has not lapsed. One that ends
-    further ahead than any can was written by a clock that was wrong, and counts as lapsed.
+    """Take or renew the lease for `duration` from `now`.
+
+    Return False if another holder's lease hasn't expired.
     """
     expires_at = now + duration
     with transaction.atomic():
         bound_lock_waits()
+        # A lease that ends further ahead than any can was written by a wrong clock, and counts as expired.
         mine_or_lapsed = Q(holder=holder) | Q(expires_at__lte=now) | Q(expires_at__gt=now + 2 * duration)
         if Lease.objects.filter(mine_or_lapsed, name=name).update(holder=holder, expires_at=expires_at):
             return True
@@ -24,7 +26,6 @@ def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) ->
 
 
 def release_lease(name: str, holder: str, *, now: datetime) -> None:
-    """Gives the lease back, so that another holder need not wait for it to lapse. The row stays, and tells since when
-    nobody holds it.
-    """
+    """Give the lease back, so that another holder doesn't have to wait until it expires."""
+    # The row stays: it shows since when no one holds the lease.
     Lease.objects.filter(name=name, holder=holder).update(holder="", expires_at=now)

@@ -1,4 +1,4 @@
-"""The steward: the work that time drives, done by one process at a time."""
+"""Steward, the background worker: runs scheduled tasks under a database lease, so one process works at a time."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,11 +25,11 @@ log = structlog.get_logger(__name__)
 
 
 class Steward:
-    """Holds the lease or waits for it; with it, does each task in its turns.
+    """Worker that holds the lease or waits for it. With it, the steward runs each task when it's due.
 
-    `tasks` are tried each for itself: one that fails is logged and tried again, and keeps no other from its work.
-    `holder` is its name in the lease: whoever starts a steward anew once another is dead gives it the same, so that it
-    need not wait for the lease to lapse; no two that live may share it. Without one it is a name of its own.
+    A task that fails is logged and tried again, and doesn't keep the others from running. `holder` is its name in
+    the lease. A supervisor that replaces a dead steward gives the new one the same name, so that it doesn't wait
+    until the lease expires; no two that run may share a name. Without one, it gets a random name.
     """
 
     def __init__(
@@ -51,16 +51,18 @@ class Steward:
         self._turns = 0
 
     def turn(self) -> bool:
-        """One turn; False where another steward holds the lease, or the database does not say."""
+        """Do one run. Return False if another steward holds the lease, or the database doesn't say."""
         request_id = uuid4().hex
         for task in self._tasks:
             if self._turns % task.every_turns:
                 continue
+            # Renew it before each task: the one before may have taken long.
             if not self._take_lease():
                 return False
             try:
                 task.run(Turn(self._now(), request_id, self._go_on))
-            except BucketStoreError as error:  # is told as an incident; each turn would tell it again with a traceback
+            except BucketStoreError as error:
+                # An incident reports this. Each run would log it again with a traceback.
                 log.error("steward_task_failed", task=task.name, reason=f"BucketStoreError: {error}")  # noqa: TRY400
             except Exception as error:
                 note_given_up(error)
@@ -69,34 +71,43 @@ class Steward:
         return True
 
     def lease_left_seconds(self) -> float:
-        """For how long nobody else can hold the lease, at the least: 0 or less where this steward may not hold it."""
+        """Return for how many seconds, at least, no one else can hold the lease.
+
+        It's 0 or less if this steward may not hold it.
+        """
         return self._held_until - self._elapsed()
 
     def went_on_at(self) -> float:
-        """When its work last went on, by the clock `elapsed`: between two tasks, and between two batches of one."""
+        """Return when the work last made progress, by the clock `elapsed`.
+
+        That is between two tasks, and between two batches of one.
+        """
         return self._went_on_at
 
     def resign(self) -> None:
-        """Gives the lease back."""
+        """Give the lease back."""
         self._held_until = 0.0
         try:
             release_lease(STEWARD_LEASE, self._holder, now=self._now())
         except DatabaseError:
-            log.exception("steward_resignation_failed")  # it lapses by itself
+            # The lease expires anyway.
+            log.exception("steward_resignation_failed")
 
     def _go_on(self) -> bool:
-        """Between two batches: others get to write, and the lease is renewed before it runs out."""
+        """Let others write, and renew the lease before it expires. Called between two batches."""
         self._pause(BREATH_SECONDS)
         self._went_on_at = self._elapsed()
         return self.lease_left_seconds() > RENEWED_BELOW_SECONDS or self._take_lease()
 
     def _take_lease(self) -> bool:
+        # Measured before the call: the lease that it takes can't end earlier than counted from here.
         before = self._went_on_at = self._elapsed()
         try:
             held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
         except DatabaseError as error:
             note_given_up(error)
             log.exception("steward_lease_not_taken")
-            return False  # what is held still lapses by itself
+            # A lease that is still held stays valid until it expires.
+            return False
         self._held_until = before + LEASE_DURATION.total_seconds() if held else 0.0
         return held

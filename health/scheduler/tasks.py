@@ -1,4 +1,4 @@
-"""The steward's tasks: what is done, and in which of its turns."""
+"""Tasks of the steward: what is done, and in which of its runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from health.node.outages import forget_lapsed_outages
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 
+# In runs of the steward, of which there is one every 5 seconds.
 EACH_MINUTE: Final = 12
 EACH_HOUR: Final = 720
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -43,10 +44,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The time of a turn, the request id that its events and log lines bear, and whether to go on.
+    """One run: its time, the request ID of its events and log lines, and whether to continue.
 
-    `go_on` is asked between the batches of long work: it keeps the lease, lets others write, and is False where the
-    lease is lost.
+    `go_on` is called between the batches of long work. It keeps the lease, lets others write, and returns False if
+    the lease is lost.
     """
 
     now: datetime
@@ -55,13 +56,13 @@ class Turn:
 
     @property
     def origin(self) -> Origin:
-        """What time brought, within this turn."""
+        """Return the origin of events that this run appends: the system itself."""
         return Origin.of_system(self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work that is done every so many turns."""
+    """Work that is done every `every_turns` runs."""
 
     name: str
     run: Callable[[Turn], object]
@@ -69,7 +70,7 @@ class Task:
 
 
 def tasks(limiter: Limiter) -> tuple[Task, ...]:
-    """All of the steward's tasks, in their order: what is lost when it is late comes first."""
+    """Return all of the steward's tasks in order: those that lose something if they are late come first."""
     ledger = UsageLedger(limiter.store)
     return (
         Task("publish_epochs", lambda turn: publish_recent_epochs(limiter, turn.now, turn.go_on)),
@@ -95,11 +96,12 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
 
 
 def _try_a_change() -> None:
-    """Finds out whether changes are possible, also when nobody makes any."""
+    """Find out whether changes are possible, even if there are none."""
     try:
         with transaction.atomic():
             event_log.hold()
     except OperationalError as error:
+        # If another session holds the lock, `unwritable_database` reports it. Only other errors fail the task.
         if not note_given_up(error):
             raise
 
@@ -121,7 +123,8 @@ def _prune_events(turn: Turn) -> None:
     before = turn.now - settings.EVENT_RETENTION
     ahead = Event.objects.filter(at__gt=turn.now + CLOCKS_DIFFER).order_by("id").values_list("id", flat=True).first()
     if ahead is not None:
-        log.warning("events_dated_ahead", event_id=ahead)  # they and what follows stay until that time is over
+        # These events and all that follow stay until that time is over.
+        log.warning("events_dated_ahead", event_id=ahead)
     found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=turn.now, go_on=turn.go_on)
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)

@@ -1,4 +1,4 @@
-"""Rows as a table: as wide as the terminal, or as wide as it needs where there is none."""
+"""Rows as a table: as wide as the terminal, or as wide as needed without one."""
 
 import json
 import os
@@ -18,19 +18,22 @@ Row = Mapping[str, object]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Columns under their names; `(none)` without a row. On a terminal long texts are folded within their column."""
+    """Return columns under their names, or `(none)` without a row.
+
+    On a terminal, long texts are folded within their column.
+    """
     if not rows:
         return "(none)"
     return _drawn(list(rows[0]), [[cell(value) for value in row.values()] for row in rows], heading=True)
 
 
 def fields(row: Row) -> str:
-    """One object, a line for each member."""
+    """Return one object, with a line for each field."""
     return _drawn(["", ""], [[name, cell(value)] for name, value in row.items()], heading=False)
 
 
 def cell(value: object) -> str:
-    """A value as a table shows it."""
+    """Return a value as a table shows it."""
     if value is None or value in ([], {}, ""):
         return "-"
     if isinstance(value, bool):
