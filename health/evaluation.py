@@ -23,8 +23,9 @@ from health.models import Incident
 log = structlog.get_logger(__name__)
 
 About = Mapping[GuardRail, frozenset[str]]
-"""Guard rails that are judged, each with the keys one of which has to be in breach, or its incident be open, for it to
-be; without keys it is judged in any case.
+"""Guard rails to evaluate, each with the keys that changed.
+
+A guard rail is evaluated if one of its keys violates it or its incident is open; without keys, in any case.
 """
 
 

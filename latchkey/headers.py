@@ -25,4 +25,4 @@ LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
 LATCHKEY_EFFECTIVE_BY: Final = "X-Latchkey-Effective-By"
 
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
-"""The value of WWW-Authenticate in every 401."""
+"""Value of WWW-Authenticate in every 401."""

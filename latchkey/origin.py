@@ -11,7 +11,7 @@ SHAPE: Final = (
     "an origin as browsers write it: https://app.example or https://app.example:8443, in lower case, "
     "with no path and no default port; neither * nor null."
 )
-"""What `is_origin` asks for, in words."""
+"""What `is_origin` accepts, in words."""
 
 
 def is_origin(text: str) -> bool:

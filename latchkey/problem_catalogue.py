@@ -186,4 +186,4 @@ CREDENTIAL_PROBLEMS: Final = (
     "disabled-key",
     "revoked-key",
 )
-"""What can be wrong with the credential of a request."""
+"""Problems with the credential of a request."""

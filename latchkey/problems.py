@@ -11,7 +11,7 @@ from latchkey.redaction import redact_tokens
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_ERRORS: Final = 20
-"""How many errors a problem lists, and validation looks for: a refused body must not come back many times larger."""
+"""How many errors a problem lists, and validation looks for: a response must not be far larger than the body."""
 _MAX_POINTER: Final = 256
 
 

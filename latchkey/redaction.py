@@ -8,7 +8,7 @@ REDACTED: Final = "[redacted]"
 # takes 20 characters, the first four of which stand for `lk_`, and what follows stands for `:lks_` or `.lks_`.
 # Envoy accepts no pattern that is much larger, hence the single range of characters.
 CREDENTIAL: Final = "lk_[0-9a-z]{12}[:.]lks_|[Bb][Aa][Ss][Ii][Cc] +bGtf[+-z]{16}[OL]mxrc1"
-"""A credential in the value of an Authorization field."""
+"""Pattern of a credential in the value of an Authorization field."""
 
 # The class has "_" because two secrets may stand next to each other.
 _SECRET = re.compile(r"lks_[0-9A-Za-z_]+")

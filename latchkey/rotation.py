@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 QUIET_SECONDS: Final = 3600.0
-"""How long the new secret has to be in use alone, unless the caller names another time."""
+"""For how many seconds only the new secret has to be in use, unless the caller names another time."""
 
 
 class RotationState(StrEnum):
@@ -26,7 +26,7 @@ DOUBTS: Final = {
     RotationState.IN_USE: "The old secret was used within the last hour.",
     RotationState.SETTLING: "The new secret was first used less than an hour ago.",
 }
-"""Why a rotation isn't ready to be finished, for `QUIET_SECONDS`."""
+"""Reasons why a rotation isn't ready to be finished, worded for `QUIET_SECONDS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import re
 from typing import Final, NoReturn
 
 MAX_BYTES: Final = 65_536
-"""The size of a request's body, for every door that reads one; `loads` itself reads what it is given."""
+"""Maximum size of a request's body, for every endpoint that reads one. `loads` itself has no such limit."""
 
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 4000

@@ -17,7 +17,7 @@ MAX_TEXT: Final = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Rule = Callable[[object, datetime], object]
-"""Makes a member's clean value of the decoded one and of the time, or raises Refused."""
+"""Function of a field's decoded value and the current time. It returns the clean value, or raises Refused."""
 
 
 class InvalidParameters(ProblemError):

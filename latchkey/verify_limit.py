@@ -8,7 +8,7 @@ _HEADROOM: Final = 2
 _SECONDS: Final = 10
 _BURST: Final = _PEAK * _HEADROOM * _SECONDS
 SUGGESTED: Final = f"--burst {_BURST} --per-seconds {_SECONDS}"
-"""The limit of the example, as commands take it."""
+"""The example's limit, as options of a command."""
 
 
 def verify_limit_hint(scopes: Collection[str], rate_limit: object, change: str) -> str | None:

@@ -12,7 +12,7 @@ from django.db import connection
 from health.guard_rails.base import Finding, GuardRail, Severity
 
 LEAST_FREE_BYTES: Final = 64 << 20
-"""What the bucket file takes ahead of use, and far above what a turn of the steward writes."""
+"""What the bucket file reserves ahead of use. It's far more than one run of the steward writes."""
 
 
 class FullDisk(GuardRail):

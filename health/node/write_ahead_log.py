@@ -6,7 +6,7 @@ from typing import Final
 from django.db import connection
 
 LARGE_BYTES: Final = 256 << 20
-"""From which size on a log is worth telling of: a checkpoint comes after each 4 MB, if nobody reads."""
+"""Size from which on the log is reported. Without readers, a checkpoint follows every 4 MB."""
 
 
 def size_bytes() -> int:

@@ -10,7 +10,7 @@ from typing import Final
 
 BEAT_SECONDS: Final = 1.0
 WORK_STANDS_AFTER_SECONDS: Final = 300.0
-"""How long one step of a turn may take before the steward counts as hung: steps without batches read whole tables."""
+"""How long one step of a run may take before the steward counts as hung. Steps without batches read whole tables."""
 
 _NUMBER: Final = struct.Struct("=Q")
 

@@ -17,7 +17,7 @@ from latchkey.credentials import Credential
 
 _WAITING: Final = RetryPolicy(attempts=10, longest_wait_seconds=3600.0)
 _NOT_WAITING: Final = RetryPolicy(attempts=3, longest_wait_seconds=0.5)
-"""Below the shortest Retry-After, so that without --wait a throttled call ends at once."""
+"""Below the shortest Retry-After, so that a throttled call fails immediately without --wait."""
 
 
 def connect(invocation: Invocation, *, with_key: bool) -> Client:

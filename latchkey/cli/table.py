@@ -12,7 +12,7 @@ from latchkey.cli.printable import printable
 
 _UNBOUNDED: Final = 100_000
 _NAMES: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
-"""Columns that are never broken: what they hold is copied."""
+"""Columns that are never folded, because people copy their values."""
 
 Row = Mapping[str, object]
 

@@ -14,7 +14,7 @@ from latchkey.problems import MEDIA_TYPE, FieldError
 _JSON: Final = ("application/json", MEDIA_TYPE)
 _PROXY_STATUSES: Final = (502, 503, 504)
 _OF_THE_ADDRESS: Final = "address"
-"""The policy of a 429 that no key's limit is about: too many wrong credentials came from the client's address."""
+"""Policy of a 429 that isn't about a key's limit: the client's address sent too many wrong credentials."""
 
 
 def failure_of(response: httpx.Response, body: bytes) -> ClientError:

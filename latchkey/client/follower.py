@@ -14,7 +14,7 @@ from latchkey.client.transport import Transport
 
 STREAM: Final = "text/event-stream"
 SILENCE_SECONDS: Final = 40.0
-"""The server says something every 15 seconds; a line on which nothing came for so long is dead."""
+"""A connection without data for this long is dead: the server sends something every 15 seconds."""
 
 _PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 15.0

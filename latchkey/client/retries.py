@@ -44,7 +44,7 @@ class RetryPolicy:
 
 
 NO_RETRIES: Final = RetryPolicy(attempts=1)
-"""What a client does by default: it never sleeps, and leaves it to its caller what to do."""
+"""Default of a client: it never sleeps, and leaves retries to its caller."""
 
 
 def may_repeat(failure: ClientError, *, method: str, named: bool = False) -> bool:
