@@ -1,4 +1,4 @@
-"""The names of Latchkey's own metrics, as Prometheus sees them; docs/telemetry.md describes each."""
+"""The names of Latchkey's own metrics, as Prometheus sees them; docs/reference/metrics.md describes each."""
 
 from typing import Final
 
