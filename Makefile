@@ -34,8 +34,8 @@ bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes ben
 screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
-cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
-	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
+cli-reference: $(VENV)/installed-dev ## write the reference in docs/reference/cli.md from the help of the command
+	@$(BIN)/python -m latchkey.cli.reference docs/reference/cli.md
 
 schema: $(VENV)/installed-dev ## write down what new migrations make of a database; needs PostgreSQL
 	@$(BIN)/python -m tests.support.schema

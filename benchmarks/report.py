@@ -1,4 +1,4 @@
-"""Command `python -m benchmarks.report`: writes the gateway's latest results to docs/performance.md, with a chart."""
+"""`python -m benchmarks.report`: writes the last figures of the gateway into a page and a picture."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from benchmarks.picture import draw
 from benchmarks.results import LATEST
 from benchmarks.table import figure
 
-PAGE: Final = ROOT / "docs" / "performance.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PICTURE: Final = ROOT / "docs" / "images" / "benchmark.svg"
 BEGIN: Final = "<!-- figures: written by python -m benchmarks.report -->"
 END: Final = "<!-- end of figures -->"
@@ -20,11 +20,8 @@ _PERCENTS: Final = (50, 90, 99)
 
 
 def main() -> int:
-    """Run the command; return its exit status: 0 if written, 1 if there is nothing to write.
-
-    Exit with status 2 for wrong arguments.
-    """
-    what = "Write the gateway's last figures into docs/performance.md, and draw their picture."
+    """Exit status: 0 written, 1 there is nothing to write, 2 wrong arguments."""
+    what = "Write the gateway's last figures into docs/explanation/performance.md, and draw their picture."
     argparse.ArgumentParser(prog="python -m benchmarks.report", description=what).parse_args()
     try:
         report = json.loads(LATEST.read_text(encoding="utf-8"))
@@ -54,7 +51,7 @@ def figures(report: Mapping[str, Any]) -> str:
     measured = f"{machine['implementation']} {machine['python']}, {machine['system']} on {machine['architecture']}"
     return "\n\n".join(
         [
-            f"![{sections['gateway-rate']['title']}](images/{PICTURE.name})",
+            f"![{sections['gateway-rate']['title']}](../images/{PICTURE.name})",
             f"Measured with {measured}, {machine['cores']} cores.",
             _rates(sections),
             *(_medians(sections[name]) for name in ("gateway-keys", "gateway-stores", "gateway-parts")),

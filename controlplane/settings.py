@@ -1,4 +1,4 @@
-"""Django settings, read from the environment. docs/configuration.md describes every setting."""
+"""Django settings, read from the environment. docs/reference/configuration.md describes every setting."""
 
 import sys
 from pathlib import Path

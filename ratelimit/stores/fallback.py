@@ -47,7 +47,7 @@ class FallbackStore:
     per_seconds tokens beyond its limit. It is one refill less if no other host reaches the primary meanwhile, so a
     single host grants one bucket at most. The reason: a host grants what its bucket refills plus what the bucket
     lacks in the end. The latter is its debt, which is charged to the primary after the outage, up to a full bucket
-    there (docs/consistency.md).
+    there (docs/explanation/consistency.md).
     """
 
     shared = True
