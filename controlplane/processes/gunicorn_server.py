@@ -54,11 +54,11 @@ class WatchingArbiter(Arbiter):  # type: ignore[misc]
     def __init__(self, app: WebServer) -> None:
         super().__init__(app)
         self._looked = self._none_hung_until = time.monotonic()
-        self.departure = ShutdownBarrier()
+        self.barrier = ShutdownBarrier()
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers. They wait for each other, but not for this process."""
-        self.departure.be_ready()
+        self.barrier.mark_ready()
         super().stop(graceful)
 
     def murder_workers(self) -> None:

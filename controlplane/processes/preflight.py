@@ -16,7 +16,7 @@ from controlplane.processes.schema_check import REFUSED, no_database
 from events.origin import Origin
 from health.node.data_dir_lock import DataDirInUse, serve_on
 from health.self_check import SelfCheck, server_name
-from httpserver.descriptors import LEAST, raise_limit
+from httpserver.descriptors import MIN_DESCRIPTORS, raise_limit
 from httpserver.inherited_socket import inherited_address
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -62,9 +62,9 @@ def parse_bind(bind: str) -> tuple[str, int]:
 def raise_descriptor_limit() -> None:
     """Raise the limit on open files to its maximum. Raise CommandError if that is still too low."""
     limit = raise_limit()
-    if limit < LEAST:
+    if limit < MIN_DESCRIPTORS:
         raise CommandError(
-            f"The limit on open files is {limit}; Latchkey needs {LEAST} at least. Raise it: ulimit -Hn.",
+            f"The limit on open files is {limit}; Latchkey needs {MIN_DESCRIPTORS} at least. Raise it: ulimit -Hn.",
             returncode=REFUSED,
         )
 

@@ -109,7 +109,7 @@ class Supervisor:
         check: BaseProcess | None = None
         running: list[BaseProcess] = [web]
         while web.exitcode is None and not self._stopping:
-            if self._readiness and self._readiness.reached():
+            if self._readiness and self._readiness.is_signaled():
                 self._readiness = None
                 self._on_ready()
             if steward:

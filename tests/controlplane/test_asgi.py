@@ -7,7 +7,7 @@ import pytest
 
 from controlplane import asgi
 from httpserver.response_metrics import RESPONSES
-from httpserver.streaming_response import hand_over
+from httpserver.streaming_response import attach_connection
 
 
 class Connection:
@@ -38,7 +38,7 @@ def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypat
     monkeypatch.setattr(asgi, "_route", answer)
     connection = Connection()
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
-    hand_over(scope, connection)
+    attach_connection(scope, connection)
     asyncio.run(asgi.application(scope, receive, send))
     assert connection.aborted is leaves
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from httpserver.buffer_limit import BODIES, KERNEL_BYTES, BufferLimit
+from httpserver.buffer_limit import INCOMPLETE_BODIES, KERNEL_BUFFER_BYTES, BufferLimit
 from httpserver.timeouts import MAX_PAUSED_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -18,25 +18,25 @@ class Reader:
 
 
 def test_the_reader_that_waits_longest_is_dropped() -> None:
-    unsent = BufferLimit(3 * (KERNEL_BYTES + 10))
+    unsent = BufferLimit(3 * (KERNEL_BUFFER_BYTES + 10))
     first, second, third, fourth = readers = [Reader() for _ in range(4)]
     for reader in (first, second, third):
-        unsent.note(reader, 10)
-    unsent.note(first, 5)
-    unsent.note(fourth, 10)
+        unsent.record(reader, 10)
+    unsent.record(first, 5)
+    unsent.record(fourth, 10)
     assert [reader.aborted for reader in readers] == [False, True, False, False]
-    assert unsent.total == 3 * KERNEL_BYTES + 25
+    assert unsent.total == 3 * KERNEL_BUFFER_BYTES + 25
 
 
 def test_one_large_answer_is_allowed() -> None:
     unsent, reader = BufferLimit(1000), Reader()
-    unsent.note(reader, 5000)
+    unsent.record(reader, 5000)
     assert not reader.aborted
 
 
 def test_what_was_read_counts_no_more() -> None:
     unsent, reader = BufferLimit(), Reader()
-    unsent.note(reader, 5000)
+    unsent.record(reader, 5000)
     unsent.forget(reader)
     unsent.forget(reader)
     assert unsent.total == 0
@@ -90,18 +90,18 @@ def test_request_whose_client_leaves_before_it_begins_is_dropped(connection: Con
 
 def test_body_is_held_until_it_is_whole(connection: Connection) -> None:
     protocol, _, _ = connection
-    before = BODIES.total
+    before = INCOMPLETE_BODIES.total
     protocol.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
-    assert BODIES.total - before == KERNEL_BYTES + 5
+    assert INCOMPLETE_BODIES.total - before == KERNEL_BUFFER_BYTES + 5
     protocol.data_received(b"678")
-    assert BODIES.total - before == KERNEL_BYTES + 8
+    assert INCOMPLETE_BODIES.total - before == KERNEL_BUFFER_BYTES + 8
     protocol.data_received(b"90")
-    assert BODIES.total == before
+    assert INCOMPLETE_BODIES.total == before
 
 
 def test_body_of_a_client_that_leaves_is_let_go(connection: Connection) -> None:
     protocol, _, _ = connection
-    before = BODIES.total
+    before = INCOMPLETE_BODIES.total
     protocol.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
     protocol.connection_lost(None)
-    assert BODIES.total == before
+    assert INCOMPLETE_BODIES.total == before

@@ -108,18 +108,18 @@ def test_connection_that_never_begins_ends() -> None:
 
 def test_all_processes_leave_together() -> None:
     """Those that are ready, and those that were killed, count; the others are waited for."""
-    departure = ShutdownBarrier()
+    barrier = ShutdownBarrier()
     done, hold = os.pipe()
     worker = os.fork()
     if not worker:
         os.read(done, 1)
         os._exit(0)
-    departure.be_ready()
-    departure.be_ready()
-    assert not departure.all_are_ready()
+    barrier.mark_ready()
+    barrier.mark_ready()
+    assert not barrier.all_ready()
     os.write(hold, b"x")
     os.waitpid(worker, 0)
-    assert departure.all_are_ready()
+    assert barrier.all_ready()
     for descriptor in (done, hold):
         os.close(descriptor)
 

@@ -64,9 +64,9 @@ def test_request_behind_a_late_reply_waits_for_it(connection: Connection, door: 
     assert len(door.replies) == 1
     loop.move(2 * MAX_HEADER_SECONDS)
     assert (transport.written, transport.reading, transport.closed) == (b"", False, False)
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     assert (transport.written, transport.reading) == (ONE, True)
-    door.replies[1].answer(TWO)
+    door.replies[1].respond(TWO)
     assert transport.written == ONE + TWO
     protocol.data_received(ask())
     assert (len(door.replies), transport.closed, loop.tasks) == (3, False, 0)
@@ -75,9 +75,9 @@ def test_request_behind_a_late_reply_waits_for_it(connection: Connection, door: 
 def test_reply_says_once_what_it_says(connection: Connection, door: SlowDoor) -> None:
     protocol, transport, loop = connection
     protocol.data_received(ask() * 3)
-    door.replies[0].answer(ONE)
-    door.replies[0].answer(TWO)
-    door.replies[0].pass_on()
+    door.replies[0].respond(ONE)
+    door.replies[0].respond(TWO)
+    door.replies[0].delegate()
     assert (transport.written, len(door.replies), loop.tasks) == (ONE, 2, 0)
 
 
@@ -87,8 +87,8 @@ def test_to_a_client_that_left_nothing_is_said(connection: Connection, door: Slo
     for piece in pieces:
         protocol.data_received(piece)
     protocol.connection_lost(ConnectionResetError())
-    door.replies[0].answer(ONE)
-    door.replies[0].pass_on()
+    door.replies[0].respond(ONE)
+    door.replies[0].delegate()
     assert (transport.written, len(door.replies), loop.tasks) == (b"", 1, 0)
 
 
@@ -100,9 +100,9 @@ def test_client_that_ended_its_half_gets_all_answers(
     for piece in pieces:
         protocol.data_received(piece)
     assert protocol.eof_received() is True
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     assert (transport.written, transport.closed) == (ONE, False)
-    door.replies[1].answer(TWO)
+    door.replies[1].respond(TWO)
     assert (transport.written, transport.closed) == (ONE + LAST % 2, True)
 
 
@@ -113,9 +113,9 @@ def test_server_that_stops_answers_first(connection: Connection, door: SlowDoor,
         protocol.data_received(piece)
     protocol.shutdown()
     assert not transport.closed
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     assert not transport.closed
-    door.replies[1].answer(TWO)
+    door.replies[1].respond(TWO)
     assert (transport.written, transport.closed) == (ONE + LAST % 2, True)
 
 
@@ -124,7 +124,7 @@ def test_request_that_the_parser_does_not_see_is_the_same(door: SlowDoor, head: 
     protocol, _, _ = connect()
     for data in (head, head, head[:7], head[7:]):
         protocol.data_received(data)
-        door.replies[-1].answer(ONE)
+        door.replies[-1].respond(ONE)
     first, again, parsed = door.replies
     assert first.scope == again.scope == parsed.scope
     assert (door.heads[0] is door.heads[1], door.heads[1] == door.heads[2]) == (True, True)
@@ -136,7 +136,7 @@ def test_head_that_comes_again_is_not_read_again_and_is_asked_again(connection: 
     protocol, _, _ = connection
     for data in (ask(), ask(), ask(query=b"?a=1"), ask()):
         protocol.data_received(data)
-        door.replies[-1].answer(ONE)
+        door.replies[-1].respond(ONE)
     assert [head.query for head in door.heads] == [b"", b"", b"a=1", b""]
     assert (door.heads[0] is door.heads[1], door.heads[1] is door.heads[3]) == (True, False)
 
@@ -144,12 +144,12 @@ def test_head_that_comes_again_is_not_read_again_and_is_asked_again(connection: 
 def test_nothing_of_a_request_is_kept_for_longer_than_its_connection(connection: Connection, door: SlowDoor) -> None:
     protocol, _, _ = connection
     protocol.data_received(ask(b"X-API-Key: secret"))
-    door.replies[0].answer(ONE)
-    kept = protocol._known
+    door.replies[0].respond(ONE)
+    kept = protocol._cached
     assert kept is not None
     assert "secret" not in repr(kept)
     protocol.connection_lost(None)
-    assert (protocol._known, protocol._known_bytes, protocol._heard) == (None, None, None)
+    assert (protocol._cached, protocol._cached_bytes, protocol._parsed) == (None, None, None)
 
 
 def test_idle_connection_ends_after_uvicorns_keep_alive(connection: Connection, door: SlowDoor) -> None:
@@ -157,11 +157,11 @@ def test_idle_connection_ends_after_uvicorns_keep_alive(connection: Connection, 
     protocol.timeout_keep_alive = 30
     protocol.data_received(ask())
     loop.move(100)  # it is not idle
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     loop.move(20)
     protocol.data_received(ask())
     loop.move(20)
-    door.replies[1].answer(TWO)
+    door.replies[1].respond(TWO)
     loop.move(29)
     assert not transport.closed
     loop.move(2)
@@ -174,7 +174,7 @@ def test_late_reply_that_is_passed_on_is_the_applications(connection: Connection
     protocol.data_received(ask(b"X-Name: value", query=b"?a=1"))
     if stops:
         protocol.shutdown()
-    door.replies[0].pass_on()
+    door.replies[0].delegate()
     running = protocol._running
     assert running is not None
     assert (loop.tasks, transport.written, running.keep_alive) == (1, b"", not stops)
@@ -188,14 +188,14 @@ def test_garbage_behind_a_late_reply_ends_the_connection_after_it(connection: Co
     protocol.data_received(ask())
     protocol.data_received(b"garbage\r\n\r\n")
     assert (transport.written, transport.closed) == (b"", False)
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     assert (transport.written, transport.closed) == (LAST % 1, True)
 
 
 def test_connection_that_ends_with_the_answer_says_so(connection: Connection, door: SlowDoor) -> None:
     protocol, transport, loop = connection
     protocol.data_received(ask(b"Connection: close"))
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     assert (transport.written, transport.closed, loop.tasks) == (LAST % 1, True, 0)
 
 
@@ -224,11 +224,11 @@ def test_older_version_and_offer_to_upgrade_are_the_applications(
 def test_head_that_is_known_again_ends_the_time_for_it(connection: Connection, door: SlowDoor) -> None:
     protocol, transport, loop = connection
     protocol.data_received(ask())
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     protocol.data_received(b"\r\n")  # begins the time for a header, and is none
     protocol.data_received(ask())
     loop.move(2 * MAX_HEADER_SECONDS)
-    door.replies[1].answer(TWO)
+    door.replies[1].respond(TWO)
     assert (transport.written, transport.closed) == (ONE + TWO, False)
 
 
@@ -251,7 +251,7 @@ def test_connection_whose_client_does_not_read_the_end_is_dropped(connection: Co
     protocol, transport, loop = connection
     protocol.timeout_keep_alive = 30
     protocol.data_received(ask())
-    door.replies[0].answer(ONE)
+    door.replies[0].respond(ONE)
     loop.move(32)
     assert (transport.closed, transport.aborted) == (True, False)
     loop.move(MAX_PAUSED_SECONDS + 2)
@@ -276,6 +276,6 @@ def test_a_reply_that_can_be_neither_made_nor_passed_on_ends_the_connection(
 ) -> None:
     protocol, transport, _ = connection
     protocol.data_received(ask())
-    door.replies[0].give_up()
-    door.replies[0].answer(ONE)
+    door.replies[0].abort()
+    door.replies[0].respond(ONE)
     assert (transport.written, transport.aborted) == (b"", True)

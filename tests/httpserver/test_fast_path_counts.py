@@ -11,18 +11,18 @@ from prometheus_client import REGISTRY
 from gateway.native import endpoint, fast_path
 from gateway.native.fast_path import TakeRequest, answer_all
 from gateway.question import Question
-from httpserver.response_metrics import CHECK, BufferedResponses
+from httpserver.response_metrics import CHECK_PATH, BufferedResponses
 from latchkey.credentials import MalformedCredential
 
 
 def responses(status: int) -> float:
     """How many are counted."""
-    return REGISTRY.get_sample_value("http_responses_total", {"route": CHECK, "status": str(status)}) or 0.0
+    return REGISTRY.get_sample_value("http_responses_total", {"route": CHECK_PATH, "status": str(status)}) or 0.0
 
 
 def slow() -> float:
     """How many took up to 2.5 s."""
-    return REGISTRY.get_sample_value("http_response_seconds_bucket", {"route": CHECK, "le": "2.5"}) or 0.0
+    return REGISTRY.get_sample_value("http_response_seconds_bucket", {"route": CHECK_PATH, "le": "2.5"}) or 0.0
 
 
 @dataclass
@@ -35,15 +35,15 @@ class Reply:
     is_lost: bool = False
     given_up: bool = False
 
-    def answer(self, whole: bytes) -> None:
+    def respond(self, response: bytes) -> None:
         """Sends it."""
         if self.is_lost:
             raise OSError("the transport failed")
 
-    def pass_on(self) -> None:
+    def delegate(self) -> None:
         self.passed_on = True
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         assert self.is_lost
         self.given_up = True
 
@@ -60,7 +60,7 @@ def _asked(
     scope = {
         "type": "http",
         "method": "GET",
-        "path": CHECK,
+        "path": CHECK_PATH,
         "query_string": b"",
         "headers": [],
         "client": ("192.0.2.1", 1),
@@ -73,8 +73,8 @@ def _asked(
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]:
     """Answers a batch, and returns the responses that this counted, by status."""
-    counts = BufferedResponses(CHECK, lambda *_: None)
-    monkeypatch.setattr(fast_path, "CHECKS", counts)
+    counts = BufferedResponses(CHECK_PATH, lambda *_: None)
+    monkeypatch.setattr(fast_path, "CHECK_RESPONSES", counts)
     monkeypatch.setattr(fast_path, "perf_counter", lambda: 8.0)
     monkeypatch.setattr(endpoint, "log_request", lambda **_: None)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from httpserver import fast_path_protocol
 from httpserver.fast_path import FAST_PATHS, FastPathEndpoint, Head, Reply
-from httpserver.fast_path_protocol import MAX_KNOWN_BYTES
+from httpserver.fast_path_protocol import MAX_CACHED_BYTES
 from httpserver.inline_request import InlineRequest
 from tests.httpserver.wire import Connection, connect
 
@@ -41,14 +41,14 @@ class Door:
     def ask(self, head: Head, reply: Reply) -> bool:
         self.known += any(head is before for before in self.heads)
         self.heads.append(head)
-        reply.answer(ANSWER)
+        reply.respond(ANSWER)
         return True
 
 
 def settle(connection: Connection) -> None:
     """Answers for the application, as long as there is something to answer and its body is there."""
     protocol, transport, _ = connection
-    while (running := protocol._under_way()) is not None and not running.more_body:
+    while (running := protocol._in_progress()) is not None and not running.more_body:
         assert not isinstance(running, InlineRequest)
         running.response_started = running.response_complete = True
         transport.write(b"by the application, %d\r\n" % running.keep_alive)
@@ -71,14 +71,14 @@ def said(pieces: list[bytes]) -> tuple[Door, tuple[Any, ...]]:
         del FAST_PATHS["/v1/known"]
     # A refusal has an id of its own, and its moment.
     written = re.sub(rb"date: [^\r]+", b"date: now", re.sub(rb"[0-9a-f]{32}", b"ID", transport.written))
-    return door, (door.heads, written, transport.closed, transport.reading, loop.tasks, protocol._refused)
+    return door, (door.heads, written, transport.closed, transport.reading, loop.tasks, protocol._ignores_input)
 
 
 def is_known_again(pieces: list[bytes]) -> bool:
     """Whether a head was known again. What was said must be what is said where every head is parsed."""
     door, known = said(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_path_protocol, "MAX_KNOWN_BYTES", 0)
+        patch.setattr(fast_path_protocol, "MAX_CACHED_BYTES", 0)
         parsed_door, parsed = said(pieces)
     assert known == parsed
     assert parsed_door.known == 0
@@ -169,7 +169,7 @@ def test_all_else_is_parsed_each_time(other: bytes) -> None:
 
 
 def test_long_head_is_parsed_each_time() -> None:
-    longest = PLAIN[:-2] + b"X-Long: " + b"x" * (MAX_KNOWN_BYTES - len(PLAIN) - 10) + b"\r\n\r\n"
+    longest = PLAIN[:-2] + b"X-Long: " + b"x" * (MAX_CACHED_BYTES - len(PLAIN) - 10) + b"\r\n\r\n"
     assert is_known_again([longest, longest])
     longer = longest.replace(b"xxx\r", b"xxxx\r")
     assert not is_known_again([longer, longer])

@@ -3,7 +3,7 @@
 import pytest
 
 from httpserver.protocol import MAX_HEADER_BYTES
-from httpserver.streaming_response import StreamHandle, abort
+from httpserver.streaming_response import StreamHandle, abort_connection
 from httpserver.timeouts import MAX_HEADER_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -65,7 +65,7 @@ def test_nothing_is_kept_behind_an_answer_without_an_end_and_its_reading_goes_on
     ended: list[str] = []
     running = protocol._running
     assert running is not None
-    StreamHandle(running.scope).by(lambda: ended.append("asked"))
+    StreamHandle(running.scope).on_end(lambda: ended.append("asked"))
     protocol.data_received(REQUEST + b"GET /half")
     readings.append(transport.reading)
     assert readings == [False, True]
@@ -81,7 +81,7 @@ def test_application_of_a_dropped_connection_need_not_complete_its_answer(connec
     protocol.data_received(REQUEST)
     running = protocol._running
     assert running is not None
-    abort(running.scope)
+    abort_connection(running.scope)
     assert transport.aborted
     assert running.disconnected
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from httpserver.streaming_response import StreamHandle, abort, end_stream, hand_over
+from httpserver.streaming_response import StreamHandle, abort_connection, attach_connection, end_stream
 
 
 class Connection:
@@ -24,30 +24,30 @@ def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
     ended: list[str] = []
     for name in ("early", "late"):
         scope: dict[str, Any] = {}
-        ending = StreamHandle(scope)
+        handle = StreamHandle(scope)
         if name == "early":
-            ending.by(lambda: ended.append("early"))
+            handle.on_end(lambda: ended.append("early"))
         assert end_stream(scope) is True
         if name == "late":
             assert ended == ["early"]
-            ending.by(lambda: ended.append("late"))
+            handle.on_end(lambda: ended.append("late"))
     assert ended == ["early", "late"]
 
 
 def test_abort_drops_the_connection_where_there_is_one() -> None:
     scope: dict[str, Any] = {}
-    abort(scope)
+    abort_connection(scope)
     connection = Connection()
-    hand_over(scope, connection)
-    abort(scope)
+    attach_connection(scope, connection)
+    abort_connection(scope)
     assert connection.aborted
 
 
 def test_nothing_is_heard_any_more_once_the_answer_has_no_end() -> None:
     scope: dict[str, Any] = {}
     connection = Connection()
-    hand_over(scope, connection)
-    ending = StreamHandle(scope)
+    attach_connection(scope, connection)
+    handle = StreamHandle(scope)
     assert connection.hears, "it may still be refused, and the next request answered"
-    ending.by(lambda: None)
+    handle.on_end(lambda: None)
     assert not connection.hears

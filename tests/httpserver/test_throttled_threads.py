@@ -3,13 +3,13 @@
 import threading
 import time
 
-from httpserver.throttled_threads import PacedThreads
+from httpserver.throttled_threads import ThrottledThreads
 
 
 def test_thread_pauses_while_more_work_waits_and_not_after_the_last() -> None:
     pauses: list[float] = []
     begin = threading.Event()
-    threads = PacedThreads(1, "test", pauses.append)
+    threads = ThrottledThreads(1, "test", pauses.append)
     threads.submit(begin.wait)
     futures = [threads.submit(busy, 0.01) for _ in range(3)]
     begin.set()
@@ -23,7 +23,7 @@ def test_thread_pauses_while_more_work_waits_and_not_after_the_last() -> None:
 
 def test_thread_pauses_while_work_waits_elsewhere() -> None:
     pauses: list[float] = []
-    threads = PacedThreads(1, "test", pauses.append, crowded=lambda: True)
+    threads = ThrottledThreads(1, "test", pauses.append, crowded=lambda: True)
     assert threads.submit(busy, 0.01).result(10) == "done"
     threads.shutdown()
     assert min(pauses) >= 0.01
@@ -32,7 +32,7 @@ def test_thread_pauses_while_work_waits_elsewhere() -> None:
 def test_several_threads_together_have_the_same_share() -> None:
     pauses: list[float] = []
     begin = threading.Event()
-    threads = PacedThreads(2, "test", pauses.append)
+    threads = ThrottledThreads(2, "test", pauses.append)
     for _ in range(2):
         threads.submit(begin.wait)
     futures = [threads.submit(busy, 0.01) for _ in range(4)]

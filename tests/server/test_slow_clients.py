@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from httpserver.descriptors import LEAST, bounds
+from httpserver.descriptors import MIN_DESCRIPTORS, worker_limits
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 
@@ -25,7 +25,7 @@ CHECKS = 10
 @pytest.fixture(scope="module")
 def server(start_server: StartServer) -> RunningServer:
     """A server that may have the fewest descriptors that it accepts, and begins with fewer, as in a shell."""
-    return start_server(workers=WORKERS, file_limit=(LEAST // 2, LEAST))
+    return start_server(workers=WORKERS, file_limit=(MIN_DESCRIPTORS // 2, MIN_DESCRIPTORS))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def private_bytes(server: RunningServer) -> int:
 def test_more_silent_connections_than_descriptors_keep_nobody_out(
     server: RunningServer, credential: str, held: ExitStack, sent: bytes
 ) -> None:
-    most = WORKERS * bounds(LEAST).connections
+    most = WORKERS * worker_limits(MIN_DESCRIPTORS).connections
     for _ in range(most + most // 2):
         connect(server, held).sendall(sent)
     assert checks(server, credential) == [204] * CHECKS
@@ -86,7 +86,7 @@ def test_connection_that_is_used_outlives_silent_ones(server: RunningServer, cre
         for _ in range(8):
             answer = client.get("/v1/check")
             opened.append(answer.extensions["network_stream"].get_extra_info("client_addr"))
-            for _ in range(bounds(LEAST).connections // 4):
+            for _ in range(worker_limits(MIN_DESCRIPTORS).connections // 4):
                 connect(server, held)
     assert len(set(opened)) == 1
 
@@ -114,10 +114,12 @@ def test_file_arrives_whole_at_a_reader_with_a_small_buffer(server: RunningServe
 
 
 def test_too_few_descriptors_are_refused(server: RunningServer, tmp_path: Path) -> None:
-    other = RunningServer(tmp_path, file_limit=(LEAST - 1, LEAST - 1))
-    with pytest.raises(RuntimeError, match=f"The limit on open files is {LEAST - 1}"):
+    other = RunningServer(tmp_path, file_limit=(MIN_DESCRIPTORS - 1, MIN_DESCRIPTORS - 1))
+    with pytest.raises(RuntimeError, match=f"The limit on open files is {MIN_DESCRIPTORS - 1}"):
         other.start()
 
 
 def test_soft_limit_is_raised_to_the_hard_one(server: RunningServer) -> None:
-    assert {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in server.worker_pids()} == {(LEAST, LEAST)}
+    assert {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in server.worker_pids()} == {
+        (MIN_DESCRIPTORS, MIN_DESCRIPTORS)
+    }
