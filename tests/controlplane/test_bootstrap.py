@@ -31,7 +31,7 @@ def test_a_race_keeps_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         real(source, target)
 
     monkeypatch.setattr(os, "link", link_after_another)
-    assert bootstrap.make_secrets(tmp_path) is False
+    assert bootstrap.create_secrets(tmp_path) is False
     assert (tmp_path / "secrets.env").read_text() == "SECRET_KEY=theirs\n"
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -17,7 +17,7 @@ def main() -> None:
 
     from access.recovery_codes import code_digest
     from apikeys.peppers import configured_peppers
-    from controlplane.processes.schema_check import refuse_other_schema
+    from controlplane.processes.schema_check import check_schema
     from events.chain_verification import Break
     from events.models import ChainHead
     from events.verification import verify
@@ -25,7 +25,7 @@ def main() -> None:
     from events.webhooks.secret import signing_keys
     from tests.databases.landed import PASSWORD, RECOVERY_CODE, TOTP_KEY
 
-    refuse_other_schema()
+    check_schema()
     ada, webhook, peppers = User.objects.get(username="ada"), WebhookEndpoint.objects.get(), configured_peppers()
     code = f"{totp(bytes.fromhex(TOTP_KEY), t0=0, step=30):06}"
     found = {

@@ -152,14 +152,14 @@ def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -
 
 STOPPED_WHERE_EXCEPTIONS_ARE_LOST = """
 import os, signal, sys
-from controlplane.processes.children import end_when_asked
+from controlplane.processes.children import exit_on_stop_signal
 
 class Finalised:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGTERM)
         sum(range(100))  # the handler runs between two steps of Python
 
-end_when_asked()
+exit_on_stop_signal()
 try:
     Finalised()
 finally:

@@ -42,12 +42,12 @@ class Watched:
             monkeypatch.setattr(place, SimpleNamespace(monotonic=self.clock.seconds))
         self.killed: list[int] = []
         began = self.clock.seconds()
-        self.watch: Any = object.__new__(module.WatchingArbiter)
+        self.watch: Any = object.__new__(module.PauseTolerantArbiter)
         worker = SimpleNamespace(tmp=SimpleNamespace(last_update=lambda: began), aborted=False)
         self.watch.timeout, self.watch.WORKERS = 30, {7: worker}
         self.watch.log = SimpleNamespace(critical=lambda *_: None)
         self.watch.kill_worker = lambda pid, _: self.killed.append(pid)
-        self.watch._looked = self.watch._none_hung_until = began
+        self.watch._checked_at = self.watch._no_kill_before = began
 
     def look(self, times: int) -> None:
         """Look each second, as gunicorn does."""

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from controlplane.static_files import PIECE_BYTES, part_of, pieces_of
+from httpserver.static_files import PIECE_BYTES, cached_pieces, range_of
 
 NAME = "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
@@ -40,8 +40,8 @@ def test_range_is_a_part_of_the_file(client: Client, contents: bytes, start: int
 def test_whole_pieces_of_a_range_are_not_copied(contents: bytes) -> None:
     path = finders.find(NAME)
     assert isinstance(path, str)
-    pieces = pieces_of(path)
-    part = list(part_of(pieces, 1, len(contents) - 2))
+    pieces = cached_pieces(path)
+    part = list(range_of(pieces, 1, len(contents) - 2))
     assert [one is other for one, other in zip(part, pieces, strict=True)].count(False) == 2
 
 
