@@ -7,7 +7,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from backup.schema.expected import difference
 from backup.schema.migration_files import own_migrations
-from backup.schema.sql import ask
+from backup.schema.sql import run_sql
 from latchkey import __version__
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.redaction import redact
@@ -42,7 +42,7 @@ def _find_fault() -> str:
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "The database lacks migrations. Run: manage.py migrate"
-    if found := difference(ask, connection.vendor):
+    if found := difference(run_sql, connection.vendor):
         return (
             f"The database is not what the migrations of Latchkey {__version__} make: {found}. Undo a change that "
             "was made by hand, start the version that made the database, or restore a backup that this version accepts."

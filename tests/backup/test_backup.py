@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from backup.errors import BackupFailed, BackupRefused
-from backup.files import whole_directory
+from backup.files import atomic_directory
 from tests.backup.conftest import Install
 from tests.backup.installation import Installation
 from tests.support.commands import MANAGE, ROOT
@@ -67,8 +67,8 @@ def test_unmigrated_database_is_one_line(install: Install, tmp_path: Path) -> No
 
 def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Path) -> None:
     program = (
-        "import os, signal\nfrom pathlib import Path\nfrom backup.files import whole_directory\n"
-        f"with whole_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
+        "import os, signal\nfrom pathlib import Path\nfrom backup.files import atomic_directory\n"
+        f"with atomic_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
         "    (draft / 'database.sqlite3').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
@@ -81,7 +81,7 @@ def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Pat
 
 def test_what_raises_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with whole_directory(tmp_path / "backup") as draft:
+        with atomic_directory(tmp_path / "backup") as draft:
             (draft / "file").write_text("half")
             raise KeyboardInterrupt
 
@@ -92,12 +92,12 @@ def test_what_raises_leaves_nothing(tmp_path: Path) -> None:
 
 def test_who_comes_first_wins(tmp_path: Path) -> None:
     def second() -> None:
-        with whole_directory(tmp_path / "backup"):
+        with atomic_directory(tmp_path / "backup"):
             (tmp_path / "backup").mkdir()
 
     with pytest.raises(BackupRefused):
         second()
-    with pytest.raises(BackupFailed), whole_directory(tmp_path / "no" / "such"):
+    with pytest.raises(BackupFailed), atomic_directory(tmp_path / "no" / "such"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["backup"]
 

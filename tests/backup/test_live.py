@@ -22,7 +22,7 @@ def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) ->
     """Requests by one key, and new keys by another, without a pause until the block ends."""
     over = threading.Event()
 
-    def ask() -> None:
+    def call() -> None:
         with httpx.Client(headers={"X-API-Key": busy["credential"]}) as client:
             while not over.is_set():
                 assert client.get(f"{server.url}/v1/whoami").status_code == 200
@@ -32,7 +32,7 @@ def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) ->
             while not over.is_set():
                 assert client.post(f"{server.url}/v1/keys", json={"label": "one more"}).status_code == 201
 
-    threads = [threading.Thread(target=work) for work in (ask, ask, change)]
+    threads = [threading.Thread(target=work) for work in (call, call, change)]
     for thread in threads:
         thread.start()
     yield

@@ -10,9 +10,9 @@ from django.db import connection
 from backup import postgresql, sqlite
 from backup.database_facts import Facts
 from backup.errors import BackupRefused
-from backup.files import sum_of
-from backup.manifest import DATABASE_FILES, Manifest, parse
-from backup.restore_check import examine
+from backup.files import checksum
+from backup.manifest import DATABASE_FILES, Manifest, parse_manifest
+from backup.restore_check import check_backup
 from backup.schema.expected import expected_digest
 from backup.schema.migration_files import own_migrations
 from backup.take import take_backup
@@ -35,14 +35,14 @@ def backup(tmp_path: Path) -> Path:
         digest="0" * 64,
         peppers={},
         generation=None,
-        files={copy.name: sum_of(copy)},
+        files={copy.name: checksum(copy)},
     ).write(tmp_path)
     return tmp_path
 
 
 def refusal(backup: Path) -> str:
     with pytest.raises(BackupRefused) as refused:
-        examine(backup, other_peppers=False, other_schema=False)
+        check_backup(backup, other_peppers=False, other_schema=False)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -50,13 +50,13 @@ def refusal(backup: Path) -> str:
 def test_every_flipped_bit_is_damage(backup: Path) -> None:
     path = backup / "manifest.json"
     content = path.read_bytes()
-    assert parse(content, path).version == "9.9.9"
+    assert parse_manifest(content, path).version == "9.9.9"
     for place in range(len(content)):
         for bit in range(8):
             flipped = bytearray(content)
             flipped[place] ^= 1 << bit
             with pytest.raises(BackupRefused, match="is damaged"):
-                parse(bytes(flipped), path)
+                parse_manifest(bytes(flipped), path)
 
 
 def test_newer_format_is_not_damage(backup: Path) -> None:
@@ -73,7 +73,7 @@ def as_first_format(backup: Path, **changes: Any) -> None:
 
 def test_first_format_is_read(backup: Path) -> None:
     as_first_format(backup)
-    manifest = examine(backup, other_peppers=False, other_schema=False)
+    manifest = check_backup(backup, other_peppers=False, other_schema=False)
     assert (manifest.schema, set(manifest.migrations.values())) == ("", {""})
     as_first_format_again = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**as_first_format_again, "format": 3}))
@@ -85,7 +85,8 @@ def test_backup_of_an_older_schema_is_accepted(backup: Path) -> None:
     del known["apikeys.0005_key_by_owner_and_label"]
     change_manifest(backup, migrations=known, schema="0" * 64)
     assert (
-        "apikeys.0005_key_by_owner_and_label" not in examine(backup, other_peppers=False, other_schema=False).migrations
+        "apikeys.0005_key_by_owner_and_label"
+        not in check_backup(backup, other_peppers=False, other_schema=False).migrations
     )
 
 
@@ -109,13 +110,13 @@ def test_backup_of_other_tables_is_refused_unless_it_is_asked_for(backup: Path) 
     told = refusal(backup)
     assert "The tables in the backup are not those that the migrations of this version make" in told
     assert "If that is this one, restore with --other-schema" in told
-    assert examine(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
+    assert check_backup(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the migrations make the tables")
 def test_tables_that_do_not_come_back_are_no_reason_to_refuse(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
-    assert examine(backup, other_peppers=False, other_schema=False).schema == "0" * 64
+    assert check_backup(backup, other_peppers=False, other_schema=False).schema == "0" * 64
 
 
 @pytest.mark.needs("postgresql")

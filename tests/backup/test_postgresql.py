@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
-from backup.files import sum_of
+from backup.files import checksum
 from tests.backup.conftest import Install
 from tests.backup.installation import change_manifest
 
@@ -72,7 +72,7 @@ def test_archive_that_cannot_be_put_changes_nothing(install: Install, tmp_path: 
     short = file.read_bytes()
     for content in (short, short[: len(short) * 3 // 4]):
         file.write_bytes(content)
-        found = sum_of(file)
+        found = checksum(file)
         files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
         files["database.zip"] = {"size": found.size, "sha256": found.sha256}
         change_manifest(tmp_path / "pg-backup", files=files)

@@ -13,11 +13,11 @@ import pytest
 from django.db import transaction
 
 from apikeys.peppers import configured_peppers
-from backup.loss_file import Earlier
+from backup.loss_file import EarlierRestore
 from backup.losses import Losses
 from backup.manifest import Manifest
-from backup.restore_event import Trace
-from backup.schema.sql import ask, ask_of
+from backup.restore_event import RestoreEvent
+from backup.schema.sql import run_sql, sql_runner
 from events.chain_verification import Break
 from events.models import Event
 from events.origin import Origin
@@ -35,22 +35,22 @@ HOUR = timedelta(hours=1)
 RAIL = BY_NAME["restored_backup"]
 REVOKED = {"about": "lk_p8vion9qocop", "afterwards": "works again"}
 LOST = Losses(known=True, events={"KeyRevoked": 1, "HealthChanged": 2}, changes=[REVOKED])
-EARLIER = Earlier(Path("/data/a.losses.json"), ["lk_p8vion9qocop"], 9, 4)
+EARLIER = EarlierRestore(Path("/data/a.losses.json"), ["lk_p8vion9qocop"], 9, 4)
 OPERATOR = Origin("user:ada", "request-of-ada")
 
 
-def trace(at: datetime = NOW, lost: Losses | None = LOST, *earlier: Earlier) -> Trace:
+def restore_event(at: datetime = NOW, lost: Losses | None = LOST, *earlier: EarlierRestore) -> RestoreEvent:
     manifest = Manifest(
         version="0.1.0", made_at="2030-01-30T12:00:00Z", database="sqlite", migrations={}, schema="", keys=1,
         last_event=7, digest="", peppers={}, generation=None, files={},
     )  # fmt: skip
-    return Trace(Path("/data/backups/one"), manifest, lost, earlier, Origin.of_command("restore"), at)
+    return RestoreEvent(Path("/data/backups/one"), manifest, lost, earlier, Origin.of_command("restore"), at)
 
 
-def restored(at: datetime = NOW, lost: Losses | None = LOST, *earlier: Earlier) -> Event:
+def restored(at: datetime = NOW, lost: Losses | None = LOST, *earlier: EarlierRestore) -> Event:
     """The event of a restore that was judged."""
     with transaction.atomic():
-        event_id = trace(at, lost, *earlier).leave(ask)
+        event_id = restore_event(at, lost, *earlier).append(run_sql)
     sweep([RAIL], now=at)
     return Event.objects.get(id=event_id)
 
@@ -109,7 +109,7 @@ def test_names_that_are_not_utf_8_or_hold_a_secret_are_kept_as_text() -> None:
     secret = generate_secret()
     odd = Path(os.fsdecode(b"/data/\xff")), Path(f"/data/{secret}")
     for path in odd:
-        told: Any = replace(trace(NOW, LOST, Earlier(path, [])), path=path).data()
+        told: Any = replace(restore_event(NOW, LOST, EarlierRestore(path, [])), path=path).data()
         (earlier,) = told["earlier"]
         assert told["backup"] == earlier["file"]
         assert told["backup"] in ("\ufffd", "lks_[redacted]")
@@ -117,7 +117,7 @@ def test_names_that_are_not_utf_8_or_hold_a_secret_are_kept_as_text() -> None:
 
 @pytest.mark.django_db
 def test_restore_that_undid_the_trace_of_one_before_tells_of_both() -> None:
-    restored(NOW, None, EARLIER, Earlier(Path("/data/b.losses.json"), []))
+    restored(NOW, None, EARLIER, EarlierRestore(Path("/data/b.losses.json"), []))
     (incident,) = open_incidents()
     assert "an earlier restore undid 9 events, 4 changes among them" in incident.detail
     assert "an earlier restore undid an unknown number of changes (b.losses.json)." in incident.detail
@@ -179,5 +179,5 @@ def test_copy_of_a_new_database_takes_it(tmp_path: Path) -> None:
     """The file that is not yet the database of the settings, and whose log has no event yet."""
     shutil.copy(migrated_file(), tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection:
-        assert trace().leave(ask_of(connection)) == 1
+        assert restore_event().append(sql_runner(connection)) == 1
         assert connection.execute("SELECT last_id FROM events_chainhead").fetchall() == [(1,)]

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from backup.schema.expected import difference, digest_of, expected_digest, expected_lines
-from backup.schema.sql import ask_of
+from backup.schema.sql import sql_runner
 from tests.support.migrated import migrated_database, migrated_file
 from tests.support.postgresql import drop_database, new_database
 from tests.support.schema import asking, described, described_over
@@ -63,12 +63,12 @@ def test_difference_is_named(tmp_path: Path, change: str, told: str) -> None:
     with closing(sqlite3.connect(tmp_path / "copy")) as connection:
         connection.create_function("REGEXP", 2, lambda *_: True, deterministic=True)
         connection.execute(change)
-        assert difference(ask_of(connection), "sqlite") == told
+        assert difference(sql_runner(connection), "sqlite") == told
 
 
 def test_much_that_differs_is_counted() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
-        told = difference(ask_of(connection), "sqlite")
+        told = difference(sql_runner(connection), "sqlite")
     assert told.endswith(f" and {len(expected_lines('sqlite')) - 3} more missing")
 
 

@@ -16,13 +16,13 @@ POSTGRESQL = pytest.mark.needs("postgresql")
 BEFORE = [
     ("sqlite", "buckets", "copy_durably", "error"),
     ("sqlite", "sqlite", "copy_durably", "error"),
-    ("sqlite", "restore", "_settle", "error"),
+    ("sqlite", "restore", "_finalize", "error"),
     ("sqlite", "loss_file", "write_durably", "error"),
     ("sqlite", "sqlite", "_set_aside", "error"),
     ("sqlite", "sqlite", "_set_aside", "kill"),
     pytest.param("postgresql", "restore", "take_backup", "error", marks=POSTGRESQL),
-    pytest.param("postgresql", "restore", "_settle", "error", marks=POSTGRESQL),
-    pytest.param("postgresql", "restore", "_settle", "kill", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_finalize", "error", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_finalize", "kill", marks=POSTGRESQL),
 ]
 AFTER = [
     ("sqlite", "restore", "sync", "kill"),

@@ -82,12 +82,12 @@ def test_each_start_works_while_a_node_serves(database: str, tmp_path: Path) -> 
     root = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]
     over, answers = threading.Event(), Counter[int]()
 
-    def ask() -> None:
+    def call() -> None:
         with httpx.Client(headers={"X-API-Key": root}, timeout=30) as client:
             while not over.is_set():
                 answers[client.get(f"{server.url}/v1/keys").status_code] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=call) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:

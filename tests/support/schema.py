@@ -37,10 +37,10 @@ def described_over(connection: psycopg.Connection) -> frozenset[str]:
 def asking(connection: psycopg.Connection) -> Query:
     """Return what executes a statement over the connection."""
 
-    def ask(statement: str, *_values: object) -> Rows:
+    def query(statement: str, *_values: object) -> Rows:
         return connection.execute(statement.encode()).fetchall()
 
-    return ask
+    return query
 
 
 def described(vendor: str) -> frozenset[str]:
