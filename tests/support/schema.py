@@ -10,7 +10,7 @@ import psycopg
 
 from backup.schema.description import describe
 from backup.schema.expected import expected_file
-from backup.schema.sql import Query, Rows, ask_of
+from backup.schema.sql import Query, Rows, sql_runner
 from gates.migrations import write_new
 from gates.tree import ROOT
 from tests.support import environment  # noqa: F401 - sets what the settings are read from
@@ -20,7 +20,7 @@ from tests.support.migrated import drop_migrated, migrated_database, migrated_fi
 def described_sqlite(file: Path) -> frozenset[str]:
     """Return the structure of a SQLite file."""
     with closing(sqlite3.connect(file)) as connection:
-        return describe(ask_of(connection), "sqlite")
+        return describe(sql_runner(connection), "sqlite")
 
 
 def described_postgresql(url: str) -> frozenset[str]:
