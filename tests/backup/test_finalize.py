@@ -24,7 +24,7 @@ TABLES_PASS = "is not what its manifest tells"
 
 
 @pytest.mark.parametrize(
-    ("manifest", "schema", "told"),
+    ("manifest", "schema", "message"),
     [
         (MANIFEST, EXPECTED, TABLES_PASS),
         (MANIFEST, OTHER, "are not as they should be: it differs"),
@@ -34,12 +34,12 @@ TABLES_PASS = "is not what its manifest tells"
         (replace(MANIFEST, database="sqlite", schema=""), OTHER, TABLES_PASS),
     ],
 )
-def test_tables_of_the_copy(monkeypatch: pytest.MonkeyPatch, manifest: Manifest, schema: str, told: str) -> None:
+def test_tables_are_checked(monkeypatch: pytest.MonkeyPatch, manifest: Manifest, schema: str, message: str) -> None:
     facts = Facts(tuple(manifest.migrations), schema, 0, 0, "", ())
     monkeypatch.setattr(restore, "read_facts", lambda _: facts)
     monkeypatch.setattr(restore, "difference", lambda *_: "it differs")
     event = RestoreEvent(
         Path("/one"), manifest, None, [], Origin.of_command("restore"), datetime(2030, 1, 31, tzinfo=UTC)
     )
-    with pytest.raises((BackupFailed, BackupRefused), match=told):
+    with pytest.raises((BackupFailed, BackupRefused), match=message):
         restore._finalize(event, RestoreProgress(), run_sql)

@@ -48,7 +48,7 @@ def restore_event(at: datetime = NOW, lost: Losses | None = LOST, *earlier: Earl
 
 
 def restored(at: datetime = NOW, lost: Losses | None = LOST, *earlier: EarlierRestore) -> Event:
-    """The event of a restore that was judged."""
+    """Return the event of a restore whose guard rails were evaluated."""
     with transaction.atomic():
         event_id = restore_event(at, lost, *earlier).append(run_sql)
     sweep([RAIL], now=at)
@@ -65,7 +65,7 @@ def names() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_event_tells_who_what_and_what_is_undone() -> None:
+def test_event_data() -> None:
     first = restored(NOW - HOUR)
     event = restored(NOW, LOST, EARLIER)
     assert event.id > first.id
@@ -86,7 +86,7 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("lost", "told"),
+    ("lost", "message"),
     [
         (
             LOST,
@@ -97,26 +97,26 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
         (None, "the database was empty before."),
     ],
 )
-def test_incident_tells_the_same(lost: Losses | None, told: str) -> None:
+def test_incident_matches_event(lost: Losses | None, message: str) -> None:
     restored(NOW, lost)
     (incident,) = open_incidents()
     head = "At 2030-01-31 12:00:00 UTC one was restored, made at 2030-01-30T12:00:00Z: "
-    assert (incident.severity, incident.detail) == ("warning", head + told)
+    assert (incident.severity, incident.detail) == ("warning", head + message)
 
 
 @pytest.mark.django_db
-def test_names_that_are_not_utf_8_or_hold_a_secret_are_kept_as_text() -> None:
+def test_odd_file_names_are_kept_as_text() -> None:
     secret = generate_secret()
     odd = Path(os.fsdecode(b"/data/\xff")), Path(f"/data/{secret}")
     for path in odd:
-        told: Any = replace(restore_event(NOW, LOST, EarlierRestore(path, [])), path=path).data()
-        (earlier,) = told["earlier"]
-        assert told["backup"] == earlier["file"]
-        assert told["backup"] in ("\ufffd", "lks_[redacted]")
+        data: Any = replace(restore_event(NOW, LOST, EarlierRestore(path, [])), path=path).data()
+        (earlier,) = data["earlier"]
+        assert data["backup"] == earlier["file"]
+        assert data["backup"] in ("\ufffd", "lks_[redacted]")
 
 
 @pytest.mark.django_db
-def test_restore_that_undid_the_trace_of_one_before_tells_of_both() -> None:
+def test_event_includes_earlier_restore() -> None:
     restored(NOW, None, EARLIER, EarlierRestore(Path("/data/b.losses.json"), []))
     (incident,) = open_incidents()
     assert "an earlier restore undid 9 events, 4 changes among them" in incident.detail
@@ -124,7 +124,7 @@ def test_restore_that_undid_the_trace_of_one_before_tells_of_both() -> None:
 
 
 @pytest.mark.django_db
-def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_again() -> None:
+def test_health_is_degraded_until_acknowledged() -> None:
     restored()
     sweep([RAIL], now=NOW + 400 * 24 * HOUR)
     assert names() == ["restored_backup"], "time does not end it"
@@ -147,7 +147,7 @@ def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_ag
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("behind", [-2 * HOUR, 2 * HOUR])
-def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: timedelta) -> None:
+def test_acknowledgement_is_independent_of_clock(behind: timedelta) -> None:
     acknowledge(NOW)
     restored(NOW - behind)
     assert names() == ["restored_backup"], "the waiver is of before the restore, whatever the clocks say"
@@ -158,7 +158,7 @@ def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: 
 
 
 @pytest.mark.django_db
-def test_next_restore_is_an_incident_of_its_own() -> None:
+def test_each_restore_opens_an_incident() -> None:
     restored()
     restored(NOW + HOUR)
     assert names() == ["restored_backup"]
@@ -166,7 +166,7 @@ def test_next_restore_is_an_incident_of_its_own() -> None:
 
 
 @pytest.mark.django_db
-def test_it_stays_when_its_event_is_pruned() -> None:
+def test_incident_survives_pruning() -> None:
     restored()
     Event.objects.all()._raw_delete("default")
     sweep([RAIL], now=NOW + HOUR)
@@ -175,7 +175,7 @@ def test_it_stays_when_its_event_is_pruned() -> None:
     assert names() == []
 
 
-def test_copy_of_a_new_database_takes_it(tmp_path: Path) -> None:
+def test_event_in_new_database(tmp_path: Path) -> None:
     """The file that is not yet the database of the settings, and whose log has no event yet."""
     shutil.copy(migrated_file(), tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection:

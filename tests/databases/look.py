@@ -48,16 +48,16 @@ def authenticated() -> dict[str, str]:
     from latchkey.problems import ProblemError
     from tests.databases.landed import credential
 
-    told = {}
+    states = {}
     key_ids = dict(APIKey.objects.values_list("label", "key_id"))
     for name in ("root", "rotating", "rotated", "disabled", "revoked", "unlimited"):
         key_id = key_ids["key rotating" if name == "rotated" else f"key {name}"]
         try:
             default_authenticator().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
-            told[name] = "authenticated"
+            states[name] = "authenticated"
         except ProblemError as error:
-            told[name] = error.slug
-    return told
+            states[name] = error.slug
+    return states
 
 
 if __name__ == "__main__":

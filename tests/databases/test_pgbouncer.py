@@ -75,7 +75,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         drop_database(url)
 
 
-def test_each_start_works_while_a_node_serves(database: str, tmp_path: Path) -> None:
+def test_first_start_behind_pgbouncer(database: str, tmp_path: Path) -> None:
     server = RunningServer(tmp_path, workers=1, settings={"DATABASE_URL": database})
     assert "First key" in server.manage("first_start").stdout
     server.start()

@@ -87,7 +87,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]
     return answer
 
 
-def test_fast_path_counts_what_it_answers_itself(
+def test_only_own_responses_are_counted(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was looked up began before others of its batch; one that is passed on is counted elsewhere."""
@@ -100,13 +100,13 @@ def test_fast_path_counts_what_it_answers_itself(
     assert fast_path._late.waiting == 0
 
 
-def test_response_that_was_never_sent_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
+def test_unsent_response_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
     refused = MalformedCredential("No.")
     batch = [_asked(7.9, refused, is_lost=True), _asked(7.9, refused)]
     assert answered(batch, [None, None]) == {401: 1}
 
 
-def test_pass_whose_line_fails_counts_as_what_is_sent_instead(
+def test_failed_log_line_counts_as_500(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SimpleNamespace(record=SimpleNamespace(auth=SimpleNamespace(key_id="lk_0123456789ab")))

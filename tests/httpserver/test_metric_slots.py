@@ -30,7 +30,7 @@ print(generate_latest(together).decode())
 """
 
 
-def test_forks_count_in_files_of_their_own_by_metrics_made_before(tmp_path: Path) -> None:
+def test_forks_write_their_own_files(tmp_path: Path) -> None:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     played = subprocess.run(
         [sys.executable, "-c", PLAY], env=environment, capture_output=True, text=True, check=True, timeout=30

@@ -43,7 +43,7 @@ class Later:
     ("path", "route"),
     [("/v1/check", "/v1/check"), ("/v1/verify", "/v1/verify"), ("/health", "/health"), ("/v1/keys/lk_1", "other")],
 )
-def test_response_of_the_application_is_counted_at_its_start(path: str, route: str) -> None:
+def test_response_is_counted_when_it_starts(path: str, route: str) -> None:
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def test_response_of_the_application_is_counted_at_its_start(path: str, route: s
     assert (responses(route, 503), took(route, "count")) == (before[0] + 1, before[1] + 1)
 
 
-def test_series_are_there_from_the_start() -> None:
+def test_series_exist_at_startup() -> None:
     for route in ("/v1/check", "/v1/verify", "/health", "/admin/login/", "other"):
         for status in (204, 503):
             assert (
@@ -66,14 +66,14 @@ def test_series_are_there_from_the_start() -> None:
             )
 
 
-def test_unreadable_request_is_counted() -> None:
+def test_rejected_request_is_counted() -> None:
     protocol, _, _ = connect()
     before = responses("other", 400)
     protocol.data_received(b"nonsense\r\n\r\n")
     assert responses("other", 400) == before + 1
 
 
-def test_batch_is_counted_at_once_and_those_that_follow_within_the_pause() -> None:
+def test_later_batches_are_buffered() -> None:
     later = Later()
     buffered = BufferedResponses("batch", later)
     buffered.record_status(429)
@@ -95,7 +95,7 @@ def test_batch_is_counted_at_once_and_those_that_follow_within_the_pause() -> No
     assert len(later.due) == 2
 
 
-def test_batch_that_took_long_is_spread_over_the_buckets() -> None:
+def test_batch_durations_are_spread_over_buckets() -> None:
     buffered = BufferedResponses("slow-batch", Later())
     buffered.record_batch([TimedRequest(1.0), TimedRequest(2.0), TimedRequest(3.0)], 3.001)
     assert took("slow-batch", "bucket", le="0.001") == 1
@@ -104,7 +104,7 @@ def test_batch_that_took_long_is_spread_over_the_buckets() -> None:
     assert took("slow-batch", "sum") == pytest.approx(0.001 + 1.001 + 2.001)
 
 
-def test_more_of_other_statuses_than_responses_keep_their_counts() -> None:
+def test_more_statuses_than_responses() -> None:
     buffered = BufferedResponses("more", Later())
     buffered.record_status(503)
     buffered.flush()

@@ -1,4 +1,4 @@
-"""How an answer without an end learns that it has to end."""
+"""Streaming responses: how the server ends them."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from httpserver.streaming_response import StreamHandle, abort_connection, attach
 
 class Connection:
     aborted = False
-    hears = True
+    reads_input = True
 
     def abort(self) -> None:
         self.aborted = True
 
     def ignore_further_input(self) -> None:
-        self.hears = False
+        self.reads_input = False
 
 
-def test_answer_with_an_end_is_not_asked() -> None:
+def test_normal_response_is_not_ended() -> None:
     assert end_stream({}) is False
 
 
-def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
+def test_requested_end_is_immediate_or_deferred() -> None:
     ended: list[str] = []
     for name in ("early", "late"):
         scope: dict[str, Any] = {}
@@ -34,7 +34,7 @@ def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
     assert ended == ["early", "late"]
 
 
-def test_abort_drops_the_connection_where_there_is_one() -> None:
+def test_abort_drops_connection() -> None:
     scope: dict[str, Any] = {}
     abort_connection(scope)
     connection = Connection()
@@ -43,11 +43,11 @@ def test_abort_drops_the_connection_where_there_is_one() -> None:
     assert connection.aborted
 
 
-def test_nothing_is_heard_any_more_once_the_answer_has_no_end() -> None:
+def test_stream_ignores_further_input() -> None:
     scope: dict[str, Any] = {}
     connection = Connection()
     attach_connection(scope, connection)
     handle = StreamHandle(scope)
-    assert connection.hears, "it may still be refused, and the next request answered"
+    assert connection.reads_input, "the stream may still be rejected, and the next request answered"
     handle.on_end(lambda: None)
-    assert not connection.hears
+    assert not connection.reads_input

@@ -3,7 +3,7 @@
 from httpserver.summary_log import INTERVAL_SECONDS, SummaryLog
 
 
-def test_the_first_is_logged_and_others_are_counted() -> None:
+def test_later_events_are_summarized() -> None:
     now, logged = 100.0, list[int]()
     summary = SummaryLog(logged.append, lambda: now)
     summary.add(1)

@@ -26,7 +26,9 @@ def gunicorn_server(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["GUNICORN_CMD_ARGS", "WEB_CONCURRENCY"])
-def test_environment_adds_nothing(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_environment_changes_no_setting(
+    gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     value = "--workers=3 --bind=127.0.0.1:2 --timeout=1" if name == "GUNICORN_CMD_ARGS" else "3"
     monkeypatch.setenv(name, value)
     settings = gunicorn_server.WebServer("a:b").cfg
@@ -64,7 +66,7 @@ def test_hung_worker_is_killed(gunicorn_server: ModuleType, monkeypatch: pytest.
     assert watched.killed == [7]
 
 
-def test_worker_has_its_whole_time_after_a_pause(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_gets_full_timeout_after_pause(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(gunicorn_server, monkeypatch)
     watched.look(2)
     watched.clock.move(34)

@@ -1,4 +1,4 @@
-"""The keeper of the steward: another one in place of one that ended or hangs, and no other."""
+"""Steward supervisor: restarts a steward that ended or hangs, and only then."""
 
 import multiprocessing
 import os
@@ -22,7 +22,7 @@ POLLS_UNTIL_HUNG = int(STEWARD_HUNG_AFTER_SECONDS / POLL_SECONDS) + 1
 
 
 class Kept:
-    """A keeper whose stewards are processes that do nothing, with a clock and a heartbeat that tests move."""
+    """A supervisor whose stewards are processes that do nothing, with a clock and a heartbeat that tests move."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -50,7 +50,7 @@ def kept() -> Iterator[Kept]:
         process.join()
 
 
-def test_steward_begins_after_the_web_server(kept: Kept) -> None:
+def test_steward_starts_after_delay(kept: Kept) -> None:
     kept.supervisor.poll()
     assert kept.started == []
     kept.poll_when_due()
@@ -58,7 +58,7 @@ def test_steward_begins_after_the_web_server(kept: Kept) -> None:
     assert len(kept.started) == 1
 
 
-def test_steward_that_beats_is_left_alone_however_long_it_works(kept: Kept) -> None:
+def test_steward_with_heartbeat_is_kept(kept: Kept) -> None:
     kept.poll_when_due()
     for _ in range(3 * POLLS_UNTIL_HUNG):
         kept.beats += 1
@@ -66,7 +66,7 @@ def test_steward_that_beats_is_left_alone_however_long_it_works(kept: Kept) -> N
     assert kept.started[0].is_alive()
 
 
-def test_steward_that_is_stopped_is_replaced(kept: Kept) -> None:
+def test_hung_steward_is_replaced(kept: Kept) -> None:
     kept.poll_when_due()
     pid = kept.started[0].pid
     assert pid is not None
@@ -82,14 +82,14 @@ def test_steward_that_is_stopped_is_replaced(kept: Kept) -> None:
     assert kept.started[1].is_alive(), "the silence of the one before is not counted against it"
 
 
-def test_pause_of_the_whole_server_is_not_the_stewards_silence(kept: Kept) -> None:
+def test_paused_server_does_not_kill_steward(kept: Kept) -> None:
     kept.poll_when_due()
     kept.now += 100 * STEWARD_HUNG_AFTER_SECONDS
     kept.supervisor.poll()
     assert kept.started[0].is_alive()
 
 
-def test_steward_that_fell_over_is_started_again(kept: Kept) -> None:
+def test_ended_steward_is_restarted(kept: Kept) -> None:
     kept.poll_when_due()
     kept.started[0].kill()
     wait_until(lambda: kept.started[0].exitcode is not None, "its end")
