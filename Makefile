@@ -25,8 +25,8 @@ test-all: $(VENV)/installed-dev ## run every test, over both pairs of stores; RE
 test-failed: $(VENV)/installed-dev ## run the tests that failed last
 	@$(BIN)/python -m tests --failed $(ARGS)
 
-lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && DEBUG=true $(BIN)/mypy .
+lint: $(VENV)/installed-dev ## ruff, mypy and the import contracts over the whole tree
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo --no-cache && DEBUG=true $(BIN)/mypy .
 
 bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks

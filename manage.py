@@ -11,7 +11,7 @@ _ENVIRONMENT = Path(__file__).resolve().parent / ".venv"
 
 def main() -> None:
     """Run one command. Exit with 2 and a one-line message for an invalid setting, or with 3 if the database is down."""
-    # `collect_from_now_on` enables it once everything is loaded: loading creates no garbage.
+    # `enable_gc` enables it once everything is loaded: loading creates no garbage.
     gc.disable()
     # Files that a command creates, including the database, must be readable by this account only.
     os.umask(0o077)

@@ -25,7 +25,7 @@ SELECT attname, pg_sequence_last_value(pg_get_serial_sequence(
     format('%%I.%%I', current_schema(), %s::text), attname)::regclass) FROM pg_attribute
 WHERE attrelid = format('%%I.%%I', current_schema(), %s::text)::regclass AND attnum > 0 AND NOT attisdropped
     AND attgenerated = '' ORDER BY attnum"""
-_GO_ON: Final = "SELECT setval(pg_get_serial_sequence(format('%%I.%%I', current_schema(), %s::text), %s), %s)"
+_SET_SEQUENCE: Final = "SELECT setval(pg_get_serial_sequence(format('%%I.%%I', current_schema(), %s::text), %s), %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def write_tables(names: Sequence[str], target: Path) -> None:
 
 
 @contextmanager
-def reading(source: Path) -> Iterator[tuple[zipfile.ZipFile, list[Table]]]:
+def open_archive(source: Path) -> Iterator[tuple[zipfile.ZipFile, list[Table]]]:
     """Open an archive; yield it with its tables. Raise BackupFailed if it can't be read, also later in the block."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -75,7 +75,7 @@ def read_table(archive: zipfile.ZipFile, table: Table) -> None:
         if cursor.rowcount != table.rows:
             raise BackupFailed(f"{table.name} has {table.rows} rows, of which {cursor.rowcount} were found.")
         for column, last in table.sequences.items():
-            cursor.execute(_GO_ON, [table.name, column, last])
+            cursor.execute(_SET_SEQUENCE, [table.name, column, last])
 
 
 def _write(archive: zipfile.ZipFile, name: str) -> Table:
@@ -87,16 +87,16 @@ def _write(archive: zipfile.ZipFile, name: str) -> Table:
             archive.open(f"{name}.copy", "w", force_zip64=True) as entry,
             cursor.copy(_copy(name, columns, "TO STDOUT")) as rows,
         ):
-            _pour(rows, entry)
+            _copy_blocks(rows, entry)
         sequences = {column: last for column, last in found if last is not None}
         return Table(name, columns, sequences, int(cursor.rowcount))
 
 
-def _pour(rows: Any, entry: IO[bytes]) -> None:
+def _copy_blocks(rows: Any, entry: IO[bytes]) -> None:
     for block in rows:
         entry.write(block)
 
 
-def _copy(name: str, columns: Sequence[str], way: str) -> sql.Composed:
+def _copy(name: str, columns: Sequence[str], direction: str) -> sql.Composed:
     listed = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL("COPY {} ({}) {}").format(sql.Identifier(name), listed, sql.SQL(way))
+    return sql.SQL("COPY {} ({}) {}").format(sql.Identifier(name), listed, sql.SQL(direction))

@@ -39,7 +39,7 @@ def copy_buckets(path: Path, target: Path) -> str | None:
         raise BackupFailed(f"The buckets in {path} cannot be copied: {error}.") from None
 
 
-def continues(path: Path, copy: Path) -> bool:
+def store_continues(path: Path, copy: Path) -> bool:
     """Return whether the store at `path` is the one that was copied, at the time of the copy or later.
 
     It is if none of its counters is lower than in the copy. Such a store has more recent data than the copy. No
@@ -49,11 +49,11 @@ def continues(path: Path, copy: Path) -> bool:
         if any(examine(store, FileState.AT_REST) for store in (path, copy)):
             return False
         with (
-            _reading(path) as living, _reading(copy) as copied, living.begin() as now, copied.begin() as then,
+            _reading(path) as current, _reading(copy) as copied, current.begin() as now, copied.begin() as then,
         ):  # fmt: skip
             # A store that was never used has no generation yet.
             return then.get(GENERATION_KEY) in (None, now.get(GENERATION_KEY)) and all(
-                _at_least(now.get(key, EMPTY), record) for key, record in _keys(then)
+                _not_lower(now.get(key, EMPTY), record) for key, record in _keys(then)
             )
     except (lmdb.Error, OSError, ValueError):
         return False
@@ -70,7 +70,7 @@ def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
     # The draft must be in the same directory, which may be a volume of its own: a rename doesn't cross volumes.
     draft, data = path / f".{DATA_FILE}.{time_ns()}", path / DATA_FILE
 
-    def put() -> None:
+    def swap_in() -> None:
         if data.exists():
             data.rename(path / f"{DATA_FILE}.replaced-{time_ns()}")
         (path / LOCK_FILE).unlink(missing_ok=True)
@@ -79,7 +79,7 @@ def prepared_buckets(copy: Path, path: Path) -> Iterator[Callable[[], None]]:
 
     try:
         copy_durably(copy, draft)
-        yield put
+        yield swap_in
     finally:
         draft.unlink(missing_ok=True)
         if fresh:
@@ -106,6 +106,6 @@ def _keys(transaction: lmdb.Transaction) -> Iterator[tuple[bytes, bytes]]:
             yield bytes(key), bytes(record)
 
 
-def _at_least(living: bytes, copied: bytes) -> bool:
-    now, then = Record.load(bytes(living)), Record.load(copied)
+def _not_lower(current: bytes, copied: bytes) -> bool:
+    now, then = Record.load(bytes(current)), Record.load(copied)
     return now.allowed >= then.allowed and now.throttled >= then.throttled

@@ -17,7 +17,7 @@ _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Checksum:
     """Size of a file in bytes, and its SHA-256 in hexadecimal."""
 
     size: int
@@ -25,7 +25,7 @@ class Sum:
 
 
 @contextmanager
-def whole_directory(path: Path) -> Iterator[Path]:
+def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a draft directory (mode 0700) next to `path`. At the end of the block, flush it to disk and rename it.
 
     If the block raises an exception, the draft is removed. A killed process leaves it, under a name that starts
@@ -62,7 +62,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def sum_of(path: Path) -> Sum:
+def checksum(path: Path) -> Checksum:
     """Return the size and digest of a file. Raise BackupRefused if it is not a regular file, or is a symbolic link."""
     try:
         # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
@@ -76,7 +76,7 @@ def sum_of(path: Path) -> Sum:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-    return Sum(size, digest.hexdigest())
+    return Checksum(size, digest.hexdigest())
 
 
 def printable(path: Path) -> str:

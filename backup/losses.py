@@ -16,7 +16,7 @@ from latchkey.timestamps import rfc3339
 
 WORKS_AGAIN: Final = "works again"
 # State of a key, webhook or operator after a restore to a time before the event.
-AFTERWARDS: Final[Mapping[str, str]] = {
+STATE_AFTER: Final[Mapping[str, str]] = {
     EventType.KEY_REVOKED: WORKS_AGAIN,
     EventType.KEY_DISABLED: WORKS_AGAIN,
     EventType.KEY_ROTATED: "its older secrets work again, its newer one does not",
@@ -48,34 +48,34 @@ class Losses:
     changes: list[dict[str, Any]]
 
 
-NOTHING_KNOWN: Final = Losses(known=False, events={}, changes=[])
+UNKNOWN_LOSSES: Final = Losses(known=False, events={}, changes=[])
 
 
-def losses(manifest: Manifest) -> Losses:
+def find_losses(manifest: Manifest) -> Losses:
     """Return the losses: the events after the head of the backup's event log."""
     try:
-        if not continues(manifest.last_event, manifest.digest):
-            return NOTHING_KNOWN
+        if not log_continues(manifest.last_event, manifest.digest):
+            return UNKNOWN_LOSSES
         lost = Event.objects.filter(id__gt=manifest.last_event).order_by("id")
         events = Counter(lost.values_list("type", flat=True))
-        rows = list(lost.filter(type__in=AFTERWARDS).values("id", "type", "at", "key_id", "actor", "data_json"))
+        rows = list(lost.filter(type__in=STATE_AFTER).values("id", "type", "at", "key_id", "actor", "data_json"))
         # The server creates and revokes its own keys at every start, so a restore revives none that is still in use.
         system = set(APIKey.objects.filter(system=True).values_list("key_id", flat=True))
     except (DatabaseError, ValueError, TypeError):
-        return NOTHING_KNOWN
+        return UNKNOWN_LOSSES
     issued = {row["key_id"] for row in rows if row["type"] == EventType.KEY_ISSUED}
     # For a key that was issued after the backup, only the issuing matters: it is unknown afterwards.
-    told = [row for row in rows if row["type"] == EventType.KEY_ISSUED or row["key_id"] not in issued]
-    changes = [_change(row) for row in told if row["key_id"] not in system]
+    relevant = [row for row in rows if row["type"] == EventType.KEY_ISSUED or row["key_id"] not in issued]
+    changes = [_change(row) for row in relevant if row["key_id"] not in system]
     return Losses(known=True, events=dict(sorted(events.items())), changes=changes)
 
 
-def alive_again(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+def reactivated_keys(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the sorted IDs of keys that were revoked or disabled, and work again."""
     return sorted({change["about"] for change in changes if change["afterwards"] == WORKS_AGAIN})
 
 
-def continues(last_event: int, digest: str) -> bool:
+def log_continues(last_event: int, digest: str) -> bool:
     """Return whether the current log contains that event with that digest.
 
     If the event was pruned, return whether a checkpoint covers it and the log continues after it.
@@ -97,7 +97,7 @@ def _change(row: Mapping[str, Any]) -> dict[str, Any]:
         "at": rfc3339(row["at"]),
         "actor": row["actor"],
         "about": row["key_id"] or _about(json.loads(row["data_json"])),
-        "afterwards": AFTERWARDS[row["type"]],
+        "afterwards": STATE_AFTER[row["type"]],
     }
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from backup.errors import BackupRefused
-from backup.files import Sum, sum_of
+from backup.files import Checksum, checksum
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 2
-_FIRST: Final = 1
+_FORMAT_1: Final = 1
 DATABASE_FILES: Final = {"sqlite": "database.sqlite3", "postgresql": "database.zip"}
 BUCKETS_FILE: Final = "buckets.mdb"
 _MAX_BYTES: Final = 1 << 20
@@ -39,20 +39,20 @@ class Manifest:
     digest: str
     peppers: Mapping[str, str]
     generation: str | None
-    files: Mapping[str, Sum]
+    files: Mapping[str, Checksum]
     format: int = FORMAT
 
     def write(self, directory: Path) -> None:
         """Write the manifest into `directory`. Raise FileExistsError if one exists."""
         with (directory / MANIFEST).open("x", encoding="utf-8") as file:
-            file.write(sealed(self.as_json()))
+            file.write(with_digest(self.as_json()))
 
     def as_json(self) -> dict[str, Any]:
         """Return all fields as a JSON object."""
         return asdict(self)
 
 
-def sealed(members: Mapping[str, Any]) -> str:
+def with_digest(members: Mapping[str, Any]) -> str:
     """Return the text of a manifest, with a digest of all its fields added."""
     return json.dumps({**members, "sha256": _digest(members)}, indent=2) + "\n"
 
@@ -62,16 +62,16 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / MANIFEST
     if not path.is_file():
         raise BackupRefused(f"{directory} is no backup: it has no {MANIFEST}.")
-    if sum_of(path).size > _MAX_BYTES:
+    if checksum(path).size > _MAX_BYTES:
         raise BackupRefused(f"{path} is too large for a manifest.")
-    manifest = parse(path.read_bytes(), path)
+    manifest = parse_manifest(path.read_bytes(), path)
     for name, expected in manifest.files.items():
-        if sum_of(directory / name) != expected:
+        if checksum(directory / name) != expected:
             raise BackupRefused(f"{directory / name} is damaged: it is not what {MANIFEST} says. Take another backup.")
     return manifest
 
 
-def parse(content: bytes, path: Path) -> Manifest:
+def parse_manifest(content: bytes, path: Path) -> Manifest:
     """Return the manifest in `content`, read from `path`. Raise BackupRefused if it is damaged or of a newer format."""
     try:
         values = json.loads(content)
@@ -80,8 +80,8 @@ def parse(content: bytes, path: Path) -> Manifest:
     except (AttributeError, ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path) from None
     # Format 1 is the only one without a digest, so damage is never mistaken for another format.
-    if digest is None and written_as == _FIRST:
-        values = _of_first_format(values)
+    if digest is None and written_as == _FORMAT_1:
+        values = _upgrade_format_1(values)
     elif digest != _digest(values):
         raise _damaged(path)
     if not isinstance(written_as, int) or written_as > FORMAT:
@@ -94,20 +94,20 @@ def _digest(members: Mapping[str, Any]) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _of_first_format(values: dict[str, Any]) -> dict[str, Any]:
+def _upgrade_format_1(values: dict[str, Any]) -> dict[str, Any]:
     names = values.get("migrations")
     return {"schema": "", **values, "migrations": dict.fromkeys(names, "") if isinstance(names, list) else names}
 
 
 def _manifest(path: Path, values: dict[str, Any]) -> Manifest:
     try:
-        files = {name: Sum(**entry) for name, entry in values["files"].items()}
+        files = {name: Checksum(**entry) for name, entry in values["files"].items()}
         manifest = Manifest(**{**values, "files": files, "migrations": dict(values["migrations"])})
-        wanted = {DATABASE_FILES[manifest.database]} | ({BUCKETS_FILE} if manifest.generation is not None else set())
+        expected = {DATABASE_FILES[manifest.database]} | ({BUCKETS_FILE} if manifest.generation is not None else set())
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _damaged(path) from None
     # Accept only the two known names: a manifest must not lead to files outside its directory.
-    if set(files) != wanted:
+    if set(files) != expected:
         raise _damaged(path)
     return manifest
 

@@ -20,7 +20,7 @@ from health.models import Lease
 from health.node.data_dir_lock import DataDirInUse, lock_data_dir
 
 
-def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
+def check_backup(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
     """Return the backup's manifest. Raise BackupRefused if it is damaged or doesn't fit the settings or this version.
 
     With `other_schema`, the returned manifest has no schema digest, so the tables are accepted as they are. With
@@ -34,11 +34,11 @@ def examine(path: Path, *, other_peppers: bool, other_schema: bool) -> Manifest:
         manifest = replace(manifest, schema="")
     # With PostgreSQL, migrations recreate the tables, so those of the backup don't matter.
     if manifest.database == "sqlite" and has_other_tables(manifest):
-        raise other_tables(manifest)
-    strange = mismatched_peppers(configured_peppers(), manifest.peppers)
-    if strange and not other_peppers:
+        raise other_tables_error(manifest)
+    mismatched = mismatched_peppers(configured_peppers(), manifest.peppers)
+    if mismatched and not other_peppers:
         raise BackupRefused(
-            f"SECRET_PEPPERS lacks peppers of the backup, or has others under their ids: {', '.join(strange)}. No "
+            f"SECRET_PEPPERS lacks peppers of the backup, or has others under their ids: {', '.join(mismatched)}. No "
             "secret under them would be verified. Put the secrets.env of that installation into DATA_DIR; where it is "
             "lost for good, --other-peppers restores all the same, and those keys then have to be rotated."
         )
@@ -67,7 +67,7 @@ def has_other_tables(manifest: Manifest) -> bool:
     return migrated and manifest.schema not in ("", expected_digest(manifest.database))
 
 
-def other_tables(manifest: Manifest) -> BackupRefused:
+def other_tables_error(manifest: Manifest) -> BackupRefused:
     """Return the error for a backup with the right migrations but other tables."""
     return BackupRefused(
         "The tables in the backup are not those that the migrations of this version make: it was made by another "
@@ -76,7 +76,7 @@ def other_tables(manifest: Manifest) -> BackupRefused:
     )
 
 
-def is_empty() -> bool:
+def database_is_empty() -> bool:
     """Return whether the database has no tables, like a new one."""
     # Connecting would create the file, and a check must change nothing.
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
@@ -89,14 +89,14 @@ def exclusive_use() -> Iterator[None]:
     """Ensure that no server and no steward uses the database within the block. Raise BackupRefused otherwise."""
     try:
         with lock_data_dir(settings.DATA_DIR):
-            _refuse_others()
+            _refuse_other_users()
             yield
     except DataDirInUse as error:
         raise BackupRefused(f"A server, or another restore, works in {error}. Stop it first.") from None
 
 
-def _refuse_others() -> None:
-    if is_empty():
+def _refuse_other_users() -> None:
+    if database_is_empty():
         return
     if connection.vendor == "postgresql" and (others := postgresql.other_connections()):
         raise BackupRefused(f"The database is in use: it has {others} other connections. Stop what uses it first.")

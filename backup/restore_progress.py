@@ -7,7 +7,7 @@ from events.chain_verification import Break
 
 
 @dataclass(slots=True)
-class Restored:
+class RestoreProgress:
     """What is done, updated while the restore runs.
 
     `swapped`: the database is the backup's. `replaced`: where the old one is now. `losses`: the loss file.

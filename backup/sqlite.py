@@ -12,7 +12,7 @@ from urllib.parse import quote
 from backup.database_facts import Facts, read_facts
 from backup.errors import BackupFailed
 from backup.files import copy_durably, sync
-from backup.schema.sql import Query, ask_of
+from backup.schema.sql import Query, sql_runner
 
 _TIMEOUT_SECONDS: Final = 20.0
 
@@ -29,14 +29,14 @@ def copy_database(database: Path, target: Path) -> Facts:
             # A single file, which can be read even on a read-only file system.
             copy.execute("PRAGMA journal_mode=DELETE")
             _check(copy)
-            return read_facts(ask_of(copy))
+            return read_facts(sql_runner(copy))
     except sqlite3.Error as error:
         raise BackupFailed(f"The database cannot be copied: {error}.") from None
 
 
 @contextmanager
-def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None]) -> Iterator[Path]:
-    """Yield a draft next to the database, checked, changed by `settle`, and flushed to disk.
+def prepared_database(copy: Path, database: Path, finalize: Callable[[Query], None]) -> Iterator[Path]:
+    """Yield a draft next to the database, checked, changed by `finalize`, and flushed to disk.
 
     Raise BackupFailed or OSError.
     """
@@ -46,7 +46,7 @@ def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None
         with closing(_open(draft, "rw")) as connection:
             _check(connection)
             with connection:
-                settle(ask_of(connection))
+                finalize(sql_runner(connection))
         sync(draft)
         yield draft
     except sqlite3.Error as error:
@@ -55,7 +55,7 @@ def prepared_database(copy: Path, database: Path, settle: Callable[[Query], None
         draft.unlink(missing_ok=True)
 
 
-def put_database(draft: Path, database: Path, aside: Path) -> None:
+def replace_database(draft: Path, database: Path, aside: Path) -> None:
     """Replace the database by the draft, and move the old files to `aside`. A complete database exists at every moment.
 
     No other process may have it open. Raise OSError.
@@ -65,7 +65,7 @@ def put_database(draft: Path, database: Path, aside: Path) -> None:
     try:
         draft.replace(database)
     except OSError:
-        _take_back(database, aside)
+        _roll_back(database, aside)
         raise
 
 
@@ -81,7 +81,7 @@ def _set_aside(database: Path, aside: Path) -> None:
     database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
 
 
-def _take_back(database: Path, aside: Path) -> None:
+def _roll_back(database: Path, aside: Path) -> None:
     wal = aside.with_name(f"{aside.name}-wal")
     if wal.exists():
         wal.rename(database.with_name(f"{database.name}-wal"))

@@ -22,12 +22,12 @@ from gateway.native.request import EndpointRequest
 from gateway.native.write_queue import WriteQueue, changes
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
 from httpserver.body import BodyTooLarge, BodyTooSlow, bounded_body
-from httpserver.early_error import Answer, send_problem
+from httpserver.early_error import GuardedSend, send_problem
 from httpserver.fast_path import FAST_PATHS
-from httpserver.list_headers import bounded_lists
-from httpserver.response_metrics import counted
-from httpserver.streaming_response import abort
-from httpserver.throttled_threads import PacedThreads
+from httpserver.list_headers import drop_long_lists
+from httpserver.response_metrics import counting_send
+from httpserver.streaming_response import abort_connection
+from httpserver.throttled_threads import ThrottledThreads
 
 # LMDB calls release the global interpreter lock, and then wait for it behind every runnable thread. More threads
 # make every decision slower and increase no throughput (measured with `make bench`).
@@ -52,10 +52,10 @@ def _django_on(threads: ThreadPoolExecutor) -> ASGIApplication:
 # Separate threads by kind of request. A credential that a cached record allows waits only for requests like it,
 # neither for unauthenticated requests nor for password hashes.
 _for_known_keys = _django_on(ThreadPoolExecutor(THREADS, "django-known-keys"))
-_for_others = _django_on(PacedThreads(THREADS, "django"))
+_for_others = _django_on(ThrottledThreads(THREADS, "django"))
 _for_changes_of_known_keys = WriteQueue(_django_on(ThreadPoolExecutor(1, "django-changes-known-keys")))
 _for_changes_of_others: WriteQueue = WriteQueue(
-    _django_on(PacedThreads(1, "django-changes", crowded=lambda: _for_changes_of_others.crowded))
+    _django_on(ThrottledThreads(1, "django-changes", crowded=lambda: _for_changes_of_others.crowded))
 )
 _for_passwords = PasswordQueue(_django_on(ThreadPoolExecutor(1, "django-passwords")))
 
@@ -66,21 +66,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _for_others(scope, receive, send)
         return
     # All requests on the password thread count as sign-ins: they are slow, and get 503 in a flood.
-    send = counted(scope, send, signs_in=may_hash_password(scope))
-    answer = Answer(send)
+    send = counting_send(scope, send, is_sign_in=may_hash_password(scope))
+    guarded = GuardedSend(send)
     try:
-        await _route(scope, receive, answer.send)
+        await _route(scope, receive, guarded.send)
     except BodyTooLarge:
         await send_problem(scope, send, "too-large", "The body has more than 64 KiB.")
     except BodyTooSlow:
         await send_problem(scope, send, "request-timeout", "The body did not arrive in time.")
     except Exception:
         log.exception("request_failed")
-        if not answer.started:
+        if not guarded.started:
             await send_problem(scope, send, "internal-error", "The request could not be completed.")
-    if answer.gone:
+    if guarded.client_gone:
         # Otherwise uvicorn logs an error, because the response was not completed.
-        abort(scope)
+        abort_connection(scope)
 
 
 async def _route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,12 +90,12 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
         return
     # WSGI maps hyphens to underscores, so a field with an underscore could impersonate one with a hyphen. Drop it.
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-    fields, receive = await bounded_body(bounded_lists(fields), receive)
+    fields, receive = await bounded_body(drop_long_lists(fields), receive)
     scope |= {"headers": fields, "scheme": _SCHEME}
     if asks_to_verify(scope):
         await verify_endpoint(scope, receive, send)
     elif asks_for_stream(scope):
-        await event_stream(scope, receive, send)
+        await event_stream(scope, receive, send, wsgi)
     elif asks_for_health(scope):
         await health_probe(scope, send)
     elif may_hash_password(scope):

@@ -15,12 +15,13 @@ from typing import Final
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.environment import SECRETS_FILE, Environment
-from controlplane.processes.children import STOPPING
+from controlplane.processes.children import STOP_SIGNALS
+from latchkey.cli.exit_codes import REFUSED
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 
-def make_secrets(data_dir: Path) -> bool:
+def create_secrets(data_dir: Path) -> bool:
     """Create `secrets.env` (mode 0600) in `data_dir`, unless it exists. Return whether it was created."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / SECRETS_FILE
@@ -54,17 +55,17 @@ def main(arguments: Sequence[str]) -> int:
         data_dir = Environment(BASE_DIR).data_dir
     except ImproperlyConfigured as error:
         print(f"latchkey: {error}", file=sys.stderr)
-        return 2
+        return REFUSED
     try:
-        made = make_secrets(data_dir)
+        created = create_secrets(data_dir)
     except OSError as error:
         print(f"latchkey: DATA_DIR: {data_dir} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    if made:
+        return REFUSED
+    if created:
         print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
     if arguments[:1] == ["--serve"]:
         # The first process of a container ignores signals that it has no handler for. Block them until `serve` has one.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         serve = [sys.executable, str(BASE_DIR / "manage.py"), "serve", *arguments[1:]]
         os.execv(sys.executable, serve)  # noqa: S606 - our own command
     return 0

@@ -9,12 +9,10 @@ from typing import Final
 from django.core.management import ManagementUtility
 from django.core.management.base import BaseCommand
 
+from latchkey.cli.exit_codes import COULD_NOT, INTERRUPTED, REFUSED
 from latchkey.cli.output import abandon, of_output
 from latchkey.cli.standard_streams import open_standard_streams
 
-REFUSED: Final = 2
-COULD_NOT: Final = 3
-INTERRUPTED: Final = 130
 SERVE: Final = "serve"
 
 
@@ -27,11 +25,11 @@ class _Commands(ManagementUtility):
             sys.exit(REFUSED)
         # `serve` calls it later, because it loads more.
         if subcommand != SERVE:
-            collect_from_now_on()
+            enable_gc()
         return command
 
 
-def collect_from_now_on() -> None:
+def enable_gc() -> None:
     """Turn the garbage collector on, and exclude everything that is loaded."""
     # The collector is off while modules load: they create no garbage, and collecting would take a fifth of the startup
     # time. Frozen objects are not visited. A visit writes to their memory pages, which would copy them for every fork.

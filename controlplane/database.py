@@ -29,7 +29,7 @@ _POSTGRESQL_POOL: Final[dict[str, Any]] = {
 # seconds, instead of the operating system's 15 minutes or never. Source: libpq documentation, "Parameter Key
 # Words". In seconds, except for keepalives_count and tcp_user_timeout (milliseconds). No statement_timeout:
 # poolers such as PgBouncer reject connections that ask for one, so it is left to the database.
-_POSTGRESQL_SILENCE: Final[dict[str, Any]] = {
+_POSTGRESQL_TIMEOUTS: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -60,7 +60,7 @@ def database_config(env: Environment) -> dict[str, Any]:
         from apikeys.cache.closable_connection import WatchedSession
 
         pool = {**_POSTGRESQL_POOL, "connection_class": WatchedSession}
-        options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": pool}
+        options = {**_POSTGRESQL_TIMEOUTS, **database.get("OPTIONS", {}), "pool": pool}
         # Health checks drop pooled sessions that have ended meanwhile, for example in a restart of the database server.
         return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}
     # Don't repeat the URL in the message: it may contain a password.

@@ -103,7 +103,7 @@ class Environment:
             return "insecure-for-debugging-only-" + "0" * MINIMUM_KEY_LENGTH
         if len(value) < MINIMUM_KEY_LENGTH or len(set(value)) < 5 or value.startswith("django-insecure-"):
             if not value:
-                raise ImproperlyConfigured(f"SECRET_KEY: is missing. {self._where_secrets_are()}")
+                raise ImproperlyConfigured(f"SECRET_KEY: is missing. {self._secrets_hint()}")
             raise ImproperlyConfigured(f"SECRET_KEY: is too weak. Use {MINIMUM_KEY_LENGTH} or more random characters.")
         return value
 
@@ -116,10 +116,10 @@ class Environment:
         if not value and debug:
             return "debug:" + "00" * 32
         if not value:
-            raise ImproperlyConfigured(f"SECRET_PEPPERS: is missing. {self._where_secrets_are()}")
+            raise ImproperlyConfigured(f"SECRET_PEPPERS: is missing. {self._secrets_hint()}")
         return value
 
-    def _where_secrets_are(self) -> str:
+    def _secrets_hint(self) -> str:
         """Return a sentence that says where secrets were looked for."""
         return (
             f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. If this installation has been "

@@ -25,17 +25,17 @@ _SHARED: Final[list[Processor]] = [
 def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     """Redact the values before they are rendered."""
     # Quoting in JSON would change a secret's text, so that it could no longer be recognized.
-    return {name: _redacted_member(name, value) for name, value in event.items()}
+    return {name: _redacted_field(name, value) for name, value in event.items()}
 
 
-def _redacted_member(name: object, value: object) -> object:
+def _redacted_field(name: object, value: object) -> object:
     """Return the redacted value. If the field's name says that it is a secret, hide it completely."""
     return REDACTED if _SENSITIVE.search(str(name)) else _redacted(value)
 
 
 def _redacted(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(name): _redacted_member(name, member) for name, member in value.items()}
+        return {str(name): _redacted_field(name, field) for name, field in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_redacted(element) for element in value]
     if value is None or isinstance(value, (bool, int, float)):

@@ -7,7 +7,6 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import Resolver404, resolve
 
 from api.error_page import ErrorPage, prefers_page
 from api.event_stream.handoff import offer_of
@@ -27,7 +26,6 @@ from ratelimit.headers import rate_limit_fields
 from ratelimit.throttling import decision_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _SLUG_OF_STATUS: Final = {
     400: "malformed-request",
@@ -40,7 +38,7 @@ _SLUG_OF_STATUS: Final = {
     416: "range-not-satisfiable",
     500: "internal-error",
 }
-_OF_THE_BODY: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", headers.ETAG)
+_BODY_FIELDS: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", headers.ETAG)
 
 
 class RequestContextMiddleware:
@@ -54,7 +52,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
-        span = self._settle(request)
+        span = self._set_context(request)
         request_id = request_id_of(request.META)
         response = self.get_response(request)
         if span:
@@ -81,7 +79,7 @@ class RequestContextMiddleware:
             )
         return response
 
-    def _settle(self, request: HttpRequest) -> RequestSpan | None:
+    def _set_context(self, request: HttpRequest) -> RequestSpan | None:
         """Set the request ID, client address and trace for the log and for everything that handles the request."""
         structlog.contextvars.clear_contextvars()
         request_id = resolve_request_id(request.META.get("HTTP_X_REQUEST_ID"))
@@ -111,7 +109,7 @@ class ProblemMiddleware:
             return response
         problem = problem_response(request, slug, CATALOGUE[slug].title + ".")
         for name, value in response.headers.items():
-            if name not in _OF_THE_BODY:
+            if name not in _BODY_FIELDS:
                 # Keep fields such as Allow and Retry-After. Fields that describe the replaced body are left out.
                 problem.headers.setdefault(name, value)
         problem.cookies = response.cookies
@@ -125,35 +123,3 @@ class ProblemMiddleware:
         if isinstance(exception, QuotaExceeded) and prefers_page(request):
             return throttled_page(exception)
         return problem_of(request, exception)
-
-
-class KnownMethodMiddleware:
-    """Middleware that rejects unknown HTTP methods."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # Before the metrics middleware: it uses the method as a label, and clients could create any number of series.
-        if request.method in METHODS:
-            return self.get_response(request)
-        allowed = _methods_at(request.path_info)
-        if not allowed:
-            return problem_response(request, "not-found", "There is nothing at this path.")
-        response = problem_response(request, "method-not-allowed", "This method is not used here.")
-        response["Allow"] = ", ".join(allowed)
-        return response
-
-
-def _methods_at(path: str) -> list[str]:
-    """Return the methods that the view at a path supports, or an empty list if there is no view."""
-    try:
-        view = resolve(path).func
-    except Resolver404:
-        return []
-    of_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    # Function views are the admin's pages, which are forms.
-    if of_class is None:
-        return ["GET", "HEAD", "POST", "OPTIONS"]
-    found = {method for method in METHODS if hasattr(of_class, method.lower())}
-    return [method for method in METHODS if method in found or (method == "HEAD" and "GET" in found)]

@@ -1,14 +1,23 @@
 """URL paths of the server."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from api.guard_rail_page import guard_rail_page
 from api.openapi_page import openapi_page
 from api.problem_page import ProblemPage
-from controlplane.front_page import front_page
+
+
+@require_safe
+def front_page(request: HttpRequest) -> HttpResponse:
+    """Redirect to the admin."""
+    return redirect("admin:index")
+
 
 admin.autodiscover()
 problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]

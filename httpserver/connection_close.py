@@ -6,10 +6,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from httpserver.asgi_types import Message, Receive, Scope, Send
 
-OLD: Final = "1.0"
+HTTP_1_0: Final = "1.0"
 
 
-def closing(cycle: RequestResponseCycle, app: Any) -> Any:
+def close_delimited(cycle: RequestResponseCycle, app: Any) -> Any:
     """Return `app` with its response sent unframed and terminated by connection close (RFC 9112, section 6.3)."""
     # uvicorn decides on chunking only if this is still None. It never keeps the connection of an HTTP/1.0 client alive.
     cycle.chunked_encoding = False

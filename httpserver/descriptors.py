@@ -3,33 +3,33 @@
 import resource
 from typing import Final, NamedTuple
 
-LEAST: Final = 512
-"""Below this many descriptors Latchkey does not start."""
-MOST_CONNECTIONS: Final = 6144
-_MOST_BACKLOG: Final = 2048
+# With fewer descriptors Latchkey does not start.
+MIN_DESCRIPTORS: Final = 512
+MAX_CONNECTIONS: Final = 6144
+_MAX_BACKLOG: Final = 2048
 # Reserved for the bucket store, each thread's database connection, files and pipes.
-_OWN: Final = 256
+_RESERVED: Final = 256
 
 
-class Bounds(NamedTuple):
+class WorkerLimits(NamedTuple):
     """Maximum number of connections of a worker, and of connections that may wait in the kernel to be accepted."""
 
     connections: int
     backlog: int
 
 
-def bounds(descriptors: int) -> Bounds:
+def worker_limits(descriptors: int) -> WorkerLimits:
     """Return the bounds of a worker that may open `descriptors` descriptors."""
-    free = max(descriptors, LEAST) - _OWN
+    free = max(descriptors, MIN_DESCRIPTORS) - _RESERVED
     # A worker accepts all waiting connections before it handles any of them, so the whole backlog must fit too.
-    backlog = min(_MOST_BACKLOG, free // 5)
-    return Bounds(min(MOST_CONNECTIONS, free - backlog), backlog)
+    backlog = min(_MAX_BACKLOG, free // 5)
+    return WorkerLimits(min(MAX_CONNECTIONS, free - backlog), backlog)
 
 
-def own_bounds() -> Bounds:
+def own_limits() -> WorkerLimits:
     """Return the bounds of a worker under this process's soft limit."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return bounds(MOST_CONNECTIONS + _MOST_BACKLOG + _OWN if soft == resource.RLIM_INFINITY else soft)
+    return worker_limits(MAX_CONNECTIONS + _MAX_BACKLOG + _RESERVED if soft == resource.RLIM_INFINITY else soft)
 
 
 def raise_limit() -> int:
@@ -40,4 +40,4 @@ def raise_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return MOST_CONNECTIONS + _MOST_BACKLOG + _OWN if hard == resource.RLIM_INFINITY else hard
+    return MAX_CONNECTIONS + _MAX_BACKLOG + _RESERVED if hard == resource.RLIM_INFINITY else hard

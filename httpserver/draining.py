@@ -12,7 +12,7 @@ from httpserver import stopping
 from httpserver.listening_socket import drop_new_handshakes
 from httpserver.shutdown_barrier import ShutdownBarrier
 
-CLOSING_SECONDS: Final = 2.0
+DRAINING_SECONDS: Final = 2.0
 _HANDSHAKE_SECONDS: Final = 0.05
 _TICK_SECONDS: Final = 0.05
 
@@ -40,11 +40,11 @@ class DrainingServer(Server):
     """
 
     def __init__(
-        self, config: Config, departure: ShutdownBarrier, delay_seconds: float, *, keeps_listening: bool
+        self, config: Config, barrier: ShutdownBarrier, delay_seconds: float, *, keeps_listening: bool
     ) -> None:
         super().__init__(config)
         self.server_state: DrainingState = DrainingState()
-        self._departure = departure
+        self._barrier = barrier
         self._delay_seconds = delay_seconds
         self._keeps_listening = keeps_listening
         self._sockets: Sequence[Any] = ()
@@ -55,12 +55,12 @@ class DrainingServer(Server):
 
     async def main_loop(self) -> None:
         await super().main_loop()
-        stopping.note()
+        stopping.mark_stopping()
         await self._tick_for(self._delay_seconds)
         self.server_state.draining = True
         for connection in list(self.server_state.connections):
             connection.drain()
-        await self._until_all_are_ready()
+        await self._wait_until_all_ready()
         if not self._keeps_listening:
             # Closing a listening socket resets the connections in its queue. Stop new ones first, then empty the queue.
             for listening in self._sockets:
@@ -74,13 +74,13 @@ class DrainingServer(Server):
         await asyncio.sleep(0)
         await super().shutdown(sockets)
 
-    async def _until_all_are_ready(self) -> None:
+    async def _wait_until_all_ready(self) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + CLOSING_SECONDS
+        until = loop.time() + DRAINING_SECONDS
         while loop.time() < until:
             if not self.server_state.connections:
-                self._departure.be_ready()
-            if self._departure.all_are_ready():
+                self._barrier.mark_ready()
+            if self._barrier.all_ready():
                 return
             await self._tick()
 

@@ -19,40 +19,40 @@ MAX_SEND_SECONDS: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
-_UNREADABLE: Final = {
+_REJECTIONS: Final = {
     400: ("malformed-request", "This cannot be read as HTTP/1.1."),
     408: ("request-timeout", "The request's header did not arrive in time."),
     431: ("header-too-large", "The request's header has more than 32 KiB."),
 }
 
 
-class Answer:
+class GuardedSend:
     """Wrapper of `send` that records whether a response has started, after which no other can be sent.
 
-    `gone` is set once the client has disconnected or does not read.
+    `client_gone` is set once the client has disconnected or does not read.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
-        self.gone = False
+        self.client_gone = False
 
     async def send(self, message: Message) -> None:
         """Forward the message, unless the client is gone. Give up after MAX_SEND_SECONDS."""
-        if self.gone:
+        if self.client_gone:
             return
         try:
             async with asyncio.timeout(MAX_SEND_SECONDS):
                 await self._send(message)
             self.started = True
         except (TimeoutError, OSError):
-            self.gone = True
+            self.client_gone = True
         except RuntimeError as error:
             # The event loop raises a plain RuntimeError for a lost connection, so only the message distinguishes
             # it from a bug.
             if "closed" not in str(error):
                 raise
-            self.gone = True
+            self.client_gone = True
 
 
 async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None:
@@ -82,12 +82,12 @@ async def send_problem(scope: Scope, send: Send, slug: str, detail: str) -> None
     await send({"type": "http.response.body", "body": body})
 
 
-def refusal_of(status: int, client: tuple[str, int] | None, *, head_only: bool = False) -> bytes:
+def rejection_response(status: int, client: tuple[str, int] | None, *, head_only: bool = False) -> bytes:
     """Return the complete response (as bytes) to a request that can't be parsed.
 
     `instance` is empty, because the path is unknown. With `head_only`, which answers HEAD, the body is left out.
     """
-    slug, detail = _UNREADABLE[status]
+    slug, detail = _REJECTIONS[status]
     request_id = new_request_id()
     log.warning("refused", slug=slug, request_id=request_id, address=client[0] if client else "unknown")
     shown = problem_body(slug, detail=detail, instance="", request_id=request_id, public_url=settings.PUBLIC_URL)

@@ -37,29 +37,27 @@ class Reply(Protocol):
     def date(self) -> bytes:
         """Return the value of the Date field for a response that is created now."""
 
-    def answer(self, whole: bytes) -> None:
+    def respond(self, response: bytes) -> None:
         """Send a complete response without a Connection field. `connection: close` is added if the connection ends."""
 
-    def pass_on(self) -> None:
+    def delegate(self) -> None:
         """Hand the request to the application."""
 
-    def give_up(self) -> None:
-        """Abort the connection. Use it only if neither `answer` nor `pass_on` is possible."""
+    def abort(self) -> None:
+        """Abort the connection. Use it only if neither `respond` nor `delegate` is possible."""
 
 
 class FastPathEndpoint(NamedTuple):
     """An endpoint's two fast-path functions, for requests without a body. Neither function may block or await.
 
-    `read` parses a head and returns what it asks for, or None if the application must handle it. The result
-    depends on the head alone, so it is reused for identical bytes. `ask` receives that result with every request,
+    `parse` reads a head and returns what it asks for, or None if the application must handle it. The result
+    depends on the head alone, so it is reused for identical bytes. `accept` receives that result with every request,
     and returns whether it takes over the reply. If it returns False, the application answers.
     """
 
-    read: Callable[[Head], Any]
-    ask: Callable[[Any, Reply], bool]
+    parse: Callable[[Head], Any]
+    accept: Callable[[Any, Reply], bool]
 
 
-# Paths with a fast-path endpoint. This module can't import the endpoints, because they import it.
+# Fast-path endpoints by path, filled in by `controlplane.asgi`: this module can't import them, because they import it.
 FAST_PATHS: Final[dict[str, FastPathEndpoint]] = {}
-"""By path; `controlplane.asgi` fills it in. The application answers the same, so a server that does not ask loses
-nothing but time."""

@@ -7,10 +7,10 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from httpserver.fast_path import FAST_PATHS, Head
-from httpserver.inline_request import InlineRequest, Question
+from httpserver.inline_request import InlineRequest, ParsedRequest
 from httpserver.protocol import BoundedProtocol
 
-MAX_KNOWN_BYTES: Final = 4096
+MAX_CACHED_BYTES: Final = 4096
 
 log = structlog.get_logger(__name__)
 
@@ -25,51 +25,51 @@ class FastPathProtocol(BoundedProtocol):
     """
 
     # Both hold a secret, so `connection_lost` clears them.
-    _known_bytes: bytes | None = None
-    _known: Question | None = None
-    _heard: Question | None = None
+    _cached_bytes: bytes | None = None
+    _cached: ParsedRequest | None = None
+    _parsed: ParsedRequest | None = None
 
     def data_received(self, data: bytes) -> None:
-        idle, known = self.is_idle(), self._known
-        if idle and known is not None and data == self._known_bytes:
+        idle, cached = self.is_idle(), self._cached
+        if idle and cached is not None and data == self._cached_bytes:
             self.skip_parser()
             # Only heads of kept-alive connections are cached, so keep_alive is True.
-            self._begin(InlineRequest(self, known, True))
+            self._begin(InlineRequest(self, cached, True))
             return
         before = self._messages
         super().data_received(data)
         # "Alone": one message, nothing before it on the connection, and no byte after it. Only then do `data` and
         # the parsed head correspond exactly.
-        alone = idle and self._messages == before + 1 and self.is_between()
-        if alone and self._heard is not None and len(data) <= MAX_KNOWN_BYTES:
-            self._known_bytes, self._known = data, self._heard
+        alone = idle and self._messages == before + 1 and self.is_between_requests()
+        if alone and self._parsed is not None and len(data) <= MAX_CACHED_BYTES:
+            self._cached_bytes, self._cached = data, self._parsed
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._known_bytes = self._known = self._heard = None
+        self._cached_bytes = self._cached = self._parsed = None
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
-        question = self._question()
+        parsed = self._parse_for_fast_path()
         keep_alive = self.parser.should_keep_alive()
-        self._heard = question if keep_alive else None
-        if question is None:
+        self._parsed = parsed if keep_alive else None
+        if parsed is None:
             super().on_headers_complete()
         else:
-            self.head_is_whole()
-            self._begin(InlineRequest(self, question, keep_alive))
+            self.finish_head()
+            self._begin(InlineRequest(self, parsed, keep_alive))
 
-    def _question(self) -> Question | None:
+    def _parse_for_fast_path(self) -> ParsedRequest | None:
         """Return the head together with its fast-path endpoint, or None if the application must handle the request."""
         path, _, query = self.url.partition(b"?")
-        door = FAST_PATHS.get(path.decode("latin-1"))
+        endpoint = FAST_PATHS.get(path.decode("latin-1"))
         # The application takes these: a body needs uvicorn's cycle, and a URL fragment needs its URL parser.
-        if door is None or self._announces_body or b"#" in query:
+        if endpoint is None or self._has_body or b"#" in query:
             return None
         if self.parser.get_http_version() != "1.1" or self.parser.should_upgrade():
             return None
         head = Head(self.parser.get_method().decode("ascii"), path.decode("ascii"), query, self.headers)
-        asked = door.read(head)
-        return None if asked is None else Question(head, door, asked)
+        value = endpoint.parse(head)
+        return None if value is None else ParsedRequest(head, endpoint, value)
 
     def _begin(self, request: InlineRequest) -> None:
         """Start the request, or queue it behind the running one. Mirrors uvicorn's `on_headers_complete`."""
@@ -84,16 +84,16 @@ class FastPathProtocol(BoundedProtocol):
         if not isinstance(cycle, InlineRequest):
             super()._start_asgi_task(cycle, app)
             return
-        self.is_running(cycle)
+        self.mark_running(cycle)
         # If the client doesn't read its earlier responses, the application gets the request, and is held back
         # until it does.
-        if self.flow.write_paused or not self._is_taken(cycle):
-            cycle.pass_on()
+        if self.flow.write_paused or not self._is_accepted(cycle):
+            cycle.delegate()
 
-    def _is_taken(self, request: InlineRequest) -> bool:
+    def _is_accepted(self, request: InlineRequest) -> bool:
         """Return whether the endpoint takes over the request. If it fails, log that and return False."""
         try:
-            return request.question.door.ask(request.question.asked, request)
+            return request.parsed.endpoint.accept(request.parsed.value, request)
         except Exception:
             log.exception("not_asked_at_once")
             # A fault of the fast path must not lose the request: the application can still answer it.

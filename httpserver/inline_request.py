@@ -6,22 +6,22 @@ from typing import Any, Final, NamedTuple, Protocol
 from httpserver.asgi_types import Scope
 from httpserver.fast_path import FastPathEndpoint, Head
 
-_NOBODY_WAITS: Final = asyncio.Event()
+_UNUSED_EVENT: Final = asyncio.Event()
 _CLOSE: Final = b"\r\nconnection: close\r\n"
 
 
-class Question(NamedTuple):
-    """A head, the endpoint of its path, and what the endpoint's `read` made of it.
+class ParsedRequest(NamedTuple):
+    """A head, the endpoint of its path, and what the endpoint's `parse` made of it.
 
     It holds a secret, so only the connection may keep it.
     """
 
     head: Head
-    door: FastPathEndpoint
-    asked: Any
+    endpoint: FastPathEndpoint
+    value: Any
 
     def __repr__(self) -> str:
-        return f"<Question {self.head!r}>"
+        return f"<ParsedRequest {self.head!r}>"
 
 
 class InlineConnection(Protocol):
@@ -30,7 +30,7 @@ class InlineConnection(Protocol):
     transport: Any
     server_state: Any
 
-    def scope_of(self, head: Head) -> Scope:
+    def build_scope(self, head: Head) -> Scope:
         """Return the request's ASGI scope, as the application receives it."""
 
     def on_response_complete(self) -> None:
@@ -47,47 +47,47 @@ class InlineRequest:
     use.
     """
 
-    __slots__ = ("_carrier", "_scope", "disconnected", "keep_alive", "more_body", "question", "response_complete")
+    __slots__ = ("_connection", "_scope", "disconnected", "keep_alive", "more_body", "parsed", "response_complete")
     response_started = False
-    message_event = _NOBODY_WAITS
+    message_event = _UNUSED_EVENT
 
-    def __init__(self, carrier: InlineConnection, question: Question, keep_alive: bool) -> None:
-        self._carrier = carrier
+    def __init__(self, connection: InlineConnection, parsed: ParsedRequest, keep_alive: bool) -> None:
+        self._connection = connection
         self._scope: Scope | None = None
-        self.question = question
+        self.parsed = parsed
         self.keep_alive = keep_alive
         self.disconnected = self.response_complete = self.more_body = False
 
     @property
     def scope(self) -> Scope:
         if self._scope is None:
-            self._scope = self._carrier.scope_of(self.question.head)
+            self._scope = self._connection.build_scope(self.parsed.head)
         return self._scope
 
     @property
     def date(self) -> bytes:
-        made_once_a_second: bytes = self._carrier.server_state.default_headers[0][1]
-        return made_once_a_second
+        cached_date: bytes = self._connection.server_state.default_headers[0][1]
+        return cached_date
 
-    def answer(self, whole: bytes) -> None:
+    def respond(self, response: bytes) -> None:
         if self.disconnected or self.response_complete:
             return
         self.response_complete = True
-        carrier = self._carrier
+        connection = self._connection
         if self.keep_alive:
-            carrier.transport.write(whole)
+            connection.transport.write(response)
         else:
-            carrier.transport.write(whole.replace(b"\r\n", _CLOSE, 1))
-            carrier.transport.close()
-        carrier.on_response_complete()
+            connection.transport.write(response.replace(b"\r\n", _CLOSE, 1))
+            connection.transport.close()
+        connection.on_response_complete()
 
-    def pass_on(self) -> None:
+    def delegate(self) -> None:
         if not self.disconnected and not self.response_complete:
             # The cycle that takes its place reports completion.
             self.response_complete = True
-            self._carrier.start_application(self)
+            self._connection.start_application(self)
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         if not self.response_complete:
             self.response_complete = True
-            self._carrier.transport.abort()
+            self._connection.transport.abort()

@@ -7,7 +7,7 @@ from httpserver.asgi_types import Fields
 
 MAX_BYTES: Final = 1024
 # Replacement for an overlong list: the value that means "no preference", or None to drop the field.
-_INSTEAD: Final[dict[bytes, bytes | None]] = {
+_REPLACEMENTS: Final[dict[bytes, bytes | None]] = {
     b"accept": b"*/*",
     b"accept-charset": None,
     b"accept-encoding": None,
@@ -19,17 +19,17 @@ _INSTEAD: Final[dict[bytes, bytes | None]] = {
 }
 
 
-def bounded_lists(fields: Fields) -> Fields:
+def drop_long_lists(fields: Fields) -> Fields:
     """Return the fields without lists longer than MAX_BYTES. No Latchkey client needs such a list.
 
     A field that was sent several times counts as one list.
     """
     sizes = Counter[bytes]()
     for name, value in fields:
-        if name in _INSTEAD:
+        if name in _REPLACEMENTS:
             sizes[name] += len(value) + 1
     long = {name for name, size in sizes.items() if size > MAX_BYTES + 1}
     if not long:
         return fields
     kept = [(name, value) for name, value in fields if name not in long]
-    return kept + [(name, other) for name in sorted(long) if (other := _INSTEAD[name]) is not None]
+    return kept + [(name, other) for name in sorted(long) if (other := _REPLACEMENTS[name]) is not None]

@@ -31,7 +31,7 @@ class MetricFile(MmapedDict):
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         self._path = Path(filename)
-        self._moving = Lock()
+        self._move_lock = Lock()
         self._retry_at = 0.0
         try:
             with self._path.open("ab") as file:
@@ -50,7 +50,7 @@ class MetricFile(MmapedDict):
 
     def _init_value(self, key: str) -> None:
         """Add `key` after making room for it, as prometheus_client does."""
-        with self._moving:
+        with self._move_lock:
             # Size of an entry: the key's bytes, 4 for its length, 8 for the value, 8 for its timestamp, and up to
             # 8 of padding.
             if self._used + len(key.encode()) + 28 > self._capacity:
@@ -83,16 +83,16 @@ class MetricFile(MmapedDict):
         log.error("metrics_not_on_disk", file=str(self._path), reason=error.strerror)
         self._retry_at = monotonic() + RETRY_SECONDS
         # Every request writes several values, so only a process that counts in memory pays for reading the clock.
-        self.write_value = self._write_value_and_return
+        self.write_value = self._write_value_and_retry_disk
 
-    def _write_value_and_return(self, key: str, value: float, timestamp: float) -> None:
+    def _write_value_and_retry_disk(self, key: str, value: float, timestamp: float) -> None:
         if monotonic() >= self._retry_at:
             self._return_to_disk()
         MmapedDict.write_value(self, key, value, timestamp)  # type: ignore[no-untyped-call]
 
     def _return_to_disk(self) -> None:
         self._retry_at = monotonic() + RETRY_SECONDS
-        with self._moving:
+        with self._move_lock:
             try:
                 self._move(self._path.open("a+b"))
             except OSError:

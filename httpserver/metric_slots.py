@@ -6,7 +6,7 @@ from prometheus_client import values
 
 from httpserver.metric_files import MetricFile
 
-_UNPLACED: "Final[list[DeferredValue]]" = []
+_DEFERRED: "Final[list[DeferredValue]]" = []
 
 
 class DeferredValue:
@@ -19,14 +19,14 @@ class DeferredValue:
 
     def __init__(self, *described: Any, **options: Any) -> None:
         self._description = described, options
-        self._stand_on(values.MutexValue)
-        _UNPLACED.append(self)
+        self._delegate_to(values.MutexValue)
+        _DEFERRED.append(self)
 
-    def place(self) -> None:
+    def move_to_file(self) -> None:
         """Count in a file from now on, with prometheus_client's multiprocess value."""
-        self._stand_on(values.ValueClass)
+        self._delegate_to(values.ValueClass)
 
-    def _stand_on(self, kind: Any) -> None:
+    def _delegate_to(self, kind: Any) -> None:
         described, options = self._description
         value = kind(*described, **options)
         # Bind the methods of the inner value directly, which saves a call for every metric of every request.
@@ -39,14 +39,14 @@ def defer_files() -> None:
     values.ValueClass = DeferredValue
 
 
-def use_slot(place: str) -> None:
-    """Make this process count in the files of slot `place`, including metrics that exist already.
+def use_slot(slot: str) -> None:
+    """Make this process count in the files of slot `slot`, including metrics that exist already.
 
     A process that replaces one that has ended continues from its values: nothing is lost, and the number of files
     does not grow.
     """
     values.MmapedDict = MetricFile  # type: ignore[attr-defined]
-    values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
-    for value in _UNPLACED:
-        value.place()
-    _UNPLACED.clear()
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
+    for value in _DEFERRED:
+        value.move_to_file()
+    _DEFERRED.clear()

@@ -14,7 +14,7 @@ class Readiness:
         # a worker.
         os.set_blocking(self.descriptor, False)
 
-    def reached(self) -> bool:
+    def is_signaled(self) -> bool:
         """Return whether a worker has signaled since the last call."""
         try:
             return bool(os.read(self._received, 4096))

@@ -13,13 +13,13 @@ from latchkey import metric_names
 from latchkey.buffered_metrics import BufferedHistogram
 
 FLUSH_SECONDS: Final = 0.1
-BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-CHECK: Final = "/v1/check"
-SIGN_IN: Final = "/admin/login/"
-OTHER: Final = "other"
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+CHECK_PATH: Final = "/v1/check"
+SIGN_IN_PATH: Final = "/admin/login/"
+OTHER_ROUTE: Final = "other"
 
 # Only these paths are labels: one label per path would let clients create an unlimited number of series.
-_ROUTES: Final = frozenset((CHECK, "/v1/verify", "/health", SIGN_IN))
+_ROUTES: Final = frozenset((CHECK_PATH, "/v1/verify", "/health", SIGN_IN_PATH))
 _EXPECTED: Final = (200, 204, 401, 403, 429, 500, 503)
 
 RESPONSES: Final = Counter(metric_names.HTTP_RESPONSES, "HTTP responses, by route and status.", ["route", "status"])
@@ -27,26 +27,26 @@ SECONDS: Final = Histogram(
     metric_names.HTTP_RESPONSE_SECONDS,
     "Seconds from a request's header to the start of its response, by route.",
     ["route"],
-    buckets=BOUNDS,
+    buckets=BUCKETS,
 )
-for _route in (*_ROUTES, OTHER):
+for _route in (*_ROUTES, OTHER_ROUTE):
     SECONDS.labels(_route)
     for _status in _EXPECTED:
         # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
         RESPONSES.labels(_route, _status)
 
 
-def counted(scope: Scope, send: Send, *, signs_in: bool) -> Send:
+def counting_send(scope: Scope, send: Send, *, is_sign_in: bool) -> Send:
     """Return a `send` that also counts the response when it starts. The duration is measured from now on.
 
-    With `signs_in`, the response counts as a sign-in, whatever its path.
+    With `is_sign_in`, the response counts as a sign-in, whatever its path.
     """
     began = perf_counter()
 
     async def send_and_count(message: Message) -> None:
         if message["type"] == "http.response.start":
-            path = SIGN_IN if signs_in else scope["path"]
-            route = path if path in _ROUTES else OTHER
+            path = SIGN_IN_PATH if is_sign_in else scope["path"]
+            route = path if path in _ROUTES else OTHER_ROUTE
             RESPONSES.labels(route, message["status"]).inc()
             SECONDS.labels(route).observe(perf_counter() - began)
         await send(message)
@@ -54,12 +54,12 @@ def counted(scope: Scope, send: Send, *, signs_in: bool) -> Send:
     return send_and_count
 
 
-def count_unreadable(status: int) -> None:
+def count_rejection(status: int) -> None:
     """Count the response to a request whose header could not be parsed."""
-    RESPONSES.labels(OTHER, status).inc()
+    RESPONSES.labels(OTHER_ROUTE, status).inc()
 
 
-class Begun(Protocol):
+class TimedRequest(Protocol):
     """A request that started at `started`, by perf_counter."""
 
     @property
@@ -70,33 +70,33 @@ class BufferedResponses:
     """Buffered metrics of a hot route, on which counting a response would cost more than deciding the request.
 
     They are written at most every FLUSH_SECONDS. If a worker is killed, that much is lost. A response counts as
-    204 unless `other` was called. Not thread-safe: use it on the event loop's thread only.
+    204 unless `record_status` was called. Not thread-safe: use it on the event loop's thread only.
     """
 
-    def __init__(self, route: str, later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(self, route: str, call_later: Callable[[float, Callable[[], None]], object]) -> None:
         self._route = route
-        self._later = later
-        self._seconds = BufferedHistogram(SECONDS.labels(route), BOUNDS)
+        self._schedule = call_later
+        self._seconds = BufferedHistogram(SECONDS.labels(route), BUCKETS)
         self._responses = 0
         self._others: dict[int, int] = {}
         self._flushed_at = 0.0
         self._flush_is_due = False
 
-    def other(self, status: int) -> None:
+    def record_status(self, status: int) -> None:
         """Record that one response of the next batch has this status instead of 204."""
         self._others[status] = self._others.get(status, 0) + 1
 
-    def answered(self, batch: Sequence[Begun], now: float) -> None:
+    def record_batch(self, batch: Sequence[TimedRequest], now: float) -> None:
         """Count the responses to `batch`, sent at `now`. The batch is sorted by the start of its requests."""
-        self._responses += (many := len(batch))
+        self._responses += (size := len(batch))
         # Durations are spread evenly between the shortest and the longest: cheaper than observing every one.
-        self._seconds.observe_between(now - batch[-1].started, now - batch[0].started, many)
+        self._seconds.observe_between(now - batch[-1].started, now - batch[0].started, size)
         if now - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = now
             self.flush()
         elif not self._flush_is_due:
             self._flush_is_due = True
-            self._later(FLUSH_SECONDS, self.flush)
+            self._schedule(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Write the buffered values to the metrics."""
@@ -114,4 +114,4 @@ def _call_later(seconds: float, flush: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, flush, context=Context())
 
 
-CHECKS: Final = BufferedResponses(CHECK, _call_later)
+CHECK_RESPONSES: Final = BufferedResponses(CHECK_PATH, _call_later)

@@ -15,13 +15,13 @@ class ShutdownBarrier:
         self._all_ready, self._ready = os.pipe()
         os.set_blocking(self._all_ready, False)
 
-    def be_ready(self) -> None:
+    def mark_ready(self) -> None:
         """Mark this process as ready to stop. Repeated calls have no effect."""
         ready, self._ready = self._ready, -1
         if ready >= 0:
             os.close(ready)
 
-    def all_are_ready(self) -> bool:
+    def all_ready(self) -> bool:
         """Return whether every process is ready to stop."""
         # An empty pipe with an open writing end raises BlockingIOError: a process is not ready yet.
         with suppress(BlockingIOError):

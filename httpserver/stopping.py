@@ -5,7 +5,7 @@ from threading import Event
 _STOPPING = Event()
 
 
-def note() -> None:
+def mark_stopping() -> None:
     """Record that the process is stopping."""
     _STOPPING.set()
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-_ENDING: Final = "latchkey.ending"
+_HANDLE: Final = "latchkey.stream_handle"
 _CONNECTION: Final = "latchkey.connection"
 
 
-class Connection(Protocol):
+class StreamConnection(Protocol):
     """The connection of a request, as far as its application may use it."""
 
     def abort(self) -> None:
@@ -22,50 +22,50 @@ class StreamHandle:
 
     def __init__(self, scope: Any) -> None:
         self._end: Callable[[], None] | None = None
-        self._asked = False
+        self._end_requested = False
         self._scope = scope
-        scope[_ENDING] = self
+        scope[_HANDLE] = self
 
-    def by(self, end: Callable[[], None]) -> None:
+    def on_end(self, end: Callable[[], None]) -> None:
         """Register `end`, which ends the response. Call it immediately if the end was requested before.
 
         No request behind this one on the connection is answered.
         """
         self._end = end
-        if self._asked:
+        if self._end_requested:
             end()
         connection = _connection(self._scope)
         if connection is not None:
             connection.ignore_further_input()
 
-    def ask(self) -> None:
+    def request_end(self) -> None:
         """Request the end of the response, because the server shuts down or the client has disconnected."""
-        self._asked = True
+        self._end_requested = True
         if self._end is not None:
             self._end()
 
 
 def end_stream(scope: Any) -> bool:
     """Request the end of a streaming response. Return False if the response is not a stream and ends normally."""
-    ending = scope.get(_ENDING)
-    if not isinstance(ending, StreamHandle):
+    handle = scope.get(_HANDLE)
+    if not isinstance(handle, StreamHandle):
         return False
-    ending.ask()
+    handle.request_end()
     return True
 
 
-def hand_over(scope: Any, connection: Connection) -> None:
+def attach_connection(scope: Any, connection: StreamConnection) -> None:
     """Store the connection in the scope for its application."""
     scope[_CONNECTION] = connection
 
 
-def abort(scope: Any) -> None:
+def abort_connection(scope: Any) -> None:
     """Drop the connection, if the protocol provides it."""
     connection = _connection(scope)
     if connection is not None:
         connection.abort()
 
 
-def _connection(scope: Any) -> Connection | None:
-    found: Connection | None = scope.get(_CONNECTION)
-    return found
+def _connection(scope: Any) -> StreamConnection | None:
+    connection: StreamConnection | None = scope.get(_CONNECTION)
+    return connection

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-EVERY_SECONDS: Final = 10.0
+INTERVAL_SECONDS: Final = 10.0
 
 
 class SummaryLog:
@@ -26,4 +26,4 @@ class SummaryLog:
         if now >= self._due:
             self._log(self._count)
             self._count = 0
-            self._due = now + EVERY_SECONDS
+            self._due = now + INTERVAL_SECONDS

@@ -9,7 +9,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class PacedThreads(ThreadPoolExecutor):
+class ThrottledThreads(ThreadPoolExecutor):
     """Pool of `threads` threads that use at most half a processor together while work waits or `crowded` returns True.
 
     After each piece of work, a thread pauses in proportion to the processor time that the work took. Time spent
@@ -33,7 +33,7 @@ class PacedThreads(ThreadPoolExecutor):
     def submit(self, work: Callable[P, T], /, *args: P.args, **named: P.kwargs) -> Future[T]:
         """Run `work` on a free thread, then pause that thread if more work waits. Return its future."""
 
-        def paced() -> T:
+        def throttled() -> T:
             began = time.thread_time()
             try:
                 return work(*args, **named)
@@ -41,4 +41,4 @@ class PacedThreads(ThreadPoolExecutor):
                 if not self._work_queue.empty() or self._crowded():
                     self._sleep(self._pauses_per_work * (time.thread_time() - began))
 
-        return super().submit(paced)
+        return super().submit(throttled)

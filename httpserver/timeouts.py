@@ -8,7 +8,7 @@ MAX_PAUSED_SECONDS: Final = 60.0
 _CHECK_SECONDS: Final = 1.0
 
 
-class Watched(Protocol):
+class TimedConnection(Protocol):
     """The connection, as far as its timeouts use it."""
 
     transport: asyncio.Transport
@@ -17,14 +17,14 @@ class Watched(Protocol):
     def abort(self) -> None:
         """Drop the connection."""
 
-    def has_read(self) -> None:
+    def record_read_progress(self) -> None:
         """Record that the client reads, even if slowly."""
 
-    def refuse(self, status: int) -> None:
+    def reject(self, status: int) -> None:
         """Send an error response with this status and end the connection."""
 
 
-class Watch:
+class ConnectionTimeouts:
     """Waiting times of a connection: since when it waits for what, by the loop's clock in seconds, or None.
 
     `header_since`: for a request header, from the start of the connection or from the first byte of a later
@@ -37,14 +37,14 @@ class Watch:
         "_connection",
         "_loop",
         "_timer",
-        "_unsent",
+        "_unsent_bytes",
         "body_since",
         "header_since",
         "idle_since",
         "paused_since",
     )
 
-    def __init__(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: TimedConnection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
         self._closing_since: float | None = None
@@ -52,42 +52,42 @@ class Watch:
         self.body_since: float | None = None
         self.idle_since: float | None = None
         self.paused_since: float | None = None
-        self._unsent = 0
+        self._unsent_bytes = 0
         # One timer per connection checks periodically, which is cheaper than one timer per request.
-        self._timer = loop.call_later(_CHECK_SECONDS, self._look)
+        self._timer = loop.call_later(_CHECK_SECONDS, self._check)
 
     @property
-    def waits_since(self) -> float | None:
+    def waiting_since(self) -> float | None:
         """Return the earliest of the four times, or None if the connection waits for nothing."""
-        moments = (self.header_since, self.body_since, self.idle_since, self.paused_since)
-        return min((moment for moment in moments if moment is not None), default=None)
+        times = (self.header_since, self.body_since, self.idle_since, self.paused_since)
+        return min((moment for moment in times if moment is not None), default=None)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Stop the timer, because the connection is closed."""
         self._timer.cancel()
         # Break the reference cycle, so that the connection is freed without waiting for the garbage collector.
         del self._connection
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         connection, now = self._connection, self._loop.time()
         if self.paused_since is not None:
-            before, self._unsent = self._unsent, connection.transport.get_write_buffer_size()
-            if self._unsent < before:
-                connection.has_read()
+            before, self._unsent_bytes = self._unsent_bytes, connection.transport.get_write_buffer_size()
+            if self._unsent_bytes < before:
+                connection.record_read_progress()
             elif now - self.paused_since > MAX_PAUSED_SECONDS:
                 connection.abort()
                 return
         if self.idle_since is not None and now - self.idle_since >= connection.timeout_keep_alive:
             connection.transport.close()
         # close() waits until the client has read everything. Without this limit, it could wait forever.
-        if connection.transport.is_closing() and self._closes_too_long(now):
+        if connection.transport.is_closing() and self._closing_too_long(now):
             connection.abort()
             return
-        self._timer = self._loop.call_later(_CHECK_SECONDS, self._look)
+        self._timer = self._loop.call_later(_CHECK_SECONDS, self._check)
         if self.header_since is not None and now - self.header_since > MAX_HEADER_SECONDS:
-            connection.refuse(408)
+            connection.reject(408)
 
-    def _closes_too_long(self, now: float) -> bool:
+    def _closing_too_long(self, now: float) -> bool:
         """Return whether the connection has been closing for more than MAX_PAUSED_SECONDS."""
         if self._closing_since is None:
             self._closing_since = now

@@ -95,14 +95,14 @@ def _tracer() -> "Tracer | None":
     # Created by the first request and not at import: the exporting thread would not survive a fork.
     own = Resource({"service.name": "latchkey", "service.version": __version__})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
-    limited = os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
-    exporter = OTLPSpanExporter(timeout=float(limited) if limited else EXPORT_TIMEOUT_SECONDS)
+    timeout = os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
+    exporter = OTLPSpanExporter(timeout=float(timeout) if timeout else EXPORT_TIMEOUT_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     _PROVIDERS.append(provider)
     return provider.get_tracer("latchkey", __version__)
 
 
-def end_spans() -> None:
+def shutdown_tracing() -> None:
     """Export the remaining spans and stop. This blocks until the export ends."""
     while _PROVIDERS:
         _PROVIDERS.pop().shutdown()

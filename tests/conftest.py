@@ -17,11 +17,11 @@ from rest_framework.test import APIClient
 from apikeys import address_limit, authenticator
 from apikeys.cache import key_cache
 from apikeys.config_service import ConfigService, IssuedKey
-from controlplane.static_files import StaticFilesMiddleware
 from events import lock_timeout
 from events.origin import Origin
 from gateway.native import metrics
 from health.evaluation_queries import forget_templates
+from httpserver.static_files import StaticFilesMiddleware
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
 from tests.support import event_loops

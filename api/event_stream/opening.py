@@ -1,14 +1,16 @@
 """Opening of a stream: the request passes through Django, so it is authorized and charged like every other request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane.wsgi import application as wsgi
 from httpserver.asgi_types import Fields, Message
+
+WSGIApplication = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DjangoResponse:
     """Django's complete response: the head of a stream, or an error."""
 
     status: int
@@ -24,15 +26,15 @@ class Answer:
         return {"type": "http.response.start", "status": self.status, "headers": fields}
 
 
-def answer_of_django(environ: dict[str, Any]) -> Answer:
+def django_response(django: WSGIApplication, environ: dict[str, Any]) -> DjangoResponse:
     """Return Django's response. It runs on the calling thread."""
     fields: Fields = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         fields.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers)
 
-    response: Any = wsgi(environ, start_response)  # type: ignore[arg-type]
+    response = django(environ, start_response)
     try:
-        return Answer(response.status_code, fields, b"".join(response))
+        return DjangoResponse(response.status_code, fields, b"".join(response))
     finally:
         response.close()

@@ -6,10 +6,10 @@ from typing import Final
 
 from apikeys.management.key_command import table
 from backup.files import printable
-from backup.loss_file import Earlier
-from backup.losses import Losses, alive_again
+from backup.loss_file import EarlierRestore
+from backup.losses import Losses, reactivated_keys
 from backup.manifest import Manifest
-from backup.restore_progress import Restored
+from backup.restore_progress import RestoreProgress
 
 _BUCKETS: Final[Mapping[str, str]] = {
     "kept": " The buckets here have gone on since the backup, and stay.",
@@ -22,62 +22,65 @@ _BUCKETS: Final[Mapping[str, str]] = {
 class Report:
     """The report's contents.
 
-    `done` is None for a check without a restore. `lost` is None if the database was empty. `earlier` are previous
+    `progress` is None for a check without a restore. `lost` is None if the database was empty. `earlier` are previous
     restores whose losses the database still lacked when this one started.
     """
 
     manifest: Manifest
-    done: Restored | None
+    progress: RestoreProgress | None
     lost: Losses | None
-    earlier: Sequence[Earlier]
+    earlier: Sequence[EarlierRestore]
 
     def text(self) -> str:
         """Return the report for people, without the lines about the backup itself."""
-        parts = [_outcome(self.done)] if self.done else []
-        parts += [_told(self.lost, done=self.done is not None)] if self.lost else []
-        parts += [f"These lines are also in {printable(self.done.losses)}."] if self.done and self.done.losses else []
-        parts += [_told_before(earlier) for earlier in self.earlier]
+        parts = [_outcome(self.progress)] if self.progress else []
+        parts += [_loss_text(self.lost, restored=self.progress is not None)] if self.lost else []
+        if self.progress and self.progress.losses:
+            parts.append(f"These lines are also in {printable(self.progress.losses)}.")
+        parts += [_earlier_text(earlier) for earlier in self.earlier]
         return "".join(f"\n{part}\n" for part in parts)
 
     def as_json(self) -> dict[str, object]:
         """Return the report for programs."""
-        result: dict[str, object] = {"restored": self.done is not None, "backup": self.manifest.as_json()}
+        result: dict[str, object] = {"restored": self.progress is not None, "backup": self.manifest.as_json()}
         lost = self.lost
         return {
             **result,
-            **(_as_json(self.done) if self.done else {}),
+            **(_as_json(self.progress) if self.progress else {}),
             "lost": None if lost is None else {"known": lost.known, "events": lost.events, "changes": lost.changes},
-            "earlier": [{"file": printable(found.path), "work_again": found.alive_again} for found in self.earlier],
+            "earlier": [
+                {"file": printable(found.path), "work_again": found.reactivated_keys} for found in self.earlier
+            ],
         }
 
 
-def _outcome(done: Restored) -> str:
-    replaced = f" What was there before is now {printable(done.replaced)}." if done.replaced else ""
-    if not done.finished:
+def _outcome(progress: RestoreProgress) -> str:
+    replaced = f" What was there before is now {printable(progress.replaced)}." if progress.replaced else ""
+    if not progress.finished:
         return (
             f"The database IS replaced, but the restore was not finished.{replaced} Start no server: repeat the "
             "restore, which does the rest."
         )
-    return f"Restored.{replaced}{_BUCKETS[done.buckets]}\n{_verdict(done)}"
+    return f"Restored.{replaced}{_BUCKETS[progress.buckets]}\n{_log_state(progress)}"
 
 
-def _verdict(done: Restored) -> str:
-    if done.pending:
+def _log_state(progress: RestoreProgress) -> str:
+    if progress.pending:
         return "The backup is of an older version. Run: manage.py migrate, then manage.py verify_event_log"
-    if done.broken is not None:
-        return f"The event log is broken at event {done.broken.event_id}: {done.broken.reason}."
-    return f"The event log holds: {done.last_event} events.\n{_trace(done)}"
+    if progress.broken is not None:
+        return f"The event log is broken at event {progress.broken.event_id}: {progress.broken.reason}."
+    return f"The event log holds: {progress.last_event} events.\n{_acknowledgement_hint(progress)}"
 
 
-def _trace(done: Restored) -> str:
+def _acknowledgement_hint(progress: RestoreProgress) -> str:
     return (
-        f"Event {done.event} tells of this restore, and health is degraded until it is acknowledged: "
+        f"Event {progress.event} tells of this restore, and health is degraded until it is acknowledged: "
         "manage.py grant_waiver restored_backup --ends-in 1d --reason TEXT"
     )
 
 
-def _told(lost: Losses, *, done: bool) -> str:
-    is_lost = "got lost" if done else "would be lost"
+def _loss_text(lost: Losses, *, restored: bool) -> str:
+    is_lost = "got lost" if restored else "would be lost"
     if not lost.known:
         return f"What {is_lost} cannot be told: the event log here cannot be read, or does not go on from the backup's."
     count = sum(lost.events.values())
@@ -86,24 +89,24 @@ def _told(lost: Losses, *, done: bool) -> str:
     head = f"Of the event log {count} {'event' if count == 1 else 'events'} {is_lost}"
     if not lost.changes:
         return f"{head}, and no change of a key, a webhook, a waiver or a user."
-    alive = alive_again(lost.changes)
+    alive = reactivated_keys(lost.changes)
     again = f"\n\nKeys that were revoked or disabled, and work again: {', '.join(alive)}" if alive else ""
     return f"{head}. Look at each of these, and make again what has to be:\n\n{table(lost.changes)}{again}"
 
 
-def _told_before(earlier: Earlier) -> str:
-    keys = f" Keys that work again by it: {', '.join(earlier.alive_again)}." if earlier.alive_again else ""
+def _earlier_text(earlier: EarlierRestore) -> str:
+    keys = f" Keys that work again by it: {', '.join(earlier.reactivated_keys)}." if earlier.reactivated_keys else ""
     return f"A restore before lost changes that are not here: {printable(earlier.path)} lists them.{keys}"
 
 
-def _as_json(done: Restored) -> dict[str, object]:
-    broken = done.broken
+def _as_json(progress: RestoreProgress) -> dict[str, object]:
+    broken = progress.broken
     return {
-        "finished": done.finished,
-        "replaced": printable(done.replaced) if done.replaced else None,
-        "losses_file": printable(done.losses) if done.losses else None,
-        "buckets": done.buckets,
-        "event": done.event,
-        "pending_migrations": done.pending,
+        "finished": progress.finished,
+        "replaced": printable(progress.replaced) if progress.replaced else None,
+        "losses_file": printable(progress.losses) if progress.losses else None,
+        "buckets": progress.buckets,
+        "event": progress.event,
+        "pending_migrations": progress.pending,
         "first_break": {"id": broken.event_id, "reason": broken.reason} if broken else None,
     }

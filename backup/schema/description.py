@@ -77,7 +77,7 @@ _CHECK: Final = re.compile(r'CONSTRAINT "([^"]+)" CHECK')
 
 def describe(query: Query, vendor: str) -> frozenset[str]:
     """Return the lines for the database behind `query`. `vendor` is sqlite or postgresql."""
-    found = {name: _own(query(statement)) for name, statement in _STATEMENTS[vendor].items()}
+    found = {name: _own_rows(query(statement)) for name, statement in _STATEMENTS[vendor].items()}
     lines = [
         f"column {table}.{name} {kind}{' not null' * int(full)}{' identity' * int(identity)}"
         for table, name, kind, full, identity in found["columns"]
@@ -94,13 +94,13 @@ def describe(query: Query, vendor: str) -> frozenset[str]:
 
 
 @cache
-def _own_prefixes() -> tuple[str, ...]:
+def _table_prefixes() -> tuple[str, ...]:
     root = Path(settings.BASE_DIR)
     return tuple(f"{config.label}_" for config in apps.get_app_configs() if Path(config.path).parent == root)
 
 
-def _own(rows: Rows) -> Iterable[Sequence[Any]]:
-    return (row for row in rows if str(row[0]).startswith(_own_prefixes()))
+def _own_rows(rows: Rows) -> Iterable[Sequence[Any]]:
+    return (row for row in rows if str(row[0]).startswith(_table_prefixes()))
 
 
 def _short_digest(text: str) -> str:

@@ -15,7 +15,7 @@ class Query(Protocol):
     def __call__(self, statement: str, *values: object) -> Rows: ...
 
 
-def ask(statement: str, *values: object) -> Rows:
+def run_sql(statement: str, *values: object) -> Rows:
     """Execute a statement in the settings' database. Return all rows."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)  # type: ignore[arg-type]  # what the caller has is what drivers take
@@ -23,7 +23,7 @@ def ask(statement: str, *values: object) -> Rows:
     return rows
 
 
-def ask_of(copy: sqlite3.Connection) -> Query:
+def sql_runner(copy: sqlite3.Connection) -> Query:
     """Return a Query for a SQLite file that is not the settings' database."""
 
     def query(statement: str, *values: object) -> Rows:

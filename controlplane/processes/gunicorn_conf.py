@@ -6,13 +6,13 @@ from typing import Any
 
 from controlplane.logs import logging_config
 from controlplane.processes.children import die_with_parent
-from httpserver.buffer_limit import bound_kernel
-from httpserver.descriptors import own_bounds
+from httpserver.buffer_limit import limit_kernel_buffer
+from httpserver.descriptors import own_limits
 from httpserver.metric_slots import use_slot
 from httpserver.readiness import signal_ready
 
 bind = os.environ["LATCHKEY_BIND"]
-backlog = own_bounds().backlog
+backlog = own_limits().backlog
 workers = int(os.environ["WORKERS"])
 worker_class = "controlplane.processes.worker.Worker"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file must not wait for a disk
@@ -31,14 +31,14 @@ logger_class = "gunicorn.glogging.Logger"
 def when_ready(server: Any) -> None:
     """Limit the bytes that the kernel buffers for clients that don't read."""
     for listener in server.LISTENERS:
-        bound_kernel(listener.sock)
+        limit_kernel_buffer(listener.sock)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Give the new worker what it shares with the others, and the lowest free slot, which names its metric files."""
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
-    worker.departure = server.departure
+    worker.barrier = server.barrier
     worker.keeps_listening = bind.startswith("fd://")
 
 

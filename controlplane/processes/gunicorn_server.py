@@ -41,10 +41,10 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         return loaded
 
     def run(self) -> None:
-        WatchingArbiter(self).run()
+        PauseTolerantArbiter(self).run()
 
 
-class WatchingArbiter(Arbiter):  # type: ignore[misc]
+class PauseTolerantArbiter(Arbiter):  # type: ignore[misc]
     """gunicorn arbiter that doesn't mistake a paused machine for hung workers.
 
     After `podman pause` or a suspended host, every worker seems to have hung for that long. If this process itself
@@ -53,21 +53,21 @@ class WatchingArbiter(Arbiter):  # type: ignore[misc]
 
     def __init__(self, app: WebServer) -> None:
         super().__init__(app)
-        self._looked = self._none_hung_until = time.monotonic()
-        self.departure = ShutdownBarrier()
+        self._checked_at = self._no_kill_before = time.monotonic()
+        self.barrier = ShutdownBarrier()
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers. They wait for each other, but not for this process."""
-        self.departure.be_ready()
+        self.barrier.mark_ready()
         super().stop(graceful)
 
     def murder_workers(self) -> None:
         """Kill hung workers, except after a pause of the whole machine."""
         now = time.monotonic()
-        if now - self._looked > _PAUSE_SECONDS:
-            self._none_hung_until = now + self.timeout
-        self._looked = now
-        if now >= self._none_hung_until:
+        if now - self._checked_at > _PAUSE_SECONDS:
+            self._no_kill_before = now + self.timeout
+        self._checked_at = now
+        if now >= self._no_kill_before:
             super().murder_workers()
 
 

@@ -12,12 +12,13 @@ from django.db import DatabaseError
 
 from apikeys.config_service import ConfigService
 from apikeys.system_keys import replace_system_key
-from controlplane.processes.schema_check import REFUSED, no_database
+from controlplane.processes.schema_check import database_unavailable
 from events.origin import Origin
 from health.node.data_dir_lock import DataDirInUse, serve_on
 from health.self_check import SelfCheck, server_name
-from httpserver.descriptors import LEAST, raise_limit
+from httpserver.descriptors import MIN_DESCRIPTORS, raise_limit
 from httpserver.inherited_socket import inherited_address
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import BucketStoreAway
@@ -62,14 +63,14 @@ def parse_bind(bind: str) -> tuple[str, int]:
 def raise_descriptor_limit() -> None:
     """Raise the limit on open files to its maximum. Raise CommandError if that is still too low."""
     limit = raise_limit()
-    if limit < LEAST:
+    if limit < MIN_DESCRIPTORS:
         raise CommandError(
-            f"The limit on open files is {limit}; Latchkey needs {LEAST} at least. Raise it: ulimit -Hn.",
+            f"The limit on open files is {limit}; Latchkey needs {MIN_DESCRIPTORS} at least. Raise it: ulimit -Hn.",
             returncode=REFUSED,
         )
 
 
-def occupy(data_dir: Path) -> tuple[int, ...]:
+def lock_data(data_dir: Path) -> tuple[int, ...]:
     """Lock DATA_DIR and the SQLite file. Return the descriptors. Raise CommandError if they are in use."""
     try:
         return serve_on(data_dir)
@@ -82,15 +83,15 @@ def occupy(data_dir: Path) -> tuple[int, ...]:
         raise CommandError(f"DATA_DIR: {data_dir} cannot be used: {error.strerror}.", returncode=REFUSED) from None
 
 
-def start_first(file: Path | None) -> None:
+def run_first_start(file: Path | None) -> None:
     """Run the first_start command, and turn a database error into a CommandError."""
     try:
         call_command("first_start", file=file)
     except DatabaseError as error:
-        raise no_database(error) from None
+        raise database_unavailable(error) from None
 
 
-def refuse_broken_store() -> None:
+def check_bucket_store() -> None:
     """Raise CommandError if the bucket store does not work.
 
     A remote store that is unreachable is accepted if a fallback is configured (other than deny): a server that
@@ -101,32 +102,32 @@ def refuse_broken_store() -> None:
     try:
         limiter.store.generation()
         if limiter.store.remote:
-            _reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
+            _last_reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
     except BucketStoreError as error:
         if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
-            raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+            raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=COULD_NOT) from None
         address = parse_address(settings.BUCKET_STORE_URL)
         # In an outage, the name of a container may be unknown to DNS too, which looks like a permanent fault.
-        if not _has_worked(address) and (fault := permanent_fault(address)):
+        if not _was_reached(address) and (fault := permanent_fault(address)):
             raise CommandError(f"BUCKET_STORE_URL: {fault}", returncode=REFUSED) from None
         log.warning("bucket_store_away_at_start", reason=str(error), fallback=limiter.fallback)
     finally:
         limiter.store.close()
 
 
-def _reached_file() -> Path:
+def _last_reached_file() -> Path:
     """Return the path of the file that names the remote bucket store this node reached last, without its password."""
     return Path(settings.DATA_DIR) / "bucket-store-reached"
 
 
-def _has_worked(address: RedisAddress) -> bool:
+def _was_reached(address: RedisAddress) -> bool:
     try:
-        return _reached_file().read_text() == address.shown
+        return _last_reached_file().read_text() == address.shown
     except OSError:
         return False
 
 
-def make_health_check_key(host: str, port: int, path: Path) -> None:
+def create_health_check_key(host: str, port: int, path: Path) -> None:
     """Create the key for the server's own health check, and write its credential to `path`."""
     service = ConfigService(Origin.of_command("serve"))
     label = f"health check of {server_name()}, {host}:{port}"
@@ -141,7 +142,7 @@ def make_health_check_key(host: str, port: int, path: Path) -> None:
         ) from None
 
 
-def empty_directory(path: Path) -> Path:
+def prepare_metrics_directory(path: Path) -> Path:
     """Create the directory for the workers' metric files, delete the files of an earlier run, and return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in path.glob("*.db"):

@@ -1,7 +1,5 @@
 """Schema check before `manage.py serve` starts: the database must have the structure that this version needs."""
 
-from typing import Final
-
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -9,33 +7,32 @@ from django.db.migrations.loader import MigrationLoader
 
 from backup.schema.expected import difference
 from backup.schema.migration_files import own_migrations
-from backup.schema.sql import ask
+from backup.schema.sql import run_sql
 from latchkey import __version__
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.redaction import redact
 
-REFUSED: Final = 2
 
-
-def no_database(error: DatabaseError) -> CommandError:
+def database_unavailable(error: DatabaseError) -> CommandError:
     """Return the CommandError for a database that does not answer (exit status 3)."""
-    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=3)
+    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=COULD_NOT)
 
 
-def refuse_other_schema() -> None:
+def check_schema() -> None:
     """Raise CommandError if the database does not match this version.
 
     It doesn't match if it lacks migrations, if a newer version migrated it, or if its tables differ from what this
     version's migrations create. Raise CommandError too if the database does not answer.
     """
     try:
-        fault = _fault()
+        fault = _find_fault()
     except DatabaseError as error:
-        raise no_database(error) from None
+        raise database_unavailable(error) from None
     if fault:
         raise CommandError(fault, returncode=REFUSED)
 
 
-def _fault() -> str:
+def _find_fault() -> str:
     executor = MigrationExecutor(connection)
     # Check this first: for the database of a newer version, the advice to migrate would be wrong.
     if unknown := _unknown(executor.loader):
@@ -45,7 +42,7 @@ def _fault() -> str:
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "The database lacks migrations. Run: manage.py migrate"
-    if found := difference(ask, connection.vendor):
+    if found := difference(run_sql, connection.vendor):
         return (
             f"The database is not what the migrations of Latchkey {__version__} make: {found}. Undo a change that "
             "was made by hand, start the version that made the database, or restore a backup that this version accepts."

@@ -23,29 +23,29 @@ GRACE_SECONDS: Final = 9.0
 log = structlog.get_logger(__name__)
 
 
-class StewardKeeper:
+class StewardSupervisor:
     """Supervisor of the steward: starts it, and starts another one if it ends or hangs.
 
     The first start is delayed by STEWARD_PAUSE_SECONDS, so that the web server, which people wait for, starts
-    first. `beats` returns the steward's heartbeat counter.
+    first. `heartbeat` returns the steward's heartbeat counter.
     """
 
     def __init__(
         self,
         start: Callable[[], BaseProcess],
-        beats: Callable[[], int],
+        heartbeat: Callable[[], int],
         *,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._start = start
-        self._beats = beats
+        self._read_heartbeat = heartbeat
         self._elapsed = elapsed
         self._due = elapsed() + STEWARD_PAUSE_SECONDS
-        self._heard = 0
-        self._silent_polls = 0
+        self._last_heartbeat = 0
+        self._unchanged_polls = 0
         self.process: BaseProcess | None = None
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Start, restart or kill the steward, as needed. Call this every POLL_SECONDS."""
         status = None if self.process is None else self.process.exitcode
         if self.process is not None and status is None:
@@ -56,16 +56,16 @@ class StewardKeeper:
         if status is not None:
             log.error("steward_ended", status=status)
         self.process = self._start()
-        self._silent_polls = 0
+        self._unchanged_polls = 0
         self._due = self._elapsed() + STEWARD_PAUSE_SECONDS
 
     def _end_if_hung(self, process: BaseProcess) -> None:
         """Kill the steward if its heartbeat counter has not changed for STEWARD_HUNG_AFTER_SECONDS."""
         # Count polls instead of time: if the whole server was paused, the steward could not update its counter either.
-        beats = self._beats()
-        self._silent_polls = self._silent_polls + 1 if beats == self._heard else 0
-        self._heard = beats
-        if self._silent_polls * POLL_SECONDS < STEWARD_HUNG_AFTER_SECONDS:
+        heartbeat = self._read_heartbeat()
+        self._unchanged_polls = self._unchanged_polls + 1 if heartbeat == self._last_heartbeat else 0
+        self._last_heartbeat = heartbeat
+        if self._unchanged_polls * POLL_SECONDS < STEWARD_HUNG_AFTER_SECONDS:
             return
         log.error("steward_hung", silent_seconds=STEWARD_HUNG_AFTER_SECONDS)
         # Not terminate(): a stopped process (SIGSTOP) reacts to SIGKILL only.
@@ -102,18 +102,18 @@ class Supervisor:
     def run(self) -> int:
         """Run until the web server ends, or until SIGTERM, SIGINT or SIGHUP. Return the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._stop)
+            signal.signal(number, self._request_stop)
         web = self._web.start()
-        steward = StewardKeeper(self._steward.start, default_heartbeat().beats) if self._steward else None
+        steward = StewardSupervisor(self._steward.start, default_heartbeat().beats) if self._steward else None
         check_due = time.monotonic() + SELF_CHECK_SECONDS
         check: BaseProcess | None = None
         running: list[BaseProcess] = [web]
         while web.exitcode is None and not self._stopping:
-            if self._readiness and self._readiness.reached():
+            if self._readiness and self._readiness.is_signaled():
                 self._readiness = None
                 self._on_ready()
             if steward:
-                steward.look()
+                steward.poll()
                 running = [web, steward.process] if steward.process else [web]
             # The check uses its key. An unused system key would be treated as one of a server that no longer exists.
             if self._self_check and time.monotonic() >= check_due:
@@ -123,17 +123,17 @@ class Supervisor:
                 check = None
             reap_orphans([process.pid for process in (*running, check) if process and process.pid])
             time.sleep(POLL_SECONDS)
-        _end(running, self._grace_seconds)
+        _stop_all(running, self._grace_seconds)
         status = web.exitcode
         if self._stopping or status is None:
             return 0
         return status if status >= 0 else 128 - status
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
 
-def _end(processes: Sequence[BaseProcess], grace_seconds: float) -> None:
+def _stop_all(processes: Sequence[BaseProcess], grace_seconds: float) -> None:
     """Stop the processes one after the other, and kill each that has not stopped after `grace_seconds` in total."""
     deadline = time.monotonic() + grace_seconds
     # In order: the web server first, then the steward, which records what the last requests used.

@@ -31,7 +31,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # With the draining time, this must be less than gunicorn's timeout, so that cleanup after the loop can run.
         "timeout_graceful_shutdown": 5,
     }
-    departure: ShutdownBarrier
+    barrier: ShutdownBarrier
     keeps_listening: bool
 
     async def _serve(self) -> None:
@@ -40,8 +40,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         from health.cached_response import current_health
         from health.node.steward_probe import look_out
         from httpserver.draining import DrainingServer
-        from httpserver.response_metrics import CHECKS
-        from httpserver.tracing import end_spans
+        from httpserver.response_metrics import CHECK_RESPONSES
+        from httpserver.tracing import shutdown_tracing
         from ratelimit.limiter import default_limiter
 
         serve_with_bounds()
@@ -51,7 +51,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         try:
             self.config.app = self.wsgi
             delay = settings.SHUTDOWN_DELAY_SECONDS
-            server = DrainingServer(self.config, self.departure, delay, keeps_listening=self.keeps_listening)
+            server = DrainingServer(self.config, self.barrier, delay, keeps_listening=self.keeps_listening)
             self._install_sigquit_handler()
             await server.serve(sockets=self.sockets)
             if not server.started:
@@ -60,8 +60,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             for task in tasks:
                 task.cancel()
             await limiter.close_loop()
-            CHECKS.flush()
-            end_spans()
+            CHECK_RESPONSES.flush()
+            shutdown_tracing()
 
     def run(self) -> None:
         """Run the worker until it is stopped."""

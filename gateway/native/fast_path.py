@@ -22,7 +22,7 @@ from gateway.native.request import EndpointRequest
 from gateway.question import Question, parse_question
 from httpserver.asgi_types import Fields
 from httpserver.fast_path import FastPathEndpoint, Head, Reply
-from httpserver.response_metrics import CHECKS
+from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey import headers
 from latchkey.credentials import CREDENTIAL_PATTERN, Credential, CredentialError
 from latchkey.problems import ProblemError
@@ -223,7 +223,7 @@ def answer_all(batch: Sequence[TakeRequest], charges: Sequence[Charged]) -> None
         if _late.waiting or unanswered:
             batch = _in_order(batch, unanswered)
         if batch:
-            CHECKS.answered(batch, perf_counter())
+            CHECK_RESPONSES.record_batch(batch, perf_counter())
         metrics.tell()
 
 
@@ -245,16 +245,16 @@ def _answer(asked: TakeRequest, charged: Charged) -> bool:
             log.exception("request_failed", request_id=request_id)
             whole = _refused(asked, ProblemError("The request could not be completed."))
         if whole is None:
-            asked.reply.pass_on()
+            asked.reply.delegate()
             return False
-        asked.reply.answer(whole)
+        asked.reply.respond(whole)
     except Exception:
         log.exception("answer_not_sent", request_id=request_id)
-        asked.reply.give_up()
+        asked.reply.abort()
         return False
     # Count only after the response was sent: if sending fails, the request is not counted as answered.
     if not whole.startswith(_PASSES):
-        CHECKS.other(int(whole[_STATUS]))
+        CHECK_RESPONSES.record_status(int(whole[_STATUS]))
     return True
 
 

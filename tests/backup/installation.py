@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backup.manifest import sealed
+from backup.manifest import with_digest
 from tests.support.server import RunningServer, issue
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
@@ -65,4 +65,4 @@ def change_manifest(backup: Path, **changes: Any) -> None:
     path = backup / "manifest.json"
     members = {**json.loads(path.read_text()), **changes}
     del members["sha256"]
-    path.write_text(sealed(members))
+    path.write_text(with_digest(members))

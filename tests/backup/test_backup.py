@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from backup.errors import BackupFailed, BackupRefused
-from backup.files import whole_directory
+from backup.files import atomic_directory
 from tests.backup.conftest import Install
 from tests.backup.installation import Installation
 from tests.support.commands import MANAGE, ROOT
 
 
-def test_only_the_owner_reads_it_and_no_secret_is_in_it(installed: Installation, tmp_path: Path) -> None:
+def test_backup_is_private_and_has_no_secret(installed: Installation, tmp_path: Path) -> None:
     key = installed.new_key()
     installed.manage("backup", str(tmp_path / "backup"))
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
@@ -29,13 +29,13 @@ def test_only_the_owner_reads_it_and_no_secret_is_in_it(installed: Installation,
             assert bytes.fromhex("ab" * 32) not in content
 
 
-def test_nothing_is_written_over(installed: Installation, tmp_path: Path) -> None:
+def test_existing_path_is_rejected(installed: Installation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "empty", "link"):
-        status, told = installed.refused("backup", str(tmp_path / name))
-        assert (status, "is there already" in told) == (2, True)
+        status, message = installed.refused("backup", str(tmp_path / name))
+        assert (status, "is there already" in message) == (2, True)
     assert (tmp_path / "file").read_text() == "mine"
     assert list((tmp_path / "empty").iterdir()) == []
     assert not (tmp_path / "nowhere").exists()
@@ -52,36 +52,36 @@ def test_full_disk_leaves_nothing(installed: Installation, tmp_path: Path) -> No
     assert list((tmp_path / "backups").iterdir()) == []
 
 
-def test_the_parent_is_made_and_no_more(installed: Installation, tmp_path: Path) -> None:
-    status, told = installed.refused("backup", str(tmp_path / "no" / "such" / "way"))
-    assert (status, told) == (3, f"CommandError: Could not: {tmp_path}/no/such: No such file or directory.\n")
+def test_only_parent_directory_is_created(installed: Installation, tmp_path: Path) -> None:
+    status, message = installed.refused("backup", str(tmp_path / "no" / "such" / "way"))
+    assert (status, message) == (3, f"CommandError: Could not: {tmp_path}/no/such: No such file or directory.\n")
     installed.manage("backup", str(tmp_path / "backups" / "one"))
     assert stat.S_IMODE((tmp_path / "backups").stat().st_mode) == 0o700
 
 
-def test_unmigrated_database_is_one_line(install: Install, tmp_path: Path) -> None:
+def test_unmigrated_database_is_an_error(install: Install, tmp_path: Path) -> None:
     status, _ = install("new", migrated=False).refused("backup", str(tmp_path / "backup"))
     assert status == 3
     assert not (tmp_path / "backup").exists()
 
 
-def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Path) -> None:
+def test_killed_backup_leaves_no_backup(installed: Installation, tmp_path: Path) -> None:
     program = (
-        "import os, signal\nfrom pathlib import Path\nfrom backup.files import whole_directory\n"
-        f"with whole_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
+        "import os, signal\nfrom pathlib import Path\nfrom backup.files import atomic_directory\n"
+        f"with atomic_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
         "    (draft / 'database.sqlite3').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "backup").exists()
     (left,) = tmp_path.glob(".backup.partial-*")
-    status, told = installed.refused("restore", str(left))
-    assert (status, "is no backup" in told) == (2, True)
+    status, message = installed.refused("restore", str(left))
+    assert (status, "is no backup" in message) == (2, True)
 
 
-def test_what_raises_leaves_nothing(tmp_path: Path) -> None:
+def test_exception_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with whole_directory(tmp_path / "backup") as draft:
+        with atomic_directory(tmp_path / "backup") as draft:
             (draft / "file").write_text("half")
             raise KeyboardInterrupt
 
@@ -90,14 +90,14 @@ def test_what_raises_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_comes_first_wins(tmp_path: Path) -> None:
+def test_first_writer_wins(tmp_path: Path) -> None:
     def second() -> None:
-        with whole_directory(tmp_path / "backup"):
+        with atomic_directory(tmp_path / "backup"):
             (tmp_path / "backup").mkdir()
 
     with pytest.raises(BackupRefused):
         second()
-    with pytest.raises(BackupFailed), whole_directory(tmp_path / "no" / "such"):
+    with pytest.raises(BackupFailed), atomic_directory(tmp_path / "no" / "such"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["backup"]
 
@@ -113,10 +113,10 @@ def test_postgresql_needs_no_client_programs(install: Install, tmp_path: Path) -
 
 @pytest.mark.slow("runs many commands of backup and restore")
 @pytest.mark.needs("postgresql")
-def test_tables_of_others_are_told_while_they_can_still_be_moved(install: Install, tmp_path: Path) -> None:
+def test_foreign_tables_are_rejected(install: Install, tmp_path: Path) -> None:
     installed = install("installed", "postgresql")
     with psycopg.connect(installed.settings["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE TABLE theirs (id integer)")
-    status, told = installed.refused("backup", str(tmp_path / "backup"))
-    assert (status, told.count("\n"), "not Latchkey's: theirs" in told) == (2, 1, True)
+    status, message = installed.refused("backup", str(tmp_path / "backup"))
+    assert (status, message.count("\n"), "not Latchkey's: theirs" in message) == (2, 1, True)
     assert not (tmp_path / "backup").exists()

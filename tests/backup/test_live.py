@@ -22,7 +22,7 @@ def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) ->
     """Requests by one key, and new keys by another, without a pause until the block ends."""
     over = threading.Event()
 
-    def ask() -> None:
+    def call() -> None:
         with httpx.Client(headers={"X-API-Key": busy["credential"]}) as client:
             while not over.is_set():
                 assert client.get(f"{server.url}/v1/whoami").status_code == 200
@@ -32,7 +32,7 @@ def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) ->
             while not over.is_set():
                 assert client.post(f"{server.url}/v1/keys", json={"label": "one more"}).status_code == 201
 
-    threads = [threading.Thread(target=work) for work in (ask, ask, change)]
+    threads = [threading.Thread(target=work) for work in (call, call, change)]
     for thread in threads:
         thread.start()
     yield
@@ -59,9 +59,9 @@ def is_told(server: Installation, done: dict[str, Any]) -> bool:
     lost = event["data"]["lost"]
     assert (event["id"], event["actor"]) == (done["event"], "command:restore")
     assert (lost["events"], lost["changes"]) == (sum(done["lost"]["events"].values()), len(done["lost"]["changes"]))
-    (told,) = (rail for rail in get("/health/full")["guard_rails"] if rail["name"] == "restored_backup")
+    (message,) = (rail for rail in get("/health/full")["guard_rails"] if rail["name"] == "restored_backup")
     server.manage("grant_waiver", "restored_backup", "--reason", "seen", "--ends-in", "1d")
-    return "that undid" in told["detail"] and "restored_backup" not in get("/health/full")["degraded"]
+    return "that undid" in message["detail"] and "restored_backup" not in get("/health/full")["degraded"]
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -100,9 +100,7 @@ def test_backup_under_traffic_and_restore_elsewhere(install: Install, tmp_path: 
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_restore_in_place_brings_back_what_was_revoked_and_says_so(
-    install: Install, tmp_path: Path, database: str
-) -> None:
+def test_restore_reports_reactivated_keys(install: Install, tmp_path: Path, database: str) -> None:
     server = install("server", database)
     server.start()
     kept, doomed, spent = server.new_key(), server.new_key(), server.new_key("--burst", "5", "--per-seconds", "2678400")
@@ -119,7 +117,7 @@ def test_restore_in_place_brings_back_what_was_revoked_and_says_so(
     lost = {(change["about"], change["type"]): change["afterwards"] for change in done["lost"]["changes"]}
     assert lost.pop((doomed["key_id"], "KeyRevoked")) == "works again"
     assert lost.pop((kept["key_id"], "KeyRotated")).startswith("its older secrets work again")
-    assert [kind for _, kind in lost] == ["KeyIssued"], "a key that the backup never knew is told once"
+    assert [kind for _, kind in lost] == ["KeyIssued"], "a key that the backup never knew is reported once"
     assert done["buckets"] == "kept"
     server.start()
     assert is_told(server, done)

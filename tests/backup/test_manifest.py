@@ -10,9 +10,9 @@ from django.db import connection
 from backup import postgresql, sqlite
 from backup.database_facts import Facts
 from backup.errors import BackupRefused
-from backup.files import sum_of
-from backup.manifest import DATABASE_FILES, Manifest, parse
-from backup.restore_check import examine
+from backup.files import checksum
+from backup.manifest import DATABASE_FILES, Manifest, parse_manifest
+from backup.restore_check import check_backup
 from backup.schema.expected import expected_digest
 from backup.schema.migration_files import own_migrations
 from backup.take import take_backup
@@ -35,28 +35,28 @@ def backup(tmp_path: Path) -> Path:
         digest="0" * 64,
         peppers={},
         generation=None,
-        files={copy.name: sum_of(copy)},
+        files={copy.name: checksum(copy)},
     ).write(tmp_path)
     return tmp_path
 
 
 def refusal(backup: Path) -> str:
     with pytest.raises(BackupRefused) as refused:
-        examine(backup, other_peppers=False, other_schema=False)
+        check_backup(backup, other_peppers=False, other_schema=False)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
 
-def test_every_flipped_bit_is_damage(backup: Path) -> None:
+def test_flipped_bit_is_damage(backup: Path) -> None:
     path = backup / "manifest.json"
     content = path.read_bytes()
-    assert parse(content, path).version == "9.9.9"
+    assert parse_manifest(content, path).version == "9.9.9"
     for place in range(len(content)):
         for bit in range(8):
             flipped = bytearray(content)
             flipped[place] ^= 1 << bit
             with pytest.raises(BackupRefused, match="is damaged"):
-                parse(bytes(flipped), path)
+                parse_manifest(bytes(flipped), path)
 
 
 def test_newer_format_is_not_damage(backup: Path) -> None:
@@ -71,57 +71,58 @@ def as_first_format(backup: Path, **changes: Any) -> None:
     (backup / "manifest.json").write_text(json.dumps(members))
 
 
-def test_first_format_is_read(backup: Path) -> None:
+def test_format_1_is_read(backup: Path) -> None:
     as_first_format(backup)
-    manifest = examine(backup, other_peppers=False, other_schema=False)
+    manifest = check_backup(backup, other_peppers=False, other_schema=False)
     assert (manifest.schema, set(manifest.migrations.values())) == ("", {""})
     as_first_format_again = json.loads((backup / "manifest.json").read_text())
     (backup / "manifest.json").write_text(json.dumps({**as_first_format_again, "format": 3}))
     assert "is damaged" in refusal(backup), "a later format has a digest"
 
 
-def test_backup_of_an_older_schema_is_accepted(backup: Path) -> None:
+def test_older_schema_is_accepted(backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
     del known["apikeys.0005_key_by_owner_and_label"]
     change_manifest(backup, migrations=known, schema="0" * 64)
     assert (
-        "apikeys.0005_key_by_owner_and_label" not in examine(backup, other_peppers=False, other_schema=False).migrations
+        "apikeys.0005_key_by_owner_and_label"
+        not in check_backup(backup, other_peppers=False, other_schema=False).migrations
     )
 
 
-def test_backup_of_a_newer_schema_is_refused(backup: Path) -> None:
+def test_newer_schema_is_rejected(backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
     change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64})
-    told = refusal(backup)
-    assert "made by another Latchkey (9.9.9)" in told
-    assert "does not know, such as apikeys.9999_newer. Restore with that version." in told
+    message = refusal(backup)
+    assert "made by another Latchkey (9.9.9)" in message
+    assert "does not know, such as apikeys.9999_newer. Restore with that version." in message
 
 
-def test_backup_of_a_migration_that_was_another_one_is_refused(backup: Path) -> None:
+def test_changed_migration_is_rejected(backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
     change_manifest(backup, migrations={**known, "apikeys.0001_initial": "0" * 64})
     assert "its migration apikeys.0001_initial is not the one that this version has under that name" in refusal(backup)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="a copy of SQLite has its tables in it")
-def test_backup_of_other_tables_is_refused_unless_it_is_asked_for(backup: Path) -> None:
+def test_other_tables_need_other_schema_option(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
-    told = refusal(backup)
-    assert "The tables in the backup are not those that the migrations of this version make" in told
-    assert "If that is this one, restore with --other-schema" in told
-    assert examine(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
+    message = refusal(backup)
+    assert "The tables in the backup are not those that the migrations of this version make" in message
+    assert "If that is this one, restore with --other-schema" in message
+    assert check_backup(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the migrations make the tables")
-def test_tables_that_do_not_come_back_are_no_reason_to_refuse(backup: Path) -> None:
+def test_postgresql_ignores_tables_of_backup(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
-    assert examine(backup, other_peppers=False, other_schema=False).schema == "0" * 64
+    assert check_backup(backup, other_peppers=False, other_schema=False).schema == "0" * 64
 
 
 @pytest.mark.needs("postgresql")
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone has schemas")
 @pytest.mark.django_db(transaction=True)
-def test_tables_behind_another_schema_are_not_backed_up_as_nothing(tmp_path: Path) -> None:
+def test_hidden_tables_are_an_error(tmp_path: Path) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA of_user; SET search_path TO of_user, public")
         try:
@@ -135,7 +136,7 @@ def test_tables_behind_another_schema_are_not_backed_up_as_nothing(tmp_path: Pat
 @pytest.mark.parametrize(
     ("more", "schema"), [([], "1" * 64), (["apikeys.9999_newer"], ""), (["newer.0001_initial"], "")]
 )
-def test_backup_of_a_newer_database_says_nothing_of_its_tables(
+def test_newer_database_has_no_schema_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], schema: str
 ) -> None:
     """The version that takes it sees no tables of apps that it lacks, and the newer one does."""

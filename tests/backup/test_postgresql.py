@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
-from backup.files import sum_of
+from backup.files import checksum
 from tests.backup.conftest import Install
 from tests.backup.installation import change_manifest
 
@@ -27,7 +27,7 @@ def contents(backup: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.needs("postgresql")
-def test_every_row_of_postgresql_comes_back(install: Install, tmp_path: Path) -> None:
+def test_every_row_is_restored(install: Install, tmp_path: Path) -> None:
     """And every trigger; an index that was made by hand does not. Numbers that were given are not given again."""
     installed = install("pg", "postgresql", GUARD_RAIL_MAX_BURST="10")
     odd = 'tab\t, "quote", \\N, back\\slash, \nline, \u00fc\u20ac\U0001f511'
@@ -40,8 +40,8 @@ def test_every_row_of_postgresql_comes_back(install: Install, tmp_path: Path) ->
     installed.manage("shell", "-v0", "-c", program)
     with psycopg.connect(installed.settings["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE UNIQUE INDEX of_mine ON apikeys_keysecret (id, slot)")
-        status, told = installed.refused("backup", str(tmp_path / "one"))
-        assert (status, "unique index of_mine" in told) == (3, True)
+        status, message = installed.refused("backup", str(tmp_path / "one"))
+        assert (status, "unique index of_mine" in message) == (3, True)
         connection.execute("DROP INDEX of_mine")
     other = install("other", "postgresql", migrated=False)
     other.manage("restore", str(tmp_path / "one"))
@@ -59,7 +59,7 @@ def test_every_row_of_postgresql_comes_back(install: Install, tmp_path: Path) ->
 
 
 @pytest.mark.needs("postgresql")
-def test_archive_that_cannot_be_put_changes_nothing(install: Install, tmp_path: Path) -> None:
+def test_damaged_archive_changes_nothing(install: Install, tmp_path: Path) -> None:
     """One that is cut short, or lacks rows, under a manifest that does not say so, leaves the database as it was."""
     installed = install("pg", "postgresql")
     key = installed.new_key()
@@ -72,16 +72,16 @@ def test_archive_that_cannot_be_put_changes_nothing(install: Install, tmp_path: 
     short = file.read_bytes()
     for content in (short, short[: len(short) * 3 // 4]):
         file.write_bytes(content)
-        found = sum_of(file)
+        found = checksum(file)
         files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
         files["database.zip"] = {"size": found.size, "sha256": found.sha256}
         change_manifest(tmp_path / "pg-backup", files=files)
-        status, told = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
-        assert (status, told.count("\n")) == (3, 1)
+        status, message = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
+        assert (status, message.count("\n")) == (3, 1)
     assert installed.run_json("show_key", key["key_id"])["state"] == "active"
 
 
-def test_every_migration_can_be_undone_as_a_whole() -> None:
+def test_migrations_are_atomic() -> None:
     """A restore runs them within its transaction."""
     loader = MigrationLoader(None)
     assert [str(name) for name, migration in loader.disk_migrations.items() if not migration.atomic] == []

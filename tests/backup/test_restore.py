@@ -31,13 +31,13 @@ def elsewhere(install: Install, backup: Path) -> Installation:
 
 
 @pytest.mark.parametrize("name", ["database.sqlite3", "manifest.json"])
-def test_damage(elsewhere: Installation, backup: Path, name: str) -> None:
+def test_damaged_file(elsewhere: Installation, backup: Path, name: str) -> None:
     if name == "manifest.json":
         (backup / name).write_text("{")
     else:
         damage(backup / name)
-    status, told = elsewhere.refused("restore", str(backup))
-    assert (status, told.count("\n"), "Take another backup" in told) == (2, 1, True)
+    status, message = elsewhere.refused("restore", str(backup))
+    assert (status, message.count("\n"), "Take another backup" in message) == (2, 1, True)
     assert not (elsewhere.data_dir / "latchkey.sqlite3").exists()
 
 
@@ -53,52 +53,52 @@ def test_links_are_not_followed(elsewhere: Installation, backup: Path) -> None:
     assert elsewhere.refused("restore", str(backup))[0] == 2
 
 
-def test_names_that_lead_away(elsewhere: Installation, backup: Path) -> None:
+def test_paths_outside_backup_are_rejected(elsewhere: Installation, backup: Path) -> None:
     change_manifest(backup, files={"../../etc/passwd": {"size": 1, "sha256": ""}})
     assert elsewhere.refused("restore", str(backup))[0] == 2
 
 
 def test_newer_format(elsewhere: Installation, backup: Path) -> None:
     change_manifest(backup, format=3, version="9.9.9", unheard="of")
-    status, told = elsewhere.refused("restore", str(backup))
-    assert (status, told.count("\n")) == (2, 1)
-    assert "written by a newer Latchkey (9.9.9). Restore with that version." in told
+    status, message = elsewhere.refused("restore", str(backup))
+    assert (status, message.count("\n")) == (2, 1)
+    assert "written by a newer Latchkey (9.9.9). Restore with that version." in message
 
 
 def test_newer_migrations(elsewhere: Installation, backup: Path) -> None:
     known = json.loads((backup / "manifest.json").read_text())["migrations"]
     change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64}, version="9.9.9")
-    status, told = elsewhere.refused("restore", str(backup))
-    assert (status, "apikeys.9999_newer" in told, "9.9.9" in told) == (2, True, True)
+    status, message = elsewhere.refused("restore", str(backup))
+    assert (status, "apikeys.9999_newer" in message, "9.9.9" in message) == (2, True, True)
 
 
 def test_other_peppers(elsewhere: Installation, backup: Path) -> None:
     for peppers in ("p1:" + "cd" * 32, "p2:" + "ab" * 32):
         other = {"SECRET_PEPPERS": peppers}
-        status, told = elsewhere.refused("restore", str(backup), environment=other)
-        assert (status, "p1" in told, "abab" in told, "cdcd" in told) == (2, True, False, False)
+        status, message = elsewhere.refused("restore", str(backup), environment=other)
+        assert (status, "p1" in message, "abab" in message, "cdcd" in message) == (2, True, False, False)
     assert elsewhere.manage("restore", str(backup), "--other-peppers", environment=other).returncode == 0
 
 
 def test_another_database(elsewhere: Installation, backup: Path) -> None:
     other = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}
-    status, told = elsewhere.refused("restore", str(backup), environment=other)
-    assert (status, "is of sqlite" in told) == (2, True)
+    status, message = elsewhere.refused("restore", str(backup), environment=other)
+    assert (status, "is of sqlite" in message) == (2, True)
 
 
 def test_check_changes_nothing(installed: Installation, elsewhere: Installation, backup: Path) -> None:
     before = sorted(elsewhere.data_dir.iterdir())
     assert elsewhere.run_json("restore", str(backup), "--check")["lost"] is None
     assert sorted(elsewhere.data_dir.iterdir()) == before
-    told = installed.manage("restore", str(backup), "--check").stdout
-    assert "Nothing would be lost" in told
+    message = installed.manage("restore", str(backup), "--check").stdout
+    assert "Nothing would be lost" in message
 
 
 def test_another_log_is_not_compared(install: Install, backup: Path) -> None:
     stranger = install("stranger")
     stranger.new_key()
-    told = stranger.manage("restore", str(backup), "--check").stdout
-    assert "does not go on from the backup's" in told
+    message = stranger.manage("restore", str(backup), "--check").stdout
+    assert "does not go on from the backup's" in message
 
 
 @pytest.fixture
@@ -111,29 +111,29 @@ def held(installed: Installation) -> Iterator[Path]:
 
 
 def test_server_and_restore_exclude_each_other(held: Path, installed: Installation, backup: Path) -> None:
-    status, told = installed.refused("restore", str(backup), "--replace")
-    assert (status, told) == (
+    status, message = installed.refused("restore", str(backup), "--replace")
+    assert (status, message) == (
         2,
         f"CommandError: A server, or another restore, works in {held.parent}. Stop it first.\n",
     )
-    status, told = installed.refused("serve")
-    assert (status, told.count("\n"), str(held.parent) in told) == (2, 1, True)
+    status, message = installed.refused("serve")
+    assert (status, message.count("\n"), str(held.parent) in message) == (2, 1, True)
 
 
-def test_the_same_file_under_another_data_dir(held: Path, install: Install, backup: Path) -> None:
+def test_same_file_in_other_data_dir(held: Path, install: Install, backup: Path) -> None:
     other = install("other", migrated=False, DATABASE_URL=f"sqlite:///{held}")
     assert other.refused("restore", str(backup), "--replace")[0] == 2
     assert other.refused("serve")[0] == 2
 
 
-def test_the_same_data_dir_with_another_file(installed: Installation, backup: Path) -> None:
+def test_same_data_dir_with_other_file(installed: Installation, backup: Path) -> None:
     with (installed.data_dir / "serving.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         environment = {"DATABASE_URL": f"sqlite:///{installed.data_dir}/other.sqlite3"}
         assert installed.refused("restore", str(backup), environment=environment)[0] == 2
 
 
-def test_system_keys_are_none_to_look_at(installed: Installation, backup: Path) -> None:
+def test_system_keys_are_not_reported(installed: Installation, backup: Path) -> None:
     program = (
         "from apikeys.config_service import ConfigService as C; from apikeys.system_keys import replace_system_key as r;"
         "from events.origin import Origin as O;"
@@ -145,21 +145,21 @@ def test_system_keys_are_none_to_look_at(installed: Installation, backup: Path) 
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_steward_elsewhere(install: Install, tmp_path: Path, database: str) -> None:
+def test_running_steward_blocks_restore(install: Install, tmp_path: Path, database: str) -> None:
     installed = install("working", database)
     installed.manage("backup", str(tmp_path / "of-working"))
     held = "from health.models import Lease; print(Lease.objects.exclude(holder='').count())"
     with subprocess.Popen([sys.executable, MANAGE, "steward"], env=installed.environment) as steward:
         while installed.manage("shell", "-v0", "-c", held).stdout != "1\n":
             assert steward.poll() is None
-        status, told = installed.refused("restore", str(tmp_path / "of-working"), "--replace")
+        status, message = installed.refused("restore", str(tmp_path / "of-working"), "--replace")
         steward.terminate()
     assert status == 2
-    assert "A steward works" in told or "other connection" in told
+    assert "A steward works" in message or "other connection" in message
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_rolled_back_version_finds_its_own_database(install: Install, tmp_path: Path, database: str) -> None:
+def test_restore_removes_newer_schema(install: Install, tmp_path: Path, database: str) -> None:
     """What a newer version has made is gone: its tables, and the migrations that the older one does not know."""
     installed = install("upgraded", database)
     key = installed.new_key()

@@ -13,11 +13,11 @@ import pytest
 from django.db import transaction
 
 from apikeys.peppers import configured_peppers
-from backup.loss_file import Earlier
+from backup.loss_file import EarlierRestore
 from backup.losses import Losses
 from backup.manifest import Manifest
-from backup.restore_event import Trace
-from backup.schema.sql import ask, ask_of
+from backup.restore_event import RestoreEvent
+from backup.schema.sql import run_sql, sql_runner
 from events.chain_verification import Break
 from events.models import Event
 from events.origin import Origin
@@ -35,22 +35,22 @@ HOUR = timedelta(hours=1)
 RAIL = BY_NAME["restored_backup"]
 REVOKED = {"about": "lk_p8vion9qocop", "afterwards": "works again"}
 LOST = Losses(known=True, events={"KeyRevoked": 1, "HealthChanged": 2}, changes=[REVOKED])
-EARLIER = Earlier(Path("/data/a.losses.json"), ["lk_p8vion9qocop"], 9, 4)
+EARLIER = EarlierRestore(Path("/data/a.losses.json"), ["lk_p8vion9qocop"], 9, 4)
 OPERATOR = Origin("user:ada", "request-of-ada")
 
 
-def trace(at: datetime = NOW, lost: Losses | None = LOST, *earlier: Earlier) -> Trace:
+def restore_event(at: datetime = NOW, lost: Losses | None = LOST, *earlier: EarlierRestore) -> RestoreEvent:
     manifest = Manifest(
         version="0.1.0", made_at="2030-01-30T12:00:00Z", database="sqlite", migrations={}, schema="", keys=1,
         last_event=7, digest="", peppers={}, generation=None, files={},
     )  # fmt: skip
-    return Trace(Path("/data/backups/one"), manifest, lost, earlier, Origin.of_command("restore"), at)
+    return RestoreEvent(Path("/data/backups/one"), manifest, lost, earlier, Origin.of_command("restore"), at)
 
 
-def restored(at: datetime = NOW, lost: Losses | None = LOST, *earlier: Earlier) -> Event:
-    """The event of a restore that was judged."""
+def restored(at: datetime = NOW, lost: Losses | None = LOST, *earlier: EarlierRestore) -> Event:
+    """Return the event of a restore whose guard rails were evaluated."""
     with transaction.atomic():
-        event_id = trace(at, lost, *earlier).leave(ask)
+        event_id = restore_event(at, lost, *earlier).append(run_sql)
     sweep([RAIL], now=at)
     return Event.objects.get(id=event_id)
 
@@ -65,7 +65,7 @@ def names() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_event_tells_who_what_and_what_is_undone() -> None:
+def test_event_data() -> None:
     first = restored(NOW - HOUR)
     event = restored(NOW, LOST, EARLIER)
     assert event.id > first.id
@@ -86,7 +86,7 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("lost", "told"),
+    ("lost", "message"),
     [
         (
             LOST,
@@ -97,34 +97,34 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
         (None, "the database was empty before."),
     ],
 )
-def test_incident_tells_the_same(lost: Losses | None, told: str) -> None:
+def test_incident_matches_event(lost: Losses | None, message: str) -> None:
     restored(NOW, lost)
     (incident,) = open_incidents()
     head = "At 2030-01-31 12:00:00 UTC one was restored, made at 2030-01-30T12:00:00Z: "
-    assert (incident.severity, incident.detail) == ("warning", head + told)
+    assert (incident.severity, incident.detail) == ("warning", head + message)
 
 
 @pytest.mark.django_db
-def test_names_that_are_not_utf_8_or_hold_a_secret_are_kept_as_text() -> None:
+def test_odd_file_names_are_kept_as_text() -> None:
     secret = generate_secret()
     odd = Path(os.fsdecode(b"/data/\xff")), Path(f"/data/{secret}")
     for path in odd:
-        told: Any = replace(trace(NOW, LOST, Earlier(path, [])), path=path).data()
-        (earlier,) = told["earlier"]
-        assert told["backup"] == earlier["file"]
-        assert told["backup"] in ("\ufffd", "lks_[redacted]")
+        data: Any = replace(restore_event(NOW, LOST, EarlierRestore(path, [])), path=path).data()
+        (earlier,) = data["earlier"]
+        assert data["backup"] == earlier["file"]
+        assert data["backup"] in ("\ufffd", "lks_[redacted]")
 
 
 @pytest.mark.django_db
-def test_restore_that_undid_the_trace_of_one_before_tells_of_both() -> None:
-    restored(NOW, None, EARLIER, Earlier(Path("/data/b.losses.json"), []))
+def test_event_includes_earlier_restore() -> None:
+    restored(NOW, None, EARLIER, EarlierRestore(Path("/data/b.losses.json"), []))
     (incident,) = open_incidents()
     assert "an earlier restore undid 9 events, 4 changes among them" in incident.detail
     assert "an earlier restore undid an unknown number of changes (b.losses.json)." in incident.detail
 
 
 @pytest.mark.django_db
-def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_again() -> None:
+def test_health_is_degraded_until_acknowledged() -> None:
     restored()
     sweep([RAIL], now=NOW + 400 * 24 * HOUR)
     assert names() == ["restored_backup"], "time does not end it"
@@ -147,7 +147,7 @@ def test_it_degrades_health_until_it_is_acknowledged_and_the_next_one_does_so_ag
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("behind", [-2 * HOUR, 2 * HOUR])
-def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: timedelta) -> None:
+def test_acknowledgement_is_independent_of_clock(behind: timedelta) -> None:
     acknowledge(NOW)
     restored(NOW - behind)
     assert names() == ["restored_backup"], "the waiver is of before the restore, whatever the clocks say"
@@ -158,7 +158,7 @@ def test_clock_of_the_restoring_host_has_no_say_in_what_is_acknowledged(behind: 
 
 
 @pytest.mark.django_db
-def test_next_restore_is_an_incident_of_its_own() -> None:
+def test_each_restore_opens_an_incident() -> None:
     restored()
     restored(NOW + HOUR)
     assert names() == ["restored_backup"]
@@ -166,7 +166,7 @@ def test_next_restore_is_an_incident_of_its_own() -> None:
 
 
 @pytest.mark.django_db
-def test_it_stays_when_its_event_is_pruned() -> None:
+def test_incident_survives_pruning() -> None:
     restored()
     Event.objects.all()._raw_delete("default")
     sweep([RAIL], now=NOW + HOUR)
@@ -175,9 +175,9 @@ def test_it_stays_when_its_event_is_pruned() -> None:
     assert names() == []
 
 
-def test_copy_of_a_new_database_takes_it(tmp_path: Path) -> None:
+def test_event_in_new_database(tmp_path: Path) -> None:
     """The file that is not yet the database of the settings, and whose log has no event yet."""
     shutil.copy(migrated_file(), tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection:
-        assert trace().leave(ask_of(connection)) == 1
+        assert restore_event().append(sql_runner(connection)) == 1
         assert connection.execute("SELECT last_id FROM events_chainhead").fetchall() == [(1,)]

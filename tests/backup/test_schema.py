@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from backup.schema.expected import difference, digest_of, expected_digest, expected_lines
-from backup.schema.sql import ask_of
+from backup.schema.sql import sql_runner
 from tests.support.migrated import migrated_database, migrated_file
 from tests.support.postgresql import drop_database, new_database
 from tests.support.schema import asking, described, described_over
@@ -36,12 +36,12 @@ VENDORS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgre
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_expected_structure_is_what_the_migrations_make(vendor: str) -> None:
+def test_expected_schema_matches_migrations(vendor: str) -> None:
     assert described(vendor) ^ expected_lines(vendor) == set(), "make schema writes it"
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ("SELECT 1", ""),
         ("CREATE INDEX of_an_operator ON apikeys_usage (allowed)", ""),
@@ -58,21 +58,21 @@ def test_expected_structure_is_what_the_migrations_make(vendor: str) -> None:
         ("CREATE UNIQUE INDEX one ON apikeys_usage (allowed)", "unique index one on apikeys_usage (allowed) extra"),
     ],
 )
-def test_difference_is_named(tmp_path: Path, change: str, told: str) -> None:
+def test_difference_is_named(tmp_path: Path, change: str, message: str) -> None:
     shutil.copy(migrated_file(), tmp_path / "copy")
     with closing(sqlite3.connect(tmp_path / "copy")) as connection:
         connection.create_function("REGEXP", 2, lambda *_: True, deterministic=True)
         connection.execute(change)
-        assert difference(ask_of(connection), "sqlite") == told
+        assert difference(sql_runner(connection), "sqlite") == message
 
 
-def test_much_that_differs_is_counted() -> None:
+def test_many_differences_are_counted() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
-        told = difference(ask_of(connection), "sqlite")
-    assert told.endswith(f" and {len(expected_lines('sqlite')) - 3} more missing")
+        message = difference(sql_runner(connection), "sqlite")
+    assert message.endswith(f" and {len(expected_lines('sqlite')) - 3} more missing")
 
 
-def test_digest_counts_all_but_what_only_speeds_queries_up() -> None:
+def test_digest_ignores_plain_indexes() -> None:
     lines = expected_lines("sqlite")
     assert digest_of([*lines, "index of_an_operator on apikeys_usage (allowed)"]) == expected_digest("sqlite")
     for line in lines:
@@ -120,20 +120,20 @@ def test_difference_on_postgresql() -> None:
 
 
 @pytest.mark.needs("postgresql")
-def test_schema_that_hides_the_tables_is_named() -> None:
+def test_hiding_schema_is_named() -> None:
     """As one does that has the name of the database's user, with the search path that PostgreSQL begins with."""
     url = new_database(migrated_database())
     try:
         with psycopg.connect(url) as connection:
             connection.execute("CREATE SCHEMA of_user; SET search_path TO of_user, public")
-            told = difference(asking(connection), "postgresql")
+            message = difference(asking(connection), "postgresql")
     finally:
         drop_database(url)
-    assert told == "the schema of_user, the first one in search_path, has none of its tables"
+    assert message == "the schema of_user, the first one in search_path, has none of its tables"
 
 
 @pytest.mark.needs("postgresql")
-def test_index_that_is_not_valid_is_no_difference() -> None:
+def test_invalid_index_is_ignored() -> None:
     """REINDEX CONCURRENTLY has such a copy beside the index while it works, and leaves it if it fails."""
     url = new_database(migrated_database())
     try:

@@ -1,4 +1,4 @@
-"""A restore that fails or is killed on the way: before the swap nothing has changed, after it all is told."""
+"""A restore that fails or is killed on the way: before the swap nothing has changed, after it everything is reported."""
 
 import subprocess
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ POSTGRESQL = pytest.mark.needs("postgresql")
 BEFORE = [
     ("sqlite", "buckets", "copy_durably", "error"),
     ("sqlite", "sqlite", "copy_durably", "error"),
-    ("sqlite", "restore", "_settle", "error"),
+    ("sqlite", "restore", "_finalize", "error"),
     ("sqlite", "loss_file", "write_durably", "error"),
     ("sqlite", "sqlite", "_set_aside", "error"),
     ("sqlite", "sqlite", "_set_aside", "kill"),
     pytest.param("postgresql", "restore", "take_backup", "error", marks=POSTGRESQL),
-    pytest.param("postgresql", "restore", "_settle", "error", marks=POSTGRESQL),
-    pytest.param("postgresql", "restore", "_settle", "kill", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_finalize", "error", marks=POSTGRESQL),
+    pytest.param("postgresql", "restore", "_finalize", "kill", marks=POSTGRESQL),
 ]
 AFTER = [
     ("sqlite", "restore", "sync", "kill"),
@@ -76,20 +76,20 @@ def scene(install: Install, tmp_path: Path, database: str) -> Scene:
 
 
 @pytest.mark.parametrize(("database", "module", "step", "how"), BEFORE)
-def test_before_the_swap_nothing_has_changed(scene: Scene, module: str, step: str, how: str) -> None:
+def test_failure_before_swap_changes_nothing(scene: Scene, module: str, step: str, how: str) -> None:
     done = scene.restore(module, step, how)
     assert (done.returncode, done.stdout) == (3 if how == "error" else -9, "")
     if how == "error":
         assert done.stderr == "CommandError: Could not: No space left on device.\n"
         assert (scene.loss_files(), list(scene.installed.data_dir.glob("*replaced-*"))) == ([], [])
     assert scene.state() == "revoked 1"
-    told = scene.installed.run_json("restore", str(scene.backup), "--check")
-    assert [change["about"] for change in told["lost"]["changes"]] == [scene.key_id]
-    assert told["earlier"] == []
+    message = scene.installed.run_json("restore", str(scene.backup), "--check")
+    assert [change["about"] for change in message["lost"]["changes"]] == [scene.key_id]
+    assert message["earlier"] == []
 
 
 @pytest.mark.parametrize(("database", "module", "step", "how"), AFTER)
-def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step: str, how: str) -> None:
+def test_failure_after_swap_is_reported(scene: Scene, module: str, step: str, how: str) -> None:
     done = scene.restore(module, step, how)
     assert done.returncode == (3 if how == "error" else -9)
     if how == "error":
@@ -110,10 +110,10 @@ def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-def test_one_line_says_where_there_is_no_room(scene: Scene) -> None:
+def test_full_disk_is_one_line(scene: Scene) -> None:
     """The buckets' own disk is full: the operating system says so, and names no file."""
-    status, told = scene.installed.refused(
+    status, message = scene.installed.refused(
         "restore", str(scene.backup), "--replace", environment={"BUCKET_STORE_URL": "lmdb:///proc/buckets"}
     )
-    assert (status, told.count("\n"), "None" in told) == (3, 1, False)
+    assert (status, message.count("\n"), "None" in message) == (3, 1, False)
     assert scene.state() == "revoked 1"

@@ -8,7 +8,7 @@ from tests.gateway.endpoints import scope_of
 
 
 class Busy:
-    """Django that answers once it is told to."""
+    """Django that responds once `free` is set."""
 
     def __init__(self, status: int = 200) -> None:
         self.asked = 0

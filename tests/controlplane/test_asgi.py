@@ -7,7 +7,7 @@ import pytest
 
 from controlplane import asgi
 from httpserver.response_metrics import RESPONSES
-from httpserver.streaming_response import hand_over
+from httpserver.streaming_response import attach_connection
 
 
 class Connection:
@@ -21,7 +21,7 @@ class Connection:
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_of_gone_client_is_aborted(leaves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else uvicorn logs an error: the answer was not completed."""
 
     async def answer(_scope: object, _receive: object, send: Any) -> None:
@@ -38,7 +38,7 @@ def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypat
     monkeypatch.setattr(asgi, "_route", answer)
     connection = Connection()
     scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
-    hand_over(scope, connection)
+    attach_connection(scope, connection)
     asyncio.run(asgi.application(scope, receive, send))
     assert connection.aborted is leaves
 
@@ -51,7 +51,7 @@ def test_connection_of_a_client_that_has_left_is_dropped(leaves: bool, monkeypat
         ("GET", "/admin/password_change/", "other"),
     ],
 )
-def test_what_a_flood_of_sign_ins_turns_away_counts_as_sign_ins(
+def test_rejected_sign_ins_count_as_sign_ins(
     method: str, path: str, route: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answer(_scope: object, _receive: object, send: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from controlplane import bootstrap
 
 
-def test_secrets_are_made_once_and_private(
+def test_secrets_are_created_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "new"))
@@ -23,7 +23,7 @@ def test_secrets_are_made_once_and_private(
         assert line.partition("=")[2] not in printed
 
 
-def test_a_race_keeps_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_race_keeps_first_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.link
 
     def link_after_another(source: Path, target: Path) -> None:
@@ -31,12 +31,12 @@ def test_a_race_keeps_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         real(source, target)
 
     monkeypatch.setattr(os, "link", link_after_another)
-    assert bootstrap.make_secrets(tmp_path) is False
+    assert bootstrap.create_secrets(tmp_path) is False
     assert (tmp_path / "secrets.env").read_text() == "SECRET_KEY=theirs\n"
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_directory_that_cannot_be_made(
+def test_data_dir_cannot_be_created(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -45,7 +45,7 @@ def test_directory_that_cannot_be_made(
     assert "DATA_DIR" in capsys.readouterr().err
 
 
-def test_secrets_that_cannot_be_read(
+def test_unreadable_secrets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))

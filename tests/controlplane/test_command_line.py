@@ -28,14 +28,14 @@ def run(output: int, *arguments: str) -> tuple[int, str]:
     return ran.returncode, ran.stderr
 
 
-def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_command_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         execute(["manage.py", "isue_key"])
     assert ended.value.code == 2
     assert "Did you mean issue_key?" in capsys.readouterr().err
 
 
-def test_reader_that_leaves_ends_it_quietly() -> None:
+def test_closed_output_ends_command_quietly() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -46,7 +46,7 @@ def test_reader_that_leaves_ends_it_quietly() -> None:
         os.close(writing)
 
 
-def test_output_that_cannot_be_written_is_said() -> None:
+def test_unwritable_output_exits_with_3() -> None:
     with Path("/dev/full").open("w") as full:
         status, err = run(full.fileno(), *PRINT)
     assert (status, err) == (3, "latchkey: the result cannot be written: No space left on device\n")

@@ -18,7 +18,7 @@ def options(monkeypatch: pytest.MonkeyPatch, base: Path, url: str) -> dict[str, 
     return found
 
 
-def test_postgresql_that_falls_silent_is_given_up_soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_silent_postgresql_times_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = options(monkeypatch, tmp_path, URL)
     idle = found["keepalives_idle"] + found["keepalives_interval"] * found["keepalives_count"]
     assert (found["keepalives"], idle <= 30) == (1, True)
@@ -28,6 +28,6 @@ def test_postgresql_that_falls_silent_is_given_up_soon(monkeypatch: pytest.Monke
     assert make_conninfo("", **found), "libpq knows each of them"
 
 
-def test_url_has_the_last_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_url_options_override_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = options(monkeypatch, tmp_path, URL + "?connect_timeout=3&sslmode=require")
     assert (str(found["connect_timeout"]), found["sslmode"], found["keepalives"]) == ("3", "require", 1)

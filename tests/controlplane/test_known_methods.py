@@ -16,11 +16,11 @@ pytestmark = pytest.mark.django_db
         ("/admin/", "GET, HEAD, POST, OPTIONS"),
     ],
 )
-def test_allow_is_what_the_path_answers(client: Client, method: str, path: str, allowed: str) -> None:
+def test_allow_lists_methods_of_path(client: Client, method: str, path: str, allowed: str) -> None:
     response = client.generic(method, path)
     assert (response.status_code, response["Allow"]) == (405, allowed)
 
 
-def test_path_that_is_none(client: Client) -> None:
+def test_unknown_path_is_404(client: Client) -> None:
     response = client.generic("TRACE", "/nowhere")
     assert (response.status_code, "Allow" in response) == (404, False)

@@ -43,7 +43,7 @@ def crash(logger: logging.Logger) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_no_secret_in_fields_messages_or_tracebacks(log_format: str) -> None:
+def test_secrets_are_redacted(log_format: str) -> None:
     text = written(log_format, crash)
     assert "Traceback" in text
     assert KEY_ID in text
@@ -51,7 +51,7 @@ def test_no_secret_in_fields_messages_or_tracebacks(log_format: str) -> None:
     assert "[redacted]" in text
 
 
-def test_json_lines_carry_the_context() -> None:
+def test_json_lines_have_context() -> None:
     with structlog.contextvars.bound_contextvars(request_id="r-1", key_id=KEY_ID):
         text = written("json", lambda logger: logger.info("library says %s", "hello"))
     (line,) = [json.loads(line) for line in text.splitlines()]
@@ -64,7 +64,7 @@ def test_json_lines_carry_the_context() -> None:
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_line_break_cannot_forge_a_line() -> None:
+def test_line_break_cannot_forge_entry() -> None:
     text = written("json", lambda logger: logger.info('a\n{"event": "forged"}'))
     assert len(text.splitlines()) == 1
 
@@ -73,7 +73,7 @@ def test_a_line_break_cannot_forge_a_line() -> None:
     "path",
     ['/password=a",x', '/x/x-api-key:"zz', '/w/whsec_"zz', "/cookie=\\", '/a"b\\c', '{\\"password\\": \\"hunter2\\"}'],
 )
-def test_redaction_leaves_json_json(path: str) -> None:
+def test_redacted_line_is_valid_json(path: str) -> None:
     text = written(
         "json", lambda _: structlog.get_logger("latchkey.test").info("request", path=path, more={"password": [path]})
     )
@@ -82,13 +82,13 @@ def test_redaction_leaves_json_json(path: str) -> None:
     assert "hunter2" not in text
 
 
-def test_a_member_named_as_a_secret_tells_nothing() -> None:
+def test_sensitive_fields_are_hidden() -> None:
     data = {"password": "hunter2", "headers": {"cookie": "sessionid=hunter2"}, "API-Key": ["hunter2"], "label": "kept"}
     text = written("json", lambda _: structlog.get_logger("latchkey.test").info("e", credential="hunter2", data=data))
     assert "hunter2" not in text
     assert json.loads(text)["data"]["label"] == "kept"
 
 
-def test_a_request_cannot_steer_a_terminal() -> None:
+def test_control_characters_are_escaped() -> None:
     text = written("console", lambda logger: logger.info("/a\x1b[2Jb\rc\x9b1A\x07"))
     assert not set("\x1b\r\x9b\x07") & set(text)

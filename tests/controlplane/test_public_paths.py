@@ -46,17 +46,17 @@ def is_open(client: Client, path: str) -> bool:
     return False
 
 
-def test_paths_are_found() -> None:
+def test_routes_are_found() -> None:
     found = set(paths())
     assert found > PUBLIC | {"/v1/check", "/v1/keys/lk_000000000000/rotate", "/metrics", "/admin/auth/user/1/delete/"}
 
 
-def test_without_a_credential_nothing_else_is_open(client: Client) -> None:
+def test_only_public_paths_are_open(client: Client) -> None:
     # Signing out asks for no session: it ends one, and leads to the first page.
     assert {path for path in paths() if is_open(client, path)} == PUBLIC | {"/admin/logout/"}
 
 
-def test_a_key_without_scopes_reaches_itself_alone(service: ConfigService) -> None:
+def test_key_without_scopes_reaches_only_itself(service: ConfigService) -> None:
     caller = Client(headers={"X-API-Key": service.issue({"label": "x", "rate_limit": None}).credential.reveal()})
     answers = {
         path: {caller.generic(method, path).status_code for method in METHODS} for path in paths() if is_rest(path)
@@ -69,7 +69,7 @@ def test_a_key_without_scopes_reaches_itself_alone(service: ConfigService) -> No
 
 
 @pytest.mark.parametrize("field", ["X-API-Key", "Authorization"])
-def test_no_key_opens_the_admin(root: IssuedKey, field: str) -> None:
+def test_key_cannot_open_admin(root: IssuedKey, field: str) -> None:
     credential = root.credential.reveal()
     basic = f"Basic {b64encode(credential.encode()).decode()}"
     with_key = Client(headers={field: credential if field == "X-API-Key" else basic})
@@ -78,13 +78,13 @@ def test_no_key_opens_the_admin(root: IssuedKey, field: str) -> None:
     assert {path for path in admin if is_open(with_key, path)} == {"/admin/login/", "/admin/logout/"}
 
 
-def test_no_session_of_the_admin_opens_rest(admin: Client) -> None:
+def test_admin_session_cannot_open_rest(admin: Client) -> None:
     rest = [path for path in paths() if is_rest(path)]
     assert len(rest) > 15
     assert [path for path in rest if is_open(admin, path)] == []
 
 
-def test_every_form_of_the_admin_needs_its_token(admin: Client) -> None:
+def test_admin_forms_need_csrf_token(admin: Client) -> None:
     forger = Client(enforce_csrf_checks=True)
     forger.cookies = admin.cookies
     assert forger.get("/admin/").status_code == 200

@@ -64,7 +64,7 @@ def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.C
         ("AUTH_FAILURE_LIMIT", "null"),
     ],
 )
-def test_bad_setting_is_named_in_a_plain_line(tmp_path: Path, name: str, value: str) -> None:
+def test_invalid_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
     result = manage(tmp_path, "check", **{**GOOD, name: value})
     assert result.returncode != 0
     assert name in result.stderr
@@ -75,7 +75,7 @@ def test_bad_setting_is_named_in_a_plain_line(tmp_path: Path, name: str, value: 
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_PEPPERS"])
-def test_missing_secret_says_where_it_was_looked_for(tmp_path: Path, name: str) -> None:
+def test_missing_secret_names_searched_places(tmp_path: Path, name: str) -> None:
     """New secrets in the place of those of another DATA_DIR would lock every key out: none are advised."""
     result = manage(tmp_path, "list_keys", **{**GOOD, name: ""})
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
@@ -90,7 +90,7 @@ def by_another_python(script: Path, *arguments: str) -> "subprocess.CompletedPro
     return subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
 
 
-def test_command_finds_the_environment_by_itself(tmp_path: Path) -> None:
+def test_command_uses_virtual_environment(tmp_path: Path) -> None:
     """Of a Python without Django it is run again with that of .venv."""
     shutil.copy(MANAGE, tmp_path)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_command_finds_the_environment_by_itself(tmp_path: Path) -> None:
     assert done.stdout == f"run by .venv: {tmp_path}/manage.py list_keys --format json\n"
 
 
-def test_command_without_an_environment_says_how_to_make_one(tmp_path: Path) -> None:
+def test_command_without_virtual_environment(tmp_path: Path) -> None:
     shutil.copy(MANAGE, tmp_path)
     done = by_another_python(tmp_path / "manage.py", "list_keys")
     assert (done.returncode, done.stdout) == (2, "")
@@ -110,19 +110,19 @@ def test_command_without_an_environment_says_how_to_make_one(tmp_path: Path) -> 
     )
 
 
-def test_checks_that_the_level_would_drop_are_no_setting(tmp_path: Path) -> None:
+def test_log_checks_need_info_level(tmp_path: Path) -> None:
     """Who looks for the use of a leaked key must not take a level for the answer."""
     result = manage(tmp_path, "check", **GOOD, LOG_CHECKS="all", LOG_LEVEL="WARNING")
     assert result.returncode != 0
     assert "LOG_CHECKS: its lines have the level INFO." in result.stderr
 
 
-def test_good_settings_start(tmp_path: Path) -> None:
+def test_valid_settings(tmp_path: Path) -> None:
     result = manage(tmp_path, "check", **GOOD)
     assert result.returncode == 0, result.stderr
 
 
-def test_deployment_behind_https_has_no_warning(tmp_path: Path) -> None:
+def test_https_deployment_has_no_warning(tmp_path: Path) -> None:
     result = manage(
         tmp_path, "check", "--deploy", "--fail-level", "WARNING", **GOOD,
         PUBLIC_URL="https://keys.example.test", ALLOWED_HOSTS="keys.example.test",
@@ -130,7 +130,7 @@ def test_deployment_behind_https_has_no_warning(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_serve_refuses_what_cannot_work(tmp_path: Path) -> None:
+def test_serve_rejects_invalid_options(tmp_path: Path) -> None:
     assert "manage.py migrate" in manage(tmp_path, "serve", "--bind", f"127.0.0.1:{free_port()}", **GOOD).stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = manage(tmp_path, "serve", "--bind", f"127.0.0.1:{taken.getsockname()[1]}", **GOOD)
@@ -143,5 +143,5 @@ def test_serve_refuses_what_cannot_work(tmp_path: Path) -> None:
     assert "ratelimit.E002" in result.stderr
 
 
-def test_passwords_are_kept_as_argon2_hashes() -> None:
+def test_passwords_are_hashed_with_argon2() -> None:
     assert make_password("a long enough pass phrase").startswith("argon2$argon2id$")

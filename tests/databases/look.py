@@ -17,7 +17,7 @@ def main() -> None:
 
     from access.recovery_codes import code_digest
     from apikeys.peppers import configured_peppers
-    from controlplane.processes.schema_check import refuse_other_schema
+    from controlplane.processes.schema_check import check_schema
     from events.chain_verification import Break
     from events.models import ChainHead
     from events.verification import verify
@@ -25,7 +25,7 @@ def main() -> None:
     from events.webhooks.secret import signing_keys
     from tests.databases.landed import PASSWORD, RECOVERY_CODE, TOTP_KEY
 
-    refuse_other_schema()
+    check_schema()
     ada, webhook, peppers = User.objects.get(username="ada"), WebhookEndpoint.objects.get(), configured_peppers()
     code = f"{totp(bytes.fromhex(TOTP_KEY), t0=0, step=30):06}"
     found = {
@@ -48,16 +48,16 @@ def authenticated() -> dict[str, str]:
     from latchkey.problems import ProblemError
     from tests.databases.landed import credential
 
-    told = {}
+    states = {}
     key_ids = dict(APIKey.objects.values_list("label", "key_id"))
     for name in ("root", "rotating", "rotated", "disabled", "revoked", "unlimited"):
         key_id = key_ids["key rotating" if name == "rotated" else f"key {name}"]
         try:
             default_authenticator().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
-            told[name] = "authenticated"
+            states[name] = "authenticated"
         except ProblemError as error:
-            told[name] = error.slug
-    return told
+            states[name] = error.slug
+    return states
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Each constraint is held by the database itself, whoever writes, and on both databases."""
+"""Constraints that the database itself enforces, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ def twice(make: Callable[[], object]) -> None:
 
 
 def a_secret(**values: object) -> object:
-    """One beside that which the key was issued with."""
+    """A second secret of the key."""
     other = {"state": "retiring", "expires_at": NOW, "slot": 1, "digest": b"", "pepper_id": "t1", "created_at": NOW}
     return KeySecret.objects.create(key=APIKey.objects.get(), **{**other, **values})
 
@@ -84,15 +84,15 @@ def constraints() -> Iterator[tuple[str, bool]]:
                 yield constraint.name, isinstance(constraint, CheckConstraint)
 
 
-def test_none_is_forgotten() -> None:
+def test_every_constraint_is_tested() -> None:
     assert sorted(BREACHES) == sorted(name for name, _ in constraints())
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_breach_is_refused(service: ConfigService, name: str) -> None:
+def test_database_rejects_violation(service: ConfigService, name: str) -> None:
     service.issue({"label": "a key"})
     service.webhooks.add({"url": URL})
     # SQLite names a check that failed, and of what is unique the columns.
-    told = name if connection.vendor == "postgresql" or dict(constraints())[name] else "UNIQUE"
-    with pytest.raises(IntegrityError, match=told), transaction.atomic():
+    name_in_error = name if connection.vendor == "postgresql" or dict(constraints())[name] else "UNIQUE"
+    with pytest.raises(IntegrityError, match=name_in_error), transaction.atomic():
         BREACHES[name]()

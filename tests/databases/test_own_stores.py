@@ -8,7 +8,7 @@ from tests.support.server import RunningServer
 from tests.support.stores import ON_SERVICES, chosen
 
 
-def test_no_two_servers_share_a_store(tmp_path: Path, own_stores: None) -> None:
+def test_servers_share_no_store(tmp_path: Path, own_stores: None) -> None:
     one, other = (RunningServer(tmp_path / name).stores() for name in ("one", "other"))
     assert one == RunningServer(tmp_path / "one").stores(), "a server that is started again finds its own"
     if chosen() == ON_SERVICES:
@@ -18,7 +18,7 @@ def test_no_two_servers_share_a_store(tmp_path: Path, own_stores: None) -> None:
         assert one == other == {}
 
 
-def test_server_of_a_test_that_does_not_say_so_is_refused(tmp_path: Path) -> None:
-    """It would be left out of the run over services, and nobody would know."""
+def test_unmarked_test_cannot_start_server(tmp_path: Path) -> None:
+    """Otherwise the run over services would leave it out unnoticed."""
     with pytest.raises(AssertionError, match="own_stores"):
         RunningServer(tmp_path).stores()

@@ -1,4 +1,4 @@
-"""Processes that write at once: one chain without gaps, and incidents that open and close in turns."""
+"""Parallel writers: one event chain without gaps, and incidents that open and close alternately."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from tests.support.server import RunningServer, issue
 pytestmark = pytest.mark.slow("runs several servers")
 
 WRITERS, CHANGES = 4, 30
-# Each begins when it is told to, changes the one key that all of them change, and one of its own.
+# Each starts on a line of input, changes the one key that all of them change, and one of its own.
 WRITE = """
 import sys
 from apikeys.config_service import ConfigService
@@ -38,7 +38,7 @@ from apikeys.models import APIKey
 print(json.dumps({
     "ids": list(Event.objects.order_by("id").values_list("id", flat=True)),
     "head": ChainHead.objects.get().last_id,
-    "told": [
+    "health_changes": [
         [event.id, event.data["component"], event.data["status"]]
         for event in Event.objects.filter(type="HealthChanged").order_by("id")
     ],
@@ -73,18 +73,18 @@ def test_four_processes_write_one_log(installation: RunningServer) -> None:
     found: dict[str, Any] = json.loads(installation.manage("shell", "-v0", "-c", READ).stdout)
     assert found["ids"] == list(range(1, found["head"] + 1))
     assert found["head"] > WRITERS * CHANGES
-    opened_and_closed(found)
+    assert_alternating(found)
 
 
-def opened_and_closed(found: dict[str, Any]) -> None:
-    """Each guard rail is told degraded and ok in turns, and each incident is one such pair, but for one still open."""
-    told = sorted(found["told"], key=lambda event: event[1])
-    for rail, events in groupby(told, key=lambda event: event[1]):
+def assert_alternating(found: dict[str, Any]) -> None:
+    """Assert that each guard rail alternates between degraded and ok, and each closed incident is one such pair."""
+    health_changes = sorted(found["health_changes"], key=lambda event: event[1])
+    for rail, events in groupby(health_changes, key=lambda event: event[1]):
         ids = [event[0] for event in events]
-        statuses = [status for _, component, status in found["told"] if component == rail]
+        statuses = [status for _, component, status in found["health_changes"] if component == rail]
         assert statuses == [("degraded", "ok")[place % 2] for place in range(len(statuses))], rail
         incidents = [(opened, closed) for name, opened, closed in found["incidents"] if name == rail]
         assert [number for pair in incidents for number in pair if number is not None] == ids, rail
         assert all(closed is not None for _, closed in incidents[:-1]), rail
-    (last,) = [status for _, component, status in found["told"][::-1] if component == "unlimited_key"][:1]
+    (last,) = [status for _, component, status in found["health_changes"][::-1] if component == "unlimited_key"][:1]
     assert (last == "degraded") is (found["unlimited"] > 0)

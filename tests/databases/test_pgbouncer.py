@@ -75,19 +75,19 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         drop_database(url)
 
 
-def test_each_start_works_while_a_node_serves(database: str, tmp_path: Path) -> None:
+def test_first_start_behind_pgbouncer(database: str, tmp_path: Path) -> None:
     server = RunningServer(tmp_path, workers=1, settings={"DATABASE_URL": database})
     assert "First key" in server.manage("first_start").stdout
     server.start()
     root = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]
     over, answers = threading.Event(), Counter[int]()
 
-    def ask() -> None:
+    def call() -> None:
         with httpx.Client(headers={"X-API-Key": root}, timeout=30) as client:
             while not over.is_set():
                 answers[client.get(f"{server.url}/v1/keys").status_code] += 1
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
+    threads = [threading.Thread(target=call) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:

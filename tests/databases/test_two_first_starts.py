@@ -21,7 +21,7 @@ def database() -> Iterator[str]:
     drop_database(url)
 
 
-def test_both_work_and_one_makes_the_first_key(database: str, tmp_path: Path) -> None:
+def test_parallel_first_starts_create_one_key(database: str, tmp_path: Path) -> None:
     nodes = []
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

@@ -49,7 +49,7 @@ def steward(installation: RunningServer, name: str) -> "Iterator[subprocess.Pope
         process.wait(30)
 
 
-def test_the_second_goes_on_where_the_first_was_killed(installation: RunningServer) -> None:
+def test_second_steward_takes_over(installation: RunningServer) -> None:
     key_id = issue(installation, "--label", "used", "--unlimited")["key_id"]
 
     def shell(program: str, **values: object) -> None:

@@ -93,7 +93,7 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         drop_database(url)
 
 
-def test_every_row_is_what_it_was(upgraded: Upgraded) -> None:
+def test_rows_are_unchanged(upgraded: Upgraded) -> None:
     tables = [part for part in parts(upgraded.dump) if isinstance(part, Rows)]
     assert {"apikeys_keysecret", "apikeys_usage", "events_event", "health_waiver"} <= {part.table for part in tables}
     for part in tables:
@@ -101,7 +101,7 @@ def test_every_row_is_what_it_was(upgraded: Upgraded) -> None:
         assert (set(then) <= set(now)) if part.table in MAY_GROW else (now == then), part.table
 
 
-def test_tables_are_those_of_a_new_database(upgraded: Upgraded) -> None:
+def test_schema_matches_new_database(upgraded: Upgraded) -> None:
     assert upgraded.schema() ^ expected_lines(upgraded.vendor) == set()
 
 
@@ -110,13 +110,13 @@ def seen(upgraded: Upgraded) -> Any:
     return json.loads(run(["-m", "tests.databases.look"], upgraded.environment, check=True).stdout)
 
 
-def test_keys_people_and_the_event_log_are_of_use(seen: Any) -> None:
+def test_upgraded_data_works(seen: Any) -> None:
     assert seen["codes"] == WORKS
     assert (seen["password"], seen["authenticator"], seen["recovery"]) == (True, True, True)
     assert (seen["breaks"], seen["last_event"] > 10) == ([], True)
 
 
-def test_webhook_signs_with_the_secrets_that_its_receiver_has(upgraded: Upgraded, seen: Any) -> None:
+def test_webhook_secrets_are_unchanged(upgraded: Upgraded, seen: Any) -> None:
     (webhook,) = (part for part in parts(upgraded.dump) if isinstance(part, Rows) and part.table == WEBHOOKS)
     values = dict(zip(webhook.columns, webhook.lines[0].split("\t"), strict=True))
     peppers = {name: bytes.fromhex(text) for name, _, text in (one.partition(":") for one in PEPPERS.split(","))}

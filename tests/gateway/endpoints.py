@@ -57,23 +57,23 @@ class FakeReply:
     whole: bytes | None = None
     date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
 
-    def answer(self, whole: bytes) -> None:
+    def respond(self, response: bytes) -> None:
         assert self.whole is None
-        self.whole = whole
+        self.whole = response
         self.done.set()
 
-    def pass_on(self) -> None:
+    def delegate(self) -> None:
         self.done.set()
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         raise AssertionError("the door has no answer")
 
 
 def asks_at_once(reply: FakeReply) -> bool:
     """Whether the door sees to the request."""
     scope = reply.scope
-    reading = check_at_once.read(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
-    return reading is not None and check_at_once.ask(reading, reply)
+    reading = check_at_once.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return reading is not None and check_at_once.accept(reading, reply)
 
 
 def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ STREAM = "text/event-stream"
         b"application/json, text/event-stream", b"application/json;q=0, text/event-stream ; q=1",
     ],
 )  # fmt: skip
-def test_fields_that_take_it(field: bytes) -> None:
+def test_accepts(field: bytes) -> None:
     assert accepts(field, STREAM)
 
 
@@ -25,5 +25,5 @@ def test_fields_that_take_it(field: bytes) -> None:
         b"text/event-stream; Q = 0.000", b"text/event-stream;charset=utf-8;q=0.0, */*", b"\xff",
     ],
 )  # fmt: skip
-def test_fields_that_do_not(field: bytes) -> None:
+def test_does_not_accept(field: bytes) -> None:
     assert not accepts(field, STREAM)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from httpserver.buffer_limit import BODIES, KERNEL_BYTES, BufferLimit
+from httpserver.buffer_limit import INCOMPLETE_BODIES, KERNEL_BUFFER_BYTES, BufferLimit
 from httpserver.timeouts import MAX_PAUSED_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -17,26 +17,26 @@ class Reader:
         self.aborted = True
 
 
-def test_the_reader_that_waits_longest_is_dropped() -> None:
-    unsent = BufferLimit(3 * (KERNEL_BYTES + 10))
+def test_longest_inactive_reader_is_dropped() -> None:
+    unsent = BufferLimit(3 * (KERNEL_BUFFER_BYTES + 10))
     first, second, third, fourth = readers = [Reader() for _ in range(4)]
     for reader in (first, second, third):
-        unsent.note(reader, 10)
-    unsent.note(first, 5)
-    unsent.note(fourth, 10)
+        unsent.record(reader, 10)
+    unsent.record(first, 5)
+    unsent.record(fourth, 10)
     assert [reader.aborted for reader in readers] == [False, True, False, False]
-    assert unsent.total == 3 * KERNEL_BYTES + 25
+    assert unsent.total == 3 * KERNEL_BUFFER_BYTES + 25
 
 
-def test_one_large_answer_is_allowed() -> None:
+def test_single_large_response_is_allowed() -> None:
     unsent, reader = BufferLimit(1000), Reader()
-    unsent.note(reader, 5000)
+    unsent.record(reader, 5000)
     assert not reader.aborted
 
 
-def test_what_was_read_counts_no_more() -> None:
+def test_forgotten_bytes_are_not_counted() -> None:
     unsent, reader = BufferLimit(), Reader()
-    unsent.note(reader, 5000)
+    unsent.record(reader, 5000)
     unsent.forget(reader)
     unsent.forget(reader)
     assert unsent.total == 0
@@ -47,7 +47,7 @@ def connection() -> Connection:
     return connect()
 
 
-def test_reader_that_reads_nothing_is_cut(connection: Connection) -> None:
+def test_client_that_stops_reading_is_aborted(connection: Connection) -> None:
     protocol, transport, loop = connection
     protocol.data_received(GET)
     transport.unsent = 100_000
@@ -58,7 +58,7 @@ def test_reader_that_reads_nothing_is_cut(connection: Connection) -> None:
     assert transport.aborted
 
 
-def test_slow_reader_is_not_cut(connection: Connection) -> None:
+def test_slow_reader_is_not_aborted(connection: Connection) -> None:
     protocol, transport, loop = connection
     protocol.data_received(GET)
     transport.unsent = 100_000
@@ -70,7 +70,7 @@ def test_slow_reader_is_not_cut(connection: Connection) -> None:
     assert not transport.aborted
 
 
-def test_request_behind_an_answer_that_is_not_read_begins_when_it_was_read(connection: Connection) -> None:
+def test_request_starts_after_previous_response_is_read(connection: Connection) -> None:
     protocol, _, loop = connection
     protocol.pause_writing()
     protocol.data_received(GET)
@@ -79,7 +79,7 @@ def test_request_behind_an_answer_that_is_not_read_begins_when_it_was_read(conne
     assert loop.tasks == 1
 
 
-def test_request_whose_client_leaves_before_it_begins_is_dropped(connection: Connection) -> None:
+def test_deferred_request_is_dropped_on_disconnect(connection: Connection) -> None:
     protocol, _, loop = connection
     protocol.pause_writing()
     protocol.data_received(GET)
@@ -88,20 +88,20 @@ def test_request_whose_client_leaves_before_it_begins_is_dropped(connection: Con
     assert loop.tasks == 0
 
 
-def test_body_is_held_until_it_is_whole(connection: Connection) -> None:
+def test_incomplete_body_is_counted(connection: Connection) -> None:
     protocol, _, _ = connection
-    before = BODIES.total
+    before = INCOMPLETE_BODIES.total
     protocol.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
-    assert BODIES.total - before == KERNEL_BYTES + 5
+    assert INCOMPLETE_BODIES.total - before == KERNEL_BUFFER_BYTES + 5
     protocol.data_received(b"678")
-    assert BODIES.total - before == KERNEL_BYTES + 8
+    assert INCOMPLETE_BODIES.total - before == KERNEL_BUFFER_BYTES + 8
     protocol.data_received(b"90")
-    assert BODIES.total == before
+    assert INCOMPLETE_BODIES.total == before
 
 
-def test_body_of_a_client_that_leaves_is_let_go(connection: Connection) -> None:
+def test_disconnect_releases_incomplete_body(connection: Connection) -> None:
     protocol, _, _ = connection
-    before = BODIES.total
+    before = INCOMPLETE_BODIES.total
     protocol.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
     protocol.connection_lost(None)
-    assert BODIES.total == before
+    assert INCOMPLETE_BODIES.total == before

@@ -27,7 +27,7 @@ def respond(connection: Connection) -> None:
     protocol.on_response_complete()
 
 
-def test_next_request_is_the_last_one() -> None:
+def test_next_request_is_last() -> None:
     protocol, transport, _ = connection = connect()
     protocol.data_received(REQUEST)
     respond(connection)
@@ -37,7 +37,7 @@ def test_next_request_is_the_last_one() -> None:
     assert is_last(connection)
 
 
-def test_request_in_progress_is_the_last_one() -> None:
+def test_request_in_progress_is_last() -> None:
     protocol, _, _ = connection = connect()
     protocol.data_received(REQUEST)
     assert not is_last(connection)
@@ -45,7 +45,7 @@ def test_request_in_progress_is_the_last_one() -> None:
     assert is_last(connection)
 
 
-def test_response_that_has_begun_keeps_its_promise() -> None:
+def test_started_response_keeps_connection_open() -> None:
     """Its header has not said that the connection ends, so the client may send another request."""
     protocol, _, _ = connection = connect()
     protocol.data_received(REQUEST)
@@ -57,7 +57,7 @@ def test_response_that_has_begun_keeps_its_promise() -> None:
     assert is_last(connection)
 
 
-def test_last_request_of_a_pipeline_is_the_last_one() -> None:
+def test_last_pipelined_request_is_last() -> None:
     protocol, _, _ = connection = connect()
     protocol.data_received(3 * REQUEST)
     first = protocol._running
@@ -67,7 +67,7 @@ def test_last_request_of_a_pipeline_is_the_last_one() -> None:
     assert is_last(connection)
 
 
-def test_new_connection_has_one_request() -> None:
+def test_new_connection_gets_one_request() -> None:
     protocol, _, _ = connect()
     protocol.server_state.draining = True
     _, transport, _ = other = connect(protocol.server_state)
@@ -76,7 +76,7 @@ def test_new_connection_has_one_request() -> None:
     assert not transport.closed
 
 
-def test_idle_connection_ends_at_once() -> None:
+def test_idle_connection_closes_immediately() -> None:
     protocol, transport, _ = connection = connect()
     protocol.data_received(REQUEST)
     respond(connection)
@@ -85,7 +85,7 @@ def test_idle_connection_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", REQUEST[:20]], ids=["nothing yet", "half a header"])
-def test_connection_that_has_just_begun_gets_a_moment(sent: bytes) -> None:
+def test_new_connection_gets_grace_period(sent: bytes) -> None:
     protocol, transport, loop = connection = connect()
     if sent:
         protocol.data_received(sent)
@@ -99,27 +99,27 @@ def test_connection_that_has_just_begun_gets_a_moment(sent: bytes) -> None:
     assert is_last(connection)
 
 
-def test_connection_that_never_begins_ends() -> None:
+def test_silent_new_connection_is_closed() -> None:
     protocol, transport, loop = connect()
     protocol.shutdown()
     loop.move(1.1)
     assert transport.closed
 
 
-def test_all_processes_leave_together() -> None:
+def test_barrier_waits_for_all_processes() -> None:
     """Those that are ready, and those that were killed, count; the others are waited for."""
-    departure = ShutdownBarrier()
+    barrier = ShutdownBarrier()
     done, hold = os.pipe()
     worker = os.fork()
     if not worker:
         os.read(done, 1)
         os._exit(0)
-    departure.be_ready()
-    departure.be_ready()
-    assert not departure.all_are_ready()
+    barrier.mark_ready()
+    barrier.mark_ready()
+    assert not barrier.all_ready()
     os.write(hold, b"x")
     os.waitpid(worker, 0)
-    assert departure.all_are_ready()
+    assert barrier.all_ready()
     for descriptor in (done, hold):
         os.close(descriptor)
 
@@ -143,5 +143,5 @@ def test_queued_connection_is_kept_and_new_ones_wait(family: socket.AddressFamil
             listening.setblocking(False)
             listening.accept()
         listening.close()
-        # The client repeats its first segment, and is refused: it knows that nobody has its request.
+        # The client repeats its first segment, and is refused. It knows that no server has its request.
         wait_until(lambda: late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0, "the refusal", seconds=10)

@@ -11,18 +11,18 @@ from prometheus_client import REGISTRY
 from gateway.native import endpoint, fast_path
 from gateway.native.fast_path import TakeRequest, answer_all
 from gateway.question import Question
-from httpserver.response_metrics import CHECK, BufferedResponses
+from httpserver.response_metrics import CHECK_PATH, BufferedResponses
 from latchkey.credentials import MalformedCredential
 
 
 def responses(status: int) -> float:
     """How many are counted."""
-    return REGISTRY.get_sample_value("http_responses_total", {"route": CHECK, "status": str(status)}) or 0.0
+    return REGISTRY.get_sample_value("http_responses_total", {"route": CHECK_PATH, "status": str(status)}) or 0.0
 
 
 def slow() -> float:
     """How many took up to 2.5 s."""
-    return REGISTRY.get_sample_value("http_response_seconds_bucket", {"route": CHECK, "le": "2.5"}) or 0.0
+    return REGISTRY.get_sample_value("http_response_seconds_bucket", {"route": CHECK_PATH, "le": "2.5"}) or 0.0
 
 
 @dataclass
@@ -35,15 +35,15 @@ class Reply:
     is_lost: bool = False
     given_up: bool = False
 
-    def answer(self, whole: bytes) -> None:
+    def respond(self, response: bytes) -> None:
         """Sends it."""
         if self.is_lost:
             raise OSError("the transport failed")
 
-    def pass_on(self) -> None:
+    def delegate(self) -> None:
         self.passed_on = True
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         assert self.is_lost
         self.given_up = True
 
@@ -60,7 +60,7 @@ def _asked(
     scope = {
         "type": "http",
         "method": "GET",
-        "path": CHECK,
+        "path": CHECK_PATH,
         "query_string": b"",
         "headers": [],
         "client": ("192.0.2.1", 1),
@@ -73,8 +73,8 @@ def _asked(
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]:
     """Answers a batch, and returns the responses that this counted, by status."""
-    counts = BufferedResponses(CHECK, lambda *_: None)
-    monkeypatch.setattr(fast_path, "CHECKS", counts)
+    counts = BufferedResponses(CHECK_PATH, lambda *_: None)
+    monkeypatch.setattr(fast_path, "CHECK_RESPONSES", counts)
     monkeypatch.setattr(fast_path, "perf_counter", lambda: 8.0)
     monkeypatch.setattr(endpoint, "log_request", lambda **_: None)
 
@@ -87,7 +87,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]
     return answer
 
 
-def test_fast_path_counts_what_it_answers_itself(
+def test_only_own_responses_are_counted(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was looked up began before others of its batch; one that is passed on is counted elsewhere."""
@@ -100,13 +100,13 @@ def test_fast_path_counts_what_it_answers_itself(
     assert fast_path._late.waiting == 0
 
 
-def test_response_that_was_never_sent_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
+def test_unsent_response_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
     refused = MalformedCredential("No.")
     batch = [_asked(7.9, refused, is_lost=True), _asked(7.9, refused)]
     assert answered(batch, [None, None]) == {401: 1}
 
 
-def test_pass_whose_line_fails_counts_as_what_is_sent_instead(
+def test_failed_log_line_counts_as_500(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = SimpleNamespace(record=SimpleNamespace(auth=SimpleNamespace(key_id="lk_0123456789ab")))

@@ -57,7 +57,7 @@ def is_reserved(path: Path) -> bool:
     return path.stat().st_blocks * 512 >= path.stat().st_size > 0
 
 
-def test_space_is_reserved_ahead_and_as_the_file_grows(disk: Path, open_file: Open) -> None:
+def test_space_is_reserved_as_file_grows(disk: Path, open_file: Open) -> None:
     path = disk / "counter_worker0.db"
     file = open_file(path)
     assert is_reserved(path)
@@ -67,7 +67,7 @@ def test_space_is_reserved_ahead_and_as_the_file_grows(disk: Path, open_file: Op
     assert shown(path) == dict.fromkeys(NAMES, 1.0)
 
 
-def test_file_that_is_opened_again_goes_on(disk: Path, open_file: Open) -> None:
+def test_reopened_file_continues(disk: Path, open_file: Open) -> None:
     path = disk / "counter_worker0.db"
     count(open_file(path), NAMES[:10], 1.0)
     fill(disk / "filler")
@@ -77,9 +77,7 @@ def test_file_that_is_opened_again_goes_on(disk: Path, open_file: Open) -> None:
     assert shown(path) == dict.fromkeys(NAMES[:20], 2.0)
 
 
-def test_file_that_cannot_grow_counts_in_memory_until_there_is_room(
-    disk: Path, open_file: Open, now: list[float]
-) -> None:
+def test_counts_in_memory_while_file_cannot_grow(disk: Path, open_file: Open, now: list[float]) -> None:
     path = disk / "counter_worker0.db"
     file = open_file(path)
     count(file, NAMES[:10], 1.0)
@@ -99,9 +97,7 @@ def test_file_that_cannot_grow_counts_in_memory_until_there_is_room(
     assert shown(path)[NAMES[1]] == 5.0
 
 
-def test_file_that_cannot_be_made_counts_in_memory_until_there_is_room(
-    disk: Path, open_file: Open, now: list[float]
-) -> None:
+def test_counts_in_memory_while_file_cannot_be_created(disk: Path, open_file: Open, now: list[float]) -> None:
     path = disk / "counter_worker0.db"
     fill(disk / "filler")
     file = open_file(path)

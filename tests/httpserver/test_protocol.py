@@ -3,7 +3,7 @@
 import pytest
 
 from httpserver.protocol import MAX_HEADER_BYTES
-from httpserver.streaming_response import StreamHandle, abort
+from httpserver.streaming_response import StreamHandle, abort_connection
 from httpserver.timeouts import MAX_HEADER_SECONDS
 from tests.httpserver.wire import Connection, connect
 
@@ -14,7 +14,7 @@ def connection() -> Connection:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nX-Slow: "])
-def test_header_that_does_not_come_ends_the_connection(connection: Connection, sent: bytes) -> None:
+def test_missing_header_times_out(connection: Connection, sent: bytes) -> None:
     protocol, transport, loop = connection
     if sent:
         protocol.data_received(sent)
@@ -26,7 +26,7 @@ def test_header_that_does_not_come_ends_the_connection(connection: Connection, s
     assert transport.closed
 
 
-def test_drip_by_drip_is_no_way_around(connection: Connection) -> None:
+def test_slow_header_times_out(connection: Connection) -> None:
     protocol, transport, loop = connection
     protocol.data_received(b"GET / HTTP/1.1\r\nX-Slow: ")
     for _ in range(12):
@@ -36,7 +36,7 @@ def test_drip_by_drip_is_no_way_around(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("piece", [1000, 20_000, 65_536])
-def test_header_without_end_takes_bounded_bytes(connection: Connection, piece: int) -> None:
+def test_endless_header_is_rejected(connection: Connection, piece: int) -> None:
     protocol, transport, _ = connection
     protocol.data_received(b"GET / HTTP/1.1\r\nX-Big: ")
     sent = 0
@@ -47,7 +47,7 @@ def test_header_without_end_takes_bounded_bytes(connection: Connection, piece: i
     assert sent <= 2 * MAX_HEADER_BYTES + piece
 
 
-def test_whole_header_in_time_is_left_alone(connection: Connection) -> None:
+def test_complete_header_has_no_timeout(connection: Connection) -> None:
     protocol, transport, loop = connection
     protocol.data_received(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     loop.move(3 * MAX_HEADER_SECONDS)
@@ -58,14 +58,14 @@ def test_whole_header_in_time_is_left_alone(connection: Connection) -> None:
 REQUEST = b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def test_nothing_is_kept_behind_an_answer_without_an_end_and_its_reading_goes_on(connection: Connection) -> None:
+def test_input_after_streaming_response_is_ignored(connection: Connection) -> None:
     protocol, transport, loop = connection
     protocol.data_received(REQUEST * 2)
     readings = [transport.reading]
     ended: list[str] = []
     running = protocol._running
     assert running is not None
-    StreamHandle(running.scope).by(lambda: ended.append("asked"))
+    StreamHandle(running.scope).on_end(lambda: ended.append("asked"))
     protocol.data_received(REQUEST + b"GET /half")
     readings.append(transport.reading)
     assert readings == [False, True]
@@ -76,17 +76,17 @@ def test_nothing_is_kept_behind_an_answer_without_an_end_and_its_reading_goes_on
     assert ended == ["asked"]
 
 
-def test_application_of_a_dropped_connection_need_not_complete_its_answer(connection: Connection) -> None:
+def test_abort_marks_request_disconnected(connection: Connection) -> None:
     protocol, transport, _ = connection
     protocol.data_received(REQUEST)
     running = protocol._running
     assert running is not None
-    abort(running.scope)
+    abort_connection(running.scope)
     assert transport.aborted
     assert running.disconnected
 
 
-def test_connection_that_is_lost_is_told_to_the_request_under_way_and_not_the_last_alone(
+def test_disconnect_reaches_request_in_progress(
     connection: Connection,
 ) -> None:
     protocol, _, _ = connection

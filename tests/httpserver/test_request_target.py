@@ -11,13 +11,13 @@ NO_HOSTS = [b"a b", b"a/b", b"a@b", b"a,b\x00", b"[::1", b"a:b", b"a:123456", b"
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_host(host: bytes) -> None:
+def test_valid_host(host: bytes) -> None:
     for version in ("1.1", "1.0"):
         check_hosts(version, [host])
 
 
 @pytest.mark.parametrize("host", NO_HOSTS)
-def test_what_is_no_host(host: bytes) -> None:
+def test_invalid_host(host: bytes) -> None:
     with pytest.raises(HttpParserError):
         check_hosts("1.1", [host])
 
@@ -45,13 +45,13 @@ def test_http_1_0_needs_no_host() -> None:
         (b"http://other.example?x=http://y/", b"other.example", b"/?x=http://y/"),
     ],
 )
-def test_absolute_target_names_the_host(url: bytes, host: bytes, target: bytes) -> None:
+def test_absolute_target_sets_host(url: bytes, host: bytes, target: bytes) -> None:
     fields = [(b"host", b"localhost"), (b"x", b"1")]
     assert origin_form(url, fields) == (target, [(b"x", b"1"), (b"host", host)])
 
 
 @pytest.mark.parametrize("url", [b"ftp://a/", b"http:///x", b"http://user@a/", b"javascript://a", b"://a"])
-def test_target_that_is_no_http_url(url: bytes) -> None:
+def test_invalid_absolute_target(url: bytes) -> None:
     with pytest.raises(HttpParserError):
         origin_form(url, [(b"host", b"localhost")])
 
@@ -66,7 +66,7 @@ def test_target_that_is_no_http_url(url: bytes) -> None:
         b"GET / HTTP/1.0\r\n\r\n",
     ],
 )
-def test_answered(head: bytes) -> None:
+def test_valid_target_is_accepted(head: bytes) -> None:
     protocol, transport, loop = connect()
     protocol.data_received(head)
     assert (transport.written, loop.tasks) == (b"", 1)
@@ -82,7 +82,7 @@ def test_answered(head: bytes) -> None:
         b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
 )
-def test_refused_before_anything_else(head: bytes) -> None:
+def test_invalid_target_is_400(head: bytes) -> None:
     protocol, transport, loop = connect()
     protocol.data_received(head)
     assert transport.written.startswith(b"HTTP/1.1 400 ")
@@ -91,7 +91,7 @@ def test_refused_before_anything_else(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(("method", "has_body"), [(b"HEAD", False), (b"GET", True)])
-def test_refused_head_has_no_body(method: bytes, has_body: bool) -> None:
+def test_rejected_head_request_has_no_body(method: bytes, has_body: bool) -> None:
     protocol, transport, _ = connect()
     protocol.data_received(method + b" / HTTP/1.1\r\n\r\n")
     head, _, body = transport.written.partition(b"\r\n\r\n")
@@ -99,7 +99,7 @@ def test_refused_head_has_no_body(method: bytes, has_body: bool) -> None:
     assert bool(body) is has_body
 
 
-def test_garbage_after_a_head_request_is_answered_with_a_body() -> None:
+def test_garbage_after_head_request_is_400() -> None:
     protocol, transport, _ = connect()
     protocol.data_received(b"HEAD / HTTP/1.1\r\n\x00")
     assert transport.written.startswith(b"HTTP/1.1 400 ")

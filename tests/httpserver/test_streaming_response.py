@@ -1,53 +1,53 @@
-"""How an answer without an end learns that it has to end."""
+"""Streaming responses: how the server ends them."""
 
 from typing import Any
 
-from httpserver.streaming_response import StreamHandle, abort, end_stream, hand_over
+from httpserver.streaming_response import StreamHandle, abort_connection, attach_connection, end_stream
 
 
 class Connection:
     aborted = False
-    hears = True
+    reads_input = True
 
     def abort(self) -> None:
         self.aborted = True
 
     def ignore_further_input(self) -> None:
-        self.hears = False
+        self.reads_input = False
 
 
-def test_answer_with_an_end_is_not_asked() -> None:
+def test_normal_response_is_not_ended() -> None:
     assert end_stream({}) is False
 
 
-def test_asking_ends_the_answer_now_or_as_soon_as_it_can_be_ended() -> None:
+def test_requested_end_is_immediate_or_deferred() -> None:
     ended: list[str] = []
     for name in ("early", "late"):
         scope: dict[str, Any] = {}
-        ending = StreamHandle(scope)
+        handle = StreamHandle(scope)
         if name == "early":
-            ending.by(lambda: ended.append("early"))
+            handle.on_end(lambda: ended.append("early"))
         assert end_stream(scope) is True
         if name == "late":
             assert ended == ["early"]
-            ending.by(lambda: ended.append("late"))
+            handle.on_end(lambda: ended.append("late"))
     assert ended == ["early", "late"]
 
 
-def test_abort_drops_the_connection_where_there_is_one() -> None:
+def test_abort_drops_connection() -> None:
     scope: dict[str, Any] = {}
-    abort(scope)
+    abort_connection(scope)
     connection = Connection()
-    hand_over(scope, connection)
-    abort(scope)
+    attach_connection(scope, connection)
+    abort_connection(scope)
     assert connection.aborted
 
 
-def test_nothing_is_heard_any_more_once_the_answer_has_no_end() -> None:
+def test_stream_ignores_further_input() -> None:
     scope: dict[str, Any] = {}
     connection = Connection()
-    hand_over(scope, connection)
-    ending = StreamHandle(scope)
-    assert connection.hears, "it may still be refused, and the next request answered"
-    ending.by(lambda: None)
-    assert not connection.hears
+    attach_connection(scope, connection)
+    handle = StreamHandle(scope)
+    assert connection.reads_input, "the stream may still be rejected, and the next request answered"
+    handle.on_end(lambda: None)
+    assert not connection.reads_input

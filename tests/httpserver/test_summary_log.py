@@ -1,13 +1,13 @@
 """Warnings that are counted."""
 
-from httpserver.summary_log import EVERY_SECONDS, SummaryLog
+from httpserver.summary_log import INTERVAL_SECONDS, SummaryLog
 
 
-def test_the_first_is_logged_and_others_are_counted() -> None:
+def test_later_events_are_summarized() -> None:
     now, logged = 100.0, list[int]()
     summary = SummaryLog(logged.append, lambda: now)
     summary.add(1)
-    now += EVERY_SECONDS - 1
+    now += INTERVAL_SECONDS - 1
     summary.add(2)
     summary.add(3)
     assert logged == [1]

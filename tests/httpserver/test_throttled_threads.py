@@ -1,15 +1,15 @@
-"""How threads for requests that nothing speaks for leave the processor to others."""
+"""Threads for unauthenticated requests leave processor time to others."""
 
 import threading
 import time
 
-from httpserver.throttled_threads import PacedThreads
+from httpserver.throttled_threads import ThrottledThreads
 
 
-def test_thread_pauses_while_more_work_waits_and_not_after_the_last() -> None:
+def test_thread_pauses_only_while_work_waits() -> None:
     pauses: list[float] = []
     begin = threading.Event()
-    threads = PacedThreads(1, "test", pauses.append)
+    threads = ThrottledThreads(1, "test", pauses.append)
     threads.submit(begin.wait)
     futures = [threads.submit(busy, 0.01) for _ in range(3)]
     begin.set()
@@ -21,18 +21,18 @@ def test_thread_pauses_while_more_work_waits_and_not_after_the_last() -> None:
     assert min(worked) >= 0.01
 
 
-def test_thread_pauses_while_work_waits_elsewhere() -> None:
+def test_thread_pauses_if_crowded() -> None:
     pauses: list[float] = []
-    threads = PacedThreads(1, "test", pauses.append, crowded=lambda: True)
+    threads = ThrottledThreads(1, "test", pauses.append, crowded=lambda: True)
     assert threads.submit(busy, 0.01).result(10) == "done"
     threads.shutdown()
     assert min(pauses) >= 0.01
 
 
-def test_several_threads_together_have_the_same_share() -> None:
+def test_threads_share_half_a_processor() -> None:
     pauses: list[float] = []
     begin = threading.Event()
-    threads = PacedThreads(2, "test", pauses.append)
+    threads = ThrottledThreads(2, "test", pauses.append)
     for _ in range(2):
         threads.submit(begin.wait)
     futures = [threads.submit(busy, 0.01) for _ in range(4)]
@@ -43,7 +43,7 @@ def test_several_threads_together_have_the_same_share() -> None:
 
 
 def busy(seconds: float) -> str:
-    """Uses the processor for so long."""
+    """Use the processor for that long."""
     began = time.thread_time()
     while time.thread_time() - began < seconds:
         pass

@@ -15,7 +15,7 @@ from tests.conftest import Caller
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The access lines, as the context makes them."""
     import structlog
 
@@ -28,21 +28,21 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return lines
 
 
-def test_valid_traceparent_is_logged(api: Caller, told: list[dict[str, Any]]) -> None:
+def test_valid_traceparent_is_logged(api: Caller, lines: list[dict[str, Any]]) -> None:
     trace = trace_of_request(new_request_id())
     assert api.get("/v1/whoami", HTTP_TRACEPARENT=trace.traceparent).status_code == 200
-    assert [line["trace_id"] for line in told] == [trace.trace_id]
+    assert [line["trace_id"] for line in lines] == [trace.trace_id]
 
 
 @pytest.mark.parametrize("sent", [{}, {"HTTP_TRACEPARENT": "00-nonsense-01"}])
-def test_without_one_there_is_no_trace(api: Caller, told: list[dict[str, Any]], sent: dict[str, Any]) -> None:
+def test_no_trace_without_valid_traceparent(api: Caller, lines: list[dict[str, Any]], sent: dict[str, Any]) -> None:
     assert api.get("/v1/whoami", **sent).status_code == 200
-    assert ["trace_id" in line for line in told] == [False]
+    assert ["trace_id" in line for line in lines] == [False]
 
 
-def test_missing_packages_are_told_and_no_matter(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(tracing.log, "warning", lambda event, *, reason: told.append(f"{event}: {reason}"))
+def test_missing_packages_are_logged(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(tracing.log, "warning", lambda event, *, reason: lines.append(f"{event}: {reason}"))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     tracing._tracer.cache_clear()
@@ -50,10 +50,10 @@ def test_missing_packages_are_told_and_no_matter(api: Caller, monkeypatch: pytes
         assert api.get("/v1/whoami").status_code == 200
     finally:
         tracing._tracer.cache_clear()
-    assert told == ["spans_not_exported: opentelemetry.sdk.trace is missing: install latchkey[opentelemetry]"]
+    assert lines == ["spans_not_exported: opentelemetry.sdk.trace is missing: install latchkey[opentelemetry]"]
 
 
-def test_no_span_repeats_a_secret_in_the_path(client: Client) -> None:
+def test_span_path_is_redacted(client: Client) -> None:
     pytest.importorskip("opentelemetry.trace")
     secret = generate_secret()
     kept: dict[str, object] = {}

@@ -12,20 +12,20 @@ DATE = b"Sat, 21 Nov 2026 12:00:00 GMT"
 
 
 class Nothing:
-    """A timer or a task that nobody looks at."""
+    """Stub of a timer or task."""
 
     def cancel(self) -> None:
-        """The protocol does not need it any more."""
+        """Do nothing."""
 
     def add_done_callback(self, callback: Any) -> None:
-        """It is never done."""
+        """Do nothing: it is never done."""
 
     def __hash__(self) -> int:
         return id(self)
 
 
 class Loop:
-    """As much of an event loop as the protocol asks for."""
+    """The part of an event loop that the protocol uses, with a clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -56,7 +56,7 @@ class Loop:
 
 
 class Transport:
-    """Remembers what was written."""
+    """Transport that keeps what was written."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -75,7 +75,7 @@ class Transport:
         self.written += data
 
     def write_eof(self) -> None:
-        """The protocol is done talking."""
+        """Do nothing."""
 
     def close(self) -> None:
         self.closed = True

@@ -21,7 +21,7 @@ def nodes(start_nodes: StartNodes) -> Nodes:
 
 
 def fire_at_all(nodes: Nodes, credential: str, path: str, *, connections: int = 16, requests: int = 25) -> Counter[int]:
-    """So many connections to each node, all at once."""
+    """Send from that many connections to each node, all at the same time."""
     with ThreadPoolExecutor(len(nodes.servers)) as pool:
         answers = pool.map(
             lambda port: fire(port, credential, connections=connections, requests=requests, path=path), nodes.ports
@@ -30,20 +30,20 @@ def fire_at_all(nodes: Nodes, credential: str, path: str, *, connections: int = 
 
 
 @pytest.mark.parametrize("path", ["/v1/check", "/v1/whoami"])
-def test_of_800_parallel_requests_to_two_nodes_exactly_100_pass(nodes: Nodes, path: str) -> None:
+def test_exactly_100_of_800_requests_pass(nodes: Nodes, path: str) -> None:
     key = nodes.issue(100, MONTH)
     answers = fire_at_all(nodes, key["credential"], path)
     passed = answers.pop(204, 0) + answers.pop(200, 0)
     assert (passed, answers) == (100, Counter({429: 700}))
 
 
-def test_cost_is_taken_exactly_too(nodes: Nodes) -> None:
+def test_cost_is_exact(nodes: Nodes) -> None:
     key = nodes.issue(100, MONTH)
     answers = fire_at_all(nodes, key["credential"], "/v1/check?cost=3")
     assert answers == Counter({204: 33, 429: 767})
 
 
-def test_a_node_that_is_killed_and_started_again_lets_no_more_pass(start_nodes: StartNodes) -> None:
+def test_restarted_node_exceeds_no_limit(start_nodes: StartNodes) -> None:
     nodes = start_nodes(BUCKET_STORE_TIMEOUT_MS=PATIENT)
     key = nodes.issue(100, MONTH)
     victim = nodes.servers[1]
@@ -59,7 +59,7 @@ def test_a_node_that_is_killed_and_started_again_lets_no_more_pass(start_nodes: 
     assert answers[204] + fire_at_all(nodes, key["credential"], "/v1/check")[204] <= 100
 
 
-def test_redis_without_its_memory_costs_one_bucket_each_time(nodes: Nodes) -> None:
+def test_redis_data_loss_costs_one_bucket(nodes: Nodes) -> None:
     """docs/explanation/consistency.md: one full bucket for each loss."""
     key = nodes.issue(100, MONTH)
     passed = fire_at_all(nodes, key["credential"], "/v1/check")[204]
@@ -76,7 +76,7 @@ def signal_process(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_leased_tokens_are_within_the_limit(start_nodes: StartNodes) -> None:
+def test_leasing_stays_within_limit(start_nodes: StartNodes) -> None:
     nodes = start_nodes(TOKEN_LEASE="50", BUCKET_STORE_TIMEOUT_MS=PATIENT)
     key = nodes.issue(500, MONTH)
     answers = fire_at_all(nodes, key["credential"], "/v1/check", requests=60)

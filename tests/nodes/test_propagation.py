@@ -41,7 +41,7 @@ def change(nodes: Nodes, method: str, path: str, **content: Any) -> httpx.Respon
     return answer
 
 
-def test_revocation(nodes: Nodes, key: dict[str, Any]) -> None:
+def test_revoke_applies_to_other_nodes(nodes: Nodes, key: dict[str, Any]) -> None:
     answer = change(nodes, "DELETE", f"/v1/keys/{key['key_id']}")
     assert everywhere(nodes, key["credential"]) == {401}
     effective_by = datetime.fromisoformat(answer.headers["X-Latchkey-Effective-By"])
@@ -49,13 +49,13 @@ def test_revocation(nodes: Nodes, key: dict[str, Any]) -> None:
     assert timedelta(0) < effective_by - datetime.now(UTC) + timedelta(seconds=60) < timedelta(seconds=66)
 
 
-def test_disabling_and_enabling(nodes: Nodes, key: dict[str, Any]) -> None:
+def test_disable_and_enable_apply(nodes: Nodes, key: dict[str, Any]) -> None:
     for enabled, status in ((False, 401), (True, 204)):
         change(nodes, "PATCH", f"/v1/keys/{key['key_id']}", json={"enabled": enabled})
         assert everywhere(nodes, key["credential"]) == {status}
 
 
-def test_a_new_limit(nodes: Nodes, key: dict[str, Any]) -> None:
+def test_new_limit_applies(nodes: Nodes, key: dict[str, Any]) -> None:
     change(nodes, "PATCH", f"/v1/keys/{key['key_id']}", json={"rate_limit": {"burst": 3, "per_seconds": 3600}})
     found = [
         status
@@ -66,7 +66,7 @@ def test_a_new_limit(nodes: Nodes, key: dict[str, Any]) -> None:
     assert set(found) <= {204, 429}
 
 
-def test_the_end_of_a_rotation(nodes: Nodes, key: dict[str, Any]) -> None:
+def test_finished_rotation_applies(nodes: Nodes, key: dict[str, Any]) -> None:
     path = f"/v1/keys/{key['key_id']}/rotate"
     new = change(nodes, "POST", path).json()["credential"]
     assert everywhere(nodes, new) == everywhere(nodes, key["credential"]) == {204}

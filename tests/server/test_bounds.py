@@ -36,13 +36,13 @@ def read_all(connection: socket.socket) -> bytes:
     return answer
 
 
-def test_header_of_many_bytes_is_431(server: RunningServer) -> None:
+def test_large_header_is_431(server: RunningServer) -> None:
     for size in (40_000, 300_000):
         answer = exchange(server, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Big: " + b"x" * size + b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 431 "), answer[:100]
 
 
-def test_header_of_many_fields_is_431(server: RunningServer) -> None:
+def test_many_fields_are_431(server: RunningServer) -> None:
     fields = b"".join(b"X-%d: y\r\n" % number for number in range(5000))
     assert exchange(server, b"GET /health HTTP/1.1\r\n" + fields + b"\r\n").startswith(b"HTTP/1.1 431 ")
 
@@ -51,11 +51,11 @@ def test_long_target_is_431(server: RunningServer) -> None:
     assert exchange(server, b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 431 ")
 
 
-def test_header_below_the_bound_passes(server: RunningServer) -> None:
+def test_header_below_limit(server: RunningServer) -> None:
     assert httpx.get(f"{server.url}/health", headers={"X-Big": "x" * 30_000}).status_code == 200
 
 
-def test_connections_are_reused_up_to_the_bound_of_each_request(server: RunningServer) -> None:
+def test_header_limit_is_per_request(server: RunningServer) -> None:
     with httpx.Client(base_url=server.url) as client:
         for _ in range(5):
             assert client.get("/health", headers={"X-Big": "x" * 20_000}).status_code == 200
@@ -71,11 +71,11 @@ def test_connections_are_reused_up_to_the_bound_of_each_request(server: RunningS
         b"\0" * 100,
     ],
 )
-def test_what_is_no_http_is_400(server: RunningServer, garbage: bytes) -> None:
+def test_invalid_http_is_400(server: RunningServer, garbage: bytes) -> None:
     assert exchange(server, garbage, b"\r\n\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_tls_on_the_plain_port_fails_at_once(server: RunningServer) -> None:
+def test_tls_on_plain_port_fails(server: RunningServer) -> None:
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url.replace("http", "https"), verify=ssl.create_default_context())
 
@@ -98,7 +98,7 @@ def problem(answer: bytes) -> tuple[bytes, dict[str, Any]]:
         + b"\r\n0\r\n\r\n",
     ],
 )
-def test_large_body_is_413_before_anything_else(server: RunningServer, body: bytes) -> None:
+def test_large_body_is_413(server: RunningServer, body: bytes) -> None:
     request = b"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: big-1\r\nContent-Type: application/json\r\n"
     head, shown = problem(exchange(server, request + body))
     assert head.startswith(b"HTTP/1.1 413 ")
@@ -106,7 +106,7 @@ def test_large_body_is_413_before_anything_else(server: RunningServer, body: byt
     assert shown["type"].endswith("/problems/too-large")
 
 
-def test_chunked_body_arrives(server: RunningServer, root: str) -> None:
+def test_chunked_body(server: RunningServer, root: str) -> None:
     def chunks() -> Any:
         yield b'{"label": '
         yield b'"chunked"}'
@@ -116,7 +116,7 @@ def test_chunked_body_arrives(server: RunningServer, root: str) -> None:
     assert (answer.status_code, answer.json()["label"]) == (201, "chunked")
 
 
-def test_field_with_an_underscore_passes_for_nothing(server: RunningServer, root: str) -> None:
+def test_field_with_underscore_is_dropped(server: RunningServer, root: str) -> None:
     request = f"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\nX_API_Key: {root}\r\nConnection: close\r\n\r\n"
     _, shown = problem(exchange(server, request.encode()))
     assert shown["type"].endswith("/problems/missing-credential")
@@ -128,14 +128,14 @@ def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None
     assert answer.index(b"x-request-id: first") < answer.index(b"x-request-id: second")
 
 
-def test_half_closed_client_gets_its_answer(server: RunningServer) -> None:
+def test_half_closed_client_gets_response(server: RunningServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
         assert read_all(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_offer_to_upgrade_loses_no_body_and_smuggles_no_request(server: RunningServer, root: str) -> None:
+def test_upgrade_smuggles_no_request(server: RunningServer, root: str) -> None:
     body = b'{"label": "upgraded"}GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n'
     length = body.index(b"}") + 1
     head = (
@@ -149,12 +149,12 @@ def test_offer_to_upgrade_loses_no_body_and_smuggles_no_request(server: RunningS
     assert "/smuggled" not in server.log
 
 
-def test_upgrade_with_a_chunked_body_is_refused(server: RunningServer) -> None:
+def test_upgrade_with_chunked_body_is_400(server: RunningServer) -> None:
     request = b"POST /health HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     assert exchange(server, request).startswith(b"HTTP/1.1 400 ")
 
 
-def test_trailer_is_no_field(server: RunningServer, root: str) -> None:
+def test_trailer_is_dropped(server: RunningServer, root: str) -> None:
     request = (
         "POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: head\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -173,18 +173,18 @@ def test_endless_trailer_or_extension_is_431(server: RunningServer, endless: byt
     assert exchange(server, CHUNKED + endless, *[b"a" * 10_000] * 200).startswith(b"HTTP/1.1 431 ")
 
 
-def test_broken_body_is_400_at_once(server: RunningServer) -> None:
+def test_invalid_chunk_is_400(server: RunningServer) -> None:
     assert exchange(server, CHUNKED + b"ZZ\r\n").startswith(b"HTTP/1.1 400 ")
 
 
-def test_garbage_after_a_pipeline_ends_the_connection_after_an_answer(server: RunningServer) -> None:
+def test_garbage_after_pipeline_closes_connection(server: RunningServer) -> None:
     one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     answer = exchange(server, one * 3 + b"garbage\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer.lower()
 
 
-def test_endless_pipeline_takes_bounded_memory(server: RunningServer) -> None:
+def test_endless_pipeline_has_bounded_memory(server: RunningServer) -> None:
     def resident() -> int:
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in server.worker_pids()]
         return max(pages) * 4096
@@ -197,12 +197,12 @@ def test_endless_pipeline_takes_bounded_memory(server: RunningServer) -> None:
             while sent < 20_000_000:
                 sent += connection.send(block)
         except OSError:
-            pass  # refused, or nobody takes more
+            pass  # rejected, or the server reads no more
     assert resident() - before < 50_000_000
     assert httpx.get(f"{server.url}/health").status_code == 200
 
 
-def test_clients_that_read_nothing_hold_no_thread(server: RunningServer) -> None:
+def test_unread_responses_hold_no_thread(server: RunningServer) -> None:
     large = (
         b"GET /static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
@@ -218,7 +218,7 @@ def test_clients_that_read_nothing_hold_no_thread(server: RunningServer) -> None
         assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
 
 
-def test_refusal_does_not_stand_in_for_an_answer(server: RunningServer, root: str) -> None:
+def test_garbage_does_not_replace_response(server: RunningServer, root: str) -> None:
     request = (
         f"POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {root}\r\nContent-Type: application/json\r\n"
         'Content-Length: 14\r\n\r\n{"label": "x"}'
@@ -228,26 +228,26 @@ def test_refusal_does_not_stand_in_for_an_answer(server: RunningServer, root: st
     assert b'"secret"' in answer
 
 
-def test_file_is_not_cut_into_parts_that_it_has_not(server: RunningServer) -> None:
+def test_unsatisfiable_range_is_416(server: RunningServer) -> None:
     path = "/static/latchkey/page.css"
     answer = httpx.get(f"{server.url}{path}", headers={"Range": "bytes=99999999-"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (416, "application/problem+json")
 
 
-def test_forwarded_address_of_a_stranger_is_not_believed(server: RunningServer) -> None:
+def test_untrusted_forwarded_address_is_ignored(server: RunningServer) -> None:
     httpx.get(f"{server.url}/health", headers={"X-Forwarded-For": "198.51.100.9", "X-Request-Id": "stranger"})
     (line,) = [line for line in server.log.splitlines() if '"stranger"' in line]
     assert json.loads(line)["address"] == "127.0.0.1"
 
 
-def test_idle_connections_hold_nobody_up(server: RunningServer) -> None:
+def test_idle_connections_delay_no_request(server: RunningServer) -> None:
     idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(200)]
     assert httpx.get(f"{server.url}/health").status_code == 200
     for connection in idle:
         connection.close()
 
 
-def test_no_secret_and_no_crash_in_the_log(server: RunningServer, root: str) -> None:
+def test_log_has_no_secret_and_no_traceback(server: RunningServer, root: str) -> None:
     secret = root.partition(":")[2]
     httpx.get(f"{server.url}/v1/keys?q={secret}", headers={"X-API-Key": root + "x"})
     httpx.get(f"{server.url}/{root}", headers={"X-API-Key": root})
@@ -255,7 +255,7 @@ def test_no_secret_and_no_crash_in_the_log(server: RunningServer, root: str) -> 
     assert "Traceback" not in server.log
 
 
-def test_files_are_for_the_servers_user_alone(server: RunningServer, root: str) -> None:
+def test_files_are_private(server: RunningServer, root: str) -> None:
     """Whatever the umask was. The log is the test's own."""
     httpx.get(f"{server.url}/v1/whoami", headers={"X-API-Key": root})
     written = [path for path in server.data_dir.rglob("*") if path.name != "server.log"]

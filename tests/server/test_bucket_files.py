@@ -72,7 +72,7 @@ def _settled(server: RunningServer, root: httpx.Client) -> None:
     wait_until(lambda: passed(server, new_key(root)) == BURST, "one file for all workers")
 
 
-def test_file_that_is_removed_admits_one_more_bucket(server: RunningServer, root: httpx.Client) -> None:
+def test_removed_file_allows_one_more_bucket(server: RunningServer, root: httpx.Client) -> None:
     credential = new_key(root)
     assert passed(server, credential) == BURST
     (server.data_dir / "buckets" / "data.mdb").unlink()
@@ -98,9 +98,7 @@ ACTS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.slow("waits for the steward, which the act may end")
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_act_on_the_files_admits_one_more_bucket_and_opens_an_incident(
-    server: RunningServer, root: httpx.Client, act: str
-) -> None:
+def test_damage_opens_an_incident(server: RunningServer, root: httpx.Client, act: str) -> None:
     credential, before = new_key(root), reported(root)
     total = passed(server, credential)
     assert total == BURST
@@ -115,7 +113,7 @@ def test_act_on_the_files_admits_one_more_bucket_and_opens_an_incident(
 
 
 @pytest.mark.slow("starts a server on a damaged file")
-def test_server_starts_on_a_damaged_file_and_says_so(start_server: StartServer) -> None:
+def test_start_with_damaged_file(start_server: StartServer) -> None:
     first = start_server(workers=2)
     credential = issue(first, "--label", "root", "--scope", "*", "--burst", "1000", "--per-seconds", "1")["credential"]
     assert first.stop() == 0

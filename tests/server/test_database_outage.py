@@ -1,4 +1,4 @@
-"""PostgreSQL goes away under a real server: known keys keep passing, all else is refused at once, and it comes back."""
+"""PostgreSQL outage under a running server: cached keys pass, everything else fails fast, and the server recovers."""
 
 import time
 from collections import Counter
@@ -22,11 +22,11 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow("waits for outages to be noticed")]
 # Longer than records are trusted, and than a silent database is waited for.
 OUTAGE_SECONDS = 9.0
-FREED_SECONDS = 30.0  # some 8 where nobody else is busy
+FREED_SECONDS = 30.0  # about 8 on an idle machine
 AT_ONCE_SECONDS = 3.0  # far below what a pool waits for a connection, and above what a busy machine takes
 RECOVERY_SECONDS = 10.0
 PACE_SECONDS = 0.02  # what the traffic leaves to others on the machine
-DOORS = ("/v1/check", "/v1/whoami")
+ENDPOINTS = ("/v1/check", "/v1/whoami")
 UNKNOWN = f"lk_000000000000:{generate_secret()}"
 
 
@@ -46,7 +46,7 @@ class Installation:
         assert set(fire(self.server.port, self.key, connections=32, requests=2)) == {200}
 
     def ask(self, path: str, credential: str | None = None, method: str = "GET", **content: object) -> int:
-        """The status of one call on a connection of its own; `slowest` is told how long it took."""
+        """Return the status of one call on its own connection. `slowest` is the longest call so far."""
         fields = {"X-API-Key": credential or self.key}
         began = time.monotonic()
         status = httpx.request(
@@ -64,11 +64,11 @@ class Installation:
         return 0 < log.count("database_down") == log.count("database_back")
 
     def traffic(self, seconds: float, done: Callable[[], bool] = lambda: False) -> Counter[tuple[str, int]]:
-        """Requests of the known key on all doors, one after the other, for so long or until it is done: the answers."""
+        """Call all endpoints with the cached key for `seconds`, or until it is done. Return the statuses by endpoint."""
         answers: Counter[tuple[str, int]] = Counter()
         until = time.monotonic() + seconds
         while time.monotonic() < until and not done():
-            answers.update((door, self.ask(door)) for door in DOORS)
+            answers.update((endpoint, self.ask(endpoint)) for endpoint in ENDPOINTS)
             time.sleep(PACE_SECONDS)
         return answers
 
@@ -112,20 +112,20 @@ def installation(install: Callable[..., Installation]) -> Installation:
 
 
 @pytest.mark.parametrize("mode", ["refuse", "drop", "hang"])
-def test_known_keys_pass_while_the_database_is_away(installation: Installation, mode: Mode) -> None:
+def test_cached_keys_pass_during_outage(installation: Installation, mode: Mode) -> None:
     it = installation
     it.warm_up()
     before = it.stale_lookups()
     it.slowest = 0.0
     it.relay.set(mode)
     assert set(it.traffic(OUTAGE_SECONDS)) == {("/v1/check", 204), ("/v1/whoami", 200)}
-    # A worker that hears of the silence by a request of its own lets that one wait.
+    # The request that notices a silent database waits for it.
     assert it.slowest < AT_ONCE_SECONDS + (PATIENCE_SECONDS if mode == "hang" else 0.0)
     assert it.stale_lookups() > before
     it.slowest = 0.0
     for _ in range(4):  # of either worker
         wrong = f"{it.key.partition(':')[0]}:{generate_secret()}"
-        refused = [it.ask(door, credential) for door in DOORS for credential in (UNKNOWN, wrong)]
+        refused = [it.ask(endpoint, credential) for endpoint in ENDPOINTS for credential in (UNKNOWN, wrong)]
         refused += [it.make_key(), it.ask("/v1/keys"), it.ask("/health"), it.ask("/health/full")]
         assert set(refused) == {503}
     assert it.slowest < AT_ONCE_SECONDS
@@ -133,11 +133,11 @@ def test_known_keys_pass_while_the_database_is_away(installation: Installation, 
     recovered = it.traffic(RECOVERY_SECONDS, it.has_recovered)
     assert set(recovered) <= {("/v1/check", 204), ("/v1/whoami", 200)}
     assert {it.make_key() for _ in range(4)} == {201}
-    assert {it.ask(door, UNKNOWN) for door in DOORS} == {401}
+    assert {it.ask(endpoint, UNKNOWN) for endpoint in ENDPOINTS} == {401}
     wait_until(lambda: it.ask("/health") == 200, "/health, which is up to a second old")
 
 
-def test_a_write_that_waits_for_a_silent_database_is_refused_in_seconds(installation: Installation) -> None:
+def test_write_to_silent_database_times_out(installation: Installation) -> None:
     """It was sent before anybody knew, and holds a thread until then."""
     it = installation
     it.warm_up()
@@ -151,13 +151,13 @@ def test_a_write_that_waits_for_a_silent_database_is_refused_in_seconds(installa
     assert {it.make_key() for _ in range(4)} == {201}
 
 
-def test_records_that_are_too_old_are_not_used(install: Callable[..., Installation]) -> None:
+def test_stale_records_expire(install: Callable[..., Installation]) -> None:
     it = install(DIRECTORY_STALE_SECONDS="2")
     it.warm_up()
     it.relay.set("refuse")
     answers = it.traffic(TTL_SECONDS + 1)  # each worker has read its record before that
     assert answers[("/v1/check", 204)]
-    assert {it.ask(door) for door in DOORS * 4} == {503}
+    assert {it.ask(endpoint) for endpoint in ENDPOINTS * 4} == {503}
     it.relay.set("pass")
     it.traffic(RECOVERY_SECONDS, it.has_recovered)
-    assert {it.ask(door) for door in DOORS * 4} == {204, 200}
+    assert {it.ask(endpoint) for endpoint in ENDPOINTS * 4} == {204, 200}

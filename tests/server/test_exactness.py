@@ -15,7 +15,7 @@ from tests.support.server import RunningServer, issue
 HOURLY = ("--burst", "60", "--per-seconds", "3600")
 
 
-def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: str) -> None:
+def test_exactly_60_of_400_requests_pass(server: RunningServer, root: str) -> None:
     key = issue(server, "--label", "exact", *HOURLY)
     assert len(server.worker_pids()) == 4
     before = server.metric(root, "api_rate_limit_throttled_total")
@@ -25,12 +25,12 @@ def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: s
         assert server.metric(root, "api_rate_limit_throttled_total") - before == 340
 
 
-def test_work_is_spread_over_the_workers(server: RunningServer, root: str) -> None:
+def test_every_worker_writes_metrics(server: RunningServer, root: str) -> None:
     files = {path.name for path in (server.data_dir / "metrics").glob("*/counter_worker*.db")}
     assert files == {f"counter_worker{place}.db" for place in range(4)}
 
 
-def test_parallel_creations_under_one_idempotency_key_make_one_key(server: RunningServer, root: str) -> None:
+def test_idempotency_key_creates_one_key(server: RunningServer, root: str) -> None:
     sent = {"X-API-Key": root, "Idempotency-Key": "deploy-7"}
 
     def create(_: int) -> httpx.Response:
@@ -43,7 +43,7 @@ def test_parallel_creations_under_one_idempotency_key_make_one_key(server: Runni
     assert sum("secret" in answer.json() for answer in answers) == 1
 
 
-def test_of_parallel_changes_of_one_state_exactly_one_is_made(server: RunningServer, root: str) -> None:
+def test_if_match_allows_one_parallel_change(server: RunningServer, root: str) -> None:
     key = issue(server, "--label", "shared")["key_id"]
     sent = {"X-API-Key": root, "If-Match": '"1"'}
 
@@ -55,13 +55,13 @@ def test_of_parallel_changes_of_one_state_exactly_one_is_made(server: RunningSer
         assert Counter(pool.map(change, range(16))) == {200: 1, 412: 15}
 
 
-def test_selftest_agrees(server: RunningServer) -> None:
+def test_selftest(server: RunningServer) -> None:
     result = server.manage("selftest_limiter", "--requests", "1000", "--burst", "200", "--format", "json")
     assert '"exact": true' in result.stdout
 
 
 @pytest.mark.slow("runs several servers")
-def test_worker_killed_in_the_middle_lets_no_more_pass(start_server: StartServer) -> None:
+def test_killed_worker_exceeds_no_limit(start_server: StartServer) -> None:
     server = start_server()
     root = issue(server, "--label", "root", "--scope", "*", "--unlimited")["credential"]
     for _ in range(3):
@@ -81,7 +81,7 @@ def test_worker_killed_in_the_middle_lets_no_more_pass(start_server: StartServer
 
 
 @pytest.mark.slow("runs several servers")
-def test_restart_finds_the_bucket_as_it_was(start_server: StartServer) -> None:
+def test_restart_keeps_bucket(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "restart", *HOURLY)["credential"]
     assert fire(server.port, key, connections=4, requests=25)[200] == 60
@@ -91,7 +91,7 @@ def test_restart_finds_the_bucket_as_it_was(start_server: StartServer) -> None:
 
 
 @pytest.mark.slow("runs several servers")
-def test_stopping_in_the_middle_answers_what_was_begun(start_server: StartServer) -> None:
+def test_stop_completes_started_requests(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "stop", "--unlimited")["credential"]
     with ThreadPoolExecutor(1) as pool:

@@ -13,7 +13,7 @@ from tests.support.postgresql import cut_sessions, drop_database, new_database, 
 from tests.support.server import issue
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow("waits for sessions to be made anew")]
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow("waits for new sessions")]
 
 
 @pytest.fixture
@@ -23,9 +23,7 @@ def database() -> Iterator[str]:
     drop_database(url)
 
 
-def test_changes_are_made_again_once_the_address_leads_to_a_server_that_takes_them(
-    start_server: StartServer, database: str
-) -> None:
+def test_writes_resume_after_failover(start_server: StartServer, database: str) -> None:
     server = start_server(workers=2, settings={"DATABASE_URL": database})
     key = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]
     with httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=30) as root:

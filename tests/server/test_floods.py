@@ -49,7 +49,7 @@ def parameter(flood: Flood) -> Any:
 
 
 @pytest.mark.parametrize("flood", [parameter(flood) for flood in FLOODS])
-def test_flood_holds_up_no_one_else(flood: Flood, target: Target, twin: Target) -> None:
+def test_flood_delays_no_one_else(flood: Flood, target: Target, twin: Target) -> None:
     if not flood.together:
         flood = replace(flood, per_second=min(PER_SECOND, flood.per_second))
     missed: list[str] = []

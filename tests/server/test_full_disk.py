@@ -26,7 +26,7 @@ def server(disk: Path, start_server: StartServer) -> RunningServer:
     return start_server(disk, workers=2)
 
 
-def test_full_disk_kills_nothing(server: RunningServer, disk: Path) -> None:
+def test_full_disk_kills_no_process(server: RunningServer, disk: Path) -> None:
     credential = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")[
         "credential"
     ]

@@ -1,4 +1,4 @@
-"""The native door on a real server: exact, in order, and unmoved by what clients do to it."""
+"""Native gateway endpoint on a running server: exact, in order, and robust against clients."""
 
 import os
 import resource
@@ -46,7 +46,7 @@ def many(root: str, server: RunningServer) -> str:
     return credential
 
 
-def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: str) -> None:
+def test_exactly_60_of_400_checks_pass(server: RunningServer, root: str) -> None:
     key = issue(server, "--label", "exact", *HOURLY)["credential"]
     names = ("api_rate_limit_allowed_total", "api_rate_limit_throttled_total")
     before = [server.metric(root, name) for name in names]
@@ -55,7 +55,7 @@ def test_of_400_parallel_requests_exactly_60_pass(server: RunningServer, root: s
     assert [now - was for was, now in zip(before, after, strict=True)] == [60 + len(names), 340]
 
 
-def test_use_is_written_down_as_it_was(server: RunningServer, root: str) -> None:
+def test_usage_is_exact(server: RunningServer, root: str) -> None:
     key = issue(server, "--label", "used", *HOURLY)
     assert fire(server.port, key["credential"], connections=16, requests=25, path=CHECK) == {204: 60, 429: 340}
     sums = (0, 0)
@@ -68,7 +68,7 @@ def test_use_is_written_down_as_it_was(server: RunningServer, root: str) -> None
     assert shown["last_used_at"] == shown["secrets"][0]["last_used_at"] is not None
 
 
-def test_both_doors_share_the_bucket(server: RunningServer) -> None:
+def test_check_and_rest_share_the_bucket(server: RunningServer) -> None:
     key = issue(server, "--label", "shared", *HOURLY)["credential"]
     with ThreadPoolExecutor(2) as pool:
         found = list(
@@ -78,26 +78,26 @@ def test_both_doors_share_the_bucket(server: RunningServer) -> None:
     assert found[0][429] + found[1][429] == 100
 
 
-def test_pipeline_is_answered_in_its_order(server: RunningServer) -> None:
+def test_pipeline_keeps_order(server: RunningServer) -> None:
     key = issue(server, "--label", "pipeline", "--burst", "7", "--per-seconds", "3600")["credential"]
     sent = [ask(key), ask(key, "/v1/whoami"), ask("nonsense"), ask(key), ask(key, "/v1/whoami"), ask(key)]
     sent += [ask(key), ask(key), ask(key), ask(key, CHECK, "Connection: close")]
     assert statuses(exchange(server, b"".join(sent))) == [204, 200, 401, 204, 200, 204, 204, 204, 429, 429]
 
 
-def test_pipeline_that_is_too_long_ends_the_connection(server: RunningServer, many: str) -> None:
+def test_long_pipeline_closes_connection(server: RunningServer, many: str) -> None:
     answers = statuses(exchange(server, ask(many) * 200 + ask(many, CHECK, "Connection: close")))
     assert set(answers) == {204}
     assert len(answers) <= 17
 
 
-def test_train_of_requests_without_a_credential_ends_at_the_bound(server: RunningServer) -> None:
+def test_unauthenticated_pipeline_is_limited(server: RunningServer) -> None:
     answers = statuses(exchange(server, b"GET /v1/check HTTP/1.1\r\nHost: localhost\r\n\r\n" * 9000))
     assert set(answers) == {401}
     assert len(answers) <= 17
 
 
-def test_pipeline_of_a_client_that_is_done_talking_is_answered(server: RunningServer, many: str) -> None:
+def test_half_closed_pipeline_is_answered(server: RunningServer, many: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(ask(many) * 3 + ask(many, "/v1/whoami"))
         connection.shutdown(socket.SHUT_WR)
@@ -105,20 +105,18 @@ def test_pipeline_of_a_client_that_is_done_talking_is_answered(server: RunningSe
 
 
 @pytest.mark.parametrize("credential", ["", "nonsense"])
-def test_offer_to_upgrade_is_passed_over_and_the_end_announced(
-    server: RunningServer, many: str, credential: str
-) -> None:
+def test_upgrade_is_ignored(server: RunningServer, many: str, credential: str) -> None:
     answer = exchange(server, ask(credential or many, CHECK, "Connection: Upgrade", "Upgrade: h2c"))
     assert statuses(answer) == [401 if credential else 204]
     assert b"connection: close" in answer.lower()
 
 
-def test_request_that_comes_in_pieces(server: RunningServer, many: str) -> None:
+def test_request_in_pieces(server: RunningServer, many: str) -> None:
     whole = ask(many, CHECK, "Connection: close")
     assert statuses(exchange(server, *(whole[at : at + 7] for at in range(0, len(whole), 7)))) == [204]
 
 
-def test_client_that_is_done_talking_gets_its_answer(server: RunningServer, many: str) -> None:
+def test_half_closed_client_gets_response(server: RunningServer, many: str) -> None:
     for more in ((), ("Connection: close",)):
         with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
             connection.sendall(ask(many, CHECK, *more))
@@ -127,30 +125,30 @@ def test_client_that_is_done_talking_gets_its_answer(server: RunningServer, many
 
 
 @pytest.mark.parametrize("size", [1, 60_000])
-def test_body_is_dropped_and_the_connection_goes_on(server: RunningServer, many: str, size: int) -> None:
+def test_body_is_dropped(server: RunningServer, many: str, size: int) -> None:
     body = b"GET /v1/check HTTP/1.1\r\n\r\n".ljust(size, b"x")[:size]
     first = ask(many, CHECK, f"Content-Length: {size}", method="POST") + body
     assert statuses(exchange(server, first, ask(many, CHECK, "Connection: close"))) == [204, 204]
 
 
-def test_body_in_chunks_and_one_that_is_expected(server: RunningServer, many: str) -> None:
+def test_chunked_and_expected_body(server: RunningServer, many: str) -> None:
     chunked = ask(many, CHECK, "Transfer-Encoding: chunked", method="POST") + b"3\r\nabc\r\n0\r\n\r\n"
     assert statuses(exchange(server, chunked, ask(many, CHECK, "Connection: close"))) == [204, 204]
     expecting = ask(many, CHECK, "Content-Length: 3", "Expect: 100-continue", "Connection: close", method="POST")
     assert 204 in statuses(exchange(server, expecting, b"abc"))
 
 
-def test_large_body_is_answered_and_ends_the_connection(server: RunningServer, many: str) -> None:
+def test_large_body_closes_connection(server: RunningServer, many: str) -> None:
     request = ask(many, CHECK, "Content-Length: 1000000", method="POST")
     assert exchange(server, request, b"x" * 1_000_000)[:12] in (b"HTTP/1.1 204", b"")
     assert httpx.get(f"{server.url}/health").status_code == 200
 
 
-def test_header_of_a_megabyte_is_431(server: RunningServer, many: str) -> None:
+def test_large_header_is_431(server: RunningServer, many: str) -> None:
     assert exchange(server, ask(many, CHECK, "X-Big: " + "x" * 1_000_000)).startswith(b"HTTP/1.1 431 ")
 
 
-def test_client_of_http_1_0(server: RunningServer, many: str) -> None:
+def test_http_1_0_client(server: RunningServer, many: str) -> None:
     answer = exchange(server, ask(many).replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert statuses(answer) == [204]
 
@@ -174,9 +172,7 @@ def resident_megabytes(server: RunningServer) -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def test_ten_thousand_idle_connections_stand_in_nobodys_way(
-    server: RunningServer, many: str, idle: list[socket.socket]
-) -> None:
+def test_idle_connections_delay_no_check(server: RunningServer, many: str, idle: list[socket.socket]) -> None:
     before = resident_megabytes(server)
     for connection in idle[:2000]:
         connection.sendall(b"GET /v1/check HTTP/1.1\r\nHost: loc")  # and never goes on
@@ -186,7 +182,7 @@ def test_ten_thousand_idle_connections_stand_in_nobodys_way(
 
 
 @pytest.mark.slow("runs several servers")
-def test_killed_worker_lets_no_more_pass(start_server: StartServer) -> None:
+def test_killed_worker_exceeds_no_limit(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "crash", *HOURLY)["credential"]
     with ThreadPoolExecutor(1) as pool:
@@ -198,7 +194,7 @@ def test_killed_worker_lets_no_more_pass(start_server: StartServer) -> None:
 
 
 @pytest.mark.slow("runs several servers")
-def test_stopping_in_the_middle_answers_what_was_begun(start_server: StartServer) -> None:
+def test_stop_completes_started_checks(start_server: StartServer) -> None:
     server = start_server(workers=2)
     key = issue(server, "--label", "stop", "--unlimited")["credential"]
     with ThreadPoolExecutor(1) as pool:

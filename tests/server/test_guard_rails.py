@@ -1,4 +1,4 @@
-"""With several workers: a breach is told once wherever it is asked for, and toggles in parallel tell it in turns."""
+"""Guard rails with several workers: one incident per violation, also if it is toggled in parallel."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 from tests.events.webhooks.receiver import receiving
 from tests.server.conftest import StartServer
-from tests.server.following import Follower
+from tests.server.stream_follower import Follower
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until
 
@@ -34,7 +34,7 @@ class Operator:
         """Has events of these types sent to `url`."""
         self._client.post("/v1/webhooks", json={"url": url, "event_types": event_types}).raise_for_status()
 
-    def told(self, after: int) -> list[dict[str, Any]]:
+    def health_changes(self, after: int) -> list[dict[str, Any]]:
         """The HealthChanged events after an id."""
         page: list[dict[str, Any]] = self.get(f"/v1/events?type=HealthChanged&after={after}&limit=500")["items"]
         return page
@@ -82,12 +82,12 @@ def key_id(server: RunningServer) -> str:
     return found
 
 
-def test_one_incident_and_one_event_however_many_workers(operator: Operator, key_id: str) -> None:
+def test_workers_share_one_incident(operator: Operator, key_id: str) -> None:
     before, violations = operator.head(), 'config_guardrail_violations_total{guard_rail="unlimited_key"}'
     gauge, counted = 'health_degraded{component="unlimited_key"}', operator.sample(violations)
     operator.limit(key_id, None)
-    (told,) = operator.told(before)
-    assert (told["data"]["component"], told["data"]["status"], told["data"]["degraded"]) == (
+    (change,) = operator.health_changes(before)
+    assert (change["data"]["component"], change["data"]["status"], change["data"]["degraded"]) == (
         "unlimited_key",
         "degraded",
         ["unlimited_key"],
@@ -96,20 +96,18 @@ def test_one_incident_and_one_event_however_many_workers(operator: Operator, key
         report = operator.get("/health/full")
         (breach,) = [found for found in report["guard_rails"] if found["name"] == "unlimited_key"]
         assert (report["degraded"], breach["count"], key_id in breach["detail"]) == (["unlimited_key"], 1, True)
-        assert breach["remediation"] == told["data"]["remediation"]
+        assert breach["remediation"] == change["data"]["remediation"]
         # Each worker keeps its status current in the background.
         wait_until(lambda: operator.get("/health") == {"status": "degraded"}, "the status")
         assert (operator.sample(gauge), operator.sample(violations)) == (1, counted + 1)
     operator.limit(key_id, LIMIT)
-    assert [event["data"]["status"] for event in operator.told(before)] == ["degraded", "ok"]
+    assert [event["data"]["status"] for event in operator.health_changes(before)] == ["degraded", "ok"]
     for _ in range(8):
         assert operator.get("/health/full")["degraded"] == []
         assert (operator.sample(gauge), operator.sample(violations)) == (0, counted + 1)
 
 
-def test_stream_webhook_pages_and_admin_tell_the_same_event(
-    operator: Operator, key_id: str, server: RunningServer, root: str
-) -> None:
+def test_event_is_the_same_everywhere(operator: Operator, key_id: str, server: RunningServer, root: str) -> None:
     with receiving() as receiver, Follower(server, root, query="?type=HealthChanged") as follower:
         operator.hook(receiver.url, "HealthChanged")
         operator.limit(key_id, None)
@@ -117,12 +115,12 @@ def test_stream_webhook_pages_and_admin_tell_the_same_event(
         (streamed,) = follower.events
         delivered = receiver.wait().event
         operator.limit(key_id, LIMIT)
-    page = operator.told(streamed["id"] - 1)[0]
+    page = operator.health_changes(streamed["id"] - 1)[0]
     assert streamed == delivered == page
     assert f">{page['id']}</a></td>" in admin_page(server, "/admin/health/incident/")
 
 
-def test_parallel_toggles_are_told_in_turns(operator: Operator, key_id: str, server: RunningServer) -> None:
+def test_parallel_toggles_alternate(operator: Operator, key_id: str, server: RunningServer) -> None:
     before = operator.head()
 
     def toggle(number: int) -> None:
@@ -131,9 +129,9 @@ def test_parallel_toggles_are_told_in_turns(operator: Operator, key_id: str, ser
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(toggle, range(50)))
     operator.limit(key_id, LIMIT)
-    statuses = [event["data"]["status"] for event in operator.told(before)]
+    statuses = [event["data"]["status"] for event in operator.health_changes(before)]
     assert statuses == ["degraded", "ok"] * (len(statuses) // 2)
     assert statuses
     changes = operator.get(f"/v1/events?type=RateLimitChanged&key_id={key_id}&after={before}&limit=500")["items"]
-    assert len(changes) == len(statuses), "each change of the limit turns the state, so each is told"
+    assert len(changes) == len(statuses), "each change of the limit changes the state"
     server.manage("verify_event_log")

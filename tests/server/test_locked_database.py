@@ -1,4 +1,4 @@
-"""Somebody holds a lock in the database of a real server: changes are refused in time, and nobody else notices."""
+"""Locked database under a running server: changes fail in time, and other requests are not affected."""
 
 import sqlite3
 import time
@@ -36,7 +36,7 @@ def lock_held(server: RunningServer) -> Iterator[None]:
             yield
 
 
-def test_lock_that_is_held_stops_changes_alone(start_server: StartServer) -> None:
+def test_held_lock_blocks_only_changes(start_server: StartServer) -> None:
     server = start_server(workers=1)
     key = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]
     with httpx.Client(base_url=server.url, headers={"X-API-Key": key}, timeout=60) as root:

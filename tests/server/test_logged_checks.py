@@ -1,4 +1,4 @@
-"""LOG_CHECKS on a real server: whoever has lost a credential can see from where it is used."""
+"""LOG_CHECKS on a running server: the log shows from where a leaked credential is used."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def installation(tmp_path: Path, own_stores: None) -> Iterator[RunningServer]:
 
 
 @pytest.mark.slow("starts a server whose settings name a key")
-def test_checks_of_a_named_key_are_in_the_log(installation: RunningServer) -> None:
+def test_checks_of_named_key_are_logged(installation: RunningServer) -> None:
     server = installation
     named, other = issue(server, "--label", "leaked"), issue(server, "--label", "other")
     server.settings = {"LOG_CHECKS": named["key_id"]}

@@ -48,7 +48,7 @@ def family(server: RunningServer) -> tuple[list[int], list[int]]:
 
 
 @pytest.mark.slow("runs several servers")
-def test_killed_supervisor_leaves_nothing_behind(start_server: StartServer) -> None:
+def test_killed_supervisor_leaves_no_process(start_server: StartServer) -> None:
     server = start_server(workers=2)
     direct, workers = family(server)
     assert (len(direct), len(workers)) == (2, 2)
@@ -57,7 +57,7 @@ def test_killed_supervisor_leaves_nothing_behind(start_server: StartServer) -> N
 
 
 @pytest.mark.slow("runs several servers")
-def test_killed_web_server_takes_its_workers_along_and_ends_the_rest(start_server: StartServer) -> None:
+def test_killed_web_server_ends_all_processes(start_server: StartServer) -> None:
     server = start_server(workers=2)
     direct, workers = family(server)
     (master,) = [pid for pid in direct if children(pid)]
@@ -69,7 +69,7 @@ def test_killed_web_server_takes_its_workers_along_and_ends_the_rest(start_serve
 
 
 @pytest.mark.slow("runs several servers")
-def test_killed_steward_is_started_again(start_server: StartServer) -> None:
+def test_killed_steward_is_restarted(start_server: StartServer) -> None:
     server = start_server(workers=1)
     direct, _ = family(server)
     (steward,) = [pid for pid in direct if not children(pid)]
@@ -80,7 +80,7 @@ def test_killed_steward_is_started_again(start_server: StartServer) -> None:
 
 
 @pytest.mark.slow("runs several servers")
-def test_two_first_starts_at_once_make_one_installation(tmp_path: Path, own_stores: None) -> None:
+def test_parallel_first_starts_create_one_key(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path)
     command = [sys.executable, MANAGE, "first_start"]
     starts = [
@@ -95,7 +95,7 @@ def test_two_first_starts_at_once_make_one_installation(tmp_path: Path, own_stor
     assert '"items": [\n' in server.manage("list_keys", "--format", "json").stdout
 
 
-def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path, own_stores: None) -> None:
+def test_first_start_file_has_the_secrets(tmp_path: Path, own_stores: None) -> None:
     server, file = RunningServer(tmp_path), tmp_path / "first-start.txt"
     told = server.manage("first_start", "--file", str(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -108,7 +108,7 @@ def test_first_start_shows_its_secrets_in_a_file_alone(tmp_path: Path, own_store
     assert file.read_text() == shown
 
 
-def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path, own_stores: None) -> None:
+def test_first_start_with_unwritable_file(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path)
     refused = server.manage("first_start", "--file", str(tmp_path / "none" / "file"), check=False)
     assert refused.returncode == 2
@@ -117,7 +117,7 @@ def test_first_start_that_cannot_show_its_secrets_makes_nothing(tmp_path: Path, 
 
 
 @pytest.mark.slow("runs several servers")
-def test_line_that_says_it_serves_is_true(tmp_path: Path, own_stores: None) -> None:
+def test_ready_message_is_true(tmp_path: Path, own_stores: None) -> None:
     server = RunningServer(tmp_path, workers=2)
     server.migrate()
     command = [sys.executable, MANAGE, "serve", "--bind", f"127.0.0.1:{server.port}", "--workers", "2"]
@@ -133,7 +133,7 @@ def test_line_that_says_it_serves_is_true(tmp_path: Path, own_stores: None) -> N
 
 
 @pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
-def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -> None:
+def test_stop_during_start(tmp_path: Path, own_stores: None, log_line: str) -> None:
     """As the first process of a container gets it: a signal that it does not handle yet waits, and is not lost."""
     server = RunningServer(tmp_path)
     command = [sys.executable, "-m", "controlplane.bootstrap", "--serve", "--first-start", "--workers", "1"]
@@ -152,14 +152,14 @@ def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -
 
 STOPPED_WHERE_EXCEPTIONS_ARE_LOST = """
 import os, signal, sys
-from controlplane.processes.children import end_when_asked
+from controlplane.processes.children import exit_on_stop_signal
 
 class Finalised:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGTERM)
         sum(range(100))  # the handler runs between two steps of Python
 
-end_when_asked()
+exit_on_stop_signal()
 try:
     Finalised()
 finally:
@@ -167,12 +167,12 @@ finally:
 """
 
 
-def test_stop_is_not_lost_where_exceptions_are() -> None:
+def test_stop_signal_in_finalizer() -> None:
     script = STOPPED_WHERE_EXCEPTIONS_ARE_LOST
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
-def test_orphans_are_buried() -> None:
+def test_orphans_are_reaped() -> None:
     script = (
         "import os, subprocess; from controlplane.processes.children import reap_orphans\n"
         "kept, gone = subprocess.Popen(['sleep', '60']), subprocess.Popen(['true'])\n"
@@ -186,7 +186,7 @@ def test_orphans_are_buried() -> None:
 
 
 @pytest.mark.slow("runs several servers")
-def test_bind_decides_the_default_of_public_url(start_server: StartServer) -> None:
+def test_bind_sets_default_public_url(start_server: StartServer) -> None:
     server = start_server(workers=1, settings={"PORT": ""})
     problem = httpx.get(f"{server.url}/v1/whoami").json()
     assert problem["type"] == f"http://localhost:{server.port}/problems/missing-credential"

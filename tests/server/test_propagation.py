@@ -27,23 +27,23 @@ def key(server: RunningServer) -> dict[str, Any]:
     return issued
 
 
-def test_revocation(server: RunningServer, root: str, key: dict[str, Any]) -> None:
+def test_revoke_applies_to_next_request(server: RunningServer, root: str, key: dict[str, Any]) -> None:
     assert call(server, root, "DELETE", f"/v1/keys/{key['key_id']}").status_code == 204
     assert everywhere(server, key["credential"]) == {401}
 
 
-def test_revocation_by_command(server: RunningServer, key: dict[str, Any]) -> None:
+def test_revoke_by_command_applies_to_next_request(server: RunningServer, key: dict[str, Any]) -> None:
     server.manage("revoke_key", key["key_id"], "--yes")
     assert everywhere(server, key["credential"]) == {401}
 
 
-def test_disabling_and_enabling(server: RunningServer, root: str, key: dict[str, Any]) -> None:
+def test_disable_and_enable_apply(server: RunningServer, root: str, key: dict[str, Any]) -> None:
     for enabled, status in ((False, 401), (True, 200)):
         call(server, root, "PATCH", f"/v1/keys/{key['key_id']}", json={"enabled": enabled})
         assert everywhere(server, key["credential"]) == {status}
 
 
-def test_new_limit(server: RunningServer, root: str, key: dict[str, Any]) -> None:
+def test_new_limit_applies(server: RunningServer, root: str, key: dict[str, Any]) -> None:
     limit = {"burst": 3, "per_seconds": 3600}
     call(server, root, "PATCH", f"/v1/keys/{key['key_id']}", json={"rate_limit": limit})
     answers = fire(server.port, key["credential"], connections=32, requests=2)
@@ -52,7 +52,7 @@ def test_new_limit(server: RunningServer, root: str, key: dict[str, Any]) -> Non
     assert answers == Counter({200: answers[200], 429: 64 - answers[200]})
 
 
-def test_rotation(server: RunningServer, root: str, key: dict[str, Any]) -> None:
+def test_rotation_applies(server: RunningServer, root: str, key: dict[str, Any]) -> None:
     path = f"/v1/keys/{key['key_id']}/rotate"
     new = call(server, root, "POST", path).json()["credential"]
     assert everywhere(server, new) == {200}
@@ -62,7 +62,7 @@ def test_rotation(server: RunningServer, root: str, key: dict[str, Any]) -> None
     assert everywhere(server, new) == {200}
 
 
-def test_two_rotations_at_once_make_one_new_secret(server: RunningServer, root: str, key: dict[str, Any]) -> None:
+def test_parallel_rotations_create_one_secret(server: RunningServer, root: str, key: dict[str, Any]) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     path = f"/v1/keys/{key['key_id']}/rotate"

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from httpserver.descriptors import LEAST, bounds
+from httpserver.descriptors import MIN_DESCRIPTORS, worker_limits
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 
@@ -25,7 +25,7 @@ CHECKS = 10
 @pytest.fixture(scope="module")
 def server(start_server: StartServer) -> RunningServer:
     """A server that may have the fewest descriptors that it accepts, and begins with fewer, as in a shell."""
-    return start_server(workers=WORKERS, file_limit=(LEAST // 2, LEAST))
+    return start_server(workers=WORKERS, file_limit=(MIN_DESCRIPTORS // 2, MIN_DESCRIPTORS))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def checks(server: RunningServer, credential: str) -> list[int]:
 
 
 def private_bytes(server: RunningServer) -> int:
-    """The memory that the workers share with nobody."""
+    """Return the private memory of all workers."""
     found = [re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in server.worker_pids()]
     return sum(int(match[1]) << 10 for match in found if match)
 
@@ -69,29 +69,27 @@ def private_bytes(server: RunningServer) -> int:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nA", b"POST /v1/verify HTTP/1.1\r\n"]
 )
-def test_more_silent_connections_than_descriptors_keep_nobody_out(
-    server: RunningServer, credential: str, held: ExitStack, sent: bytes
-) -> None:
-    most = WORKERS * bounds(LEAST).connections
+def test_silent_connections_are_closed(server: RunningServer, credential: str, held: ExitStack, sent: bytes) -> None:
+    most = WORKERS * worker_limits(MIN_DESCRIPTORS).connections
     for _ in range(most + most // 2):
         connect(server, held).sendall(sent)
     assert checks(server, credential) == [204] * CHECKS
     assert "connections_closed" in server.log
 
 
-def test_connection_that_is_used_outlives_silent_ones(server: RunningServer, credential: str, held: ExitStack) -> None:
+def test_used_connection_outlives_silent_ones(server: RunningServer, credential: str, held: ExitStack) -> None:
     headers = {"X-API-Key": credential}
     with httpx.Client(base_url=server.url, headers=headers, timeout=20) as client:
         opened = []
         for _ in range(8):
             answer = client.get("/v1/check")
             opened.append(answer.extensions["network_stream"].get_extra_info("client_addr"))
-            for _ in range(bounds(LEAST).connections // 4):
+            for _ in range(worker_limits(MIN_DESCRIPTORS).connections // 4):
                 connect(server, held)
     assert len(set(opened)) == 1
 
 
-def test_readers_that_do_not_read_take_bounded_memory(server: RunningServer, credential: str, held: ExitStack) -> None:
+def test_unread_responses_have_bounded_memory(server: RunningServer, credential: str, held: ExitStack) -> None:
     size = len(httpx.get(f"{server.url}{LARGE}").content)
     before, readers = private_bytes(server), 150
     for _ in range(readers):
@@ -103,7 +101,7 @@ def test_readers_that_do_not_read_take_bounded_memory(server: RunningServer, cre
     assert private_bytes(server) < 1.5 * before
 
 
-def test_file_arrives_whole_at_a_reader_with_a_small_buffer(server: RunningServer, held: ExitStack) -> None:
+def test_small_buffer_gets_complete_file(server: RunningServer, held: ExitStack) -> None:
     whole = httpx.get(f"{server.url}{LARGE}").content
     connection = connect(server, held, buffer=2048)
     connection.sendall(f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
@@ -113,11 +111,13 @@ def test_file_arrives_whole_at_a_reader_with_a_small_buffer(server: RunningServe
     assert received.partition(b"\r\n\r\n")[2] == whole
 
 
-def test_too_few_descriptors_are_refused(server: RunningServer, tmp_path: Path) -> None:
-    other = RunningServer(tmp_path, file_limit=(LEAST - 1, LEAST - 1))
-    with pytest.raises(RuntimeError, match=f"The limit on open files is {LEAST - 1}"):
+def test_too_few_descriptors_are_an_error(server: RunningServer, tmp_path: Path) -> None:
+    other = RunningServer(tmp_path, file_limit=(MIN_DESCRIPTORS - 1, MIN_DESCRIPTORS - 1))
+    with pytest.raises(RuntimeError, match=f"The limit on open files is {MIN_DESCRIPTORS - 1}"):
         other.start()
 
 
-def test_soft_limit_is_raised_to_the_hard_one(server: RunningServer) -> None:
-    assert {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in server.worker_pids()} == {(LEAST, LEAST)}
+def test_soft_limit_is_raised(server: RunningServer) -> None:
+    assert {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in server.worker_pids()} == {
+        (MIN_DESCRIPTORS, MIN_DESCRIPTORS)
+    }

@@ -41,7 +41,7 @@ def traces(server: RunningServer, request_id: str) -> list[Any]:
     return [line.get("trace_id") for line in lines]
 
 
-def test_trace_goes_on_in_the_collector(start_server: StartServer) -> None:
+def test_spans_reach_the_collector(start_server: StartServer) -> None:
     with stub(lambda _: Answer(200, {}, b"")) as collector:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
@@ -73,7 +73,7 @@ def attributes(span: Any) -> dict[str, Any]:
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
 
 
-def test_collector_that_is_away_is_no_matter(start_server: StartServer) -> None:
+def test_unreachable_collector_is_harmless(start_server: StartServer) -> None:
     server = start_server(workers=1, settings={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
     credential = issue(server, "--label", "root", "--scope", "*")["credential"]
     with Client(server.url, credential) as client:

@@ -76,7 +76,7 @@ class Nursery:
 
 
 class Traffic(threading.Thread):
-    """Requests by two keys, one of them over its limit, and changes of a label, until it is told to stop."""
+    """Requests by two keys, one of them over its limit, and changes of a label, until `end` is called."""
 
     def __init__(self, server: RunningServer, root: httpx.Client) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Traffic(threading.Thread):
         self.join(60)
 
 
-def test_killed_stewards_lose_nothing_and_count_nothing_twice(start_server: StartServer) -> None:
+def test_killed_stewards_lose_no_counts(start_server: StartServer) -> None:
     server = start_server(workers=2, arguments=("--no-steward",), settings={"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"})
     root = issue(server, "--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")["credential"]
     with receiving() as receiver, httpx.Client(base_url=server.url, headers={"X-API-Key": root}, timeout=30) as client:

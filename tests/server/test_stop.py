@@ -1,4 +1,4 @@
-"""A server that is told to stop: every request that was sent to it gets its response."""
+"""Graceful shutdown: every request that was sent gets its response."""
 
 import json
 import socket
@@ -47,7 +47,7 @@ def credential(installation: tuple[RunningServer, str]) -> str:
     return installation[1]
 
 
-def test_nothing_that_was_sent_is_lost(server: RunningServer, credential: str) -> None:
+def test_stop_loses_no_request(server: RunningServer, credential: str) -> None:
     with steady(Load(server.port, credential)) as load:
         assert server.stop() == 0
     assert load.lost == []
@@ -55,7 +55,7 @@ def test_nothing_that_was_sent_is_lost(server: RunningServer, credential: str) -
 
 
 @pytest.mark.slow("restarts a server again and again")
-def test_restarts_lose_nothing_of_djangos_either(server: RunningServer, credential: str) -> None:
+def test_restarts_lose_no_django_request(server: RunningServer, credential: str) -> None:
     with steady(Load(server.port, credential, path="/v1/whoami"), kept=2, new=4) as load:
         for _ in range(3):
             assert server.stop() == 0
@@ -66,7 +66,7 @@ def test_restarts_lose_nothing_of_djangos_either(server: RunningServer, credenti
     assert load.refused
 
 
-def test_readiness_goes_first(patient: None, server: RunningServer, credential: str) -> None:
+def test_health_turns_unready_first(patient: None, server: RunningServer, credential: str) -> None:
     """For SHUTDOWN_DELAY_SECONDS nothing else changes. Then each response says that it is the last one."""
     assert server.process is not None
 
@@ -110,7 +110,7 @@ class Activated(RunningServer):
 
 
 @pytest.mark.slow("restarts a server")
-def test_restart_behind_an_inherited_socket_refuses_nobody(tmp_path: Path, own_stores: None) -> None:
+def test_inherited_socket_refuses_no_connection(tmp_path: Path, own_stores: None) -> None:
     """The socket stays open, and connections wait in it for the next process."""
     with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
         server = Activated(tmp_path, workers=2, descriptors=(listening.fileno(),), port=listening.getsockname()[1])
@@ -127,7 +127,7 @@ def test_restart_behind_an_inherited_socket_refuses_nobody(tmp_path: Path, own_s
 
 
 @pytest.mark.parametrize(("sockets", "kind"), [("2", socket.SOCK_STREAM), ("1", socket.SOCK_DGRAM)])
-def test_what_cannot_be_served_on_is_refused(
+def test_invalid_inherited_socket_is_an_error(
     tmp_path: Path, own_stores: None, sockets: str, kind: socket.SocketKind
 ) -> None:
     with socket.socket(type=kind) as given:

@@ -10,7 +10,7 @@ import psycopg
 
 from backup.schema.description import describe
 from backup.schema.expected import expected_file
-from backup.schema.sql import Query, Rows, ask_of
+from backup.schema.sql import Query, Rows, sql_runner
 from gates.migrations import write_new
 from gates.tree import ROOT
 from tests.support import environment  # noqa: F401 - sets what the settings are read from
@@ -20,7 +20,7 @@ from tests.support.migrated import drop_migrated, migrated_database, migrated_fi
 def described_sqlite(file: Path) -> frozenset[str]:
     """Return the structure of a SQLite file."""
     with closing(sqlite3.connect(file)) as connection:
-        return describe(ask_of(connection), "sqlite")
+        return describe(sql_runner(connection), "sqlite")
 
 
 def described_postgresql(url: str) -> frozenset[str]:
@@ -37,10 +37,10 @@ def described_over(connection: psycopg.Connection) -> frozenset[str]:
 def asking(connection: psycopg.Connection) -> Query:
     """Return what executes a statement over the connection."""
 
-    def ask(statement: str, *_values: object) -> Rows:
+    def query(statement: str, *_values: object) -> Rows:
         return connection.execute(statement.encode()).fetchall()
 
-    return ask
+    return query
 
 
 def described(vendor: str) -> frozenset[str]:

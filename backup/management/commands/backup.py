@@ -13,7 +13,7 @@ from backup.management.backup_command import BackupCommand, manifest_row
 from backup.manifest import Manifest
 from backup.restore_check import has_other_tables
 from backup.schema.expected import difference
-from backup.schema.sql import ask
+from backup.schema.sql import run_sql
 from backup.take import take_backup
 from health.last_backup import note_backup
 from latchkey import __version__
@@ -33,19 +33,19 @@ class Command(BackupCommand):
         path = options["path"].absolute()
         path.parent.mkdir(mode=0o700, exist_ok=True)
         manifest = take_backup(path)
-        spoiled = has_other_tables(manifest)
-        if not spoiled:
+        has_wrong_tables = has_other_tables(manifest)
+        if not has_wrong_tables:
             self._record(manifest)
         if options["format"] == "json":
             self.show({"path": printable(path), **manifest.as_json()}, options, [])
         else:
             self.stdout.write(fields({"path": printable(path), **manifest_row(manifest)}))
             self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")
-        if spoiled:
+        if has_wrong_tables:
             raise BackupFailed(
                 f"The backup is kept, but does not count as a good one: the tables are not what the migrations of "
-                f"Latchkey {__version__} make: {difference(ask, manifest.database)}. Undo a change that was made by "
-                "hand, and take another backup. If you need this one: restore --other-schema."
+                f"Latchkey {__version__} make: {difference(run_sql, manifest.database)}. Undo a change that was made "
+                "by hand, and take another backup. If you need this one: restore --other-schema."
             )
 
     def _record(self, manifest: Manifest) -> None:

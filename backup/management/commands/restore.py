@@ -6,15 +6,16 @@ from typing import Any, Final
 
 from django.core.management.base import CommandParser
 
-from apikeys.management.key_command import REFUSED, fields
+from apikeys.management.key_command import fields
 from backup.errors import BackupRefused
 from backup.loss_file import earlier_losses
-from backup.losses import losses
+from backup.losses import find_losses
 from backup.management.backup_command import BackupCommand, manifest_row
 from backup.management.restore_report import Report
 from backup.restore import restore
-from backup.restore_check import examine, exclusive_use, is_empty
-from backup.restore_progress import Restored
+from backup.restore_check import check_backup, database_is_empty, exclusive_use
+from backup.restore_progress import RestoreProgress
+from latchkey.cli.exit_codes import REFUSED
 
 BROKEN: Final = REFUSED
 
@@ -37,30 +38,30 @@ class Command(BackupCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = options["path"].absolute()
-        manifest = examine(path, other_peppers=options["other_peppers"], other_schema=options["other_schema"])
+        manifest = check_backup(path, other_peppers=options["other_peppers"], other_schema=options["other_schema"])
         if options["check"]:
-            lost = None if is_empty() else losses(manifest)
-            self._tell(Report(manifest, None, lost, earlier_losses()), options)
+            lost = None if database_is_empty() else find_losses(manifest)
+            self._report(Report(manifest, None, lost, earlier_losses()), options)
             return
-        done = Restored()
+        progress = RestoreProgress()
         with exclusive_use():
-            empty = is_empty()
+            empty = database_is_empty()
             if not empty and not options["replace"]:
                 raise BackupRefused(
                     "The database is not empty. --check tells what would be lost; "
                     "--replace puts the backup in its place."
                 )
-            report = Report(manifest, done, None if empty else losses(manifest), earlier_losses())
+            report = Report(manifest, progress, None if empty else find_losses(manifest), earlier_losses())
             try:
-                restore(path, manifest, report.lost, report.earlier, done)
+                restore(path, manifest, report.lost, report.earlier, progress)
             finally:
                 # Report even if a later step failed: the operator must know which keys work again.
-                if done.swapped:
-                    self._tell(report, options)
-        if done.broken is not None:
+                if progress.swapped:
+                    self._report(report, options)
+        if progress.broken is not None:
             sys.exit(BROKEN)
 
-    def _tell(self, report: Report, options: dict[str, Any]) -> None:
+    def _report(self, report: Report, options: dict[str, Any]) -> None:
         if options["format"] == "json":
             self.show(report.as_json(), options, [])
             return

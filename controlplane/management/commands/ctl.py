@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 
 from latchkey.cli.main import main
 
-_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
+_ALL_ADDRESSES: Final = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 
 
 class Command(BaseCommand):
@@ -36,5 +36,5 @@ def _server_url() -> str:
     # BIND is invalid. `serve` reports that.
     except ValueError:
         host, port = "localhost", settings.PORT
-    name = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    name = "localhost" if host in _ALL_ADDRESSES else f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}"

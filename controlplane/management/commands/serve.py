@@ -15,16 +15,17 @@ from django.db import connections
 
 from apikeys.authenticator import default_authenticator
 from apikeys.cache.key_cache import default_key_cache
-from controlplane.command_line import collect_from_now_on
+from controlplane.command_line import enable_gc
 from controlplane.processes import preflight
-from controlplane.processes.children import Program, end_when_asked
-from controlplane.processes.schema_check import REFUSED, refuse_other_schema
+from controlplane.processes.children import Program, exit_on_stop_signal
+from controlplane.processes.schema_check import check_schema
 from controlplane.processes.steward import run_steward
 from controlplane.processes.supervisor import Supervisor
 from health import self_check
 from httpserver.inherited_socket import DESCRIPTOR
 from httpserver.readiness import Readiness
 from latchkey.arguments import whole_number
+from latchkey.cli.exit_codes import REFUSED
 from ratelimit.limiter import default_limiter
 
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        end_when_asked()
+        exit_on_stop_signal()
         settings.WORKERS = options["workers"]
         self.check()
         if not 1 <= settings.WORKERS <= 256:
@@ -64,14 +65,14 @@ class Command(BaseCommand):
         preflight.raise_descriptor_limit()
         inherited = preflight.inherited_bind()
         host, port = inherited or preflight.parse_bind(options["bind"])
-        _serve_on_port(port)
+        _apply_port(port)
         # The descriptors stay open until the last process of this server has ended, which releases the lock.
-        preflight.occupy(settings.DATA_DIR)
+        preflight.lock_data(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
-            preflight.start_first(options["first_start_file"])
-        refuse_other_schema()
-        preflight.refuse_broken_store()
-        environment = _environment(host, port)
+            preflight.run_first_start(options["first_start_file"])
+        check_schema()
+        preflight.check_bucket_store()
+        environment = _common_environment(host, port)
         readiness = Readiness()
         web_environment = {
             **environment,
@@ -80,29 +81,29 @@ class Command(BaseCommand):
             "LATCHKEY_READY_FD": str(readiness.descriptor),
         }
         check_file = settings.HEALTH_CHECK_FILE
-        check = _check(host, port, check_file, environment) if check_file else None
-        _load_all()
+        check = _self_check_program(host, port, check_file, environment) if check_file else None
+        _preload()
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         bind = f"{host}:{port}" if inherited else options["bind"]
-        serves = f"Latchkey serves on http://{bind} with {workers}. Ctrl-C stops it."
+        ready_message = f"Latchkey serves on http://{bind} with {workers}. Ctrl-C stops it."
         supervisor = Supervisor(
             Program("web server", _serve_web, web_environment),
-            _steward(options["no_steward"], environment),
+            _steward_program(options["no_steward"], environment),
             check,
             readiness=readiness,
-            on_ready=lambda: self._say(serves),
+            on_ready=lambda: self._inform(ready_message),
             delay_seconds=settings.SHUTDOWN_DELAY_SECONDS,
         )
         status = supervisor.run()
-        self._say("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
+        self._inform("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
         sys.exit(status)
 
-    def _say(self, text: str) -> None:
+    def _inform(self, text: str) -> None:
         # style_func=str: this is information, so it is not colored like an error.
         self.stderr.write(text, style_func=str)
 
 
-def _serve_on_port(port: int) -> None:
+def _apply_port(port: int) -> None:
     """Use this port in the default of PUBLIC_URL, because `--bind` may differ from PORT."""
     settings.PORT = port
     if not os.environ.get("PUBLIC_URL"):
@@ -110,9 +111,9 @@ def _serve_on_port(port: int) -> None:
         settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
 
 
-def _environment(host: str, port: int) -> dict[str, str]:
+def _common_environment(host: str, port: int) -> dict[str, str]:
     """Return the environment variables that all processes of the server get in addition."""
-    metrics = preflight.empty_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
+    metrics = preflight.prepare_metrics_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
     return {
         "LATCHKEY_STARTED_AT": str(time.time()),
         "LOG_LEVEL": settings.LOG_LEVEL,
@@ -122,13 +123,13 @@ def _environment(host: str, port: int) -> dict[str, str]:
     }
 
 
-def _check(host: str, port: int, file: Path, environment: dict[str, str]) -> Program:
+def _self_check_program(host: str, port: int, file: Path, environment: dict[str, str]) -> Program:
     """Return the program of the health check, after creating its key in `file`."""
-    preflight.make_health_check_key(host, port, file)
+    preflight.create_health_check_key(host, port, file)
     return Program("health check", partial(self_check.main, [str(file)]), environment)
 
 
-def _load_all() -> None:
+def _preload() -> None:
     """Import everything that the child processes need, and close what must not be shared across a fork."""
     import_module("controlplane.asgi")
     import_module("controlplane.processes.worker")
@@ -139,7 +140,7 @@ def _load_all() -> None:
             connection.close_pool()
     for cache in (default_limiter, default_key_cache, default_authenticator):
         cache.cache_clear()
-    collect_from_now_on()
+    enable_gc()
 
 
 def _serve_web() -> None:
@@ -149,7 +150,7 @@ def _serve_web() -> None:
     WebServer(APPLICATION).run()
 
 
-def _steward(elsewhere: bool, environment: dict[str, str]) -> Program | None:
+def _steward_program(elsewhere: bool, environment: dict[str, str]) -> Program | None:
     """Return the program of the steward, or None if this server needs none.
 
     If another steward runs `elsewhere`, this one only maintains this node. With a local bucket store, the other

@@ -12,7 +12,7 @@ SAMPLES = {
     "apikeys/cache/key_cache.py:cached": "record and HMAC",
     "ratelimit/stores/lmdb.py:take_many": "decision",
     "ratelimit/headers.py:state_lines": "answer",
-    "httpserver/inline_request.py:answer": "send",
+    "httpserver/inline_request.py:respond": "send",
     "elsewhere.py:run": OTHER,
 }
 

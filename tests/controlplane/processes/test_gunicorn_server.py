@@ -26,7 +26,9 @@ def gunicorn_server(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["GUNICORN_CMD_ARGS", "WEB_CONCURRENCY"])
-def test_environment_adds_nothing(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_environment_changes_no_setting(
+    gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     value = "--workers=3 --bind=127.0.0.1:2 --timeout=1" if name == "GUNICORN_CMD_ARGS" else "3"
     monkeypatch.setenv(name, value)
     settings = gunicorn_server.WebServer("a:b").cfg
@@ -42,12 +44,12 @@ class Watched:
             monkeypatch.setattr(place, SimpleNamespace(monotonic=self.clock.seconds))
         self.killed: list[int] = []
         began = self.clock.seconds()
-        self.watch: Any = object.__new__(module.WatchingArbiter)
+        self.watch: Any = object.__new__(module.PauseTolerantArbiter)
         worker = SimpleNamespace(tmp=SimpleNamespace(last_update=lambda: began), aborted=False)
         self.watch.timeout, self.watch.WORKERS = 30, {7: worker}
         self.watch.log = SimpleNamespace(critical=lambda *_: None)
         self.watch.kill_worker = lambda pid, _: self.killed.append(pid)
-        self.watch._looked = self.watch._none_hung_until = began
+        self.watch._checked_at = self.watch._no_kill_before = began
 
     def look(self, times: int) -> None:
         """Look each second, as gunicorn does."""
@@ -64,7 +66,7 @@ def test_hung_worker_is_killed(gunicorn_server: ModuleType, monkeypatch: pytest.
     assert watched.killed == [7]
 
 
-def test_worker_has_its_whole_time_after_a_pause(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_gets_full_timeout_after_pause(gunicorn_server: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(gunicorn_server, monkeypatch)
     watched.look(2)
     watched.clock.move(34)

@@ -12,7 +12,7 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (NEWER.format("health"), "was migrated by a newer Latchkey: 0.1.0 does not know health.9999_more. Start that"),
         ("DELETE FROM django_migrations WHERE app = 'console'", "lacks migrations. Run: manage.py migrate"),
@@ -24,7 +24,7 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
         ),
     ],
 )
-def test_another_database_is_refused(tmp_path: Path, change: str, told: str) -> None:
+def test_other_schema_is_an_error(tmp_path: Path, change: str, message: str) -> None:
     installed = Installation(tmp_path)
     installed.migrate()
     with closing(sqlite3.connect(tmp_path / "latchkey.sqlite3")) as connection:
@@ -33,4 +33,4 @@ def test_another_database_is_refused(tmp_path: Path, change: str, told: str) -> 
         connection.commit()
     status, said = installed.refused("serve", "--bind", f"127.0.0.1:{installed.port}")
     assert (status, said.count("\n")) == (2, 1)
-    assert told in said
+    assert message in said

@@ -17,6 +17,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from events.origin import Origin
 from health.node.start_lock import alone_in, alone_on_database
+from latchkey.cli.exit_codes import REFUSED
 from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"
@@ -40,16 +41,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone_in(settings.DATA_DIR / "first-start.lock", self._say), alone_on_database(self._say):
+        with alone_in(settings.DATA_DIR / "first-start.lock", self._inform), alone_on_database(self._inform):
             call_command("migrate", verbosity=0)
-            self._make_first(options["file"])
+            self._create_first(options["file"])
 
-    def _say(self, text: str) -> None:
+    def _inform(self, text: str) -> None:
         # style_func=str: this is information, so it is not colored like an error.
         self.stderr.write(text, style_func=str)
         self.stderr.flush()
 
-    def _make_first(self, file: Path | None) -> None:
+    def _create_first(self, file: Path | None) -> None:
         users = get_user_model()
         with transaction.atomic():
             if users._default_manager.exists() or APIKey.objects.filter(system=False).exists():
@@ -80,7 +81,7 @@ def _write(shown_once: str, file: Path) -> None:
             written.flush()
             os.fsync(descriptor)
     except OSError as error:
-        raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=2) from None
+        raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=REFUSED) from None
 
 
 def _welcome(password: str, credential: str) -> str:

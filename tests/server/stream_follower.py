@@ -1,4 +1,4 @@
-"""A client that follows the event stream of a real server on a thread of its own."""
+"""Event stream client that collects the events of a running server on its own thread."""
 
 import json
 import socket
@@ -79,7 +79,7 @@ class Follower:
         failure: BaseException | None = None
         try:
             self._take_all()
-        except BaseException as error:  # noqa: BLE001 - a thread's own end is seen by nobody else
+        except BaseException as error:  # noqa: BLE001 - no other code sees an exception of the thread
             failure = error
         with self._changed:
             self.failure, self.ended = failure, failure is None

@@ -1,4 +1,4 @@
-"""Heads that a connection knows again, and does not parse: what comes of them is what the parser makes of them."""
+"""Cached heads: a head that skips the parser has the same result as one that is parsed."""
 
 import re
 from contextlib import suppress
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from httpserver import fast_path_protocol
 from httpserver.fast_path import FAST_PATHS, FastPathEndpoint, Head, Reply
-from httpserver.fast_path_protocol import MAX_KNOWN_BYTES
+from httpserver.fast_path_protocol import MAX_CACHED_BYTES
 from httpserver.inline_request import InlineRequest
 from tests.httpserver.wire import Connection, connect
 
@@ -31,24 +31,24 @@ OTHERS = [
 ]  # fmt: skip
 
 
-class Door:
-    """Answers what it is asked; keeps the heads."""
+class RecordingEndpoint:
+    """Endpoint that responds immediately, and keeps the heads."""
 
     def __init__(self) -> None:
         self.heads: list[Head] = []
-        self.known = 0
+        self.cached = 0
 
-    def ask(self, head: Head, reply: Reply) -> bool:
-        self.known += any(head is before for before in self.heads)
+    def accept(self, head: Head, reply: Reply) -> bool:
+        self.cached += any(head is before for before in self.heads)
         self.heads.append(head)
-        reply.answer(ANSWER)
+        reply.respond(ANSWER)
         return True
 
 
 def settle(connection: Connection) -> None:
-    """Answers for the application, as long as there is something to answer and its body is there."""
+    """Complete the responses of the application to all requests with a complete body."""
     protocol, transport, _ = connection
-    while (running := protocol._under_way()) is not None and not running.more_body:
+    while (running := protocol._in_progress()) is not None and not running.more_body:
         assert not isinstance(running, InlineRequest)
         running.response_started = running.response_complete = True
         transport.write(b"by the application, %d\r\n" % running.keep_alive)
@@ -57,10 +57,10 @@ def settle(connection: Connection) -> None:
         running.on_response()
 
 
-def said(pieces: list[bytes]) -> tuple[Door, tuple[Any, ...]]:
-    """What the door is asked, and what is said to a client that sends the pieces one after the other."""
-    door, connection = Door(), connect()
-    FAST_PATHS["/v1/known"] = FastPathEndpoint(lambda head: head, door.ask)
+def exchange(pieces: list[bytes]) -> tuple[RecordingEndpoint, tuple[Any, ...]]:
+    """Return the endpoint, and what a client gets that sends the pieces one after the other."""
+    endpoint, connection = RecordingEndpoint(), connect()
+    FAST_PATHS["/v1/known"] = FastPathEndpoint(lambda head: head, endpoint.accept)
     protocol, transport, loop = connection
     try:
         for piece in pieces:
@@ -69,21 +69,21 @@ def said(pieces: list[bytes]) -> tuple[Door, tuple[Any, ...]]:
                 settle(connection)
     finally:
         del FAST_PATHS["/v1/known"]
-    # A refusal has an id of its own, and its moment.
+    # An error response has its own request ID and date.
     written = re.sub(rb"date: [^\r]+", b"date: now", re.sub(rb"[0-9a-f]{32}", b"ID", transport.written))
-    return door, (door.heads, written, transport.closed, transport.reading, loop.tasks, protocol._refused)
+    return endpoint, (endpoint.heads, written, transport.closed, transport.reading, loop.tasks, protocol._ignores_input)
 
 
-def is_known_again(pieces: list[bytes]) -> bool:
-    """Whether a head was known again. What was said must be what is said where every head is parsed."""
-    door, known = said(pieces)
+def uses_cache(pieces: list[bytes]) -> bool:
+    """Return whether a head was taken from the cache. The result must be the same as without a cache."""
+    endpoint, cached = exchange(pieces)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_path_protocol, "MAX_KNOWN_BYTES", 0)
-        parsed_door, parsed = said(pieces)
-    assert known == parsed
-    assert parsed_door.known == 0
-    assert_in_order(door.heads, Parsed(b"".join(pieces)).heads)
-    return door.known > 0
+        patch.setattr(fast_path_protocol, "MAX_CACHED_BYTES", 0)
+        parsed_endpoint, parsed = exchange(pieces)
+    assert cached == parsed
+    assert parsed_endpoint.cached == 0
+    assert_in_order(endpoint.heads, Parsed(b"".join(pieces)).heads)
+    return endpoint.cached > 0
 
 
 def assert_in_order(heads: list[Head], parsed: list[Head]) -> None:
@@ -132,7 +132,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def cut(draw: st.DrawFn) -> list[bytes]:
-    """A plain head in two pieces, or what of it comes before it comes anew."""
+    """A plain head in two pieces, or its beginning before it is sent again."""
     place = draw(st.integers(1, len(PLAIN) - 1))
     return [PLAIN[:place], draw(st.sampled_from([PLAIN[place:], PLAIN, PLAIN[place:] + PLAIN[:place]]))]
 
@@ -147,37 +147,37 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, min_size=1, max_size=5).map(lambda lists: list(chain(*lists))))
 @example([PLAIN[:1], PLAIN, PLAIN])
 @example([PLAIN, PLAIN[:-2], b"\r\n", PLAIN])
-def test_what_is_known_again_is_what_the_parser_would_say(pieces: list[bytes]) -> None:
-    event("known again" if is_known_again(pieces) else "all parsed")
+def test_cached_result_equals_parsed_result(pieces: list[bytes]) -> None:
+    event("cached" if uses_cache(pieces) else "all parsed")
 
 
 @pytest.mark.parametrize("byte", range(256))
-def test_each_byte_in_each_place_between_known_heads(byte: int) -> None:
+def test_changed_byte_between_cached_heads(byte: int) -> None:
     for place in range(0, len(PLAIN), 5):
         other = PLAIN[:place] + bytes([byte]) + PLAIN[place + 1 :]
-        is_known_again([PLAIN, other, PLAIN, other])
+        uses_cache([PLAIN, other, PLAIN, other])
 
 
 @pytest.mark.parametrize("head", [PLAIN, EMPTY, OTHERS[0], b"\r\n" + PLAIN, PLAIN + b"\r\n"])
-def test_head_that_comes_whole_and_alone_is_known_again(head: bytes) -> None:
-    assert is_known_again([head, head])
+def test_complete_lone_head_is_cached(head: bytes) -> None:
+    assert uses_cache([head, head])
 
 
 @pytest.mark.parametrize("other", [one for one in OTHERS if one not in (EMPTY, OTHERS[0])], ids=lambda one: one[:60])
-def test_all_else_is_parsed_each_time(other: bytes) -> None:
-    assert not is_known_again([other, other])
+def test_other_heads_are_not_cached(other: bytes) -> None:
+    assert not uses_cache([other, other])
 
 
-def test_long_head_is_parsed_each_time() -> None:
-    longest = PLAIN[:-2] + b"X-Long: " + b"x" * (MAX_KNOWN_BYTES - len(PLAIN) - 10) + b"\r\n\r\n"
-    assert is_known_again([longest, longest])
+def test_long_head_is_not_cached() -> None:
+    longest = PLAIN[:-2] + b"X-Long: " + b"x" * (MAX_CACHED_BYTES - len(PLAIN) - 10) + b"\r\n\r\n"
+    assert uses_cache([longest, longest])
     longer = longest.replace(b"xxx\r", b"xxxx\r")
-    assert not is_known_again([longer, longer])
+    assert not uses_cache([longer, longer])
 
 
-def test_known_bytes_as_the_body_of_another_are_no_request() -> None:
-    """The known bytes as another request's body must never be taken for a request."""
+def test_cached_bytes_in_body_are_no_request() -> None:
+    """The cached bytes in the body of another request must never be treated as a request."""
     post = f"POST /v1/known HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(PLAIN)}\r\n\r\n".encode()
-    door, (_, written, *_) = said([PLAIN, post, PLAIN, PLAIN])
-    assert len(door.heads) == 2
+    endpoint, (_, written, *_) = exchange([PLAIN, post, PLAIN, PLAIN])
+    assert len(endpoint.heads) == 2
     assert written == ANSWER + b"by the application, 1\r\n" + ANSWER

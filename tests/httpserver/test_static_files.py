@@ -6,7 +6,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from controlplane.static_files import PIECE_BYTES, part_of, pieces_of
+from httpserver.static_files import PIECE_BYTES, cached_pieces, range_of
 
 NAME = "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
@@ -18,7 +18,7 @@ def contents() -> bytes:
     return Path(path).read_bytes()
 
 
-def test_file_comes_whole_and_in_shared_pieces(client: Client, contents: bytes) -> None:
+def test_file_is_served_in_shared_pieces(client: Client, contents: bytes) -> None:
     first, second = client.get(f"/static/{NAME}"), client.get(f"/static/{NAME}")
     pieces = list(first)
     assert b"".join(pieces) == contents
@@ -30,22 +30,22 @@ def test_file_comes_whole_and_in_shared_pieces(client: Client, contents: bytes) 
 @pytest.mark.parametrize(
     ("start", "end"), [(0, 99), (PIECE_BYTES - 1, PIECE_BYTES), (70_000, 200_000), (5, 10_000_000)]
 )
-def test_range_is_a_part_of_the_file(client: Client, contents: bytes, start: int, end: int) -> None:
+def test_range_request(client: Client, contents: bytes, start: int, end: int) -> None:
     answer = client.get(f"/static/{NAME}", headers={"Range": f"bytes={start}-{end}"})
     expected = contents[start : end + 1]
     assert answer.status_code == 206
     assert (b"".join(answer), answer["Content-Length"]) == (expected, str(len(expected)))
 
 
-def test_whole_pieces_of_a_range_are_not_copied(contents: bytes) -> None:
+def test_range_copies_only_edges(contents: bytes) -> None:
     path = finders.find(NAME)
     assert isinstance(path, str)
-    pieces = pieces_of(path)
-    part = list(part_of(pieces, 1, len(contents) - 2))
+    pieces = cached_pieces(path)
+    part = list(range_of(pieces, 1, len(contents) - 2))
     assert [one is other for one, other in zip(part, pieces, strict=True)].count(False) == 2
 
 
-def test_head_and_what_is_known_have_no_body(client: Client) -> None:
+def test_head_and_304_have_no_body(client: Client) -> None:
     head = client.head(f"/static/{NAME}")
     assert (head.status_code, b"".join(head)) == (200, b"")
     known = client.get(f"/static/{NAME}", headers={"If-None-Match": head["ETag"]})

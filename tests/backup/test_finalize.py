@@ -10,11 +10,11 @@ from backup import restore
 from backup.database_facts import Facts
 from backup.errors import BackupFailed, BackupRefused
 from backup.manifest import Manifest
-from backup.restore_event import Trace
-from backup.restore_progress import Restored
+from backup.restore_event import RestoreEvent
+from backup.restore_progress import RestoreProgress
 from backup.schema.expected import expected_digest
 from backup.schema.migration_files import own_migrations
-from backup.schema.sql import ask
+from backup.schema.sql import run_sql
 from events.origin import Origin
 
 OTHER, EXPECTED = "0" * 64, expected_digest("postgresql")
@@ -24,7 +24,7 @@ TABLES_PASS = "is not what its manifest tells"
 
 
 @pytest.mark.parametrize(
-    ("manifest", "schema", "told"),
+    ("manifest", "schema", "message"),
     [
         (MANIFEST, EXPECTED, TABLES_PASS),
         (MANIFEST, OTHER, "are not as they should be: it differs"),
@@ -34,10 +34,12 @@ TABLES_PASS = "is not what its manifest tells"
         (replace(MANIFEST, database="sqlite", schema=""), OTHER, TABLES_PASS),
     ],
 )
-def test_tables_of_the_copy(monkeypatch: pytest.MonkeyPatch, manifest: Manifest, schema: str, told: str) -> None:
+def test_tables_are_checked(monkeypatch: pytest.MonkeyPatch, manifest: Manifest, schema: str, message: str) -> None:
     facts = Facts(tuple(manifest.migrations), schema, 0, 0, "", ())
     monkeypatch.setattr(restore, "read_facts", lambda _: facts)
     monkeypatch.setattr(restore, "difference", lambda *_: "it differs")
-    trace = Trace(Path("/one"), manifest, None, [], Origin.of_command("restore"), datetime(2030, 1, 31, tzinfo=UTC))
-    with pytest.raises((BackupFailed, BackupRefused), match=told):
-        restore._settle(trace, Restored(), ask)
+    event = RestoreEvent(
+        Path("/one"), manifest, None, [], Origin.of_command("restore"), datetime(2030, 1, 31, tzinfo=UTC)
+    )
+    with pytest.raises((BackupFailed, BackupRefused), match=message):
+        restore._finalize(event, RestoreProgress(), run_sql)

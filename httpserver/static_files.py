@@ -18,12 +18,12 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponseBase:
         """Return the response. `static_file` is whitenoise's, which determines status, fields and range."""
-        found = static_file.get_response(request.method, request.META)
-        response = StreamingHttpResponse(_pieces(found.file), status=int(found.status))
-        del response["Content-Type"]
-        for name, value in found.headers:
-            response[name] = value
-        return response
+        response = static_file.get_response(request.method, request.META)
+        streamed = StreamingHttpResponse(_pieces(response.file), status=int(response.status))
+        del streamed["Content-Type"]
+        for name, value in response.headers:
+            streamed[name] = value
+        return streamed
 
 
 def _pieces(file: Any) -> Iterator[bytes]:
@@ -32,19 +32,19 @@ def _pieces(file: Any) -> Iterator[bytes]:
         return iter(())
     with file:
         if isinstance(file, SlicedFile):
-            return part_of(pieces_of(file.fileobj.name), file.fileobj.tell(), file.remaining)
-        return iter(pieces_of(file.name))
+            return range_of(cached_pieces(file.fileobj.name), file.fileobj.tell(), file.remaining)
+        return iter(cached_pieces(file.name))
 
 
 @cache
-def pieces_of(path: str) -> tuple[bytes, ...]:
+def cached_pieces(path: str) -> tuple[bytes, ...]:
     """Return the contents of a static file in pieces of PIECE_BYTES."""
     # Cached per process without a limit, because there are few static files.
     contents = Path(path).read_bytes()
     return tuple(contents[at : at + PIECE_BYTES] for at in range(0, len(contents), PIECE_BYTES))
 
 
-def part_of(pieces: tuple[bytes, ...], start: int, length: int) -> Iterator[bytes]:
+def range_of(pieces: tuple[bytes, ...], start: int, length: int) -> Iterator[bytes]:
     """Yield `length` bytes from `start` on, in pieces. Only the first and the last piece are copied."""
     for piece in pieces:
         taken = piece[max(start, 0) : max(start + length, 0)]
