@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane.wsgi import application as wsgi
+from django.core.handlers.wsgi import WSGIHandler
+
 from httpserver.asgi_types import Fields, Message
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DjangoResponse:
     """Django's complete response: the head of a stream, or an error."""
 
     status: int
@@ -24,15 +25,15 @@ class Answer:
         return {"type": "http.response.start", "status": self.status, "headers": fields}
 
 
-def answer_of_django(environ: dict[str, Any]) -> Answer:
-    """Return Django's response. It runs on the calling thread."""
+def django_response(django: WSGIHandler, environ: dict[str, Any]) -> DjangoResponse:
+    """Return the response of `django`. It runs on the calling thread."""
     fields: Fields = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         fields.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers)
 
-    response: Any = wsgi(environ, start_response)  # type: ignore[arg-type]
+    response: Any = django(environ, start_response)  # type: ignore[arg-type]
     try:
-        return Answer(response.status_code, fields, b"".join(response))
+        return DjangoResponse(response.status_code, fields, b"".join(response))
     finally:
         response.close()
