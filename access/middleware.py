@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from access import session_age
 from access.sign_out import tell_sign_out
 from apikeys.database_outage import outage_of
-from apikeys.read_only import reads_only
+from apikeys.read_only import connection_is_read_only
 from events.lock_timeout import note_given_up, waits
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def _keep_use(session: SessionBase) -> None:
     # Django would save the session after the response, and fail the request if that fails. A page that only reads
     # must be shown even while the database accepts no changes.
     session.modified = False
-    if waits() or reads_only():
+    if waits() or connection_is_read_only():
         return
     try:
         session.save()

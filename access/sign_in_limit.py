@@ -25,6 +25,6 @@ class SignInLimitBackend:
         # A sign-in outside of any request, as Django's test client makes it.
         except KeyError:
             return
-        refusal = charge_sign_in(address)
-        if refusal is not None:
-            raise refusal
+        error = charge_sign_in(address)
+        if error is not None:
+            raise error

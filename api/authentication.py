@@ -4,7 +4,9 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
-from apikeys.authenticator import FAILURES, Verified, default_authenticator
+from apikeys.auth_failures import AUTH_FAILURES
+from apikeys.authenticator import default_authenticator
+from apikeys.credential_check import Verified
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
@@ -24,13 +26,13 @@ class KeyAuthentication(BaseAuthentication):
                 request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
             )
         except CredentialError as error:
-            # `Authenticator.verify` counts the failures of well-formed credentials only.
-            FAILURES.labels(error.slug).inc()
+            # `Authenticator.authenticate` counts the failures of well-formed credentials only.
+            AUTH_FAILURES.labels(error.slug).inc()
             raise
         try:
-            verified = default_authenticator().verify(credential, address_of(request.META))
-        except RefusedCredential as refusal:
-            bind_contextvars(**refusal.logged)
+            verified = default_authenticator().authenticate(credential, address_of(request.META))
+        except RefusedCredential as error:
+            bind_contextvars(**error.logged)
             raise
         bind_contextvars(key_id=verified.record.auth.key_id)
         return verified.record.auth, verified

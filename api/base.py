@@ -27,6 +27,7 @@ from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
 
 READ_KEYS: Final = "keys:read"
+NO_STORE: Final = dict([headers.NO_STORE])
 
 CALLER_PROBLEMS: Final = (
     *CREDENTIAL_PROBLEMS,
@@ -66,7 +67,7 @@ class KeyAPIView(APIView):
         request.version, request.versioning_scheme = None, None
         self.perform_authentication(request)
         if self.needs_database:
-            default_key_cache().refuse_while_down()
+            default_key_cache().raise_while_down()
         # REST framework checks permissions before throttles. Here a 403 costs a token as a 200 does, so that a key
         # cannot probe for scopes without limit.
         self.check_throttles(request)
@@ -82,9 +83,7 @@ class KeyAPIView(APIView):
         return self.queries.get("GET" if method == "HEAD" else method, ())
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
-        seconds = int(wait or 1)
-        detail = f"The key's limit is reached; the next request passes in {seconds} s."
-        raise QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
+        raise QuotaExceeded.of_key(int(wait or 1))
 
 
 def service_for(request: Request) -> ConfigService:

@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import READ_KEYS, KeyAPIView, changed_json, effective_by, etag, service_for
+from api.base import NO_STORE, READ_KEYS, KeyAPIView, changed_json, effective_by, etag, service_for
 from api.creation import created
 from api.schemas import keys
 from api.schemas.fields import IDEMPOTENCY_KEY, IF_MATCH, effective_by_field, etag_field
@@ -14,8 +14,6 @@ from apikeys.lookup import find_key
 from apikeys.pages import QUERY, key_page
 from apikeys.representation import issued_json, key_json
 from ratelimit.limiter import default_limiter
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class KeyCollection(KeyAPIView):

@@ -11,7 +11,7 @@ from latchkey.auth_context import AuthContext
 def require_scope(auth: AuthContext, scope: str) -> None:
     """Raise InsufficientScope, which names `scope`, if the key lacks it."""
     if not auth.allows(scope):
-        raise InsufficientScope(f"This call needs the scope {scope}.")
+        raise InsufficientScope.for_call(scope)
 
 
 def caller(request: Request) -> AuthContext:

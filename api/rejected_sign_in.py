@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.timesince import timesince
@@ -29,10 +28,9 @@ def locked_page(request: HttpRequest, response: Any = None, credentials: Any = N
         return answer
     now = timezone.now()
     words = timesince(now - settings.ADMIN_LOCKOUT_DURATION, now)
-    page = render(request, "locked.html", {"duration": words}, status=429)
-    page[headers.RETRY_AFTER] = str(seconds)
-    page["Cache-Control"] = "no-store"
-    return page
+    html = render_to_string("locked.html", {"duration": words}, request)
+    fields = dict([headers.NO_STORE, (headers.RETRY_AFTER, str(seconds))])
+    return HttpResponse(html, status=429, headers=fields)
 
 
 def throttled_page(error: ProblemError) -> HttpResponse:

@@ -4,8 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import KeyAPIView, changed_json, effective_by, etag, service_for
-from api.keys import NO_STORE
+from api.base import NO_STORE, KeyAPIView, changed_json, effective_by, etag, service_for
 from api.schemas import keys
 from api.schemas.fields import IF_MATCH, effective_by_field, etag_field
 from apikeys.representation import new_secret_json

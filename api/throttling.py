@@ -3,7 +3,8 @@
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apikeys.authenticator import Verified, default_authenticator
+from apikeys.authenticator import default_authenticator
+from apikeys.credential_check import Verified
 from apikeys.request_context import address_of
 from ratelimit.decision import Decision
 from ratelimit.throttling import TokenBucketThrottle

@@ -1,11 +1,13 @@
-"""URL paths below /v1/ that are about keys, events and webhooks."""
+"""URL paths of the REST API, except those of the gateway."""
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from api.events import EventCollection
+from api.health import Health, HealthFull, Metrics
 from api.keys import KeyCollection, KeyItem
 from api.rotation import KeyRotation, KeyRotationFinish
 from api.usage import KeyUsage, OwnUsage
+from api.waivers import WaiverCollection, WaiverItem
 from api.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from api.whoami import WhoAmI
 from latchkey.credentials import KEY_ID_PATTERN
@@ -32,7 +34,7 @@ class WebhookIdConverter(KeyIdConverter):
 register_converter(KeyIdConverter, "key_id")
 register_converter(WebhookIdConverter, "webhook_id")
 
-urlpatterns = [
+v1_patterns = [
     path("whoami", WhoAmI.as_view(), name="whoami"),
     path("whoami/usage", OwnUsage.as_view(), name="own-usage"),
     path("events", EventCollection.as_view(), name="events"),
@@ -45,4 +47,12 @@ urlpatterns = [
     path("webhooks/<webhook_id:webhook_id>", WebhookItem.as_view(), name="webhook"),
     path("webhooks/<webhook_id:webhook_id>/rotate-secret", WebhookSecretRotation.as_view(), name="rotate-webhook"),
     path("webhooks/<webhook_id:webhook_id>/test", WebhookTest.as_view(), name="test-webhook"),
+    path("waivers", WaiverCollection.as_view(), name="waivers"),
+    path("waivers/<int:waiver_id>", WaiverItem.as_view(), name="waiver"),
+]
+urlpatterns = [
+    path("v1/", include(v1_patterns)),
+    path("health", Health.as_view(), name="health"),
+    path("health/full", HealthFull.as_view(), name="health-full"),
+    path("metrics", Metrics.as_view(), name="metrics"),
 ]

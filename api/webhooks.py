@@ -8,9 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import KeyAPIView, etag, service_for
+from api.base import NO_STORE, KeyAPIView, etag, service_for
 from api.creation import created
-from api.keys import NO_STORE
 from api.permissions import caller, require_scope
 from api.schemas import webhooks as schemas
 from api.schemas.fields import IDEMPOTENCY_KEY, IF_MATCH, etag_field

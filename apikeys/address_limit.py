@@ -51,7 +51,7 @@ class AddressLimit:
         May raise BucketStoreError.
         """
         decision = self._limiter.take_for_address(address, self._limit, self._attempt)
-        self._note(address, over=not decision.allowed)
+        self._record(address, over=not decision.allowed)
         if decision.allowed:
             return None
         return QuotaExceeded(
@@ -60,7 +60,7 @@ class AddressLimit:
             retry_after_seconds=decision.retry_after_seconds,
         )
 
-    def pay_for_look_up(self, address: str) -> bool:
+    def pay_for_lookup(self, address: str) -> bool:
         """Charge the address for a query if it has to pay for that in advance. Return whether it has paid.
 
         An address within its limit pays only if the attempt fails. Raises QuotaExceeded if the address is over its
@@ -68,9 +68,9 @@ class AddressLimit:
         """
         if self._may_look_up(address):
             return False
-        refusal = self.charge(address)
-        if refusal is not None:
-            raise refusal
+        error = self.charge(address)
+        if error is not None:
+            raise error
         return True
 
     def _may_look_up(self, address: str) -> bool:
@@ -87,7 +87,7 @@ class AddressLimit:
             known.full_at = full_at
             return True
 
-    def _note(self, address: str, *, over: bool) -> None:
+    def _record(self, address: str, *, over: bool) -> None:
         """Remember whether the address is over its limit."""
         with self._lock:
             known = self._addresses.get(address)

@@ -13,6 +13,6 @@ class APIKeysConfig(AppConfig):
     def ready(self) -> None:
         # Django imports this module before its app registry is ready, so these modules are imported here.
         from apikeys import checks  # noqa: F401 - registers the checks
-        from apikeys.read_only import watch_sessions
+        from apikeys.read_only import watch_connections
 
-        watch_sessions()
+        watch_connections()

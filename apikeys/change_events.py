@@ -10,7 +10,7 @@ from events.types import EventType
 from latchkey.timestamps import rfc3339
 
 
-def entries_of(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:
+def change_entries(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:
     """Return an event for each kind of change: of the rate limit, of `enabled`, and of all other fields together."""
     entries = []
     if "rate_limit" in changes:
@@ -21,22 +21,22 @@ def entries_of(key: APIKey, before: Mapping[str, object], changes: Mapping[str, 
     plain = {name: value for name, value in changes.items() if name not in ("rate_limit", "enabled")}
     if plain:
         was = {name: before[name] for name in plain}
-        data = {"from": as_data(was), "to": as_data(plain)}
+        data = {"from": as_json(was), "to": as_json(plain)}
         entries.append(Entry(EventType.KEY_UPDATED, key.key_id, data))
     return entries
 
 
-def expired(keys: Sequence[APIKey]) -> list[Entry]:
+def expiry_entries(keys: Sequence[APIKey]) -> list[Entry]:
     """Return an event for each key that has expired."""
-    return [Entry(EventType.KEY_EXPIRED, key.key_id, as_data({"expires_at": key.expires_at})) for key in keys]
+    return [Entry(EventType.KEY_EXPIRED, key.key_id, as_json({"expires_at": key.expires_at})) for key in keys]
 
 
-def as_data(values: Mapping[str, object]) -> dict[str, object]:
+def as_json(values: Mapping[str, object]) -> dict[str, object]:
     """Return `values` as JSON, with times as RFC 3339 text."""
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def differ(one: object, other: object) -> bool:
+def differ_as_json(one: object, other: object) -> bool:
     """Return whether two values differ as JSON."""
     # Python considers 1, 1.0 and True equal; in JSON they are three different values.
     if isinstance(one, dict) and isinstance(other, dict):

@@ -1,6 +1,6 @@
 """Errors of calls about keys. `slug` is the stable name of the problem."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from latchkey.problems import ProblemError
 
@@ -39,6 +39,11 @@ class InsufficientScope(ProblemError):
     """Error: the calling key lacks a scope."""
 
     slug = "insufficient-scope"
+
+    @classmethod
+    def for_call(cls, scope: str) -> Self:
+        """Return the error of a call that needs `scope`."""
+        return cls(f"This call needs the scope {scope}.")
 
 
 class LimitTooSmall(ProblemError):
@@ -90,3 +95,9 @@ class QuotaExceeded(ProblemError):
     """Error: a bucket is empty, either the key's or that of the client address."""
 
     slug = "quota-exceeded"
+
+    @classmethod
+    def of_key(cls, retry_after_seconds: int) -> Self:
+        """Return the error of a key whose bucket is empty."""
+        detail = f"The key's limit is reached; the next request passes in {retry_after_seconds} s."
+        return cls(detail, violated_policies=["key"], retry_after_seconds=retry_after_seconds)

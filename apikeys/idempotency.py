@@ -30,11 +30,11 @@ _NAME: Final = re.compile(rf"[\x21-\x7e]{{1,{MAX_NAME}}}")
 class Creation:
     """Result of a request that creates something: the body and the header fields of its response.
 
-    `body_again` is the body for a repeated request, without what is shown only once.
+    `replay_body` is the body for a repeated request, without what is shown only once.
     """
 
     body: dict[str, object] = field(repr=False)
-    body_again: dict[str, object]
+    replay_body: dict[str, object]
     fields: dict[str, str]
 
 
@@ -64,21 +64,24 @@ def create_once(request: NamedRequest, create: Callable[[], Creation], now: date
     with change():
         record = _locked(request, digest, now)
         if record.answer_json and record.created_at > now - KEPT_FOR:
-            return _again(record, digest)
-        made = create()
+            return _replayed(record, digest)
+        creation = create()
         record.request_digest, record.created_at = digest, now
-        record.answer_json = json.dumps([made.body_again, made.fields])
+        record.answer_json = json.dumps([creation.replay_body, creation.fields])
         record.save()
-    return made
+    return creation
 
 
-def forget_old_requests(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Delete the records that are no longer repeated, in batches, as long as `go_on` returns true. Return how many."""
-    forgotten = 0
+def prune_idempotency_records(now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
+    """Delete the records that are no longer repeated, in batches, as long as `should_continue` returns true.
+
+    Return how many.
+    """
+    deleted = 0
     old = IdempotencyRecord.objects.filter(created_at__lte=now - KEPT_FOR).order_by("created_at")
-    while go_on() and (batch := list(old.values_list("pk", flat=True)[:SWEEP_BATCH])):
-        forgotten += IdempotencyRecord.objects.filter(pk__in=batch, created_at__lte=now - KEPT_FOR).delete()[0]
-    return forgotten
+    while should_continue() and (batch := list(old.values_list("pk", flat=True)[:SWEEP_BATCH])):
+        deleted += IdempotencyRecord.objects.filter(pk__in=batch, created_at__lte=now - KEPT_FOR).delete()[0]
+    return deleted
 
 
 def _locked(request: NamedRequest, digest: str, now: datetime) -> IdempotencyRecord:
@@ -99,13 +102,13 @@ def _locked(request: NamedRequest, digest: str, now: datetime) -> IdempotencyRec
     return found[0]
 
 
-def _again(record: IdempotencyRecord, digest: str) -> Creation:
+def _replayed(record: IdempotencyRecord, digest: str) -> Creation:
     """Return the stored result of the request. Raises InvalidParameters if it was another request."""
     if record.request_digest != digest:
         detail = "This Idempotency-Key was sent with another request. Use a new one for each new request."
         raise InvalidParameters.of([FieldError("", "idempotency-key-reused", detail)])
-    answer: Any = json.loads(record.answer_json)
-    return Creation(answer[0], answer[0], answer[1])
+    response: Any = json.loads(record.answer_json)
+    return Creation(response[0], response[0], response[1])
 
 
 def _digest(value: object) -> str:

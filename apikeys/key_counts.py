@@ -8,11 +8,11 @@ from django.db.models import Count, Q
 from apikeys.models import APIKey, KeyCensus, KeySecret, SecretState
 
 # Counting a million keys takes too long for a page. Up to this many are counted for every page instead.
-COUNTED_AT_ONCE: Final = 20_000
+ALWAYS_RECOUNTED: Final = 20_000
 STATES: Final = ("active", "disabled", "expired", "revoked")
 
 
-def take_census(now: datetime) -> KeyCensus:
+def count_keys(now: datetime) -> KeyCensus:
     """Count the keys by state, store the result in place of the previous one, and return it."""
     unrevoked, lapsed = Q(revoked_at__isnull=True), Q(expires_at__isnull=False, expires_at__lte=now)
     usable = unrevoked & Q(enabled=True) & ~lapsed
@@ -29,9 +29,9 @@ def take_census(now: datetime) -> KeyCensus:
     return census
 
 
-def latest_census(now: datetime) -> KeyCensus:
+def latest_counts(now: datetime) -> KeyCensus:
     """Return the stored counts; count again if there are none or so few keys that counting is fast."""
     last = KeyCensus.objects.filter(id=1).first()
-    if last is None or sum(last.counts[state] for state in STATES) <= COUNTED_AT_ONCE:
-        return take_census(now)
+    if last is None or sum(last.counts[state] for state in STATES) <= ALWAYS_RECOUNTED:
+        return count_keys(now)
     return last

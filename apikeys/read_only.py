@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 REPLACED_AFTER_SECONDS: Final = 0.05
-SAID_AFTER_SECONDS: Final = 1.0
+LOGGED_AFTER_SECONDS: Final = 1.0
 # PostgreSQL reports both parameters, and each change of them, without a query (since version 14): "Asynchronous
 # Operations".
 _PARAMETERS: Final = ("in_hot_standby", "default_transaction_read_only")
@@ -28,35 +28,35 @@ def is_read_only(session: Any) -> bool:
     return any(session.info.parameter_status(name) == "on" for name in _PARAMETERS)
 
 
-def reads_only() -> bool:
+def connection_is_read_only() -> bool:
     """Return whether this thread's connection accepts no changes."""
     session = connection.connection
     return connection.vendor == "postgresql" and session is not None and is_read_only(session)
 
 
-class Replacement:
+class PoolReplacement:
     """Replaces the connections of a pool, at most once in REPLACED_AFTER_SECONDS, and logs that once in
-    SAID_AFTER_SECONDS.
+    LOGGED_AFTER_SECONDS.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._last = self._said = -SAID_AFTER_SECONDS
+        self._replaced_at = self._logged_at = -LOGGED_AFTER_SECONDS
 
-    def ask(self, pool: Any) -> bool:
+    def replace(self, pool: Any) -> bool:
         """Close the idle connections of the psycopg pool `pool` now, and those in use when they are returned.
 
         Return whether they were replaced.
         """
         with self._lock:
             now = monotonic()
-            if now - self._last < REPLACED_AFTER_SECONDS:
+            if now - self._replaced_at < REPLACED_AFTER_SECONDS:
                 return False
-            self._last = now
-            says = now - self._said >= SAID_AFTER_SECONDS
-            if says:
-                self._said = now
-        if says:
+            self._replaced_at = now
+            should_log = now - self._logged_at >= LOGGED_AFTER_SECONDS
+            if should_log:
+                self._logged_at = now
+        if should_log:
             log.error("database_reads_only")
         # Outside of the lock: other threads need not wait for the pool.
         pool.drain()
@@ -69,20 +69,20 @@ class _Replacing(local):
     now = False
 
 
-_replacement: Final = Replacement()
+_replacement: Final = PoolReplacement()
 _replacing: Final = _Replacing()
 
 
-def watch_sessions() -> None:
+def watch_connections() -> None:
     """Check every connection that this process opens from now on."""
-    connection_created.connect(_look, dispatch_uid="apikeys.read_only")
+    connection_created.connect(_replace_if_read_only, dispatch_uid="apikeys.read_only")
 
 
-def _look(sender: object, connection: Any, **_: object) -> None:
+def _replace_if_read_only(sender: object, connection: Any, **_: object) -> None:
     """Replace a new connection if it accepts no changes."""
     if connection.vendor != "postgresql" or _replacing.now or not is_read_only(connection.connection):
         return
-    if connection.pool and _replacement.ask(connection.pool):
+    if connection.pool and _replacement.replace(connection.pool):
         # `connect` sends the same signal again. One replacement per connection is enough.
         _replacing.now = True
         try:

@@ -7,7 +7,7 @@ _ADDRESS: Final = "latchkey.address"
 _TRACE_ID: Final = "latchkey.trace_id"
 
 
-def settle(environ: dict[str, Any], *, request_id: str, address: str, trace_id: str | None = None) -> None:
+def set_request_context(environ: dict[str, Any], *, request_id: str, address: str, trace_id: str | None = None) -> None:
     """Store them in the request's `META`. The outermost middleware calls this once."""
     environ[_REQUEST_ID] = request_id
     environ[_ADDRESS] = address

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
-from apikeys.usage.series import of_key, total
+from apikeys.usage.series import sum_points, usage_of
 from latchkey.rotation import DOUBTS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import Limiter
@@ -66,7 +66,7 @@ def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None
         return None
     record = live_record(key, limiter)
     new_last_used_at = new.last_used(record)
-    day = total(of_key(key, UsageStep.HOUR, 24, now))
+    day = sum_points(usage_of(key, UsageStep.HOUR, 24, now))
     return Rotation(
         now=now,
         old=old,

@@ -24,7 +24,7 @@ def words_of(*texts: str) -> set[str]:
     return {word[:MAX_WORD] for word in found[:MAX_WORDS]}
 
 
-def words_written(key: APIKey, *, is_new: bool = False) -> list[Statement]:
+def index_statements(key: APIKey, *, is_new: bool = False) -> list[Statement]:
     """Return the statements that update the search index of the key to its current label and owner.
 
     They have to run in the transaction that changes the key. A key that `is_new` has no words yet.

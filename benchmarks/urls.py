@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from api.urls import urlpatterns as key_patterns
+from api.urls import v1_patterns
 from benchmarks import paths
 from benchmarks.bare_view import BareWhoAmI, worker
 from controlplane.urls import handler400, handler403, handler404, handler500
@@ -14,7 +14,7 @@ _parent, _, _name = paths.BARE.removeprefix("/").partition("/")
 
 urlpatterns = [
     # In the same include as the protected view, so that URL resolution takes equally long for both.
-    path(f"{_parent}/", include([path(_name, BareWhoAmI.as_view()), *key_patterns])),
+    path(f"{_parent}/", include([path(_name, BareWhoAmI.as_view()), *v1_patterns])),
     *product_patterns,
     path(paths.WORKER.removeprefix("/"), worker),
 ]

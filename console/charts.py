@@ -6,7 +6,7 @@ from typing import Final
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apikeys.usage.series import Point, total
+from apikeys.usage.series import Point, sum_points
 
 WIDTH: Final = 720
 HEIGHT: Final = 140
@@ -20,7 +20,7 @@ def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeS
     Hovering over a bar shows its numbers. `time_format` is for `strftime`; it formats the start of each point.
     """
     highest = max((point.allowed + point.throttled for point in points), default=0)
-    whole = total(points)
+    whole = sum_points(points)
     summary = f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"
     return format_html(
         '<figure class="chart"><svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
@@ -69,7 +69,7 @@ def sparkline(points: Sequence[Point]) -> SafeString | str:
         f"{round(at * step, 1)},{round(SPARK_HEIGHT - 1 - count * (SPARK_HEIGHT - 2) / highest, 1)}"
         for at, count in enumerate(counts)
     )
-    whole = total(points)
+    whole = sum_points(points)
     return format_html(
         '<svg class="spark{}" viewBox="0 0 {} {}" role="img" aria-label="{} allowed, {} throttled in 24 hours">'
         '<polyline points="{}"/></svg>',

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from apikeys.key_counts import latest_census
+from apikeys.key_counts import latest_counts
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
-from apikeys.usage.series import of_all_keys
+from apikeys.usage.series import total_usage
 from console.charts import bar_chart
 from console.texts import ago_words
 from events.models import Event
@@ -21,12 +21,12 @@ DAY: Final = timedelta(days=1)
 
 def dashboard(now: datetime) -> dict[str, Any]:
     """Return the context of the dashboard's template."""
-    census = latest_census(now)
+    census = latest_counts(now)
     return {
         "now": now,
         "census": census,
-        "day": bar_chart(of_all_keys(UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
-        "month": bar_chart(of_all_keys(UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
+        "day": bar_chart(total_usage(UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
+        "month": bar_chart(total_usage(UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "incidents": [(incident, BY_NAME[incident.guard_rail]) for incident in open_incidents()],
         "throttled": _most_throttled(now),
         "rotations": _rotations(now),

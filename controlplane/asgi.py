@@ -13,13 +13,13 @@ from controlplane.wsgi import application as wsgi
 
 # isort: split
 
-from api.event_stream.endpoint import asks_for_stream, event_stream
-from gateway.native.endpoint import CHECK, asks_to_verify, call_of, check_endpoint, is_cold, verify_endpoint
-from gateway.native.fast_path import check_at_once
-from gateway.native.health import asks_for_health, health_probe
+from api.event_stream.endpoint import event_stream, is_stream_request
+from gateway.native.endpoint import CHECK, call_of, check_endpoint, is_cold, is_verify_call, verify_endpoint
+from gateway.native.fast_path import CHECK_FAST_PATH
+from gateway.native.health import health_probe, is_health_probe
 from gateway.native.password_queue import PasswordQueue, may_hash_password
 from gateway.native.request import EndpointRequest
-from gateway.native.write_queue import WriteQueue, changes
+from gateway.native.write_queue import WriteQueue, is_write
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
 from httpserver.body import BodyTooLarge, BodyTooSlow, bounded_body
 from httpserver.early_error import GuardedSend, send_problem
@@ -36,7 +36,7 @@ THREADS: Final = 2
 # A proxy terminates TLS, so this connection doesn't reveal the client's scheme. PUBLIC_URL defines it.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
-FAST_PATHS[CHECK] = check_at_once
+FAST_PATHS[CHECK] = CHECK_FAST_PATH
 
 log = structlog.get_logger(__name__)
 
@@ -92,15 +92,15 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(drop_long_lists(fields), receive)
     scope |= {"headers": fields, "scheme": _SCHEME}
-    if asks_to_verify(scope):
+    if is_verify_call(scope):
         await verify_endpoint(scope, receive, send)
-    elif asks_for_stream(scope):
-        await event_stream(scope, receive, send, wsgi)
-    elif asks_for_health(scope):
+    elif is_stream_request(scope):
+        await event_stream(wsgi, scope, receive, send)
+    elif is_health_probe(scope):
         await health_probe(scope, send)
     elif may_hash_password(scope):
         await _for_passwords(scope, receive, send)
     elif is_cold(call_of(scope, EndpointRequest.of(scope))):
-        await (_for_changes_of_others if changes(scope) else _for_others)(scope, receive, send)
+        await (_for_changes_of_others if is_write(scope) else _for_others)(scope, receive, send)
     else:
-        await (_for_changes_of_known_keys if changes(scope) else _for_known_keys)(scope, receive, send)
+        await (_for_changes_of_known_keys if is_write(scope) else _for_known_keys)(scope, receive, send)

@@ -57,9 +57,9 @@ def database_config(env: Environment) -> dict[str, Any]:
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
         # Imported here, because it loads psycopg, which SQLite doesn't need.
-        from apikeys.cache.closable_connection import WatchedSession
+        from apikeys.cache.closable_connection import ClosableConnection
 
-        pool = {**_POSTGRESQL_POOL, "connection_class": WatchedSession}
+        pool = {**_POSTGRESQL_POOL, "connection_class": ClosableConnection}
         options = {**_POSTGRESQL_TIMEOUTS, **database.get("OPTIONS", {}), "pool": pool}
         # Health checks drop pooled sessions that have ended meanwhile, for example in a restart of the database server.
         return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": True}

@@ -14,7 +14,7 @@ from api.problems import problem_of, problem_response
 from api.rejected_sign_in import throttled_page
 from apikeys.client_address import client_address
 from apikeys.errors import QuotaExceeded
-from apikeys.request_context import address_of, request_id_of, settle
+from apikeys.request_context import address_of, request_id_of, set_request_context
 from httpserver.access_log import log_request
 from httpserver.tracing import RequestSpan, begin_span
 from latchkey import headers
@@ -91,7 +91,7 @@ class RequestContextMiddleware:
         caller = parse_traceparent(request.META.get("HTTP_TRACEPARENT"))
         span = begin_span(request, caller)
         trace_id = span.trace_id if span else caller.trace_id if caller else None
-        settle(request.META, request_id=request_id, address=address, trace_id=trace_id)
+        set_request_context(request.META, request_id=request_id, address=address, trace_id=trace_id)
         structlog.contextvars.bind_contextvars(request_id=request_id, **({"trace_id": trace_id} if trace_id else {}))
         return span
 

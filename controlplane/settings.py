@@ -239,7 +239,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "GuardRailName": "api.schemas.health.GUARD_RAIL_NAMES",
         "ReadyStatus": "api.schemas.health.READY",
         "UnreadyStatus": "api.schemas.health.UNREADY",
-        "VerdictCode": "gateway.verdict.Code",
+        "VerdictCode": "gateway.verify.Code",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
         "EventType": "api.schemas.fields.EVENT_TYPES",

@@ -24,9 +24,8 @@ problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-document
 
 urlpatterns = [
     path("", front_page, name="front-page"),
-    path("v1/", include("api.urls")),
+    path("", include("api.urls")),
     path("v1/", include("gateway.urls")),
-    path("", include("api.health_urls")),
     path("openapi.json", openapi_page, name="openapi"),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -1,4 +1,4 @@
-"""Request and response schemas of /v1/verify, for the OpenAPI document only. `gateway.verdict` has the rules."""
+"""Request and response schemas of /v1/verify, for the OpenAPI document only. `gateway.verify` has the rules."""
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -13,7 +13,8 @@ from api.schemas.fields import (
     text_field,
     whole_number_field,
 )
-from gateway.verdict import MAX_SCOPES, Code
+from apikeys.validation import MAX_SCOPES
+from gateway.verify import Code
 from ratelimit.limit import MAX_BURST
 
 
@@ -44,7 +45,8 @@ class RemainingLimit(Shape):
     reset_seconds = whole_number_field(help_text="Until the bucket is full.")
 
 
-class Verdict(Shape):
+@extend_schema_serializer(component_name="Verdict")
+class VerifyResponse(Shape):
     """The verdict. If the credential is invalid or its key isn't active, all fields but `valid` and `code` are null."""
 
     valid = serializers.BooleanField()

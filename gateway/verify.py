@@ -1,46 +1,131 @@
-"""/v1/verify: verifies a credential that a service received, after the same authentication as every call by a key."""
+"""/v1/verify: whether a credential that a service received is valid, and what is left of its key's rate limit."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
+from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.authenticator import Authenticator
-from apikeys.errors import MalformedRequest
-from gateway.check import NO_STORE, Answer, Call, check, refusal
-from gateway.question import Question
-from gateway.verdict import judge
-from latchkey import headers
-from latchkey.problems import ProblemError
-from latchkey.strict_json import MalformedJSON, loads
-
-# The calling service needs this scope, and pays the default cost of one token.
-ASKING: Final = b"scope=verify"
-_ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")
+from apikeys.credential_check import Verified
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
+from apikeys.validation import MAX_SCOPES
+from latchkey.credentials import CredentialError, parse_credential
+from latchkey.problems import FieldError, ProblemError
+from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
+from ratelimit.bucket import CostExceedsBurst
+from ratelimit.decision import Decision
+from ratelimit.limit import MAX_BURST
 
 
-def verify(gate: Authenticator, call: Call, body: bytes, now: datetime) -> Answer:
-    """Return the response to a call whose `query` is ASKING.
+class Code(StrEnum):
+    """Code of the result. The names are part of the public API."""
 
-    Raise the database's or bucket store's exception if it does not answer.
+    VALID = "VALID"
+    INVALID = "INVALID"
+    DISABLED = "DISABLED"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+    INSUFFICIENT_SCOPE = "INSUFFICIENT_SCOPE"
+    RATE_LIMITED = "RATE_LIMITED"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """A code and, if the credential is correct, its key and the rate limit decision.
+
+    `key_id` is the key ID in the credential, even if the secret is wrong.
     """
-    asker = check(gate, call)
-    if asker.status != 204:
-        return asker
-    limit = [field for field in asker.fields if field[0].lower().startswith(_ABOUT_THE_LIMIT)]
-    try:
-        verdict = judge(gate, _decoded(body), call.address, now)
-    except ProblemError as error:
-        refused = refusal(error, Question(), call)
-        return Answer(refused.status, [*limit, *refused.fields], refused.body, asker.logged)
-    fields = [*limit, NO_STORE, ("Content-Type", "application/json"), (headers.REQUEST_ID, call.request_id)]
-    body = json.dumps(verdict.as_json(), separators=(",", ":")).encode()
-    return Answer(200, fields, body, {**asker.logged, **verdict.logged})
+
+    code: Code
+    verified: Verified | None = None
+    decision: Decision | None = None
+    key_id: str | None = None
+
+    @property
+    def logged(self) -> dict[str, str]:
+        """Return the log fields. Only with INVALID is it unknown whether the secret belonged to the key."""
+        return {"verdict": self.code.value, **({"checked_key_id": self.key_id} if self.key_id else {})}
+
+    def as_json(self) -> dict[str, object]:
+        """Return the response body of /v1/verify."""
+        auth = self.verified.record.auth if self.verified else None
+        return {
+            "valid": self.code is Code.VALID,
+            "code": self.code.value,
+            "key_id": auth.key_id if auth else None,
+            "label": auth.label if auth else None,
+            "owner": auth.owner if auth else None,
+            "scopes": sorted(auth.scopes) if auth else None,
+            "metadata": self.verified.record.metadata if self.verified else None,
+            "rate_limit": _limit_json(self.decision),
+            "retry_after": self.decision.retry_after_seconds
+            if self.decision and self.code is Code.RATE_LIMITED
+            else None,
+        }
 
 
-def _decoded(body: bytes) -> object:
-    if not body:
-        return {}
+def evaluate(authenticator: Authenticator, values: object, now: datetime) -> VerifyResult:
+    """Evaluate `values`: credential (required), scopes (all are required), cost (default 1).
+
+    Raise InvalidParameters if the values are invalid or if the cost is larger than the key's burst.
+    """
+    cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
+    cost, key_id = cleaned.get("cost", 1), None
     try:
-        return loads(body)
-    except MalformedJSON as error:
-        raise MalformedRequest(str(error)) from None
+        credential = parse_credential(cleaned["credential"])
+        key_id = credential.key_id
+        # Charge the key before scopes are checked, so that a key can't probe for scopes without limit. A wrong
+        # credential costs the calling service one token, as every call does, and no address: `reauthenticate` doesn't
+        # count it as an attempt.
+        verified, decision = authenticator.charge(authenticator.reauthenticate(credential, refresh=False), None, cost)
+    except CostExceedsBurst:
+        fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
+        raise InvalidParameters.of([fault]) from None
+    except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as error:
+        AUTH_FAILURES.labels(error.slug).inc()
+        return VerifyResult(_CODES.get(type(error), Code.INVALID), key_id=key_id)
+    if not decision.allowed:
+        return VerifyResult(Code.RATE_LIMITED, verified, decision, key_id)
+    missing = [scope for scope in cleaned.get("scopes", []) if not verified.record.auth.allows(scope)]
+    return VerifyResult(Code.INSUFFICIENT_SCOPE if missing else Code.VALID, verified, decision, key_id)
+
+
+_CODES: Final[dict[type[ProblemError], Code]] = {
+    DisabledKey: Code.DISABLED,
+    ExpiredKey: Code.EXPIRED,
+    RevokedKey: Code.REVOKED,
+}
+
+
+def _limit_json(decision: Decision | None) -> dict[str, int] | None:
+    """Return what is left of the limit, or None if the key is unlimited or the credential was rejected."""
+    if decision is None or decision.limit is None:
+        return None
+    return {
+        "limit": decision.limit.burst,
+        "remaining": decision.remaining,
+        "reset_seconds": decision.reset_seconds,
+    }
+
+
+def _credential(value: object, _now: datetime) -> str:
+    if not isinstance(value, str):
+        raise refused("not-a-string", "credential must be a string: key_id:secret.")
+    return value
+
+
+def _scopes(value: object, _now: datetime) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+        raise refused("not-an-array", "scopes must be an array of strings.")
+    if len(value) > MAX_SCOPES:
+        raise refused("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
+    return value
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "credential": _credential,
+    "scopes": _scopes,
+    "cost": lambda value, _now: integer(value, "cost", 1, MAX_BURST),
+}

@@ -11,15 +11,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
-from api.base import CALLER_PROBLEMS, KeyAPIView
-from api.keys import NO_STORE
+from api.base import CALLER_PROBLEMS, NO_STORE, KeyAPIView
 from api.schemas.fields import response_field
 from apikeys.authenticator import default_authenticator
 from apikeys.request_context import address_of, raw_query, request_id_of
-from gateway.check import Call, check
-from gateway.question import QUERY
-from gateway.schemas import Verdict, VerifyRequest
-from gateway.verdict import judge
+from gateway.calls import Call
+from gateway.check import check
+from gateway.check_parameters import QUERY
+from gateway.schemas import VerifyRequest, VerifyResponse
+from gateway.verify import evaluate
 from latchkey import headers
 
 _IDENTITY: Final = [
@@ -41,12 +41,12 @@ class Verify(KeyAPIView):
     scopes = {"POST": "verify"}
     needs_database = False
 
-    @extend_schema(operation_id="verify", request=VerifyRequest, responses=Verdict)
+    @extend_schema(operation_id="verify", request=VerifyRequest, responses=VerifyResponse)
     def post(self, request: Request) -> Response:
         """Verify a credential that a service received. It takes `cost` tokens from its key. Every verdict is a 200."""
-        verdict = judge(default_authenticator(), request.data, address_of(request.META), timezone.now())
-        bind_contextvars(**verdict.logged)
-        return Response(verdict.as_json(), headers=NO_STORE)
+        result = evaluate(default_authenticator(), request.data, timezone.now())
+        bind_contextvars(**result.logged)
+        return Response(result.as_json(), headers=NO_STORE)
 
 
 class Check(APIView):
@@ -84,9 +84,9 @@ class Check(APIView):
             path=request.path,
             request_id=request_id_of(request.META),
         )
-        answer = check(default_authenticator(), call)
-        bind_contextvars(**answer.logged)
-        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.fields))
+        response = check(default_authenticator(), call)
+        bind_contextvars(**response.logged)
+        return HttpResponse(response.body, status=response.status, headers=dict(response.fields))
 
     def _by_another_method(self, request: Request) -> HttpResponse:
         return self.get(request)

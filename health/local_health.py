@@ -7,8 +7,8 @@ from typing import Final
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from apikeys.cache.key_cache import PATIENCE_SECONDS, default_key_cache
-from apikeys.cache.query_deadlines import patience
+from apikeys.cache.key_cache import QUERY_DEADLINE_SECONDS, default_key_cache
+from apikeys.cache.query_deadlines import query_deadline
 from health.guard_rails.database import UnwritableDatabase
 from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, DegradedBucketStore
@@ -42,7 +42,7 @@ def status_now() -> Status:
     if not _database_is_up():
         return Status.DOWN
     try:
-        with patience(PATIENCE_SECONDS):
+        with query_deadline(QUERY_DEADLINE_SECONDS):
             return Status.DEGRADED if degraded_names() else Status.OK
     except DatabaseError:
         # The database responds, but its information about health doesn't come in time.
@@ -65,10 +65,10 @@ def _database_is_up() -> bool:
     # If it's known to be down, don't wait to find that out again.
     if directory.database_is_down:
         return False
-    with patience(PATIENCE_SECONDS):
+    with query_deadline(QUERY_DEADLINE_SECONDS):
         answers = database_answers()
     if not answers:
-        directory.refresher.note_failure("no health")
+        directory.refresher.record_failure("no health")
     return answers
 
 

@@ -24,5 +24,8 @@ LATCHKEY_STATUS: Final = "X-Latchkey-Status"
 LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
 LATCHKEY_EFFECTIVE_BY: Final = "X-Latchkey-Effective-By"
 
+NO_STORE: Final = ("Cache-Control", "no-store")
+"""Header field of every response that no cache may store."""
+
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
 """Value of WWW-Authenticate in every 401."""

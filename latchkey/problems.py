@@ -129,7 +129,7 @@ def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: 
 
 def fields_of(error: ProblemError) -> list[tuple[str, str]]:
     """Return the header fields of the response to an error, in addition to those of every response."""
-    fields = [("Cache-Control", "no-store")]
+    fields = [headers.NO_STORE]
     if CATALOGUE[error.slug].status == 401:
         fields.append(("WWW-Authenticate", headers.CHALLENGE))
     if error.retry_after_seconds is not None:

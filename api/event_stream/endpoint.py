@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import Any, Final
 
 from a2wsgi.wsgi import Body, build_environ
+from django.core.handlers.wsgi import WSGIHandler
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.event_stream.handoff import LiveCall, StreamOffer, make_offer
-from api.event_stream.opening import WSGIApplication, django_response
+from api.event_stream.opening import django_response
 from api.event_stream.session import EventSession, SlowReader
 from api.event_stream.view import MEDIA_TYPE
 from apikeys.request_context import request_id_of, trace_id_of
@@ -26,27 +27,27 @@ from httpserver.descriptors import own_limits
 from httpserver.streaming_response import StreamHandle, abort_connection
 
 PATH: Final = "/v1/events"
-PATIENCE_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 5.0
 
 # Separate threads, so that opening a stream doesn't wait for the open ones, nor they for it.
 OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
-THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=PATIENCE_SECONDS)
-PLACES: Final = StreamLimit(most=min(MAX_STREAMS, own_limits().connections // 2))
+THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=TIMEOUT_SECONDS)
+STREAM_LIMIT: Final = StreamLimit(most=min(MAX_STREAMS, own_limits().connections // 2))
 _reader = DatabaseReader(THREADS)
 
 
-def asks_for_stream(scope: Scope) -> bool:
+def is_stream_request(scope: Scope) -> bool:
     """Return whether the request may be for the stream. The view interprets the Accept field exactly."""
     if scope["path"] != PATH or scope["method"] != "GET":
         return False
     return any(name == b"accept" and accepts(value, MEDIA_TYPE) for name, value in scope["headers"])
 
 
-async def event_stream(scope: Scope, receive: Receive, send: Send, django: WSGIApplication) -> None:
-    """Answer a request for the stream: with the stream, or with the error response of `django`."""
+async def event_stream(django: WSGIHandler, scope: Scope, receive: Receive, send: Send) -> None:
+    """Respond to a request for the stream: with the stream, or with the error response of `django`."""
     started = perf_counter()
     handle = StreamHandle(scope)
-    offer = StreamOffer(PLACES)
+    offer = StreamOffer(STREAM_LIMIT)
     environ: dict[str, Any] = dict(build_environ(scope, Body(asyncio.get_running_loop(), receive)))  # type: ignore[arg-type]
     make_offer(environ, offer)
     try:
@@ -69,29 +70,29 @@ async def _follow(
 ) -> None:
     stream = EventStream(default_hub(), _reader, call.start, own_key_id=call.key_id)
     handle.on_end(stream.end)
-    gone = asyncio.create_task(_until_gone(stream, receive))
-    session = EventSession(stream, call.standing, send, THREADS)
+    disconnect = asyncio.create_task(_end_on_disconnect(stream, receive))
+    session = EventSession(stream, call.authorization, send, THREADS)
     try:
         await session.run()
     except SlowReader:
         abort_connection(scope)
     finally:
         stream.close()
-        gone.cancel()
+        disconnect.cancel()
         with suppress(asyncio.CancelledError):
-            await gone
+            await disconnect
         log_request(
             method=scope["method"],
             path=scope["path"],
             status=200,
-            address=call.standing.address,
+            address=call.authorization.address,
             started=started,
             events=session.sent,
             refused=session.refusal.slug if session.refusal else None,
         )
 
 
-async def _until_gone(stream: EventStream, receive: Receive) -> None:
+async def _end_on_disconnect(stream: EventStream, receive: Receive) -> None:
     """End the stream when the client disconnects. A request body is dropped."""
     while (await receive())["type"] != "http.disconnect":
         pass

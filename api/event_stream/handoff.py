@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.reauthorization import Standing
+from api.reauthorization import SessionAuthorization
 from events.stream.limits import StreamLimit
 from events.stream.start import StreamStart
 
@@ -14,31 +14,31 @@ _OFFER: Final = "latchkey.stream_offer"
 class LiveCall:
     """A live stream that a view has allowed: the caller to re-authorize, and where the stream starts."""
 
-    standing: Standing
+    authorization: SessionAuthorization
     start: StreamStart
 
     @property
     def key_id(self) -> str:
         """Return the ID of the key that follows the stream."""
-        return self.standing.credential.key_id
+        return self.authorization.credential.key_id
 
 
 class StreamOffer:
     """Offer of the server to stream the event log for one request. `call` is set once the view accepts it."""
 
-    def __init__(self, places: StreamLimit) -> None:
-        self._places = places
+    def __init__(self, limit: StreamLimit) -> None:
+        self._limit = limit
         self.call: LiveCall | None = None
 
     def accept(self, call: LiveCall) -> None:
         """Reserve a place for the stream. Raises TooManyStreams."""
-        self._places.take(call.key_id)
+        self._limit.take(call.key_id)
         self.call = call
 
     def withdraw(self) -> None:
         """Release the place, if one was reserved. The server calls this when it is done with the request."""
         if self.call is not None:
-            self._places.free(self.call.key_id)
+            self._limit.free(self.call.key_id)
 
 
 def make_offer(environ: dict[str, Any], offer: StreamOffer) -> None:

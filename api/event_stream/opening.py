@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIHandler
+
 from httpserver.asgi_types import Fields, Message
 
 WSGIApplication = Callable[..., Any]
@@ -26,14 +28,14 @@ class DjangoResponse:
         return {"type": "http.response.start", "status": self.status, "headers": fields}
 
 
-def django_response(django: WSGIApplication, environ: dict[str, Any]) -> DjangoResponse:
-    """Return Django's response. It runs on the calling thread."""
+def django_response(django: WSGIHandler, environ: dict[str, Any]) -> DjangoResponse:
+    """Return the response of `django`. It runs on the calling thread."""
     fields: Fields = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         fields.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers)
 
-    response = django(environ, start_response)
+    response: Any = django(environ, start_response)  # type: ignore[arg-type]
     try:
         return DjangoResponse(response.status_code, fields, b"".join(response))
     finally:

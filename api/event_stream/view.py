@@ -8,10 +8,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from api.event_stream.handoff import LiveCall, StreamOffer
-from api.reauthorization import Standing
-from apikeys.authenticator import Verified
+from api.reauthorization import SessionAuthorization
+from apikeys.credential_check import Verified
 from apikeys.request_context import address_of
 from events.stream.start import stream_start
+from latchkey.headers import NO_STORE
 
 MEDIA_TYPE: Final = "text/event-stream"
 
@@ -25,13 +26,13 @@ class EventStreamRenderer(JSONRenderer):
     format = "event-stream"
 
 
-def open_stream(request: Request, offer: StreamOffer, scope: str, asked: Mapping[str, Any]) -> StreamingHttpResponse:
+def open_stream(request: Request, offer: StreamOffer, scope: str, query: Mapping[str, Any]) -> StreamingHttpResponse:
     """Accept the server's offer, and return the head of the stream. The server writes the body.
 
-    `asked` are the parsed query parameters. Raises InvalidParameters or TooManyStreams.
+    `query` are the parsed query parameters. Raises InvalidParameters or TooManyStreams.
     """
     if not isinstance(request.auth, Verified):
         raise TypeError("the view is not authenticated by a key")
-    start = stream_start(last_event_id=request.headers.get("Last-Event-ID"), **asked)
-    offer.accept(LiveCall(Standing(request.auth.credential, address_of(request.META), scope), start))
-    return StreamingHttpResponse(content_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+    start = stream_start(last_event_id=request.headers.get("Last-Event-ID"), **query)
+    offer.accept(LiveCall(SessionAuthorization(request.auth.credential, address_of(request.META), scope), start))
+    return StreamingHttpResponse(content_type=MEDIA_TYPE, headers=dict([NO_STORE]))

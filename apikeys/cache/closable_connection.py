@@ -8,15 +8,15 @@ from typing import Any, Self
 
 import psycopg
 
-from apikeys.cache.query_deadlines import remember
+from apikeys.cache.query_deadlines import track
 
 
-class WatchedSession(psycopg.Connection[Any]):
-    """Connection that `database_silence.cut_connections` can close."""
+class ClosableConnection(psycopg.Connection[Any]):
+    """Connection that `query_deadlines.close_connections` can close."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
         """Return a new connection. Raises psycopg.Error."""
         session = super().connect(conninfo, **options)
-        remember(session, psycopg.Error)
+        track(session, psycopg.Error)
         return session

@@ -1,9 +1,10 @@
-"""Repeated publication of recently changed epochs to a bucket store that does not have them."""
+"""Publication of epochs to the bucket store: after a change, and again if the store does not have them."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from django.conf import settings
 
 from apikeys.cache.key_cache import TTL_SECONDS
@@ -11,11 +12,12 @@ from apikeys.models import APIKey
 from events.models import Event
 from events.types import EventType
 from ratelimit.limiter import Limiter
+from ratelimit.stores import BucketStoreError
 
 BATCH: Final = 200
-CLOCKS_DIFFER_SECONDS: Final = 30
+CLOCK_SKEW_SECONDS: Final = 30
 
-RAISING: Final = frozenset(
+EPOCH_EVENTS: Final = frozenset(
     (
         EventType.KEY_UPDATED,
         EventType.RATE_LIMIT_CHANGED,
@@ -27,22 +29,44 @@ RAISING: Final = frozenset(
     )
 )
 
+log = structlog.get_logger(__name__)
 
-def publish_recent_epochs(limiter: Limiter, now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Publish the recent epochs that the store lacks, as long as `go_on` returns true. Return how many.
+
+def known_epoch(limiter: Limiter, key_id: str) -> int:
+    """Return the epoch that the bucket store knows; 0 if it is down."""
+    try:
+        return limiter.epoch(key_id)
+    except BucketStoreError:
+        return 0
+
+
+def publish_epoch(limiter: Limiter, key_id: str, epoch: int) -> bool:
+    """Publish the epoch of a committed change. Return whether that succeeded."""
+    try:
+        limiter.publish_epoch(key_id, epoch)
+    except BucketStoreError:
+        # The change is committed. The background worker publishes it once the store is back. Until then other
+        # processes learn of it when their record expires.
+        log.exception("epoch_publication_failed", key_id=key_id, epoch=epoch)
+        return False
+    return True
+
+
+def publish_recent_epochs(limiter: Limiter, now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
+    """Publish the recent epochs that the store lacks, as long as `should_continue` returns true. Return how many.
 
     Raises BucketStoreError.
     """
     # No process uses a record older than this. So every usable record includes all earlier changes, and their
     # epochs need no publication.
-    window = max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS) + CLOCKS_DIFFER_SECONDS
+    window = max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS) + CLOCK_SKEW_SECONDS
     published = 0
     for key_ids in _changed_since(now - timedelta(seconds=window)):
         for key_id, epoch in APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", "epoch"):
             if limiter.epoch(key_id) < epoch:
                 limiter.publish_epoch(key_id, epoch)
                 published += 1
-        if not go_on():
+        if not should_continue():
             break
     return published
 
@@ -58,7 +82,7 @@ def _changed_since(since: datetime) -> Iterator[set[str]]:
         recent = [(kind, key_id) for _, at, kind, key_id in page if at >= since]
         if not recent:
             return
-        fresh = {key_id for kind, key_id in recent if kind in RAISING} - seen
+        fresh = {key_id for kind, key_id in recent if kind in EPOCH_EVENTS} - seen
         if fresh:
             seen |= fresh
             yield fresh

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import Error, OperationalError
 from prometheus_client import Counter
 
-from apikeys.cache.query_deadlines import patience, remember_connections
+from apikeys.cache.query_deadlines import query_deadline, track_connections
 from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.cache.refresher import Refresher
 from latchkey import metric_names
@@ -21,7 +21,7 @@ from ratelimit.limiter import default_limiter
 
 TTL_SECONDS: Final = 5.0
 REFRESHED_AFTER_SECONDS: Final = 4.0
-PATIENCE_SECONDS: Final = 2.0
+QUERY_DEADLINE_SECONDS: Final = 2.0
 CAPACITY: Final = 50_000
 NO_KEY: Final = ""
 
@@ -59,14 +59,14 @@ class KeyCache:
         self._confirms = confirms
         self._lock = Lock()
         self._records: OrderedDict[str, tuple[float, KeyRecord]] = OrderedDict()
-        self.refresher = Refresher(self._renew)
+        self.refresher = Refresher(self._refresh)
 
     @property
     def database_is_down(self) -> bool:
         """Return whether the last read of the database failed."""
         return self.refresher.down
 
-    def refuse_while_down(self) -> None:
+    def raise_while_down(self) -> None:
         """Raise OperationalError immediately if the database is known to be down."""
         # Otherwise each request would wait for its own deadline.
         if self.refresher.down:
@@ -82,14 +82,14 @@ class KeyCache:
             if entry is None:
                 return None
             age = self._clock() - entry[0]
-            if age >= REFRESHED_AFTER_SECONDS and not self._good(key_id, age):
+            if age >= REFRESHED_AFTER_SECONDS and not self._is_usable(key_id, age):
                 return None
             self._records.move_to_end(key_id)
             if hits is not None:
                 (hits if age < TTL_SECONDS else _STALE).inc()
             return entry[1]
 
-    def remembered(self, key_id: str) -> KeyRecord | None:
+    def cached_at_any_age(self, key_id: str) -> KeyRecord | None:
         """Return the key's cached record, however old it is, or None."""
         entry = self._records.get(key_id)
         return None if entry is None else entry[1]
@@ -113,7 +113,7 @@ class KeyCache:
             return None
         # The database's epoch can be older than the store's after a restore from a backup. The record takes over
         # the newer one: reading the database again would not help, because its content is authoritative.
-        return self._keep(replace(record, epoch=max(record.epoch, epoch)), read_at)
+        return self._store(replace(record, epoch=max(record.epoch, epoch)), read_at)
 
     def look_up(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
         """Return and cache the records, by key ID, of those keys that have a secret with one of the digests.
@@ -123,25 +123,25 @@ class KeyCache:
         """
         read_at = self._clock()
         found = self._read(list(digests), lambda: read_records_with(digests))
-        return {key_id: self._keep(record, read_at) for key_id, record in found.items()}
+        return {key_id: self._store(record, read_at) for key_id, record in found.items()}
 
     def clear(self) -> None:
         """Remove all records."""
         with self._lock:
             self._records.clear()
 
-    def _good(self, key_id: str, age: float) -> bool:
+    def _is_usable(self, key_id: str, age: float) -> bool:
         """Return whether a record that is due for a refresh can still be used, and request the refresh."""
         refresher = self.refresher
         if age < TTL_SECONDS:
-            refresher.ask(key_id)
+            refresher.enqueue(key_id)
             return True
-        if age >= self._stale_seconds or not (refresher.down or refresher.awaits(key_id)) or not self._confirms():
+        if age >= self._stale_seconds or not (refresher.down or refresher.is_queued(key_id)) or not self._confirms():
             return False
-        refresher.ask(key_id)
+        refresher.enqueue(key_id)
         return True
 
-    def _keep(self, record: KeyRecord, read_at: float) -> KeyRecord:
+    def _store(self, record: KeyRecord, read_at: float) -> KeyRecord:
         with self._lock:
             self._records[record.auth.key_id] = (read_at, record)
             self._records.move_to_end(record.auth.key_id)
@@ -152,12 +152,12 @@ class KeyCache:
     def _read(self, key_ids: Sequence[str], read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
         """Call `read` for those keys, with a query deadline, and count the result. Raises django.db.Error."""
         try:
-            self.refuse_while_down()
+            self.raise_while_down()
             try:
-                with patience(PATIENCE_SECONDS):
+                with query_deadline(QUERY_DEADLINE_SECONDS):
                     found = read()
             except Error as error:
-                self.refresher.note_failure(f"{type(error).__name__}: {error}")
+                self.refresher.record_failure(f"{type(error).__name__}: {error}")
                 raise
         except Error:
             _FAILED.inc(len(key_ids))
@@ -166,7 +166,7 @@ class KeyCache:
         _UNKNOWN.inc(len(key_ids) - len(found))
         return found
 
-    def _renew(self, key_ids: Sequence[str]) -> None:
+    def _refresh(self, key_ids: Sequence[str]) -> None:
         """Refresh the cached records of those keys."""
         before = {key_id: self._records.get(key_id) for key_id in key_ids}
         read_at = self._clock()
@@ -191,7 +191,7 @@ class KeyCache:
 @cache
 def default_key_cache() -> KeyCache:
     """Return the key cache of this process, created once."""
-    remember_connections()
+    track_connections()
     return KeyCache(
         stale_seconds=max(TTL_SECONDS, settings.DIRECTORY_STALE_SECONDS),
         confirms=lambda: default_limiter().confirms_epochs,

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
+
+from apikeys.cache.key_cache import TTL_SECONDS
+from ratelimit.limiter import Limiter
+from ratelimit.stores.fallback import Fallback
+
 _ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class PropagationBound:
     """The limits on how long a node may act on the state before a change, in seconds.
 
     `trusted_seconds` is how old an unconfirmed record may be. `stale_seconds` is how old a record may be that the
@@ -48,3 +54,13 @@ class Reach:
         """
         exact = now + timedelta(seconds=self.after_publication(published=published)) + _ALMOST_A_MILLISECOND
         return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
+
+
+def propagation_bound(limiter: Limiter) -> PropagationBound:
+    """Return the bound under the current settings."""
+    return PropagationBound(
+        trusted_seconds=TTL_SECONDS,
+        stale_seconds=settings.DIRECTORY_STALE_SECONDS,
+        lease_seconds=limiter.lease_seconds,
+        decides_alone=limiter.store_is_remote and limiter.fallback != Fallback.DENY,
+    )

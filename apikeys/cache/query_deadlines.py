@@ -16,17 +16,17 @@ _lock: Final = Lock()
 _open: Final[WeakKeyDictionary[Any, type[Exception]]] = WeakKeyDictionary()
 
 
-def remember_connections() -> None:
+def track_connections() -> None:
     """Record every connection that this process opens to a database server from now on."""
-    connection_created.connect(_remember, dispatch_uid="apikeys.cache.query_deadlines")
+    connection_created.connect(_track_created, dispatch_uid="apikeys.cache.query_deadlines")
 
 
 @contextmanager
-def patience(seconds: float, on_silence: Callable[[], None] | None = None) -> Iterator[None]:
+def query_deadline(seconds: float, on_deadline: Callable[[], None] | None = None) -> Iterator[None]:
     """Limit how long the block may wait for the database.
 
     Whenever `seconds` have passed within the block, another thread closes this thread's connection, or calls
-    `on_silence` if it is given. SQLite has no server and its own limit, so this does nothing there.
+    `on_deadline` if it is given. SQLite has no server and its own limit, so this does nothing there.
     """
     wrapper: Any = connections[DEFAULT_DB_ALIAS]
     if wrapper.vendor == "sqlite":
@@ -38,24 +38,24 @@ def patience(seconds: float, on_silence: Callable[[], None] | None = None) -> It
     def watch() -> None:
         # Repeat: the block may open another connection after the first one was closed, and that may hang too.
         while not done.wait(seconds):
-            (on_silence or (lambda: _cut(wrapper.connection, wrapper.Database.Error)))()
+            (on_deadline or (lambda: _shut_down(wrapper.connection, wrapper.Database.Error)))()
 
-    Thread(target=watch, name="database-silence", daemon=True).start()
+    Thread(target=watch, name="query-deadline", daemon=True).start()
     try:
         yield
     finally:
         done.set()
 
 
-def cut_connections() -> None:
+def close_connections() -> None:
     """Close every connection of this process to the database. Reads and writes on them fail immediately."""
     with _lock:
         opened = list(_open.items())
     for connection, error in opened:
-        _cut(connection, error)
+        _shut_down(connection, error)
 
 
-def _cut(connection: Any, error: type[Exception]) -> None:
+def _shut_down(connection: Any, error: type[Exception]) -> None:
     """Shut down the socket of a connection, if it is still open."""
     try:
         if connection is not None:
@@ -67,7 +67,7 @@ def _cut(connection: Any, error: type[Exception]) -> None:
         pass
 
 
-def leave_the_pool() -> None:
+def use_unpooled_connection() -> None:
     """Give this thread its own connection outside the pool."""
     # A thread in the pool waits for other threads, and for the pool's next attempt, which comes later the longer
     # an outage lasts.
@@ -77,7 +77,7 @@ def leave_the_pool() -> None:
     connections[DEFAULT_DB_ALIAS] = apart
 
 
-def renew_pool() -> None:
+def reset_pool() -> None:
     """Close the pool, if there is one, so that all threads connect again."""
     pooled: Any = connections.create_connection(DEFAULT_DB_ALIAS)
     # The pool would otherwise hand out connections that broke during the outage.
@@ -85,12 +85,12 @@ def renew_pool() -> None:
         pooled.close_pool()
 
 
-def remember(session: Any, error: type[Exception]) -> None:
+def track(session: Any, error: type[Exception]) -> None:
     """Record an open connection of the database driver. `error` is the driver's base exception."""
     with _lock:
         _open[session] = error
 
 
-def _remember(sender: object, connection: Any, **_: object) -> None:
+def _track_created(sender: object, connection: Any, **_: object) -> None:
     if connection.vendor != "sqlite":
-        remember(connection.connection, connection.Database.Error)
+        track(connection.connection, connection.Database.Error)

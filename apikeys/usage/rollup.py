@@ -15,8 +15,8 @@ from typing import Final
 from django.db import transaction
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage.high_water_marks import NOTHING, Counted, Marks, counters, has_decreased
-from apikeys.usage.rows import add, note_last_use
+from apikeys.usage.high_water_marks import NO_USAGE, Counters, Marks, counters, is_below_mark
+from apikeys.usage.rows import add_usage, update_last_used
 from events.lock_timeout import bound_lock_waits
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
@@ -35,10 +35,10 @@ RETENTION: Final = {
 _MARGIN_NS: Final = 120_000_000_000
 
 
-class UsageLedger:
-    """Writes the usage counted by one store to the database, repeatedly.
+class UsageRollup:
+    """Rollup that writes the usage counted by one store to the database, repeatedly.
 
-    Any number of ledgers may run at the same time, for one store or several: nothing is counted twice. The first
+    Any number of rollups may run at the same time, for one store or several: nothing is counted twice. The first
     pass reads every key. Later passes only read keys that were used since the previous pass began.
     """
 
@@ -46,26 +46,26 @@ class UsageLedger:
         self._store = store
         self._since_ns = 0
 
-    def write_down(self, go_on: Callable[[], bool] = lambda: True) -> int:
-        """Write all usage that is not in the database yet, in batches, as long as `go_on` returns true.
+    def write_pending(self, should_continue: Callable[[], bool] = lambda: True) -> int:
+        """Write all usage that is not in the database yet, in batches, as long as `should_continue` returns true.
 
         Return the number of keys that had any. Raises BucketStoreError.
         """
-        began_ns = self._store.now_ns()
-        if began_ns < self._since_ns:
+        started_ns = self._store.now_ns()
+        if started_ns < self._since_ns:
             # The clock was set back, so times of use can't be compared. Read every key.
             self._since_ns = 0
         marks = Marks.of_store(self._store.generation(), rolls_back=self._store.rolls_back)
         used = self._used()
         written = 0
         while batch := dict(islice(used, BATCH)):
-            if not go_on():
+            if not should_continue():
                 # The next pass reads these keys again.
                 return written
-            if news := _with_news(batch, marks):
+            if changed := _changed_only(batch, marks):
                 with transaction.atomic():
-                    written += self._write_batch(news, marks)
-        self._since_ns = began_ns - _MARGIN_NS
+                    written += self._write_batch(changed, marks)
+        self._since_ns = started_ns - _MARGIN_NS
         return written
 
     def _used(self) -> Iterator[tuple[str, Record]]:
@@ -82,30 +82,30 @@ class UsageLedger:
         keys = list(locked.prefetch_related("secrets"))
         known = marks.of_keys(records.keys())
         changed: list[tuple[APIKey, Record]] = []
-        unwritten: list[tuple[int, datetime, Counted]] = []
+        unwritten: list[tuple[int, datetime, Counters]] = []
         for key in keys:
-            mark, record = known.get(key.key_id, NOTHING), records[key.key_id]
+            mark, record = known.get(key.key_id, NO_USAGE), records[key.key_id]
             # The record may also be older than the mark because another writer came in between. Only the store can
             # say which.
-            if has_decreased(mark, record):
+            if is_below_mark(mark, record):
                 record = self._store.peek(key.key_id.encode())
             if counters(record) == mark:
                 continue
             changed.append((key, record))
-            if (added := marks.unwritten(mark, record)) != NOTHING:
+            if (added := marks.unwritten(mark, record)) != NO_USAGE:
                 unwritten.append((key.pk, from_ns(record.used_ns), added))
         for step in UsageStep:
-            add(step, {pk: (step_start(step, used_at), *added) for pk, used_at, added in unwritten})
-        marks.move(changed)
-        note_last_use(changed)
+            add_usage(step, {pk: (step_start(step, used_at), *added) for pk, used_at, added in unwritten})
+        marks.advance(changed)
+        update_last_used(changed)
         return len(unwritten)
 
 
-def _with_news(batch: Mapping[str, Record], marks: Marks) -> dict[str, Record]:
+def _changed_only(batch: Mapping[str, Record], marks: Marks) -> dict[str, Record]:
     """Return the keys of the batch whose counters differ from their marks."""
-    # Read without locks, so that keys without news don't block other writers.
+    # Read without locks, so that unchanged keys don't block other writers.
     known = marks.of_keys(batch.keys())
-    return {key_id: record for key_id, record in batch.items() if counters(record) != known.get(key_id, NOTHING)}
+    return {key_id: record for key_id, record in batch.items() if counters(record) != known.get(key_id, NO_USAGE)}
 
 
 def step_start(step: UsageStep, moment: datetime) -> datetime:
@@ -116,12 +116,15 @@ def step_start(step: UsageStep, moment: datetime) -> datetime:
     return start.replace(hour=0) if step is UsageStep.DAY else start
 
 
-def forget_old_usage(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Delete the rows that are older than RETENTION, in batches, as long as `go_on` returns true. Return how many."""
-    forgotten = 0
+def prune_usage(now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
+    """Delete the rows that are older than RETENTION, in batches, as long as `should_continue` returns true.
+
+    Return how many.
+    """
+    deleted = 0
     for step, retention in RETENTION.items():
         old = Usage.objects.filter(step=step, start__lt=now - retention).order_by("start")
-        while go_on() and (batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH])):
-            forgotten += Usage.objects.filter(pk__in=batch).delete()[0]
+        while should_continue() and (batch := list(old.values_list("pk", flat=True)[:PRUNE_BATCH])):
+            deleted += Usage.objects.filter(pk__in=batch).delete()[0]
         UsageTotal.objects.filter(step=step, start__lt=now - retention).delete()
-    return forgotten
+    return deleted

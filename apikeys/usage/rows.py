@@ -11,7 +11,7 @@ from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 
 
-def add(step: UsageStep, additions: Mapping[int, tuple[datetime, int, int]]) -> None:
+def add_usage(step: UsageStep, additions: Mapping[int, tuple[datetime, int, int]]) -> None:
     """Add requests to the rows of the given keys and to the totals.
 
     `additions` has (start, allowed, throttled) by the primary key of the key. The caller holds the locks of the
@@ -48,7 +48,7 @@ def _add_total(step: UsageStep, start: datetime, used: list[tuple[datetime, int,
     )
 
 
-def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
+def update_last_used(changed: Sequence[tuple[APIKey, Record]]) -> None:
     """Update `last_used_at` of the keys, and of the secrets that were used, from their records.
 
     A secret's first use is written with it, once.
@@ -60,11 +60,11 @@ def note_last_use(changed: Sequence[tuple[APIKey, Record]]) -> None:
         for secret in key.secrets.all()
         if (used := secret.last_use_in(record)) is not None
     }
-    _set_each(APIKey, keys)
-    _set_each(KeySecret, secrets, first="first_used_at")
+    _set_last_used(APIKey, keys)
+    _set_last_used(KeySecret, secrets, first="first_used_at")
 
 
-def _set_each(model: type[APIKey] | type[KeySecret], values: Mapping[int, datetime], first: str = "") -> None:
+def _set_last_used(model: type[APIKey] | type[KeySecret], values: Mapping[int, datetime], first: str = "") -> None:
     """Update `last_used_at` of each row, but never set it back."""
     if not values:
         return

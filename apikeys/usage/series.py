@@ -18,19 +18,19 @@ class Point:
     throttled: int = 0
 
 
-def of_all_keys(step: UsageStep, steps: int, now: datetime) -> list[Point]:
+def total_usage(step: UsageStep, steps: int, now: datetime) -> list[Point]:
     """Return the usage of all keys together in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, UsageTotal.objects.filter(step=step, start__gte=starts[0]))
 
 
-def of_key(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
+def usage_of(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
     """Return the key's usage in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
     return _without_gaps(starts, Usage.objects.filter(key=key, step=step, start__gte=starts[0]))
 
 
-def of_each(keys: Sequence[APIKey], step: UsageStep, steps: int, now: datetime) -> dict[int, list[Point]]:
+def usage_by_key(keys: Sequence[APIKey], step: UsageStep, steps: int, now: datetime) -> dict[int, list[Point]]:
     """Return the usage of each of `keys` by its primary key, with a single query."""
     starts = _starts(step, steps, now)
     rows: dict[int, list[Usage]] = {key.pk: [] for key in keys}
@@ -49,7 +49,7 @@ def _without_gaps(starts: Sequence[datetime], rows: Iterable[Usage | UsageTotal]
     return [known.get(start) or Point(start) for start in starts]
 
 
-def total(points: Iterable[Point]) -> Point:
+def sum_points(points: Iterable[Point]) -> Point:
     """Return the sum of a series."""
     listed = list(points)
     start = listed[0].start if listed else datetime.max - timedelta(days=1)

@@ -25,14 +25,15 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "credential, question, request id": (
         "gateway/native/fast_path.py",
-        "gateway/question.py",
+        "gateway/native/check_head.py",
+        "gateway/check_parameters.py",
         "latchkey/request_id.py",
         "latchkey/credentials.py",
     ),
     "record and HMAC": ("apikeys/", "hmac.py", "latchkey/peppers.py"),
     "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
     "metrics": ("latchkey/buffered_metrics.py", "ratelimit/metrics.py", "gateway/native/metrics.py"),
-    "answer": ("gateway/native/allow_responses.py", "ratelimit/headers.py"),
+    "answer": ("gateway/native/check_responses.py", "gateway/native/allow_responses.py", "ratelimit/headers.py"),
     "send": ("httpserver/inline_request.py",),
 }
 """Path prefixes of the modules that belong to every part. A sample belongs to the first part that matches."""

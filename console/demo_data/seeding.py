@@ -8,9 +8,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
-from apikeys.key_counts import take_census
+from apikeys.key_counts import count_keys
 from apikeys.models import APIKey, KeySecret, SecretState, Usage
-from apikeys.usage.rollup import forget_old_usage
+from apikeys.usage.rollup import prune_usage
 from console.demo_data.stage import Stage
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
@@ -63,9 +63,9 @@ def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]
     with transaction.atomic():
         play(stage, _stories(stage, keys), tell)
         _note_use_of_secrets(now)
-        forget_old_usage(now)
+        prune_usage(now)
         write_totals()
-        states = dict(take_census(now).counts)
+        states = dict(count_keys(now).counts)
     return Seeded(
         keys=APIKey.objects.count(),
         states=states,

@@ -10,7 +10,7 @@ from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
 from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
-from apikeys.usage.series import of_each
+from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
 from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
@@ -72,7 +72,7 @@ def _cursor(typed: str, filters: dict[str, str]) -> Cursor | None:
 
 
 def _rows(keys: list[APIKey], now: datetime) -> list[Row]:
-    use = of_each(keys, UsageStep.HOUR, 24, now)
+    use = usage_by_key(keys, UsageStep.HOUR, 24, now)
     return [
         Row(key, key.state(now).value, limit_words(key.limit), ago_words(key.last_used_at, now), sparkline(use[key.pk]))
         for key in keys

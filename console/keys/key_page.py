@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from apikeys.models import APIKey, UsageStep
 from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
-from apikeys.usage.series import of_key
+from apikeys.usage.series import usage_of
 from console.charts import bar_chart
 from console.keys.edit_form import EditForm
 from console.keys.views import KeysAdmin, key_or_404, key_url, render
@@ -88,8 +88,10 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "limit_words": limit_words(shown.limit),
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
-        "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
-        "month": bar_chart(of_key(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
+        "day": bar_chart(
+            usage_of(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"
+        ),
+        "month": bar_chart(usage_of(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
         "breaches": violations_of(shown, now),
     }

@@ -14,12 +14,13 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from api.problems import as_problem, log_unavailable
 from apikeys.authenticator import default_authenticator
 from events.threads import WorkThreads
-from gateway.check import Answer, Call, check, credential_of, refusal
+from gateway.calls import Call, GatewayResponse, error_response
+from gateway.check import check, credential_of
+from gateway.check_parameters import CheckParameters, parse_check_parameters
 from gateway.native import lookups, metrics
-from gateway.native.lookups import PATIENCE_SECONDS
+from gateway.native.lookups import TIMEOUT_SECONDS
 from gateway.native.request import EndpointRequest
-from gateway.question import Question, parse_question
-from gateway.verify import ASKING, verify
+from gateway.native.verify import CALLER_QUERY, verify_response
 from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
@@ -43,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 # Queries run on threads, so that an unresponsive database blocks no other request of the worker. A request gets a
 # thread only after the cache or a key lookup has confirmed its credential, so wrong credentials can't delay valid ones.
-THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
+THREADS: Final = WorkThreads("gateway", 2, patience_seconds=TIMEOUT_SECONDS)
 
 
 async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,10 +55,10 @@ async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     except BodyCutOff:
         return
     call = call_of(scope, request)
-    await _answer(scope, call, send, partial(check, default_authenticator(), call), closes=closes)
+    await _respond(scope, call, send, partial(check, default_authenticator(), call), closes=closes)
 
 
-def asks_to_verify(scope: Scope) -> bool:
+def is_verify_call(scope: Scope) -> bool:
     """Return whether the request is a call of /v1/verify in its plainest form.
 
     Django handles every other form, and reports what is wrong with it.
@@ -75,30 +76,32 @@ def accepts_json(request: EndpointRequest) -> bool:
 
 
 async def verify_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request for which `asks_to_verify` is true. Its body has been read completely before."""
+    """Serve a request for which `is_verify_call` is true. Its body has been read completely before."""
     request = EndpointRequest.of(scope)
     body = (await receive())["body"]
-    call = replace(call_of(scope, request), query=ASKING)
-    await _answer(scope, call, send, partial(verify, default_authenticator(), call, body, timezone.now()))
+    call = replace(call_of(scope, request), query=CALLER_QUERY)
+    await _respond(scope, call, send, partial(verify_response, default_authenticator(), call, body, timezone.now()))
 
 
-async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answer], *, closes: bool = False) -> None:
+async def _respond(
+    scope: Scope, call: Call, send: Send, work: Callable[[], GatewayResponse], *, closes: bool = False
+) -> None:
     started = perf_counter()
     clear_contextvars()
     bind_contextvars(request_id=call.request_id)
     bind_contextvars(**trace_of(scope))
-    question = Question()
+    parameters = CheckParameters()
     try:
-        question = parse_question(call.query)
+        parameters = parse_check_parameters(call.query)
         credential = credential_of(call)
-        if metrics.loop_authenticator().doubts(credential):
+        if metrics.loop_authenticator().is_cold(credential):
             # A wrong credential fails here, so it never occupies a thread.
-            await lookups.verify(credential, call.address)
-        answer = await THREADS.run(work)
-    except Exception as error:  # noqa: BLE001 - one that nobody foresaw is raised again
-        answer = refusal(problem_of(error), question, call)
-    await send_answer(answer, send, closes=closes)
-    tell(scope, answer, call.address, started)
+            await lookups.authenticate(credential, call.address)
+        response = await THREADS.run(work)
+    except Exception as error:  # noqa: BLE001 - one that is not expected is raised again
+        response = error_response(problem_of(error), parameters, call)
+    await send_response(response, send, closes=closes)
+    log_access(scope, response, call.address, started)
 
 
 def is_cold(call: Call) -> bool:
@@ -107,20 +110,20 @@ def is_cold(call: Call) -> bool:
         credential = credential_from_headers(call.api_key, call.authorization)
     except CredentialError:
         return True
-    return metrics.loop_authenticator().doubts(credential)
+    return metrics.loop_authenticator().is_cold(credential)
 
 
-def problem_of(error: Exception, **known: str) -> ProblemError:
+def problem_of(error: Exception, **more: str) -> ProblemError:
     """Return the problem for an expected error. Raise the error itself if it is unexpected."""
-    problem = unavailable(error, **known) if isinstance(error, TimeoutError) else as_problem(error)
+    problem = unavailable(error, **more) if isinstance(error, TimeoutError) else as_problem(error)
     if problem is None:
         raise error
     return problem
 
 
-def unavailable(error: Exception, **known: str) -> ProblemError:
-    """Log that a dependency did not answer, with the fields in `known`. Return the problem for the response (503)."""
-    log_unavailable(error, **known)
+def unavailable(error: Exception, **more: str) -> ProblemError:
+    """Log that a dependency did not respond, with the fields in `more`. Return the problem for the response (503)."""
+    log_unavailable(error, **more)
     problem = ProblemError(CATALOGUE["unavailable"].title + ".")
     problem.slug = "unavailable"
     return problem
@@ -146,13 +149,13 @@ def trace_of(scope: Scope) -> dict[str, str]:
     return {"trace_id": trace.trace_id} if trace else {}
 
 
-def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
+def log_access(scope: Scope, response: GatewayResponse, address: str, started: float, **more: str) -> None:
     """Log the request. An allowed check is logged only if LOG_CHECKS includes its key."""
-    if scope["path"] == CHECK and answer.status < 300 and answer.logged.get("key_id") not in LOGGED:
+    if scope["path"] == CHECK and response.status < 300 and response.logged.get("key_id") not in LOGGED:
         return
-    known |= answer.logged
+    more |= response.logged
     log_request(
-        method=scope["method"], path=scope["path"], status=answer.status, address=address, started=started, **known
+        method=scope["method"], path=scope["path"], status=response.status, address=address, started=started, **more
     )
 
 
@@ -167,13 +170,13 @@ async def _unread_body(scope: Scope, receive: Receive) -> bool:
     return False
 
 
-async def send_answer(answer: Answer, send: Send, *, closes: bool = False) -> None:
+async def send_response(response: GatewayResponse, send: Send, *, closes: bool = False) -> None:
     """Send the complete response."""
-    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.fields]
+    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.fields]
     # RFC 9110, section 8.6: a 204 response must not have a Content-Length.
-    if answer.status != 204:
-        fields.append((b"content-length", str(len(answer.body)).encode()))
+    if response.status != 204:
+        fields.append((b"content-length", str(len(response.body)).encode()))
     if closes:
         fields.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.start", "status": response.status, "headers": fields})
+    await send({"type": "http.response.body", "body": response.body})

@@ -7,17 +7,18 @@ from typing import Final
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from gateway.check import NO_STORE, Answer
-from gateway.native.endpoint import accepts_json, send_answer, tell, trace_of
+from gateway.calls import GatewayResponse
+from gateway.native.endpoint import accepts_json, log_access, send_response, trace_of
 from gateway.native.request import EndpointRequest
 from health.cached_response import current_health
 from httpserver.asgi_types import Scope, Send
 from latchkey import headers
+from latchkey.headers import NO_STORE
 
 PATH: Final = "/health"
 
 
-def asks_for_health(scope: Scope) -> bool:
+def is_health_probe(scope: Scope) -> bool:
     """Return whether the request is a probe in its plainest form and the status is known. Django handles all others."""
     if scope["path"] != PATH or scope["method"] not in ("GET", "HEAD") or current_health().status is None:
         return False
@@ -25,13 +26,15 @@ def asks_for_health(scope: Scope) -> bool:
 
 
 async def health_probe(scope: Scope, send: Send) -> None:
-    """Answer a request for which `asks_for_health` is true."""
+    """Respond to a request for which `is_health_probe` is true."""
     started, request, status = perf_counter(), EndpointRequest.of(scope), current_health().status
     fields = [("Content-Type", "application/json"), NO_STORE, (headers.REQUEST_ID, request.request_id)]
     body = json.dumps({"status": status}, separators=(",", ":")).encode()
-    answer = Answer(200 if status and status.is_ready else 503, [*fields, ("X-Content-Type-Options", "nosniff")], body)
-    await send_answer(answer, send)
-    tell(scope, answer, request.address, started, request_id=request.request_id, **trace_of(scope))
+    response = GatewayResponse(
+        200 if status and status.is_ready else 503, [*fields, ("X-Content-Type-Options", "nosniff")], body
+    )
+    await send_response(response, send)
+    log_access(scope, response, request.address, started, request_id=request.request_id, **trace_of(scope))
 
 
 def _names_this_server(scope: Scope) -> bool:

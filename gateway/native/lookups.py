@@ -10,79 +10,86 @@ from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from apikeys.authenticator import Verdict, Verified, default_authenticator
+from apikeys.authenticator import default_authenticator
+from apikeys.credential_check import Verified
+from apikeys.pending_authentication import AuthenticationResult
 from events.threads import WorkThreads
 from gateway.native.batching import Batcher
 from latchkey.credentials import Credential
 
-PATIENCE_SECONDS: Final = 5.0
-MOST_WAITING: Final = 1000
+TIMEOUT_SECONDS: Final = 5.0
+MAX_WAITING: Final = 1000
 # A query for this many takes 2 ms of Python, and their responses 3 ms of the event loop. Others wait no longer.
-MOST_TOGETHER: Final = 32
+MAX_BATCH: Final = 32
 
-_THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=PATIENCE_SECONDS)
+_THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=TIMEOUT_SECONDS)
 
 
-class LookUp(NamedTuple):
+class KeyLookup(NamedTuple):
     """A request that waits for its key lookup.
 
-    `read` returns its credential and the client's address, or raises CredentialError. `settle` is called with the
-    verdict or with an exception, and must not raise.
+    `read` returns its credential and the client's address, or raises CredentialError. `resolve` is called with the
+    result or with an exception, and must not raise.
     """
 
     read: Callable[[], tuple[Credential, str]]
-    settle: Callable[[Verdict | Exception], None]
+    resolve: Callable[[AuthenticationResult | Exception], None]
 
 
-def ask(look_up: LookUp) -> None:
-    """Queue a key lookup. Raise TimeoutError if MOST_WAITING are queued already."""
-    if len(_waiting) >= MOST_WAITING:
+def enqueue(lookup: KeyLookup) -> None:
+    """Queue a key lookup. Raise TimeoutError if MAX_WAITING are queued already."""
+    if len(_waiting) >= MAX_WAITING:
         raise TimeoutError(f"{len(_waiting)} credentials wait already to be looked up")
-    _waiting.append(look_up)
-    _rounds.go_on()
+    _waiting.append(lookup)
+    _batcher.flush()
 
 
-async def verify(credential: Credential, address: str) -> Verified:
-    """Look up the credential's key. Raise what `Authenticator.verify` raises, or TimeoutError if the queue is full."""
-    verdict: asyncio.Future[Verdict | Exception] = asyncio.get_running_loop().create_future()
-    ask(LookUp(lambda: (credential, address), partial(_settle, verdict)))
-    found = await verdict
+async def authenticate(credential: Credential, address: str) -> Verified:
+    """Look up the credential's key.
+
+    Raise what `Authenticator.authenticate` raises, or TimeoutError if the queue is full.
+    """
+    future: asyncio.Future[AuthenticationResult | Exception] = asyncio.get_running_loop().create_future()
+    enqueue(KeyLookup(lambda: (credential, address), partial(_set_result, future)))
+    found = await future
     if isinstance(found, Exception):
         raise found
     return found
 
 
-def _settle(verdict: asyncio.Future[Verdict | Exception], found: Verdict | Exception) -> None:
+def _set_result(
+    future: asyncio.Future[AuthenticationResult | Exception], found: AuthenticationResult | Exception
+) -> None:
     # It is done already if its request was cancelled.
-    if not verdict.done():
-        verdict.set_result(found)
+    if not future.done():
+        future.set_result(found)
 
 
-async def _look_up(batch: list[LookUp]) -> None:
+async def _look_up(batch: list[KeyLookup]) -> None:
     """Look up one batch."""
     started = perf_counter()
-    asked, settles = [], []
-    for one in batch:
+    credentials, callbacks = [], []
+    for lookup in batch:
         try:
-            asked.append(one.read())
-            settles.append(one.settle)
+            credentials.append(lookup.read())
+            callbacks.append(lookup.resolve)
         except Exception as error:  # noqa: BLE001 - it is about this request alone
-            one.settle(error)
-    for settle, verdict in zip(settles, await _verdicts(asked), strict=True):
-        settle(verdict)
+            lookup.resolve(error)
+    for resolve, result in zip(callbacks, await _authenticate(credentials), strict=True):
+        resolve(result)
     if _waiting:
         # Pause for as long as the batch took, so that other requests get Python's global interpreter lock.
         await asyncio.sleep(perf_counter() - started)
 
 
-async def _verdicts(asked: list[tuple[Credential, str]]) -> list[Verdict] | list[Exception]:
-    if not asked:
+async def _authenticate(credentials: list[tuple[Credential, str]]) -> list[AuthenticationResult] | list[Exception]:
+    if not credentials:
         return []
     try:
-        return await _THREAD.run(partial(default_authenticator().verify_together, asked))
+        return await _THREAD.run(partial(default_authenticator().authenticate_batch, credentials))
     except Exception as error:  # noqa: BLE001 - each request answers with it, as with one of its own
-        return [error] * len(asked)
+        return [error] * len(credentials)
 
 
-_waiting: Final[list[LookUp]] = []
-_rounds: Final = Batcher(_waiting, _look_up, MOST_TOGETHER, under_way=1)
+_waiting: Final[list[KeyLookup]] = []
+_batcher: Final = Batcher(_waiting, _look_up, MAX_BATCH, max_in_flight=1)

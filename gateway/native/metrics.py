@@ -22,7 +22,7 @@ def loop_authenticator() -> Authenticator:
     return default_authenticator().with_metrics(limiter, _hits)
 
 
-def tell() -> None:
+def flush() -> None:
     """Flush what was counted since the last call."""
     for pending in (_hits, _allowed, _throttled, _seconds):
         pending.tell()

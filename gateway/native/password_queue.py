@@ -8,14 +8,14 @@ from time import perf_counter
 from typing import Final
 
 from apikeys.errors import QuotaExceeded
-from gateway.native.overload import SAFE, refuse
+from gateway.native.overload import SAFE, send_rejection
 from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
 from httpserver.buffered_response import buffered_response
 from latchkey.problems import ProblemError
 
-AT_MOST: Final = 16
-AT_MOST_OF_AN_ADDRESS: Final = 4
+MAX_REQUESTS: Final = 16
+MAX_PER_ADDRESS: Final = 4
 RETRY_AFTER_SECONDS: Final = 5
 
 _PATHS: Final = ("/admin/login/", "/admin/password_change/", "/admin/authenticator/", "/admin/auth/user/")
@@ -35,7 +35,7 @@ def may_hash_password(scope: Scope) -> bool:
 class PasswordQueue:
     """Bounded queue of requests for `django`, which has one thread.
 
-    AT_MOST requests may run or wait, of which AT_MOST_OF_AN_ADDRESS may come from one address. A flood from one
+    MAX_REQUESTS requests may run or wait, of which MAX_PER_ADDRESS may come from one address. A flood from one
     address therefore leaves room for others. Requests beyond that get an error with Retry-After, without using a
     thread.
     """
@@ -46,9 +46,9 @@ class PasswordQueue:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = EndpointRequest.of(scope)
-        error = self._error(request.address)
+        error = self._rejection(request.address)
         if error is not None:
-            await refuse(error, scope, request, send, perf_counter())
+            await send_rejection(error, scope, request, send, perf_counter())
             return
         self._waiting[request.address] += 1
         try:
@@ -60,13 +60,13 @@ class PasswordQueue:
         for message in messages:
             await send(message)
 
-    def _error(self, address: str) -> ProblemError | None:
-        if self._waiting[address] >= AT_MOST_OF_AN_ADDRESS:
+    def _rejection(self, address: str) -> ProblemError | None:
+        if self._waiting[address] >= MAX_PER_ADDRESS:
             return QuotaExceeded(
                 "Too many sign-ins from this address at the same time.",
                 violated_policies=["address"],
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
-        if self._waiting.total() >= AT_MOST:
+        if self._waiting.total() >= MAX_REQUESTS:
             return TooManySignIns("Too many sign-ins at the same time.", retry_after_seconds=RETRY_AFTER_SECONDS)
         return None

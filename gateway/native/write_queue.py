@@ -9,7 +9,7 @@ from time import monotonic, perf_counter
 from typing import Final
 
 from events.lock_timeout import MOST_SECONDS
-from gateway.native.overload import SAFE, refuse
+from gateway.native.overload import SAFE, send_rejection
 from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
 from httpserver.buffered_response import buffered_response
@@ -24,7 +24,7 @@ class WriteQueueTimeout(ProblemError):
     slug = "unavailable"
 
 
-def changes(scope: Scope) -> bool:
+def is_write(scope: Scope) -> bool:
     """Return whether a request may change something, according to its method."""
     return scope["method"] not in SAFE
 
@@ -32,16 +32,16 @@ def changes(scope: Scope) -> bool:
 class WriteQueue:
     """Queue of requests for `django`, which has one thread.
 
-    A request is rejected with Retry-After if no change completes for `most_seconds` while it waits. As long as
+    A request is rejected with Retry-After if no change completes for `max_wait_seconds` while it waits. As long as
     changes complete, any number of requests may wait.
     """
 
-    def __init__(self, django: ASGIApplication, most_seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, django: ASGIApplication, max_wait_seconds: float = MOST_SECONDS) -> None:
         self._django = django
-        self._most_seconds = most_seconds
-        self._turn = asyncio.Lock()
+        self._max_wait_seconds = max_wait_seconds
+        self._lock = asyncio.Lock()
         self._waiting = 0
-        self._made_at = -math.inf
+        self._completed_at = -math.inf
 
     @property
     def crowded(self) -> bool:
@@ -50,28 +50,28 @@ class WriteQueue:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        if not await self._gets_turn():
+        if not await self._acquire():
             detail = "Other changes are before this one and take too long. Nothing was changed."
             error = WriteQueueTimeout(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-            await refuse(error, scope, EndpointRequest.of(scope), send, started)
+            await send_rejection(error, scope, EndpointRequest.of(scope), send, started)
             return
         try:
             # Collect the response before sending it, so that a client that reads slowly doesn't hold the lock.
             messages = await buffered_response(self._django, scope, receive)
             if messages and messages[0].get("status", 500) < 500:
-                self._made_at = monotonic()
+                self._completed_at = monotonic()
         finally:
-            self._turn.release()
+            self._lock.release()
         for message in messages:
             await send(message)
 
-    async def _gets_turn(self) -> bool:
+    async def _acquire(self) -> bool:
         self._waiting += 1
-        began = monotonic()
+        started = monotonic()
         try:
-            while monotonic() - max(began, self._made_at) < self._most_seconds:
+            while monotonic() - max(started, self._completed_at) < self._max_wait_seconds:
                 try:
-                    await asyncio.wait_for(self._turn.acquire(), self._most_seconds)
+                    await asyncio.wait_for(self._lock.acquire(), self._max_wait_seconds)
                 except TimeoutError:
                     continue
                 return True

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from apikeys.validation import is_scope
-from gateway.question import MAX_QUERY, MAX_SCOPES
+from apikeys.validation import MAX_SCOPES, is_scope
+from gateway.check_parameters import MAX_QUERY
 from latchkey.origin import SHAPE, is_origin
 from ratelimit.limit import MAX_BURST
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db import connection
 
-from apikeys.read_only import reads_only
+from apikeys.read_only import connection_is_read_only
 from events.lock_timeout import MOST_SECONDS, waits
 from health.guard_rails.base import Finding, GuardRail, Severity
 from health.node import write_ahead_log
@@ -27,9 +27,9 @@ class UnwritableDatabase(GuardRail):
     every_turn = True
 
     def find(self, now: datetime) -> Finding | None:
-        # reads_only() looks at the open session, and there may be none yet.
+        # connection_is_read_only() looks at the open session, and there may be none yet.
         connection.ensure_connection()
-        if reads_only():
+        if connection_is_read_only():
             return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
         return Finding(1, _LOCKED) if waits() else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from apikeys.address_limit import failure_limit
-from apikeys.usage.rollup import UsageLedger
+from apikeys.usage.rollup import UsageRollup
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStore, LmdbStore
 from ratelimit.stores.fallback import FallbackStore
@@ -18,7 +18,7 @@ class OwnBuckets:
     def __init__(self, store: FallbackStore, local: LmdbStore) -> None:
         self._store = store
         self._local = local
-        self._ledger = UsageLedger(local)
+        self._rollup = UsageRollup(local)
         self._done: dict[str, int] = {}
 
     @classmethod
@@ -34,7 +34,7 @@ class OwnBuckets:
 
     def write_down(self, go_on: Callable[[], bool]) -> None:
         """Write to the database what they have counted, each request once."""
-        self._where_changed("write_down", lambda go_on: self._ledger.write_down(go_on) >= 0, go_on)
+        self._where_changed("write_down", lambda go_on: self._rollup.write_pending(go_on) >= 0, go_on)
 
     def tidy(self) -> None:
         """Free what killed processes held, and forget addresses whose bucket is full again."""

@@ -12,12 +12,12 @@ from django.db import OperationalError, transaction
 from apikeys.address_limit import failure_limit
 from apikeys.cache.epochs import publish_recent_epochs
 from apikeys.config_service import ConfigService
-from apikeys.idempotency import forget_old_requests
-from apikeys.key_counts import take_census
+from apikeys.idempotency import prune_idempotency_records
+from apikeys.key_counts import count_keys
 from apikeys.peppers import configured_peppers
 from apikeys.system_keys import revoke_unused_system_keys
-from apikeys.usage.high_water_marks import forget_gone_stores
-from apikeys.usage.rollup import UsageLedger, forget_old_usage
+from apikeys.usage.high_water_marks import prune_marks
+from apikeys.usage.rollup import UsageRollup, prune_usage
 from events import log as event_log
 from events.chain_verification import Break
 from events.checkpoints import prune
@@ -71,10 +71,10 @@ class Task:
 
 def tasks(limiter: Limiter) -> tuple[Task, ...]:
     """Return all of the steward's tasks in order: those that lose something if they are late come first."""
-    ledger = UsageLedger(limiter.store)
+    rollup = UsageRollup(limiter.store)
     return (
         Task("publish_epochs", lambda turn: publish_recent_epochs(limiter, turn.now, turn.go_on)),
-        Task("write_usage_down", lambda turn: ledger.write_down(turn.go_on)),
+        Task("write_usage_down", lambda turn: rollup.write_pending(turn.go_on)),
         Task("tell_expiries", _tell_expiries),
         Task("note_failure_bursts", lambda turn: note_failure_bursts(limiter, now=turn.now, origin=turn.origin)),
         Task("end_waivers", lambda turn: Waivers(turn.origin, now=lambda: turn.now).end_due()),
@@ -86,11 +86,11 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
         Task("tidy_store", lambda _turn: limiter.store.tidy()),
         Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
-        Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
+        Task("census", lambda turn: count_keys(turn.now), EACH_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),
-        Task("forget_usage", lambda turn: forget_old_usage(turn.now, turn.go_on), EACH_HOUR),
-        Task("forget_gone_stores", lambda turn: forget_gone_stores(turn.go_on), EACH_HOUR),
-        Task("forget_old_requests", lambda turn: forget_old_requests(turn.now, turn.go_on), EACH_HOUR),
+        Task("forget_usage", lambda turn: prune_usage(turn.now, turn.go_on), EACH_HOUR),
+        Task("prune_marks", lambda turn: prune_marks(turn.go_on), EACH_HOUR),
+        Task("prune_idempotency_records", lambda turn: prune_idempotency_records(turn.now, turn.go_on), EACH_HOUR),
         Task("prune_events", _prune_events, EACH_HOUR),
     )
 

@@ -31,7 +31,9 @@ def attempts(process: Process, times: int, address: str = ADDRESS) -> tuple[list
     with CaptureQueriesContext(connection) as queries:
         for _ in range(times):
             with pytest.raises(ProblemError) as caught:
-                process.gate.admit(Credential(generate_key_id(), generate_secret()), address, 1)
+                process.authenticator.authenticate_and_charge(
+                    Credential(generate_key_id(), generate_secret()), address, 1
+                )
             refusals.append(caught.type)
     return refusals, len(queries)
 

@@ -1,4 +1,4 @@
-"""The gate, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
+"""The authenticator, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,9 +11,10 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from apikeys.address_limit import AddressLimit
-from apikeys.authenticator import Authenticator, Verified
+from apikeys.authenticator import Authenticator
 from apikeys.cache.key_cache import TTL_SECONDS, KeyCache
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.credential_check import Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.models import APIKey
 from apikeys.peppers import configured_peppers
@@ -36,9 +37,9 @@ class Process:
     def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
         self.monotonic = 100.0
         self.wall = timezone.now()
-        self.directory = KeyCache(clock=lambda: self.monotonic)
-        self.gate = Authenticator(
-            directory=self.directory,
+        self.cache = KeyCache(clock=lambda: self.monotonic)
+        self.authenticator = Authenticator(
+            cache=self.cache,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, Attempt.CREDENTIAL, lambda: self.monotonic),
@@ -47,7 +48,7 @@ class Process:
 
     def passes(self, credential: Credential) -> bool:
         """One whole request; False where its bucket denies it."""
-        return self.gate.charge(self.gate.verify(credential, ADDRESS), ADDRESS)[1].allowed
+        return self.authenticator.charge(self.authenticator.authenticate(credential, ADDRESS), ADDRESS)[1].allowed
 
 
 @pytest.fixture
@@ -168,23 +169,23 @@ def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
     assert here.passes(root.credential)
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("refresh", [False, True])
 def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
-    here: Process, service: ConfigService, root: IssuedKey, anew: bool
+    here: Process, service: ConfigService, root: IssuedKey, refresh: bool
 ) -> None:
     def counted() -> float | None:
         return REGISTRY.get_sample_value("api_auth_failures_total", {"reason": "invalid-credential"})
 
-    assert here.gate.confirm(root.credential, anew=anew).record.auth.key_id == root.key.key_id
+    assert here.authenticator.reauthenticate(root.credential, refresh=refresh).record.auth.key_id == root.key.key_id
     service.rotate(root.key.key_id, {"grace_seconds": 0})
     here.monotonic += TTL_SECONDS
     before = counted()
     for _ in range(40):
         with pytest.raises(InvalidCredential):
-            here.gate.confirm(root.credential, anew=anew)
+            here.authenticator.reauthenticate(root.credential, refresh=refresh)
     assert counted() == before
     with pytest.raises(InvalidCredential):  # and not QuotaExceeded: it is the first of its address
-        here.gate.verify(root.credential, ADDRESS)
+        here.authenticator.authenticate(root.credential, ADDRESS)
 
 
 def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:
@@ -216,13 +217,13 @@ class CountingPeppers(Peppers):
 
 
 def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], int]:
-    """What a door asks of the gate about a wrong secret: the queries, without their values, and how many digests."""
+    """What a door asks of the authenticator about a wrong secret: the queries, without their values, and how many digests."""
     credential = Credential(key_id, generate_secret())
     before = CountingPeppers.made
     with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
-        assert process.gate.verify_from_memory(credential) is None
-        assert process.gate.doubts(credential)
-        process.gate.admit(credential, ADDRESS, 1)
+        assert process.authenticator.authenticate_from_cache(credential) is None
+        assert process.authenticator.is_cold(credential)
+        process.authenticator.authenticate_and_charge(credential, ADDRESS, 1)
     return [query["sql"].split(" WHERE ")[0] for query in queries], CountingPeppers.made - before
 
 
@@ -244,7 +245,7 @@ def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
     process = Process(default_limiter(), CountingPeppers(peppers.current, peppers.by_id), Limit(1000, 60))
     KEYS[state](service, root.key.key_id)
     if age is not None:
-        process.directory.load(root.key.key_id)
+        process.cache.load(root.key.key_id)
         process.monotonic += age
     unknown = work_of_a_wrong_secret(process, "lk_000000000000")
     assert len(unknown[0]) == 1
@@ -327,13 +328,13 @@ def test_several_are_verified_by_one_query_each_by_itself(
     unknown = [Credential(generate_key_id(), generate_secret()) for _ in range(3)]
     swapped = [Credential(cold[0].key_id, cold[1].secret), Credential(cold[1].key_id, unknown[0].secret)]
     with CaptureQueriesContext(connection) as nothing_found:
-        refused = here.gate.verify_together([(one, ADDRESS) for one in [*unknown[:2], swapped[1]]])
+        refused = here.authenticator.authenticate_batch([(one, ADDRESS) for one in [*unknown[:2], swapped[1]]])
     assert [type(one) for one in refused] == [InvalidCredential] * 3
     assert len(nothing_found) == 1
-    here.directory.clear()
+    here.cache.clear()
     asked = [*unknown, *swapped, *cold, root.credential]
     with CaptureQueriesContext(connection) as queries:
-        found = here.gate.verify_together([(one, f"192.0.2.{place}") for place, one in enumerate(asked)])
+        found = here.authenticator.authenticate_batch([(one, f"192.0.2.{place}") for place, one in enumerate(asked)])
     assert [type(one) for one in found[:5]] == [InvalidCredential] * 5
     assert [one.credential for one in found[5:] if isinstance(one, Verified)] == [*cold, root.credential]
     assert len(queries) == (3 if connection.vendor == "sqlite" else 2), "PostgreSQL takes two together"
@@ -341,7 +342,7 @@ def test_several_are_verified_by_one_query_each_by_itself(
 
 def test_several_are_charged_each_to_its_address(here: Process) -> None:
     tries = [(Credential(generate_key_id(), generate_secret()), ADDRESS) for _ in range(FAILURE_LIMIT.burst + 2)]
-    found = here.gate.verify_together([*tries, (tries[0][0], "192.0.2.1")])
+    found = here.authenticator.authenticate_batch([*tries, (tries[0][0], "192.0.2.1")])
     assert [type(one) for one in found] == [
         *[InvalidCredential] * FAILURE_LIMIT.burst, QuotaExceeded, QuotaExceeded, InvalidCredential
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService
-from apikeys.idempotency import KEPT_FOR, forget_old_requests
+from apikeys.idempotency import KEPT_FOR, prune_idempotency_records
 from apikeys.models import APIKey, IdempotencyRecord
 from events.models import Event
 from events.webhooks.models import WebhookEndpoint
@@ -95,8 +95,8 @@ def test_sweep_forgets_what_is_a_day_old(api: Caller) -> None:
     create(api, name="new")
     now = timezone.now() + timedelta(hours=23)
     IdempotencyRecord.objects.filter(pk=IdempotencyRecord.objects.earliest("pk").pk).update(created_at=now - KEPT_FOR)
-    assert forget_old_requests(now, lambda: False) == 0
-    assert forget_old_requests(now) == 1
+    assert prune_idempotency_records(now, lambda: False) == 0
+    assert prune_idempotency_records(now) == 1
     assert IdempotencyRecord.objects.count() == 1
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import KeySecret
 from apikeys.rotation import Rotation, rotation_of
-from apikeys.usage.rollup import UsageLedger
+from apikeys.usage.rollup import UsageRollup
 from events.origin import Origin
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
@@ -29,7 +29,7 @@ class Rotating:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         limiter = Limiter(MemoryStore(clock))
-        self._limiter, self._ledger = limiter, UsageLedger(limiter.store)
+        self._limiter, self._rollup = limiter, UsageRollup(limiter.store)
         self.service = ConfigService(Origin("command:test", "r"), limiter=limiter, now=self.now)
         self.key = self.service.issue({"label": "nightly"}).key
         self.use(OLD, epoch=1)
@@ -42,7 +42,7 @@ class Rotating:
         self._limiter.take(self.key.key_id, None, cost=1, epoch=epoch, slot=slot)
 
     def write_down(self) -> None:
-        self._ledger.write_down()
+        self._rollup.write_pending()
 
     def found(self) -> Rotation | None:
         return rotation_of(self.key, self.now(), self._limiter)

@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageSource, UsageTotal
-from apikeys.usage.high_water_marks import GONE_AFTER, Marks, forget_gone_stores
-from apikeys.usage.rollup import RETENTION, UsageLedger, forget_old_usage
+from apikeys.usage.high_water_marks import GONE_AFTER, Marks, prune_marks
+from apikeys.usage.rollup import RETENTION, UsageRollup, prune_usage
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
@@ -28,14 +28,14 @@ def totals() -> dict[str, int]:
 
 def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
-    ledger, name, limit = UsageLedger(store), key.key_id.encode(), Limit(3, 86400)
+    rollup, name, limit = UsageRollup(store), key.key_id.encode(), Limit(3, 86400)
     for _ in range(5):
         store.take(name, limit)
-    assert ledger.write_down() == 1
-    assert ledger.write_down() == 0
+    assert rollup.write_pending() == 1
+    assert rollup.write_pending() == 0
     clock.move(60)
     store.take(name, limit)
-    ledger.write_down()
+    rollup.write_pending()
     assert list(Usage.objects.filter(step="minute").order_by("start").values_list("allowed", "throttled")) == [
         (3, 2),
         (0, 1),
@@ -60,12 +60,12 @@ def test_a_writer_that_dies_loses_nothing_and_counts_nothing_twice(
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr("apikeys.usage.rollup.note_last_use", die)
+        patch.setattr("apikeys.usage.rollup.update_last_used", die)
         with pytest.raises(Interrupted):
-            UsageLedger(store).write_down()
+            UsageRollup(store).write_pending()
     assert totals() == {"allowed": 0, "throttled": 0}
-    UsageLedger(store).write_down()
-    UsageLedger(store).write_down()
+    UsageRollup(store).write_pending()
+    UsageRollup(store).write_pending()
     assert totals() == {"allowed": 4, "throttled": 0}
 
 
@@ -74,50 +74,50 @@ def test_lost_store_contents_begin_a_new_count(service: ConfigService, clock: Cl
     for _ in range(2):
         store = MemoryStore(clock)
         store.take(key.key_id.encode(), None)
-        UsageLedger(store).write_down()
+        UsageRollup(store).write_pending()
     assert totals()["allowed"] == 2
 
 
 def test_a_clock_that_steps_back_hides_no_use(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
-    ledger = UsageLedger(store)
+    rollup = UsageRollup(store)
     store.take(key.key_id.encode(), None)
-    ledger.write_down()
+    rollup.write_pending()
     clock.move(-3600)
     store.take(key.key_id.encode(), None)
-    ledger.write_down()
+    rollup.write_pending()
     assert totals()["allowed"] == 2
 
 
 def test_a_record_that_was_lost_and_begun_anew_stops_nothing(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
-    ledger = UsageLedger(store)
+    rollup = UsageRollup(store)
     lost, other = (service.issue({"label": "x"}).key.key_id.encode() for _ in range(2))
     for _ in range(5):
         store.take(lost, None)
-    ledger.write_down()
+    rollup.write_pending()
     store.forget(lost)
     store.take(lost, None)
     store.take(other, None)
-    assert ledger.write_down() == 2
+    assert rollup.write_pending() == 2
     assert totals()["allowed"] == 7
 
 
 def test_a_request_that_is_written_late_is_seen(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
-    ledger, key = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
-    ledger.write_down()
+    rollup, key = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
+    rollup.write_pending()
     clock.move(-1.5)
     store.take(key, None)
     clock.move(1.5)
-    assert ledger.write_down() == 1
+    assert rollup.write_pending() == 1
 
 
 def test_what_is_no_key_is_passed_over(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
     for name in (b"ip:203.0.113.7", b"selftest:1", b"lk_000000000000"):
         store.take(name, None)
-    assert UsageLedger(store).write_down() == 0
+    assert UsageRollup(store).write_pending() == 0
 
 
 def test_more_keys_than_one_batch(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_more_keys_than_one_batch(service: ConfigService, clock: Clock, monkeypa
     store = MemoryStore(clock)
     for _ in range(7):
         store.take(service.issue({"label": "x"}).key.key_id.encode(), None)
-    assert UsageLedger(store).write_down() == 7
+    assert UsageRollup(store).write_pending() == 7
     assert totals()["allowed"] == 7
     assert APIKey.objects.filter(last_used_at__isnull=True).count() == 0
 
@@ -134,7 +134,7 @@ def test_last_use_is_the_secrets_own(root: IssuedKey, service: ConfigService) ->
     store = MemoryStore()
     service.rotate(root.key.key_id)
     store.take(root.key.key_id.encode(), None, slot=1)
-    UsageLedger(store).write_down()
+    UsageRollup(store).write_pending()
     used = dict(KeySecret.objects.values_list("slot", "last_used_at"))
     assert used[0] is None
     assert used[1] is not None
@@ -145,7 +145,7 @@ def test_old_rows_go_by_the_retention_of_their_step(service: ConfigService) -> N
     for step, retention in RETENTION.items():
         for age in (retention + timedelta(seconds=1), retention):
             Usage.objects.create(key=key, step=step, start=now - age, allowed=1)
-    assert forget_old_usage(now) == 3
+    assert prune_usage(now) == 3
     assert {(row.step, now - row.start) for row in Usage.objects.all()} == {
         (step.value, retention) for step, retention in RETENTION.items()
     }
@@ -155,7 +155,7 @@ def test_writers_that_overlap_count_nothing_twice(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
-    name, late = key.key_id.encode(), UsageLedger(store)
+    name, late = key.key_id.encode(), UsageRollup(store)
     for _ in range(5):
         store.take(name, None)
     write_batch = late._write_batch
@@ -164,21 +164,21 @@ def test_writers_that_overlap_count_nothing_twice(
         """Another writer comes between what this one has read and what it writes."""
         for _ in range(10):
             store.take(name, None)
-        UsageLedger(store).write_down()
+        UsageRollup(store).write_pending()
         return write_batch(records, marks)
 
     monkeypatch.setattr(late, "_write_batch", be_overtaken)
-    late.write_down()
-    UsageLedger(store).write_down()
+    late.write_pending()
+    UsageRollup(store).write_pending()
     assert totals() == {"allowed": 15, "throttled": 0}
 
 
 def test_a_writer_that_has_to_stop_goes_on_later(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
     store.take(key.key_id.encode(), None)
-    ledger = UsageLedger(store)
-    assert ledger.write_down(lambda: False) == 0
-    assert ledger.write_down() == 1
+    rollup = UsageRollup(store)
+    assert rollup.write_pending(lambda: False) == 0
+    assert rollup.write_pending() == 1
 
 
 class ReplicatedStore(MemoryStore):
@@ -195,13 +195,13 @@ class ReplicatedStore(MemoryStore):
 def test_two_stores_count_for_one_key(service: ConfigService, clock: Clock) -> None:
     shared, own = MemoryStore(clock), MemoryStore(clock)
     name = service.issue({"label": "x"}).key.key_id.encode()
-    ledgers = [UsageLedger(shared), UsageLedger(own)]
+    rollups = [UsageRollup(shared), UsageRollup(own)]
     for taken_of_shared, taken_of_own in ((3, 2), (1, 0), (0, 4), (2, 2)):
         for store, taken in ((shared, taken_of_shared), (own, taken_of_own)):
             for _ in range(taken):
                 store.take(name, None)
-        for ledger in ledgers:
-            ledger.write_down()
+        for rollup in rollups:
+            rollup.write_pending()
     assert totals()["allowed"] == 14
     assert sorted(UsageMark.objects.values_list("allowed", flat=True)) == [6, 8]
 
@@ -210,45 +210,45 @@ def test_ledgers_of_two_stores_that_overlap_lose_nothing(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, own = MemoryStore(clock), MemoryStore(clock)
-    name, late = service.issue({"label": "x"}).key.key_id.encode(), UsageLedger(shared)
+    name, late = service.issue({"label": "x"}).key.key_id.encode(), UsageRollup(shared)
     for store in (shared, own, own):
         store.take(name, None)
     write_batch = late._write_batch
 
     def be_overtaken(records: dict[str, Record], marks: Marks) -> int:
-        UsageLedger(own).write_down()
+        UsageRollup(own).write_pending()
         return write_batch(records, marks)
 
     monkeypatch.setattr(late, "_write_batch", be_overtaken)
-    late.write_down()
+    late.write_pending()
     assert totals()["allowed"] == UsageTotal.objects.get(step="day").allowed == 3
 
 
 def test_a_store_that_went_back_counts_nothing_twice(service: ConfigService, clock: Clock) -> None:
     store = ReplicatedStore(clock)
-    ledger, name = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
+    rollup, name = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
     for _ in range(10):
         store.take(name, None)
-    ledger.write_down()
+    rollup.write_pending()
     store.fail_over(name, lost=4)
     store.take(name, None)
-    assert ledger.write_down() == 0
+    assert rollup.write_pending() == 0
     assert (totals()["allowed"], UsageMark.objects.get().allowed) == (10, 7)
     for _ in range(2):
         store.take(name, None)
-    assert ledger.write_down() == 1
+    assert rollup.write_pending() == 1
     assert totals()["allowed"] == 12
 
 
 def test_of_a_store_that_went_back_what_grew_all_the_same_is_counted(service: ConfigService, clock: Clock) -> None:
     store, limit = ReplicatedStore(clock), Limit(3, 86400)
-    ledger, name = UsageLedger(store), service.issue({"label": "x"}).key.key_id.encode()
+    rollup, name = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
     for _ in range(4):
         store.take(name, limit)
-    ledger.write_down()
+    rollup.write_pending()
     store.fail_over(name, lost=2)
     store.take(name, limit)
-    ledger.write_down()
+    rollup.write_pending()
     assert totals() == {"allowed": 3, "throttled": 2}
 
 
@@ -259,7 +259,7 @@ def test_last_use_never_moves_back(service: ConfigService, clock: Clock) -> None
     clock.move(3600)
     shared.take(key.key_id.encode(), None)
     for store in (shared, own):
-        UsageLedger(store).write_down()
+        UsageRollup(store).write_pending()
     used_at = datetime.fromtimestamp(clock.seconds(), UTC)
     assert list(APIKey.objects.values_list("last_used_at", flat=True)) == [used_at]
     assert list(KeySecret.objects.values_list("last_used_at", flat=True)) == [used_at]
@@ -275,13 +275,13 @@ def test_marks_of_stores_that_are_gone_are_forgotten(
         for store in (gone, living):
             store.take(name, None)
     for store in (gone, living):
-        UsageLedger(store).write_down()
+        UsageRollup(store).write_pending()
     UsageSource.objects.update(seen_at=timezone.now() - GONE_AFTER + timedelta(minutes=1))
-    assert forget_gone_stores() == 0
+    assert prune_marks() == 0
     UsageSource.objects.update(seen_at=timezone.now() - GONE_AFTER)
-    UsageLedger(living).write_down()
-    assert forget_gone_stores(lambda: False) == 0
-    assert forget_gone_stores() == 3
+    UsageRollup(living).write_pending()
+    assert prune_marks(lambda: False) == 0
+    assert prune_marks() == 3
     assert UsageSource.objects.get().generation == living.generation()
     assert UsageMark.objects.count() == 3
-    assert UsageLedger(living).write_down() == 0
+    assert UsageRollup(living).write_pending() == 0

@@ -53,7 +53,7 @@ def authenticated() -> dict[str, str]:
     for name in ("root", "rotating", "rotated", "disabled", "revoked", "unlimited"):
         key_id = key_ids["key rotating" if name == "rotated" else f"key {name}"]
         try:
-            default_authenticator().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
+            default_authenticator().authenticate(parse_credential(credential(key_id, name)), "192.0.2.1")
             states[name] = "authenticated"
         except ProblemError as error:
             states[name] = error.slug

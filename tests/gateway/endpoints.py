@@ -10,7 +10,7 @@ from typing import Any
 from django.test import Client
 
 from controlplane.asgi import application
-from gateway.native.fast_path import check_at_once
+from gateway.native.fast_path import CHECK_FAST_PATH
 from httpserver.fast_path import Head
 
 HOST = "127.0.0.1"
@@ -72,8 +72,8 @@ class FakeReply:
 def asks_at_once(reply: FakeReply) -> bool:
     """Whether the door sees to the request."""
     scope = reply.scope
-    reading = check_at_once.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
-    return reading is not None and check_at_once.accept(reading, reply)
+    reading = CHECK_FAST_PATH.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return reading is not None and CHECK_FAST_PATH.accept(reading, reply)
 
 
 def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:

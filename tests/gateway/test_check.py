@@ -13,14 +13,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apikeys.address_limit import LOOK_UP_BURST
-from apikeys.authenticator import FAILURES
+from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.cache.key_cache import LOOKUPS
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from gateway.native import allow_responses as passes_module
-from gateway.native import metrics
+from gateway.native import allow_responses, metrics
+from gateway.native.check_head import credential_and_request_id
 from gateway.native.endpoint import check_endpoint
-from gateway.native.fast_path import _credential_and_id
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
 from latchkey.identity import identity_fields
@@ -270,7 +269,7 @@ def test_token_of_the_service_is_passed_over_on_the_fast_path(
     """What may hold a credential of ours is left to the whole rule."""
     fields = [(b"x-api-key", key.credential.reveal().encode()), (b"authorization", authorization.encode())]
     for ordered in (fields, fields[::-1]):
-        assert _credential_and_id(ordered)[0] == (key.credential if is_plain else None)
+        assert credential_and_request_id(ordered)[0] == (key.credential if is_plain else None)
 
 
 def test_request_id_with_a_secret_is_replaced(ask: Ask, key: IssuedKey) -> None:
@@ -363,7 +362,7 @@ def test_change_holds_for_the_next_request_at_once(key: IssuedKey, service: Conf
 
 def test_counted_as_any_request_is(ask: Ask, key: IssuedKey) -> None:
     def counted() -> tuple[float, ...]:
-        malformed = FAILURES.labels("malformed-credential")._value.get()
+        malformed = AUTH_FAILURES.labels("malformed-credential")._value.get()
         observed = sum(bucket.get() for bucket in STORE_SECONDS._buckets)
         return ALLOWED._value.get(), THROTTLED._value.get(), malformed, observed
 
@@ -432,7 +431,7 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
         return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
 
     monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
-    passes_module._known.clear()
+    allow_responses._by_key_id.clear()
     replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]
     assert check(at_once, credentials[1]).fields["x-ratelimit-remaining"] == "1"

@@ -60,7 +60,7 @@ def test_a_database_that_is_known_to_be_down_needs_no_look(monkeypatch: pytest.M
     current = CurrentHealth()
     current._seen = Status.OK
     seen = [current.status]
-    default_key_cache().refresher.note_failure("away")
+    default_key_cache().refresher.record_failure("away")
     assert [*seen, current.status] == [Status.OK, Status.DOWN]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway.native import endpoint, fast_path
-from gateway.native.fast_path import TakeRequest, answer_all
-from gateway.question import Question
+from gateway.check_parameters import CheckParameters
+from gateway.native import check_responses, endpoint
+from gateway.native.check_responses import delayed, respond_all
+from gateway.native.pending_check import PendingCheck
 from httpserver.response_metrics import CHECK_PATH, BufferedResponses
 from latchkey.credentials import MalformedCredential
 
@@ -56,7 +57,7 @@ def _asked(
     is_lost: bool = False,
     allow_as_ok: bool = False,
     verified: Any = None,
-) -> TakeRequest:
+) -> PendingCheck:
     scope = {
         "type": "http",
         "method": "GET",
@@ -65,8 +66,14 @@ def _asked(
         "headers": [],
         "client": ("192.0.2.1", 1),
     }
-    return TakeRequest(
-        Reply(scope, is_lost=is_lost), started, b"id", Question(allow_as_ok=allow_as_ok), verified, error, looked_up
+    return PendingCheck(
+        Reply(scope, is_lost=is_lost),
+        started,
+        b"id",
+        CheckParameters(allow_as_ok=allow_as_ok),
+        verified,
+        error,
+        looked_up,
     )
 
 
@@ -74,13 +81,13 @@ def _asked(
 def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[int, float]]:
     """Answers a batch, and returns the responses that this counted, by status."""
     counts = BufferedResponses(CHECK_PATH, lambda *_: None)
-    monkeypatch.setattr(fast_path, "CHECK_RESPONSES", counts)
-    monkeypatch.setattr(fast_path, "perf_counter", lambda: 8.0)
+    monkeypatch.setattr(check_responses, "CHECK_RESPONSES", counts)
+    monkeypatch.setattr(check_responses, "perf_counter", lambda: 8.0)
     monkeypatch.setattr(endpoint, "log_request", lambda **_: None)
 
-    def answer(batch: list[TakeRequest], charges: list[Any]) -> dict[int, float]:
+    def answer(batch: list[PendingCheck], charges: list[Any]) -> dict[int, float]:
         before = {status: responses(status) for status in (200, 204, 401, 500, 503)}
-        answer_all(batch, charges)
+        respond_all(batch, charges)
         counts.flush()
         return {status: many for status in before if (many := responses(status) - before[status])}
 
@@ -91,13 +98,13 @@ def test_only_own_responses_are_counted(
     answered: Callable[..., dict[int, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was looked up began before others of its batch; one that is passed on is counted elsewhere."""
-    monkeypatch.setattr(fast_path._late, "waiting", 1)
+    monkeypatch.setattr(delayed, "waiting", 1)
     before = slow()
     refused = MalformedCredential("No.")
     batch = [_asked(7.9, None), _asked(7.9, refused), _asked(1.0, TimeoutError("away"), looked_up=True)]
     assert answered(batch, [None, None, None]) == {401: 1, 503: 1}
     assert slow() - before == 1
-    assert fast_path._late.waiting == 0
+    assert delayed.waiting == 0
 
 
 def test_unsent_response_is_not_counted(answered: Callable[..., dict[int, float]]) -> None:
@@ -111,8 +118,8 @@ def test_failed_log_line_counts_as_500(
 ) -> None:
     key = SimpleNamespace(record=SimpleNamespace(auth=SimpleNamespace(key_id="lk_0123456789ab")))
     monkeypatch.setattr(endpoint, "LOGGED", frozenset(["lk_0123456789ab"]))
-    monkeypatch.setattr(fast_path, "passes", lambda *_: b"HTTP/1.1 200 OK\r\n\r\n")
+    monkeypatch.setattr(check_responses, "allow_response", lambda *_: b"HTTP/1.1 200 OK\r\n\r\n")
     passing = _asked(7.9, None, allow_as_ok=True, verified=key)
     assert answered([passing], [object()]) == {200: 1}
-    monkeypatch.setattr(fast_path, "_tell_pass", lambda *_: 1 / 0)
+    monkeypatch.setattr(check_responses, "_log_allowed", lambda *_: 1 / 0)
     assert answered([passing], [object()]) == {500: 1}

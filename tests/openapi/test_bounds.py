@@ -11,8 +11,8 @@ import apikeys.pages
 import apikeys.usage.report
 import events.pages
 import events.webhooks.validation
-import gateway.question
-import gateway.verdict
+import gateway.check_parameters
+import gateway.verify
 import health.waivers
 from apikeys import validation
 from latchkey.query import Parameter, parse_parameters
@@ -34,7 +34,7 @@ REQUESTS: dict[str, tuple[Mapping[str, Rule], dict[str, Any]]] = {
     "WebhookUpdate": (events.webhooks.validation.RULES, {}),
     "WebhookRotate": (events.webhooks.validation.ROTATE_RULES, {}),
     "WaiverGrant": (health.waivers.RULES, {"guard_rail": "unused_key", "reason": "x", "ends_at": SOON}),
-    "VerifyRequest": (gateway.verdict.RULES, {"credential": "x"}),
+    "VerifyRequest": (gateway.verify.RULES, {"credential": "x"}),
 }
 # Where they differ, because JSON Schema cannot say it: an owner is bounded by its bytes as well. A waiver's key id is looked
 # up, and one of another shape is not found.
@@ -128,7 +128,7 @@ QUERIES: dict[str, list[Parameter]] = {
     "/v1/events": [*events.pages.QUERY],
     "/v1/keys/{key_id}/usage": [*apikeys.usage.report.QUERY],
     "/v1/whoami/usage": [*apikeys.usage.report.QUERY],
-    "/v1/check": [*gateway.question.QUERY],
+    "/v1/check": [*gateway.check_parameters.QUERY],
 }
 TEXTS = [
     "0", "1", "-1", "1.0", "x", "é", " x", "x" * 200, "x" * 201, "é" * 200, "200", "201", "500", "501", "403", "429", str(2**63 - 1), str(2**63),

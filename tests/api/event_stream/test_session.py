@@ -41,37 +41,37 @@ class Client:
             await self._news.wait()
 
 
-class CallersStanding:
-    """A Standing whose answers a test gives; none left means that the caller may go on."""
+class FakeAuthorization:
+    """An authorization with prepared results; once none is left, every check succeeds."""
 
     credential = Credential("lk_own", "")
 
-    def __init__(self, *answers: Exception) -> None:
-        self.answers = list(answers)
+    def __init__(self, *results: Exception) -> None:
+        self.results = list(results)
         self.asked: list[bool] = []
 
-    def confirm(self, *, anew: bool) -> None:
-        self.asked.append(anew)
-        if self.answers:
-            raise self.answers.pop(0)
+    def reauthorize(self, *, refresh: bool) -> None:
+        self.asked.append(refresh)
+        if self.results:
+            raise self.results.pop(0)
 
 
-class FastPathEndpoint:
-    """Threads that are none."""
+class InlineThreads:
+    """Threads that run their work on the event loop."""
 
     async def run(self, work: Callable[[], Any]) -> Any:
         await asyncio.sleep(0)
         return work()
 
 
-def session(stream: EventStream, client: Client, standing: CallersStanding, **seconds: float) -> EventSession:
-    return EventSession(stream, standing, client.send, FastPathEndpoint(), **seconds)  # type: ignore[arg-type]
+def session(stream: EventStream, client: Client, authorization: FakeAuthorization, **seconds: float) -> EventSession:
+    return EventSession(stream, authorization, client.send, InlineThreads(), **seconds)  # type: ignore[arg-type]
 
 
 @scene
 async def test_events_are_sent_and_counted(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
-    one = session(stream, client, CallersStanding())
+    one = session(stream, client, FakeAuthorization())
     running = asyncio.create_task(one.run())
     await client.has(BEGUN)
     scene.log.write(2)
@@ -85,21 +85,23 @@ async def test_events_are_sent_and_counted(scene: Scene) -> None:
 
 @scene
 async def test_silence_is_filled_with_heartbeats_and_confirmations(scene: Scene) -> None:
-    stream, client, standing = scene.follow(), Client(), CallersStanding()
-    running = asyncio.create_task(session(stream, client, standing, heartbeat_seconds=0.01, confirm_seconds=0.01).run())
+    stream, client, authorization = scene.follow(), Client(), FakeAuthorization()
+    running = asyncio.create_task(
+        session(stream, client, authorization, heartbeat_seconds=0.01, reauthorize_seconds=0.01).run()
+    )
     await client.has(HEARTBEAT * 3)
-    while len(standing.asked) < 3:  # noqa: ASYNC110 - lets the session's own tasks run
+    while len(authorization.asked) < 3:  # noqa: ASYNC110 - lets the session's own tasks run
         await asyncio.sleep(0)
     stream.close()
     await running
-    assert not any(standing.asked)
+    assert not any(authorization.asked)
 
 
 @scene
 async def test_caller_who_is_refused_later_is_let_go(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
     refused = RevokedKey("This key was revoked.")
-    one = session(stream, client, CallersStanding(refused), confirm_seconds=0.01)
+    one = session(stream, client, FakeAuthorization(refused), reauthorize_seconds=0.01)
     await one.run()
     assert (one.refusal, client.finished, client.received) == (refused, True, BEGUN)
     stream.close()
@@ -108,43 +110,43 @@ async def test_caller_who_is_refused_later_is_let_go(scene: Scene) -> None:
 @scene
 async def test_event_of_the_own_key_is_not_sent_before_the_caller_is_confirmed(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
-    standing = CallersStanding(RevokedKey("This key was revoked."))
-    running = asyncio.create_task(session(stream, client, standing).run())
+    authorization = FakeAuthorization(RevokedKey("This key was revoked."))
+    running = asyncio.create_task(session(stream, client, authorization).run())
     await client.has(BEGUN)
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await running
-    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
+    assert (client.received, client.finished, authorization.asked) == (BEGUN, True, [True])
     stream.close()
 
 
 @scene
 async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
-    standing = CallersStanding()
-    running = asyncio.create_task(session(stream, client, standing).run())
+    authorization = FakeAuthorization()
+    running = asyncio.create_task(session(stream, client, authorization).run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await client.has(b"id: 1")
     assert not stream.touched
     stream.close()
     await running
-    assert standing.asked == [True]
+    assert authorization.asked == [True]
 
 
 @scene
 async def test_while_nobody_can_tell_events_wait_and_the_stream_stays(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
-    standing = CallersStanding(
+    authorization = FakeAuthorization(
         OperationalError("away"), BucketStoreError("away"), InterfaceError("away"), TimeoutError()
     )
-    one = session(stream, client, standing, heartbeat_seconds=0.0, retry_seconds=0.0)
+    one = session(stream, client, authorization, heartbeat_seconds=0.0, retry_seconds=0.0)
     running = asyncio.create_task(one.run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await client.has(b"id: 1")
     assert client.received.index(HEARTBEAT) < client.received.index(b"id: 1")
-    assert standing.asked == [True] * 5
+    assert authorization.asked == [True] * 5
     stream.close()
     await running
 
@@ -165,7 +167,7 @@ class Hanging:
 @scene
 async def test_heartbeats_go_on_while_the_confirmation_hangs(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
-    one = EventSession(stream, CallersStanding(), client.send, threads, heartbeat_seconds=0.01)  # type: ignore[arg-type]
+    one = EventSession(stream, FakeAuthorization(), client.send, threads, heartbeat_seconds=0.01)  # type: ignore[arg-type]
     running = asyncio.create_task(one.run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
@@ -187,7 +189,7 @@ async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
 
     scene.log.meanwhile = meanwhile
     stream, client = scene.follow(0), Client()
-    running = asyncio.create_task(session(stream, client, CallersStanding(), heartbeat_seconds=0.01).run())
+    running = asyncio.create_task(session(stream, client, FakeAuthorization(), heartbeat_seconds=0.01).run())
     await client.has(HEARTBEAT * 3)
     answered.set()
     await client.has(b"id: 1")
@@ -198,7 +200,7 @@ async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
 @scene
 async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
-    one = EventSession(stream, CallersStanding(), client.send, threads)  # type: ignore[arg-type]
+    one = EventSession(stream, FakeAuthorization(), client.send, threads)  # type: ignore[arg-type]
     running = asyncio.create_task(one.run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
@@ -212,8 +214,8 @@ async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
 @scene
 async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
-    standing = CallersStanding()
-    one = EventSession(stream, standing, client.send, threads)  # type: ignore[arg-type]
+    authorization = FakeAuthorization()
+    one = EventSession(stream, authorization, client.send, threads)  # type: ignore[arg-type]
     running = asyncio.create_task(one.run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
@@ -222,7 +224,7 @@ async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scen
     await scene.polls.once()
     threads.answered.set()
     await client.has(b"id: 1")
-    assert standing.asked == [True, True]
+    assert authorization.asked == [True, True]
     stream.close()
     await running
 
@@ -232,13 +234,13 @@ async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene:
     scene.log.write(250)
     stream, client = scene.follow(0, own="lk_own"), Client()
     client.reading.clear()
-    standing = CallersStanding(RevokedKey("This key was revoked."))
-    running = asyncio.create_task(session(stream, client, standing).run())
+    authorization = FakeAuthorization(RevokedKey("This key was revoked."))
+    running = asyncio.create_task(session(stream, client, authorization).run())
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     client.reading.set()
     await running
-    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
+    assert (client.received, client.finished, authorization.asked) == (BEGUN, True, [True])
     stream.close()
 
 
@@ -247,7 +249,7 @@ async def test_stream_in_the_past_waits_for_a_database_that_is_away(scene: Scene
     scene.log.write(3)
     scene.log.broken = True
     stream, client = scene.follow(0), Client()
-    running = asyncio.create_task(session(stream, client, CallersStanding(), retry_seconds=0.0).run())
+    running = asyncio.create_task(session(stream, client, FakeAuthorization(), retry_seconds=0.0).run())
     await client.has(BEGUN)
     scene.log.broken = False
     await client.has(b"id: 3")
@@ -261,7 +263,7 @@ async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
     client.reading.clear()
     with pytest.raises(SlowReader):
-        await session(stream, client, CallersStanding(), max_send_seconds=0.01).run()
+        await session(stream, client, FakeAuthorization(), max_send_seconds=0.01).run()
     stream.close()
 
 
@@ -271,6 +273,6 @@ async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
     for position, begins_after in ((None, 3), (0, 0), (2, 2)):
         stream, client = scene.follow(position), Client()
         stream.end()
-        await session(stream, client, CallersStanding()).run()
+        await session(stream, client, FakeAuthorization()).run()
         stream.close()
         assert client.received == OPENING + place(begins_after)

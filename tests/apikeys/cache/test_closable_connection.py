@@ -5,14 +5,14 @@ from django.conf import settings
 from psycopg_pool import ConnectionPool
 
 from apikeys.cache import query_deadlines
-from apikeys.cache.closable_connection import WatchedSession
+from apikeys.cache.closable_connection import ClosableConnection
 from tests.support.services import postgresql_url
 from tests.support.stores import ON_SERVICES, chosen
 
 
 @pytest.mark.needs("postgresql")
 def test_session_is_known_before_it_is_handed_out() -> None:
-    with ConnectionPool(postgresql_url(), min_size=1, connection_class=WatchedSession) as pool:
+    with ConnectionPool(postgresql_url(), min_size=1, connection_class=ClosableConnection) as pool:
         pool.wait(10)
         (session,) = pool._pool
         assert session in query_deadlines._open
@@ -21,4 +21,4 @@ def test_session_is_known_before_it_is_handed_out() -> None:
 @pytest.mark.django_db
 @pytest.mark.skipif(chosen() != ON_SERVICES, reason="SQLite has no pool")
 def test_pool_of_the_settings_has_such_sessions() -> None:
-    assert settings.DATABASES["default"]["OPTIONS"]["pool"]["connection_class"] is WatchedSession
+    assert settings.DATABASES["default"]["OPTIONS"]["pool"]["connection_class"] is ClosableConnection

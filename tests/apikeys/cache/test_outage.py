@@ -14,10 +14,10 @@ from prometheus_client import REGISTRY
 
 from apikeys.address_limit import AddressLimit
 from apikeys.authenticator import Authenticator
-from apikeys.cache import key_cache as directory_module
+from apikeys.cache import key_cache as key_cache_module
 from apikeys.cache import query_deadlines
 from apikeys.cache.key_cache import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyCache
-from apikeys.cache.query_deadlines import remember_connections
+from apikeys.cache.query_deadlines import track_connections
 from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import InvalidCredential, RevokedKey
@@ -70,11 +70,11 @@ class Process:
     def __init__(self, limiter: Limiter) -> None:
         self.seconds = 100.0
         self.limiter = limiter
-        self.directory = KeyCache(
+        self.cache = KeyCache(
             clock=lambda: self.seconds, stale_seconds=STALE_SECONDS, confirms=lambda: limiter.confirms_epochs
         )
-        self.gate = Authenticator(
-            directory=self.directory,
+        self.authenticator = Authenticator(
+            cache=self.cache,
             limiter=limiter,
             peppers=configured_peppers(),
             address_limit=AddressLimit(limiter, Limit(3, 60), Attempt.CREDENTIAL, lambda: self.seconds),
@@ -83,14 +83,14 @@ class Process:
 
     def passes(self, credential: Credential) -> bool:
         """One whole request; False where its bucket denies it."""
-        return self.gate.admit(credential, ADDRESS, 1)[1].allowed
+        return self.authenticator.authenticate_and_charge(credential, ADDRESS, 1)[1].allowed
 
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     database = Database()
-    monkeypatch.setattr(directory_module, "read_records", database.read)
-    monkeypatch.setattr(directory_module, "read_records_with", database.read_with)
+    monkeypatch.setattr(key_cache_module, "read_records", database.read)
+    monkeypatch.setattr(key_cache_module, "read_records_with", database.read_with)
     return database
 
 
@@ -183,9 +183,9 @@ def test_a_change_that_was_published_holds_in_the_outage(
         here.seconds += seconds
         with pytest.raises(OperationalError):
             here.passes(key.credential)
-        verified = here.gate.verify_from_memory(key.credential)
+        verified = here.authenticator.authenticate_from_cache(key.credential)
         assert verified is not None
-        assert here.gate.charge_together([(verified, 1)]) == [None]
+        assert here.authenticator.charge_batch([(verified, 1)]) == [None]
     assert taken(shared, key) == 1
 
 
@@ -210,7 +210,7 @@ def test_without_the_store_an_old_record_is_not_used(
     here.seconds += TTL_SECONDS - 0.001
     assert here.passes(key.credential)
     here.seconds += 0.001
-    assert here.directory.cached(key.key.key_id) is None
+    assert here.cache.cached(key.key.key_id) is None
     with pytest.raises(OperationalError):
         here.passes(key.credential)
     shared.confirms_epochs = True
@@ -222,19 +222,19 @@ def test_a_store_that_goes_over_to_its_fallback_in_between_admits_no_old_record(
 ) -> None:
     here.passes(key.credential)
     database.away = True
-    here.directory.refresher.note_failure("away")
-    young = here.gate.verify(key.credential, ADDRESS)
+    here.cache.refresher.record_failure("away")
+    young = here.authenticator.authenticate(key.credential, ADDRESS)
     here.seconds += TTL_SECONDS
-    old = here.gate.verify(key.credential, ADDRESS)
+    old = here.authenticator.authenticate(key.credential, ADDRESS)
     shared.confirms_epochs = False
     with pytest.raises(OperationalError):
-        here.gate.charge(old, ADDRESS)
-    (charged,) = here.gate.charge_together([(old, 1)])
+        here.authenticator.charge(old, ADDRESS)
+    (charged,) = here.authenticator.charge_batch([(old, 1)])
     assert isinstance(charged, BucketStoreError)
-    here.directory.refresher.down = False
-    assert here.gate.charge_together([(old, 1)]) == [None], "the database is asked where it may answer"
+    here.cache.refresher.down = False
+    assert here.authenticator.charge_batch([(old, 1)]) == [None], "the database is asked where it may answer"
     here.seconds -= TTL_SECONDS
-    (charged,) = here.gate.charge_together([(young, 1)])
+    (charged,) = here.authenticator.charge_batch([(young, 1)])
     assert isinstance(charged, Decision)
 
 
@@ -246,14 +246,14 @@ def test_a_store_that_goes_over_to_its_fallback_lets_the_database_decide(
     here.seconds += REFRESHED_AFTER_SECONDS
     here.passes(key.credential)
     here.seconds += TTL_SECONDS
-    old = here.gate.verify(key.credential, ADDRESS)
+    old = here.authenticator.authenticate(key.credential, ADDRESS)
     shared.confirms_epochs = False
-    assert here.gate.charge(old, ADDRESS)[1].allowed
+    assert here.authenticator.charge(old, ADDRESS)[1].allowed
     here.seconds += TTL_SECONDS
     service.revoke(key.key.key_id)
     shared.forget(key.key.key_id.encode())
     with pytest.raises(RevokedKey):
-        here.gate.charge(old, ADDRESS)
+        here.authenticator.charge(old, ADDRESS)
 
 
 @pytest.mark.parametrize(("confirms", "away"), [(True, False), (True, True), (False, False), (False, True)])
@@ -263,15 +263,15 @@ def test_a_process_that_was_stopped_in_between_acts_on_nothing_old(
 ) -> None:  # fmt: skip
     """After it looked at its record, and before it took the token; a store that does not confirm has not heard of it."""
     here.passes(key.credential)
-    verified = here.gate.verify(key.credential, ADDRESS)
+    verified = here.authenticator.authenticate(key.credential, ADDRESS)
     service.revoke(key.key.key_id)
     here.seconds += 600
     shared.confirms_epochs, database.away = confirms, away
     if not confirms:
         shared.forget(key.key.key_id.encode())
     with pytest.raises(OperationalError if away else RevokedKey):
-        here.gate.charge(verified, ADDRESS)
-    (charged,) = here.gate.charge_together([(verified, 1)])
+        here.authenticator.charge(verified, ADDRESS)
+    (charged,) = here.authenticator.charge_batch([(verified, 1)])
     assert not isinstance(charged, Decision)
 
 
@@ -280,15 +280,15 @@ def test_who_takes_no_token_asks_the_store_about_an_old_record(
 ) -> None:
     here.passes(key.credential)
     database.away = True
-    here.directory.refresher.note_failure("away")
+    here.cache.refresher.record_failure("away")
     here.seconds += TTL_SECONDS
-    verified = here.gate.confirm(key.credential, anew=False)
-    here.gate.vouch(verified)
+    verified = here.authenticator.reauthenticate(key.credential, refresh=False)
+    here.authenticator.ensure_fresh(verified)
     service.update(key.key.key_id, {"label": "y"})
     with pytest.raises(OperationalError):
-        here.gate.vouch(verified)
+        here.authenticator.ensure_fresh(verified)
     here.seconds -= TTL_SECONDS
-    here.gate.vouch(verified)
+    here.authenticator.ensure_fresh(verified)
 
 
 def test_records_in_use_are_read_ahead_together(
@@ -304,7 +304,7 @@ def test_records_in_use_are_read_ahead_together(
     for key in keys[:2] * 2:
         here.passes(key.credential)
     with CaptureQueriesContext(connection) as queries:
-        assert here.directory.refresher.turn()
+        assert here.cache.refresher.run_once()
     assert database.asked == [[key.key.key_id for key in keys[:2]]]
     assert len(queries) == (2 if connection.vendor == "sqlite" else 1), "PostgreSQL takes both together"
     here.seconds += TTL_SECONDS - 0.001
@@ -327,7 +327,7 @@ def test_a_record_that_is_being_read_again_makes_no_request_wait(
     here.seconds += TTL_SECONDS
     assert here.passes(key.credential)
     assert database.asked == []
-    assert not here.directory.database_is_down
+    assert not here.cache.database_is_down
 
 
 def test_reading_ahead_never_brings_back_what_was_loaded_anew(
@@ -344,7 +344,7 @@ def test_reading_ahead_never_brings_back_what_was_loaded_anew(
             here.passes(key.credential)
 
     database.meanwhile = change_and_load
-    assert here.directory.refresher.turn()
+    assert here.cache.refresher.run_once()
     database.asked.clear()
     with pytest.raises(RevokedKey):
         here.passes(key.credential)
@@ -358,7 +358,7 @@ def test_reading_ahead_keeps_the_epoch_of_a_restored_database(
     here.passes(key.credential)
     here.seconds += REFRESHED_AFTER_SECONDS
     here.passes(key.credential)
-    assert here.directory.refresher.turn()
+    assert here.cache.refresher.run_once()
     database.asked.clear()
     assert here.passes(key.credential)
     assert database.asked == []
@@ -366,11 +366,11 @@ def test_reading_ahead_keeps_the_epoch_of_a_restored_database(
 
 def test_what_did_not_change_stays_the_same_record(here: Process, key: IssuedKey) -> None:
     here.passes(key.credential)
-    before = here.directory.cached(key.key.key_id)
+    before = here.cache.cached(key.key.key_id)
     here.seconds += REFRESHED_AFTER_SECONDS
     here.passes(key.credential)
-    here.directory.refresher.turn()
-    assert here.directory.cached(key.key.key_id) is before
+    here.cache.refresher.run_once()
+    assert here.cache.cached(key.key.key_id) is before
 
 
 def test_the_database_is_tried_until_it_answers(here: Process, key: IssuedKey, database: Database) -> None:
@@ -378,9 +378,9 @@ def test_the_database_is_tried_until_it_answers(here: Process, key: IssuedKey, d
     database.away = True
     here.seconds += TTL_SECONDS
     here.passes(key.credential)
-    answered = [(here.directory.refresher.turn(), here.directory.database_is_down)]
+    answered = [(here.cache.refresher.run_once(), here.cache.database_is_down)]
     database.away = False
-    answered.append((here.directory.refresher.turn(), here.directory.database_is_down))
+    answered.append((here.cache.refresher.run_once(), here.cache.database_is_down))
     assert answered == [(False, True), (True, False)]
     database.asked.clear()
     assert here.passes(key.credential)
@@ -401,11 +401,11 @@ def test_a_connection_that_has_ended_while_it_was_idle_does_not_speak_for_the_da
         return read_records(key_ids)
 
     connection.ensure_connection()
-    monkeypatch.setattr(directory_module, "read_records", read)
+    monkeypatch.setattr(key_cache_module, "read_records", read)
     here.seconds += REFRESHED_AFTER_SECONDS
     here.passes(key.credential)
-    assert here.directory.refresher.turn()
-    assert not here.directory.database_is_down
+    assert here.cache.refresher.run_once()
+    assert not here.cache.database_is_down
     assert next(answers, "both") == "both"
 
 
@@ -418,7 +418,7 @@ def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
     with waiting, server:
         waiting.settimeout(5)
         monkeypatch.setattr(query_deadlines, "_open", WeakKeyDictionary())  # not the connection of the tests
-        remember_connections()
+        track_connections()
         connection_created.send(OnServer, connection=OnServer(waiting))
 
         @contextmanager
@@ -428,7 +428,7 @@ def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
             yield
             raise OperationalError("cut")
 
-        monkeypatch.setattr("apikeys.cache.refresher.patience", no_patience)
-        assert not here.directory.refresher.turn()
+        monkeypatch.setattr("apikeys.cache.refresher.query_deadline", no_patience)
+        assert not here.cache.refresher.run_once()
     assert found == [b""]
-    assert here.directory.database_is_down
+    assert here.cache.database_is_down

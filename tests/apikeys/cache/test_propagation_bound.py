@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from apikeys.cache.propagation_bound import Reach
+from apikeys.cache.propagation_bound import PropagationBound
 from apikeys.config_service import ConfigService, IssuedKey
 from events.origin import Origin
 from ratelimit.limiter import Limiter, default_limiter
@@ -31,12 +31,12 @@ FIELD = "X-Latchkey-Effective-By"
     ],
 )
 def test_rule(lease: float, alone: bool, published: bool, seconds: float) -> None:
-    reach = Reach(trusted_seconds=5.0, stale_seconds=120.0, lease_seconds=lease, decides_alone=alone)
+    reach = PropagationBound(trusted_seconds=5.0, stale_seconds=120.0, lease_seconds=lease, decides_alone=alone)
     assert reach.after_publication(published=published) == seconds
 
 
 def test_without_staleness_the_age_of_a_record_is_the_bound() -> None:
-    reach = Reach(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
+    reach = PropagationBound(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
     assert reach.after_publication(published=False) == 5.0
 
 
@@ -44,7 +44,7 @@ def test_without_staleness_the_age_of_a_record_is_the_bound() -> None:
     ("microseconds", "rounded"), [(0, 0), (1, 1000), (999, 1000), (1000, 1000), (999_001, 1_000_000)]
 )
 def test_the_time_is_never_told_too_early(microseconds: int, rounded: int) -> None:
-    reach = Reach(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
+    reach = PropagationBound(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
     second = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
     now = second + timedelta(microseconds=microseconds)
     assert reach.effective_by(now, published=True) == second + timedelta(microseconds=rounded)

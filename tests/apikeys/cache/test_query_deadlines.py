@@ -6,7 +6,7 @@ import threading
 import psycopg
 import pytest
 
-from apikeys.cache.query_deadlines import patience
+from apikeys.cache.query_deadlines import query_deadline
 
 
 class OnServer:
@@ -25,7 +25,7 @@ def test_who_waits_too_long_is_cut_off_by_himself(monkeypatch: pytest.MonkeyPatc
     with here, server, other, server_of_other:
         here.settimeout(5)
         monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": OnServer(here)})
-        with patience(0.01):
+        with query_deadline(0.01):
             assert here.recv(1) == b""
         other.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -38,7 +38,7 @@ def test_a_connection_that_is_made_after_the_first_was_cut_is_cut_too(monkeypatc
     with one, server_of_one, two, server_of_two:
         wrapper = OnServer(one)
         monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": wrapper})
-        with patience(0.01):
+        with query_deadline(0.01):
             for waiting in (one, two):
                 waiting.settimeout(5)
                 wrapper.connection = waiting
@@ -50,9 +50,9 @@ def test_who_is_answered_in_time_is_not(monkeypatch: pytest.MonkeyPatch) -> None
     with here, server:
         monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": OnServer(here)})
         server.send(b"x")
-        with patience(600.0) as nothing:
+        with query_deadline(600.0) as nothing:
             assert here.recv(1) == b"x"
         assert nothing is None
-        for thread in [thread for thread in threading.enumerate() if thread.name == "database-silence"]:
+        for thread in [thread for thread in threading.enumerate() if thread.name == "query-deadline"]:
             thread.join(5)
             assert not thread.is_alive()

@@ -12,12 +12,12 @@ pytestmark = pytest.mark.slow("fills databases")
 
 ASK = """
 import sys, django; django.setup()
-from apikeys.authenticator import default_gate
+from apikeys.authenticator import default_authenticator
 from apikeys.models import APIKey, KeyWord
 from latchkey.credentials import parse_credential
 from ratelimit.limiter import default_limiter
 for line in open(sys.argv[1]):
-    verified, decision = default_gate().admit(parse_credential(line.strip()), "", 1)
+    verified, decision = default_authenticator().authenticate_and_charge(parse_credential(line.strip()), "", 1)
     used = default_limiter().store.peek(verified.record.auth.key_id.encode()).allowed
     print(decision.allowed, verified.record.auth.allows("orders:read"), used)
 print(APIKey.objects.count(), KeyWord.objects.filter(word="worker").count())

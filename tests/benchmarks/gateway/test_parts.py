@@ -7,7 +7,7 @@ from benchmarks.peer_environment import ROOT
 
 SAMPLES = {
     "uvicorn/protocols/http/httptools_impl.py:on_header": "read and parse, protocol",
-    "gateway/native/fast_path.py:_read": "credential, question, request id",
+    "gateway/native/check_head.py:parse_head": "credential, question, request id",
     "hmac.py:digest": "record and HMAC",
     "apikeys/cache/key_cache.py:cached": "record and HMAC",
     "ratelimit/stores/lmdb.py:take_many": "decision",

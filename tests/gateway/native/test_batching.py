@@ -5,7 +5,7 @@ from contextvars import ContextVar
 import pytest
 
 from gateway.native import fast_path
-from gateway.native.batching import MOST_UNDER_WAY, WORTH_ANOTHER, Batcher
+from gateway.native.batching import ANOTHER_BATCH_AT, MAX_IN_FLIGHT, Batcher
 
 
 class Trips:
@@ -15,7 +15,7 @@ class Trips:
         self.waiting: list[int] = []
         self.batches: list[list[int]] = []
         self._ends: list[asyncio.Event] = []
-        self.rounds = Batcher(self.waiting, self.trip, most)
+        self.batcher = Batcher(self.waiting, self.trip, most)
 
     async def trip(self, batch: list[int]) -> None:
         self.batches.append(batch)
@@ -23,15 +23,15 @@ class Trips:
         self._ends.append(end)
         await end.wait()
 
-    def ask(self, *numbers: int) -> None:
+    def enqueue(self, *numbers: int) -> None:
         self.waiting.extend(numbers)
-        self.rounds.go_on()
+        self.batcher.flush()
 
     def end(self) -> None:
         self._ends.pop(0).set()
 
 
-async def settle() -> None:
+async def run_loop() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -42,7 +42,7 @@ def play(story: "Callable[[Trips], object]", **options: int) -> Trips:
         await story(trips)  # type: ignore[misc]
         while trips._ends:
             trips.end()
-            await settle()
+            await run_loop()
         return trips
 
     return asyncio.run(run())
@@ -50,11 +50,11 @@ def play(story: "Callable[[Trips], object]", **options: int) -> Trips:
 
 def test_what_is_asked_while_a_round_is_under_way_goes_with_the_next() -> None:
     async def story(trips: Trips) -> None:
-        trips.ask(1)
-        await settle()
-        trips.ask(2)
-        trips.ask(3)
-        await settle()
+        trips.enqueue(1)
+        await run_loop()
+        trips.enqueue(2)
+        trips.enqueue(3)
+        await run_loop()
         assert trips.batches == [[1]]
 
     assert play(story).batches == [[1], [2, 3]]
@@ -62,10 +62,10 @@ def test_what_is_asked_while_a_round_is_under_way_goes_with_the_next() -> None:
 
 def test_many_that_wait_go_ahead_of_the_end_of_the_first() -> None:
     async def story(trips: Trips) -> None:
-        trips.ask(0)
-        await settle()
-        trips.ask(*range(WORTH_ANOTHER))
-        await settle()
+        trips.enqueue(0)
+        await run_loop()
+        trips.enqueue(*range(ANOTHER_BATCH_AT))
+        await run_loop()
         assert len(trips.batches) == 2
 
     play(story)
@@ -73,9 +73,9 @@ def test_many_that_wait_go_ahead_of_the_end_of_the_first() -> None:
 
 def test_a_round_carries_so_many_at_the_most_and_so_many_are_under_way() -> None:
     async def story(trips: Trips) -> None:
-        trips.ask(*range(500))
-        await settle()
-        assert [len(batch) for batch in trips.batches] == [64] * MOST_UNDER_WAY
+        trips.enqueue(*range(500))
+        await run_loop()
+        assert [len(batch) for batch in trips.batches] == [64] * MAX_IN_FLIGHT
 
     found = play(story, most=64)
     assert [number for batch in found.batches for number in batch] == list(range(500))
@@ -90,8 +90,8 @@ def test_the_end_of_a_turn_comes_once_a_turn_and_in_a_context_of_its_own(monkeyp
         of_request.set("somebody's")
         for turns in (1, 2):
             for _ in range(3):
-                fast_path._ends.call_soon()
-            await settle()
+                fast_path._end_of_iteration.call_soon()
+            await run_loop()
             assert seen == ["nobody's"] * turns
 
     asyncio.run(run())

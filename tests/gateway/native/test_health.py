@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controlplane import asgi
-from gateway.native.health import asks_for_health
+from gateway.native.health import is_health_probe
 from health.cached_response import current_health
 from health.local_health import Status
 from tests.gateway.endpoints import HOST, by_django, natively, scope_of
@@ -69,7 +69,7 @@ def test_odd_requests_are_djangos(method: str, fields: dict[str, str]) -> None:
     scope = scope_of(method, "/health", "", fields)
     if "Host" in fields:
         scope["headers"] = [(b"host", fields["Host"].encode())]
-    assert not asks_for_health(scope)
+    assert not is_health_probe(scope)
 
 
 @pytest.mark.parametrize("host", [HOST, f"{HOST}:8000", "localhost:8000"])
@@ -77,9 +77,9 @@ def test_odd_requests_are_djangos(method: str, fields: dict[str, str]) -> None:
 def test_probes_are_not(method: str, host: str) -> None:
     scope = scope_of(method, "/health", "", {"Accept": "application/json"})
     scope["headers"][0] = (b"host", host.encode())
-    assert asks_for_health(scope)
+    assert is_health_probe(scope)
 
 
 def test_before_the_first_look_it_is_djangos() -> None:
     current_health()._seen = None
-    assert not asks_for_health(scope_of("GET", "/health", "", {}))
+    assert not is_health_probe(scope_of("GET", "/health", "", {}))

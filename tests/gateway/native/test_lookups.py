@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 from pytest_django import Settings
 
-from apikeys.authenticator import Authenticator, Verdict, default_authenticator
+from apikeys.authenticator import Authenticator, default_authenticator
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.pending_authentication import AuthenticationResult
 from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from tests.gateway.endpoints import FakeReply, asks_at_once, natively, scope_of
@@ -30,13 +31,13 @@ def fresh_gate(settings: Settings) -> Iterator[None]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many credentials each round looks up."""
     sizes: list[int] = []
-    verify_together = Authenticator.verify_together
+    authenticate_batch = Authenticator.authenticate_batch
 
-    def counted(gate: Authenticator, asked: Sequence[tuple[Credential, str]]) -> list[Verdict]:
+    def counted(authenticator: Authenticator, asked: Sequence[tuple[Credential, str]]) -> list[AuthenticationResult]:
         sizes.append(len(asked))
-        return verify_together(gate, asked)
+        return authenticate_batch(authenticator, asked)
 
-    monkeypatch.setattr(Authenticator, "verify_together", counted)
+    monkeypatch.setattr(Authenticator, "authenticate_batch", counted)
     return sizes
 
 
@@ -75,9 +76,9 @@ class Crowd:
 
 
 def test_those_that_wait_share_a_look_up(batches: list[int]) -> None:
-    crowd = Crowd([unknown() for _ in range(1 + 3 * lookups.MOST_TOGETHER)]).come()
+    crowd = Crowd([unknown() for _ in range(1 + 3 * lookups.MAX_BATCH)]).come()
     assert crowd.statuses() == {b"401": len(crowd.replies)}
-    assert batches == [1] + [lookups.MOST_TOGETHER] * 3
+    assert batches == [1] + [lookups.MAX_BATCH] * 3
 
 
 def test_one_alone_waits_for_nobody(batches: list[int], key: IssuedKey) -> None:
@@ -104,7 +105,7 @@ def test_a_right_key_in_the_crowd_gets_in_and_nobody_else(key: IssuedKey) -> Non
 def test_a_crowd_beyond_the_line_is_refused_and_the_line_goes_on(
     monkeypatch: pytest.MonkeyPatch, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(lookups, "MOST_WAITING", 10)
+    monkeypatch.setattr(lookups, "MAX_WAITING", 10)
     crowd = Crowd([unknown() for _ in range(40)]).come()
     assert crowd.statuses() == {b"401": 11, b"503": 29}
     assert batches == [1, 10]
@@ -122,8 +123,8 @@ def test_other_forms_of_the_call_wait_in_the_same_line(batches: list[int], key: 
 
 
 def test_what_nobody_foresaw_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> list[Verdict]:
+    def fail(*_: object) -> list[AuthenticationResult]:
         raise RuntimeError("nobody foresaw that")
 
-    monkeypatch.setattr(Authenticator, "verify_together", fail)
+    monkeypatch.setattr(Authenticator, "authenticate_batch", fail)
     assert Crowd([unknown() for _ in range(3)]).come().statuses() == {b"500": 3}

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from apikeys.config_service import IssuedKey
 from controlplane.wsgi import application as wsgi
-from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordQueue, may_hash_password
+from gateway.native.password_queue import MAX_PER_ADDRESS, MAX_REQUESTS, PasswordQueue, may_hash_password
 from tests.controlplane.posting import Busy, post
 from tests.gateway.endpoints import natively, scope_of
 
@@ -84,13 +84,13 @@ def test_one_address_leaves_room_for_others_and_all_have_a_bound() -> None:
     async def crowd() -> None:
         django = Busy()
         app = PasswordQueue(django)
-        waiting = [asyncio.create_task(post(app, LOGIN, host=1)) for _ in range(AT_MOST_OF_AN_ADDRESS)]
+        waiting = [asyncio.create_task(post(app, LOGIN, host=1)) for _ in range(MAX_PER_ADDRESS)]
         await asyncio.sleep(0)
         status, fields, body = await post(app, LOGIN, host=1)
         assert (status, fields["retry-after"], b"quota-exceeded" in body) == (429, "5", True)
-        waiting += [asyncio.create_task(post(app, LOGIN, host=2 + n)) for n in range(AT_MOST - AT_MOST_OF_AN_ADDRESS)]
+        waiting += [asyncio.create_task(post(app, LOGIN, host=2 + n)) for n in range(MAX_REQUESTS - MAX_PER_ADDRESS)]
         await asyncio.sleep(0)
-        assert django.asked == AT_MOST
+        assert django.asked == MAX_REQUESTS
         status, fields, body = await post(app, LOGIN, host=99)
         assert (status, fields["retry-after"], b"/problems/unavailable" in body) == (503, "5", True)
         status, fields, body = await post(app, LOGIN, host=99, accept="text/html")
@@ -98,7 +98,7 @@ def test_one_address_leaves_room_for_others_and_all_have_a_bound() -> None:
         assert b"Too many sign-ins at the same time. Retry in 5 seconds." in body
         assert "default-src 'self'" in fields["content-security-policy"]
         django.free.set()
-        assert [status for status, _, _ in await asyncio.gather(*waiting)] == [200] * AT_MOST
+        assert [status for status, _, _ in await asyncio.gather(*waiting)] == [200] * MAX_REQUESTS
         assert {(await post(app, LOGIN, host=1))[0] for _ in range(10)} == {200}
         assert not app._waiting
 

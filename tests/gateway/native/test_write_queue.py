@@ -9,19 +9,19 @@ import pytest
 from apikeys.config_service import IssuedKey
 from controlplane.wsgi import application as wsgi
 from events.lock_timeout import waits
-from gateway.native.write_queue import WriteQueue, changes
+from gateway.native.write_queue import WriteQueue, is_write
 from tests.controlplane.posting import Busy, post
 from tests.gateway.endpoints import natively, scope_of
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 def test_other_methods_change(method: str) -> None:
-    assert changes(scope_of(method, "/v1/keys", "", {}))
+    assert is_write(scope_of(method, "/v1/keys", "", {}))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
 def test_safe_methods_change_nothing(method: str) -> None:
-    assert not changes(scope_of(method, "/v1/keys", "", {}))
+    assert not is_write(scope_of(method, "/v1/keys", "", {}))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ BULK = "/admin/apikeys/apikey/"
 def test_change_whose_turn_does_not_come_is_refused_and_told() -> None:
     async def crowd() -> None:
         django = Busy(201)
-        app = WriteQueue(django, most_seconds=0.01)
+        app = WriteQueue(django, max_wait_seconds=0.01)
         first = asyncio.create_task(post(app, KEYS))
         await asyncio.sleep(0)
         assert not waits()
@@ -72,7 +72,7 @@ def test_client_that_does_not_read_holds_up_no_other_change() -> None:
     async def crowd() -> None:
         django, read = Busy(201), asyncio.Event()
         django.free.set()
-        app = WriteQueue(django, most_seconds=0.01)
+        app = WriteQueue(django, max_wait_seconds=0.01)
         slow = asyncio.create_task(post(app, KEYS, read=read))
         await asyncio.sleep(0)
         assert [(await post(app, KEYS))[0] for _ in range(3)] == [201, 201, 201]
@@ -113,7 +113,7 @@ def test_who_waits_while_changes_are_made_is_not_refused() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        app = WriteQueue(slow, most_seconds=0.1)
+        app = WriteQueue(slow, max_wait_seconds=0.1)
         statuses = [status for status, _, _ in await asyncio.gather(*(post(app, KEYS) for _ in range(20)))]
         assert statuses == [200] * 20, "together they take four times as long as one may wait in vain"
 

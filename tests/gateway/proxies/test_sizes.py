@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apikeys.validation import MAX_SCOPE_LENGTH, MAX_SCOPES
-from gateway.question import MAX_QUERY
+from gateway.check_parameters import MAX_QUERY
 from latchkey.identity import owner_value
 from latchkey.validation import MAX_TEXT
 from ratelimit.limit import MAX_BURST

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService
 from apikeys.models import Usage
-from apikeys.usage.rollup import UsageLedger
+from apikeys.usage.rollup import UsageRollup
 from events.models import Event as LogEvent
 from health.incidents import open_incidents
 from health.models import StoreOutage
@@ -208,7 +208,7 @@ def test_use_of_an_outage_is_written_while_it_lasts_and_after(
     service: ConfigService, start_node: StartNode, clock: Clock
 ) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
-    node, shared = start_node("a"), UsageLedger(start_node("b").primary)
+    node, shared = start_node("a"), UsageRollup(start_node("b").primary)
     node.look(300)  # its chores have become rare
     node.primary.away = True
     node.look(2)
@@ -221,7 +221,7 @@ def test_use_of_an_outage_is_written_while_it_lasts_and_after(
     assert written(key_id) == (10, 0)
     node.decides(key_id, 2)  # by a process that has not yet seen the end
     node.look(12)
-    shared.write_down()
+    shared.write_pending()
     node.look(200)
     assert written(key_id) == (12, 0)
     assert node.primary.charged == [key_id]  # once no process decides by that bucket any more

@@ -4,24 +4,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from apikeys.validation import SCOPE_PATTERN, is_scope
+from apikeys.validation import MAX_SCOPES, SCOPE_PATTERN, is_scope
 from latchkey.problems import FieldError
 from latchkey.query import Parameter, Query, choice_parameter, number_parameter, parse_query
 from latchkey.validation import InvalidParameters, refused
 from ratelimit.limit import MAX_BURST
 
-MAX_SCOPES: Final = 64
 # nginx limits a word in its configuration to 4,095 bytes, and this query follows an address in one word.
 MAX_QUERY: Final = 4000
 FORBIDDEN: Final = "403"
 OK: Final = "200"
-_SCOPES: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like keys:read, with spaces between them."
+_SCOPE_RULE: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like keys:read, with spaces between them."
 
 
 def _scopes(typed: str) -> list[str]:
     scopes = typed.split(" ")
     if not all(map(is_scope, scopes)):
-        raise refused("not-a-scope", _SCOPES)
+        raise refused("not-a-scope", _SCOPE_RULE)
     return scopes
 
 
@@ -40,7 +39,7 @@ QUERY: Final[Query] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CheckParameters:
     """The parameters of a check. All of `scopes` are required.
 
     `deny_as_forbidden`: return 403 for denials that the proxy would not pass on (nginx). `allow_as_ok`: return 200
@@ -54,15 +53,15 @@ class Question:
 
 
 @lru_cache(maxsize=256)
-def parse_question(query: bytes) -> Question:
+def parse_check_parameters(query: bytes) -> CheckParameters:
     """Return the parsed query. `scope` may be repeated, and each may contain several scopes separated by spaces.
 
     Raise InvalidParameters if the query is too long or a parameter is invalid.
     """
     if len(query) > MAX_QUERY:
         raise InvalidParameters.of([FieldError("", "too-long", f"The query has more than {MAX_QUERY} bytes.")])
-    asked = parse_query(query, QUERY)
-    scopes = tuple(scope for sent in asked.get("scope", ()) for scope in sent)
+    values = parse_query(query, QUERY)
+    scopes = tuple(scope for sent in values.get("scope", ()) for scope in sent)
     if len(scopes) > MAX_SCOPES:
-        raise InvalidParameters.of([FieldError("/scope", "too-many", _SCOPES)])
-    return Question(scopes, asked.get("cost", 1), "deny" in asked, "allow" in asked)
+        raise InvalidParameters.of([FieldError("/scope", "too-many", _SCOPE_RULE)])
+    return CheckParameters(scopes, values.get("cost", 1), "deny" in values, "allow" in values)

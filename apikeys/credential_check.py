@@ -1,0 +1,78 @@
+"""Check of a credential against the record of its key: the one rule of every authentication.
+
+An unknown key ID and a wrong secret cost the same work: one digest comparison per secret.
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+
+from apikeys.cache.records import KeyRecord, SecretRecord
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
+from latchkey.credentials import Credential
+from latchkey.peppers import Peppers
+
+log = structlog.get_logger(__name__)
+
+
+class Verified(NamedTuple):
+    """A valid credential, the record that confirmed it, and the slot of its secret."""
+
+    credential: Credential
+    record: KeyRecord
+    slot: int
+
+
+class CredentialCheck:
+    """Checks credentials against key records. `now` returns Unix time in seconds."""
+
+    def __init__(self, peppers: Peppers, now: Callable[[], float]) -> None:
+        self._peppers = peppers
+        self._now = now
+        # An unknown key ID is compared with this digest, so that it takes as long as a wrong secret.
+        self._decoy = (SecretRecord(bytes(32), peppers.current, 0, None),)
+
+    def authenticate_with(self, credential: Credential, record: KeyRecord | None) -> Verified:
+        """Authenticate the credential with `record`; None means that the key does not exist.
+
+        Raises InvalidCredential, RevokedKey, DisabledKey or ExpiredKey.
+        """
+        now = self._now()
+        # Compare the secret first: only a caller with the right secret may learn that a key is revoked, disabled
+        # or expired.
+        slot = self._matching_slot(credential.secret, record, now)
+        if record is None or slot is None:
+            raise InvalidCredential("The key id is unknown or the secret is wrong.", credential.key_id)
+        if record.revoked:
+            raise RevokedKey("This key was revoked.", credential.key_id)
+        if not record.enabled:
+            raise DisabledKey("This key is disabled.", credential.key_id)
+        if record.expires_at is not None and record.expires_at <= now:
+            raise ExpiredKey("This key has expired.", credential.key_id)
+        return Verified(credential, record, slot)
+
+    def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:
+        """Return the slot of the matching secret, or None."""
+        peppers = self._peppers
+        current = peppers.current
+        digest = peppers.digest(secret, current)
+        slot = None
+        # Constant time: compare every digest without an early exit, and a decoy for an unknown key. The time must
+        # not reveal which digest matched or whether the key exists.
+        for candidate in record.secrets if record is not None else self._decoy:
+            found = digest if candidate.pepper_id == current else self._digest(secret, candidate.pepper_id)
+            alive = candidate.expires_at is None or now < candidate.expires_at
+            if hmac.compare_digest(found, candidate.digest) and alive:
+                slot = candidate.slot
+        return slot
+
+    def _digest(self, secret: str, pepper_id: str) -> bytes:
+        """Return the digest under an older pepper, or an empty one, which never matches, if that pepper is not
+        configured.
+        """
+        if pepper_id not in self._peppers.by_id:
+            log.error("pepper_missing", pepper_id=pepper_id)
+            return b""
+        return self._peppers.digest(secret, pepper_id)
