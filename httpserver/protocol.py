@@ -120,7 +120,7 @@ class BoundedProtocol(Connection):
         self._timeouts.header_since = None
         self._unparsed_bytes = 0
         if len(self.pipeline) >= MAX_PIPELINE:
-            raise HttpParserError("too many requests at once")
+            raise HttpParserError("too many pipelined requests")
 
     def build_scope(self, head: Head) -> Scope:
         """Return the request's ASGI scope, as uvicorn builds it."""

@@ -1,4 +1,4 @@
-"""A command in which one step fails, or is where the process is killed: python -m tests.backup.failing …"""
+"""Command in which one step fails, or the process is killed: python -m tests.backup.failing …"""
 
 import os
 import signal

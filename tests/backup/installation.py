@@ -1,4 +1,4 @@
-"""Installations for the tests of backups: a server's directory with a database of its own, to be served or not."""
+"""Installations for backup tests: a data directory with its own database, with or without a running server."""
 
 import json
 import os

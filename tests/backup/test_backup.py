@@ -1,4 +1,4 @@
-"""What a backup is made of, and that there is a whole one or none."""
+"""Contents of a backup, which is complete or does not exist."""
 
 import resource
 import signal

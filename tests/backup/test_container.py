@@ -1,4 +1,4 @@
-"""The commands of docs/how-to/back-up-and-restore.md, in containers of the image that is shipped."""
+"""Commands of docs/how-to/back-up-and-restore.md, in containers of the released image."""
 
 import re
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The tables of a copy are compared with what they come from: the manifest with SQLite, the migrations with PostgreSQL."""
+"""Tables of a copy: compared with the manifest (SQLite) or with the migrations (PostgreSQL)."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

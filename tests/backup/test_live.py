@@ -1,4 +1,4 @@
-"""A server under traffic is backed up, goes on, and is restored elsewhere as it was."""
+"""Backup of a server under traffic, and restore on another host."""
 
 import threading
 from collections.abc import Iterator

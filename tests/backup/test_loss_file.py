@@ -1,4 +1,4 @@
-"""Where a restore keeps what it replaces."""
+"""Paths for what a restore replaces."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A manifest protects itself, and says of which schema the backup is, before anything is changed."""
+"""Backup manifest: detects damage, and names the schema before anything is changed."""
 
 import json
 from pathlib import Path

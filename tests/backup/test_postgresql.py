@@ -1,4 +1,4 @@
-"""PostgreSQL's rows as a backup: all of them come back, or nothing changes."""
+"""PostgreSQL backups: every row is restored, or nothing changes."""
 
 import json
 import subprocess

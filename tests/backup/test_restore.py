@@ -1,4 +1,4 @@
-"""What a restore refuses, and that it then has changed nothing."""
+"""Restores that are rejected, and then change nothing."""
 
 import fcntl
 import json

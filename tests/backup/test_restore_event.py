@@ -1,4 +1,4 @@
-"""A restore leaves an event in the database that it restores, and health is degraded until an operator has seen it."""
+"""Restore event in the restored database, and degraded health until an operator acknowledges it."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What a database has to have is what the migrations make of a new one, and any other structure is named."""
+"""Expected schema: what the migrations create. Every difference is named."""
 
 import shutil
 import sqlite3

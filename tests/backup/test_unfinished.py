@@ -1,4 +1,4 @@
-"""A restore that fails or is killed on the way: before the swap nothing has changed, after it everything is reported."""
+"""Restores that fail or are killed: no change before the swap, a full report after it."""
 
 import subprocess
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A POST to an ASGI application, and a Django that keeps it waiting."""
+"""POST requests to an ASGI application, and a Django that keeps them waiting."""
 
 import asyncio
 from typing import Any

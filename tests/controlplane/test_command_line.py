@@ -1,4 +1,4 @@
-"""How commands of manage.py end: their status, and no traceback when their output leads nowhere."""
+"""Exit statuses of manage.py commands, without a traceback if the output is closed."""
 
 import os
 import subprocess

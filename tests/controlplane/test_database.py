@@ -1,4 +1,4 @@
-"""What DATABASE_URL becomes."""
+"""DATABASE_URL as Django settings."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A method that nothing here answers: 405 with the methods that the path has, or 404 if there is no such path."""
+"""Unknown HTTP methods: 405 with the methods of the path, or 404 if there is no such path."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""What each kind of caller reaches: paths without a credential, and no way from a key to the admin or back."""
+"""Access by kind of caller: public paths, and no way from a key to the admin or back."""
 
 import re
 from base64 import b64encode

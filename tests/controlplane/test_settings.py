@@ -1,4 +1,4 @@
-"""Settings that are wrong stop the start with one plain line."""
+"""Invalid settings stop the start with one line."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Writes a database as SQL, with its rows as COPY has them."""
+"""Database dumps as SQL, with rows in COPY format."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""python -m tests.databases.look: tell as JSON whether what a landed database holds is still of use."""
+"""python -m tests.databases.look: prints as JSON whether the data of a landed database still works."""
 
 import json
 import os

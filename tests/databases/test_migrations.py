@@ -1,4 +1,4 @@
-"""Every migration goes forward from nothing, and back to nothing, and leaves the same schema when it went twice."""
+"""Migrations: forward, back to nothing, and forward again to the same schema."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Over services each server that a test starts has a database and a bucket store of its own, as the test says."""
+"""Servers in tests over services: each has its own database and bucket store."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Behind PgBouncer with `pool_mode=transaction` every start works, also while a node serves."""
+"""Starts behind PgBouncer with `pool_mode=transaction`, also while a node is running."""
 
 import os
 import shutil

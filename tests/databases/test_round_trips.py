@@ -1,4 +1,4 @@
-"""How often a change waits for the database, which may be far away, and how often while it holds the event log: then
+"""Database round trips of a change, and those during which it holds the event log: then
 all other changes, on all nodes, wait for it.
 """
 

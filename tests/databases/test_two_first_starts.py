@@ -1,4 +1,4 @@
-"""Two nodes that start for the first time together, on one empty PostgreSQL."""
+"""First start of two nodes at the same time, on one empty PostgreSQL database."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Two stewards on one database: one works; where it is killed, the other takes over once the lease has lapsed."""
+"""Two stewards on one database: the second takes over once the lease of the killed one has expired."""
 
 import subprocess
 import sys

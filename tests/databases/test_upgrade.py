@@ -1,4 +1,4 @@
-"""A database that an earlier version made is migrated, and all that is in it is there and of use."""
+"""Upgrade of a database of an earlier version: all data is kept and works."""
 
 import hmac
 import json

@@ -1,4 +1,4 @@
-"""Which Accept fields take an event stream."""
+"""Accept fields that include an event stream."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is held for slow clients."""
+"""Limit on the bytes buffered for slow clients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which connections are closed when there are too many."""
+"""Connection limit: which connections are closed above it."""
 
 import pytest
 

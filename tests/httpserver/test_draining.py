@@ -1,4 +1,4 @@
-"""How a connection, and a listening socket, end while a worker drains: nothing that was sent is lost."""
+"""Draining of connections and listening sockets: no request that was sent is lost."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What the fast path counts: responses that it sends itself, by the status that each has in the end."""
+"""Fast-path response metrics: only responses that the fast path sends itself, by final status."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

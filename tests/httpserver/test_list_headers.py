@@ -1,4 +1,4 @@
-"""A list in a header is bounded before it is parsed."""
+"""List-valued header fields: overlong lists are replaced."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files of metrics on a disk that is full."""
+"""Metric files on a full disk."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing

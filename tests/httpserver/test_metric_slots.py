@@ -1,4 +1,4 @@
-"""Metrics of processes that are forked from one that has loaded everything."""
+"""Metrics of processes that were forked after the application was loaded."""
 
 import os
 import subprocess

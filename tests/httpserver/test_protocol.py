@@ -1,4 +1,4 @@
-"""The bounds of the HTTP protocol, with a clock that the test moves."""
+"""Limits of the HTTP protocol, with a clock that the test moves."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A request names one host: in its Host field, or in an absolute target, which counts more (RFC 9112, section 3.2)."""
+"""Request target and Host field: exactly one valid host per request (RFC 9112, section 3.2)."""
 
 import pytest
 from httptools import HttpParserError

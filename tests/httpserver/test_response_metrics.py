@@ -1,4 +1,4 @@
-"""Responses are counted by route and status, whichever part of the server gives them."""
+"""Response metrics by route and status."""
 
 import asyncio
 from collections.abc import Callable

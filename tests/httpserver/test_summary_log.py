@@ -1,4 +1,4 @@
-"""Warnings that are counted."""
+"""Summarized warnings."""
 
 from httpserver.summary_log import INTERVAL_SECONDS, SummaryLog
 

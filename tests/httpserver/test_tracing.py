@@ -1,4 +1,4 @@
-"""The trace of a request stands in its lines of the log."""
+"""Tracing: trace IDs in log lines, and spans without secrets."""
 
 import sys
 from types import SimpleNamespace

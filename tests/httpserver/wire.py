@@ -1,4 +1,4 @@
-"""A connection without a socket: the protocol on a loop whose clock the test moves."""
+"""HTTP connection without a socket: the protocol on an event loop whose clock the test moves."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Changes by 50 writers through two nodes: one chain without gaps, and incidents that open and close in turns."""
+"""Changes by 50 writers through two nodes: one event chain without gaps, and alternating incidents."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The limit over several hosts: exactly what was promised, and after a loss no more than what is documented."""
+"""Rate limit over several hosts: exact, and after data loss within the documented bound."""
 
 import signal
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A change that one node makes holds for the next request on every other."""
+"""Changes on one node apply to the next request on every other node."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a hostile or broken client may send, and what it gets."""
+"""Limits for hostile or broken clients."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""The bucket file of a running server is removed or damaged: at most one bucket more, an incident, and no outage."""
+"""Removed or damaged bucket file under a running server: at most one more bucket, an incident, no outage."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The limit over worker processes: exactly what was promised, also when workers are killed."""
+"""Rate limit over several workers: exact, also if workers are killed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""PostgreSQL fails over under a real server: to a standby first, and then to a server that takes changes."""
+"""PostgreSQL failover under a running server: first to a standby, then to a writable server."""
 
 import time
 from collections.abc import Iterator

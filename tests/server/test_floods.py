@@ -1,4 +1,4 @@
-"""What a flood does to those who do not attack: their requests, and the memory of the server, in each kind of flood.
+"""Effect of floods on clients that do not attack, and on the memory of the server, for each kind of flood.
 
 The bounds are ratios to the server at rest, and to a second one that no flood hits, in the same seconds.
 """

@@ -1,4 +1,4 @@
-"""The disk of DATA_DIR is full: nothing is killed, checks go on, and all is as before when there is room again."""
+"""Full disk of DATA_DIR: no process dies, checks continue, and everything recovers."""
 
 from collections.abc import Iterator
 from pathlib import Path

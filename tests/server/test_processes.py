@@ -1,4 +1,4 @@
-"""Nothing goes on serving unwatched, and what fell over is started again."""
+"""Process supervision: no process continues without its supervisor, and ended ones are restarted."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A change made by one process holds for the next request in every other."""
+"""Changes apply to the next request in every process."""
 
 from collections import Counter
 from typing import Any

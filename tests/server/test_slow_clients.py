@@ -1,4 +1,4 @@
-"""Clients that connect and send nothing, or ask and do not read: those with a key are served all the same."""
+"""Clients that send nothing or read nothing: other clients are still served."""
 
 import re
 import resource

@@ -1,4 +1,4 @@
-"""Traces: from the client through the server's log to an OpenTelemetry collector."""
+"""Traces: from the client through the log of the server to an OpenTelemetry collector."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Stewards are killed at random while requests come in: nothing is lost, nothing counted or sent out of order."""
+"""Stewards killed at random under traffic: no count and no event is lost, repeated or out of order."""
 
 import os
 import random

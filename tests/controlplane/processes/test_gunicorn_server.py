@@ -1,4 +1,4 @@
-"""gunicorn as `serve` runs it: with our settings alone, and patient with a machine that stood still."""
+"""gunicorn as `serve` runs it: with its own settings only, and tolerant of a paused machine."""
 
 from types import ModuleType, SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""A start refuses a bucket store that can never work, and goes on in an outage of one that has worked."""
+"""Bucket store check before the start: an error for a permanent fault, but not for an outage."""
 
 from pathlib import Path
 from types import SimpleNamespace

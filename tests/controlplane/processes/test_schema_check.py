@@ -1,4 +1,4 @@
-"""`serve` starts on no database but one of its own version, and says in one line what to do instead."""
+"""Schema check before the start: `serve` rejects a database of another version with one line."""
 
 import sqlite3
 from contextlib import closing
