@@ -15,10 +15,11 @@ _OPTIONS: Final = ("--output-reproducible", "--output-format", "JSON", "--spec-v
 
 
 def lock_bill() -> Path:
-    """Write the bill of requirements.txt: the same bytes for the same lock. Raise CalledProcessError."""
+    """Write the bill of requirements.txt: the same bytes for the same lock. Raise CalledProcessError if it is invalid."""
     program = Path(sys.executable).parent / "cyclonedx-py"
-    command = [program, "requirements", *_OPTIONS, "--pyproject", ROOT / "pyproject.toml", ROOT / "requirements.txt"]
-    bill = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603 - our own command
+    command = [str(program), "requirements", *_OPTIONS, "--pyproject", "pyproject.toml", "requirements.txt"]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
+    bill = json.loads(done.stdout)
     # The tool does not follow `dynamic = ["version"]`.
     bill["metadata"]["component"]["version"] = __version__
     return _write("lock.cdx.json", bill)

@@ -17,7 +17,7 @@ PAGES = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"),
 
 def minor(version: str) -> int:
     """Return N of 3.N."""
-    match = re.search(r"\b3\.(\d+)", version)
+    match = re.search(r"3\.(\d+)", version)
     assert match, version
     return int(match[1])
 

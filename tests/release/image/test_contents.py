@@ -4,7 +4,7 @@ import json
 import re
 import stat
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -75,7 +75,7 @@ def without_bytecode(names: Iterable[str]) -> list[str]:
 
 @of_image
 @pytest.mark.parametrize("bad", [gives_rights, writable, is_tool])
-def test_files(image: Image, bad: "type[object]") -> None:
+def test_files(image: Image, bad: Callable[[tarfile.TarInfo], bool]) -> None:
     assert [f"/{entry.name}: {entry.mode:o}" for entry in image.entries if bad(entry)] == []
 
 
@@ -93,7 +93,7 @@ def test_size(image: Image) -> None:
 def test_packages_and_bill(image: Image) -> None:
     """Installed is what is locked. The bill of materials adds Debian's packages."""
     matches = filter(None, (INSTALLED.match(entry.name) for entry in image.files))
-    python = {canonicalize_name(match[1]): match[2] for match in matches}
+    python: dict[str, str] = {canonicalize_name(match[1]): match[2] for match in matches}
     versions = {it.name: it.version for it in locked(ROOT / "requirements.txt")}
     assert {name: versions.get(name) for name in python} == python
     assert {"django", "gunicorn", "lmdb"} <= python.keys()
