@@ -15,7 +15,7 @@ _OPTIONS: Final = ("--output-reproducible", "--output-format", "JSON", "--spec-v
 
 
 def lock_bill() -> Path:
-    """Write the bill of requirements.txt: the same bytes for the same lock. Raise CalledProcessError if it is invalid."""
+    """Write the bill of requirements.txt: the same bytes for the same lock. Raise CalledProcessError."""
     program = Path(sys.executable).parent / "cyclonedx-py"
     command = [str(program), "requirements", *_OPTIONS, "--pyproject", "pyproject.toml", "requirements.txt"]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own command
