@@ -32,7 +32,7 @@ lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
 bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
+screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ again; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command

@@ -20,7 +20,7 @@ RESTRAINTS: Final = (
     *("--memory", "512m", "--pids-limit", "64", "--pull", "never"),
     *("--tmpfs", f"{SHARED}:rw,noexec,nosuid,nodev,mode=1777,size=16m"),
 )
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 _TIMED_OUT: Final = "healthcheck command exceeded timeout"  # podman's message
 # One process that checks repeatedly: starting one for each check would slow the server down while it starts.
 _AWAIT: Final = """

@@ -25,7 +25,7 @@ BURST = 5
 ENTRYPOINT = "python -m controlplane.bootstrap --serve --first-start-file /data/first-start.txt"
 FAULTS = (
     "rm -rf /data/buckets; "
-    "(until cat /data/first-start.txt; do sleep 0.1; done) & "
+    "(until cat /data/first-start.txt 2>/dev/null; do sleep 0.5; done) & "
     f'exec {ENTRYPOINT} "$@"'
 )  # fmt: skip
 
