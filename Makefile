@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version $(MINIMUM)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
+.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock checks image image-check sbom packages release-image release-check release-tag release-notes clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +32,7 @@ lint: $(VENV)/installed-dev ## ruff, mypy and the import contracts over the whol
 bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
+screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ again; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/reference/cli.md from the help of the command
@@ -41,19 +42,21 @@ schema: $(VENV)/installed-dev ## write down what new migrations make of a databa
 	@$(BIN)/python -m tests.support.schema
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from pyproject.toml
-	@$(BIN)/python -m gates.lock
+	@$(LOCK) pyproject.toml --extra server --output-file requirements.txt
+	@$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) --group openapi --output-file requirements-openapi.txt
 
-gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS names gates
-	@$(BIN)/python -m gates $(ARGS)
+checks: $(VENV)/installed-dev ## run the release checks of the source; ARGS="-k secrets" goes to pytest
+	@$(BIN)/python -m tests tests/release --ignore=tests/release/image $(ARGS)
 
 image: $(VENV)/installed-dev ## build the container image, with Docker or without; IMAGE names it, PYTHON_IMAGE its base
-	@$(BIN)/python -m gates.image.build
+	@$(BIN)/python -m deploy.image.build
 
-image-gate: image ## build the image and judge it; ARGS names gates
-	@$(MAKE) --no-print-directory image-judge
+image-check: $(VENV)/installed-dev ## check the image IMAGE as it is; without IMAGE, build one first unless it is up to date
+	@$(BIN)/python -m tests tests/release/image $(ARGS)
 
-image-judge: $(VENV)/installed-dev ## judge the image IMAGE as it is: look into it, run it; ARGS names gates
-	@$(BIN)/python -m gates.image $(ARGS)
+sbom: $(VENV)/installed-dev ## write the software bill of materials of the lock to build/sbom/
+	@$(BIN)/python -m deploy.sbom
 
 packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
 	@.ci/install-packages
@@ -61,14 +64,14 @@ packages: ## install the Debian packages of .ci/packages that are missing; asks 
 release-image: ## make image, on the base that .ci/base/Dockerfile pins by its digest
 	@$(MAKE) --no-print-directory image PYTHON_IMAGE="$$(sed -n 's/^FROM //p' .ci/base/Dockerfile)"
 
-release-check: ## say whether the tree is ready to be released as VERSION=X.Y.Z
-	@$(PYTHON) -m gates.release check "$(VERSION)"
+release-check: ## report whether the tree is ready to be released as VERSION=X.Y.Z
+	@$(PYTHON) -m deploy.release check "$(VERSION)"
 
-release-tag: ## say whether the tag vX.Y.Z of VERSION is checked out, and its commit is on main
-	@$(PYTHON) -m gates.release tag "$(VERSION)"
+release-tag: ## report whether the tag vX.Y.Z of VERSION is checked out, and its commit is on main
+	@$(PYTHON) -m deploy.release tag "$(VERSION)"
 
 release-notes: ## print what the changelog says of VERSION=X.Y.Z
-	@$(PYTHON) -m gates.release notes "$(VERSION)"
+	@$(PYTHON) -m deploy.release notes "$(VERSION)"
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.selection import FAST, STORES_ONLY
+from tests.support.services import must_be_there
 from tests.support.stores import EMBEDDED, NEEDED, ON_SERVICES, TITLES
 
 ALL: Final = "--all"
@@ -52,7 +53,7 @@ def _everything(arguments: list[str]) -> int:
     print(f"\nNothing was tested over {TITLES[ON_SERVICES]}, because a service is missing:")
     for service in missing:
         print(f"{service.name}: {service.remedy}")
-    return first or int(os.environ.get("REQUIRE_SERVICES") == "1")
+    return first or int(must_be_there())
 
 
 def _parallel(given: list[str], processes: int) -> list[str]:

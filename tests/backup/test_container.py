@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 
 from benchmarks.ports import free_port
-from gates.image.commands import run
-from gates.image.container import RESTRAINTS, containers
-from gates.image.engine import engine
+from deploy.image.commands import run
+from deploy.image.engine import engine
 from tests.backup.installation import DATABASES
-from tests.gates.image import built
+from tests.release.image.building import built
+from tests.release.image.container import RESTRAINTS, containers
 from tests.support.commands import ROOT
 from tests.support.postgresql import drop_database, new_database
 
@@ -31,10 +31,10 @@ def test_documented_backup_and_restore(database: str, tmp_path_factory: pytest.T
     given = ["--env", f"DATABASE_URL={url}"]
     volume = f"latchkey-{uuid4().hex[:12]}"
     try:
-        with containers(engine()) as start:
-            image = built(tmp_path_factory)
+        image = built(tmp_path_factory)
+        with containers(engine(), image) as start:
             bind = ["--bind", f"127.0.0.1:{free_port()}"]
-            server = start(image, network="host", volume=volume, options=given, command=bind)
+            server = start(*given, network="host", volume=volume, command=bind)
             server.await_health()
             key_id = server.manage("issue_key", "--label", "a key")["key_id"]
             server.execute(*documented(r"podman exec latchkey (python manage.py backup \S+)`"))

@@ -11,8 +11,7 @@ import psycopg
 from backup.schema.description import describe
 from backup.schema.expected import expected_file
 from backup.schema.sql import Query, Rows, sql_runner
-from gates.migrations import write_new
-from gates.tree import ROOT
+from tests.release.migrations import write_new
 from tests.support import environment  # noqa: F401 - sets what the settings are read from
 from tests.support.migrated import drop_migrated, migrated_database, migrated_file
 
@@ -52,7 +51,7 @@ def described(vendor: str) -> frozenset[str]:
 
 def write() -> None:
     """Write the expected structures, and the digests of new migrations."""
-    write_new(ROOT)
+    write_new()
     try:
         for vendor in ("sqlite", "postgresql"):
             expected_file(vendor).write_text("\n".join(sorted(described(vendor))) + "\n", encoding="utf-8")

@@ -1,13 +1,12 @@
 """A pytest plugin that says which tests are part of a run, and in which order they are run."""
 
 import gc
-import os
 from collections.abc import Generator
 
 import pytest
 
 from tests.support.migrated import drop_migrated
-from tests.support.services import SERVICES
+from tests.support.services import SERVICES, must_be_there
 from tests.support.stores import NEEDED, ON_SERVICES, SERVER_STORES, chosen
 
 # By these fixtures a test has the database of this process, or starts a server with stores of its own.
@@ -111,6 +110,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         service = SERVICES[marker.args[0]]
         if service.missing():
-            if service.required and os.environ.get("REQUIRE_SERVICES") == "1":
+            if must_be_there(optional=not service.required):
                 pytest.fail(f"{service.name} is missing: {service.remedy}", pytrace=False)
             pytest.skip(f"{service.name} is missing")

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
-from gates.image.commands import ImageError
-from gates.image.engine import engine
+import pytest
+
+from deploy.image.commands import ImageError
+from deploy.image.engine import engine
 from tests.openapi import tools
 from tests.support.small_disk import may_mount
 
@@ -37,6 +40,20 @@ class Service:
     @cached_property
     def _present(self) -> bool:
         return self.present()
+
+
+def must_be_there(*, optional: bool = False) -> bool:
+    """Return whether a test fails if what it needs is missing: with REQUIRE_SERVICES=1, or with `all` if it's optional."""
+    return os.environ.get("REQUIRE_SERVICES") in ("all", "all" if optional else "1")
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip a test because something on the network doesn't respond, so its result is unknown. With
+    REQUIRE_SERVICES=all, fail.
+    """
+    if must_be_there(optional=True):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def postgresql_url() -> str:
