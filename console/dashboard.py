@@ -30,7 +30,7 @@ def dashboard(now: datetime) -> dict[str, Any]:
         "incidents": [(incident, BY_NAME[incident.guard_rail]) for incident in open_incidents()],
         "throttled": _most_throttled(now),
         "rotations": _rotations(now),
-        "expiring": ExpiringKey().among(APIKey.objects.usable(now), now).order_by("expires_at")[:LISTED],
+        "expiring": ExpiringKey().violating(APIKey.objects.usable(now), now).order_by("expires_at")[:LISTED],
         "events": Event.objects.order_by("-id")[:LISTED],
     }
 

@@ -105,5 +105,5 @@ def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
 def violations_of(key: APIKey, now: datetime) -> list[GuardRail]:
     """Return the guard rails that this key violates, except waived ones."""
     return [
-        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()
+        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.unwaived(now).filter(pk=key.pk).exists()
     ]

@@ -19,7 +19,7 @@ def size_bytes() -> int:
         return 0
 
 
-def shorten() -> None:
+def truncate() -> None:
     """Write the log's content into the database and empty the file, if that needs no waiting.
 
     Raises django.db.Error.

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from health.evaluation_queries import forget_templates
+from health.evaluation_queries import clear_templates
 
 
 @pytest.fixture(autouse=True)
 def own_templates() -> Iterator[None]:
     """Tests replace parts of guard rails: what was made of those is no template for others."""
-    forget_templates()
+    clear_templates()
     yield
-    forget_templates()
+    clear_templates()

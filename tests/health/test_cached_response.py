@@ -32,11 +32,11 @@ def seen_by(looks: list[Status | Exception], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "INTERVAL_SECONDS", 0)
     monkeypatch.setattr(module, "RETRY_SECONDS", 0)
 
-    async def keep() -> None:
+    async def refresh_forever() -> None:
         with pytest.raises(asyncio.CancelledError):
-            await current.keep()
+            await current.refresh_forever()
 
-    asyncio.run(keep())
+    asyncio.run(refresh_forever())
     return seen
 
 
@@ -58,7 +58,7 @@ def test_a_look_that_fails_or_misses_its_deadline_counts_as_down(monkeypatch: py
 
 def test_a_database_that_is_known_to_be_down_needs_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
     current = CurrentHealth()
-    current._seen = Status.OK
+    current._latest = Status.OK
     seen = [current.status]
     default_key_cache().refresher.note_failure("away")
     assert [*seen, current.status] == [Status.OK, Status.DOWN]
@@ -70,6 +70,6 @@ def test_a_database_that_answers_but_not_about_health_is_degraded(monkeypatch: p
     def locked() -> list[str]:
         raise DatabaseError("cut after 2 s")
 
-    monkeypatch.setattr(local_health, "database_answers", lambda: True)
+    monkeypatch.setattr(local_health, "database_responds", lambda: True)
     monkeypatch.setattr(local_health, "degraded_names", locked)
     assert status_now() is Status.DEGRADED

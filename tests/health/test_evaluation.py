@@ -8,7 +8,7 @@ from apikeys.config_service import ConfigService
 from events.batched_sql import run
 from events.chain import GENESIS
 from events.draft import Draft
-from health.evaluation import Judgment
+from health.evaluation import Evaluation
 from health.guard_rails import BY_NAME, GuardRail
 from health.models import Incident, Waiver
 
@@ -21,13 +21,13 @@ class Meanwhile:
     """A judgment of a key's change, with a moment between the look ahead and the lock."""
 
     def __init__(self, rail: GuardRail, *key_ids: str) -> None:
-        self._judgment = Judgment({rail: frozenset(key_ids)}, NOW, "r")
-        self._statements = self._judgment.reads()
+        self._evaluation = Evaluation({rail: frozenset(key_ids)}, NOW, "r")
+        self._statements = self._evaluation.reads()
 
     def decide(self) -> list[str]:
         """Go on; return the statuses that are reported."""
-        self._judgment.see(run(self._statements))
-        return [event.data["status"] for event in self._judgment.decide(Draft(0, GENESIS)).events]
+        self._evaluation.receive(run(self._statements))
+        return [event.data["status"] for event in self._evaluation.decide(Draft(0, GENESIS)).events]
 
 
 def waive(key_id: str = "") -> Waiver:
@@ -55,37 +55,37 @@ def test_breach_is_reported(unlimited: str) -> None:
 
 def test_waiver_that_ends_meanwhile_silences_no_breach(unlimited: str) -> None:
     waiver = waive(unlimited)
-    judgment = Meanwhile(RAIL, unlimited)
+    evaluation = Meanwhile(RAIL, unlimited)
     Waiver.objects.filter(pk=waiver.pk).update(ended_at=NOW)
-    assert judgment.decide() == ["degraded"]
+    assert evaluation.decide() == ["degraded"]
 
 
 @pytest.mark.parametrize("is_for_all", [True, False])
 def test_waiver_that_is_granted_meanwhile_counts(is_for_all: bool, unlimited: str) -> None:
-    judgment = Meanwhile(RAIL, unlimited)
+    evaluation = Meanwhile(RAIL, unlimited)
     waive("" if is_for_all else unlimited)
-    assert judgment.decide() == []
+    assert evaluation.decide() == []
 
 
 def test_incident_that_is_opened_meanwhile_is_closed(service: ConfigService) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
-    judgment = Meanwhile(RAIL, key_id)
+    evaluation = Meanwhile(RAIL, key_id)
     open_one()
-    assert judgment.decide() == ["ok"]
+    assert evaluation.decide() == ["ok"]
 
 
 def test_incident_that_is_opened_meanwhile_is_not_opened_twice(unlimited: str) -> None:
-    judgment = Meanwhile(RAIL, unlimited)
+    evaluation = Meanwhile(RAIL, unlimited)
     open_one()
-    assert judgment.decide() == []
+    assert evaluation.decide() == []
 
 
 def test_other_key_that_is_put_right_meanwhile_is_not_counted(service: ConfigService) -> None:
     fine, other = service.issue({"label": "x"}).key, service.issue({"label": "x", "rate_limit": None}).key
-    judgment = Meanwhile(RAIL, fine.key_id)
+    evaluation = Meanwhile(RAIL, fine.key_id)
     other.rate_limit = {"burst": 1, "per_seconds": 1}
     other.save()
-    assert judgment.decide() == ["ok"]
+    assert evaluation.decide() == ["ok"]
 
 
 def test_change_that_waited_does_not_close_what_time_has_opened_since(service: ConfigService) -> None:

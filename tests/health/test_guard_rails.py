@@ -12,7 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, KeySecret, Usage
 from events.models import Patrol
 from events.origin import Origin
-from health.failure_bursts import MOST_BURSTS, QUIET_FOR, note_failure_bursts
+from health.failure_bursts import MAX_BURSTS, QUIET_FOR, record_failure_bursts
 from health.guard_rails import BY_NAME, GUARD_RAILS, Severity
 from health.models import FailureBurst, StoreOutage, Waiver
 from health.scheduler.lease import release_lease, take_lease
@@ -168,7 +168,7 @@ def test_waived_keys_are_not_found(keys: ConfigService) -> None:
 
 
 def test_counting_ends_at_a_bound(keys: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.guard_rails.keys.KeyGuardRail.counted_at_most", 5)
+    monkeypatch.setattr("health.guard_rails.keys.KeyGuardRail.max_counted", 5)
     first = keys.issue({**FINE, **FOREVER}).key.key_id
     for _ in range(6):
         keys.issue({**FINE, **FOREVER})
@@ -260,7 +260,7 @@ def test_bursts_of_failed_authentications_are_told_once_until_they_are_quiet(clo
 
     def note() -> list[str]:
         now = datetime.fromtimestamp(clock.seconds(), UTC)
-        note_failure_bursts(limiter, now=now, origin=Origin.of_system())
+        record_failure_bursts(limiter, now=now, origin=Origin.of_system())
         return list(FailureBurst.objects.values_list("address", flat=True))
 
     for address in ("203.0.113.1", "203.0.113.1", "203.0.113.2", "203.0.113.2", "203.0.113.2"):
@@ -280,7 +280,7 @@ def test_an_address_that_is_refused_sign_ins_and_credentials_is_one_burst(clock:
 
     def note() -> tuple[str, int]:
         now = datetime.fromtimestamp(clock.seconds(), UTC)
-        note_failure_bursts(limiter, now=now, origin=Origin.of_system())
+        record_failure_bursts(limiter, now=now, origin=Origin.of_system())
         burst = FailureBurst.objects.get()
         return burst.address, burst.refused
 
@@ -297,12 +297,12 @@ def test_an_address_that_is_refused_sign_ins_and_credentials_is_one_burst(clock:
 
 def test_bursts_are_bounded(clock: Clock) -> None:
     limiter, limit = Limiter(MemoryStore(clock)), Limit(1, 60)
-    for number in range(MOST_BURSTS + 5):
+    for number in range(MAX_BURSTS + 5):
         for _ in range(2):
             limiter.take_for_address(f"2001:db8::{number:04}", limit)
-    note_failure_bursts(limiter, now=datetime.fromtimestamp(clock.seconds(), UTC), origin=Origin.of_system())
-    assert FailureBurst.objects.count() == MOST_BURSTS
-    assert found("authentication_failures") == MOST_BURSTS
+    record_failure_bursts(limiter, now=datetime.fromtimestamp(clock.seconds(), UTC), origin=Origin.of_system())
+    assert FailureBurst.objects.count() == MAX_BURSTS
+    assert found("authentication_failures") == MAX_BURSTS
 
 
 @pytest.mark.needs("mount")

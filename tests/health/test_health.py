@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
 from events.models import Event
-from health.local_health import look_for_steward
+from health.local_health import check_steward
 from health.scheduler.steward import Steward
 from health.scheduler.tasks import tasks
 from ratelimit.limiter import default_limiter
@@ -131,14 +131,14 @@ def test_an_absent_steward_is_seen_by_probes_and_told_by_the_lookout(
     assert anonymous.get("/health").json() == {"status": "degraded"}
     assert not Event.objects.exists(), "a probe writes nothing"
     for _ in range(2):
-        look_for_steward()
+        check_steward()
     event = Event.objects.get()
     assert (event.type, event.data["component"], event.data["status"]) == (
         "HealthChanged",
         "absent_steward",
         "degraded",
     )
-    assert Steward(tasks(default_limiter())).turn()
+    assert Steward(tasks(default_limiter())).run_once()
     assert anonymous.get("/health").json() == {"status": "ok"}
     assert [told.data["status"] for told in Event.objects.order_by("id")] == ["degraded", "ok"]
 

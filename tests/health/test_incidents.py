@@ -13,12 +13,12 @@ from events.batched_sql import Statement
 from events.models import Event
 from events.origin import Origin
 from events.types import EventType
-from health.evaluation_queries import forget_templates
+from health.evaluation_queries import clear_templates
 from health.guard_rails import GUARD_RAILS, Finding
 from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
-from health.scheduler.tasks import Turn, tasks
+from health.scheduler.tasks import Run, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
@@ -39,7 +39,7 @@ def run_tasks(now: datetime) -> None:
     """A whole first turn of the steward, at `now`."""
     store = MemoryStore(lambda: int(now.timestamp() * 1e9))
     for task in tasks(Limiter(store)):
-        task.run(Turn(now, "r-steward"))
+        task.run(Run(now, "r-steward"))
 
 
 def test_an_unlimited_key_opens_one_incident_and_a_limit_closes_it(service: ConfigService) -> None:
@@ -110,9 +110,9 @@ def be_refused(*_: object) -> Statement:
 @pytest.mark.parametrize(
     ("name", "broken"),
     [
-        ("health.guard_rails.limits.UnlimitedKey.in_breach", fail_in_the_database),
-        ("health.guard_rails.limits.UnlimitedKey.listed", fail),
-        ("health.guard_rails.limits.UnlimitedKey.listed", fail_in_the_database),
+        ("health.guard_rails.limits.UnlimitedKey.all_violating", fail_in_the_database),
+        ("health.guard_rails.limits.UnlimitedKey.violating_names", fail),
+        ("health.guard_rails.limits.UnlimitedKey.violating_names", fail_in_the_database),
         ("health.guard_rails.limits.UnlimitedKey.finding", fail),
         ("health.incident_changes.inserting", be_refused),
     ],
@@ -123,9 +123,9 @@ def test_a_guard_rail_that_fails_loses_no_change(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(name, broken)
-        forget_templates()
+        clear_templates()
         key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
-    forget_templates()
+    clear_templates()
     assert [event.type for event in Event.objects.all()] == ["KeyIssued"]
     sweep(GUARD_RAILS, now=datetime.now(UTC))
     assert told() == [("unlimited_key", "degraded")]
@@ -133,7 +133,7 @@ def test_a_guard_rail_that_fails_loses_no_change(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("part", ["in_breach", "listed"])
+@pytest.mark.parametrize("part", ["all_violating", "violating_names"])
 def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
     part: str, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +144,7 @@ def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
 
     with monkeypatch.context() as patch, pytest.raises(DatabaseError):
         patch.setattr(f"health.guard_rails.limits.UnlimitedKey.{part}", fail_in_the_database)
-        forget_templates()
+        clear_templates()
         patch.setattr(connection, "savepoint_rollback", lost)
         service.revoke(key_id)
     assert APIKey.objects.get(key_id=key_id).revoked_at is None

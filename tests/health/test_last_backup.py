@@ -13,7 +13,7 @@ from backup.management.commands import backup
 from backup.manifest import Manifest
 from backup.schema.expected import expected_digest
 from backup.schema.migration_files import own_migrations
-from health.last_backup import last_backup, note_backup
+from health.last_backup import last_backup, record_backup
 from health.metrics import exposition
 from latchkey.timestamps import rfc3339
 
@@ -35,13 +35,13 @@ def test_none_is_known() -> None:
 
 def test_newest_counts() -> None:
     for made_at in (NOON, NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
-        note_backup(made_at)
+        record_backup(made_at)
     assert metric() == (NOON + timedelta(hours=1)).timestamp()
 
 
 def test_time_that_is_ahead_is_replaced() -> None:
-    note_backup(timezone.now() + timedelta(days=365))
-    note_backup(NOON)
+    record_backup(timezone.now() + timedelta(days=365))
+    record_backup(NOON)
     assert last_backup() == NOON
 
 
@@ -84,7 +84,7 @@ def test_backup_of_a_database_that_takes_no_changes_is_good(
         raise DatabaseError("cannot execute INSERT in a read-only transaction\nCONTEXT: more")
 
     monkeypatch.setattr(backup, "take_backup", lambda _: MANIFEST)
-    monkeypatch.setattr(backup, "note_backup", refuse)
+    monkeypatch.setattr(backup, "record_backup", refuse)
     call_command("backup", "/tmp/one", format="json")
     written = capsys.readouterr()
     assert '"made_at": "2026-11-28T12:00:00Z"' in written.out

@@ -11,7 +11,7 @@ from console.demo_data.key_plan import service_key
 from console.demo_data.stage import Stage
 from console.demo_data.timeline import Story
 from events.origin import Origin
-from health.failure_bursts import QUIET_FOR, note_failure_bursts
+from health.failure_bursts import QUIET_FOR, record_failure_bursts
 from health.guard_rails.traffic import THROTTLING_WINDOW
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
@@ -79,7 +79,7 @@ def _stranger(stage: Stage) -> Story:
     yield stage.ago(days=13, hours=7)
     for _ in range(_ATTEMPTS):
         limiter.take_for_address(_STRANGER, _FAILURES)
-    note_failure_bursts(limiter, now=stage.now, origin=Origin.of_system())
+    record_failure_bursts(limiter, now=stage.now, origin=Origin.of_system())
     yield stage.now + 4 * QUIET_FOR
-    note_failure_bursts(limiter, now=stage.now, origin=Origin.of_system())
+    record_failure_bursts(limiter, now=stage.now, origin=Origin.of_system())
     stage.steward_round()

@@ -19,7 +19,7 @@ from events.models import Event as LogEvent
 from health.incidents import open_incidents
 from health.models import StoreOutage
 from health.node.identity import Node
-from health.node.monitor import CONFIRM_SECONDS, LOOK_SECONDS, NodeWatch
+from health.node.monitor import CHECK_SECONDS, CONFIRM_SECONDS, NodeMonitor
 from health.scheduler.steward import Steward
 from health.scheduler.tasks import tasks
 from ratelimit.bucket import Record
@@ -61,23 +61,23 @@ class WatchedNode:
         self.clock = clock
         self.watch = self.begin()
 
-    def begin(self) -> NodeWatch:
+    def begin(self) -> NodeMonitor:
         """Its watch begins, as when the host starts."""
-        self.watch = NodeWatch(self.store, self.node, elapsed=self.clock.seconds)
+        self.watch = NodeMonitor(self.store, self.node, elapsed=self.clock.seconds)
         return self.watch
 
-    def look(self, times: int = 1) -> None:
+    def check(self, times: int = 1) -> None:
         """Looks as often, each time when it is due."""
         with pytest.MonkeyPatch.context() as process:
             process.setattr("health.guard_rails.operation.default_limiter", lambda: Limiter(self.store))
             for _ in range(times):
-                self.clock.move(self.watch.look())
+                self.clock.move(self.watch.check())
 
-    def turn(self) -> None:
+    def run(self) -> None:
         """A turn of its steward, which holds the lease."""
         with pytest.MonkeyPatch.context() as process:
             process.setattr("health.guard_rails.operation.default_limiter", lambda: Limiter(self.store))
-            assert Steward(tasks(Limiter(self.store)), holder="the-same").turn()
+            assert Steward(tasks(Limiter(self.store)), holder="the-same").run_once()
 
     def decides(self, key_id: str, times: int) -> None:
         """Requests that it lets pass by itself."""
@@ -95,7 +95,7 @@ def start_node(tmp_path: Path, clock: Clock) -> Iterator[StartNode]:
 
     def start(name: str, mode: Fallback = Fallback.LOCAL) -> WatchedNode:
         nodes.append(WatchedNode(name, tmp_path, clock, mode))
-        nodes[-1].look()
+        nodes[-1].check()
         return nodes[-1]
 
     yield start
@@ -134,28 +134,28 @@ def lapse() -> None:
 def test_an_outage_is_told_within_a_second_and_so_is_its_end(start_node: StartNode, clock: Clock) -> None:
     node = start_node("a")
     node.primary.away, began = True, clock.seconds()
-    node.look(2)
+    node.check(2)
     assert told() == ["degraded"]
     assert detail() == (
         "1: The bucket store does not answer 1 node (web-a); each node that is cut off decides by itself, so limits"
         " hold for each alone."
     )
-    assert clock.seconds() - began <= 2 * LOOK_SECONDS
-    node.look(30)
+    assert clock.seconds() - began <= 2 * CHECK_SECONDS
+    node.check(30)
     node.primary.away = False
-    node.look(2)
+    node.check(2)
     assert told() == ["degraded", "ok"]
     assert not StoreOutage.objects.exists()
-    node.look(30)
+    node.check(30)
     assert told() == ["degraded", "ok"]
 
 
 def test_a_look_that_fails_is_soon_confirmed_and_alone_tells_nothing(start_node: StartNode) -> None:
     node = start_node("a")
     node.primary.away = True
-    assert node.watch.look() == CONFIRM_SECONDS
+    assert node.watch.check() == CONFIRM_SECONDS
     node.primary.away = False
-    assert node.watch.look() == LOOK_SECONDS
+    assert node.watch.check() == CHECK_SECONDS
     assert (told(), StoreOutage.objects.count()) == ([], 0)
 
 
@@ -169,10 +169,10 @@ def test_a_look_that_fails_is_soon_confirmed_and_alone_tells_nothing(start_node:
 def test_what_the_fallback_does_is_told(start_node: StartNode, mode: Fallback, meanwhile: str) -> None:
     node = start_node("a", mode)
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     assert detail() == f"1: The bucket store does not answer 1 node (web-a); {meanwhile}"
     node.primary.away = False
-    node.look(2)
+    node.check(2)
     assert told() == ["degraded", "ok"]
 
 
@@ -182,24 +182,24 @@ def test_of_two_nodes_the_first_to_go_and_the_last_to_return_are_told(start_node
         for node in nodes:
             node.primary.away = True
         for node in nodes:
-            node.look(2)
-            node.turn()
+            node.check(2)
+            node.run()
         assert detail().startswith(f"{len(nodes)}: ")
         for node in nodes:
             node.primary.away = False
-            node.look(2)
-            one.turn()
+            node.check(2)
+            one.run()
     assert told() == ["degraded", "ok"] * 3
 
 
 def test_a_node_that_is_fine_keeps_the_incident_of_one_that_is_not(start_node: StartNode) -> None:
     fine, cut_off = start_node("a"), start_node("b")
     cut_off.primary.away = True
-    cut_off.look(2)
+    cut_off.check(2)
     for _ in range(3):
-        fine.look(5)
-        fine.turn()
-        cut_off.look(5)
+        fine.check(5)
+        fine.run()
+        cut_off.check(5)
     assert told() == ["degraded"]
     assert "(web-b)" in detail()
 
@@ -209,20 +209,20 @@ def test_use_of_an_outage_is_written_while_it_lasts_and_after(
 ) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
     node, shared = start_node("a"), UsageLedger(start_node("b").primary)
-    node.look(300)  # its chores have become rare
+    node.check(300)  # its chores have become rare
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     node.decides(key_id, 7)
-    node.look(12)
+    node.check(12)
     assert written(key_id) == (7, 0)
     node.decides(key_id, 3)
     node.primary.away = False
-    node.look(2)
+    node.check(2)
     assert written(key_id) == (10, 0)
     node.decides(key_id, 2)  # by a process that has not yet seen the end
-    node.look(12)
+    node.check(12)
     shared.write_down()
-    node.look(200)
+    node.check(200)
     assert written(key_id) == (12, 0)
     assert node.primary.charged == [key_id]  # once no process decides by that bucket any more
 
@@ -233,17 +233,17 @@ def test_a_node_that_dies_in_an_outage_is_forgotten_and_loses_nothing(
     key_id = service.issue({"label": "x"}).key.key_id
     dying, other = start_node("a"), start_node("b")
     dying.primary.away = True
-    dying.look(2)
+    dying.check(2)
     dying.decides(key_id, 5)
-    other.turn()
+    other.run()
     assert told() == ["degraded"]
     lapse()
-    other.turn()
+    other.run()
     assert told() == ["degraded", "ok"]
     assert not StoreOutage.objects.exists()
     dying.primary.away = False
     dying.begin()
-    dying.look(40)
+    dying.check(40)
     assert written(key_id) == (5, 0)
     assert dying.primary.charged == [key_id]
     assert told() == ["degraded", "ok"]
@@ -252,34 +252,34 @@ def test_a_node_that_dies_in_an_outage_is_forgotten_and_loses_nothing(
 def test_a_watch_begun_anew_ends_the_outage_that_the_one_before_has_noted(start_node: StartNode) -> None:
     node = start_node("a")
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     node.primary.away = False
     node.begin()
-    node.look()
+    node.check()
     assert told() == ["degraded", "ok"]
 
 
 def test_a_node_that_was_silent_for_long_is_told_again(start_node: StartNode, monkeypatch: pytest.MonkeyPatch) -> None:
     node, other = start_node("a"), start_node("b")
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     lapse()
-    other.turn()
+    other.run()
     with monkeypatch.context() as patch:
         patch.setattr("health.node.monitor.sweep", away)
-        node.look(12)
+        node.check(12)
     assert told() == ["degraded", "ok"]
-    node.look(3)
+    node.check(3)
     assert told() == ["degraded", "ok", "degraded"]
 
 
 def test_an_outage_is_renewed_while_it_lasts(start_node: StartNode) -> None:
     node = start_node("a")
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     before = timezone.now() - timedelta(seconds=14)
     StoreOutage.objects.update(seen_at=before, since=before)
-    node.look(12)
+    node.check(12)
     outage = StoreOutage.objects.get()
     assert (outage.seen_at > before, outage.since) == (True, before)
 
@@ -290,9 +290,9 @@ def test_what_was_noted_and_not_judged_is_judged(start_node: StartNode, monkeypa
     for node.primary.away in (True, False):
         with monkeypatch.context() as patch:
             patch.setattr("health.node.monitor.sweep", away)
-            node.look(2)
+            node.check(2)
         before = told()
-        node.look(3)
+        node.check(3)
         assert len(told()) == len(before) + 1
     assert told() == ["degraded", "ok"]
 
@@ -318,7 +318,7 @@ def test_a_watch_that_ends_in_an_outage_writes_down_what_it_can(
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a")
     node.primary.away = True
-    node.look(3)
+    node.check(3)
     node.decides(key_id, 6)
     node.watch.run(After(2))
     assert written(key_id) == (6, 0)
@@ -339,17 +339,17 @@ def test_without_the_database_it_goes_on_and_tells_when_that_is_back(
 
     with without_the_database(monkeypatch):
         node.primary.away = True
-        node.look(20)
+        node.check(20)
         node.decides(key_id, 4)
-    node.look(3)
+    node.check(3)
     assert told() == ["degraded"]
     with without_the_database(monkeypatch):
         node.primary.away = False
-        node.look(20)
+        node.check(20)
         assert node.primary.charged == [key_id], "it does not take the database"
-    node.look(3)
+    node.check(3)
     assert told() == ["degraded", "ok"]
-    node.look(12)
+    node.check(12)
     assert written(key_id) == (4, 0)
 
 
@@ -361,15 +361,15 @@ def test_an_outage_within_one_of_the_database_still_charges_back(
 
     with without_the_database(monkeypatch):
         for node.primary.away in (True, False):
-            node.look(4)
+            node.check(4)
             node.decides(key_id, 2)
-    node.look(12)
+    node.check(12)
     assert (told(), written(key_id)) == ([], (4, 0))
     assert node.primary.charged == [key_id, key_id]
 
 
 def test_a_host_that_never_decided_by_itself_has_no_file_of_buckets(start_node: StartNode, tmp_path: Path) -> None:
-    start_node("a").look(200)
+    start_node("a").check(200)
     assert not (tmp_path / "a").exists()
 
 
@@ -392,10 +392,10 @@ def test_own_buckets_are_looked_at_only_where_they_have_changed(
     for requests in (2, 4):
         overtaking = [1]
         node.decides(key_id, 1)
-        node.look(1000)
+        node.check(1000)
         assert written(key_id) == (requests, 0)
         before = scans.count(b"lk_")
-        node.look(1000)
+        node.check(1000)
         assert scans.count(b"lk_") == before
 
 
@@ -403,9 +403,9 @@ def test_addresses_are_forgotten_once_they_are_quiet(start_node: StartNode) -> N
     node = start_node("a")
     assert node.local
     node.local.take(b"ip:203.0.113.1", Limit(20, 60))
-    node.look(20)
+    node.check(20)
     assert len(list(node.local.usage(b"ip:"))) == 1
-    node.look(300)
+    node.check(300)
     assert list(node.local.usage(b"ip:")) == []
 
 
@@ -415,7 +415,7 @@ def test_what_cannot_be_charged_keeps_the_return_from_nobody(
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a")
     node.primary.away = True
-    node.look(2)
+    node.check(2)
     node.decides(key_id, 3)
     node.primary.away = False
 
@@ -423,7 +423,7 @@ def test_what_cannot_be_charged_keeps_the_return_from_nobody(
         raise ValueError("a damaged record")
 
     monkeypatch.setattr(node.primary, "shift_debt", fail)
-    node.look(2)
+    node.check(2)
     assert (told(), written(key_id)) == (["degraded", "ok"], (3, 0))
 
 
@@ -431,7 +431,7 @@ def test_a_store_of_one_host_is_watched_too(
     start_node: StartNode, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store: BucketStore = MemoryStore(clock)
-    watch = NodeWatch(store, Node("c" * 32, "web-c"), elapsed=clock.seconds)
+    watch = NodeMonitor(store, Node("c" * 32, "web-c"), elapsed=clock.seconds)
 
     def fail(*_: object) -> None:
         raise BucketStoreError("no room")
@@ -439,8 +439,8 @@ def test_a_store_of_one_host_is_watched_too(
     with monkeypatch.context() as patch:
         patch.setattr(store, "ping", fail)
         for _ in range(2):
-            watch.look()
+            watch.check()
         assert detail() == "1: The bucket store does not answer 1 node (web-c); requests with a key get 503."
     for _ in range(2):
-        watch.look()
+        watch.check()
     assert told() == ["degraded", "ok"]

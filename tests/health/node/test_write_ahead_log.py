@@ -41,9 +41,9 @@ def size() -> int:
 
 def test_log_is_emptied(database: DatabaseWrapper) -> None:
     assert size() > 0
-    write_ahead_log.shorten()
+    write_ahead_log.truncate()
     assert size() == 0
-    write_ahead_log.shorten()
+    write_ahead_log.truncate()
     with database.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
         assert cursor.fetchone() == (3000,)
@@ -55,10 +55,10 @@ def test_log_that_somebody_reads_stays_and_nobody_waits(database: DatabaseWrappe
     reader.execute("SELECT * FROM t").fetchall()
     with database.cursor() as cursor:
         cursor.execute("INSERT INTO t VALUES (2)")
-    write_ahead_log.shorten()
+    write_ahead_log.truncate()
     assert size() > 0
     reader.execute("COMMIT")
-    write_ahead_log.shorten()
+    write_ahead_log.truncate()
     assert size() == 0
     reader.close()
 
@@ -73,4 +73,4 @@ def test_no_log_is_none(database: DatabaseWrapper, tmp_path: Path) -> None:
     database.close()
     assert not (tmp_path / "db-wal").exists()
     assert size() == 0
-    write_ahead_log.shorten()
+    write_ahead_log.truncate()
