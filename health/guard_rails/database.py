@@ -10,7 +10,10 @@ from events.lock_timeout import MOST_SECONDS, waits
 from health.guard_rails.base import Finding, GuardRail, Severity
 from health.node import write_ahead_log
 
-_LOCKED: Final = f"Changes were given up after {MOST_SECONDS:g} s: another session holds a lock in the database and does not release it."
+_LOCKED: Final = (
+    f"Changes were given up after {MOST_SECONDS:g} s:"
+    " another session holds a lock in the database and does not release it."
+)
 
 
 class UnwritableDatabase(GuardRail):

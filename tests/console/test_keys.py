@@ -70,7 +70,7 @@ def test_issued_key_is_shown_once_and_works(admin: Client, anonymous: Caller) ->
     assert Event.objects.get(type="KeyIssued").actor == "user:ada"
 
 
-def test_key_that_only_verifies_comes_with_a_hint_about_its_limit(admin: Client) -> None:
+def test_verify_only_key_comes_with_limit_hint(admin: Client) -> None:
     hint = "50 requests per second that is 1000 per 10 s"
     assert hint in issue(admin, scopes="verify", burst="60").content.decode()
     assert hint not in issue(admin, scopes="verify", burst="61").content.decode(), "a limit of one's own choice"
@@ -99,7 +99,7 @@ def test_form_that_is_sent_again_does_nothing_and_shows_nothing(admin: Client) -
     assert issue(admin, once="forged").status_code == 409
 
 
-def test_refused_form_can_be_mended_and_sent(admin: Client) -> None:
+def test_rejected_form_can_be_fixed_and_sent(admin: Client) -> None:
     once = token(admin, f"{LIST}add/")
     refused = issue(admin, once=once, scopes="NO", burst="x", metadata='{"a": NaN}')
     assert refused.status_code == 200
@@ -110,7 +110,7 @@ def test_refused_form_can_be_mended_and_sent(admin: Client) -> None:
     assert len(secrets_in(issue(admin, once=once))) == 1
 
 
-def test_unlimited_is_said_in_so_many_words(admin: Client) -> None:
+def test_unlimited_must_be_explicit(admin: Client) -> None:
     assert issue(admin, burst="", per_seconds="").status_code == 200
     assert issue(admin, unlimited="on").context["form"].errors == {"unlimited": ["Give a limit or none, not both."]}
     assert APIKey.objects.count() == 0
@@ -124,7 +124,7 @@ def rotate(admin: Client, key: APIKey, grace: str = "86400", once: str | None = 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rotation_is_guided_to_its_end(admin: Client, root: IssuedKey) -> None:
+def test_rotation_from_start_to_end(admin: Client, root: IssuedKey) -> None:
     old, once = root.credential.reveal(), token(admin, path(root.key, "rotate"))
     (new,) = secrets_in(rotate(admin, root.key, once=once))
     assert rotate(admin, root.key, once=once).status_code == 409
@@ -139,7 +139,7 @@ def test_rotation_is_guided_to_its_end(admin: Client, root: IssuedKey) -> None:
     assert [Caller(credential).get("/v1/whoami").status_code for credential in (old, new)] == [401, 200]
 
 
-def test_unused_secret_does_not_replace_the_old_one_unasked(admin: Client, root: IssuedKey) -> None:
+def test_finish_with_unused_new_secret_needs_confirmation(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
     hours_ago = timezone.now() - timedelta(hours=5)
     Usage.objects.create(key=root.key, step="hour", start=step_start(UsageStep.HOUR, hours_ago), allowed=1234)
@@ -156,7 +156,7 @@ def test_unused_secret_does_not_replace_the_old_one_unasked(admin: Client, root:
     assert KeySecret.objects.count() == 1
 
 
-def test_drained_rotation_is_finished_without_asking_again(admin: Client, root: IssuedKey) -> None:
+def test_drained_rotation_finishes_without_confirmation(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
     KeySecret.objects.filter(state="active").update(
         first_used_at=timezone.now() - timedelta(hours=1), last_used_at=timezone.now()
@@ -167,7 +167,7 @@ def test_drained_rotation_is_finished_without_asking_again(admin: Client, root: 
     assert KeySecret.objects.count() == 1
 
 
-def test_second_rotation_is_refused_and_can_end_all(admin: Client, root: IssuedKey) -> None:
+def test_second_rotation_is_rejected_unless_it_ends_all(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
     refused = rotate(admin, root.key)
     assert (refused.status_code, secrets_in(refused)) == (200, [])
@@ -215,7 +215,7 @@ FORMS = {
 
 @pytest.mark.parametrize("page", FORMS)
 @pytest.mark.parametrize("sent", [{"known_epoch": "2"}, {"known_epoch": "x"}, {}])
-def test_page_of_an_earlier_state_does_nothing(
+def test_stale_page_changes_nothing(
     admin: Client, root: IssuedKey, service: ConfigService, page: str, sent: dict[str, str]
 ) -> None:
     service.rotate(root.key.key_id, {"grace_seconds": 3600})
@@ -235,7 +235,7 @@ def test_page_of_an_earlier_state_does_nothing(
     assert " checked" not in text, "what was confirmed is not"
 
 
-def test_change_between_the_look_and_the_lock_is_seen(
+def test_change_before_the_lock_is_detected(
     admin: Client, root: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = LimitView.act
@@ -251,7 +251,7 @@ def test_change_between_the_look_and_the_lock_is_seen(
     assert "now: 1 at once" in refused.content.decode()
 
 
-def test_bulk_preview_of_an_earlier_state_does_nothing(admin: Client, service: ConfigService) -> None:
+def test_stale_bulk_preview_changes_nothing(admin: Client, service: ConfigService) -> None:
     keys = [service.issue({"label": f"k{number}"}).key for number in range(2)]
     chosen = {"_selected_action": [key.key_id for key in keys]}
     preview = admin.post(LIST, {**chosen, "action": "limit"}).content.decode()
@@ -291,7 +291,7 @@ def test_bulk_shows_first_and_then_acts(admin: Client, root: IssuedKey, service:
 BULK = LIST + "?q=root&filter=active&cursor="
 
 
-def test_bulk_that_the_database_stops_halfway_says_how_far_it_came(
+def test_interrupted_bulk_change_reports_progress(
     admin: Client, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [service.issue({"label": f"k{number}"}).key for number in range(3)]
@@ -327,13 +327,13 @@ def test_bulk_keeps_search_filter_and_page(admin: Client, root: IssuedKey) -> No
     assert APIKey.objects.get().rate_limit == {"burst": 9, "per_seconds": 9}
 
 
-def test_too_many_keys_are_refused_and_none_is_left_out(admin: Client, root: IssuedKey) -> None:
+def test_too_many_keys_are_rejected(admin: Client, root: IssuedKey) -> None:
     chosen = {"_selected_action": [root.key.key_id] * 501, "action": "revoke", "confirmed": "yes", "confirm": "on"}
     assert "At most 500 keys at a time" in admin.post(LIST, chosen, follow=True).content.decode()
     assert APIKey.objects.get().revoked_at is None
 
 
-def test_no_action_is_chosen_beforehand(admin: Client, root: IssuedKey) -> None:
+def test_no_action_is_preselected(admin: Client, root: IssuedKey) -> None:
     for page in (LIST, "/admin/health/waiver/", "/admin/events/webhookendpoint/", "/admin/auth/user/"):
         chosen = re.search(r'name="action".*?</select>', admin.get(page).content.decode(), re.DOTALL)
         if chosen is not None:
@@ -408,7 +408,7 @@ def test_pages_of_unknown_keys_are_404(admin: Client) -> None:
     assert admin.get(f"{LIST}x/change/").status_code == 404
 
 
-def test_live_use_is_read_from_the_store(admin: Client, root: IssuedKey) -> None:
+def test_drain_reads_last_use_from_the_store(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
     assert admin.post(path(root.key, "drain"), {}).status_code == 405
     assert "never used" in admin.get(path(root.key, "drain")).content.decode()

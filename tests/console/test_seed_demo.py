@@ -70,7 +70,7 @@ def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 class TestSeeded:
     """What the rules find in the data."""
 
-    def test_rules_agree_with_what_was_seeded(self, demo: str) -> None:
+    def test_incidents_match_the_guard_rails(self, demo: str) -> None:
         """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
         assert f"keys            {KEYS}" in demo
         call_command("verify_event_log", stdout=io.StringIO())
@@ -118,7 +118,7 @@ class TestSeeded:
         assert Waiver.objects.in_force(now).count() == 1
         assert min(KeyCensus.objects.get().counts.values()) > 0
 
-    def test_totals_are_the_sums_and_steps_agree(self) -> None:
+    def test_totals_are_sums_of_keys_and_steps(self) -> None:
         sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
         totals = UsageTotal.objects.values_list("step", "start", "allowed", "throttled")
         assert set(totals) == {(row["step"], row["start"], row["a"], row["t"]) for row in sums}
@@ -133,21 +133,21 @@ class TestSeeded:
         assert minutes.aggregate(a=Sum("allowed"), t=Sum("throttled")) == {"a": last.allowed, "t": last.throttled}
 
 
-def test_seed_decides_chance() -> None:
+def test_same_seed_gives_same_data() -> None:
     first = seeded(7)
     assert not APIKey.objects.exists()
     assert first == seeded(7)
     assert first["totals"] != seeded(8)["totals"]
 
 
-def test_beside_the_key_of_the_first_start(store: MemoryStore) -> None:
+def test_seed_after_first_start(store: MemoryStore) -> None:
     call_command("first_start", stdout=io.StringIO())
     assert "lks_" not in run()
     assert all(not record.used_ns for _, record in store.usage())
     assert APIKey.objects.count() == KEYS + 1
 
 
-def test_refuses_an_installation_in_use(service: ConfigService) -> None:
+def test_installation_in_use_is_refused(service: ConfigService) -> None:
     service.issue({"label": "somebody's"})
     with pytest.raises(CommandError, match="in use") as caught:
         run()
@@ -155,12 +155,12 @@ def test_refuses_an_installation_in_use(service: ConfigService) -> None:
 
 
 @pytest.mark.parametrize("number", ["19", "1001", "many"])
-def test_number_of_keys(number: str) -> None:
+def test_number_of_keys_is_validated(number: str) -> None:
     with pytest.raises(CommandError, match="a whole number from 20 to 1000"):
         run("--keys", number)
 
 
-def test_demand_meets_the_limit() -> None:
+def test_demand_under_a_limit() -> None:
     hour = datetime(2027, 3, 17, 10, tzinfo=UTC)
     limit = Limit(burst=60, per_seconds=60)
     calm, surge = Demand(2400, Rhythm.CLOCKWORK), Surge(hour, hour + timedelta(hours=1), 10_000)

@@ -27,7 +27,7 @@ def act(client: Client, action: str, webhook: WebhookEndpoint, revision: int | N
 
 
 @pytest.mark.parametrize("action", ["disable", "send_test"])
-def test_list_of_an_earlier_state_does_nothing(
+def test_stale_webhook_list_changes_nothing(
     admin: Client, webhook: WebhookEndpoint, service: ConfigService, action: str
 ) -> None:
     text = admin.get(LIST).content.decode()

@@ -37,7 +37,7 @@ def test_no_limit() -> None:
         (timedelta(days=30), "30 days"),
     ],
 )
-def test_spans(span: timedelta, words: str) -> None:
+def test_durations(span: timedelta, words: str) -> None:
     assert format_duration(span) == words
 
 
@@ -51,5 +51,5 @@ def test_spans(span: timedelta, words: str) -> None:
         (NOW + timedelta(days=3, hours=5), "in 3 days"),
     ],
 )
-def test_how_long_ago(moment: datetime | None, words: str) -> None:
+def test_relative_times(moment: datetime | None, words: str) -> None:
     assert ago_words(moment, NOW) == words

@@ -1,4 +1,4 @@
-"""What the tests of health share."""
+"""Fixtures for the tests of health."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from health.evaluation_queries import clear_templates
 
 @pytest.fixture(autouse=True)
 def own_templates() -> Iterator[None]:
-    """Tests replace parts of guard rails: what was made of those is no template for others."""
+    """Clear the templates, because tests replace parts of guard rails."""
     clear_templates()
     yield
     clear_templates()

@@ -1,4 +1,4 @@
-"""Of two starts one works; the other says that it waits, and for how long."""
+"""Startup locks: of two starts one works, and the other reports that it waits."""
 
 import fcntl
 from pathlib import Path
@@ -15,7 +15,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start_lock, "_POLL_SECONDS", 0.0)
 
 
-def test_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:
+def test_free_lock_is_taken_silently(tmp_path: Path) -> None:
     reported: list[str] = []
     for _ in range(2):
         with hold_file_lock(tmp_path / "lock", reported.append):
@@ -23,7 +23,7 @@ def test_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:
     assert reported == []
 
 
-def test_who_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
+def test_waiting_is_reported_once(tmp_path: Path) -> None:
     reported: list[str] = []
     with (tmp_path / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -37,7 +37,7 @@ def test_who_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
     assert reported == [f"Another start works in {tmp_path}. Waiting for its end, 600 seconds at most."]
 
 
-def test_waiting_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start_lock, "MAX_WAIT_SECONDS", 0.0)
     with (tmp_path / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -24,7 +24,7 @@ NOW_NS = int(NOW.timestamp()) * 10**9
 MINUTE = timedelta(minutes=1)
 
 
-def test_one_holder_at_a_time() -> None:
+def test_lease_has_one_holder_at_a_time() -> None:
     assert take_lease("x", "a", now=NOW, duration=MINUTE)
     assert not take_lease("x", "b", now=NOW, duration=MINUTE)
     assert take_lease("x", "a", now=NOW + MINUTE / 2, duration=MINUTE)
@@ -34,7 +34,7 @@ def test_one_holder_at_a_time() -> None:
     assert take_lease("y", "a", now=NOW, duration=MINUTE)
 
 
-def test_a_lease_given_back_is_free_and_only_its_holder_gives_it() -> None:
+def test_lease_is_released_only_by_its_holder() -> None:
     take_lease("x", "a", now=NOW, duration=MINUTE)
     release_lease("x", "b", now=NOW)
     assert not take_lease("x", "b", now=NOW, duration=MINUTE)
@@ -42,7 +42,7 @@ def test_a_lease_given_back_is_free_and_only_its_holder_gives_it() -> None:
     assert take_lease("x", "b", now=NOW, duration=MINUTE)
 
 
-def test_of_two_stewards_one_works(root: IssuedKey) -> None:
+def test_only_one_of_two_stewards_runs(root: IssuedKey) -> None:
     store = MemoryStore(lambda: NOW_NS)
     now = [NOW]
     one, two = (Steward(tasks(Limiter(store)), now=lambda: now[0]) for _ in range(2))
@@ -58,12 +58,12 @@ def test_of_two_stewards_one_works(root: IssuedKey) -> None:
     assert one.run_once()
 
 
-def test_a_lease_of_a_clock_that_was_ahead_blocks_nobody() -> None:
+def test_lease_from_a_clock_ahead_blocks_no_one() -> None:
     take_lease("x", "a", now=NOW + timedelta(days=365), duration=MINUTE)
     assert take_lease("x", "b", now=NOW, duration=MINUTE)
 
 
-def test_long_work_keeps_the_lease_and_stops_where_it_is_lost() -> None:
+def test_long_work_renews_lease_and_stops_if_it_is_lost() -> None:
     now, asked = [NOW], list[bool]()
 
     def work(run: Run) -> None:
@@ -84,7 +84,7 @@ def test_long_work_keeps_the_lease_and_stops_where_it_is_lost() -> None:
     assert asked == [True, True, True, False]
 
 
-def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_task_is_retried(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore(lambda: NOW_NS)
     store.take(root.key.key_id.encode(), None)
     steward = Steward(tasks(Limiter(store)), now=lambda: NOW)
@@ -101,7 +101,7 @@ def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.M
     assert Usage.objects.filter(step="minute").get().allowed == 1
 
 
-def test_old_events_are_pruned_once_they_are_delivered(service: ConfigService, settings: Settings) -> None:
+def test_old_events_are_pruned_after_delivery(service: ConfigService, settings: Settings) -> None:
     settings.EVENT_RETENTION = timedelta(days=30)
     webhook = service.webhooks.add({"url": "https://hooks.example.test/"}).endpoint
     for _ in range(3):
@@ -129,7 +129,7 @@ def test_idle_addresses_are_forgotten(clock: Clock) -> None:
     assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]
 
 
-def test_work_goes_on_with_each_task_and_each_batch() -> None:
+def test_progress_is_noted_per_task_and_batch() -> None:
     elapsed, seen = [0.0], list[float]()
 
     def work(run: Run) -> None:
