@@ -32,7 +32,7 @@ def test_guard_rail_page_shows_states(admin: Client, service: ConfigService) -> 
     assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == len(GUARD_RAILS)
     service.issue({"label": "x", "rate_limit": None})
     page = admin.get("/admin/guard-rails/").content.decode()
-    assert page.count(">breached</span>") == 2
+    assert page.count(">violated</span>") == 2
     assert "/guard-rails/unlimited_key" in page
 
 

@@ -10,7 +10,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from health.models import Waiver
 from latchkey.secret_detection import REFUSAL
-from tests.console.test_keys import EDIT, ISSUE, LIST, path, token
+from tests.console.keys.pages import EDIT, ISSUE, LIST, path, token
 
 pytestmark = pytest.mark.django_db
 PASSWORDS = {"password1": "a long enough pass phrase", "password2": "a long enough pass phrase"}

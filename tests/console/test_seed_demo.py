@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
 from console.demo_data.demand import Demand, Rhythm, Surge
-from console.demo_data.seeding import seed
+from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
 from events.models import Event
 from events.webhooks.models import WebhookEndpoint
@@ -42,12 +42,12 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
-def seeded(chance: int) -> dict[str, list[Any]]:
+def seeded(seed: int) -> dict[str, list[Any]]:
     """What a seed makes, without what is random for safety's sake; nothing of it is kept."""
     found: dict[str, list[Any]] = {}
     try:
         with transaction.atomic():
-            seed(NOW, chance, KEYS, lambda _moment: None)
+            create_demo_data(NOW, seed, KEYS, lambda _moment: None)
             found["keys"] = list(APIKey.objects.order_by("pk").values_list("label", "owner", "scopes", "rate_limit"))
             found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
             found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
@@ -164,10 +164,10 @@ def test_demand_under_a_limit() -> None:
     hour = datetime(2027, 3, 17, 10, tzinfo=UTC)
     limit = Limit(burst=60, per_seconds=60)
     calm, surge = Demand(2400, Rhythm.CLOCKWORK), Surge(hour, hour + timedelta(hours=1), 10_000)
-    assert calm.met(hour, 60, limit, Random(1))[1] == 0
-    allowed, throttled = Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(hour, 60, limit, Random(1))
+    assert calm.simulate_hour(hour, 60, limit, Random(1))[1] == 0
+    allowed, throttled = Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).simulate_hour(hour, 60, limit, Random(1))
     assert (allowed, throttled > 6000) == (3600, True)
-    assert Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(surge.end, 60, limit, Random(1))[1] == 0
+    assert Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).simulate_hour(surge.end, 60, limit, Random(1))[1] == 0
 
 
 @pytest.mark.parametrize(("total", "parts"), [(0, 5), (3, 60), (1000, 7)])

@@ -16,7 +16,7 @@ from events.origin import Origin
 from health.models import Incident, Waiver
 from health.waivers import Waivers
 from latchkey.timestamps import EXAMPLE, rfc3339, whole_second
-from tests.console.test_keys import EDIT
+from tests.console.keys.pages import EDIT
 
 pytestmark = pytest.mark.django_db
 WAIVER = "/admin/health/waiver/add/"
