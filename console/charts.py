@@ -20,14 +20,12 @@ def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeS
     Hovering over a bar shows its numbers. `time_format` is for `strftime`; it formats the start of each point.
     """
     highest = max((point.allowed + point.throttled for point in points), default=0)
-    whole = sum_points(points)
-    summary = f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"
     return format_html(
         '<figure class="chart"><svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
         "<figcaption><span>{}</span><span>{} at most</span><span>{}</span></figcaption></figure>",
         WIDTH,
         HEIGHT,
-        summary,
+        _summary(points, title),
         format_html_join("", "{}", ((_bar(points, at, highest, time_format),) for at in range(len(points)))),
         points[0].start.strftime(time_format) if points else "",
         f"{highest:,}",
@@ -55,11 +53,8 @@ def _bar(points: Sequence[Point], at: int, highest: int, time_format: str) -> Sa
     )  # fmt: skip
 
 
-def sparkline(points: Sequence[Point]) -> SafeString | str:
-    """Return a line chart of all requests, small enough for a table row, or "-" if there were none.
-
-    The text for screen readers says "in 24 hours", so pass 24 points of an hour.
-    """
+def sparkline(points: Sequence[Point], *, title: str) -> SafeString | str:
+    """Return a line chart of all requests, small enough for a table row, or "-" if there were none."""
     counts = [point.allowed + point.throttled for point in points]
     highest = max(counts, default=0)
     if not highest:
@@ -69,14 +64,16 @@ def sparkline(points: Sequence[Point]) -> SafeString | str:
         f"{round(at * step, 1)},{round(SPARK_HEIGHT - 1 - count * (SPARK_HEIGHT - 2) / highest, 1)}"
         for at, count in enumerate(counts)
     )
-    whole = sum_points(points)
     return format_html(
-        '<svg class="spark{}" viewBox="0 0 {} {}" role="img" aria-label="{} allowed, {} throttled in 24 hours">'
-        '<polyline points="{}"/></svg>',
-        " is-throttled" if whole.throttled else "",
+        '<svg class="spark{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><polyline points="{}"/></svg>',
+        " is-throttled" if sum_points(points).throttled else "",
         SPARK_WIDTH,
         SPARK_HEIGHT,
-        f"{whole.allowed:,}",
-        f"{whole.throttled:,}",
+        _summary(points, title),
         line,
     )
+
+
+def _summary(points: Sequence[Point], title: str) -> str:
+    whole = sum_points(points)
+    return f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"

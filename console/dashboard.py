@@ -9,13 +9,13 @@ from apikeys.key_counts import latest_counts
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
 from apikeys.usage.series import total_usage
 from console.charts import bar_chart
-from console.texts import ago_words
+from console.formatting import format_relative_time
 from events.models import Event
 from health.guard_rails import BY_NAME
 from health.guard_rails.lifetimes import ExpiringKey
 from health.incidents import open_incidents
 
-LISTED: Final = 8
+MAX_ROWS: Final = 8
 DAY: Final = timedelta(days=1)
 
 
@@ -30,8 +30,8 @@ def dashboard(now: datetime) -> dict[str, Any]:
         "incidents": [(incident, BY_NAME[incident.guard_rail]) for incident in open_incidents()],
         "throttled": _most_throttled(now),
         "rotations": _rotations(now),
-        "expiring": ExpiringKey().among(APIKey.objects.usable(now), now).order_by("expires_at")[:LISTED],
-        "events": Event.objects.order_by("-id")[:LISTED],
+        "expiring": ExpiringKey().violating(APIKey.objects.usable(now), now).order_by("expires_at")[:MAX_ROWS],
+        "events": Event.objects.order_by("-id")[:MAX_ROWS],
     }
 
 
@@ -43,7 +43,7 @@ def _most_throttled(now: datetime) -> list[dict[str, Any]]:
         .annotate(count=Sum("throttled"))
         .order_by("-count", "key_id")
     )
-    return list(rows[:LISTED])
+    return list(rows[:MAX_ROWS])
 
 
 def _rotations(now: datetime) -> list[dict[str, Any]]:
@@ -54,12 +54,12 @@ def _rotations(now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "key": secret.key,
-            "ends": ago_words(secret.expires_at, now),
-            "last_used": ago_words(secret.last_used_at, now),
-            "new_last_used": ago_words(secret.successor_used_at, now),
+            "ends": format_relative_time(secret.expires_at, now),
+            "last_used": format_relative_time(secret.last_used_at, now),
+            "new_last_used": format_relative_time(secret.successor_used_at, now),
             "overdue": secret.overdue_at is not None
             and secret.last_used_at is not None
             and secret.last_used_at >= secret.overdue_at,
         }
-        for secret in retiring.select_related("key").order_by("expires_at")[:LISTED]
+        for secret in retiring.select_related("key").order_by("expires_at")[:MAX_ROWS]
     ]

@@ -37,11 +37,11 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("=key_id", "=request_id", "=actor")
     search_help_text = "A key id, a request id or an actor, whole."
     ordering = ("-id",)
-    fields = ("id", "type", "at", "actor", "request_id", "key_id", "told", "digest")
-    readonly_fields = ("told",)
+    fields = ("id", "type", "at", "actor", "request_id", "key_id", "formatted_data", "digest")
+    readonly_fields = ("formatted_data",)
 
     @admin.display(description="data")
-    def told(self, event: Event) -> SafeString:
+    def formatted_data(self, event: Event) -> SafeString:
         """Return the event's data as formatted JSON."""
         text = json.dumps(event.data, indent=2, ensure_ascii=False)
-        return format_html('<pre class="told">{}</pre>', text)
+        return format_html('<pre class="json">{}</pre>', text)

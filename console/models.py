@@ -1,10 +1,10 @@
-"""Table of submitted one-time forms."""
+"""Table of submitted single-use forms."""
 
 from django.db import models
 
 
 class SentForm(models.Model):
-    """A one-time form that was submitted. Submitting it again, for example by a reload, has no effect."""
+    """A single-use form that was submitted. Submitting it again, for example by a reload, has no effect."""
 
     token = models.CharField(max_length=64, primary_key=True)
     sent_at = models.DateTimeField(db_index=True)

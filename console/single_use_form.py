@@ -1,4 +1,4 @@
-"""One-time forms: reloading the page that shows a new secret doesn't create another secret."""
+"""Single-use forms: reloading the page that shows a new secret doesn't create another secret."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ class AlreadySubmitted(Exception):
     """Error: the form was sent before, was opened more than 12 hours ago, or has an invalid token."""
 
 
-class OnceForm(forms.Form):
+class SingleUseForm(forms.Form):
     """A form with a unique signed token, created when the form is opened."""
 
     once = forms.CharField(widget=forms.HiddenInput)
@@ -29,10 +29,11 @@ class OnceForm(forms.Form):
         self.fields["once"].initial = _SIGNER.sign(secrets.token_urlsafe(16))
 
 
-def spend(token: str, now: datetime) -> None:
-    """Record that the form with this token was sent. Raise SentAlready if it was before, or if the token isn't valid.
+def mark_as_sent(token: str, now: datetime) -> None:
+    """Record that the form with this token was sent.
 
-    Call it in the transaction of the form's effect, so that both happen or neither.
+    Raise AlreadySubmitted if it was sent before, or if the token isn't valid. Call it in the transaction of the
+    form's effect, so that both happen or neither.
     """
     try:
         value = _SIGNER.unsign(token, max_age=LIFETIME)

@@ -12,19 +12,19 @@ from django.utils.safestring import SafeString
 from latchkey.timestamps import EXAMPLE, parse_rfc3339, rfc3339
 
 HELP: Final = f"With its offset, as in {EXAMPLE}, in which Z is UTC."
-_OFFERED_DAYS: Final = (30, 90, 365)
+_SUGGESTED_DAYS: Final = (30, 90, 365)
 
 
 class TimeInput(forms.TextInput):
     """A text box that suggests the times 30, 90 and 365 days ahead."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        offer = f"id_{name}_offer"
-        box = super().render(name, value, {**(attrs or {}), "list": offer, "size": 24}, renderer)
+        list_id = f"id_{name}_offer"
+        box = super().render(name, value, {**(attrs or {}), "list": list_id, "size": 24}, renderer)
         now = timezone.now()
-        times = ((rfc3339(now + timedelta(days=days)), f"in {days} days") for days in _OFFERED_DAYS)
+        times = ((rfc3339(now + timedelta(days=days)), f"in {days} days") for days in _SUGGESTED_DAYS)
         options = format_html_join("", '<option value="{}">{}</option>', times)
-        return format_html('{}<datalist id="{}">{}</datalist>', box, offer, options)
+        return format_html('{}<datalist id="{}">{}</datalist>', box, list_id, options)
 
 
 class TimeField(forms.CharField):

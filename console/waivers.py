@@ -16,7 +16,7 @@ from console.time_field import HELP, TimeField
 from events.lock_timeout import note_given_up
 from health.guard_rails import BY_NAME
 from health.models import Waiver
-from health.waivers import LONGEST, WaiverNotFound, Waivers, clean_waiver
+from health.waivers import MAX_DURATION, WaiverNotFound, Waivers, clean_waiver
 from latchkey.problems import ProblemError
 
 
@@ -25,7 +25,8 @@ class WaiverForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
 
     guard_rail = forms.ChoiceField(choices=[(name, name) for name in BY_NAME])
     ends_at = TimeField(
-        label="Ends at (UTC)", help_text=f"{HELP} At most {LONGEST.days} days ahead; then the guard rail speaks again."
+        label="Ends at (UTC)",
+        help_text=f"{HELP} At most {MAX_DURATION.days} days ahead; then the guard rail alerts again.",
     )
 
     class Meta:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
 from console.operator import config_service_for
-from console.stale_form_guard import FIELD, known_states
+from console.optimistic_locking import FIELD, known_states
 from events.lock_timeout import note_given_up
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint

@@ -105,7 +105,7 @@ def _take(reads: Sequence[Statement], observers: Sequence[Observer]) -> tuple[Dr
     else:
         seen = iter(found[len(reads) :])
         for observer, statements in zip(observers, wanted, strict=True):
-            observer.see([next(seen) for _ in statements])
+            observer.receive([next(seen) for _ in statements])
     return Draft(head.last_id, head.digest), found[: len(reads)]
 
 

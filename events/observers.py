@@ -24,7 +24,7 @@ class Observer(Protocol):
         It may query the database itself, before the lock.
         """
 
-    def see(self, found: Sequence[Rows]) -> None:
+    def receive(self, found: Sequence[Rows]) -> None:
         """Receive the results of these statements."""
 
     def decide(self, draft: Draft) -> Draft:

@@ -25,25 +25,25 @@ class CurrentHealth:
     """
 
     def __init__(self) -> None:
-        self._seen: Status | None = None
+        self._latest: Status | None = None
 
     @property
     def status(self) -> Status | None:
-        """Return the status, or None before the first look."""
-        # Both states are known without a look, so they take effect without waiting for the next one.
+        """Return the status, or None before the first check."""
+        # Both states are known without a check, so they take effect without waiting for the next one.
         if is_stopping():
             return Status.STOPPING
-        return Status.DOWN if self._seen and default_key_cache().database_is_down else self._seen
+        return Status.DOWN if self._latest and default_key_cache().database_is_down else self._latest
 
-    async def keep(self) -> None:
-        """Look until cancelled, on its own thread. A look that misses its deadline counts as down."""
+    async def refresh_forever(self) -> None:
+        """Check until cancelled, on its own thread. A check that misses its deadline counts as down."""
         threads = WorkThreads("health", 1, patience_seconds=DEADLINE_SECONDS)
         while True:
-            self._seen = await self._look(threads)
-            # Look more often while down, so that a node returns to service soon.
-            await asyncio.sleep(RETRY_SECONDS if self._seen is Status.DOWN else INTERVAL_SECONDS)
+            self._latest = await self._check(threads)
+            # Check more often while down, so that a node returns to service soon.
+            await asyncio.sleep(RETRY_SECONDS if self._latest is Status.DOWN else INTERVAL_SECONDS)
 
-    async def _look(self, threads: WorkThreads) -> Status:
+    async def _check(self, threads: WorkThreads) -> Status:
         try:
             return await threads.run(status_now)
         except TimeoutError:

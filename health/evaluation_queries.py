@@ -10,12 +10,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 from apikeys.models import APIKey
 from events.batched_sql import Statement, reading
 from events.query_template import Template
-from health.guard_rails.base import ListedGuardRail
+from health.guard_rails.base import QueryGuardRail
 from health.guard_rails.keys import KeyGuardRail
 from health.models import Incident, Waiver
 
 
-def incidents_open() -> QuerySet[Incident]:
+def open_incidents_query() -> QuerySet[Incident]:
     """Return the open incidents, the oldest first."""
     return Incident.objects.filter(closed_at__isnull=True).order_by("opened_at", "pk")
 
@@ -36,30 +36,30 @@ def read_waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) 
     return _waivers_of_one(tuple(rails)).at(now, *key_ids)
 
 
-def read_breaches(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> Statement:
+def read_violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> Statement:
     """Return the statement that reads which of the guard rails each key violates, waived or not.
 
     Its rows are the key ID and one bool for each guard rail.
     """
     if len(key_ids) > 1:
-        return reading(_breaches(rails, key_ids, now))
-    return _breaches_of_one(tuple(rails)).at(now, *key_ids)
+        return reading(_violations(rails, key_ids, now))
+    return _violations_of_one(tuple(rails)).at(now, *key_ids)
 
 
-def read_listed(rail: ListedGuardRail, now: datetime) -> Statement:
+def read_violating_names(rail: QueryGuardRail, now: datetime) -> Statement:
     """Return the statement that reads everything that violates the guard rail."""
-    return _listed(rail).at(now)
+    return _violating_names(rail).at(now)
 
 
-def forget_templates() -> None:
+def clear_templates() -> None:
     """Discard the templates: they hold values of this process's settings. They are built again at their next use."""
-    for made in (_incidents, _waivers_of_one, _breaches_of_one, _listed):
+    for made in (_incidents, _waivers_of_one, _violations_of_one, _violating_names):
         made.cache_clear()
 
 
 @cache
 def _incidents() -> Template:
-    return Template(lambda _now, _key_id: incidents_open())
+    return Template(lambda _now, _key_id: open_incidents_query())
 
 
 @cache
@@ -68,13 +68,13 @@ def _waivers_of_one(rails: tuple[str, ...]) -> Template:
 
 
 @cache
-def _breaches_of_one(rails: tuple[KeyGuardRail, ...]) -> Template:
-    return Template(lambda now, key_id: _breaches(rails, (key_id,), now))
+def _violations_of_one(rails: tuple[KeyGuardRail, ...]) -> Template:
+    return Template(lambda now, key_id: _violations(rails, (key_id,), now))
 
 
 @cache
-def _listed(rail: ListedGuardRail) -> Template:
-    return Template(lambda now, _key_id: rail.listed(now))
+def _violating_names(rail: QueryGuardRail) -> Template:
+    return Template(lambda now, _key_id: rail.violating_names(now))
 
 
 def _waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) -> QuerySet[Any, Any]:
@@ -82,6 +82,6 @@ def _waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) -> Q
     return found.order_by().values_list("guard_rail", "key_id")
 
 
-def _breaches(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> QuerySet[Any, Any]:
-    breached = [Exists(rail.in_breach(now).filter(pk=OuterRef("pk"))) for rail in rails]
-    return APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", *breached)
+def _violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> QuerySet[Any, Any]:
+    violated = [Exists(rail.all_violating(now).filter(pk=OuterRef("pk"))) for rail in rails]
+    return APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", *violated)

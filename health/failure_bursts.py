@@ -16,16 +16,16 @@ from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
 
 QUIET_FOR: Final = timedelta(minutes=5)
-MOST_BURSTS: Final = 100
+MAX_BURSTS: Final = 100
 
 
-def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> None:
+def record_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> None:
     """Compare the addresses that are over AUTH_FAILURE_LIMIT with the known bursts.
 
     Append an event for each new burst, and delete those that are over.
     """
     quiet_since = now - QUIET_FOR
-    over = _refusals(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
+    over = _throttled_by_address(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MAX_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
     for address, (refused, used_ns) in over.items():
         if address in known:
@@ -34,7 +34,7 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
                 last_at=from_ns(used_ns), refused=refused
             )
         # A bound, so that an attacker with many addresses can't fill the event log.
-        elif len(known) < MOST_BURSTS:
+        elif len(known) < MAX_BURSTS:
             with transaction.atomic():
                 known[address] = FailureBurst.objects.create(
                     address=address, since=now, last_at=from_ns(used_ns), refused=refused
@@ -48,7 +48,7 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
     FailureBurst.objects.filter(last_at__lt=quiet_since).delete()
 
 
-def _refusals(buckets: Iterable[tuple[str, Record]]) -> dict[str, tuple[int, int]]:
+def _throttled_by_address(buckets: Iterable[tuple[str, Record]]) -> dict[str, tuple[int, int]]:
     """Return for each address how often it was throttled and when it last tried (in ns), over all of its buckets."""
     found: dict[str, tuple[int, int]] = {}
     for address, record in buckets:

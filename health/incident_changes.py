@@ -1,4 +1,4 @@
-"""Verdicts on guard rails: incidents that are opened, kept and closed, and the events that report them."""
+"""Changes of incidents: they are opened, kept and closed, with the events that report it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,33 +13,33 @@ from health.guard_rails import BY_NAME, Finding, GuardRail, Severity
 from health.models import Incident
 
 
-class Verdicts:
-    """Writer of verdicts: adds to `draft` what becomes of the open `incidents`.
+class IncidentWriter:
+    """Writer of incidents: adds to `draft` what becomes of the open `incidents`.
 
     Nothing else can change these meanwhile.
     """
 
     def __init__(self, draft: Draft, incidents: Iterable[Incident], now: datetime, request_id: str) -> None:
         self._draft = draft
-        self._open = {incident.guard_rail: incident for incident in incidents}
+        self._open_incidents = {incident.guard_rail: incident for incident in incidents}
         self._now = now
         self._origin = Origin.of_system(request_id)
 
-    def settle(self, rail: GuardRail, finding: Finding | None) -> None:
+    def apply(self, rail: GuardRail, finding: Finding | None) -> None:
         """Open, keep or close the guard rail's incident, as `finding` says."""
-        incident = self._open.get(rail.name)
+        incident = self._open_incidents.get(rail.name)
         # A later occurrence, such as a second restore, is another incident.
         if finding is not None and incident is not None and finding.at is not None and finding.at > incident.opened_at:
-            self._close(rail, incident)
+            self._close_incident(rail, incident)
             incident = None
         if finding is not None and incident is None:
-            self._begin(rail, finding)
+            self._open_incident(rail, finding)
         elif finding is None and incident is not None:
-            self._close(rail, incident)
+            self._close_incident(rail, incident)
         elif finding is not None and incident is not None and finding != Finding(incident.count, incident.detail):
-            self._update(incident, count=finding.count, detail=finding.detail)
+            self._update_incident(incident, count=finding.count, detail=finding.detail)
 
-    def _begin(self, rail: GuardRail, finding: Finding) -> None:
+    def _open_incident(self, rail: GuardRail, finding: Finding) -> None:
         incident = Incident(
             guard_rail=rail.name,
             severity=rail.severity,
@@ -47,18 +47,20 @@ class Verdicts:
             detail=finding.detail,
             opened_at=self._now,
         )
-        self._open[rail.name] = incident
+        self._open_incidents[rail.name] = incident
         event = self._report(rail, "degraded", finding.detail)
         incident.opened_by = event.id if event else None
         self._draft.more.append(inserting([incident]))
 
-    def _close(self, rail: GuardRail, incident: Incident) -> None:
-        del self._open[rail.name]
+    def _close_incident(self, rail: GuardRail, incident: Incident) -> None:
+        del self._open_incidents[rail.name]
         event = self._report(rail, "ok", f"It was: {incident.detail}")
         # A change that waited for the lock has an earlier time than an incident that was opened meanwhile.
-        self._update(incident, closed_at=max(self._now, incident.opened_at), closed_by=event.id if event else None)
+        self._update_incident(
+            incident, closed_at=max(self._now, incident.opened_at), closed_by=event.id if event else None
+        )
 
-    def _update(self, incident: Incident, **values: Any) -> None:
+    def _update_incident(self, incident: Incident, **values: Any) -> None:
         self._draft.more.append(updating(Incident.objects.filter(pk=incident.pk), **values))
 
     def _report(self, rail: GuardRail, status: str, detail: str) -> Event | None:
@@ -68,7 +70,7 @@ class Verdicts:
         data: dict[str, object] = {
             "component": rail.name,
             "status": status,
-            "degraded": degraded_by(self._open.values()),
+            "degraded": degraded_by(self._open_incidents.values()),
             "detail": detail,
             "remediation": rail.remediation if status == "degraded" else "",
         }

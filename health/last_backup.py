@@ -8,20 +8,20 @@ from django.utils import timezone
 
 from health.models import LastBackup
 
-_ONLY: Final = 1
+_ROW_ID: Final = 1
 
 
-def note_backup(made_at: datetime) -> None:
+def record_backup(made_at: datetime) -> None:
     """Record that a good backup holds the state of `made_at`.
 
     An older time than the recorded one changes nothing, unless the recorded one is ahead of the clock.
     """
-    LastBackup.objects.get_or_create(id=_ONLY, defaults={"made_at": made_at})
+    LastBackup.objects.get_or_create(id=_ROW_ID, defaults={"made_at": made_at})
     # A clock that was once ahead would otherwise hide, until the time it wrote, that backups are missing.
     is_older = Q(made_at__lt=made_at) | Q(made_at__gt=timezone.now())
-    LastBackup.objects.filter(is_older, id=_ONLY).update(made_at=made_at)
+    LastBackup.objects.filter(is_older, id=_ROW_ID).update(made_at=made_at)
 
 
 def last_backup() -> datetime | None:
     """Return the time of the state in the newest good backup, or None if none is known."""
-    return LastBackup.objects.filter(id=_ONLY).values_list("made_at", flat=True).first()
+    return LastBackup.objects.filter(id=_ROW_ID).values_list("made_at", flat=True).first()

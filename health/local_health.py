@@ -12,7 +12,7 @@ from apikeys.cache.query_deadlines import query_deadline
 from health.guard_rails.database import UnwritableDatabase
 from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, DegradedBucketStore
-from health.incidents import breach, degraded, sweep
+from health.incidents import degraded, find_violation, sweep
 from httpserver.stopping import is_stopping
 
 STORE: Final = DegradedBucketStore()
@@ -49,7 +49,7 @@ def status_now() -> Status:
         return Status.DEGRADED
 
 
-def database_answers() -> bool:
+def database_responds() -> bool:
     """Return whether the database responds to a query."""
     try:
         with connection.cursor() as cursor:
@@ -61,15 +61,15 @@ def database_answers() -> bool:
 
 def _database_is_up() -> bool:
     """Return whether the database is up."""
-    directory = default_key_cache()
+    key_cache = default_key_cache()
     # If it's known to be down, don't wait to find that out again.
-    if directory.database_is_down:
+    if key_cache.database_is_down:
         return False
     with query_deadline(QUERY_DEADLINE_SECONDS):
-        answers = database_answers()
-    if not answers:
-        directory.refresher.record_failure("no health")
-    return answers
+        responds = database_responds()
+    if not responds:
+        key_cache.refresher.record_failure("no health")
+    return responds
 
 
 def degraded_names() -> list[str]:
@@ -79,11 +79,11 @@ def degraded_names() -> list[str]:
     """
     now = timezone.now()
     # Only read: a probe must not wait for writers, and it must be right on a full disk.
-    seen = [rail.name for rail in (STORE, STEWARD, DISK, DATABASE) if breach(rail, now) is not None]
+    seen = [rail.name for rail in (STORE, STEWARD, DISK, DATABASE) if find_violation(rail, now) is not None]
     return sorted({*degraded(), *seen})
 
 
-def look_for_steward() -> None:
+def check_steward() -> None:
     """Open or close the incident about a missing steward. A steward that is missing can't do that itself."""
     # Without a database there is nothing to evaluate. The caller tries again.
     with suppress(DatabaseError):

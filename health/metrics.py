@@ -20,7 +20,7 @@ from health.models import Incident
 from health.served_since import served_since
 from latchkey import metric_names
 
-OWN: Final = (
+SUMMED_METRICS: Final = (
     metric_names.RATE_LIMIT_ALLOWED,
     metric_names.RATE_LIMIT_THROTTLED,
     metric_names.AUTH_FAILURES,
@@ -36,14 +36,14 @@ OWN: Final = (
 )
 
 
-class _OfThisProcess(Collector):
+class _ProcessCollector(Collector):
     """Metrics of this process, if it serves alone."""
 
     def collect(self) -> Iterable[Metric]:
         return REGISTRY.collect()
 
 
-class OfThisServer(Collector):
+class StartTimeCollector(Collector):
     """Start time of the server, under the name that every process that exports metrics uses for it."""
 
     def collect(self) -> Iterable[Metric]:
@@ -53,7 +53,7 @@ class OfThisServer(Collector):
             )
 
 
-class _OfTheDatabase(Collector):
+class _DatabaseCollector(Collector):
     """Metrics that are the same in every process, command and host. There are none while the database is down."""
 
     def collect(self) -> Iterable[Metric]:
@@ -99,14 +99,14 @@ def registry() -> CollectorRegistry:
 
     These are the files of all processes if several serve, otherwise this process; and the database.
     """
-    together = CollectorRegistry()
+    combined = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        together.register(OfThisServer())
+        MultiProcessCollector(combined)  # type: ignore[no-untyped-call]
+        combined.register(StartTimeCollector())
     else:
-        together.register(_OfThisProcess())
-    together.register(_OfTheDatabase())
-    return together
+        combined.register(_ProcessCollector())
+    combined.register(_DatabaseCollector())
+    return combined
 
 
 def exposition() -> bytes:
@@ -114,9 +114,9 @@ def exposition() -> bytes:
     return generate_latest(registry())
 
 
-def own_totals() -> dict[str, float]:
+def metric_totals() -> dict[str, float]:
     """Return our own metrics by name, summed over labels and processes; 0 for what hasn't happened."""
-    totals = dict.fromkeys(OWN, 0.0)
+    totals = dict.fromkeys(SUMMED_METRICS, 0.0)
     for family in registry().collect():
         for sample in family.samples:
             if sample.name in totals:

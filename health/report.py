@@ -14,9 +14,9 @@ from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.incidents import open_incidents
 from health.local_health import DATABASE, STEWARD, STORE, degraded_names
-from health.metrics import own_totals
+from health.metrics import metric_totals
 from health.models import Incident
-from health.node.store_probe import fault_of
+from health.node.store_probe import probe_store
 from health.served_since import served_since
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
@@ -31,7 +31,7 @@ def _uptime_seconds() -> int:
 def full_report() -> dict[str, object]:
     """Return the body of /health/full. Needs the database."""
     names = degraded_names()
-    totals = own_totals()
+    totals = metric_totals()
     return {
         "status": "degraded" if names else "ok",
         "version": __version__,
@@ -83,7 +83,7 @@ def _rate_limit(totals: dict[str, float]) -> dict[str, object]:
     return {
         "store": settings.BUCKET_STORE_URL.partition("://")[0],
         "fallback": limiter.fallback or "deny",
-        "on_fallback": fault_of(limiter.store) is not None,
+        "on_fallback": probe_store(limiter.store) is not None,
         "keys": counts["keys"],
         "limited": counts["keys"] - counts["unlimited"],
         "unlimited": counts["unlimited"],

@@ -41,7 +41,7 @@ class SelfCheck:
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
         """Return what `write` wrote. Raises OSError and ValueError."""
-        _refuse_of_others(path)
+        _require_private(path)
         try:
             return cls(**json.loads(path.read_bytes()))
         except TypeError:
@@ -50,7 +50,7 @@ class SelfCheck:
     def write(self, path: Path) -> None:
         """Write the check into a file with mode 0600 in a directory with mode 0700, all or nothing. Raises OSError."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_of_others(path.parent)
+        _require_private(path.parent)
         # mkstemp() creates the file with mode 0600.
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
@@ -68,19 +68,19 @@ class SelfCheck:
         try:
             with closing(HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)) as connection:
                 connection.request("GET", "/health/full", headers=sent)
-                answer = connection.getresponse()
-                body = json.loads(answer.read(MAX_BODY))
+                response = connection.getresponse()
+                body = json.loads(response.read(MAX_BODY))
         except (OSError, HTTPException, ValueError) as error:
             return f"the server does not answer: {error or type(error).__name__}"
-        if answer.status == 200 and body.get("status") in ("ok", "degraded"):
+        if response.status == 200 and body.get("status") in ("ok", "degraded"):
             return None
         # It's asked more often than its key may, and so it's alive.
-        if answer.status == 429:
+        if response.status == 429:
             return None
-        return f"{answer.status} {body.get('title', 'no health')}: {body.get('detail', '')}".strip()
+        return f"{response.status} {body.get('title', 'no health')}: {body.get('detail', '')}".strip()
 
 
-def _refuse_of_others(path: Path) -> None:
+def _require_private(path: Path) -> None:
     """Raise PermissionError for a link, and for a path that others own or may read or write."""
     # Others could replace the server's address or read the credential.
     found = path.lstat()

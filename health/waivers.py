@@ -20,9 +20,9 @@ from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters, Rule, clean, future, refused, text
 
-LONGEST: Final = timedelta(days=366)
+MAX_DURATION: Final = timedelta(days=366)
 # The same command a moment later names an end that is a moment later, and means the same waiver.
-SAME_END: Final = timedelta(minutes=1)
+SAME_END_TOLERANCE: Final = timedelta(minutes=1)
 
 
 class WaiverNotFound(ProblemError):
@@ -39,8 +39,10 @@ def _guard_rail(value: object, _now: datetime) -> str:
 
 def _ends_at(value: object, now: datetime) -> datetime:
     moment = future(value, "ends_at", now)
-    if moment > now + LONGEST:
-        raise refused("too-far", f"ends_at must lie within {LONGEST.days} days; grant it anew if it is still needed.")
+    if moment > now + MAX_DURATION:
+        raise refused(
+            "too-far", f"ends_at must lie within {MAX_DURATION.days} days; grant it again if it is still needed."
+        )
     return moment
 
 
@@ -56,15 +58,15 @@ def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
     """Return the values of a waiver that may be granted at `now`. Raises InvalidParameters, or NotFound for its key."""
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("guard_rail", "reason", "ends_at"))
     if key_id := cleaned.get("key_id", ""):
-        _refuse_unconcerned(cleaned["guard_rail"], key_id)
+        _check_key(cleaned["guard_rail"], key_id)
     same = Waiver.objects.in_force(now).filter(guard_rail=cleaned["guard_rail"], key_id__in={"", key_id})
-    if covering := same.filter(ends_at__gt=cleaned["ends_at"] - SAME_END).first():
+    if covering := same.filter(ends_at__gt=cleaned["ends_at"] - SAME_END_TOLERANCE).first():
         detail = f"Waiver {covering.pk} silences this until {rfc3339(covering.ends_at)} already. Name a later end."
         raise InvalidParameters.of([FieldError("/ends_at", "waived-already", detail)])
     return cleaned
 
 
-def _refuse_unconcerned(guard_rail: str, key_id: str) -> None:
+def _check_key(guard_rail: str, key_id: str) -> None:
     """Raise InvalidParameters for a key that the guard rail never looks at, and NotFound for an unknown key."""
     if not BY_NAME[guard_rail].about_keys:
         raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
@@ -97,7 +99,7 @@ class Waivers:
         cleaned = clean_waiver(values, now)
         with transaction.atomic():
             waiver = Waiver.objects.create(granted_by=self._origin.actor, granted_at=now, **cleaned)
-            self._tell(EventType.WAIVER_GRANTED, waiver, now, {"ends_at": rfc3339(waiver.ends_at)})
+            self._append_event(EventType.WAIVER_GRANTED, waiver, now, {"ends_at": rfc3339(waiver.ends_at)})
         return waiver
 
     def end(self, waiver_id: int) -> Waiver:
@@ -125,10 +127,10 @@ class Waivers:
             waiver: Waiver = found[0]
             waiver.ended_at, waiver.ended_by = now, self._origin.actor
             waiver.save(update_fields=["ended_at", "ended_by"])
-            self._tell(EventType.WAIVER_ENDED, waiver, now, {"because": because})
+            self._append_event(EventType.WAIVER_ENDED, waiver, now, {"because": because})
         return waiver
 
-    def _tell(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
+    def _append_event(self, type: EventType, waiver: Waiver, now: datetime, more: Mapping[str, object]) -> None:
         data = {"waiver": waiver.pk, "guard_rail": waiver.guard_rail, "reason": waiver.reason, **more}
         event_log.append(type, origin=self._origin, at=now, key_id=waiver.key_id, data=data)
 

@@ -20,7 +20,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from events import lock_timeout
 from events.origin import Origin
 from gateway.native import metrics
-from health.evaluation_queries import forget_templates
+from health.evaluation_queries import clear_templates
 from httpserver.static_files import StaticFilesMiddleware
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
@@ -125,7 +125,7 @@ def event_loops_close_what_they_open() -> Iterator[None]:
 @receiver(setting_changed)
 def templates_know_settings(**_: object) -> None:
     """A process has one set of settings, a test may have several."""
-    forget_templates()
+    clear_templates()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from api.schemas.fields import KEY_ID, SOON, Shape, example, filled_text_field, whole_number_field
 from health.guard_rails import BY_NAME, Severity
 from health.local_health import Status
-from health.waivers import LONGEST
+from health.waivers import MAX_DURATION
 from ratelimit.stores.fallback import Fallback
 
 GUARD_RAIL_NAMES: Final = [(name, name) for name in BY_NAME]
@@ -114,7 +114,7 @@ class WaiverGrant(Shape):
     guard_rail = serializers.ChoiceField(GUARD_RAIL_NAMES)
     key_id = serializers.RegexField(KEY_ID, required=False, help_text="For this key only; absent: for all.")
     reason = filled_text_field()
-    ends_at = serializers.DateTimeField(help_text=f"In the future, within {LONGEST.days} days.")
+    ends_at = serializers.DateTimeField(help_text=f"In the future, within {MAX_DURATION.days} days.")
 
 
 class Waiver(Shape):

@@ -9,7 +9,7 @@ from typing import Final
 from ratelimit.limit import Limit
 
 MINUTES: Final = 60
-CROWDED_MINUTES: Final = 8
+BURST_MINUTES: Final = 8
 """Minutes per hour in which a caller is throttled outside a surge: too few to open an incident."""
 
 _SATURDAY: Final = 5
@@ -40,30 +40,30 @@ class Surge:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Demand of one caller: `per_day` requests on a weekday, in the first `crowd` minutes (1 to 60) of each hour.
+    """Demand of one caller: `per_day` requests on a weekday, in the first `active_minutes` (1 to 60) of each hour.
 
     `surges` come in addition, spread over the whole hour.
     """
 
     per_day: int
     rhythm: Rhythm = Rhythm.OFFICE
-    crowd: int = MINUTES
+    active_minutes: int = MINUTES
     surges: tuple[Surge, ...] = ()
 
-    def surging(self, hour: datetime) -> bool:
-        """Return whether this hour lies in a surge."""
+    def is_surge(self, hour: datetime) -> bool:
+        """Return whether this hour is in a surge."""
         return any(surge.begin <= hour < surge.end for surge in self.surges)
 
-    def met(self, hour: datetime, minutes: int, limit: Limit | None, rng: Random) -> tuple[int, int]:
+    def simulate_hour(self, hour: datetime, minutes: int, limit: Limit | None, rng: Random) -> tuple[int, int]:
         """Return the requests (allowed, throttled) in the first `minutes` (1 to 60) of the hour, under `limit`."""
-        asked = self.per_day * self.rhythm.share(hour) * rng.uniform(0.75, 1.25) * minutes / MINUTES
-        asked += sum(surge.per_hour for surge in self.surges if surge.begin <= hour < surge.end) * minutes / MINUTES
+        requests = self.per_day * self.rhythm.share(hour) * rng.uniform(0.75, 1.25) * minutes / MINUTES
+        requests += sum(surge.per_hour for surge in self.surges if surge.begin <= hour < surge.end) * minutes / MINUTES
         # Random rounding keeps the expected value. Rounding to the nearest would always drop a small demand to 0.
-        whole = int(asked + rng.random())
+        whole = int(requests + rng.random())
         if limit is None:
             return whole, 0
-        lasting = MINUTES if self.surging(hour) else self.crowd
-        room = limit.burst * min(lasting, minutes) * 60 // limit.per_seconds
-        # A crowd finds a full bucket, which was refilled after the crowd of the previous hour.
-        room += limit.burst if lasting < MINUTES else 0
+        minutes_active = MINUTES if self.is_surge(hour) else self.active_minutes
+        room = limit.burst * min(minutes_active, minutes) * 60 // limit.per_seconds
+        # An hour starts with a full bucket: it was refilled after the active minutes of the previous hour.
+        room += limit.burst if minutes_active < MINUTES else 0
         return min(whole, room), max(whole - room, 0)

@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Subquery
 from apikeys.key_counts import count_keys
 from apikeys.models import APIKey, KeySecret, SecretState, Usage
 from apikeys.usage.rollup import prune_usage
-from console.demo_data.stage import Stage
+from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
 from console.demo_data.stories.ordinary_keys import OLDEST_DAYS, ordinary_keys
@@ -31,12 +31,12 @@ NAMED_KEYS: Final = 15
 
 FEWEST_KEYS: Final = 20
 MOST_KEYS: Final = 1000
-_CLOSE_LOOK: Final = timedelta(days=35)
-_CHANGED_OVER: Final = timedelta(hours=2)
+_DAILY_RUNS_FOR: Final = timedelta(days=35)
+_SWITCH_TIME: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Seeded:
+class SeedResult:
     """Result of seeding: numbers of rows, the number of keys by state, and the guard rails with an open incident."""
 
     keys: int
@@ -47,26 +47,26 @@ class Seeded:
     open: tuple[str, ...]
 
 
-def in_use() -> bool:
+def installation_in_use() -> bool:
     """Return whether the installation is in use: it has a webhook, a waiver, or a key other than the first start's."""
     first_start = Event.objects.filter(type=EventType.KEY_ISSUED, actor="command:first_start")
     others = APIKey.objects.exclude(key_id__in=first_start.values("key_id"))
     return others.exists() or WebhookEndpoint.objects.exists() or Waiver.objects.exists()
 
 
-def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]) -> Seeded:
+def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[datetime], None]) -> SeedResult:
     """Play a year that ends at `now` with `keys` keys (20 to 1000), in one transaction; return what was created.
 
-    `chance` is the seed of all random choices except IDs and secrets. `tell` is called with the time of each step.
+    `seed` is the seed of all random choices except IDs and secrets. `on_step` is called with the time of each step.
     """
-    stage = Stage(now, chance)
+    simulation = Simulation(now, seed)
     with transaction.atomic():
-        play(stage, _stories(stage, keys), tell)
-        _note_use_of_secrets(now)
+        play(simulation, _stories(simulation, keys), on_step)
+        _set_secret_usage_times(now)
         prune_usage(now)
         write_totals()
         states = dict(count_keys(now).counts)
-    return Seeded(
+    return SeedResult(
         keys=APIKey.objects.count(),
         states=states,
         events=Event.objects.count(),
@@ -76,33 +76,33 @@ def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]
     )
 
 
-def _stories(stage: Stage, keys: int) -> Iterator[Story]:
-    # First, because the order decides who comes first at one moment: see `play`.
-    yield _steward(stage)
+def _stories(simulation: Simulation, keys: int) -> Iterator[Story]:
+    # First, because of several steps at one moment, the story that was passed first goes first: see `play`.
+    yield _steward(simulation)
     for subject in (limits, lifetimes, rotations, traffic):
-        yield from subject(stage)
-    yield from ordinary_keys(stage, keys - NAMED_KEYS)
+        yield from subject(simulation)
+    yield from ordinary_keys(simulation, keys - NAMED_KEYS)
     # Last, because at the end of the timeline the webhook marks the events of all other stories as delivered.
-    yield from webhooks(stage)
+    yield from webhooks(simulation)
 
 
-def _steward(stage: Stage) -> Story:
+def _steward(simulation: Simulation) -> Story:
     """Run the steward every week, in the last 35 days every day, and once more at the end."""
-    moment = stage.ago(days=OLDEST_DAYS)
+    moment = simulation.ago(days=OLDEST_DAYS)
     # Daily runs in the recent past let incidents open and close there on the right day.
-    while moment < stage.end:
+    while moment < simulation.end:
         yield moment
-        stage.steward_round()
-        moment += timedelta(days=1 if moment >= stage.end - _CLOSE_LOOK else 7)
-    yield stage.end
-    stage.steward_round()
+        simulation.run_steward()
+        moment += timedelta(days=1 if moment >= simulation.end - _DAILY_RUNS_FOR else 7)
+    yield simulation.end
+    simulation.run_steward()
 
 
-def _note_use_of_secrets(now: datetime) -> None:
+def _set_secret_usage_times(now: datetime) -> None:
     """Set the first use of every active secret to its creation, and its last use to that of its key."""
     used_at = APIKey.objects.filter(pk=OuterRef("key_id")).values("last_used_at")
     # A secret of the last two hours stays unused: its callers can hardly have changed over to it yet.
-    active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _CHANGED_OVER)
+    active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _SWITCH_TIME)
     active.filter(key__last_used_at__gt=F("created_at")).update(
         first_used_at=F("created_at"), last_used_at=Subquery(used_at)
     )

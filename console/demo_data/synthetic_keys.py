@@ -18,17 +18,17 @@ _BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # Coprime with 36**12, so that different numbers get different IDs.
 _SCATTER: Final = 2_971_215_073_013
 _DIGEST: Final = bytes(32)
-_NOBODYS_PEPPER: Final = "synthetic"
+_UNKNOWN_PEPPER: Final = "synthetic"
 
 
-def fill(first: int, before: int) -> None:
-    """Create the keys numbered `first` (0 or more) to `before` (excluded), 10,000 per transaction.
+def fill(first: int, end: int) -> None:
+    """Create the keys numbered `first` (0 or more) to `end` (excluded), 10,000 per transaction.
 
     Every key has a label with a unique word, one of a thousand owners, and a secret that no credential matches.
     """
-    for begin in range(first, before, BATCH):
+    for begin in range(first, end, BATCH):
         with transaction.atomic():
-            _make(range(begin, min(begin + BATCH, before)))
+            _insert(range(begin, min(begin + BATCH, end)))
 
 
 def synthetic_key_id(number: int) -> str:
@@ -45,7 +45,7 @@ def unique_word(number: int) -> str:
     return f"unit{number:07}x"
 
 
-def _make(numbers: range) -> None:
+def _insert(numbers: range) -> None:
     keys = APIKey.objects.bulk_create([_key(number) for number in numbers], batch_size=BATCH)
     KeySecret.objects.bulk_create([_secret(key) for key in keys], batch_size=BATCH)
     KeyWord.objects.bulk_create(_words(keys), batch_size=BATCH)
@@ -66,7 +66,7 @@ def _key(number: int) -> APIKey:
 
 
 def _secret(key: APIKey) -> KeySecret:
-    return KeySecret(key=key, slot=0, digest=_DIGEST, pepper_id=_NOBODYS_PEPPER, created_at=key.created_at)
+    return KeySecret(key=key, slot=0, digest=_DIGEST, pepper_id=_UNKNOWN_PEPPER, created_at=key.created_at)
 
 
 def _words(keys: list[APIKey]) -> Iterator[KeyWord]:

@@ -10,8 +10,8 @@ from console.demo_data.demand import Rhythm
 class Team:
     """A team that owns keys: the names and scopes of its services, and their daily pattern.
 
-    `busy` is the maximum number of requests that one of its services makes on a weekday. `project` is the prefix of
-    the team's ticket numbers.
+    `max_requests_per_day` is the maximum of one of its services on a weekday. `project` is the prefix of the team's
+    ticket numbers.
     """
 
     name: str
@@ -19,7 +19,7 @@ class Team:
     services: tuple[str, ...]
     scopes: tuple[str, ...]
     rhythm: Rhythm
-    busy: int
+    max_requests_per_day: int
 
 
 TEAMS: Final = (

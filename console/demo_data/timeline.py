@@ -4,14 +4,14 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from console.demo_data.stage import Stage
+from console.demo_data.simulation import Simulation
 
 Story = Iterator[datetime]
 """A story: yields the time of its next step, and performs the step when it is resumed."""
 
 
-def play(stage: Stage, stories: Iterable[Story], tell: Callable[[datetime], None]) -> None:
-    """Play all stories to their ends; call `tell` with the time of each step.
+def play(simulation: Simulation, stories: Iterable[Story], on_step: Callable[[datetime], None]) -> None:
+    """Play all stories to their ends; call `on_step` with the time of each step.
 
     Raise ValueError for a story that goes back in time or beyond the present.
     """
@@ -20,11 +20,11 @@ def play(stage: Stage, stories: Iterable[Story], tell: Callable[[datetime], None
     waiting = [(moment, number) for number, story in enumerate(begun) if (moment := next(story, None)) is not None]
     heapq.heapify(waiting)
     while waiting:
-        stage.now, number = heapq.heappop(waiting)
-        tell(stage.now)
+        simulation.now, number = heapq.heappop(waiting)
+        on_step(simulation.now)
         moment = next(begun[number], None)
         if moment is None:
             continue
-        if not stage.now <= moment <= stage.end:
-            raise ValueError(f"A story goes on at {moment}, which is not from {stage.now} to {stage.end}.")
+        if not simulation.now <= moment <= simulation.end:
+            raise ValueError(f"A story continues at {moment}, which is not from {simulation.now} to {simulation.end}.")
         heapq.heappush(waiting, (moment, number))

@@ -10,10 +10,10 @@ from django.db.models import Sum
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
 from apikeys.usage.rollup import step_start
-from console.demo_data.demand import CROWDED_MINUTES, MINUTES, Demand
+from console.demo_data.demand import BURST_MINUTES, MINUTES, Demand
 
 DAYS: Final = 30
-BY_MINUTE: Final = timedelta(hours=6)
+MINUTE_ROWS_FOR: Final = timedelta(hours=6)
 BATCH: Final = 5000
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
@@ -31,13 +31,13 @@ class UsageRows:
     until: datetime
     seen_at: datetime
 
-    def make(self, rng: Random) -> list[Usage]:
+    def build(self, rng: Random) -> list[Usage]:
         """Return the rows: days first, then every hour followed by its minutes, in chronological order."""
         days: dict[datetime, Usage] = {}
         rows: list[Usage] = []
         for hour in self._hours():
             minutes = min(MINUTES, (self.until - hour) // _MINUTE)
-            allowed, throttled = self.demand.met(hour, minutes, self.key.limit, rng) if minutes else (0, 0)
+            allowed, throttled = self.demand.simulate_hour(hour, minutes, self.key.limit, rng) if minutes else (0, 0)
             if allowed or throttled:
                 day = days.setdefault(step_start(UsageStep.DAY, hour), self._row(UsageStep.DAY, hour, 0, 0))
                 day.allowed, day.throttled = day.allowed + allowed, day.throttled + throttled
@@ -53,13 +53,13 @@ class UsageRows:
             hour += _HOUR
 
     def _minutes(self, hour: datetime, minutes: int, row: Usage, rng: Random) -> list[Usage]:
-        surging = self.demand.surging(hour)
+        is_surge = self.demand.is_surge(hour)
         # Old minutes matter in a surge only: the guard rail for sustained throttling counts throttled minutes.
-        if hour + _HOUR < self.seen_at - BY_MINUTE and not surging:
+        if hour + _HOUR < self.seen_at - MINUTE_ROWS_FOR and not is_surge:
             return []
-        crowd = MINUTES if surging else self.demand.crowd
-        allowed = spread(row.allowed, min(crowd, minutes), rng)
-        throttled = spread(row.throttled, min(MINUTES if surging else CROWDED_MINUTES, minutes), rng)
+        active_minutes = MINUTES if is_surge else self.demand.active_minutes
+        allowed = spread(row.allowed, min(active_minutes, minutes), rng)
+        throttled = spread(row.throttled, min(MINUTES if is_surge else BURST_MINUTES, minutes), rng)
         throttled += [0] * (len(allowed) - len(throttled))
         allowed += [0] * (len(throttled) - len(allowed))
         counts = enumerate(zip(allowed, throttled, strict=True))

@@ -21,7 +21,7 @@ from latchkey.metric_names import RATE_LIMIT_THROTTLED
 BURST: Final = 5
 CALLS: Final = 8
 START_SECONDS: Final = 30.0
-_MANAGE: Final = str(Path(__file__).resolve().parent.parent / "manage.py")
+_MANAGE: Final = str(Path(__file__).resolve().parents[2] / "manage.py")
 
 
 class StepFailed(Exception):
@@ -29,18 +29,18 @@ class StepFailed(Exception):
 
 
 class Demo:
-    """The demo. `root` is the first key's credential, `http` is connected to the server, and `tell` prints a line."""
+    """The demo. `root` is the first key's credential, `http` is connected to the server, and `report` prints a line."""
 
-    def __init__(self, http: httpx.Client, root: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, http: httpx.Client, root: str, report: Callable[[str], None]) -> None:
         self.http = http
         self.root = root
-        self.tell = tell
+        self.report = report
 
     def play(self) -> None:
         """Run every step. Raise StepFailed."""
         key = self.issue()
         self.exhaust(key["credential"])
-        self.look_at_the_counter()
+        self.check_throttled_metric()
         new = self.rotate(key)
         self.finish(key, new)
         self.revoke(key, new)
@@ -48,33 +48,33 @@ class Demo:
     def issue(self) -> dict[str, Any]:
         """Issue a key with a small rate limit. Return it as the API does."""
         limit = {"burst": BURST, "per_seconds": 3600}
-        self.tell(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
-        answer = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
-        self._expect(answer, 201)
-        key: dict[str, Any] = answer.json()
-        self.tell(
+        self.report(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
+        response = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
+        self._expect(response, 201)
+        key: dict[str, Any] = response.json()
+        self.report(
             f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown this once)"
         )
         return key
 
     def exhaust(self, credential: str) -> None:
         """Make more calls than the bucket allows."""
-        self.tell(f"Call /v1/whoami {CALLS} times")
-        answers = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
-        for answer in answers:
-            told = {name: answer.headers.get(name) for name in (headers.RATE_LIMIT, headers.RETRY_AFTER)}
-            shown = "  ".join(f"{name}: {value}" for name, value in told.items() if value is not None)
-            self.tell(f"    {answer.status_code}  {shown}")
-        self.tell(f"    {answers[-1].headers['Content-Type']}: {answers[-1].json()['detail']}")
-        self._check([answer.status_code for answer in answers] == [200] * BURST + [429] * (CALLS - BURST))
-        self._check(answers[-1].json()["violated-policies"] == ["key"])
+        self.report(f"Call /v1/whoami {CALLS} times")
+        responses = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
+        for response in responses:
+            fields = {name: response.headers.get(name) for name in (headers.RATE_LIMIT, headers.RETRY_AFTER)}
+            shown = "  ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
+            self.report(f"    {response.status_code}  {shown}")
+        self.report(f"    {responses[-1].headers['Content-Type']}: {responses[-1].json()['detail']}")
+        self._check([response.status_code for response in responses] == [200] * BURST + [429] * (CALLS - BURST))
+        self._check(responses[-1].json()["violated-policies"] == ["key"])
 
-    def look_at_the_counter(self) -> None:
+    def check_throttled_metric(self) -> None:
         """Check the number of throttled requests in /metrics, which adds up all workers."""
-        self.tell("Scrape /metrics")
+        self.report("Scrape /metrics")
         text = self._call("GET", "/metrics", self.root).text
         (line,) = [line for line in text.splitlines() if line.startswith(f"{RATE_LIMIT_THROTTLED} ")]
-        self.tell(f"    {line}")
+        self.report(f"    {line}")
         self._check(float(line.split()[1]) == CALLS - BURST)
 
     def rotate(self, key: dict[str, Any]) -> str:
@@ -82,42 +82,42 @@ class Demo:
         path = f"/v1/keys/{key['key_id']}"
         # The bucket belongs to the key and is empty, so raise the limit first.
         self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
-        self.tell("Rotate with an hour of overlap")
-        answer = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
-        self._expect(answer, 200)
-        new: str = answer.json()["credential"]
-        self._tell_use("old secret", key["credential"], 200)
-        self._tell_use("new secret", new, 200)
+        self.report("Rotate with an hour of overlap")
+        response = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
+        self._expect(response, 200)
+        new: str = response.json()["credential"]
+        self._report_call("old secret", key["credential"], 200)
+        self._report_call("new secret", new, 200)
         return new
 
     def finish(self, key: dict[str, Any], new: str) -> None:
         """Finish the rotation; check that the old secret stops working."""
-        self.tell("Finish the rotation")
+        self.report("Finish the rotation")
         self._expect(self._call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
-        self._tell_use("old secret", key["credential"], 401)
-        self._tell_use("new secret", new, 200)
+        self._report_call("old secret", key["credential"], 401)
+        self._report_call("new secret", new, 200)
 
     def revoke(self, key: dict[str, Any], new: str) -> None:
         """Revoke the key; check that its secret stops working."""
-        self.tell("Revoke the key")
+        self.report("Revoke the key")
         self._expect(self._call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
-        self._tell_use("next call", new, 401)
+        self._report_call("next call", new, 401)
 
-    def _tell_use(self, name: str, credential: str, status: int) -> None:
-        answer = self._call("GET", "/v1/whoami", credential)
-        reason = "" if answer.is_success else f"  {answer.json()['title']}"
-        self.tell(f"    {answer.status_code}  {name}{reason}")
-        self._expect(answer, status)
+    def _report_call(self, name: str, credential: str, status: int) -> None:
+        response = self._call("GET", "/v1/whoami", credential)
+        reason = "" if response.is_success else f"  {response.json()['title']}"
+        self.report(f"    {response.status_code}  {name}{reason}")
+        self._expect(response, status)
 
     def _call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
         return self.http.request(method, path, headers={headers.API_KEY: credential}, **content)
 
-    def _expect(self, answer: httpx.Response, status: int) -> None:
-        if answer.status_code != status:
-            raise StepFailed(f"expected {status}, got {answer.status_code}: {answer.text}")
+    def _expect(self, response: httpx.Response, status: int) -> None:
+        if response.status_code != status:
+            raise StepFailed(f"expected {status}, got {response.status_code}: {response.text}")
 
-    def _check(self, right: bool) -> None:
-        if not right:
+    def _check(self, holds: bool) -> None:
+        if not holds:
             raise StepFailed("that is not what the story says")
 
 

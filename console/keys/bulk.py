@@ -15,9 +15,9 @@ from access.model_admin import MOST_AT_ONCE
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
-from console.keys.views import KeysAdmin, render
+from console.keys.views import KeyModelAdmin, render
 from console.operator import config_service_for
-from console.stale_form_guard import FIELD, changed_meanwhile, known_states
+from console.optimistic_locking import FIELD, known_states, stale_page_message
 from events.lock_timeout import note_given_up
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
@@ -26,7 +26,7 @@ ACTIONS: Final = {"limit": "Change the limit", "revoke": "Revoke permanently"}
 _FORMS: Final[dict[str, type[forms.Form]]] = {"revoke": RevokeForm, "limit": LimitForm}
 
 
-def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
+def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse:
     """Return the preview of an action on the selected keys; once it is confirmed, apply it and redirect to the list.
 
     If a key was changed after the preview was made, apply nothing and show the preview again. Raise PermissionDenied
@@ -34,33 +34,41 @@ def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
     """
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
-    action, chosen = request.POST.get("action", ""), request.POST.getlist(ACTION_CHECKBOX_NAME)
+    action, selected = request.POST.get("action", ""), request.POST.getlist(ACTION_CHECKBOX_NAME)
     # The path includes the search, the filter and the page on which the keys were selected.
     back = request.get_full_path()
-    if len(chosen) > MOST_AT_ONCE:
+    if len(selected) > MOST_AT_ONCE:
         messages.warning(request, f"At most {MOST_AT_ONCE} keys at a time. Nothing was changed.")
         return redirect(back)
-    chosen = [key_id for key_id in chosen if KEY_ID_PATTERN.fullmatch(key_id)]
-    keys = list(APIKey.objects.filter(key_id__in=chosen, revoked_at=None).order_by("-pk"))
-    if action not in ACTIONS or not keys:
-        messages.warning(request, "Choose an action, and keys that are not revoked.")
-        return redirect(back)
+    selected = [key_id for key_id in selected if KEY_ID_PATTERN.fullmatch(key_id)]
+    found = list(APIKey.objects.filter(key_id__in=selected).order_by("-pk"))
+    keys = [key for key in found if key.revoked_at is None]
     confirmed = "confirmed" in request.POST
-    form = _FORMS[action](request.POST if confirmed else None)
-    stale = [key for key in keys if confirmed and key.epoch not in _known(request, key)]
+    stale = [key for key in found if confirmed and _is_stale(request, key)]
     for key in stale:
-        messages.error(request, changed_meanwhile(key))
+        messages.error(request, stale_page_message(key))
+    if action not in ACTIONS or not keys:
+        if not stale:
+            messages.warning(request, "Choose an action, and keys that are not revoked.")
+        return redirect(back)
+    form = _FORMS[action](request.POST if confirmed else None)
     if stale and action == "revoke":
         # The confirmation was for other states of these keys, and revoking can't be undone. Ask again.
         form = RevokeForm()
     elif confirmed and not stale and form.is_valid():
-        _tell(request, list(_outcomes(request, action, form, keys)))
+        _show_outcomes(request, list(_outcomes(request, action, form, keys)))
         return redirect(back)
     context = {"title": ACTIONS[action], "action": action, "keys": keys, "form": form, "back": back}
     return render(request, model_admin, "console/keys/bulk.html", context)
 
 
-def _known(request: HttpRequest, key: APIKey) -> frozenset[int]:
+def _is_stale(request: HttpRequest, key: APIKey) -> bool:
+    """Return whether the key was changed or revoked after the preview was made."""
+    # The preview lists no revoked key, so a revoked one must not be ignored: it was revoked since.
+    return key.revoked_at is not None or key.epoch not in _known_states(request, key)
+
+
+def _known_states(request: HttpRequest, key: APIKey) -> frozenset[int]:
     """Return the state in which the preview showed this key."""
     return known_states(request, f"{FIELD}_{key.key_id}")
 
@@ -72,7 +80,7 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
     """
     for number, key in enumerate(keys):
         try:
-            yield _act(config_service_for(request, _known(request, key)), action, form, key)
+            yield _apply(config_service_for(request, _known_states(request, key)), action, form, key)
         except OperationalError as error:
             note_given_up(error)
             # The next key would wait as long. With hundreds of keys, the request would take far too long.
@@ -81,21 +89,21 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
             return
 
 
-def _act(service: ConfigService, action: str, form: Any, key: APIKey) -> str | None:
+def _apply(service: ConfigService, action: str, form: Any, key: APIKey) -> str | None:
     """Apply the action to one key; return why it was rejected, or None if it wasn't."""
     try:
         if action == "revoke":
             service.revoke(key.key_id)
         else:
             service.update(key.key_id, {"rate_limit": form.rate_limit()})
-    except ProblemError as refusal:
-        return f"{key.key_id}: {refusal.detail}"
+    except ProblemError as error:
+        return f"{key.key_id}: {error.detail}"
     return None
 
 
-def _tell(request: HttpRequest, refusals: list[str | None]) -> None:
-    refused = [refusal for refusal in refusals if refusal is not None]
-    done = len(refusals) - len(refused)
+def _show_outcomes(request: HttpRequest, outcomes: list[str | None]) -> None:
+    errors = [error for error in outcomes if error is not None]
+    done = len(outcomes) - len(errors)
     messages.success(request, f"{done} {'key' if done == 1 else 'keys'} changed.")
-    for refusal in refused:
-        messages.error(request, refusal)
+    for error in errors:
+        messages.error(request, error)

@@ -8,13 +8,13 @@ from django.http import HttpResponse
 
 from access.secret_free_form import SecretFreeForm
 from apikeys.config_service import ConfigService
+from console.formatting import format_limit
 from console.keys.views import KeyActionView
-from console.texts import limit_words
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, LimitError, parse_limit
 
 
-def _number(most: int) -> forms.NumberInput:
+def _number_input(most: int) -> forms.NumberInput:
     return forms.NumberInput(attrs={"min": 1, "max": most})
 
 
@@ -24,11 +24,11 @@ class LimitForm(SecretFreeForm, forms.Form):
     It applies the same rules as the REST API (`parse_limit`).
     """
 
-    burst = forms.CharField(required=False, label="Requests at once", widget=_number(MAX_BURST))
+    burst = forms.CharField(required=False, label="Requests at once", widget=_number_input(MAX_BURST))
     per_seconds = forms.CharField(
-        required=False, label="Seconds in which they all come back", widget=_number(MAX_PER_SECONDS)
+        required=False, label="Seconds in which they all come back", widget=_number_input(MAX_PER_SECONDS)
     )
-    unlimited = forms.BooleanField(required=False, label="No limit at all, which breaches a guard rail")
+    unlimited = forms.BooleanField(required=False, label="Unlimited (opens an incident)")
 
     def clean(self) -> dict[str, Any]:
         given = [name for name in ("burst", "per_seconds") if self.cleaned_data.get(name)]
@@ -52,10 +52,10 @@ def rate_limit_of(values: Mapping[str, Any]) -> dict[str, object] | None:
     """Return the limit in the form's values as JSON; None means unlimited."""
     if values["unlimited"]:
         return None
-    return {name: _typed(values[name]) for name in ("burst", "per_seconds")}
+    return {name: _parse_json_or_text(values[name]) for name in ("burst", "per_seconds")}
 
 
-def _typed(text: str) -> object:
+def _parse_json_or_text(text: str) -> object:
     # Parsed as JSON, not by a form field, so that `parse_limit` sees the same value as over REST and reports the same
     # errors, also for text that is no number.
     try:
@@ -75,14 +75,14 @@ class LimitView(KeyActionView):
     title = "Change the limit"
     template = "console/keys/limit.html"
     form_class = LimitForm
-    kept = ("burst", "per_seconds", "unlimited")
+    preserved_fields = ("burst", "per_seconds", "unlimited")
 
     def initial(self) -> dict[str, Any]:
         return limit_initial(self.key.rate_limit)
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         changed = service.update(self.key.key_id, {"rate_limit": rate_limit_of(values)})
-        return self.done(f"The limit is now: {limit_words(changed.limit)}.")
+        return self.done(f"The limit is now: {format_limit(changed.limit)}.")
 
 
 class EnableForm(forms.Form):
@@ -104,7 +104,7 @@ class EnableView(KeyActionView):
     def initial(self) -> dict[str, Any]:
         return {"enabled": "no" if self.key.enabled else "yes"}
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         enabled: bool = values["enabled"]
         service.update(self.key.key_id, {"enabled": enabled})
         return self.done("The key is enabled." if enabled else "The key is disabled: its requests are refused.")
@@ -123,6 +123,6 @@ class RevokeView(KeyActionView):
     template = "console/keys/revoke.html"
     form_class = RevokeForm
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         service.revoke(self.key.key_id)
         return self.done("The key is revoked.")

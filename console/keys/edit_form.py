@@ -49,7 +49,7 @@ class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(name, f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail)
         return self.cleaned_data
 
-    def typed(self) -> list[tuple[str, Any]]:
+    def submitted_changes(self) -> list[tuple[str, Any]]:
         """Return the label and the submitted text of every field that differs from the key, with secrets redacted."""
         sent = [self[name] for name in self.changed_data if name in EDITABLE]
         return [(str(field.label), redact_tokens(str(field.value()))) for field in sent]

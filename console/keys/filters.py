@@ -10,28 +10,28 @@ from apikeys.models import APIKeyQuerySet, Usage, UsageStep
 from health.guard_rails.lifetimes import ExpiringKey, UnusedKey
 
 THROTTLED_WITHIN: Final = timedelta(hours=24)
-Narrow = Callable[[APIKeyQuerySet, datetime], APIKeyQuerySet]
+KeyFilter = Callable[[APIKeyQuerySet, datetime], APIKeyQuerySet]
 
 
 def _throttled(keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
-    lately = Usage.objects.filter(
+    recent_usage = Usage.objects.filter(
         key=OuterRef("pk"), step=UsageStep.HOUR, start__gt=now - THROTTLED_WITHIN, throttled__gt=0
     )
-    return keys.filter(Exists(lately))
+    return keys.filter(Exists(recent_usage))
 
 
-def _in(state: str) -> Narrow:
+def _in_state(state: str) -> KeyFilter:
     return lambda keys, now: keys.in_state(state, now)
 
 
-FILTERS: Final[dict[str, Narrow]] = {
-    "active": _in("active"),
-    "unlimited": _in("unlimited"),
-    "rotating": _in("rotating"),
-    "expiring": lambda keys, now: ExpiringKey().among(keys.usable(now), now),
-    "unused": lambda keys, now: UnusedKey().among(keys.usable(now), now),
+FILTERS: Final[dict[str, KeyFilter]] = {
+    "active": _in_state("active"),
+    "unlimited": _in_state("unlimited"),
+    "rotating": _in_state("rotating"),
+    "expiring": lambda keys, now: ExpiringKey().violating(keys.usable(now), now),
+    "unused": lambda keys, now: UnusedKey().violating(keys.usable(now), now),
     "throttled": _throttled,
-    "disabled": _in("disabled"),
-    "expired": _in("expired"),
-    "revoked": _in("revoked"),
+    "disabled": _in_state("disabled"),
+    "expired": _in_state("expired"),
+    "revoked": _in_state("revoked"),
 }

@@ -13,9 +13,9 @@ from apikeys.config_service import IssuedKey
 from apikeys.validation import MAX_METADATA_BYTES
 from console.keys.changes import LimitForm
 from console.keys.secret_page import secret_page
-from console.keys.views import KeysAdmin, render, sent_already, show_problem
+from console.keys.views import KeyModelAdmin, already_submitted_page, render, show_problem
 from console.operator import config_service_for
-from console.single_use_form import AlreadySubmitted, OnceForm, spend
+from console.single_use_form import AlreadySubmitted, SingleUseForm, mark_as_sent
 from events.change import change
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
@@ -25,7 +25,7 @@ from ratelimit.fields import StrictJSONFormField
 LIFETIMES = ((30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "Never"))
 
 
-class IssueForm(LimitForm, OnceForm):
+class IssueForm(LimitForm, SingleUseForm):
     """Form for a new key."""
 
     label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
@@ -55,7 +55,7 @@ class IssueForm(LimitForm, OnceForm):
         return values
 
 
-def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[str, int] | None) -> HttpResponse:
+def issue_key(request: HttpRequest, model_admin: KeyModelAdmin, default_limit: dict[str, int] | None) -> HttpResponse:
     """Return the form; once it is submitted, issue the key and return the page with its credential.
 
     Raise PermissionDenied without the add permission.
@@ -68,12 +68,12 @@ def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[
             # One transaction: the form counts as sent if and only if the key is issued. A rejected form can be sent
             # again.
             with change():
-                spend(form.cleaned_data["once"], timezone.now())
+                mark_as_sent(form.cleaned_data["once"], timezone.now())
                 issued = config_service_for(request).issue(form.values())
             hint = _hint(issued, default_limit)
             return secret_page(request, model_admin, issued, title="The key is issued", hint=hint)
         except AlreadySubmitted:
-            return sent_already(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
+            return already_submitted_page(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
         except ProblemError as error:
             show_problem(form, error)
     return render(request, model_admin, "console/keys/issue.html", {"title": "Issue a key", "form": form})

@@ -12,13 +12,14 @@ from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
 from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
+from console.formatting import format_limit, format_relative_time
 from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
-from console.keys.views import KeysAdmin, render
-from console.texts import ago_words, limit_words
+from console.keys.views import KeyModelAdmin, render
 from latchkey.validation import Refused
 
 PAGE: Final = 50
+HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ class Row:
     state: str
     limit: str
     last_used: str
-    use: str
+    usage: str
 
 
-def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> HttpResponse:
+def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) -> HttpResponse:
     """Return the page of keys that match the parameters `q` and `filter`, newest first, starting at `cursor`."""
     query, chosen = request.GET.get("q", "").replace("\x00", "")[:MAX_QUERY], request.GET.get("filter", "")
     keys = APIKey.objects.all()
@@ -62,18 +63,24 @@ def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> Htt
     return render(request, model_admin, "console/keys/list.html", context)
 
 
-def _cursor(typed: str, filters: dict[str, str]) -> Cursor | None:
+def _cursor(text: str, filters: dict[str, str]) -> Cursor | None:
     """Return the position to start at, or None for the first page: no cursor, a malformed one, or another list's."""
     try:
-        cursor = Cursor.parse(typed)
+        cursor = Cursor.parse(text)
     except Refused:
         return None
     return cursor if cursor.belongs_to(filters) else None
 
 
 def _rows(keys: list[APIKey], now: datetime) -> list[Row]:
-    use = usage_by_key(keys, UsageStep.HOUR, 24, now)
+    usage = usage_by_key(keys, UsageStep.HOUR, HOURS, now)
     return [
-        Row(key, key.state(now).value, limit_words(key.limit), ago_words(key.last_used_at, now), sparkline(use[key.pk]))
+        Row(
+            key=key,
+            state=key.state(now).value,
+            limit=format_limit(key.limit),
+            last_used=format_relative_time(key.last_used_at, now),
+            usage=sparkline(usage[key.pk], title=f"Last {HOURS} hours"),
+        )
         for key in keys
     ]

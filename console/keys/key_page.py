@@ -14,11 +14,11 @@ from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
 from apikeys.usage.series import usage_of
 from console.charts import bar_chart
+from console.formatting import format_limit
 from console.keys.edit_form import EditForm
-from console.keys.views import KeysAdmin, key_or_404, key_url, render
+from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
 from console.operator import config_service_for
-from console.stale_form_guard import changed_meanwhile, known_states
-from console.texts import limit_words
+from console.optimistic_locking import known_states, stale_page_message
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail
@@ -29,7 +29,7 @@ from ratelimit.limiter import default_limiter
 EVENTS: Final = 20
 
 
-def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpResponse:
+def key_page(request: HttpRequest, model_admin: KeyModelAdmin, key_id: str) -> HttpResponse:
     """Return the page; on POST, change the fields that have no separate page.
 
     If the key was changed after the page was loaded, save nothing and return 409 with the current values and the
@@ -48,9 +48,9 @@ def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpR
                 model_admin.message_user(request, "Saved.")
                 return redirect(key_url(key))
         except PreconditionFailed:
-            status, unsaved = 409, form.typed()
+            status, unsaved = 409, form.submitted_changes()
             form = EditForm(instance=APIKey.objects.get(pk=key.pk))
-            model_admin.message_user(request, changed_meanwhile(key), messages.ERROR)
+            model_admin.message_user(request, stale_page_message(key), messages.ERROR)
     context = {"title": key.label, "key": key, "form": form, "may_change": may_change, "unsaved": unsaved}
     response = render(request, model_admin, "console/keys/key.html", {**context, **_context(key, timezone.now())})
     response.status_code = status
@@ -85,7 +85,7 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "now": now,
         "shown": shown,
         "state": shown.state(now).value,
-        "limit_words": limit_words(shown.limit),
+        "limit": format_limit(shown.limit),
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
         "day": bar_chart(
@@ -93,7 +93,7 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         ),
         "month": bar_chart(usage_of(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
-        "breaches": violations_of(shown, now),
+        "violations": violations_of(shown, now),
     }
 
 
@@ -107,5 +107,5 @@ def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
 def violations_of(key: APIKey, now: datetime) -> list[GuardRail]:
     """Return the guard rails that this key violates, except waived ones."""
     return [
-        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()
+        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.unwaived(now).filter(pk=key.pk).exists()
     ]

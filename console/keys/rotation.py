@@ -10,7 +10,7 @@ from apikeys.config_service import ConfigService
 from apikeys.rotation import Rotation, rotation_of
 from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
-from console.single_use_form import OnceForm, spend
+from console.single_use_form import SingleUseForm, mark_as_sent
 from events.change import change
 from ratelimit.limiter import default_limiter
 
@@ -23,7 +23,7 @@ GRACES: Final = (
 )
 
 
-class RotateForm(OnceForm):
+class RotateForm(SingleUseForm):
     """Form for the grace period: how long the old secret continues to work."""
 
     grace_seconds = forms.TypedChoiceField(choices=GRACES, coerce=int, initial=86_400, label="The old secret works for")
@@ -35,15 +35,15 @@ class RotateView(KeyActionView):
     title = "Rotate the secret"
     template = "console/keys/rotate.html"
     form_class = RotateForm
-    kept = ("grace_seconds",)
+    preserved_fields = ("grace_seconds",)
 
     def context(self) -> dict[str, Any]:
         return {"rotation": rotation_of(self.key, timezone.now(), default_limiter())}
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         # One transaction: the form counts as sent if and only if the secret was rotated.
         with change():
-            spend(values["once"], timezone.now())
+            mark_as_sent(values["once"], timezone.now())
             issued = service.rotate(self.key.key_id, {"grace_seconds": values["grace_seconds"]})
         return secret_page(self.request, self.model_admin, issued, title="The new secret")
 
@@ -74,7 +74,7 @@ class FinishView(KeyActionView):
             form.fields.pop("anyway")
         return super().page(form)
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         if self.rotation and not self.rotation.is_ready and not values["anyway"]:
             # The page may have been opened without the box, if the rotation was ready then and no longer is.
             form = FinishForm(self.request.POST)

@@ -4,11 +4,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from apikeys.config_service import IssuedKey
-from console.keys.views import KeysAdmin, key_url, render
+from console.keys.views import KeyModelAdmin, key_url, render
 
 
 def secret_page(
-    request: HttpRequest, model_admin: KeysAdmin, issued: IssuedKey, *, title: str, hint: str | None = None
+    request: HttpRequest, model_admin: KeyModelAdmin, issued: IssuedKey, *, title: str, hint: str | None = None
 ) -> HttpResponse:
     """Return the page with the credential to copy and, if given, a `hint` about the key.
 

@@ -18,29 +18,29 @@ from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey
 from console.operator import config_service_for
+from console.optimistic_locking import known_states, stale_page_message
 from console.single_use_form import AlreadySubmitted
-from console.stale_form_guard import changed_meanwhile, known_states
 from latchkey.preconditions import PreconditionFailed
 from latchkey.problems import ProblemError
 
 if TYPE_CHECKING:
-    KeysAdmin = ModelAdmin[APIKey]
+    KeyModelAdmin = ModelAdmin[APIKey]
 else:
-    KeysAdmin = ModelAdmin
+    KeyModelAdmin = ModelAdmin
 
 
 class KeyActionView(View):
     """A page that explains a change to one key, and applies it after confirmation.
 
     The change is applied only if the key hasn't changed since the page was rendered. Otherwise the page is shown again
-    with status 409: the fields in `kept` keep their values, and confirmations are unchecked.
+    with status 409: the fields in `preserved_fields` keep their values, and confirmations are unchecked.
     """
 
-    model_admin: KeysAdmin = None  # type: ignore[assignment]  # given by as_view
+    model_admin: KeyModelAdmin = None  # type: ignore[assignment]  # given by as_view
     title: ClassVar[str]
     template: ClassVar[str]
     form_class: ClassVar[type[forms.Form]] = forms.Form
-    kept: ClassVar[tuple[str, ...]] = ()
+    preserved_fields: ClassVar[tuple[str, ...]] = ()
     key: APIKey
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -61,16 +61,16 @@ class KeyActionView(View):
         form = self.form_class(request.POST)
         known = known_states(request)
         if self.key.epoch not in known:
-            return self.stale(form)
+            return self.show_stale(form)
         if form.is_valid():
             try:
-                return self.act(config_service_for(request, known), form.cleaned_data)
+                return self.apply(config_service_for(request, known), form.cleaned_data)
             except AlreadySubmitted:
-                return sent_already(request, self.model_admin, key_url(self.key))
+                return already_submitted_page(request, self.model_admin, key_url(self.key))
             except PreconditionFailed:
                 # Race condition: the key was changed after `dispatch` read it.
                 self.key = APIKey.objects.prefetch_related("secrets").get(pk=self.key.pk)
-                return self.stale(form)
+                return self.show_stale(form)
             except ProblemError as error:
                 show_problem(form, error)
         return self.page(form)
@@ -83,7 +83,7 @@ class KeyActionView(View):
         """Return what the template needs in addition to the key and the form."""
         return {}
 
-    def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+    def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         """Apply the confirmed change and return the response. Every subclass with a form implements it."""
         raise NotImplementedError
 
@@ -92,10 +92,10 @@ class KeyActionView(View):
         messages.success(self.request, text)
         return redirect(key_url(self.key))
 
-    def stale(self, sent: forms.Form) -> HttpResponse:
+    def show_stale(self, submitted: forms.Form) -> HttpResponse:
         """Return the page for the key's current state with status 409, and a message about who changed the key."""
-        messages.error(self.request, changed_meanwhile(self.key))
-        chosen = {name: sent[name].value() for name in self.kept}
+        messages.error(self.request, stale_page_message(self.key))
+        chosen = {name: submitted[name].value() for name in self.preserved_fields}
         response = self.page(self.form_class(initial={**self.initial(), **chosen}))
         response.status_code = 409
         return response
@@ -106,7 +106,7 @@ class KeyActionView(View):
         return render(self.request, self.model_admin, self.template, context)
 
 
-def render(request: HttpRequest, model_admin: KeysAdmin, template: str, context: dict[str, Any]) -> HttpResponse:
+def render(request: HttpRequest, model_admin: KeyModelAdmin, template: str, context: dict[str, Any]) -> HttpResponse:
     """Return a page about keys in the layout of the admin."""
     whole = {**model_admin.admin_site.each_context(request), "opts": APIKey._meta, **context}
     return TemplateResponse(request, template, whole)
@@ -125,9 +125,11 @@ def key_or_404(key_id: str) -> APIKey:
         raise Http404 from None
 
 
-def sent_already(request: HttpRequest, model_admin: KeysAdmin, back: str) -> HttpResponse:
+def already_submitted_page(request: HttpRequest, model_admin: KeyModelAdmin, back: str) -> HttpResponse:
     """Return the response to a form that was sent before: a page with status 409."""
-    response = render(request, model_admin, "console/keys/sent_already.html", {"title": "Sent already", "back": back})
+    response = render(
+        request, model_admin, "console/keys/already_submitted.html", {"title": "Sent already", "back": back}
+    )
     response.status_code = 409
     return response
 

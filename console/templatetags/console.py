@@ -5,19 +5,19 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
-from console import texts
+from console import formatting
 from ratelimit.limit import Limit
 
 register = template.Library()
 
 
 @register.filter
-def ago(moment: datetime | None) -> str:
+def format_relative_time(moment: datetime | None) -> str:
     """Return how long ago or how far ahead `moment` is, such as "5 minutes ago", or "never" for None."""
-    return texts.ago_words(moment, timezone.now())
+    return formatting.format_relative_time(moment, timezone.now())
 
 
 @register.filter
-def limit_words(limit: Limit | None) -> str:
+def format_limit(limit: Limit | None) -> str:
     """Return the limit as text; None means unlimited."""
-    return texts.limit_words(limit)
+    return formatting.format_limit(limit)

@@ -14,7 +14,7 @@ from apikeys.config_service import ConfigService
 from apikeys.system_keys import replace_system_key
 from controlplane.processes.schema_check import database_unavailable
 from events.origin import Origin
-from health.node.data_dir_lock import DataDirInUse, serve_on
+from health.node.data_dir_lock import DataDirInUse, acquire_data_dir_locks
 from health.self_check import SelfCheck, server_name
 from httpserver.descriptors import MIN_DESCRIPTORS, raise_limit
 from httpserver.inherited_socket import inherited_address
@@ -73,7 +73,7 @@ def raise_descriptor_limit() -> None:
 def lock_data(data_dir: Path) -> tuple[int, ...]:
     """Lock DATA_DIR and the SQLite file. Return the descriptors. Raise CommandError if they are in use."""
     try:
-        return serve_on(data_dir)
+        return acquire_data_dir_locks(data_dir)
     except DataDirInUse as error:
         raise CommandError(
             f"DATA_DIR: another server, or a restore, works on {error}. Wait for its end, or take another.",

@@ -38,7 +38,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Import here: Django is set up only after the worker has loaded the application.
         from events.lock_timeout import serve_with_bounds
         from health.cached_response import current_health
-        from health.node.steward_probe import look_out
+        from health.node.steward_probe import probe_steward
         from httpserver.draining import DrainingServer
         from httpserver.response_metrics import CHECK_RESPONSES
         from httpserver.tracing import shutdown_tracing
@@ -47,7 +47,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         serve_with_bounds()
         limiter = default_limiter()
         limiter.prepare()
-        tasks = [asyncio.create_task(look_out()), asyncio.create_task(current_health().keep())]
+        tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
         try:
             self.config.app = self.wsgi
             delay = settings.SHUTDOWN_DELAY_SECONDS

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from events.types import EventType
 
-NAMED: Final = 3
+MAX_NAMED: Final = 3
 
 
 class Severity(StrEnum):
@@ -41,15 +41,15 @@ class Finding:
     at: datetime | None = field(default=None, compare=False)
 
 
-def named(names: Sequence[str], counted_at_most: int) -> str:
+def abbreviated_list(names: Sequence[str], max_counted: int) -> str:
     """Return the first 3 of `names`, and how many more there are.
 
-    "or more" is added if counting ended at `counted_at_most`.
+    "or more" is added if counting ended at `max_counted`.
     """
-    more = len(names) - NAMED
+    more = len(names) - MAX_NAMED
     if more <= 0:
         return ", ".join(names)
-    return f"{', '.join(names[:NAMED])} and {more}{' or' if len(names) >= counted_at_most else ''} more"
+    return f"{', '.join(names[:MAX_NAMED])} and {more}{' or' if len(names) >= max_counted else ''} more"
 
 
 class GuardRail(ABC):
@@ -59,14 +59,14 @@ class GuardRail(ABC):
     its page is docs/guard-rails/NAME.md.
 
     `triggers` are the events after which it's evaluated, within their transaction. The steward evaluates it too:
-    in each run if `every_turn` is set, otherwise each minute.
+    in each run if `every_run` is set, otherwise each minute.
     """
 
     name: ClassVar[str]
     severity: ClassVar[Severity]
     remedy: ClassVar[str]
     triggers: ClassVar[frozenset[EventType]] = frozenset()
-    every_turn: ClassVar[bool] = False
+    every_run: ClassVar[bool] = False
     about_keys: ClassVar[bool] = False
 
     @abstractmethod
@@ -79,16 +79,16 @@ class GuardRail(ABC):
         return f"{self.remedy} See {settings.PUBLIC_URL}/guard-rails/{self.name}."
 
 
-class ListedGuardRail(GuardRail):
-    """Guard rail whose violations are found by one database query, of which at most `counted_at_most` are counted.
+class QueryGuardRail(GuardRail):
+    """Guard rail whose violations are found by one database query, of which at most `max_counted` are counted.
 
     One round trip can read them together with other things.
     """
 
-    counted_at_most: ClassVar[int]
+    max_counted: ClassVar[int]
 
     @abstractmethod
-    def listed(self, now: datetime) -> QuerySet[Any, Any]:
+    def violating_names(self, now: datetime) -> QuerySet[Any, Any]:
         """Return the names of what violates it at `now`, as a `values_list` of one field in a stable order."""
 
     @abstractmethod
@@ -96,10 +96,10 @@ class ListedGuardRail(GuardRail):
         """Return the sentence about those in `names`."""
 
     def finding(self, names: Sequence[str]) -> Finding | None:
-        """Return what `listed` found as a violation, or None if it found nothing."""
+        """Return what `violating_names` found as a violation, or None if it found nothing."""
         if not names:
             return None
-        return Finding(len(names), self.detail(named(names, self.counted_at_most)))
+        return Finding(len(names), self.detail(abbreviated_list(names, self.max_counted)))
 
     def find(self, now: datetime) -> Finding | None:
-        return self.finding([name for (name,) in self.listed(now)])
+        return self.finding([name for (name,) in self.violating_names(now)])

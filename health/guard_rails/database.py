@@ -11,7 +11,8 @@ from health.guard_rails.base import Finding, GuardRail, Severity
 from health.node import write_ahead_log
 
 _LOCKED: Final = (
-    f"Changes were given up after {MOST_SECONDS:g} s: somebody else holds a lock in the database and does not let go."
+    f"Changes were given up after {MOST_SECONDS:g} s:"
+    " another session holds a lock in the database and does not release it."
 )
 
 
@@ -24,7 +25,7 @@ class UnwritableDatabase(GuardRail):
         "Let DATABASE_URL lead to the primary server, and see that it is not set to read-only; or find out who holds a"
         " lock, as a session that was left inside a transaction does, and end it."
     )
-    every_turn = True
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         # connection_is_read_only() looks at the open session, and there may be none yet.

@@ -24,7 +24,7 @@ class FullDisk(GuardRail):
     name = "full_disk"
     severity = Severity.CRITICAL
     remedy = "Make room on the disk of DATA_DIR, or move DATA_DIR to a larger one."
-    every_turn = True
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         for directory in _written_to():

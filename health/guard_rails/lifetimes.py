@@ -21,7 +21,7 @@ class KeyWithoutExpiry(KeyGuardRail):
     remedy = "Set an expiry on each of the keys, or waive the guard rail for it."
     fault = "never expire"
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         return keys.filter(expires_at__isnull=True)
 
 
@@ -33,7 +33,7 @@ class ExpiringKey(KeyGuardRail):
     remedy = "Move the expiry of the keys that are still needed, or issue others in their place and change over."
     fault = f"expire within {EXPIRY_IN_VIEW.days} days"
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         return keys.filter(expires_at__lte=now + EXPIRY_IN_VIEW)
 
 
@@ -42,10 +42,10 @@ class UnusedKey(KeyGuardRail):
 
     name = "unused_key"
     severity = Severity.NOTICE
-    remedy = "Disable the keys, and revoke them if nobody misses them."
+    remedy = "Disable the keys, and revoke them if no one misses them."
     fault = f"were not used for {UNUSED_FOR.days} days"
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         since = now - UNUSED_FOR
         # A key that was issued since then hasn't had enough time to be used.
         return keys.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True), created_at__lt=since)

@@ -7,9 +7,9 @@ from django.conf import settings
 from apikeys.models import APIKeyQuerySet
 from events.types import EventType
 from health.guard_rails.base import Severity
-from health.guard_rails.keys import USABILITY, KeyGuardRail
+from health.guard_rails.keys import USABILITY_EVENTS, KeyGuardRail
 
-_OF_LIMITS = USABILITY | {EventType.RATE_LIMIT_CHANGED}
+_LIMIT_EVENTS = USABILITY_EVENTS | {EventType.RATE_LIMIT_CHANGED}
 
 
 class UnlimitedKey(KeyGuardRail):
@@ -19,9 +19,9 @@ class UnlimitedKey(KeyGuardRail):
     severity = Severity.WARNING
     remedy = "Give each of the keys a rate limit, or waive the guard rail for it."
     fault = "have no rate limit"
-    triggers = _OF_LIMITS
+    triggers = _LIMIT_EVENTS
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         return keys.filter(burst__isnull=True)
 
 
@@ -31,8 +31,8 @@ class ExcessiveBurst(KeyGuardRail):
     name = "excessive_burst"
     severity = Severity.WARNING
     remedy = "Lower the burst of the keys, raise GUARD_RAIL_MAX_BURST, or waive the guard rail for them."
-    triggers = _OF_LIMITS
+    triggers = _LIMIT_EVENTS
     fault = "have a burst above GUARD_RAIL_MAX_BURST"
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         return keys.filter(burst__gt=settings.GUARD_RAIL_MAX_BURST)

@@ -4,20 +4,20 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from events.models import Patrol
-from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.guard_rails.base import Finding, GuardRail, Severity, abbreviated_list
 from health.models import Lease
-from health.node.outages import cut_off
-from health.node.store_probe import fault_of
+from health.node.outages import cut_off_hosts
+from health.node.store_probe import probe_store
 from health.served_since import served_since
 from latchkey.timestamps import from_ns
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 
-REBUILT_FOR: Final = timedelta(minutes=15)
+REBUILT_REPORTED_FOR: Final = timedelta(minutes=15)
 STEWARD_LEASE: Final = "steward"
-STEWARD_LEASE_AT_MOST: Final = timedelta(seconds=60)
+STEWARD_LEASE_MAX: Final = timedelta(seconds=60)
 STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
-MEANWHILE: Final = {
+FALLBACK_EFFECTS: Final = {
     "deny": "requests with a key get 503",
     "local": "each node that is cut off decides by itself, so limits hold for each alone",
     "allow": "every request of a key that is in order passes, without a limit",
@@ -36,14 +36,15 @@ class DegradedBucketStore(GuardRail):
         "See that the bucket store runs and can be reached, or, with lmdb://, that its disk has room and the server may"
         " read and write there; the log says why, as BucketStoreError."
     )
-    every_turn = True
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         limiter = default_limiter()
-        hosts = cut_off()
-        if not hosts and fault_of(limiter.store) is None:
+        hosts = cut_off_hosts()
+        if not hosts and probe_store(limiter.store) is None:
             return None
-        return Finding(max(len(hosts), 1), _outage(hosts, MEANWHILE.get(limiter.fallback, MEANWHILE["deny"])))
+        effect = FALLBACK_EFFECTS.get(limiter.fallback, FALLBACK_EFFECTS["deny"])
+        return Finding(max(len(hosts), 1), _outage(hosts, effect))
 
 
 class RebuiltBucketStore(GuardRail):
@@ -55,7 +56,7 @@ class RebuiltBucketStore(GuardRail):
     name = "rebuilt_bucket_store"
     severity = Severity.WARNING
     remedy = "Find out what removes, replaces or damages the files in the bucket store's directory."
-    every_turn = True
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         try:
@@ -66,17 +67,17 @@ class RebuiltBucketStore(GuardRail):
         if rebuilt is None:
             return None
         at = from_ns(rebuilt.at_ns)
-        if abs(now - at) > REBUILT_FOR:
+        if abs(now - at) > REBUILT_REPORTED_FOR:
             return None
         when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
         return Finding(1, f"At {when} the bucket file was lost, and every bucket is full again: {rebuilt.reason}.", at)
 
 
-def _outage(hosts: list[str], meanwhile: str) -> str:
+def _outage(hosts: list[str], effect: str) -> str:
     if not hosts:
-        return f"The bucket store does not answer; {meanwhile}."
+        return f"The bucket store does not answer; {effect}."
     nodes = "1 node" if len(hosts) == 1 else f"{len(hosts)} nodes"
-    return f"The bucket store does not answer {nodes} ({named(hosts, len(hosts) + 1)}); {meanwhile}."
+    return f"The bucket store does not answer {nodes} ({abbreviated_list(hosts, len(hosts) + 1)}); {effect}."
 
 
 class BrokenEventLog(GuardRail):
@@ -101,8 +102,8 @@ class AbsentSteward(GuardRail):
 
     name = "absent_steward"
     severity = Severity.CRITICAL
-    remedy = "Start one with manage.py steward (serve starts one by itself), and look for steward_ in the log."
-    every_turn = True
+    remedy = "Start one with manage.py steward (serve starts one automatically), and look for steward_ in the log."
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         lease = Lease.objects.filter(name=STEWARD_LEASE).first()
@@ -113,7 +114,7 @@ class AbsentSteward(GuardRail):
             return None
         lapsed = max(moments)
         # A lease that ends further ahead than any can was written by a wrong clock, and counts as expired.
-        if -STEWARD_LEASE_AT_MOST < now - lapsed < STEWARD_MISSED_AFTER:
+        if -STEWARD_LEASE_MAX < now - lapsed < STEWARD_MISSED_AFTER:
             return None
         if lease is None:
             return Finding(1, "No steward has ever held the lease.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from events.models import Event
 from events.types import EventType
-from health.guard_rails.base import Finding, GuardRail, Severity, named
+from health.guard_rails.base import Finding, GuardRail, Severity, abbreviated_list
 from health.models import Incident
 
 
@@ -19,7 +19,7 @@ class RestoredBackup(GuardRail):
     name = "restored_backup"
     severity = Severity.WARNING
     remedy = "Look at what the restore undid, make again what has to be, and acknowledge it by a waiver."
-    every_turn = True
+    every_run = True
 
     def find(self, now: datetime) -> Finding | None:
         # The order of the event log decides what came after: the clock of the host that restored may be wrong.
@@ -71,4 +71,6 @@ def _number(count: int, thing: str) -> str:
 
 
 def _again(keys: list[str]) -> str:
-    return f", and keys that were revoked or disabled work again: {named(keys, len(keys) + 1)}" if keys else ""
+    return (
+        f", and keys that were revoked or disabled work again: {abbreviated_list(keys, len(keys) + 1)}" if keys else ""
+    )

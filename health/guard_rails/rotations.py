@@ -8,9 +8,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from apikeys.models import APIKeyQuerySet, KeySecret, SecretState
 from events.types import EventType
 from health.guard_rails.base import Severity
-from health.guard_rails.keys import USABILITY, KeyGuardRail
+from health.guard_rails.keys import USABILITY_EVENTS, KeyGuardRail
 
-_OF_SECRETS = USABILITY | {EventType.KEY_ROTATED, EventType.ROTATION_FINISHED}
+_SECRET_EVENTS = USABILITY_EVENTS | {EventType.KEY_ROTATED, EventType.ROTATION_FINISHED}
 
 
 class OldSecret(KeyGuardRail):
@@ -20,9 +20,9 @@ class OldSecret(KeyGuardRail):
     severity = Severity.WARNING
     remedy = "Rotate the keys, or raise SECRET_MAX_AGE."
     fault = "have a secret older than SECRET_MAX_AGE"
-    triggers = _OF_SECRETS
+    triggers = _SECRET_EVENTS
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         born = now - settings.SECRET_MAX_AGE
         old = KeySecret.objects.filter(key=OuterRef("pk"), state=SecretState.ACTIVE, created_at__lt=born)
         return keys.filter(Exists(old))
@@ -38,9 +38,9 @@ class OverdueRotation(KeyGuardRail):
     severity = Severity.WARNING
     remedy = "Give the new secret to everyone who still uses the old one, before that ends."
     fault = "still depend on their old secret, which ends soon"
-    triggers = _OF_SECRETS
+    triggers = _SECRET_EVENTS
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         # The old secret's user may be a nightly job that doesn't run again before the end.
         unused = KeySecret.objects.filter(
             key=OuterRef("key"), state=SecretState.ACTIVE, last_used_at=None, created_at__lte=OuterRef("last_used_at")

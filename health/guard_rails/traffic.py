@@ -7,8 +7,8 @@ from django.db.models import Count, QuerySet
 
 from apikeys.models import APIKeyQuerySet, Usage, UsageStep
 from events.types import EventType
-from health.failure_bursts import MOST_BURSTS
-from health.guard_rails.base import ListedGuardRail, Severity
+from health.failure_bursts import MAX_BURSTS
+from health.guard_rails.base import QueryGuardRail, Severity
 from health.guard_rails.keys import KeyGuardRail
 from health.models import FailureBurst
 
@@ -24,7 +24,7 @@ class SustainedThrottling(KeyGuardRail):
     remedy = "Find out why the caller does not wait for Retry-After, or raise the keys' limit."
     fault = f"were throttled in {THROTTLED_MINUTES} of the last {THROTTLING_WINDOW.seconds // 60} minutes"
 
-    def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+    def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         minutes = Usage.objects.filter(
             step=UsageStep.MINUTE, start__gt=now - THROTTLING_WINDOW, start__lte=now, throttled__gt=0
         )
@@ -32,17 +32,17 @@ class SustainedThrottling(KeyGuardRail):
         return keys.filter(pk__in=often.values("key"))
 
 
-class AuthenticationFailures(ListedGuardRail):
+class AuthenticationFailures(QueryGuardRail):
     """Addresses over AUTH_FAILURE_LIMIT: someone tries credentials, or a client continues with an old one."""
 
     name = "authentication_failures"
     severity = Severity.WARNING
     remedy = "Look for the addresses in the log; give a client its new credential, block a stranger in front."
     triggers = frozenset({EventType.AUTHENTICATION_FAILURE_BURST})
-    every_turn = True
-    counted_at_most = MOST_BURSTS
+    every_run = True
+    max_counted = MAX_BURSTS
 
-    def listed(self, now: datetime) -> QuerySet[Any, Any]:
+    def violating_names(self, now: datetime) -> QuerySet[Any, Any]:
         return FailureBurst.objects.order_by("since", "address").values_list("address")
 
     def detail(self, names: str) -> str:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 NODE_FILE: Final = "node"
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_OPEN_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,26 @@ class Node:
 
     @classmethod
     def claim(cls, data_dir: Path) -> "Node | None":
-        """Return the node of `data_dir`, which no other process may watch until this one ends.
+        """Return the node of `data_dir`, which no other process may monitor until this one ends.
 
-        Return None if another process watches it. Raises OSError.
+        Return None if another process monitors it. Raises OSError.
         """
         # The descriptor stays open, because it holds the lock until the process ends.
-        descriptor = os.open(data_dir / NODE_FILE, _OPEN, 0o600)
+        descriptor = os.open(data_dir / NODE_FILE, _OPEN_FLAGS, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return None
-        return cls(_kept_id(descriptor), socket.gethostname())
+        return cls(_read_or_create_id(descriptor), socket.gethostname())
 
     @classmethod
-    def nameless(cls) -> "Node":
+    def ephemeral(cls) -> "Node":
         """Return a node whose ID isn't kept: what it reports expires after it has ended."""
         return cls(uuid4().hex, socket.gethostname())
 
 
-def _kept_id(descriptor: int) -> str:
+def _read_or_create_id(descriptor: int) -> str:
     """Return the ID in the file, or write a new one if it has none."""
     kept = os.pread(descriptor, 64, 0).decode("ascii", errors="replace").strip()
     if _ID.fullmatch(kept):

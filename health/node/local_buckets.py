@@ -8,8 +8,11 @@ from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStore, LmdbStore
 from ratelimit.stores.fallback import FallbackStore
 
+Work = Callable[[Callable[[], bool]], bool]
+"""Work in batches. It gets `should_continue`, and returns whether it was completed."""
 
-class OwnBuckets:
+
+class LocalBuckets:
     """Local buckets next to `store`.
 
     Every method may raise BucketStoreError, and a DatabaseError if it writes to the database.
@@ -19,22 +22,22 @@ class OwnBuckets:
         self._store = store
         self._local = local
         self._rollup = UsageRollup(local)
-        self._done: dict[str, int] = {}
+        self._completed: dict[str, int] = {}
 
     @classmethod
-    def beside(cls, store: BucketStore) -> "OwnBuckets | None":
+    def of(cls, store: BucketStore) -> "LocalBuckets | None":
         """Return the local buckets, or None for a store without a local fallback."""
         if isinstance(store, FallbackStore) and store.local is not None:
             return cls(store, store.local)
         return None
 
-    def charge_back(self, go_on: Callable[[], bool]) -> None:
+    def reconcile(self, should_continue: Callable[[], bool]) -> None:
         """Reconcile with the store: charge to it the tokens that the local buckets lack."""
-        self._where_changed("charge_back", self._store.charge_back, go_on)
+        self._if_changed("reconcile", self._store.charge_back, should_continue)
 
-    def write_down(self, go_on: Callable[[], bool]) -> None:
+    def write_usage(self, should_continue: Callable[[], bool]) -> None:
         """Write to the database what they have counted, each request once."""
-        self._where_changed("write_down", lambda go_on: self._rollup.write_pending(go_on) >= 0, go_on)
+        self._if_changed("write_usage", lambda go_on: self._rollup.write_pending(go_on) >= 0, should_continue)
 
     def tidy(self) -> None:
         """Free what killed processes held, and forget addresses whose bucket is full again."""
@@ -42,12 +45,12 @@ class OwnBuckets:
             self._local.tidy()
             Limiter(self._local).forget_idle_addresses(failure_limit())
 
-    def _where_changed(self, name: str, work: Callable[[Callable[[], bool]], bool], go_on: Callable[[], bool]) -> None:
+    def _if_changed(self, name: str, work: Work, should_continue: Callable[[], bool]) -> None:
         """Do `work` if the buckets changed since it was last completed: there may be a million to look at."""
         # A host that never had to decide itself has no file, and this must not create one.
         if not self._local.exists:
             return
         # Read it before the work: what changes meanwhile is handled the next time.
         changes = self._local.changes()
-        if self._done.get(name) != changes and work(go_on) and go_on():
-            self._done[name] = changes
+        if self._completed.get(name) != changes and work(should_continue) and should_continue():
+            self._completed[name] = changes

@@ -12,15 +12,15 @@ from django.db.models.functions import Now
 from health.models import StoreOutage
 from health.node.identity import Node
 
-COUNTS_FOR: Final = timedelta(seconds=15)
+EXPIRES_AFTER: Final = timedelta(seconds=15)
 
 
-def note_outage(node: Node, *, lasted: timedelta) -> bool:
+def record_outage(node: Node, *, lasted: timedelta) -> bool:
     """Record that the node has been cut off for `lasted`.
 
     Return whether that wasn't recorded yet, or was no longer counted.
     """
-    if _living().filter(node=node.id).update(seen_at=Now()):
+    if _current().filter(node=node.id).update(seen_at=Now()):
         return False
     StoreOutage.objects.update_or_create(
         node=node.id, defaults={"host": node.host, "since": Now() - lasted, "seen_at": Now()}
@@ -33,15 +33,15 @@ def end_outage(node: Node) -> bool:
     return StoreOutage.objects.filter(node=node.id).delete()[0] > 0
 
 
-def cut_off() -> list[str]:
+def cut_off_hosts() -> list[str]:
     """Return the hosts of the nodes that reported in the last 15 seconds that they are cut off, oldest outage first."""
-    return list(_living().order_by("since", "host").values_list("host", flat=True))
+    return list(_current().order_by("since", "host").values_list("host", flat=True))
 
 
-def forget_lapsed_outages() -> int:
+def delete_expired_outages() -> int:
     """Delete outages that are no longer renewed, because their nodes ended during them. Return how many."""
-    return StoreOutage.objects.filter(seen_at__lte=Now() - COUNTS_FOR).delete()[0]
+    return StoreOutage.objects.filter(seen_at__lte=Now() - EXPIRES_AFTER).delete()[0]
 
 
-def _living() -> QuerySet[StoreOutage]:
-    return StoreOutage.objects.filter(seen_at__gt=Now() - COUNTS_FOR)
+def _current() -> QuerySet[StoreOutage]:
+    return StoreOutage.objects.filter(seen_at__gt=Now() - EXPIRES_AFTER)

@@ -8,7 +8,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-class Attempts:
+class RetryLog:
     """Isolation of pieces of work: if one fails, the others still run.
 
     Only the first of several failures in a row is logged.
@@ -18,7 +18,7 @@ class Attempts:
         self._failing: set[str] = set()
 
     @contextmanager
-    def at(self, work: str) -> Iterator[None]:
+    def attempt(self, work: str) -> Iterator[None]:
         """Run the block as an attempt at `work`. Log its error instead of raising it: the caller tries again later."""
         try:
             yield

@@ -15,34 +15,34 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 
 # Migrating a large database takes minutes.
-MOST_SECONDS: Final = 600.0
+MAX_WAIT_SECONDS: Final = 600.0
 # "latch" in ASCII: unlikely to be another program's lock number.
 _LOCK: Final = 0x6C61746368
 _POLL_SECONDS: Final = 0.2
-_COULD_NOT: Final = 3  # exit status
+_EXIT_TIMEOUT: Final = 3
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @contextmanager
-def alone_in(path: Path, say: Say) -> Iterator[None]:
-    """Hold the lock file in DATA_DIR. Raise CommandError if another process holds it for MOST_SECONDS."""
+def hold_file_lock(path: Path, report: Report) -> Iterator[None]:
+    """Hold the lock file in DATA_DIR. Raise CommandError if another process holds it for MAX_WAIT_SECONDS."""
     with path.open("w") as file:
 
-        def taken() -> bool:
+        def try_acquire() -> bool:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
             return True
 
-        _wait(taken, f"Another start works in {path.parent}.", say)
+        _wait(try_acquire, f"Another start works in {path.parent}.", report)
         yield
 
 
 @contextmanager
-def alone_on_database(say: Say) -> Iterator[None]:
-    """Hold the startup lock on PostgreSQL. Raise CommandError if another node holds it for MOST_SECONDS."""
+def hold_database_lock(report: Report) -> Iterator[None]:
+    """Hold the startup lock on PostgreSQL. Raise CommandError if another node holds it for MAX_WAIT_SECONDS."""
     # SQLite is a single file, for which the lock in DATA_DIR is enough.
     if connection.vendor != "postgresql":
         yield
@@ -50,7 +50,7 @@ def alone_on_database(say: Say) -> Iterator[None]:
     holder = connection.copy()
     holder.set_autocommit(False)
 
-    def taken() -> bool:
+    def try_acquire() -> bool:
         with holder.cursor() as cursor:
             # This transaction only holds the lock. A limit on idle transactions would end it and release the lock.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -62,7 +62,7 @@ def alone_on_database(say: Say) -> Iterator[None]:
         return got
 
     try:
-        _wait(taken, "Another node prepares the database.", say)
+        _wait(try_acquire, "Another node prepares the database.", report)
         yield
     finally:
         # If the connection was lost meanwhile, the lock is released already.
@@ -72,17 +72,20 @@ def alone_on_database(say: Say) -> Iterator[None]:
             holder.close()
 
 
-def _wait(taken: Callable[[], bool], holder: str, say: Say) -> None:
-    """Wait until `taken()` returns True. Report once that this process waits. Raise CommandError after MOST_SECONDS."""
-    deadline = time.monotonic() + MOST_SECONDS
-    said = False
-    while not taken():
+def _wait(try_acquire: Callable[[], bool], holder: str, report: Report) -> None:
+    """Wait until `try_acquire()` returns True. Report once that this process waits.
+
+    Raise CommandError after MAX_WAIT_SECONDS.
+    """
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    reported = False
+    while not try_acquire():
         if time.monotonic() > deadline:
             raise CommandError(
-                f"{holder} It has not ended in {MOST_SECONDS:.0f} seconds. End it, or start again later.",
-                returncode=_COULD_NOT,
+                f"{holder} It has not ended in {MAX_WAIT_SECONDS:.0f} seconds. End it, or start again later.",
+                returncode=_EXIT_TIMEOUT,
             )
-        if not said:
-            said = True
-            say(f"{holder} Waiting for its end, {MOST_SECONDS:.0f} seconds at most.")
+        if not reported:
+            reported = True
+            report(f"{holder} Waiting for its end, {MAX_WAIT_SECONDS:.0f} seconds at most.")
         time.sleep(_POLL_SECONDS)

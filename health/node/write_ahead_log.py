@@ -19,7 +19,7 @@ def size_bytes() -> int:
         return 0
 
 
-def shorten() -> None:
+def truncate() -> None:
     """Write the log's content into the database and empty the file, if that needs no waiting.
 
     Raises django.db.Error.
@@ -29,10 +29,10 @@ def shorten() -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
-        (patience,) = cursor.fetchone()
+        (query_deadline,) = cursor.fetchone()
         # Writers must not wait while a checkpoint waits for a reader.
         cursor.execute("PRAGMA busy_timeout = 0")
         try:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            cursor.execute(f"PRAGMA busy_timeout = {patience}")
+            cursor.execute(f"PRAGMA busy_timeout = {query_deadline}")

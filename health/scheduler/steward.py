@@ -13,12 +13,12 @@ from django.utils import timezone
 from events.lock_timeout import note_given_up
 from health.guard_rails.operation import STEWARD_LEASE
 from health.scheduler.lease import release_lease, take_lease
-from health.scheduler.tasks import Task, Turn
+from health.scheduler.tasks import Run, Task
 from ratelimit.stores import BucketStoreError
 
 LEASE_DURATION: Final = timedelta(seconds=30)
-RENEWED_BELOW_SECONDS: Final = 20.0
-BREATH_SECONDS: Final = 0.005
+RENEW_BELOW_SECONDS: Final = 20.0
+BATCH_PAUSE_SECONDS: Final = 0.005
 INTERVAL_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -47,27 +47,27 @@ class Steward:
         self._pause = pause
         self._holder = holder or uuid4().hex
         self._held_until = 0.0
-        self._went_on_at = elapsed()
-        self._turns = 0
+        self._last_progress_at = elapsed()
+        self._runs = 0
 
-    def turn(self) -> bool:
+    def run_once(self) -> bool:
         """Do one run. Return False if another steward holds the lease, or the database doesn't say."""
         request_id = uuid4().hex
         for task in self._tasks:
-            if self._turns % task.every_turns:
+            if self._runs % task.every_runs:
                 continue
             # Renew it before each task: the one before may have taken long.
             if not self._take_lease():
                 return False
             try:
-                task.run(Turn(self._now(), request_id, self._go_on))
+                task.run(Run(self._now(), request_id, self._should_continue))
             except BucketStoreError as error:
                 # An incident reports this. Each run would log it again with a traceback.
                 log.error("steward_task_failed", task=task.name, reason=f"BucketStoreError: {error}")  # noqa: TRY400
             except Exception as error:
                 note_given_up(error)
                 log.exception("steward_task_failed", task=task.name)
-        self._turns += 1
+        self._runs += 1
         return True
 
     def lease_left_seconds(self) -> float:
@@ -77,12 +77,12 @@ class Steward:
         """
         return self._held_until - self._elapsed()
 
-    def went_on_at(self) -> float:
+    def last_progress_at(self) -> float:
         """Return when the work last made progress, by the clock `elapsed`.
 
         That is between two tasks, and between two batches of one.
         """
-        return self._went_on_at
+        return self._last_progress_at
 
     def resign(self) -> None:
         """Give the lease back."""
@@ -93,15 +93,15 @@ class Steward:
             # The lease expires anyway.
             log.exception("steward_resignation_failed")
 
-    def _go_on(self) -> bool:
+    def _should_continue(self) -> bool:
         """Let others write, and renew the lease before it expires. Called between two batches."""
-        self._pause(BREATH_SECONDS)
-        self._went_on_at = self._elapsed()
-        return self.lease_left_seconds() > RENEWED_BELOW_SECONDS or self._take_lease()
+        self._pause(BATCH_PAUSE_SECONDS)
+        self._last_progress_at = self._elapsed()
+        return self.lease_left_seconds() > RENEW_BELOW_SECONDS or self._take_lease()
 
     def _take_lease(self) -> bool:
         # Measured before the call: the lease that it takes can't end earlier than counted from here.
-        before = self._went_on_at = self._elapsed()
+        before = self._last_progress_at = self._elapsed()
         try:
             held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
         except DatabaseError as error:

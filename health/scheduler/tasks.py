@@ -26,33 +26,33 @@ from events.lock_timeout import note_given_up
 from events.models import Event
 from events.origin import Origin
 from events.webhooks.next_delivery import first_undelivered
-from health.failure_bursts import note_failure_bursts
+from health.failure_bursts import record_failure_bursts
 from health.guard_rails import GUARD_RAILS
 from health.incidents import sweep
 from health.node import write_ahead_log
-from health.node.outages import forget_lapsed_outages
+from health.node.outages import delete_expired_outages
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 
 # In runs of the steward, of which there is one every 5 seconds.
-EACH_MINUTE: Final = 12
-EACH_HOUR: Final = 720
-CLOCKS_DIFFER: Final = timedelta(minutes=5)
+EVERY_MINUTE: Final = 12
+EVERY_HOUR: Final = 720
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Run:
     """One run: its time, the request ID of its events and log lines, and whether to continue.
 
-    `go_on` is called between the batches of long work. It keeps the lease, lets others write, and returns False if
-    the lease is lost.
+    `should_continue` is called between the batches of long work. It keeps the lease, lets others write, and returns
+    False if the lease is lost.
     """
 
     now: datetime
     request_id: str
-    go_on: Callable[[], bool] = lambda: True
+    should_continue: Callable[[], bool] = lambda: True
 
     @property
     def origin(self) -> Origin:
@@ -62,40 +62,40 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work that is done every `every_turns` runs."""
+    """Work that is done every `every_runs` runs."""
 
     name: str
-    run: Callable[[Turn], object]
-    every_turns: int = 1
+    run: Callable[[Run], object]
+    every_runs: int = 1
 
 
 def tasks(limiter: Limiter) -> tuple[Task, ...]:
     """Return all of the steward's tasks in order: those that lose something if they are late come first."""
     rollup = UsageRollup(limiter.store)
     return (
-        Task("publish_epochs", lambda turn: publish_recent_epochs(limiter, turn.now, turn.go_on)),
-        Task("write_usage_down", lambda turn: rollup.write_pending(turn.go_on)),
-        Task("tell_expiries", _tell_expiries),
-        Task("note_failure_bursts", lambda turn: note_failure_bursts(limiter, now=turn.now, origin=turn.origin)),
-        Task("end_waivers", lambda turn: Waivers(turn.origin, now=lambda: turn.now).end_due()),
-        Task("forget_lapsed_outages", lambda _turn: forget_lapsed_outages()),
-        Task("try_a_change", lambda _turn: _try_a_change()),
-        Task("sweep", lambda turn: _sweep(turn, every_turn=True)),
-        Task("shorten_wal", lambda _turn: write_ahead_log.shorten(), EACH_MINUTE),
-        Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
-        Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
-        Task("tidy_store", lambda _turn: limiter.store.tidy()),
-        Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
-        Task("census", lambda turn: count_keys(turn.now), EACH_MINUTE),
-        Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),
-        Task("forget_usage", lambda turn: prune_usage(turn.now, turn.go_on), EACH_HOUR),
-        Task("prune_marks", lambda turn: prune_marks(turn.go_on), EACH_HOUR),
-        Task("prune_idempotency_records", lambda turn: prune_idempotency_records(turn.now, turn.go_on), EACH_HOUR),
-        Task("prune_events", _prune_events, EACH_HOUR),
+        Task("publish_epochs", lambda run: publish_recent_epochs(limiter, run.now, run.should_continue)),
+        Task("write_usage", lambda run: rollup.write_pending(run.should_continue)),
+        Task("append_expiry_events", _append_expiry_events),
+        Task("record_failure_bursts", lambda run: record_failure_bursts(limiter, now=run.now, origin=run.origin)),
+        Task("end_waivers", lambda run: Waivers(run.origin, now=lambda: run.now).end_due()),
+        Task("delete_expired_outages", lambda _run: delete_expired_outages()),
+        Task("probe_write", lambda _run: _probe_write()),
+        Task("sweep", lambda run: _sweep(run, every_run=True)),
+        Task("truncate_wal", lambda _run: write_ahead_log.truncate(), EVERY_MINUTE),
+        Task("sweep_slow", lambda run: _sweep(run, every_run=False), EVERY_MINUTE),
+        Task("integrity_scan", lambda run: patrol(configured_peppers(), now=run.now)),
+        Task("tidy_store", lambda _run: limiter.store.tidy()),
+        Task("forget_addresses", lambda _run: limiter.forget_idle_addresses(failure_limit()), EVERY_MINUTE),
+        Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
+        Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
+        Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
+        Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),
+        Task("prune_events", _prune_events, EVERY_HOUR),
     )
 
 
-def _try_a_change() -> None:
+def _probe_write() -> None:
     """Find out whether changes are possible, even if there are none."""
     try:
         with transaction.atomic():
@@ -106,26 +106,28 @@ def _try_a_change() -> None:
             raise
 
 
-def _tell_expiries(turn: Turn) -> None:
-    ConfigService(turn.origin, now=lambda: turn.now).append_expiry_events(turn.go_on)
+def _append_expiry_events(run: Run) -> None:
+    ConfigService(run.origin, now=lambda: run.now).append_expiry_events(run.should_continue)
 
 
-def _revoke_unused_system_keys(turn: Turn) -> None:
-    revoke_unused_system_keys(ConfigService(turn.origin, now=lambda: turn.now), turn.now)
+def _revoke_unused_system_keys(run: Run) -> None:
+    revoke_unused_system_keys(ConfigService(run.origin, now=lambda: run.now), run.now)
 
 
-def _sweep(turn: Turn, *, every_turn: bool) -> None:
-    rails = [rail for rail in GUARD_RAILS if rail.every_turn is every_turn]
-    sweep(rails, now=turn.now, request_id=turn.request_id)
+def _sweep(run: Run, *, every_run: bool) -> None:
+    rails = [rail for rail in GUARD_RAILS if rail.every_run is every_run]
+    sweep(rails, now=run.now, request_id=run.request_id)
 
 
-def _prune_events(turn: Turn) -> None:
-    before = turn.now - settings.EVENT_RETENTION
-    ahead = Event.objects.filter(at__gt=turn.now + CLOCKS_DIFFER).order_by("id").values_list("id", flat=True).first()
+def _prune_events(run: Run) -> None:
+    before = run.now - settings.EVENT_RETENTION
+    ahead = Event.objects.filter(at__gt=run.now + MAX_CLOCK_SKEW).order_by("id").values_list("id", flat=True).first()
     if ahead is not None:
         # These events and all that follow stay until that time is over.
         log.warning("events_dated_ahead", event_id=ahead)
-    found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=turn.now, go_on=turn.go_on)
+    found = prune(
+        before, keep_from=first_undelivered(), peppers=configured_peppers(), now=run.now, go_on=run.should_continue
+    )
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)
     elif found:

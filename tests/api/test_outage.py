@@ -55,7 +55,7 @@ def test_the_report_tells_of_the_directory(api: Caller, settings: Settings) -> N
 
 
 def test_health_takes_the_database_for_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.local_health.database_answers", lambda: False)
+    monkeypatch.setattr("health.local_health.database_responds", lambda: False)
     assert anonymous.get("/health").status_code == 503
     assert default_key_cache().database_is_down
 

@@ -59,7 +59,7 @@ def links(page: Page) -> set[str]:
     return {part.path for part in parts if part.netloc == here and part.path.startswith("/admin/")}
 
 
-def test_every_page_that_links_lead_to(admin: Page) -> None:
+def test_every_linked_page(admin: Page) -> None:
     seen: set[str] = set()
     waiting = {"/admin/", POPUP}
     while waiting:
@@ -78,13 +78,13 @@ def test_public_pages(page: Page) -> None:
     expect(page.get_by_text("Responses").first).to_be_visible()
 
 
-def test_the_theme_can_be_toggled(admin: Page) -> None:
+def test_theme_can_be_toggled(admin: Page) -> None:
     before = admin.locator("html").get_attribute("data-theme")
     admin.locator("button.theme-toggle").first.click()
     assert admin.locator("html").get_attribute("data-theme") != before
 
 
-def test_an_offered_time_is_taken(admin: Page) -> None:
+def test_suggested_time_is_accepted(admin: Page) -> None:
     visit(admin, "/admin/health/waiver/add/")
     admin.get_by_label("Guard rail").select_option("unlimited_key")
     admin.get_by_label("Reason").fill("load test")
@@ -97,7 +97,7 @@ def test_an_offered_time_is_taken(admin: Page) -> None:
     expect(admin.get_by_role("cell", name=offered.replace("T", " ").replace("Z", " UTC"), exact=True)).to_be_visible()
 
 
-def test_an_authenticator_is_set_up_and_asked_for(admin: Page) -> None:
+def test_authenticator_app_setup_and_sign_in(admin: Page) -> None:
     visit(admin, "/admin/authenticator/")
     admin.get_by_label("Password").fill(PASSWORD)
     admin.get_by_role("button", name="Set up an authenticator").click()

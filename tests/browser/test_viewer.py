@@ -12,7 +12,7 @@ PASSWORD = "a long enough pass phrase"
 CHANGES = ("Issue a key", "Rotate", "Change the limit", "Disable", "Revoke", "Save", "Continue", "Grant a waiver")
 
 
-def test_viewer_can_do_none_of_it(page: Page) -> None:
+def test_viewer_can_change_nothing(page: Page) -> None:
     viewer = User.objects.create_user("vi", password=PASSWORD, is_staff=True)
     viewer.groups.add(Group.objects.get(name="viewer"))
     key = ConfigService(Origin.of_command("test")).issue({"label": "billing"}).key

@@ -26,7 +26,7 @@ def form(**values: str) -> dict[str, str]:
     return {"guard_rail": "unlimited_key", "key_id": "", "reason": "load test", "ends_at": ends_at, **values}
 
 
-def test_incident_shows_the_event_that_told_it_and_the_way_out(admin: Client, unlimited: str) -> None:
+def test_incident_shows_its_event_and_remedy(admin: Client, unlimited: str) -> None:
     incident = next(incident for incident in open_incidents() if incident.guard_rail == "unlimited_key")
     event = Event.objects.get(type="HealthChanged")
     listed = admin.get("/admin/health/incident/").content.decode()
@@ -69,7 +69,7 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
         ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),
     ],
 )
-def test_refused_waiver_says_why_beside_its_field(admin: Client, values: dict[str, str], said: str) -> None:
+def test_rejected_waiver_shows_error_at_field(admin: Client, values: dict[str, str], said: str) -> None:
     response = admin.post("/admin/health/waiver/add/", form(**values))
     assert (response.status_code, Waiver.objects.count()) == (200, 0)
     assert said in response.content.decode()
@@ -91,9 +91,7 @@ def test_links_of_guard_rail_pages_are_served(client: Client) -> None:
     assert {"full_disk", "rebuilt_bucket_store"} <= linked - {"/docs/"} <= set(BY_NAME)
 
 
-def test_waiver_for_a_revoked_key_says_why_beside_its_field(
-    admin: Client, unlimited: str, service: ConfigService
-) -> None:
+def test_waiver_for_revoked_key_shows_error_at_field(admin: Client, unlimited: str, service: ConfigService) -> None:
     service.revoke(unlimited)
     response = admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
     assert "No guard rail looks at a revoked key." in response.context["adminform"].form.errors["key_id"]

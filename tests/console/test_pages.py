@@ -28,11 +28,11 @@ def test_dashboard_shows_what_matters(admin: Client, api: Caller, service: Confi
     assert page.count('<figure class="chart">') == 2
 
 
-def test_guard_rails_tell_how_each_stands(admin: Client, service: ConfigService) -> None:
+def test_guard_rail_page_shows_states(admin: Client, service: ConfigService) -> None:
     assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == len(GUARD_RAILS)
     service.issue({"label": "x", "rate_limit": None})
     page = admin.get("/admin/guard-rails/").content.decode()
-    assert page.count(">breached</span>") == 2
+    assert page.count(">violated</span>") == 2
     assert "/guard-rails/unlimited_key" in page
 
 

@@ -10,7 +10,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from health.models import Waiver
 from latchkey.secret_detection import REFUSAL
-from tests.console.test_keys import EDIT, ISSUE, LIST, path, token
+from tests.console.keys.pages import EDIT, ISSUE, LIST, path, token
 
 pytestmark = pytest.mark.django_db
 PASSWORDS = {"password1": "a long enough pass phrase", "password2": "a long enough pass phrase"}
@@ -32,7 +32,7 @@ def refused(page: Any, secret: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["label", "owner", "scopes", "metadata", "burst"])
-def test_issuing(admin: Client, root: IssuedKey, field: str) -> None:
+def test_issue_form(admin: Client, root: IssuedKey, field: str) -> None:
     pasted = root.credential.reveal()
     values = {**ISSUE, field: f'{{"a": "{pasted}"}}' if field == "metadata" else pasted}
     page = admin.post(f"{LIST}add/", {**values, "once": token(admin, f"{LIST}add/")})
@@ -45,7 +45,7 @@ def test_issuing(admin: Client, root: IssuedKey, field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["label", "owner", "scopes", "metadata"])
-def test_editing(admin: Client, root: IssuedKey, field: str) -> None:
+def test_edit_form(admin: Client, root: IssuedKey, field: str) -> None:
     pasted = root.credential.reveal()
     typed = {"metadata": f'{{"a": "{pasted}"}}', "scopes": f'["{pasted}"]'}.get(field, pasted)
     refused(admin.post(path(root.key), {**EDIT, field: typed}), root.credential.secret)
@@ -53,7 +53,7 @@ def test_editing(admin: Client, root: IssuedKey, field: str) -> None:
     assert (root.key.label, root.key.owner, root.key.metadata) == ("root", "", {})
 
 
-def test_granting_a_waiver(admin: Client, root: IssuedKey) -> None:
+def test_waiver_form(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
     refused(admin.post("/admin/health/waiver/add/", {**WAIVER, "reason": secret}), secret)
     too_long = admin.post("/admin/health/waiver/add/", {**WAIVER, "key_id": secret})
@@ -70,20 +70,20 @@ def test_users(admin: Client, root: IssuedKey, field: str) -> None:
     assert User.objects.get(pk=eve.pk).username == "eve"
 
 
-def test_a_new_user(admin: Client, root: IssuedKey) -> None:
+def test_new_user_form(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
     refused(admin.post("/admin/auth/user/add/", {**PASSWORDS, "username": secret}), secret)
     assert User.objects.count() == 1
 
 
-def test_a_password_is_not_kept_as_text(admin: Client, root: IssuedKey) -> None:
+def test_password_may_look_like_a_secret(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
     page = admin.post("/admin/auth/user/add/", {"username": "eve", "password1": secret, "password2": secret})
     assert page.status_code == 302
     assert User.objects.get(username="eve").check_password(secret)
 
 
-def test_a_group(admin: Client, root: IssuedKey) -> None:
+def test_group_form(admin: Client, root: IssuedKey) -> None:
     before = Group.objects.count()
     refused(admin.post("/admin/auth/group/add/", {"name": root.credential.secret}), root.credential.secret)
     assert Group.objects.count() == before
@@ -92,11 +92,11 @@ def test_a_group(admin: Client, root: IssuedKey) -> None:
 @pytest.mark.parametrize(
     ("page", "form"), [("user", {"username": "\u3164", **PASSWORDS}), ("group", {"name": "\u200b"})]
 )
-def test_a_name_that_looks_empty(admin: Client, page: str, form: dict[str, str]) -> None:
+def test_name_that_looks_empty(admin: Client, page: str, form: dict[str, str]) -> None:
     answer = admin.post(f"/admin/auth/{page}/add/", form)
     assert "Use at least one visible character." in answer.content.decode()
 
 
-def test_a_label_that_looks_empty(admin: Client, root: IssuedKey) -> None:
+def test_label_that_looks_empty(admin: Client, root: IssuedKey) -> None:
     answer = admin.post(path(root.key), {**EDIT, "label": "\u200b"})
     assert "label must not be empty." in answer.content.decode()

@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
 from console.demo_data.demand import Demand, Rhythm, Surge
-from console.demo_data.seeding import seed
+from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
 from events.models import Event
 from events.webhooks.models import WebhookEndpoint
@@ -42,12 +42,12 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
-def seeded(chance: int) -> dict[str, list[Any]]:
+def seeded(seed: int) -> dict[str, list[Any]]:
     """What a seed makes, without what is random for safety's sake; nothing of it is kept."""
     found: dict[str, list[Any]] = {}
     try:
         with transaction.atomic():
-            seed(NOW, chance, KEYS, lambda _moment: None)
+            create_demo_data(NOW, seed, KEYS, lambda _moment: None)
             found["keys"] = list(APIKey.objects.order_by("pk").values_list("label", "owner", "scopes", "rate_limit"))
             found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
             found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
@@ -70,7 +70,7 @@ def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 class TestSeeded:
     """What the rules find in the data."""
 
-    def test_rules_agree_with_what_was_seeded(self, demo: str) -> None:
+    def test_incidents_match_the_guard_rails(self, demo: str) -> None:
         """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
         assert f"keys            {KEYS}" in demo
         call_command("verify_event_log", stdout=io.StringIO())
@@ -118,7 +118,7 @@ class TestSeeded:
         assert Waiver.objects.in_force(now).count() == 1
         assert min(KeyCensus.objects.get().counts.values()) > 0
 
-    def test_totals_are_the_sums_and_steps_agree(self) -> None:
+    def test_totals_are_sums_of_keys_and_steps(self) -> None:
         sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
         totals = UsageTotal.objects.values_list("step", "start", "allowed", "throttled")
         assert set(totals) == {(row["step"], row["start"], row["a"], row["t"]) for row in sums}
@@ -133,21 +133,21 @@ class TestSeeded:
         assert minutes.aggregate(a=Sum("allowed"), t=Sum("throttled")) == {"a": last.allowed, "t": last.throttled}
 
 
-def test_seed_decides_chance() -> None:
+def test_same_seed_gives_same_data() -> None:
     first = seeded(7)
     assert not APIKey.objects.exists()
     assert first == seeded(7)
     assert first["totals"] != seeded(8)["totals"]
 
 
-def test_beside_the_key_of_the_first_start(store: MemoryStore) -> None:
+def test_seed_after_first_start(store: MemoryStore) -> None:
     call_command("first_start", stdout=io.StringIO())
     assert "lks_" not in run()
     assert all(not record.used_ns for _, record in store.usage())
     assert APIKey.objects.count() == KEYS + 1
 
 
-def test_refuses_an_installation_in_use(service: ConfigService) -> None:
+def test_installation_in_use_is_refused(service: ConfigService) -> None:
     service.issue({"label": "somebody's"})
     with pytest.raises(CommandError, match="in use") as caught:
         run()
@@ -155,19 +155,19 @@ def test_refuses_an_installation_in_use(service: ConfigService) -> None:
 
 
 @pytest.mark.parametrize("number", ["19", "1001", "many"])
-def test_number_of_keys(number: str) -> None:
+def test_number_of_keys_is_validated(number: str) -> None:
     with pytest.raises(CommandError, match="a whole number from 20 to 1000"):
         run("--keys", number)
 
 
-def test_demand_meets_the_limit() -> None:
+def test_demand_under_a_limit() -> None:
     hour = datetime(2027, 3, 17, 10, tzinfo=UTC)
     limit = Limit(burst=60, per_seconds=60)
     calm, surge = Demand(2400, Rhythm.CLOCKWORK), Surge(hour, hour + timedelta(hours=1), 10_000)
-    assert calm.met(hour, 60, limit, Random(1))[1] == 0
-    allowed, throttled = Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(hour, 60, limit, Random(1))
+    assert calm.simulate_hour(hour, 60, limit, Random(1))[1] == 0
+    allowed, throttled = Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).simulate_hour(hour, 60, limit, Random(1))
     assert (allowed, throttled > 6000) == (3600, True)
-    assert Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).met(surge.end, 60, limit, Random(1))[1] == 0
+    assert Demand(2400, Rhythm.CLOCKWORK, surges=(surge,)).simulate_hour(surge.end, 60, limit, Random(1))[1] == 0
 
 
 @pytest.mark.parametrize(("total", "parts"), [(0, 5), (3, 60), (1000, 7)])

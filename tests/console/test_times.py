@@ -16,7 +16,7 @@ from events.origin import Origin
 from health.models import Incident, Waiver
 from health.waivers import Waivers
 from latchkey.timestamps import EXAMPLE, rfc3339, whole_second
-from tests.console.test_keys import EDIT
+from tests.console.keys.pages import EDIT
 
 pytestmark = pytest.mark.django_db
 WAIVER = "/admin/health/waiver/add/"
@@ -38,7 +38,7 @@ def grant(admin: Client, typed: str) -> Any:
 
 
 @pytest.mark.parametrize("typed", REFUSED)
-def test_what_rest_refuses_is_refused_with_an_example(admin: Client, root: IssuedKey, typed: str) -> None:
+def test_times_rejected_by_rest_are_rejected(admin: Client, root: IssuedKey, typed: str) -> None:
     for response in (edit(admin, root.key, typed), grant(admin, typed)):
         assert response.status_code == 200
         assert f"A time is written as in {EXAMPLE}" in response.content.decode()
@@ -46,7 +46,7 @@ def test_what_rest_refuses_is_refused_with_an_example(admin: Client, root: Issue
     assert not Waiver.objects.exists()
 
 
-def test_what_rest_takes_is_taken(admin: Client, root: IssuedKey) -> None:
+def test_times_accepted_by_rest_are_accepted(admin: Client, root: IssuedKey) -> None:
     for typed, utc in (
         ("2099-03-28T02:30:00Z", "2099-03-28T02:30:00Z"),
         ("2099-03-28 02:30:00.9+02:00", "2099-03-28T00:30:00Z"),
@@ -60,7 +60,7 @@ def test_what_rest_takes_is_taken(admin: Client, root: IssuedKey) -> None:
     assert root.key.expires_at is None
 
 
-def test_end_that_has_come_does_not_keep_others_from_changing(admin: Client, root: IssuedKey) -> None:
+def test_past_expiry_does_not_block_other_changes(admin: Client, root: IssuedKey) -> None:
     """Also if it was stored with a fraction, which no page shows."""
     APIKey.objects.update(expires_at=timezone.now() - timedelta(days=1, microseconds=1))
     root.key.refresh_from_db()
@@ -77,7 +77,7 @@ def offered(page: str) -> list[str]:
     return re.findall(r'<option value="([^"]*)">', unescape(found.group(1)))
 
 
-def test_offered_times_are_taken(admin: Client, root: IssuedKey) -> None:
+def test_suggested_times_are_accepted(admin: Client, root: IssuedKey) -> None:
     for typed in offered(admin.get(key_url(root.key)).content.decode()):
         assert edit(admin, root.key, typed).status_code == 302
     page = admin.get(WAIVER).content.decode()
@@ -86,7 +86,7 @@ def test_offered_times_are_taken(admin: Client, root: IssuedKey) -> None:
         assert Waiver.objects.count() == number
 
 
-def test_zone_stands_beside_every_time(admin: Client, service: ConfigService, root: IssuedKey) -> None:
+def test_every_time_has_its_zone(admin: Client, service: ConfigService, root: IssuedKey) -> None:
     ends = whole_second(timezone.now() + timedelta(days=1))
     service.update(root.key.key_id, {"expires_at": ends})
     service.rotate(root.key.key_id)

@@ -19,7 +19,7 @@ def webhook(service: ConfigService) -> WebhookEndpoint:
     return WebhookEndpoint.objects.get()
 
 
-def act(client: Client, action: str, webhook: WebhookEndpoint, revision: int | None = None) -> Any:
+def apply(client: Client, action: str, webhook: WebhookEndpoint, revision: int | None = None) -> Any:
     """Acts from a list that shows the webhook's revision."""
     shown = WebhookEndpoint.objects.get(pk=webhook.pk).revision if revision is None else revision
     sent = {"action": action, "_selected_action": [webhook.pk], f"known_epoch_{webhook.pk}": shown}
@@ -27,24 +27,24 @@ def act(client: Client, action: str, webhook: WebhookEndpoint, revision: int | N
 
 
 @pytest.mark.parametrize("action", ["disable", "send_test"])
-def test_list_of_an_earlier_state_does_nothing(
+def test_stale_webhook_list_changes_nothing(
     admin: Client, webhook: WebhookEndpoint, service: ConfigService, action: str
 ) -> None:
     text = admin.get(LIST).content.decode()
     assert f'name="known_epoch_{webhook.pk}" value="{webhook.revision}"' in text
     service.webhooks.update(webhook.endpoint_id, {"url": "https://hooks.example/moved"})
-    answer = act(admin, action, webhook, webhook.revision).content.decode()
+    answer = apply(admin, action, webhook, webhook.revision).content.decode()
     assert f"{webhook.endpoint_id} was changed after this list was loaded" in answer
     found = WebhookEndpoint.objects.get()
     assert (found.enabled, found.test_requested_at) == (True, None)
 
 
 def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, webhook: WebhookEndpoint) -> None:
-    act(admin, "disable", webhook)
+    apply(admin, "disable", webhook)
     assert WebhookEndpoint.objects.get().disabled_reason == "operator"
-    act(admin, "enable", webhook)
+    apply(admin, "enable", webhook)
     assert WebhookEndpoint.objects.get().enabled
-    act(admin, "send_test", webhook)
+    apply(admin, "send_test", webhook)
     assert WebhookEndpoint.objects.get().test_requested_at is not None
     assert list(Event.objects.values_list("type", "actor"))[2:] == [
         ("WebhookUpdated", "user:ada"),
@@ -74,5 +74,5 @@ def test_a_viewer_changes_nothing(client: Client, webhook: WebhookEndpoint) -> N
     viewer.user_permissions.add(Permission.objects.get(codename="view_webhookendpoint"))
     client.force_login(viewer)
     assert client.get(LIST).status_code == 200
-    act(client, "disable", webhook)
+    apply(client, "disable", webhook)
     assert WebhookEndpoint.objects.get().enabled

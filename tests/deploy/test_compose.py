@@ -78,7 +78,7 @@ def test_every_name_is_declared_and_used(file: str) -> None:
     )
 
 
-def test_files_of_ours_are_there_and_not_written_to() -> None:
+def test_mounted_files_exist_and_are_read_only() -> None:
     for given in COMPOSE["compose.yaml"]["services"].values():
         for volume in given.get("volumes", ()):
             source, mode = volume.split(":")[0], volume.split(":")[-1]
@@ -116,7 +116,7 @@ def test_only_the_steward_reaches_the_world() -> None:
     assert set(many("steward")["networks"]) - inner == {"out"}
 
 
-def test_nodes_differ_in_their_place_alone() -> None:
+def test_nodes_differ_only_in_their_place() -> None:
     """And have a directory each: a second server on one is refused."""
     first, second = ({**many(name), "volumes": None, "networks": None, "hostname": None} for name in NODES)
     assert first == second
@@ -133,7 +133,7 @@ def test_one_job_migrates_before_any_node_starts() -> None:
         assert ("--no-steward" in many(name)["entrypoint"]) is (name != "steward")
 
 
-def test_the_proxy_knows_the_nodes_and_they_believe_it_alone() -> None:
+def test_nodes_trust_only_the_proxy() -> None:
     site = (ROOT / "deploy" / "proxy" / "nodes.conf").read_text()
     for name in NODES:
         assert site.count(f"server {address(name)}:8000 ") == 4
@@ -144,7 +144,7 @@ def test_the_proxy_knows_the_nodes_and_they_believe_it_alone() -> None:
     assert not [place for place in fixed if place in ipaddress.ip_network(pool["ip_range"])]
 
 
-def test_prometheus_asks_each_node_by_a_name_that_it_answers_to() -> None:
+def test_prometheus_scrapes_nodes_by_allowed_host() -> None:
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "nodes.yml").read_text())
     (job,) = config["scrape_configs"]
     ((targets,),) = (entry.values() for entry in job["static_configs"])

@@ -28,7 +28,7 @@ def composed(tmp_path: Path) -> Iterator[Composed]:
         drop_database(made.database_url)
 
 
-def test_it_works_together(composed: Composed) -> None:
+def test_composed_services_work_together(composed: Composed) -> None:
     early = composed.run("web1", SERVICES["web1"]["entrypoint"])
     assert (early.returncode, "lacks migrations" in early.stderr) == (2, True)
     assert composed.run("migrate", SERVICES["migrate"]["entrypoint"]).returncode == 0

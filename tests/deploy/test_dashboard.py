@@ -49,7 +49,7 @@ def test_every_metric_of_ours_is_shown() -> None:
     assert {value for name, value in vars(metric_names).items() if name.isupper()} <= shown
 
 
-def test_what_the_database_tells_is_taken_once_over_instances() -> None:
+def test_database_metrics_are_not_summed_over_instances() -> None:
     for expression in kit.expressions():
         for metric in names(expression).metrics & set(OF_THE_DATABASE):
             taken = re.findall(

@@ -49,7 +49,7 @@ def test_kustomization_names_every_file_but_examples(directory: str) -> None:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
 @pytest.mark.parametrize(("directory", "workloads"), [("one-node", 1), ("many-nodes", 3)])
-def test_kustomize_builds_it(directory: str, workloads: int) -> None:
+def test_kustomize_build(directory: str, workloads: int) -> None:
     built = subprocess.run(
         ["kubectl", "kustomize", DIRECTORY / directory], capture_output=True, text=True, check=True
     ).stdout
@@ -77,7 +77,7 @@ def test_no_secret_has_a_value(directory: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["base/configmap", "many-nodes/configmap.patch"])
-def test_a_config_map_tells_no_secret(name: str) -> None:
+def test_config_maps_contain_no_secret(name: str) -> None:
     given = {found for found in settings(name) if "SECRET" in found or found.endswith("_URL")}
     assert given <= {"PUBLIC_URL"}
 
@@ -106,7 +106,7 @@ def test_every_volume_is_declared_and_mounted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_of_the_namespace_and_of_this_version(name: str) -> None:
+def test_examples_use_the_namespace_and_version(name: str) -> None:
     """No kustomization gives them either."""
     directory, _, file = name.partition("/")
     assert {document["metadata"]["namespace"] for document in documents(directory)[file]} == {"latchkey"}
@@ -115,7 +115,7 @@ def test_an_example_is_of_the_namespace_and_of_this_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_database_that_is_away_restarts_nothing(name: str) -> None:
+def test_database_outage_restarts_nothing(name: str) -> None:
     assert "httpGet" not in container(name)["livenessProbe"]
     assert "httpGet" not in container(name)["startupProbe"]
     asked = container(name)["readinessProbe"]["httpGet"]
@@ -124,7 +124,7 @@ def test_a_database_that_is_away_restarts_nothing(name: str) -> None:
     assert host in settings("base/configmap")["ALLOWED_HOSTS"].split(",")
 
 
-def test_what_is_for_clients_selects_the_nodes_that_serve() -> None:
+def test_client_services_select_serving_nodes() -> None:
     """And never a steward or a job."""
     for name in ("one-node/statefulset", "many-nodes/web"):
         assert manifest(name)["spec"]["template"]["metadata"]["labels"] == WEB

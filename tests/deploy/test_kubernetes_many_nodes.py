@@ -49,19 +49,19 @@ def test_a_node_does_not_migrate() -> None:
     assert container("many-nodes/migrate")["args"] == ["migrate"]
 
 
-def test_one_steward_works_and_it_is_not_at_the_door() -> None:
+def test_only_the_steward_pod_runs_a_steward() -> None:
     assert "--no-steward" in container("many-nodes/web")["command"]
     assert "--no-steward" not in container("many-nodes/steward")["command"]
 
 
-def test_a_node_leaves_when_known_keys_pass_no_more() -> None:
+def test_node_is_unready_once_known_keys_fail() -> None:
     """And not before: the database is away from all of them at once."""
     probe = container("many-nodes/web")["readinessProbe"]
     stale = parse_duration(f"{SETTINGS['DIRECTORY_STALE_SECONDS']}s")
     assert probe["periodSeconds"] * probe["failureThreshold"] == stale.total_seconds()
 
 
-def test_a_node_answers_until_all_have_heard_that_it_goes() -> None:
+def test_node_serves_until_its_removal_is_known() -> None:
     delay = int(SETTINGS["SHUTDOWN_DELAY_SECONDS"])
     assert delay >= 10
     for name in ("many-nodes/web", "many-nodes/steward"):
@@ -69,7 +69,7 @@ def test_a_node_answers_until_all_have_heard_that_it_goes() -> None:
 
 
 @pytest.mark.parametrize("name", ["many-nodes/web", "many-nodes/steward"])
-def test_a_node_answers_to_its_own_address(name: str) -> None:
+def test_node_accepts_its_own_address(name: str) -> None:
     """Prometheus asks by that."""
     given = {entry["name"]: entry.get("value") for entry in container(name)["env"]}
     assert list(given) == ["POD_IP", "ALLOWED_HOSTS"]  # what refers to another has to follow it
@@ -80,7 +80,7 @@ def test_a_node_answers_to_its_own_address(name: str) -> None:
     assert manifest("many-nodes/nodes")["spec"]["clusterIP"] == "None"
 
 
-def test_the_fallback_outlives_the_container_and_not_the_pod() -> None:
+def test_fallback_outlives_the_container_not_the_pod() -> None:
     for name in ("many-nodes/web", "many-nodes/steward"):
         (data,) = [volume for volume in pod(name)["volumes"] if volume["name"] == "data"]
         assert data["emptyDir"].get("medium", "") == ""
@@ -104,7 +104,7 @@ def test_a_backup_ends_and_old_ones_go(tmp_path: Path) -> None:
     assert subprocess.run(["sh", "-ec", failing], check=False).returncode != 0
 
 
-def test_a_restore_keeps_what_it_replaced() -> None:
+def test_restore_keeps_the_replaced_data() -> None:
     """DATA_DIR, where that goes, lies on the volume of the backups."""
     mounts = {mount["mountPath"]: mount for mount in container("many-nodes/restore.example")["volumeMounts"]}
     assert mounts["/data"]["name"] == mounts["/backups"]["name"] == "backups"

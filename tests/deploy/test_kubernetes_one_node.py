@@ -9,13 +9,13 @@ def test_one_pod_and_its_volume() -> None:
     assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["data"]
 
 
-def test_the_network_policy_holds_for_every_pod() -> None:
+def test_network_policy_applies_to_every_pod() -> None:
     selector = manifest("one-node/networkpolicy")["spec"]["podSelector"]["matchLabels"]
     for name in ("one-node/statefulset", "one-node/restore.example"):
         assert selector.items() <= manifest(name)["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_a_restore_has_what_the_server_has() -> None:
+def test_restore_matches_the_server() -> None:
     """The same pod, but that nothing asks it and that it works on the volume of the one replica."""
     server, restoring = pod("one-node/statefulset"), pod("one-node/restore.example")
     job = container("one-node/restore.example")

@@ -70,7 +70,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         drop_database(database)
 
 
-def test_both_are_used_and_one_may_die(installation: Installation) -> None:
+def test_both_nodes_serve_and_one_may_fail(installation: Installation) -> None:
     """Killed while eight clients read: every read is answered, and a change afterwards."""
     with httpx.Client(base_url=installation.url, headers=installation.root, timeout=30) as client:
 
@@ -89,7 +89,7 @@ def test_both_are_used_and_one_may_die(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_nodes_are_restarted_one_by_one_and_no_client_sees_it(installation: Installation, method: str) -> None:
+def test_rolling_restart_is_invisible_to_clients(installation: Installation, method: str) -> None:
     """The proxy repeats no POST that it has sent, so none may be lost."""
     _, _, port = installation.url.rpartition(":")
     path, body, status = ("/v1/whoami", None, 200) if method == "GET" else ("/v1/keys", b'{"label": "load"}', 201)
@@ -130,16 +130,14 @@ def broken(tmp_path: Path) -> Iterator[tuple[str, list[BreakingNode]]]:
 
 
 @pytest.mark.parametrize(("method", "times"), [("POST", 1), ("PATCH", 1), ("GET", 3), ("HEAD", 3), ("DELETE", 3)])
-def test_what_a_node_took_is_repeated_only_where_that_does_no_harm(
-    broken: tuple[str, list[BreakingNode]], method: str, times: int
-) -> None:
+def test_only_safe_requests_are_retried(broken: tuple[str, list[BreakingNode]], method: str, times: int) -> None:
     url, nodes = broken
     answer = httpx.request(method, f"{url}/v1/keys", timeout=ONE_RUN_SECONDS)
     assert answer.status_code == 502
     assert sum(len(node.asked) for node in nodes) == times
 
 
-def test_without_a_node_the_answer_is_a_problem(broken: tuple[str, list[BreakingNode]]) -> None:
+def test_response_without_nodes_is_a_problem(broken: tuple[str, list[BreakingNode]]) -> None:
     url, _ = broken
     answer = httpx.post(f"{url}/v1/keys", headers={headers.REQUEST_ID: "of-the-client"})
     assert answer.headers["content-type"] == "application/problem+json"

@@ -22,7 +22,7 @@ def test_target_is_up(prometheus: RunningPrometheus) -> None:
     assert (target["health"], target["lastError"]) == ("up", "")
 
 
-def test_alert_of_a_breach_fires_until_it_is_mended(
+def test_violation_alert_fires_until_fixed(
     server: RunningServer, prometheus: RunningPrometheus, root: dict[str, str]
 ) -> None:
     assert prometheus.alerts("firing") == []
@@ -49,7 +49,7 @@ def test_checks_are_seen_by_status(server: RunningServer, prometheus: RunningPro
     eventually(lambda: prometheus.ask("query", query=counted)["result"], "the response was counted")
 
 
-def test_refused_scrape_is_told_with_its_reason(start_prometheus: StartPrometheus) -> None:
+def test_rejected_scrape_reports_its_reason(start_prometheus: StartPrometheus) -> None:
     refused = start_prometheus("keys:read")
     target = refused.target()
     assert target["health"] == "down"

@@ -18,7 +18,7 @@ EVENTS = {"Accept": "text/event-stream"}
 
 
 @pytest.mark.skipif(shutil.which("caddy") is None, reason="Caddy is missing")
-def test_caddy_takes_its_file() -> None:
+def test_caddy_accepts_its_file() -> None:
     done = subprocess.run(
         ["caddy", "adapt", "--adapter", "caddyfile", "--config", DIRECTORY / "Caddyfile"],
         capture_output=True, text=True, check=False,

@@ -16,13 +16,13 @@ from tests.deploy.promql import names
 @pytest.mark.parametrize(
     "arguments", [("check", "config", kit.CONFIG), ("check", "rules", kit.RULES), ("test", "rules", kit.RULE_TESTS)]
 )
-def test_promtool_agrees(arguments: tuple[str, ...]) -> None:
+def test_promtool_accepts_the_rules(arguments: tuple[str, ...]) -> None:
     result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.needs("prometheus")
-def test_promtool_agrees_on_several_nodes(tmp_path: Path) -> None:
+def test_promtool_accepts_rules_of_several_nodes(tmp_path: Path) -> None:
     """Where the credential is, for which it looks."""
     kept = shutil.copytree(kit.PROMETHEUS, tmp_path / "kit")
     (kept / "latchkey.credential").touch()
@@ -36,7 +36,7 @@ def test_every_alert_has_a_test() -> None:
     assert {alert["alert"] for alert in kit.alerts()} <= tested
 
 
-def test_every_alert_says_what_it_is_and_what_to_read() -> None:
+def test_every_alert_has_annotations_and_severity() -> None:
     for alert in kit.alerts():
         assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
         assert set(alert["labels"]) == {"severity"}
@@ -47,7 +47,7 @@ def test_every_selector_names_the_job() -> None:
         assert all("job" in labels for _, labels in names(expression).selectors), expression
 
 
-def test_no_expression_leaves_out_what_does_not_reach_django() -> None:
+def test_no_expression_uses_django_http_metrics() -> None:
     assert [expression for expression in kit.expressions() if "django_http_" in expression] == []
 
 

@@ -29,7 +29,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def test_the_command_has_what_the_unit_has() -> None:
+def test_command_matches_the_unit() -> None:
     unit, command = UNIT.read_text(), MANAGE.read_text()
     for name in ("DynamicUser", "User", "StateDirectory", "StateDirectoryMode", "UMask", "LoadCredential",
                  "EnvironmentFile", "WorkingDirectory"):  # fmt: skip
@@ -46,7 +46,7 @@ os.execv(sys.executable, [sys.executable, *arguments[1:]])
 """
 
 
-def test_the_command_reads_secrets_as_the_server_does(tmp_path: Path) -> None:
+def test_command_reads_secrets_like_the_server(tmp_path: Path) -> None:
     """And not as a shell would. Something else stands in for systemd-run."""
     url = "postgres://latchkey:a&b$HOME`c;d'e@db/latchkey"
     key = "k$(exit 1)&" + "0123456789" * 5
@@ -62,7 +62,7 @@ def test_the_command_reads_secrets_as_the_server_does(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (f"{key} a&b$HOME`c;d'e\n", "")
 
 
-def test_no_secret_stands_in_the_unit() -> None:
+def test_unit_contains_no_secret() -> None:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(UNIT)
@@ -71,7 +71,7 @@ def test_no_secret_stands_in_the_unit() -> None:
 
 
 @needs_systemd
-def test_systemd_understands_it(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     """With a program that is here in place of the one that is installed."""
     there = UNIT.read_text().replace("/opt/latchkey/venv/bin/python", sys.executable)
     (tmp_path / "latchkey.service").write_text(there)
@@ -95,7 +95,7 @@ def test_little_is_exposed() -> None:
 
 
 @pytest.mark.slow("runs several servers")
-def test_the_server_needs_no_memory_that_is_written_and_run(tmp_path: Path, own_stores: None) -> None:
+def test_server_needs_no_writable_executable_memory(tmp_path: Path, own_stores: None) -> None:
     """As under MemoryDenyWriteExecute; by prctl(PR_SET_MDWE), which children inherit."""
     probe = subprocess.run([sys.executable, "-c", REFUSE_EXEC_GAIN, "-c", ""], check=False)
     if probe.returncode == 77:

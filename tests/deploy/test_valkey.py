@@ -49,7 +49,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 @needs_server
-def test_what_it_does(tmp_path: Path) -> None:
+def test_valkey_needs_password_and_persists(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port) as client:
         with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):

@@ -213,5 +213,5 @@ def test_overview_of_guard_rails() -> None:
         (rail.name, rail.name, rail.severity) for rail in GUARD_RAILS
     ]
     for name, _, _, judged in table:
-        assert ("turn" in judged) is BY_NAME[name].every_turn, name
-        assert ("minute" in judged) is not BY_NAME[name].every_turn, name
+        assert ("turn" in judged) is BY_NAME[name].every_run, name
+        assert ("minute" in judged) is not BY_NAME[name].every_run, name

@@ -1,15 +1,15 @@
-"""What the tests of health share."""
+"""Fixtures for the tests of health."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from health.evaluation_queries import forget_templates
+from health.evaluation_queries import clear_templates
 
 
 @pytest.fixture(autouse=True)
 def own_templates() -> Iterator[None]:
-    """Tests replace parts of guard rails: what was made of those is no template for others."""
-    forget_templates()
+    """Clear the templates, because tests replace parts of guard rails."""
+    clear_templates()
     yield
-    forget_templates()
+    clear_templates()

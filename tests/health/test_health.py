@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
 from events.models import Event
-from health.local_health import look_for_steward
+from health.local_health import check_steward
 from health.scheduler.steward import Steward
 from health.scheduler.tasks import tasks
 from ratelimit.limiter import default_limiter
@@ -21,7 +21,7 @@ def fail(*_: object) -> None:
     raise BucketStoreError("no room")
 
 
-def test_health_is_open_and_says_little(anonymous: Caller) -> None:
+def test_health_needs_no_key_and_reveals_little(anonymous: Caller) -> None:
     response = anonymous.get("/health")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
@@ -31,9 +31,7 @@ def test_health_without_a_store_is_degraded(anonymous: Caller, monkeypatch: pyte
     assert anonymous.get("/health").json() == {"status": "degraded"}
 
 
-def test_operators_see_the_outage_of_the_store(
-    api: Caller, service: ConfigService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_health_shows_store_outage(api: Caller, service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
     assert api.get("/v1/whoami").status_code == 200
     for name in ("ping", "take"):
         monkeypatch.setattr(default_limiter().store, name, fail)
@@ -47,10 +45,10 @@ def test_operators_see_the_outage_of_the_store(
 
 
 def test_health_without_a_database_is_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: object) -> None:
+    def fail_query(*_: object) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", away)
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", fail_query)
     response = anonymous.get("/health")
     assert (response.status_code, response.json()) == (503, {"status": "down"})
 
@@ -94,22 +92,22 @@ def test_no_label_names_a_key_a_secret_or_an_address(api: Caller, service: Confi
 
 
 def samples(api: Caller) -> dict[str, float]:
-    """The metrics that the database tells."""
+    """Return the metrics that come from the database."""
     lines = api.get("/metrics").content.decode().splitlines()
     names = ("health_degraded{", "config_guardrail_violations_total{")
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line.startswith(names))}
 
 
-def test_a_breach_shows_everywhere_and_goes_again(api: Caller, anonymous: Caller, service: ConfigService) -> None:
+def test_violation_appears_everywhere_until_fixed(api: Caller, anonymous: Caller, service: ConfigService) -> None:
     before = samples(api)
     assert before['health_degraded{component="unlimited_key"}'] == 0
     assert before['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 0
     key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
     assert anonymous.get("/health").json() == {"status": "degraded"}
     report = api.get("/health/full").json()
-    (breach,) = [found for found in report["guard_rails"] if found["name"] == "unlimited_key"]
-    assert (report["status"], report["degraded"], breach["count"]) == ("degraded", ["unlimited_key"], 1)
-    assert "/guard-rails/unlimited_key" in breach["remediation"]
+    (violation,) = [found for found in report["guard_rails"] if found["name"] == "unlimited_key"]
+    assert (report["status"], report["degraded"], violation["count"]) == ("degraded", ["unlimited_key"], 1)
+    assert "/guard-rails/unlimited_key" in violation["remediation"]
     assert report["metrics"]["health_degraded"] == 1
     assert report["metrics"]["config_guardrail_violations_total"] == 2, "the root key never expires"
     during = samples(api)
@@ -124,34 +122,32 @@ def test_a_breach_shows_everywhere_and_goes_again(api: Caller, anonymous: Caller
     assert after['config_guardrail_violations_total{guard_rail="unlimited_key"}'] == 1
 
 
-def test_an_absent_steward_is_seen_by_probes_and_told_by_the_lookout(
-    anonymous: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_absent_steward_is_reported_by_the_steward_probe(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATCHKEY_STARTED_AT", str((timezone.now() - timedelta(minutes=1)).timestamp()))
     assert anonymous.get("/health").json() == {"status": "degraded"}
     assert not Event.objects.exists(), "a probe writes nothing"
     for _ in range(2):
-        look_for_steward()
+        check_steward()
     event = Event.objects.get()
     assert (event.type, event.data["component"], event.data["status"]) == (
         "HealthChanged",
         "absent_steward",
         "degraded",
     )
-    assert Steward(tasks(default_limiter())).turn()
+    assert Steward(tasks(default_limiter())).run_once()
     assert anonymous.get("/health").json() == {"status": "ok"}
-    assert [told.data["status"] for told in Event.objects.order_by("id")] == ["degraded", "ok"]
+    assert [event.data["status"] for event in Event.objects.order_by("id")] == ["degraded", "ok"]
 
 
-def test_metrics_are_told_while_the_database_is_away(
+def test_metrics_work_without_the_database(
     anonymous: Caller, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.METRICS_PUBLIC = True
 
-    def away(*_: object) -> None:
+    def fail_query(*_: object) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", away)
+    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", fail_query)
     response = anonymous.get("/metrics")
     assert response.status_code == 200
     assert b"health_degraded{" not in response.content

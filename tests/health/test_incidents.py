@@ -1,4 +1,4 @@
-"""A breach is told once when it opens and once when it closes, behind the change that brought it."""
+"""Incidents: reported once when they open and once when they close, right after the change that caused it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +13,12 @@ from events.batched_sql import Statement
 from events.models import Event
 from events.origin import Origin
 from events.types import EventType
-from health.evaluation_queries import forget_templates
+from health.evaluation_queries import clear_templates
 from health.guard_rails import GUARD_RAILS, Finding
 from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
-from health.scheduler.tasks import Turn, tasks
+from health.scheduler.tasks import Run, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
@@ -29,24 +29,24 @@ LIMIT = {"burst": 5, "per_seconds": 60}
 DAY = timedelta(days=1)
 
 
-def told() -> list[tuple[str, str]]:
-    """What HealthChanged has told so far."""
+def reported() -> list[tuple[str, str]]:
+    """Return the component and status of every HealthChanged so far."""
     changes = Event.objects.filter(type=EventType.HEALTH_CHANGED).order_by("id")
     return [(event.data["component"], event.data["status"]) for event in changes]
 
 
 def run_tasks(now: datetime) -> None:
-    """A whole first turn of the steward, at `now`."""
+    """Run all tasks of the steward once, at `now`."""
     store = MemoryStore(lambda: int(now.timestamp() * 1e9))
     for task in tasks(Limiter(store)):
-        task.run(Turn(now, "r-steward"))
+        task.run(Run(now, "r-steward"))
 
 
-def test_an_unlimited_key_opens_one_incident_and_a_limit_closes_it(service: ConfigService) -> None:
+def test_unlimited_key_opens_incident_and_limit_closes_it(service: ConfigService) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
     service.update(key_id, {"rate_limit": None})
     change, health = Event.objects.order_by("id").last(), Event.objects.get(type="HealthChanged")
-    assert change == health, "the breach is told right behind the change"
+    assert change == health, "the violation is reported right after the change"
     assert (health.actor, health.request_id, health.key_id) == ("system", "request-of-test", "")
     incident = open_incidents()[-1]
     assert health.data == {
@@ -63,20 +63,20 @@ def test_an_unlimited_key_opens_one_incident_and_a_limit_closes_it(service: Conf
     last = Event.objects.order_by("id").last()
     assert last
     assert (last.data["status"], last.data["degraded"], incident.closed_by) == ("ok", [], last.id)
-    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+    assert reported() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
 
 
-def test_further_keys_are_counted_and_not_told(service: ConfigService) -> None:
+def test_further_keys_are_counted_without_an_event(service: ConfigService) -> None:
     one, other = (service.issue({"label": "x", "rate_limit": None}).key.key_id for _ in range(2))
     assert [incident.count for incident in open_incidents() if incident.guard_rail == "unlimited_key"] == [2]
     service.update(one, {"label": "y"})
     service.update(one, {"rate_limit": LIMIT})
     assert degraded() == ["unlimited_key"]
     service.revoke(other)
-    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+    assert reported() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
 
 
-def test_other_keys_do_not_clear_a_breach(service: ConfigService, api: Caller) -> None:
+def test_other_keys_do_not_close_an_incident(service: ConfigService, api: Caller) -> None:
     service.issue({"label": "x", "rate_limit": None})
     for _ in range(3):
         key_id = service.issue({"label": "fine"}).key.key_id
@@ -84,10 +84,10 @@ def test_other_keys_do_not_clear_a_breach(service: ConfigService, api: Caller) -
         service.revoke(key_id)
         assert api.get("/v1/whoami").status_code == 200
     sweep(GUARD_RAILS, now=datetime.now(UTC))
-    assert told() == [("unlimited_key", "degraded")]
+    assert reported() == [("unlimited_key", "degraded")]
 
 
-def test_a_change_that_is_not_kept_leaves_no_incident(service: ConfigService) -> None:
+def test_rolled_back_change_leaves_no_incident(service: ConfigService) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         service.issue({"label": "x", "rate_limit": None})
         raise RuntimeError
@@ -99,42 +99,42 @@ def fail(*_: object) -> None:
     raise RuntimeError("broken")
 
 
-def fail_in_the_database(*_: object) -> QuerySet[APIKey]:
+def invalid_query(*_: object) -> QuerySet[APIKey]:
     return APIKey.objects.annotate(broken=RawSQL("no_such_function(1)", ())).filter(broken=1)
 
 
-def be_refused(*_: object) -> Statement:
+def rejected_insert(*_: object) -> Statement:
     return Statement("INSERT INTO health_incident (guard_rail) VALUES ('no more than that')")
 
 
 @pytest.mark.parametrize(
     ("name", "broken"),
     [
-        ("health.guard_rails.limits.UnlimitedKey.in_breach", fail_in_the_database),
-        ("health.guard_rails.limits.UnlimitedKey.listed", fail),
-        ("health.guard_rails.limits.UnlimitedKey.listed", fail_in_the_database),
+        ("health.guard_rails.limits.UnlimitedKey.all_violating", invalid_query),
+        ("health.guard_rails.limits.UnlimitedKey.violating_names", fail),
+        ("health.guard_rails.limits.UnlimitedKey.violating_names", invalid_query),
         ("health.guard_rails.limits.UnlimitedKey.finding", fail),
-        ("health.incident_changes.inserting", be_refused),
+        ("health.incident_changes.inserting", rejected_insert),
     ],
-    ids=["ahead", "asked", "read", "judged", "written"],
+    ids=["ahead", "asked", "read", "evaluated", "written"],
 )
-def test_a_guard_rail_that_fails_loses_no_change(
+def test_failing_guard_rail_loses_no_change(
     name: str, broken: object, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(name, broken)
-        forget_templates()
+        clear_templates()
         key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
-    forget_templates()
+    clear_templates()
     assert [event.type for event in Event.objects.all()] == ["KeyIssued"]
     sweep(GUARD_RAILS, now=datetime.now(UTC))
-    assert told() == [("unlimited_key", "degraded")]
+    assert reported() == [("unlimited_key", "degraded")]
     assert key_id in open_incidents()[0].detail
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("part", ["in_breach", "listed"])
-def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
+@pytest.mark.parametrize("part", ["all_violating", "violating_names"])
+def test_change_with_lost_connection_is_not_reported_as_made(
     part: str, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
@@ -143,15 +143,15 @@ def test_a_change_whose_connection_is_lost_is_not_reported_as_made(
         raise OperationalError("the connection is lost")
 
     with monkeypatch.context() as patch, pytest.raises(DatabaseError):
-        patch.setattr(f"health.guard_rails.limits.UnlimitedKey.{part}", fail_in_the_database)
-        forget_templates()
+        patch.setattr(f"health.guard_rails.limits.UnlimitedKey.{part}", invalid_query)
+        clear_templates()
         patch.setattr(connection, "savepoint_rollback", lost)
         service.revoke(key_id)
     assert APIKey.objects.get(key_id=key_id).revoked_at is None
 
 
 @pytest.mark.usefixtures("service")
-def test_event_that_happens_again_is_another_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_occurrence_is_another_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that were lost twice within a quarter of an hour are two incidents, each of them reported."""
     now, rail = datetime.now(UTC), RebuiltBucketStore()
     for happened in (now, now, now + timedelta(minutes=1)):
@@ -159,13 +159,11 @@ def test_event_that_happens_again_is_another_incident(monkeypatch: pytest.Monkey
         monkeypatch.setattr(RebuiltBucketStore, "find", lambda *_, finding=finding: finding)
         sweep([rail], now=happened + timedelta(seconds=5))
     name = rail.name
-    assert told() == [(name, "degraded"), (name, "ok"), (name, "degraded")]
+    assert reported() == [(name, "degraded"), (name, "ok"), (name, "degraded")]
     assert [incident.detail for incident in open_incidents()] == [finding.detail]
 
 
-def test_one_guard_rail_that_fails_keeps_no_other_from_being_judged(
-    service: ConfigService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_guard_rail_does_not_stop_the_sweep(service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(UTC)
     service.issue({"label": "x", "expires_at": (now + 20 * DAY).isoformat()})
 
@@ -174,10 +172,10 @@ def test_one_guard_rail_that_fails_keeps_no_other_from_being_judged(
 
     monkeypatch.setattr("health.guard_rails.limits.UnlimitedKey.finding", fail)
     sweep(GUARD_RAILS, now=now + 7 * DAY)
-    assert told() == [("expiring_key", "degraded")]
+    assert reported() == [("expiring_key", "degraded")]
 
 
-def test_many_expiries_are_told_in_batches_while_the_lease_is_held(service: ConfigService) -> None:
+def test_expiry_events_are_appended_in_batches(service: ConfigService) -> None:
     now = datetime.now(UTC)
     for _ in range(5):
         service.issue({"label": "x", "expires_at": (now + DAY).isoformat()})
@@ -187,14 +185,14 @@ def test_many_expiries_are_told_in_batches_while_the_lease_is_held(service: Conf
     assert [event.type for event in Event.objects.order_by("-id")[:2]] == ["HealthChanged", "KeyExpired"]
 
 
-def test_notices_open_incidents_and_leave_health_alone(service: ConfigService) -> None:
+def test_notice_does_not_degrade_health(service: ConfigService) -> None:
     service.issue({"label": "x"})
     (incident,) = open_incidents()
     assert (incident.guard_rail, incident.severity, incident.opened_by) == ("key_without_expiry", "notice", None)
-    assert (degraded(), told()) == ([], [])
+    assert (degraded(), reported()) == ([], [])
 
 
-def test_the_database_holds_one_open_incident_a_guard_rail() -> None:
+def test_one_open_incident_per_guard_rail() -> None:
     row = {
         "guard_rail": "unlimited_key",
         "severity": "warning",
@@ -208,48 +206,48 @@ def test_the_database_holds_one_open_incident_a_guard_rail() -> None:
         Incident.objects.create(**row)
 
 
-def test_time_opens_and_closes_incidents_through_the_steward(service: ConfigService) -> None:
+def test_steward_opens_and_closes_incidents_over_time(service: ConfigService) -> None:
     now = datetime.now(UTC)
     key_id = service.issue({"label": "x", "expires_at": (now + 20 * DAY).isoformat()}).key.key_id
     run_tasks(now)
-    assert told() == []
+    assert reported() == []
     for _ in range(2):
         run_tasks(now + 7 * DAY)
-    assert told() == [("expiring_key", "degraded")]
+    assert reported() == [("expiring_key", "degraded")]
     for _ in range(2):
         run_tasks(now + 21 * DAY)
-    assert told() == [("expiring_key", "degraded"), ("expiring_key", "ok")]
+    assert reported() == [("expiring_key", "degraded"), ("expiring_key", "ok")]
     expired = Event.objects.get(type=EventType.KEY_EXPIRED)
     assert (expired.key_id, expired.actor, expired.request_id) == (key_id, "system", "r-steward")
     later = ConfigService(Origin("command:test", "r"), now=lambda: now + 21 * DAY)
     later.update(key_id, {"expires_at": (now + 22 * DAY).isoformat()})
     run_tasks(now + 23 * DAY)
-    assert Event.objects.filter(type=EventType.KEY_EXPIRED).count() == 2, "an expiry that was moved is told anew"
+    assert Event.objects.filter(type=EventType.KEY_EXPIRED).count() == 2, "a moved expiry is reported again"
 
 
-def test_a_waiver_silences_until_it_ends_and_then_the_guard_rail_speaks_again(service: ConfigService) -> None:
+def test_waiver_silences_guard_rail_until_it_ends(service: ConfigService) -> None:
     now = datetime.now(UTC)
     key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
     waivers = Waivers(Origin("user:ada", "r-waiver"))
     values = {"guard_rail": "unlimited_key", "key_id": key_id, "reason": "load test"}
     waivers.grant({**values, "ends_at": (now + DAY).isoformat()})
-    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
+    assert reported() == [("unlimited_key", "degraded"), ("unlimited_key", "ok")]
     granted, health = Event.objects.order_by("-id")[1], Event.objects.order_by("-id")[0]
     assert (granted.type, granted.actor, granted.key_id) == ("WaiverGranted", "user:ada", key_id)
     assert granted.data["reason"] == "load test"
     assert health.request_id == "r-waiver"
     run_tasks(now + DAY / 2)
-    assert told()[2:] == []
+    assert reported()[2:] == []
     for _ in range(2):
         run_tasks(now + DAY + timedelta(seconds=1))
-    assert told()[2:] == [("unlimited_key", "degraded")]
+    assert reported()[2:] == [("unlimited_key", "degraded")]
     ended = Event.objects.get(type=EventType.WAIVER_ENDED)
     assert (ended.actor, ended.data["because"], ended.key_id) == ("system", "time", key_id)
     waiver = Waiver.objects.get()
     assert (waiver.granted_by, waiver.ended_by) == ("user:ada", "system")
 
 
-def test_a_waiver_for_all_and_its_early_end(service: ConfigService) -> None:
+def test_waiver_for_all_keys_can_end_early(service: ConfigService) -> None:
     service.issue({"label": "x", "rate_limit": None})
     waivers = Waivers(Origin("user:ada", "r-waiver"))
     ends_at = (datetime.now(UTC) + DAY).isoformat()
@@ -258,4 +256,4 @@ def test_a_waiver_for_all_and_its_early_end(service: ConfigService) -> None:
     assert degraded() == []
     waivers.end(waiver.pk)
     assert degraded() == ["unlimited_key"]
-    assert told() == [("unlimited_key", "degraded"), ("unlimited_key", "ok"), ("unlimited_key", "degraded")]
+    assert reported() == [("unlimited_key", "degraded"), ("unlimited_key", "ok"), ("unlimited_key", "degraded")]

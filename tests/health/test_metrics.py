@@ -1,17 +1,17 @@
-"""What a scrape gets besides what is counted."""
+"""Metrics that are not counted by the process."""
 
 import pytest
 
-from health.metrics import OfThisServer
+from health.metrics import StartTimeCollector
 
 
-def test_start_of_the_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_start_time_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATCHKEY_STARTED_AT", "1795867745.5")
-    (family,) = OfThisServer().collect()
+    (family,) = StartTimeCollector().collect()
     (sample,) = family.samples
     assert (sample.name, sample.value) == ("process_start_time_seconds", 1795867745.5)
 
 
-def test_process_that_serve_did_not_start_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_start_time_without_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LATCHKEY_STARTED_AT", raising=False)
-    assert list(OfThisServer().collect()) == []
+    assert list(StartTimeCollector().collect()) == []

@@ -1,4 +1,4 @@
-"""The health check of a container: asked with the key that the server made at start."""
+"""Health check of a container, with the key that the server made at start."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from apikeys.system_keys import replace_system_key
 from health.self_check import SelfCheck, main
 
 ROOT = Path(__file__).parent.parent.parent
-Written = Callable[..., Path]
+WriteCheck = Callable[..., Path]
 
 
 @pytest.fixture
-def written(live_server: LiveServer, service: ConfigService, tmp_path: Path) -> Written:
-    """Writes the file of a server, with one of its members replaced."""
+def write_check(live_server: LiveServer, service: ConfigService, tmp_path: Path) -> WriteCheck:
+    """Return a function that writes the file of a server, with some of its fields replaced."""
 
     def write(**changes: object) -> Path:
         credential = replace_system_key(service, label="check", scopes=["health:read"]).credential.reveal()
@@ -35,13 +35,15 @@ def written(live_server: LiveServer, service: ConfigService, tmp_path: Path) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_server_that_serves_is_healthy(written: Written) -> None:
-    assert main([str(written())]) == 0
+def test_serving_server_is_healthy(write_check: WriteCheck) -> None:
+    assert main([str(write_check())]) == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_revoked_key_is_not(written: Written, service: ConfigService, capsys: pytest.CaptureFixture[str]) -> None:
-    path = written()
+def test_revoked_key_is_unhealthy(
+    write_check: WriteCheck, service: ConfigService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_check()
     key_id = json.loads(path.read_text())["credential"].partition(":")[0]
     service.revoke(key_id)
     assert main([str(path)]) == 1
@@ -49,24 +51,22 @@ def test_a_revoked_key_is_not(written: Written, service: ConfigService, capsys: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_without_the_scope_is_not(
-    written: Written, service: ConfigService, capsys: pytest.CaptureFixture[str]
+def test_key_without_scope_is_unhealthy(
+    write_check: WriteCheck, service: ConfigService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lacking = replace_system_key(service, label="other", scopes=[]).credential.reveal()
-    assert main([str(written(credential=lacking))]) == 1
+    assert main([str(write_check(credential=lacking))]) == 1
     assert "403" in capsys.readouterr().err
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_server_that_does_not_listen_is_not(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(written(port=1))]) == 1
+def test_server_that_does_not_listen_is_unhealthy(write_check: WriteCheck, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(write_check(port=1))]) == 1
     assert "does not answer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b'{"host": 1}'])
-def test_a_file_that_is_not_there_or_no_such_file(
-    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_or_invalid_file(tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "check"
     if content is not None:
         path.write_bytes(content)
@@ -75,13 +75,13 @@ def test_a_file_that_is_not_there_or_no_such_file(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_the_setting_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("HEALTH_CHECK_FILE", raising=False)
     assert main([]) == 1
     assert "HEALTH_CHECK_FILE" in capsys.readouterr().err
 
 
-def test_only_its_owner_reads_the_file(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "inner" / "check"
     SelfCheck.of_bind("::", 8000, name="a", credential="b").write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -100,9 +100,7 @@ def test_imports_neither_django_nor_a_client() -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
-def test_a_file_that_others_may_read_or_write_is_not_believed(
-    tmp_path: Path, mode: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_file_accessible_to_others_is_rejected(tmp_path: Path, mode: int, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "inner" / "check"
     SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b").write(path)
     path.chmod(mode)
@@ -110,7 +108,7 @@ def test_a_file_that_others_may_read_or_write_is_not_believed(
     assert "belong to this user" in capsys.readouterr().err
 
 
-def test_a_directory_of_others_is_not_written_to(tmp_path: Path) -> None:
+def test_directory_of_others_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(mode=0o777)
     (tmp_path / "open").chmod(0o777)
     (tmp_path / "link").symlink_to(tmp_path / "open")
@@ -120,6 +118,6 @@ def test_a_directory_of_others_is_not_written_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asked_too_often_is_alive(written: Written) -> None:
-    path = written()
+def test_throttled_check_is_healthy(write_check: WriteCheck) -> None:
+    path = write_check()
     assert [main([str(path)]) for _ in range(65)] == [0] * 65

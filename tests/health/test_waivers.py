@@ -1,4 +1,4 @@
-"""Waivers over REST and by command: what is refused, what is shown, and who may."""
+"""Waivers over REST and by command: validation, output and permissions."""
 
 import io
 import json
@@ -24,7 +24,7 @@ def later(days: int) -> str:
 
 
 def run(*arguments: str) -> tuple[int, Any]:
-    """A command's exit status and its JSON."""
+    """Run a command; return its exit status and its JSON."""
     out = io.StringIO()
     try:
         call_command(*arguments, "--format", "json", stdout=out)
@@ -59,7 +59,7 @@ def test_life_of_a_waiver_over_rest(api: Caller, root: IssuedKey) -> None:
         ({"guard_rail": ["unlimited_key"], "reason": "x", "ends_at": later(1), "forever": True}, ["/guard_rail", "/forever"]),
     ],
 )  # fmt: skip
-def test_refused_waivers(api: Caller, values: dict[str, object], pointers: list[str]) -> None:
+def test_invalid_waivers(api: Caller, values: dict[str, object], pointers: list[str]) -> None:
     answer = api.post("/v1/waivers", values)
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == pointers
@@ -70,7 +70,7 @@ def test_waiver_for_an_unknown_key_is_404(api: Caller) -> None:
     assert api.post("/v1/waivers", values).status_code == 404
 
 
-def test_waiver_for_a_key_at_which_no_guard_rail_looks_is_refused(api: Caller, service: ConfigService) -> None:
+def test_waiver_for_ignored_key_is_rejected(api: Caller, service: ConfigService) -> None:
     gone = service.issue({"label": "x", "rate_limit": None}).key.key_id
     service.revoke(gone)
     own = service.issue({"label": "own"}, system=True).key.key_id
@@ -83,7 +83,7 @@ def test_waiver_for_a_key_at_which_no_guard_rail_looks_is_refused(api: Caller, s
 
 
 @pytest.mark.parametrize("of_one_key", [True, False])
-def test_waiver_that_adds_nothing_is_refused(api: Caller, root: IssuedKey, of_one_key: bool) -> None:
+def test_redundant_waiver_is_rejected(api: Caller, root: IssuedKey, of_one_key: bool) -> None:
     values = {"guard_rail": "unlimited_key", "key_id": root.key.key_id, "reason": "x", "ends_at": later(2)}
     first = {**values} if of_one_key else {name: value for name, value in values.items() if name != "key_id"}
     granted = api.post("/v1/waivers", first).json()
@@ -95,7 +95,7 @@ def test_waiver_that_adds_nothing_is_refused(api: Caller, root: IssuedKey, of_on
     assert api.post("/v1/waivers", {**values, "guard_rail": "unused_key"}).status_code == 201
 
 
-def test_command_that_is_repeated_grants_one_waiver(root: IssuedKey) -> None:
+def test_repeated_command_grants_one_waiver(root: IssuedKey) -> None:
     command = ("grant_waiver", "unlimited_key", "--key", root.key.key_id, "--reason", "x", "--ends-in", "14d")
     assert [run(*command)[0] for _ in range(2)] == [0, 2]
 
@@ -107,7 +107,7 @@ def test_reading_health_does_not_grant_waivers(service: ConfigService) -> None:
     assert reader.delete("/v1/waivers/1").status_code == 403
 
 
-def test_check_guard_rails_tells_and_exits(service: ConfigService) -> None:
+def test_check_guard_rails_output_and_exit_status(service: ConfigService) -> None:
     assert run("check_guard_rails") == (0, {"status": "ok", "degraded": [], "guard_rails": [], "waivers": []})
     key_id = service.issue({"label": "x"}).key.key_id
     assert run("check_guard_rails")[0] == 0, "a notice degrades nothing"
@@ -115,9 +115,9 @@ def test_check_guard_rails_tells_and_exits(service: ConfigService) -> None:
     service.update(key_id, {"rate_limit": None})
     status, found = run("check_guard_rails")
     assert (status, found["status"], found["degraded"]) == (2, "degraded", ["unlimited_key"])
-    breach = found["guard_rails"][-1]
-    assert list(breach) == ["name", "severity", "count", "since", "detail", "remediation"]
-    assert (breach["name"], breach["severity"], breach["count"]) == ("unlimited_key", "warning", 1)
+    violation = found["guard_rails"][-1]
+    assert list(violation) == ["name", "severity", "count", "since", "detail", "remediation"]
+    assert (violation["name"], violation["severity"], violation["count"]) == ("unlimited_key", "warning", 1)
     assert run("check_guard_rails", "--least", "critical")[0] == 0
 
 
@@ -136,7 +136,7 @@ def test_commands_grant_and_end_waivers(service: ConfigService) -> None:
     assert run("grant_waiver", "speed", "--reason", "x", "--ends-in", "2d")[0] == 2
 
 
-def test_the_table_says_what_to_do(service: ConfigService) -> None:
+def test_table_says_what_to_do(service: ConfigService) -> None:
     key_id = service.issue({"label": "x", "rate_limit": None}).key.key_id
     out = io.StringIO()
     with pytest.raises(SystemExit):
@@ -146,7 +146,9 @@ def test_the_table_says_what_to_do(service: ConfigService) -> None:
     assert f"unlimited_key: Keys that have no rate limit: {key_id}.\n  Give each of the keys a rate limit" in text
 
 
-def test_a_waived_store_degrades_nothing(anonymous: Caller, api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waived_bucket_store_does_not_degrade_health(
+    anonymous: Caller, api: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert (
         api.post("/v1/waivers", {"guard_rail": "bucket_store", "reason": "moving it", "ends_at": later(1)}).status_code
         == 201
@@ -159,7 +161,7 @@ def test_a_waived_store_degrades_nothing(anonymous: Caller, api: Caller, monkeyp
     assert anonymous.get("/health").json() == {"status": "ok"}
 
 
-def test_a_waiver_of_a_guard_rail_that_is_no_more_ends_too(service: ConfigService) -> None:
+def test_waiver_of_a_removed_guard_rail_ends(service: ConfigService) -> None:
     now = datetime.now(UTC)
     Waiver.objects.create(guard_rail="gone", reason="x", granted_by="x", granted_at=now, ends_at=now)
     assert Waivers(Origin.of_system()).end_due() == 1

@@ -16,7 +16,7 @@ from access.roles import Role
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from events.origin import Origin
-from health.node.start_lock import alone_in, alone_on_database
+from health.node.start_lock import hold_database_lock, hold_file_lock
 from latchkey.cli.exit_codes import REFUSED
 from ratelimit.checks import SETTINGS
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone_in(settings.DATA_DIR / "first-start.lock", self._inform), alone_on_database(self._inform):
+        with hold_file_lock(settings.DATA_DIR / "first-start.lock", self._inform), hold_database_lock(self._inform):
             call_command("migrate", verbosity=0)
             self._create_first(options["file"])
 

@@ -15,7 +15,7 @@ from backup.restore_check import has_other_tables
 from backup.schema.expected import difference
 from backup.schema.sql import run_sql
 from backup.take import take_backup
-from health.last_backup import note_backup
+from health.last_backup import record_backup
 from latchkey import __version__
 from latchkey.redaction import redact
 from latchkey.timestamps import parse_rfc3339
@@ -51,7 +51,7 @@ class Command(BackupCommand):
     def _record(self, manifest: Manifest) -> None:
         # A standby, or a database from before an upgrade, can be backed up, but can't store the time of the backup.
         try:
-            note_backup(parse_rfc3339(manifest.made_at))
+            record_backup(parse_rfc3339(manifest.made_at))
         except DatabaseError as error:
             reason = redact(str(error)).partition("\n")[0]
             self.say(f"The backup is good, but the database does not keep when it was made, for the alert: {reason}.")

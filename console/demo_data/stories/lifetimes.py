@@ -6,69 +6,69 @@ from datetime import timedelta
 
 from console.demo_data.demand import Demand, Rhythm
 from console.demo_data.key_plan import service_key
-from console.demo_data.stage import Stage
+from console.demo_data.simulation import Simulation
 from console.demo_data.timeline import Story
 from health.guard_rails.lifetimes import EXPIRY_IN_VIEW
 
 
-def lifetimes(stage: Stage) -> Iterator[Story]:
+def lifetimes(simulation: Simulation) -> Iterator[Story]:
     """Yield the stories about lifetimes."""
-    yield _prolonged(stage)
-    yield _trial(stage)
-    yield _ending(stage)
-    yield _endless(stage)
-    yield _unused(stage)
+    yield _extended_expiry(simulation)
+    yield _expired_trial(simulation)
+    yield _expiring_soon(simulation)
+    yield _never_expires(simulation)
+    yield _never_used(simulation)
 
 
-def _prolonged(stage: Stage) -> Story:
+def _extended_expiry(simulation: Simulation) -> Story:
     """Play a key whose expiry came close, and was then moved."""
-    in_view = stage.ago(days=24, hours=2)
+    in_view = simulation.ago(days=24, hours=2)
     demand = Demand(2_500, Rhythm.OFFICE)
-    yield stage.ago(days=190)
-    key = stage.issue(service_key("tax report", "payments", demand, in_view + EXPIRY_IN_VIEW), "user:priya")
+    yield simulation.ago(days=190)
+    key = simulation.issue(service_key("tax report", "payments", demand, in_view + EXPIRY_IN_VIEW), "user:priya")
     yield in_view
-    stage.steward_round()
-    yield stage.ago(days=21, hours=4)
-    expires_at = stage.end + timedelta(days=170)
-    stage.keys("user:priya").update(key.key_id, {"expires_at": expires_at})
+    simulation.run_steward()
+    yield simulation.ago(days=21, hours=4)
+    expires_at = simulation.end + timedelta(days=170)
+    simulation.keys("user:priya").update(key.key_id, {"expires_at": expires_at})
 
 
-def _trial(stage: Stage) -> Story:
+def _expired_trial(simulation: Simulation) -> Story:
     """Play a key for three days, which then expires."""
-    end = stage.ago(days=12, hours=3)
+    end = simulation.ago(days=12, hours=3)
     plan = service_key("hackathon team 7", "partners", Demand(900, Rhythm.OFFICE), end, burst=60)
     yield end - timedelta(days=3)
-    stage.issue(replace(plan, used_until=end, scopes=("catalog:read",)), "user:tomasz")
+    simulation.issue(replace(plan, used_until=end, scopes=("catalog:read",)), "user:tomasz")
     yield end
-    stage.steward_round()
+    simulation.run_steward()
 
 
-def _ending(stage: Stage) -> Story:
+def _expiring_soon(simulation: Simulation) -> Story:
     """Play a key that expires in five days and is still fully in use."""
-    end = stage.end + timedelta(days=5)
-    yield stage.ago(days=177)
-    stage.issue(service_key("courier booking", "logistics", Demand(7_500, Rhythm.OFFICE), end), "user:tomasz")
+    end = simulation.end + timedelta(days=5)
+    yield simulation.ago(days=177)
+    simulation.issue(service_key("courier booking", "logistics", Demand(7_500, Rhythm.OFFICE), end), "user:tomasz")
     yield end - EXPIRY_IN_VIEW
-    stage.steward_round()
+    simulation.run_steward()
 
 
-def _endless(stage: Stage) -> Story:
+def _never_expires(simulation: Simulation) -> Story:
     """Play a key that never expires, which a waiver allows."""
     demand = Demand(1_440, Rhythm.CLOCKWORK)
-    yield stage.ago(days=120, hours=2)
-    key = stage.issue(service_key("status page probe", "platform", demand, None, burst=60), "user:mara")
-    yield stage.ago(days=119, hours=1)
+    yield simulation.ago(days=120, hours=2)
+    key = simulation.issue(service_key("status page probe", "platform", demand, None, burst=60), "user:mara")
+    yield simulation.ago(days=119, hours=1)
     values = {
         "guard_rail": "key_without_expiry",
         "key_id": key.key_id,
         "reason": "Probes from outside have to outlive every deployment (OPS-311).",
-        "ends_at": stage.end + timedelta(days=90),
+        "ends_at": simulation.end + timedelta(days=90),
     }
-    stage.waivers("user:mara").grant(values)
+    simulation.waivers("user:mara").grant(values)
 
 
-def _unused(stage: Stage) -> Story:
+def _never_used(simulation: Simulation) -> Story:
     """Play a key that was issued for a project that never started."""
-    expires_at = stage.end + timedelta(days=65)
-    yield stage.ago(days=205)
-    stage.issue(service_key("voice assistant pilot", "support", Demand(0), expires_at, burst=60), "user:jonas")
+    expires_at = simulation.end + timedelta(days=65)
+    yield simulation.ago(days=205)
+    simulation.issue(service_key("voice assistant pilot", "support", Demand(0), expires_at, burst=60), "user:jonas")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from console.demo_data.stage import Stage, unlogged
+from console.demo_data.simulation import Simulation, silenced_logger
 from console.demo_data.timeline import Story
 from events.models import ChainHead
 from events.types import EventType
@@ -14,13 +14,13 @@ from events.webhooks.next_delivery import Assignment, undelivered
 from events.webhooks.outcome import Outcome
 
 
-def webhooks(stage: Stage) -> Iterator[Story]:
+def webhooks(simulation: Simulation) -> Iterator[Story]:
     """Yield the stories about webhooks."""
-    yield _healthy(stage)
-    yield _dead(stage)
+    yield _healthy(simulation)
+    yield _dead(simulation)
 
 
-def _healthy(stage: Stage) -> Story:
+def _healthy(simulation: Simulation) -> Story:
     """Play a webhook that receives all its events."""
     # It subscribes to few event types, so that a running demo sends little to a host that doesn't exist.
     values = {
@@ -28,30 +28,30 @@ def _healthy(stage: Stage) -> Story:
         "label": "on-call alerts",
         "event_types": [EventType.AUTHENTICATION_FAILURE_BURST, EventType.KEY_EXPIRED, EventType.WEBHOOK_DISABLED],
     }
-    yield stage.ago(days=152, hours=3)
-    endpoint = stage.webhooks("user:mara").add(values).endpoint
-    yield stage.end
+    yield simulation.ago(days=152, hours=3)
+    endpoint = simulation.webhooks("user:mara").add(values).endpoint
+    yield simulation.end
     _deliver_all(endpoint.pk)
     # Its last event is that the other webhook was disabled four days ago: see `_dead`.
-    last = stage.ago(days=4) + timedelta(seconds=1)
+    last = simulation.ago(days=4) + timedelta(seconds=1)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_attempt_at=last, last_status=204)
 
 
-def _dead(stage: Stage) -> Story:
+def _dead(simulation: Simulation) -> Story:
     """Play a webhook that is disabled because its host no longer exists."""
-    yield stage.ago(days=98, hours=4)
+    yield simulation.ago(days=98, hours=4)
     values = {"url": "https://archive.example.com/events", "label": "old audit archive"}
-    endpoint = stage.webhooks("user:tomasz").add(values).endpoint
-    since = stage.ago(days=4) - DEAD_AFTER
+    endpoint = simulation.webhooks("user:tomasz").add(values).endpoint
+    since = simulation.ago(days=4) - DEAD_AFTER
     yield since
     _deliver_all(endpoint.pk)
     failing = {"failures": DEAD_ATTEMPTS * 7, "failing_since": since}
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**failing)
-    yield stage.ago(days=4)
+    yield simulation.ago(days=4)
     endpoint.refresh_from_db()
-    with unlogged(record.__name__):
+    with silenced_logger(record.__name__):
         event = undelivered(endpoint).order_by("id").first()
-        record.record(Assignment(endpoint, event), Outcome(error="host not found"), stage.now, jitter=0)
+        record.record(Assignment(endpoint, event), Outcome(error="host not found"), simulation.now, jitter=0)
 
 
 def _deliver_all(pk: int) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from apikeys.management.key_command import REFUSED, KeyCommand
-from console.demo_data.seeding import FEWEST_KEYS, MOST_KEYS, Seeded, in_use, seed
+from console.demo_data.seeding import FEWEST_KEYS, MOST_KEYS, SeedResult, create_demo_data, installation_in_use
 from latchkey.arguments import whole_number
 
 KEYS: Final = 60
@@ -33,25 +33,25 @@ class Command(KeyCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if in_use():
+        if installation_in_use():
             raise CommandError(
                 "This installation is in use: it has keys, webhooks or waivers. Seed a new one, with a DATA_DIR or "
                 "DATABASE_URL of its own.",
                 returncode=REFUSED,
             )
         began = monotonic()
-        seeded = seed(timezone.now(), options["seed"], options["keys"], self._tell)
+        seeded = create_demo_data(timezone.now(), options["seed"], options["keys"], self._show_progress)
         if self.stderr.isatty():
             self.stderr.write("\r\x1b[K", ending="", style_func=str)
         self.show(_summary(seeded), options, [{"what": name, "is": value} for name, value in _summary(seeded).items()])
         self.say(f"Seeded in {monotonic() - began:.1f} s. What is open: manage.py check_guard_rails")
 
-    def _tell(self, moment: datetime) -> None:
+    def _show_progress(self, moment: datetime) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"\rPlaying {moment:%Y-%m-%d}", ending="", style_func=str)
 
 
-def _summary(seeded: Seeded) -> dict[str, object]:
+def _summary(seeded: SeedResult) -> dict[str, object]:
     states = ", ".join(f"{number} {state}" for state, number in seeded.states.items())
     return {
         "keys": seeded.keys,

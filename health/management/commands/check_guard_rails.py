@@ -13,13 +13,13 @@ from health.models import Waiver
 from health.report import incident_json
 from health.waivers import waiver_json
 
-BREACHED: Final = REFUSED
+VIOLATED: Final = REFUSED
 
 
 class Command(KeyCommand):
     """Evaluate every guard rail now, as the steward does, and show the violations."""
 
-    help = "Judge every guard rail now. Exit 0 where none is breached, 2 where one is."
+    help = "Evaluate every guard rail now. Exit 0 if none is violated, 2 if one is."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -43,8 +43,8 @@ class Command(KeyCommand):
             "waivers": waivers,
         }
         rows = [
-            {"guard rail": breach["name"], **{name: breach[name] for name in ("severity", "count", "since")}}
-            for breach in found
+            {"guard rail": violation["name"], **{name: violation[name] for name in ("severity", "count", "since")}}
+            for violation in found
         ]
         self.show(result, options, rows)
         if options["format"] == "table":
@@ -52,11 +52,11 @@ class Command(KeyCommand):
         ranks = list(Severity)
         least = ranks.index(Severity(options["least"]))
         if any(ranks.index(Severity(incident.severity)) >= least for incident in incidents):
-            sys.exit(BREACHED)
+            sys.exit(VIOLATED)
 
     def _explain(self, found: list[dict[str, object]], waivers: list[dict[str, object]]) -> None:
-        for breach in found:
-            self.stdout.write(f"\n{breach['name']}: {breach['detail']}\n  {breach['remediation']}")
+        for violation in found:
+            self.stdout.write(f"\n{violation['name']}: {violation['detail']}\n  {violation['remediation']}")
         for waiver in waivers:
             scope = f" for {waiver['key_id']}" if waiver["key_id"] else ""
             self.stdout.write(

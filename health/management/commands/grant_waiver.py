@@ -12,7 +12,7 @@ from latchkey.timestamps import EXAMPLE
 class Command(KeyCommand):
     """Silence a guard rail, for one key or for all."""
 
-    help = "Silence a guard rail until a time; then it speaks again."
+    help = "Silence a guard rail until a time; then it alerts again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("guard_rail", help="its name, as check_guard_rails shows it")

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from apikeys.management.key_command import KeyCommand, fields
-from health.last_backup import last_backup, note_backup
+from health.last_backup import last_backup, record_backup
 from latchkey.timestamps import parse_rfc3339, rfc3339
 
 
@@ -23,7 +23,7 @@ class Command(KeyCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        note_backup(options["made_at"] or timezone.now())
+        record_backup(options["made_at"] or timezone.now())
         newest = last_backup()
         result = {"last_backup": rfc3339(newest) if newest else None}
         if options["format"] == "json":

@@ -17,7 +17,7 @@ from events.lock_timeout import serve_with_bounds
 from events.threads import WorkThreads
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
-from health.node.monitor import watch_over
+from health.node.monitor import monitor_node
 from health.scheduler.heartbeat import default_heartbeat
 from health.scheduler.steward import INTERVAL_SECONDS, Steward
 from health.scheduler.tasks import tasks
@@ -26,7 +26,7 @@ from ratelimit.limiter import default_limiter
 
 # What is sent under the lease ends before the lease can expire and another steward sends the same.
 SENDING_LEASE_SECONDS: Final = DEADLINE_SECONDS + 5
-WATCH_ENDS_SECONDS: Final = 3.0
+MONITOR_STOP_SECONDS: Final = 3.0
 
 
 class Command(BaseCommand):
@@ -34,21 +34,19 @@ class Command(BaseCommand):
 
     requires_system_checks = [SETTINGS]
     help = (
-        "Write use down, judge guard rails, deliver webhooks and prune, time and again. Any number may run: a lease in "
-        "the database lets one work. Each watches over its own node besides."
+        "Write usage, evaluate guard rails, deliver webhooks and prune, every few seconds. Any number may run: a lease "
+        "in the database lets one of them work. Each also monitors its own node."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
-        how.add_argument("--once", action="store_true", help="do one turn and end")
-        how.add_argument(
-            "--node-only", action="store_true", help="watch over this node alone: a steward works elsewhere"
-        )
+        how.add_argument("--once", action="store_true", help="do one run and exit")
+        how.add_argument("--node-only", action="store_true", help="only monitor this node: a steward works elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["node_only"]:
-            with _watch():
-                asyncio.run(_until_told())
+            with _monitored_node():
+                asyncio.run(_until_stopped())
             return
         serve_with_bounds()
         steward = Steward(tasks(default_limiter()), holder=os.environ.get("LATCHKEY_STEWARD", ""))
@@ -58,60 +56,60 @@ class Command(BaseCommand):
         if options["once"]:
             asyncio.run(_once(steward, dispatcher))
             return
-        with _watch():
+        with _monitored_node():
             asyncio.run(_serve(steward, dispatcher))
 
 
 @contextmanager
-def _watch() -> Iterator[None]:
-    """Watch the node during the block, on its own thread."""
-    # On a thread, neither the watch nor the steward waits for the other.
+def _monitored_node() -> Iterator[None]:
+    """Monitor the node during the block, on its own thread."""
+    # On a thread, neither the monitor nor the steward waits for the other.
     stop = Event()
     thread = Thread(
-        target=watch_over, args=(default_limiter().store, settings.DATA_DIR, stop), name="node", daemon=True
+        target=monitor_node, args=(default_limiter().store, settings.DATA_DIR, stop), name="node", daemon=True
     )
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        # A watch that hangs, for example on a database that is silent, delays the end by a few seconds at most.
-        thread.join(WATCH_ENDS_SECONDS)
+        # A monitor that hangs, for example on a database that is silent, delays the end by a few seconds at most.
+        thread.join(MONITOR_STOP_SECONDS)
 
 
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = WorkThreads("steward", 1)
-    if not await threads.run(steward.turn):
+    if not await threads.run(steward.run_once):
         raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
     await dispatcher.round()
     await threads.run(steward.resign)
 
 
 async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
-    stop = _told_to_stop()
+    stop = _stop_event()
     threads = WorkThreads("steward", 1)
     async with asyncio.TaskGroup() as together:
-        heart = together.create_task(default_heartbeat().keep(steward.went_on_at))
+        heart = together.create_task(default_heartbeat().beat_forever(steward.last_progress_at))
         # The first run takes the lease, without which nothing is delivered.
-        await threads.run(steward.turn)
+        await threads.run(steward.run_once)
         together.create_task(dispatcher.run(stop))
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
-            await threads.run(steward.turn)
+            await threads.run(steward.run_once)
         heart.cancel()
     await threads.run(steward.resign)
 
 
-async def _until_told() -> None:
-    stop = _told_to_stop()
+async def _until_stopped() -> None:
+    stop = _stop_event()
     async with asyncio.TaskGroup() as together:
-        heart = together.create_task(default_heartbeat().keep(monotonic))
+        heart = together.create_task(default_heartbeat().beat_forever(monotonic))
         await stop.wait()
         heart.cancel()
 
 
-def _told_to_stop() -> asyncio.Event:
+def _stop_event() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

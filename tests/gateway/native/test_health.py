@@ -15,7 +15,7 @@ from tests.gateway.endpoints import HOST, by_django, natively, scope_of
 
 @pytest.fixture(autouse=True)
 def seen() -> Iterator[None]:
-    current_health()._seen = Status.OK
+    current_health()._latest = Status.OK
     yield
     current_health.cache_clear()
 
@@ -34,7 +34,7 @@ def no_django(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_django")
 @pytest.mark.parametrize(("status", "code"), [(Status.OK, 200), (Status.DEGRADED, 200), (Status.DOWN, 503)])
 def test_it_needs_no_thread(status: Status, code: int) -> None:
-    current_health()._seen = status
+    current_health()._latest = status
     answer = natively("GET", "/health", "", {"X-Request-Id": "probe-1"})
     assert (answer.status, answer.body) == (code, b'{"status":"%s"}' % status.encode())
     assert (answer.fields["x-request-id"], answer.fields["cache-control"]) == ("probe-1", "no-store")
@@ -81,5 +81,5 @@ def test_probes_are_not(method: str, host: str) -> None:
 
 
 def test_before_the_first_look_it_is_djangos() -> None:
-    current_health()._seen = None
+    current_health()._latest = None
     assert not is_health_probe(scope_of("GET", "/health", "", {}))

@@ -1,10 +1,10 @@
 import pytest
 
-from health.node.debounced_probe import Pulse
+from health.node.debounced_probe import DebouncedProbe
 
 
 @pytest.mark.parametrize(
-    ("looks", "changes"),
+    ("results", "changes"),
     [
         ("+++", "..."),
         ("-", "."),
@@ -16,22 +16,22 @@ from health.node.debounced_probe import Pulse
         ("--++-+--", ".!.!...!"),
     ],
 )
-def test_two_looks_in_a_row_change_it(looks: str, changes: str) -> None:
-    pulse = Pulse()
-    seen = [pulse.saw(look == "+", at) for at, look in enumerate(looks)]
+def test_two_probes_in_a_row_change_the_state(results: str, changes: str) -> None:
+    probe = DebouncedProbe()
+    seen = [probe.record(result == "+", at) for at, result in enumerate(results)]
     assert "".join("!" if changed else "." for changed in seen) == changes
 
 
-def test_an_outage_began_with_the_first_look_that_saw_it() -> None:
-    pulse = Pulse()
-    for at, answers in ((1.0, False), (2.0, True), (3.0, False), (4.0, False), (5.0, False)):
-        pulse.saw(answers, at)
-    assert pulse.out_since == 3.0
+def test_outage_begins_with_first_failed_probe() -> None:
+    probe = DebouncedProbe()
+    for at, responds in ((1.0, False), (2.0, True), (3.0, False), (4.0, False), (5.0, False)):
+        probe.record(responds, at)
+    assert probe.down_since == 3.0
 
 
-def test_a_look_that_says_otherwise_is_to_be_confirmed() -> None:
-    pulse, doubtful = Pulse(), []
-    for at, answers in enumerate((True, False, False, True, True)):
-        pulse.saw(answers, at)
-        doubtful.append(pulse.doubtful)
-    assert doubtful == [False, True, False, True, False]
+def test_contradicting_probe_is_unconfirmed() -> None:
+    probe, is_unconfirmed = DebouncedProbe(), []
+    for at, responds in enumerate((True, False, False, True, True)):
+        probe.record(responds, at)
+        is_unconfirmed.append(probe.is_unconfirmed)
+    assert is_unconfirmed == [False, True, False, True, False]

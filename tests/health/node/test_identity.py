@@ -8,7 +8,7 @@ from health.node.identity import NODE_FILE, Node
 
 @pytest.fixture
 def released(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The descriptors that were opened, so that a test can end a process by closing them."""
+    """Return the open descriptors; closing them has the effect of the end of a process."""
     opened: list[int] = []
     really_open = os.open
 
@@ -20,7 +20,7 @@ def released(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return opened
 
 
-def test_a_node_keeps_its_id_and_one_process_at_a_time_has_it(tmp_path: Path, released: list[int]) -> None:
+def test_node_keeps_its_id_and_is_claimed_once(tmp_path: Path, released: list[int]) -> None:
     first = Node.claim(tmp_path)
     assert first is not None
     assert Node.claim(tmp_path) is None
@@ -38,7 +38,7 @@ def test_each_data_directory_is_a_node(tmp_path: Path) -> None:
     assert one.id != other.id
 
 
-def test_a_file_that_holds_no_id_gets_one(tmp_path: Path, released: list[int]) -> None:
+def test_invalid_node_file_gets_a_new_id(tmp_path: Path, released: list[int]) -> None:
     (tmp_path / NODE_FILE).write_bytes(b"\xff" * 100)
     node = Node.claim(tmp_path)
     assert node
@@ -47,7 +47,7 @@ def test_a_file_that_holds_no_id_gets_one(tmp_path: Path, released: list[int]) -
     assert Node.claim(tmp_path) == node
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").touch()
     (tmp_path / NODE_FILE).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic"):

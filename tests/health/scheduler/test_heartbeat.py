@@ -1,10 +1,10 @@
-"""The heartbeat is seen across a fork, and stands still where the work does."""
+"""Heartbeat: visible across a fork, and only while the work makes progress."""
 
 import asyncio
 import subprocess
 import sys
 
-from health.scheduler.heartbeat import WORK_STANDS_AFTER_SECONDS, Heartbeat
+from health.scheduler.heartbeat import HUNG_AFTER_SECONDS, Heartbeat
 from tests.support.commands import ROOT
 
 FORK = """
@@ -20,27 +20,27 @@ print(heartbeat.beats())
 """
 
 
-def beats_of_one_round(stands_for_seconds: float) -> int:
-    """How often it beats at once, before it waits for the next second."""
+def count_beats(idle_seconds: float) -> int:
+    """Return the beats before the first wait, if the last progress was `idle_seconds` ago."""
     heartbeat = Heartbeat()
 
     async def run() -> None:
-        keeping = asyncio.create_task(heartbeat.keep(lambda: 0.0, lambda: stands_for_seconds))
+        beating = asyncio.create_task(heartbeat.beat_forever(lambda: 0.0, lambda: idle_seconds))
         await asyncio.sleep(0)
-        keeping.cancel()
+        beating.cancel()
 
     asyncio.run(run())
     return heartbeat.beats()
 
 
-def test_parent_sees_the_beats_of_the_process_that_it_forked() -> None:
+def test_parent_sees_beats_of_forked_child() -> None:
     done = subprocess.run([sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
 
 
-def test_heart_beats_while_the_work_goes_on() -> None:
-    assert beats_of_one_round(WORK_STANDS_AFTER_SECONDS - 1) == 1
+def test_beats_while_work_makes_progress() -> None:
+    assert count_beats(HUNG_AFTER_SECONDS - 1) == 1
 
 
-def test_heart_stands_still_where_the_work_stands_still() -> None:
-    assert beats_of_one_round(WORK_STANDS_AFTER_SECONDS) == 0
+def test_does_not_beat_if_work_hangs() -> None:
+    assert count_beats(HUNG_AFTER_SECONDS) == 0

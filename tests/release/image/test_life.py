@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from controlplane.demo import Demo
+from console.demo_data.walkthrough import Demo
 from latchkey import headers
 from tests.release.image.container import Container, Start, containers, free_address
 from tests.release.image.image import Image

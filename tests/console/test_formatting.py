@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.texts import ago_words, format_duration, limit_words
+from console.formatting import format_duration, format_limit, format_relative_time
 from ratelimit.limit import Limit
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -21,11 +21,11 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
     ],
 )
 def test_limits(burst: int, per_seconds: int, words: str) -> None:
-    assert limit_words(Limit(burst, per_seconds)) == words
+    assert format_limit(Limit(burst, per_seconds)) == words
 
 
 def test_no_limit() -> None:
-    assert limit_words(None) == "No limit at all"
+    assert format_limit(None) == "No limit at all"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_no_limit() -> None:
         (timedelta(days=30), "30 days"),
     ],
 )
-def test_spans(span: timedelta, words: str) -> None:
+def test_durations(span: timedelta, words: str) -> None:
     assert format_duration(span) == words
 
 
@@ -51,5 +51,5 @@ def test_spans(span: timedelta, words: str) -> None:
         (NOW + timedelta(days=3, hours=5), "in 3 days"),
     ],
 )
-def test_how_long_ago(moment: datetime | None, words: str) -> None:
-    assert ago_words(moment, NOW) == words
+def test_relative_times(moment: datetime | None, words: str) -> None:
+    assert format_relative_time(moment, NOW) == words

@@ -1,4 +1,4 @@
-"""Stage for the demo's stories: a clock in the past, and the product's own services, which run by that clock."""
+"""Simulation for the demo's stories: a clock in the past, and the product's own services, which run by that clock."""
 
 import logging
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from health.incidents import sweep
 from health.waivers import Waivers
 from latchkey.request_id import new_request_id
 
-# These guard rails check the running installation at the present, so they don't apply to the past that is played.
-_OF_THE_PRESENT: Final = (AbsentSteward, BrokenEventLog, DegradedBucketStore, FullDisk)
-_PLAYED: Final[tuple[GuardRail, ...]] = tuple(rail for rail in GUARD_RAILS if not isinstance(rail, _OF_THE_PRESENT))
+# These guard rails check the running installation at the present, so they don't apply to the simulated past.
+_PRESENT_ONLY: Final = (AbsentSteward, BrokenEventLog, DegradedBucketStore, FullDisk)
+_SIMULATED: Final[tuple[GuardRail, ...]] = tuple(rail for rail in GUARD_RAILS if not isinstance(rail, _PRESENT_ONLY))
 _SATURDAY: Final = 5
 
 
-class Stage:
-    """Simulated clock with access to the services: `now` is the current time of the play, `end` is the present.
+class Simulation:
+    """Simulated clock with access to the services: `now` is the simulated time, `end` is the present.
 
     `seed` decides every random choice except IDs and secrets.
     """
@@ -56,15 +56,15 @@ class Stage:
         return Random(f"{self._seed}:{name}")  # noqa: S311 - chance, and nothing secret
 
     def keys(self, actor: str) -> ConfigService:
-        """Return the service that changes keys, acting as `actor` at the current time of the play."""
+        """Return the service that changes keys, acting as `actor` at the simulated time."""
         return ConfigService(_origin(actor), now=lambda: self.now)
 
     def waivers(self, actor: str) -> Waivers:
-        """Return the service that changes waivers, acting as `actor` at the current time of the play."""
+        """Return the service that changes waivers, acting as `actor` at the simulated time."""
         return Waivers(_origin(actor), now=lambda: self.now)
 
     def webhooks(self, actor: str) -> WebhookService:
-        """Return the service that changes webhooks, acting as `actor` at the current time of the play."""
+        """Return the service that changes webhooks, acting as `actor` at the simulated time."""
         return self.keys(actor).webhooks
 
     def issue(self, plan: KeyPlan, actor: str) -> APIKey:
@@ -73,18 +73,18 @@ class Stage:
         key = self.keys(actor).issue(plan.values()).key
         rng = self.rng(f"use of {plan.label} of {plan.owner}")
         until = plan.used_until or self.end
-        rows = UsageRows(key, plan.demand, until, self.end).make(rng)
+        rows = UsageRows(key, plan.demand, until, self.end).build(rng)
         Usage.objects.bulk_create(rows, batch_size=BATCH)
         if plan.demand.per_day:
             key.last_used_at = max(self._last_use(rows, until, rng), key.created_at)
             APIKey.objects.filter(pk=key.pk).update(last_used_at=key.last_used_at)
         return key
 
-    def steward_round(self) -> None:
-        """Do what the steward would have done at the current time of the play."""
+    def run_steward(self) -> None:
+        """Do what the steward would have done at the simulated time."""
         self.keys("system").append_expiry_events()
         self.waivers("system").end_due()
-        sweep(_PLAYED, now=self.now)
+        sweep(_SIMULATED, now=self.now)
 
     def _last_use(self, rows: list[Usage], until: datetime, rng: Random) -> datetime:
         """Return a time in the period of the last row, or in the hour before `until` if there are no rows."""
@@ -95,9 +95,9 @@ class Stage:
 
 
 @contextmanager
-def unlogged(name: str) -> Iterator[None]:
+def silenced_logger(name: str) -> Iterator[None]:
     """Silence the named logger within the block."""
-    # The log is for real events, and a story reports failures that never happened.
+    # The log is for real events, and a story simulates failures that never happened.
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

@@ -7,14 +7,14 @@ from ratelimit.limit import Limit
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-def limit_words(limit: Limit | None) -> str:
+def format_limit(limit: Limit | None) -> str:
     """Return the limit as text, such as "60 at once, then one each second"; None means unlimited."""
     if limit is None:
         return "No limit at all"
-    return f"{limit.burst:,} at once, then {_pace(limit)}"
+    return f"{limit.burst:,} at once, then {_format_refill(limit)}"
 
 
-def _pace(limit: Limit) -> str:
+def _format_refill(limit: Limit) -> str:
     if limit.per_seconds == limit.burst:
         return "one each second"
     if limit.per_seconds % limit.burst == 0:
@@ -34,7 +34,7 @@ def format_duration(span: timedelta) -> str:
     return f"{seconds:,} seconds"
 
 
-def ago_words(moment: datetime | None, now: datetime) -> str:
+def format_relative_time(moment: datetime | None, now: datetime) -> str:
     """Return how long ago or how far ahead `moment` is, rounded down to one unit: "5 minutes ago", "in 3 days".
 
     Return "now" for less than a second and "never" for None.

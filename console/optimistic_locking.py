@@ -29,7 +29,7 @@ def known_states(request: HttpRequest, field: str = FIELD) -> frozenset[int]:
     return frozenset([int(text)] if text.isascii() and text.isdigit() and len(text) < 19 else [])
 
 
-def changed_meanwhile(key: APIKey) -> str:
+def stale_page_message(key: APIKey) -> str:
     """Return a message that a page about `key` is stale, and who changed the key."""
     event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
     by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
