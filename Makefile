@@ -1,4 +1,4 @@
-# Latchkey: what can be done here. `make` alone lists it.
+# The tasks of this repository. `make` without a target lists them, grouped by the lines that start with ##@.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -7,14 +7,18 @@ MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml
 .DEFAULT_GOAL = help
 .PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock gates image image-gate image-judge packages release-image release-check release-tag release-notes clean
 
-help: ## list what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
+##@ Run
+
+run: $(VENV)/installed ## start the server; the first start creates an administrator and a key, and prints them
 	@exec $(BIN)/python -m controlplane.bootstrap --serve --first-start $(if $(BIND),--bind $(BIND))
 
-demo: $(VENV)/installed ## play the whole story against a throw-away data directory
+demo: $(VENV)/installed ## issue, limit, rotate and revoke a key on a temporary server
 	@$(BIN)/python -m controlplane.demo
+
+##@ Test
 
 test: $(VENV)/installed-dev ## run the fast tests, while you work; ARGS="tests/ratelimit -x" goes to pytest
 	@$(BIN)/python -m tests $(ARGS)
@@ -25,50 +29,58 @@ test-all: $(VENV)/installed-dev ## run every test, over both pairs of stores; RE
 test-failed: $(VENV)/installed-dev ## run the tests that failed last
 	@$(BIN)/python -m tests --failed $(ARGS)
 
-lint: $(VENV)/installed-dev ## ruff and mypy over the whole tree
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && DEBUG=true $(BIN)/mypy .
+lint: $(VENV)/installed-dev ## run ruff, the check of the language, and mypy over the whole tree
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tests.docs.language && DEBUG=true $(BIN)/mypy .
 
-bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
+bench: $(VENV)/installed-dev ## measure Latchkey and comparable software in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ anew; needs Chromium
+##@ Generate files
+
+screenshots: $(VENV)/installed-dev ## take the screenshots of the admin in docs/images/ again; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
 	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
 
-schema: $(VENV)/installed-dev ## write down what new migrations make of a database; needs PostgreSQL
+schema: $(VENV)/installed-dev ## write the schema that new migrations create; needs PostgreSQL
 	@$(BIN)/python -m tests.support.schema
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from pyproject.toml
 	@$(BIN)/python -m gates.lock
 
-gates: $(VENV)/installed-dev ## judge whether the source may be released; ARGS names gates
+##@ Check before a release
+
+gates: $(VENV)/installed-dev ## run the release checks on the source; ARGS names checks
 	@$(BIN)/python -m gates $(ARGS)
 
 image: $(VENV)/installed-dev ## build the container image, with Docker or without; IMAGE names it, PYTHON_IMAGE its base
 	@$(BIN)/python -m gates.image.build
 
-image-gate: image ## build the image and judge it; ARGS names gates
+image-gate: image ## build the image and run the release checks on it; ARGS names checks
 	@$(MAKE) --no-print-directory image-judge
 
-image-judge: $(VENV)/installed-dev ## judge the image IMAGE as it is: look into it, run it; ARGS names gates
+image-judge: $(VENV)/installed-dev ## run the release checks on the existing image IMAGE; ARGS names checks
 	@$(BIN)/python -m gates.image $(ARGS)
 
-packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
-	@.ci/install-packages
+##@ Release
 
 release-image: ## make image, on the base that .ci/base/Dockerfile pins by its digest
 	@$(MAKE) --no-print-directory image PYTHON_IMAGE="$$(sed -n 's/^FROM //p' .ci/base/Dockerfile)"
 
-release-check: ## say whether the tree is ready to be released as VERSION=X.Y.Z
+release-check: ## check that the tree is ready to be released as VERSION=X.Y.Z
 	@$(PYTHON) -m gates.release check "$(VERSION)"
 
-release-tag: ## say whether the tag vX.Y.Z of VERSION is checked out, and its commit is on main
+release-tag: ## check that the tag of VERSION=X.Y.Z is checked out and its commit is on main
 	@$(PYTHON) -m gates.release tag "$(VERSION)"
 
-release-notes: ## print what the changelog says of VERSION=X.Y.Z
+release-notes: ## print the changelog section of VERSION=X.Y.Z
 	@$(PYTHON) -m gates.release notes "$(VERSION)"
+
+##@ Set up and clean up
+
+packages: ## install the Debian packages of .ci/packages that are missing; uses sudo
+	@.ci/install-packages
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build
