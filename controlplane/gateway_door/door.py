@@ -95,7 +95,7 @@ async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answe
             # A wrong credential fails here, so it never occupies a thread.
             await look_ups.verify(credential, call.address)
         answer = await THREADS.run(work)
-    except Exception as error:  # noqa: BLE001 - one that nobody foresaw is raised again
+    except Exception as error:  # noqa: BLE001 - an unexpected one is raised again
         answer = refusal(problem_of(error), question, call)
     await send_answer(answer, send, closes=closes)
     tell(scope, answer, call.address, started)

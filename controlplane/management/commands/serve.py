@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     # `handle` runs them once it knows the number of workers.
     requires_system_checks = []
-    help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
+    help = "Serve: gunicorn with uvicorn workers, and one steward. Ctrl-C stops both."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -129,7 +129,7 @@ def _check(host: str, port: int, file: Path, environment: dict[str, str]) -> Pro
 
 
 def _load_all() -> None:
-    """Import everything that the child processes need, and close what must not be shared across a fork."""
+    """Import everything that the child processes need, and close what cannot be shared across a fork."""
     import_module("controlplane.asgi")
     import_module("controlplane.server.worker")
     # A database connection or an open store that two processes share would mix up their requests.
