@@ -16,7 +16,7 @@ run: $(VENV)/installed ## start the server; the first start creates an administr
 	@exec $(BIN)/python -m controlplane.bootstrap --serve --first-start $(if $(BIND),--bind $(BIND))
 
 demo: $(VENV)/installed ## issue, limit, rotate and revoke a key on a temporary server
-	@$(BIN)/python -m controlplane.demo
+	@$(BIN)/python -m console.demo_data.walkthrough
 
 ##@ Test
 
@@ -40,8 +40,8 @@ bench: $(VENV)/installed-dev ## measure Latchkey and comparable software in one 
 screenshots: $(VENV)/installed-dev ## take the screenshots of the admin in docs/images/ again; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
-cli-reference: $(VENV)/installed-dev ## write the reference in docs/cli.md from the help of the command
-	@$(BIN)/python -m latchkey.cli.reference docs/cli.md
+cli-reference: $(VENV)/installed-dev ## write the reference in docs/reference/cli.md from the help of the command
+	@$(BIN)/python -m latchkey.cli.reference docs/reference/cli.md
 
 schema: $(VENV)/installed-dev ## write the schema that new migrations create; needs PostgreSQL
 	@$(BIN)/python -m tests.support.schema

@@ -28,10 +28,10 @@ def main() -> None:
     from latchkey.redaction import redact
 
     if sys.argv[1:2] == [SERVE]:
-        from controlplane.server.metric_places import count_later
+        from httpserver.metric_slots import defer_files
 
         # Before the application is imported, which creates the metrics.
-        count_later()
+        defer_files()
     try:
         execute(sys.argv)
     except ImproperlyConfigured as error:

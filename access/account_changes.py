@@ -18,7 +18,7 @@ SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "perm
 LOOKED_BACK: Final = 100
 
 
-def tell_change(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
+def append_change_event(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
     """Append the event that the signed-in user did `did` to `subject`, within the caller's transaction."""
     event_log.append(
         EventType.OPERATOR_CHANGED,

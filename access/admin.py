@@ -17,10 +17,10 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access import authenticators
-from access.account_changes import changes_of, tell_change
-from access.known_state import KnownStateAdmin, KnownStateForm
+from access.account_changes import append_change_event, changes_of
 from access.second_factor import has_authenticator
 from access.secret_free_form import SecretFreeForm
+from access.stale_form_guard import KnownStateAdmin, StaleFormGuardForm
 
 GRANTED = ("apikeys", "events", "health", "auth")
 
@@ -29,25 +29,25 @@ for _model in (User, Group, TOTPDevice, StaticDevice):
     admin.site.unregister(_model)
 
 
-class ToldAdmin(KnownStateAdmin):
+class EventLoggingAdmin(KnownStateAdmin):
     """Admin that appends an event for each change, in the same transaction, instead of Django's own log entries."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         return changes_of(form, added=add)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        tell_change(request, obj, "added", **message)
+        append_change_event(request, obj, "added", **message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         if message:
-            tell_change(request, obj, "changed", **message)
+            append_change_event(request, obj, "changed", **message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Do nothing: `delete_model` appends the event together with the deletion."""
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
-            tell_change(request, obj, "deleted")
+            append_change_event(request, obj, "deleted")
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
@@ -64,16 +64,16 @@ class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
         fields = ("username", "groups")
 
 
-class OperatorForm(SecretFreeForm, KnownStateForm, UserChangeForm):  # type: ignore[type-arg]
+class OperatorForm(SecretFreeForm, StaleFormGuardForm, UserChangeForm):  # type: ignore[type-arg]
     """Form for a user that rejects changes based on an outdated page."""
 
 
-class GroupForm(SecretFreeForm, KnownStateForm):
+class GroupForm(SecretFreeForm, StaleFormGuardForm):
     """Form for a group's name and permissions that rejects changes based on an outdated page."""
 
 
 @admin.register(User)
-class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
+class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
     """Admin of users. Only superusers create or change superusers."""
 
     form = OperatorForm
@@ -150,7 +150,7 @@ class OperatorAdmin(ToldAdmin, UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class RoleAdmin(ToldAdmin, GroupAdmin):
+class RoleAdmin(EventLoggingAdmin, GroupAdmin):
     """Admin of groups, limited to the permissions that a page here requires."""
 
     form = GroupForm

@@ -21,8 +21,8 @@ from django.views.decorators.http import require_POST, require_safe
 from access import authenticators, pending_set_up
 from access.proof import ConfirmationForm, ProofForm
 from access.recovery_codes import codes_left
+from access.requirements import is_signed_in
 from access.second_factor import has_authenticator
-from access.standing import is_signed_in
 
 View = Callable[..., HttpResponse]
 _KEY_GROUP: Final = 4

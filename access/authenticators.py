@@ -9,9 +9,9 @@ from django_otp import login as bind_session
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from access.account_changes import tell_change
+from access.account_changes import append_change_event
 from access.recovery_codes import make_codes
-from events.lock_wait import bound_lock_waits
+from events.lock_timeout import bound_lock_waits
 
 
 def begin_set_up(user: User) -> Any:
@@ -42,7 +42,7 @@ def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[s
         device.confirmed = True
         device.save()
         codes = make_codes(user)
-        tell_change(request, user, "authenticator renewed" if renewed else "authenticator set up")
+        append_change_event(request, user, "authenticator renewed" if renewed else "authenticator set up")
         request.session.cycle_key()
         bind_session(request, device)
     return codes
@@ -52,7 +52,7 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
     """Return new recovery codes, which replace the old ones."""
     with transaction.atomic():
         codes = make_codes(user)
-        tell_change(request, user, "recovery codes renewed")
+        append_change_event(request, user, "recovery codes renewed")
     return codes
 
 
@@ -78,5 +78,5 @@ def remove(request: HttpRequest, user: User, *, known: str | None = None) -> boo
             return False
         for kind in (TOTPDevice, StaticDevice):
             kind.objects.filter(user=user).delete()
-        tell_change(request, user, "authenticator removed")
+        append_change_event(request, user, "authenticator removed")
     return True

@@ -15,7 +15,7 @@ from access import session_age
 from access.sign_out import tell_sign_out
 from apikeys.database_outage import outage_of
 from apikeys.read_only import reads_only
-from events.lock_wait import note_given_up, waits
+from events.lock_timeout import note_given_up, waits
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from access.account_changes import tell_change
+from access.account_changes import append_change_event
 from access.proof import is_proven, what_was_wrong
 from access.second_factor import has_authenticator
 from access.sign_in import CodeField
@@ -55,5 +55,5 @@ class OwnPasswordView(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
-            tell_change(self.request, form.user, "changed", fields=["password"])
+            append_change_event(self.request, form.user, "changed", fields=["password"])
             return super().form_valid(form)

@@ -8,7 +8,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.recovery_codes import code_digest
-from events.lock_wait import bound_lock_waits
+from events.lock_timeout import bound_lock_waits
 
 
 def has_authenticator(user: AbstractBaseUser | AnonymousUser) -> bool:

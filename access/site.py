@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 
 from access import authenticator_pages as pages
 from access.own_password import OwnPasswordView
+from access.requirements import is_signed_in, lacks_authenticator
 from access.sign_in import SignInView
 from access.sign_out import tell_sign_out
-from access.standing import is_signed_in, lacks_authenticator
 
 # No page here uses them, and both reveal data of tables that no page shows.
 _UNUSED: Final = ("autocomplete", "view_on_site")

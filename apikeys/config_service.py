@@ -12,20 +12,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from apikeys import validation
+from apikeys.cache.key_cache import TTL_SECONDS
+from apikeys.cache.propagation_bound import Reach
 from apikeys.change_events import as_data, differ, entries_of, expired
-from apikeys.directory import TTL_SECONDS
-from apikeys.effectiveness import Reach
 from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.peppers import configured_peppers
 from apikeys.search import words_written
+from events.batched_sql import deleting, inserting, reading, run, updating
 from events.change import Change, change
 from events.draft import Entry
-from events.lock_wait import bound_lock_waits, lock_bound
+from events.lock_timeout import bound_lock_waits, lock_bound
 from events.origin import Origin
-from events.round_trip import deleting, inserting, reading, run, updating
 from events.types import EventType
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.preconditions import PreconditionFailed, check_state
@@ -92,9 +92,9 @@ class ConfigService:
         return self._effective_by
 
     @property
-    def webhooks(self) -> WebhookEndpoints:
+    def webhooks(self) -> WebhookService:
         """Return the service that writes webhooks, on behalf of the same origin."""
-        return WebhookEndpoints(self._origin, configured_peppers(), self._now, self._expected)
+        return WebhookService(self._origin, configured_peppers(), self._now, self._expected)
 
     def issue(self, values: object, *, system: bool = False) -> IssuedKey:
         """Issue a new key.
@@ -204,7 +204,7 @@ class ConfigService:
         self._publish_on_commit(key)
         return key
 
-    def tell_expiries(self, go_on: Callable[[], bool] = lambda: True) -> int:
+    def append_expiry_events(self, go_on: Callable[[], bool] = lambda: True) -> int:
         """Append the event of each key that has expired, once, as long as `go_on` returns true. Return how many."""
         now = self._now()
         told = 0

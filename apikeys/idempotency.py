@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from apikeys.errors import MalformedRequest
 from apikeys.models import IdempotencyRecord
+from events.batched_sql import inserting, reading, run
 from events.chain import canonical
 from events.change import change
-from events.lock_wait import lock_bound
-from events.round_trip import inserting, reading, run
+from events.lock_timeout import lock_bound
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters
 

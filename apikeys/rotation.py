@@ -5,7 +5,7 @@ from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
-from apikeys.usage_series import of_key, total
+from apikeys.usage.series import of_key, total
 from latchkey.rotation import DOUBTS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import Limiter

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from apikeys.models import APIKey, APIKeyQuerySet, KeyWord
-from events.round_trip import Statement, deleting, inserting
+from events.batched_sql import Statement, deleting, inserting
 
 MAX_WORD: Final = 64
 MAX_WORDS: Final = 40

@@ -16,7 +16,7 @@ class KnownSecret:
     secret_state: SecretState
 
     @property
-    def lets_in(self) -> bool:
+    def is_usable(self) -> bool:
         """Return whether a request with this secret is allowed, or would be once its key is enabled again."""
         return self.key_state in (KeyState.ACTIVE, KeyState.DISABLED)
 

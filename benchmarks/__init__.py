@@ -1,1 +1,1 @@
-"""Latchkey beside its peers, measured in one run: `python -m benchmarks`."""
+"""Benchmarks: compare Latchkey with similar software in one run, `python -m benchmarks`."""

@@ -1,4 +1,7 @@
-"""`python -m benchmarks`, from the project's root: measures, shows, writes, and says by its exit status what holds."""
+"""Command `python -m benchmarks`, run from the project's root.
+
+It measures, prints tables, writes a report, and reports by its exit status whether all conditions hold.
+"""
 
 import argparse
 import os
@@ -45,9 +48,13 @@ COULD_NOT: Final = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 every condition holds, 1 one does not, 3 it could not be measured, 130 interrupted."""
+    """Run the command; return its exit status.
+
+    The status is 0 if every condition holds, 1 if one fails, 3 if a measurement failed, and 130 if interrupted.
+    """
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _end)  # as Ctrl-C does: through every `with` that has a server to stop
+    # Like Ctrl-C: the exception passes through every `with` block, which stops its servers.
+    signal.signal(signal.SIGTERM, _end)
     try:
         return _measure([options.only] if options.only else list(SUBJECTS), quick=options.quick)
     except CouldNotMeasure as failure:

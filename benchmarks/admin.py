@@ -1,4 +1,4 @@
-"""The admin's pages at a million keys: their time beside an empty page's, and whether their queries stay as many."""
+"""Admin pages with a million keys: their times compared with an empty page, and whether the query count is constant."""
 
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ QUICK_KEYS: Final = 20_000
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Times and queries on SQLite, and on PostgreSQL where one answers."""
+    """Measure times and query counts on SQLite, and on PostgreSQL if a server is available; return the sections."""
     keys = QUICK_KEYS if quick else KEYS
     found = []
     with sqlite() as url:
@@ -31,7 +31,7 @@ def sections(*, quick: bool) -> list[Section]:
 
 
 def of_database(database: str, keys: int, measured: Mapping[str, Any]) -> list[Section]:
-    """The sections of one database, of what the probe measured there."""
+    """Return the sections of one database from the probe's measurements."""
     return [
         *(_times(database, keys, measured["rounds"], percent) for percent in (50, 95)),
         _queries(database, keys, measured["few"], measured["many"]),
@@ -57,7 +57,7 @@ def _queries(database: str, keys: int, few: Mapping[str, int], many: Mapping[str
 
 
 def _probe(url: str, keys: int, *, quick: bool) -> dict[str, Any]:
-    """What `benchmarks.admin_probe` measures."""
+    """Run `benchmarks.admin_probe` on that database, and return its measurements."""
     rounds, requests = (3, 20) if quick else (11, 40)
     measured: dict[str, Any] = probe("benchmarks.admin_probe", keys, rounds, requests, database=url)
     print(f"Filling {keys:,} keys took {measured['fill_seconds']:.0f} s", file=sys.stderr)

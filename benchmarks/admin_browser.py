@@ -1,4 +1,4 @@
-"""A superuser at the admin, in this process, over a database of synthetic keys; needs Django to be set up."""
+"""Superuser session in the admin, in this process, on a database of synthetic keys. Django must be set up."""
 
 import re
 import time
@@ -19,14 +19,14 @@ _LOOKS: Final = 2
 
 
 class AdminBrowser:
-    """Signed in; every page that is not answered 200 raises CouldNotMeasure."""
+    """A signed-in client of the admin. Its methods raise CouldNotMeasure for every response other than 200."""
 
     def __init__(self) -> None:
         self._client = Client(SERVER_NAME="127.0.0.1")
         self._client.force_login(User.objects.get_or_create(username="bench", is_superuser=True, is_staff=True)[0])
 
     def paths(self, keys: int) -> dict[str, str]:
-        """The pages by name, where there are so many synthetic keys."""
+        """Return the paths of the pages by name, for a database with `keys` synthetic keys."""
         middle = keys // 2
         key = APIKey.objects.get(key_id=synthetic_key_id(middle))
         return {
@@ -40,7 +40,9 @@ class AdminBrowser:
         }
 
     def queries(self, path: str) -> int:
-        """How many queries the page takes, where nothing has to be noted beside it, such as the session's use."""
+        """Return the number of queries that the page takes."""
+        # The first request fills the caches. The smaller of two counts leaves out occasional queries that don't
+        # belong to the page, such as recording the session's use.
         self.milliseconds(path)
         counts = []
         for _ in range(_LOOKS):
@@ -50,7 +52,7 @@ class AdminBrowser:
         return min(counts)
 
     def milliseconds(self, path: str) -> float:
-        """The time from the request to the whole answer."""
+        """Return the time in milliseconds from the request to the complete response."""
         began = time.perf_counter()
         self._get(path)
         return (time.perf_counter() - began) * 1000

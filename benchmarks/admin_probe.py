@@ -1,5 +1,6 @@
-"""`python -m benchmarks.admin_probe KEYS ROUNDS REQUESTS`: measures the admin's pages over the database that the
-environment names, which it fills; prints JSON.
+"""Command `python -m benchmarks.admin_probe KEYS ROUNDS REQUESTS`.
+
+It fills the database in DATABASE_URL, measures the admin's pages on it, and prints the results as JSON.
 """
 
 import json
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def main(keys: int, rounds: int, requests: int) -> None:
-    """Counts queries with 1,000 keys and with `keys`, and times each page `requests` times in each round."""
+    """Count queries with 1,000 keys and with `keys`, and time every page `requests` times in every round."""
     django.setup()
     call_command("migrate", verbosity=0)
-    # Models can be imported only now.
+    # Imported here, because models can't be imported before Django is set up.
     fill = import_module("console.demo_data.synthetic_keys").fill
     browser: AdminBrowser = import_module("benchmarks.admin_browser").AdminBrowser()
     fill(0, FEW_KEYS)
@@ -40,9 +41,10 @@ def _queries(browser: "AdminBrowser", keys: int) -> dict[str, int]:
 
 
 def _rounds(browser: "AdminBrowser", keys: int, rounds: int, requests: int) -> dict[str, list[list[float]]]:
-    """Milliseconds by page and round; the pages take turns."""
+    """Return the times in milliseconds by page and round."""
     pages = browser.paths(keys)
     taken: dict[str, list[list[float]]] = {name: [] for name in pages}
+    # The pages take turns, so that a slow phase of the machine affects all of them.
     for _ in range(rounds):
         for name, path in pages.items():
             taken[name].append([browser.milliseconds(path) for _ in range(requests)])
@@ -50,7 +52,9 @@ def _rounds(browser: "AdminBrowser", keys: int, rounds: int, requests: int) -> d
 
 
 def _gather_statistics() -> None:
-    """PostgreSQL does it by itself a minute after so many writes; SQLite never does."""
+    """Update the planner's statistics, if the database is PostgreSQL."""
+    # Autovacuum does this too, but up to a minute after the writes, in the middle of the measurement. SQLite never does
+    # it automatically.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

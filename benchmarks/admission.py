@@ -1,4 +1,4 @@
-"""How many parallel requests pass a limit, over several workers: our throttle beside REST framework's own."""
+"""Admission: how many parallel requests pass a limit with several workers, with Latchkey and with DRF's throttle."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ _PEER_THREADS: Final = 8
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """One section for each number of workers."""
+    """Measure with two and with four workers; return one section for each."""
     return [_section(workers, rounds=1 if quick else 3) for workers in (2, 4)]
 
 
@@ -47,7 +47,7 @@ def _section(workers: int, *, rounds: int) -> Section:
 
 
 def beyond(tally: Tally) -> int:
-    """How many more passed than a full bucket and its refill allow; negative where it was fewer."""
+    """Return how many more requests passed than a full bucket and its refill allow; negative if fewer passed."""
     return tally.statuses[200] - int(BURST + tally.seconds * BURST / PER_SECONDS)
 
 
@@ -70,7 +70,7 @@ def _peer(workers: int, rounds: int) -> list[Tally]:
 
 @contextmanager
 def _peer_serving(workers: int) -> Iterator[int]:
-    """Threaded workers, the usual way to serve REST framework; yields the port."""
+    """Serve DRF with threaded workers, the usual way to run it; yield the port."""
     port = free_port()
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -88,7 +88,10 @@ def _peer_serving(workers: int) -> Iterator[int]:
 
 
 def _salvo(load: Load, credential: str) -> Tally:
-    """All requests of one key, which was never used before, over all connections at once."""
+    """Send all requests of one unused key over all connections in parallel. Raise CouldNotMeasure for other statuses.
+
+    The expected statuses are 200 and 429.
+    """
     tally = load.fire(get_request(paths.PROTECTED, x_api_key=credential), _REQUESTS)
     if not {200, 429}.issuperset(tally.statuses):
         raise CouldNotMeasure(f"The requests were answered {dict(tally.statuses)}.")

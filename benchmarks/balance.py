@@ -1,4 +1,4 @@
-"""Connections that are shared out evenly among a server's workers."""
+"""Connections that are evenly distributed over a server's workers."""
 
 import socket
 import time
@@ -16,11 +16,12 @@ _POLL_SECONDS: Final = 0.05
 
 
 def connect(port: int, *, workers: int, connections: int) -> Load:
-    """Connections to a server that may have been started only now, as many to each worker.
+    """Open connections to a server that may still be starting, the same number to every worker.
 
-    A worker that is up first would take them all, and a rate would then be that of one worker. So those that a worker
-    has beyond its share are closed, and others opened, until the shares are even.
+    Raise CouldNotMeasure if they aren't evenly distributed after 30 seconds.
     """
+    # The first worker that is up would accept all of them, and the measured rate would be that of one worker. So
+    # close what a worker has beyond its share, and open others, until the shares are even.
     share = connections // workers
     kept: dict[bytes, list[socket.socket]] = {}
     deadline = time.monotonic() + _START_SECONDS
@@ -38,17 +39,17 @@ def connect(port: int, *, workers: int, connections: int) -> Load:
 
 
 def wait_for_workers(port: int, workers: int) -> None:
-    """Returns once each worker has answered."""
+    """Wait until every worker responds."""
     connect(port, workers=workers, connections=workers).close()
 
 
 def workers_of(load: Load) -> list[int]:
-    """The ids of the processes that serve the connections."""
+    """Return the sorted process IDs of the workers that serve the connections."""
     return sorted({int(body) for body in load.bodies(get_request(paths.WORKER))})
 
 
 def _add(kept: dict[bytes, list[socket.socket]], share: int, opened: list[socket.socket]) -> None:
-    """Moves those of `opened` to `kept` whose worker has not its share yet, and closes the others."""
+    """Move the connections in `opened` whose worker doesn't have its share yet to `kept`, and close the others."""
     try:
         for connection in list(opened):
             held = kept.setdefault(_worker(connection), [])
@@ -60,7 +61,8 @@ def _add(kept: dict[bytes, list[socket.socket]], share: int, opened: list[socket
 
 
 def _open(port: int, number: int) -> list[socket.socket]:
-    """Opens so many at once, and asks each who serves it: together, so that no worker is idle and takes the next."""
+    """Open `number` connections, and send a request on each that asks for its worker."""
+    # All requests are sent before any response is read: otherwise an idle worker would accept the next connection too.
     opened: list[socket.socket] = []
     try:
         for _ in range(number):

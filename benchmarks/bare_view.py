@@ -1,4 +1,4 @@
-"""The view that is measured beside /v1/whoami: the same view without what protects it. No product serves it."""
+"""Baseline for /v1/whoami: the same view without authentication, throttling and permissions. For benchmarks only."""
 
 import os
 from typing import Final
@@ -7,14 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apikeys.views.whoami import WhoAmI
+from api.whoami import WhoAmI
 from latchkey.auth_context import AuthContext
 
 _CALLER: Final = AuthContext("lk_000000000000", "bare", "benchmark", frozenset("*"))
 
 
 class BareWhoAmI(WhoAmI):
-    """/v1/whoami for a constant caller: nobody is authenticated, no token is taken, no scope is judged."""
+    """View /v1/whoami for a constant caller: without authentication, taking a token, and checking scopes."""
 
     authentication_classes = []
     throttle_classes = []
@@ -26,5 +26,5 @@ class BareWhoAmI(WhoAmI):
 
 
 def worker(request: HttpRequest) -> HttpResponse:
-    """Which worker answers: `benchmarks.server` looks for all of them."""
+    """Return the process ID of this worker, by which `benchmarks.balance` distinguishes the workers."""
     return HttpResponse(str(os.getpid()), content_type="text/plain")

@@ -1,4 +1,4 @@
-"""What has to hold of a measurement."""
+"""Conditions that a measurement must meet."""
 
 import operator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _HOLDS: Final = {"<": operator.lt, "<=": operator.le, ">=": operator.ge, "==": o
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`value`, which `text` describes, stands in `relation` to `bound`."""
+    """The condition that `value` is in `relation` to `bound`; `text` describes the value."""
 
     text: str
     value: float
@@ -20,10 +20,11 @@ class Condition:
 
     @property
     def holds(self) -> bool:
-        """Whether it is so. The value counts as it was measured, not as it is shown."""
+        """Whether the condition holds."""
+        # The value as measured, not as it is shown: rounding must not decide.
         return bool(_HOLDS[self.relation](self.value, self.bound))
 
 
 def shown(value: float) -> str:
-    """A value or a bound as people read it: a count whole, all else with three digits."""
+    """Return a value or a bound formatted for people: whole numbers in full, others with three significant digits."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""The databases that are measured: throw-away ones."""
+"""Temporary databases for measurements."""
 
 import os
 from collections.abc import Iterator
@@ -13,14 +13,17 @@ import psycopg
 
 @contextmanager
 def sqlite() -> Iterator[str]:
-    """The URL of a new database in a file."""
+    """Yield the URL of a new SQLite database, which is deleted afterwards."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         yield f"sqlite:///{Path(directory) / 'latchkey.sqlite3'}"
 
 
 @contextmanager
 def postgresql() -> Iterator[str | None]:
-    """The URL of a new database on the server of TEST_POSTGRESQL_URL, or on 127.0.0.1; None where none answers."""
+    """Yield the URL of a new PostgreSQL database, which is dropped afterwards, or None if no server is available.
+
+    The server is that of TEST_POSTGRESQL_URL, or the one on 127.0.0.1.
+    """
     url = os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432/postgres")
     try:
         server = psycopg.connect(url, autocommit=True, connect_timeout=3)
@@ -33,4 +36,5 @@ def postgresql() -> Iterator[str | None]:
         try:
             yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:
+            # FORCE, because connections of the stopped servers may still be open.
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

@@ -1,5 +1,5 @@
-"""Why a measurement could not be made: neither a pass nor a failed condition."""
+"""Error of a measurement that failed, which is neither a passed nor a failed condition."""
 
 
 class CouldNotMeasure(Exception):
-    """A server did not start, or a candidate did something else than what was to be measured."""
+    """Error: a server did not start, or a candidate didn't do what was to be measured."""

@@ -1,4 +1,4 @@
-"""Many open event streams, read by one thread."""
+"""Followers: many open event streams, read by one thread."""
 
 import selectors
 import socket
@@ -15,13 +15,16 @@ _OPEN: Final = b": open\n\n"
 
 
 class Followers:
-    """Owns one open stream for each connection."""
+    """Open event streams, one per connection."""
 
     def __init__(self, connections: Sequence[socket.socket]) -> None:
         self._connections = connections
 
     def arrivals(self, text: bytes) -> list[float]:
-        """Waits until each stream has shown `text`; the readings of `perf_counter` then, in the order of arrival."""
+        """Wait until `text` has arrived on every stream; return the times by `time.perf_counter`, in ascending order.
+
+        Raise CouldNotMeasure if nothing arrives for too long.
+        """
         found: list[float] = []
         received = dict.fromkeys(self._connections, b"")
         with selectors.DefaultSelector() as selector:
@@ -41,7 +44,7 @@ class Followers:
 
 @contextmanager
 def following(port: int, credentials: Sequence[str], streams: int) -> Iterator[Followers]:
-    """So many open streams, shared out over the credentials, for as long as the context lasts."""
+    """Keep `streams` event streams open while the context lasts, distributed over the credentials."""
     connections: list[socket.socket] = []
     try:
         for number in range(streams):
@@ -54,6 +57,7 @@ def following(port: int, credentials: Sequence[str], streams: int) -> Iterator[F
         yield followers
     finally:
         for connection in connections:
+            # The server may have closed the connection already.
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()

@@ -1,4 +1,4 @@
-"""A throw-away Latchkey: its data directory, its server, and keys to call it with."""
+"""Temporary installation of Latchkey: its data directory, its server, and keys to call it with."""
 
 import json
 import os
@@ -24,17 +24,18 @@ from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_AL
 Limit = dict[str, int]
 
 UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
-"""A limit, so that the bucket is asked and written, that no load generator reaches."""
+"""A limit that no load generator reaches. Unlike without a limit, the bucket is read and written."""
 
 PRODUCT: Final = "controlplane.asgi:application"
-_UNUSED_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
-_GUNICORN: Final = ("-m", "controlplane.server.gunicorn_server")
+# Only appears in PUBLIC_URL: a probe serves nothing.
+_UNUSED_PORT: Final = 8000
+_GUNICORN: Final = ("-m", "controlplane.processes.gunicorn_server")
 
 
 class Installation:
-    """Latchkey on SQLite and a bucket store in `directory`, or at `store`, with one key that may do anything.
+    """Latchkey with SQLite and a bucket store in `directory`, or at the URL `store`, and one key with all scopes.
 
-    `application` is what it serves; `settings` are beside or in place of those of `environment`.
+    `application` is the ASGI application to serve; `settings` extend or override those of `environment`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Installation:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Runs gunicorn as `manage.py serve` does, without the steward, which answers no request."""
+        """Serve with gunicorn, like `manage.py serve` but without the steward. Don't wait until it responds."""
         metrics = self._directory / "metrics"
         metrics.mkdir()
         serving = {
@@ -75,33 +76,34 @@ class Installation:
 
     @contextmanager
     def served(self) -> Iterator[int]:
-        """Run `manage.py serve` without the steward, which starts late; the id of its process."""
+        """Serve with `manage.py serve`, without the steward; yield the process once it responds."""
+        # Without the steward, because it starts late, in the middle of a measurement.
         command = [sys.executable, "manage.py", "serve", "--no-steward", "--bind", f"127.0.0.1:{self.port}"]
         with server.running(command, self._environment, self._directory / "server.log") as process:
             server.wait_until_answering(self.port)
             yield process.pid
 
     def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
-        """The credential of a new key under `limit`."""
+        """Issue a key with that limit and those scopes; return its credential."""
         body = json.dumps({"label": "benchmark", "rate_limit": limit, "scopes": list(scopes)})
         fields = {"Content-Type": "application/json", "X-API-Key": self.credential}
         issued: dict[str, Any] = json.loads(self._call("POST", paths.KEYS, body, fields))
         return str(issued["credential"])
 
     def allowed_total(self) -> int:
-        """The server's own count of the requests that a bucket let pass, over all workers."""
+        """Return the server's own count of the requests that a bucket allowed, over all workers."""
         return self._metric(RATE_LIMIT_ALLOWED)
 
     def streams_open(self) -> int:
-        """How many event streams the workers hold open now."""
+        """Return how many event streams are open now, over all workers."""
         return self._metric(EVENT_STREAMS_OPEN)
 
     def on_fallback(self) -> bool:
-        """Whether a worker decides without the bucket store now."""
+        """Return whether any worker uses the fallback of the bucket store now."""
         return self._metric(ON_FALLBACK) > 0
 
     def _metric(self, name: str) -> int:
-        """The sum of a metric over its labels."""
+        """Return the sum of a metric over its labels."""
         values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", paths.METRICS), re.MULTILINE)
         return int(sum(map(float, values)))
 
@@ -119,7 +121,10 @@ class Installation:
         return self.run("manage.py", *arguments)
 
     def run(self, *arguments: str) -> str:
-        """The output of a command of this Python, with the settings of this Latchkey."""
+        """Run this Python with `arguments` and the settings of this Latchkey; return the output.
+
+        Raise CouldNotMeasure if the command fails.
+        """
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=ROOT,
@@ -141,7 +146,7 @@ def installation(
     application: str = PRODUCT,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Installation]:
-    """A Latchkey that is served for as long as the context lasts, and then removed."""
+    """Serve a Latchkey while the context lasts, then delete it."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         latchkey = Installation(
             Path(directory), workers=workers, store=store, application=application, settings=settings
@@ -151,7 +156,9 @@ def installation(
 
 
 def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
-    """Everything that decides where data goes and what a request costs, so that no `.env` and no shell has a say."""
+    """Return the environment of an installation."""
+    # Set everything that decides where data goes and what a request costs, so that neither an `.env` file nor the
+    # shell can change it.
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(ROOT),
@@ -165,7 +172,8 @@ def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "PORT": str(port),
         "WORKERS": str(workers),
-        "METRICS_PUBLIC": "true",  # a scrape with a key would count itself
+        # Public, because a scrape with a key would count itself.
+        "METRICS_PUBLIC": "true",
         "DEBUG": "false",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
@@ -173,8 +181,9 @@ def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
 
 
 def probe(module: str, *arguments: object, database: str) -> Any:
-    """What `module` of ours prints as JSON, in a process of its own with settings of its own, on that database. Raises
-    CouldNotMeasure.
+    """Run a module in a separate process with separate settings and that database; return its parsed JSON output.
+
+    Raise CouldNotMeasure if it fails.
     """
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         settings = environment(Path(directory), _UNUSED_PORT, 1)

@@ -1,4 +1,4 @@
-"""The load generator: kept-alive connections, each with one request under way at any moment."""
+"""Load generator: keep-alive connections with one request in flight on each."""
 
 import selectors
 import socket
@@ -16,7 +16,7 @@ PATIENCE_SECONDS: Final = 10.0
 
 
 def get_request(path: str, **fields: str) -> bytes:
-    """The bytes of a GET. A field's name is written with underscores: `x_api_key`."""
+    """Return the bytes of a GET request. Write names of header fields with underscores, such as `x_api_key`."""
     lines = [f"GET {path} HTTP/1.1", "host: 127.0.0.1"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
     return "\r\n".join([*lines, "", ""]).encode("ascii")
@@ -24,8 +24,9 @@ def get_request(path: str, **fields: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many answers of each status came, the seconds from the first request to the last answer, and the seconds that
-    each answer took, in the order of answers.
+    """Responses by status, the seconds from the first request to the last response, and the seconds per response.
+
+    `latencies` is in the order of the responses.
     """
 
     statuses: Counter[int]
@@ -34,8 +35,9 @@ class Tally:
 
 
 class Load:
-    """Owns open connections to one server. One thread and no event loop, as it shares the cores with the server."""
+    """Open connections to one server. Closing the object closes them."""
 
+    # One thread without an event loop, because it shares the cores with the server.
     def __init__(self, connections: Sequence[socket.socket]) -> None:
         self._selector = selectors.DefaultSelector()
         self._sockets = connections
@@ -51,18 +53,22 @@ class Load:
         self.close()
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         self._selector.close()
         for connection in self._sockets:
             connection.close()
 
     @property
     def connections(self) -> Sequence[socket.socket]:
-        """They stay its own."""
+        """The connections. They still belong to this object, which closes them."""
         return self._sockets
 
     def fire(self, request: bytes, count: int) -> Tally:
-        """Sends `count` requests over all connections, the next on whichever has just been answered."""
+        """Send the request `count` times over all connections; return the tally of the responses.
+
+        Every connection sends its next request as soon as it has received a response. Raise CouldNotMeasure if the
+        server closes a connection or doesn't respond in time.
+        """
         statuses: Counter[int] = Counter()
         latencies: list[float] = []
         started = time.perf_counter()
@@ -72,11 +78,11 @@ class Load:
         return Tally(statuses, time.perf_counter() - started, tuple(latencies))
 
     def bodies(self, request: bytes) -> list[bytes]:
-        """Sends the request once on each connection; the answers' bodies."""
+        """Send the request once on every connection; return the bodies of the responses."""
         return [response.body for response, _ in self._exchange(request, len(self._sockets))]
 
     def _exchange(self, request: bytes, count: int) -> Iterator[tuple[Response, float]]:
-        """Each response, and the seconds that it took."""
+        """Send the request `count` times; yield every response with the seconds that it took."""
         first = self._sockets[:count]
         sent: dict[socket.socket, float] = {}
         for connection in first:
@@ -108,7 +114,7 @@ class Load:
 
 
 def receive(connection: socket.socket) -> bytes:
-    """What has arrived, at least a byte."""
+    """Return the bytes that have arrived, at least one. Raise CouldNotMeasure if the server closed the connection."""
     data = connection.recv(65_536)
     if not data:
         raise CouldNotMeasure("The server closed a connection that was to be kept.")

@@ -1,17 +1,17 @@
-"""The paths that are measured, and those that only servers under measurement have."""
+"""Paths that are measured, and paths that only measured servers have."""
 
 from typing import Final
 
 PROTECTED: Final = "/v1/whoami"
 BARE: Final = "/v1/bare"
 BARE_ASGI: Final = "/bare"
-"""Answered by an ASGI function that does nothing else."""
+"""Served by an ASGI function that does nothing else."""
 
 WORKER: Final = "/worker"
-"""Tells which worker answers."""
+"""Returns the process ID of the worker."""
 
 PROFILE: Final = "/profile"
-"""Tells where a worker that is profiled spends its time."""
+"""Returns the samples of a profiled worker."""
 
 CHECK: Final = "/v1/check?scope=orders:read"
 METRICS: Final = "/metrics"

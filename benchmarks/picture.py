@@ -1,4 +1,4 @@
-"""The bar chart of the gateway's rates, drawn as SVG from the report: no dependency, readable on light and on dark."""
+"""Bar chart of the gateway's rates: SVG, drawn from the report without dependencies, for light and dark backgrounds."""
 
 from collections.abc import Mapping
 from html import escape
@@ -24,7 +24,7 @@ _STYLE: Final = """
 
 
 def draw(section: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
-    """A bar for each candidate of the section, the longest first."""
+    """Return an SVG with one bar per candidate of the section, the longest first."""
     medians: Mapping[str, float] = section["medians"]
     ordered = sorted(medians.items(), key=lambda item: -item[1])
     height = _TOP + _STEP * len(ordered) + 12

@@ -1,4 +1,4 @@
-"""Ports for servers of our own."""
+"""Free ports for the benchmarks' servers."""
 
 import socket
 from random import SystemRandom
@@ -6,15 +6,17 @@ from typing import Final
 
 FIRST: Final = 12_000
 LAST: Final = 22_000
-"""Below those that the system gives to outgoing connections, any of which may take one before our server does; and a
-Redis Cluster's bus has the port 10000 above.
+"""Upper end of the range. Outgoing connections get higher ports and could take one before the server does.
+
+The range leaves room for the bus of a Redis Cluster, whose port is 10000 higher.
 """
 
-_random = SystemRandom()  # two processes that seed alike would choose alike
+# The system's generator, because two processes with the same seed would choose the same ports.
+_random = SystemRandom()
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens, nor on the next one."""
+    """Return a port of 127.0.0.1 that is free, like the port after it."""
     while True:
         port = _random.randrange(FIRST, LAST)
         if _is_free(port) and _is_free(port + 1):

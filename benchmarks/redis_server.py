@@ -1,4 +1,4 @@
-"""Redis servers of one's own, on free ports of 127.0.0.1, to be killed, stopped and started again."""
+"""Redis servers on free ports of 127.0.0.1 that can be killed, suspended and started again."""
 
 import shutil
 import signal
@@ -22,7 +22,7 @@ _POLL_SECONDS: Final = 0.005
 
 @dataclass
 class RedisServer:
-    """One that keeps nothing on disk, unless `arguments` say so: then in a directory that goes with this object."""
+    """A Redis server. It keeps nothing on disk unless `arguments` enable it, in a directory that `close` deletes."""
 
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
@@ -35,11 +35,11 @@ class RedisServer:
 
     @property
     def directory(self) -> str:
-        """Where it runs."""
+        """The path of the server's working directory."""
         return self._directory.name
 
     def start(self) -> Self:
-        """Starts it, and returns when it answers. Raises CouldNotMeasure where it does not, or is not installed."""
+        """Start the server, and wait until it responds. Raise CouldNotMeasure if it doesn't, or isn't installed."""
         found = shutil.which("redis-server")
         if found is None:
             raise CouldNotMeasure("redis-server is not installed: `make packages` does it.")
@@ -55,11 +55,11 @@ class RedisServer:
         return self
 
     def options(self) -> list[str]:
-        """What it is told before `arguments`."""
+        """Return the command line options that precede `arguments`, which can override them."""
         return ["--save", "", "--appendonly", "no"]
 
     def answers(self) -> bool:
-        """Whether it does, within a second; also where it asks for a password."""
+        """Return whether the server responds within a second, even if it only asks for a password."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(b"PING\r\n")
@@ -68,30 +68,30 @@ class RedisServer:
             return False
 
     def client(self) -> redis.Redis:
-        """A client of it."""
+        """Return a new client of the server."""
         return redis.Redis(port=self.port)
 
     def used_memory(self) -> int:
-        """The bytes that it has allocated."""
+        """Return the number of bytes that the server has allocated."""
         with self.client() as client:
             return int(client.info("memory")["used_memory"])
 
     def stop(self) -> None:
-        """It stays as it is and says nothing, until `go_on`."""
+        """Suspend the server until `go_on`: it keeps its state and connections, but doesn't respond."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it at once, whatever it does."""
+        """Kill the server immediately. It can be started again."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def close(self) -> None:
-        """Ends it for good, with its directory."""
+        """Kill the server, and delete its directory."""
         self.kill()
         self._directory.cleanup()
 
@@ -102,7 +102,7 @@ class RedisServer:
 
 @contextmanager
 def running(*servers: RedisServer) -> Iterator[None]:
-    """Starts them, and ends them behind the work."""
+    """Run the servers while the context lasts."""
     try:
         for server in servers:
             server.start()

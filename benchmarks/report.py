@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report`: writes the gateway's last figures into docs/performance.md and draws their picture."""
+"""`python -m benchmarks.report`: writes the last figures of the gateway into a page and a picture."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from benchmarks.picture import draw
 from benchmarks.results import LATEST
 from benchmarks.table import figure
 
-PAGE: Final = ROOT / "docs" / "performance.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PICTURE: Final = ROOT / "docs" / "images" / "benchmark.svg"
 BEGIN: Final = "<!-- figures: written by python -m benchmarks.report -->"
 END: Final = "<!-- end of figures -->"
@@ -21,7 +21,7 @@ _PERCENTS: Final = (50, 90, 99)
 
 def main() -> int:
     """Exit status: 0 written, 1 there is nothing to write, 2 wrong arguments."""
-    what = "Write the gateway's last figures into docs/performance.md, and draw their picture."
+    what = "Write the gateway's last figures into docs/explanation/performance.md, and draw their picture."
     argparse.ArgumentParser(prog="python -m benchmarks.report", description=what).parse_args()
     try:
         report = json.loads(LATEST.read_text(encoding="utf-8"))
@@ -37,13 +37,13 @@ def main() -> int:
 
 
 def page_with_figures(page: str, text: str) -> str:
-    """The page, with `text` between the two marks."""
+    """Return the page with `text` between the two markers."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}"
 
 
 def figures(report: Mapping[str, Any]) -> str:
-    """The tables of the gateway. Raises ValueError for a report that has not all of it."""
+    """Return the gateway's results as Markdown. Raise ValueError if the report isn't of a complete run."""
     sections = _sections(report)
     if report["quick"] or not {"gateway-rate", "gateway-keys"} <= sections.keys():
         raise ValueError("The last run did not measure the gateway in full: python -m benchmarks --only gateway")
@@ -51,7 +51,7 @@ def figures(report: Mapping[str, Any]) -> str:
     measured = f"{machine['implementation']} {machine['python']}, {machine['system']} on {machine['architecture']}"
     return "\n\n".join(
         [
-            f"![{sections['gateway-rate']['title']}](images/{PICTURE.name})",
+            f"![{sections['gateway-rate']['title']}](../images/{PICTURE.name})",
             f"Measured with {measured}, {machine['cores']} cores.",
             _rates(sections),
             *(_medians(sections[name]) for name in ("gateway-keys", "gateway-stores", "gateway-parts")),

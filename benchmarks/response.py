@@ -1,4 +1,4 @@
-"""An HTTP/1.1 response, as far as a load generator has to read it."""
+"""HTTP/1.1 responses, parsed as far as a load generator needs."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ _LENGTH = b"\r\ncontent-length:"
 
 
 class Response(NamedTuple):
-    """`size` is the number of bytes of the whole response, header and body."""
+    """A response; `size` is the number of bytes of its header and body together."""
 
     status: int
     body: bytes
@@ -16,9 +16,9 @@ class Response(NamedTuple):
 
 
 def parse(received: bytes) -> Response | None:
-    """The response at the start of `received`; None while it is not whole.
+    """Return the response at the start of `received`, or None if it isn't complete yet.
 
-    Raises CouldNotMeasure for one whose length is not given ahead.
+    Raise CouldNotMeasure for a response with a body but without Content-Length.
     """
     end = received.find(b"\r\n\r\n")
     if end < 0:
@@ -28,7 +28,8 @@ def parse(received: bytes) -> Response | None:
     status = int(header[9:12])
     if at >= 0:
         length = int(header[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
-    elif status == 204:  # never has a body
+    elif status == 204:
+        # A 204 response never has a body (RFC 9110, section 15.3.5).
         length = 0
     else:
         raise CouldNotMeasure("A response has no Content-Length.")

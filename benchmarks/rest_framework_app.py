@@ -1,4 +1,4 @@
-"""The peer of the admission: a view under REST framework's SimpleRateThrottle, and nothing else."""
+"""Comparison server for the admission: a view with Django REST framework's SimpleRateThrottle, and nothing else."""
 
 import os
 from typing import Final
@@ -17,7 +17,7 @@ BURST: Final = 60
 
 
 class KeyThrottle(SimpleRateThrottle):
-    """60 requests an hour for each API key."""
+    """Throttle of 60 requests per hour for every API key."""
 
     rate = f"{BURST}/hour"
 
@@ -26,7 +26,7 @@ class KeyThrottle(SimpleRateThrottle):
 
 
 class Throttled(APIView):
-    """Answers whom the throttle lets through."""
+    """View that responds with 200 if the throttle allows the request."""
 
     throttle_classes = [KeyThrottle]
 
@@ -35,7 +35,7 @@ class Throttled(APIView):
 
 
 def worker(request: HttpRequest) -> HttpResponse:
-    """Which worker answers: `benchmarks.server` looks for all of them."""
+    """Return the process ID of this worker, by which `benchmarks.balance` distinguishes the workers."""
     return HttpResponse(str(os.getpid()), content_type="text/plain")
 
 

@@ -1,4 +1,4 @@
-"""Django's settings around REST framework alone: the peer that counts on the local-memory cache."""
+"""Django settings of a server with only REST framework, whose throttle counts in the local-memory cache."""
 
 from secrets import token_hex
 
@@ -8,10 +8,12 @@ ROOT_URLCONF = "benchmarks.rest_framework_app"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 10_000},  # the default of 300 would drop keys with their history
+        # The default of 300 entries would evict keys together with their history.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # writes Content-Length
+# It adds Content-Length, which `benchmarks.response` requires.
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],

@@ -1,4 +1,4 @@
-"""The report as JSON, for whoever compares runs."""
+"""Report as JSON, for comparisons between runs."""
 
 import json
 import os
@@ -14,18 +14,20 @@ LATEST: Final = Path(__file__).parent / "results" / "latest.json"
 
 
 def machine() -> dict[str, object]:
-    """What a figure depends on, and nothing that names the machine."""
+    """Return the properties of this machine that affect results."""
+    # Nothing that identifies the machine, because docs/performance.md publishes these properties.
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "system": platform.system(),
         "architecture": platform.machine(),
+        # The cores that this process may use: in a container, they can be fewer than the machine has.
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 
 
 def as_json(sections: Sequence[Section], *, quick: bool) -> dict[str, object]:
-    """The report: machine facts, and each section's rounds, medians, ratios and conditions."""
+    """Return the report: the machine, and the rounds, medians, ratios and conditions of every section."""
     return {
         "machine": machine(),
         "quick": quick,
@@ -35,7 +37,7 @@ def as_json(sections: Sequence[Section], *, quick: bool) -> dict[str, object]:
 
 
 def write(report: dict[str, object], path: Path = LATEST) -> None:
-    """Puts the report in the place of the one before it."""
+    """Write the report, replacing the previous one."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""A section of the report: candidates measured side by side, and what has to hold of them."""
+"""Section of the report: candidates that were measured together, and their conditions."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from benchmarks.series import Series, ratio
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Measurements in `unit`. `base` is the name of the series that the others are compared with."""
+    """Measurements of several candidates in `unit`. `base` is the name of the series for comparison."""
 
     name: str
     title: str
@@ -18,7 +18,7 @@ class Section:
     conditions: tuple[Condition, ...]
 
     def ratios(self) -> dict[str, float]:
-        """Each series over the base, by name."""
+        """Return the ratio of every series to the base, by name."""
         base = next(series for series in self.series if series.name == self.base)
         return {series.name: ratio(series, base) for series in self.series}
 

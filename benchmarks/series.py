@@ -1,4 +1,4 @@
-"""What one candidate showed, round by round, and how candidates are compared."""
+"""Series of measurements of one candidate, and comparisons of candidates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A candidate's name and its measurements, one a round."""
+    """A candidate's name and its measurements, one per round."""
 
     name: str
     rounds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The middle of the rounds; an odd one out, when the machine was busy elsewhere, does not move it."""
+        """The median of the rounds."""
+        # Unlike the mean, it is hardly affected by a single round in which the machine was busy with something else.
         return median(self.rounds)
 
 
 def ratio(series: Series, base: Series) -> float:
-    """How many times `base` a series is: the median over the rounds, each beside the one that was taken with it.
-
-    A machine that others use is slow or fast for seconds at a time. Both sides of one round meet the same of it.
-    """
+    """Return the ratio of a series to `base`, which has as many rounds: the median of the ratios by round."""
+    # By round, because a shared machine is slow or fast for seconds at a time, which affects both sides of one round.
     pairs = zip(series.rounds, base.rounds, strict=True)
     return median(value / beside for value, beside in pairs)
 
 
 def interleaved(candidates: Mapping[str, Callable[[], float]], rounds: int) -> list[Series]:
-    """Measures each candidate once a round, in turn (A B C A B C ...), so that what else the machine does hits all."""
+    """Measure every candidate once per round, in turn (A B C A B C ...); return a series for each."""
+    # In turn, so that whatever else the machine does affects all candidates.
     measured: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, measure in candidates.items():

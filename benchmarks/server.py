@@ -1,4 +1,4 @@
-"""A server under measurement: started on a free port, and always stopped."""
+"""Servers that are measured: start them as child processes, and always stop them."""
 
 import ctypes
 import os
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def wait_until_answering(port: int) -> None:
-    """Returns once a request is answered there, however. Raises CouldNotMeasure where none is in time."""
+    """Wait until a request to that port gets a response of any status. Raise CouldNotMeasure after 30 seconds."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         connection = HTTPConnection("127.0.0.1", port, timeout=_START_SECONDS)
@@ -36,9 +36,9 @@ def wait_until_answering(port: int) -> None:
 
 @contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Runs a command, with its output in `log`, for as long as the context lasts.
+    """Run a command while the context lasts, with its output in `log`; yield its process.
 
-    It gets a session of its own: Ctrl-C reaches this process alone, which then stops it.
+    Add the last lines of the log to a CouldNotMeasure that is raised in the context.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -47,6 +47,7 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -
             env=dict(environment),
             stdout=output,
             stderr=subprocess.STDOUT,
+            # In a new session, Ctrl-C reaches only this process, which then stops the server.
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
         )
@@ -60,7 +61,7 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends the server in order; where that takes too long, ends all of its session."""
+    """Stop the server gracefully, or kill it with all its children if that takes too long."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
@@ -71,6 +72,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _die_with_parent() -> None:
-    """Linux: a benchmark that is killed leaves no server behind."""
+    """Have the kernel terminate this process when its parent ends, on Linux only."""
+    # Otherwise a benchmark that is killed would leave its servers running.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The product's settings, with the benchmark's own paths beside the product's."""
+"""Settings of the product, with additional paths for benchmarks."""
 
 from controlplane.settings import *  # noqa: F403
 

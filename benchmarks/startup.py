@@ -1,4 +1,4 @@
-"""What each call of the remote CLI waits for before it does anything: `latchkey --help` beside `import httpx`."""
+"""Startup time of the remote CLI: `latchkey --help`, compared with `import httpx`."""
 
 import subprocess
 import sys
@@ -20,10 +20,11 @@ _CANDIDATES: Final = {OURS: ("-m", "latchkey", "--help"), BASE: ("-c", "import h
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Each round starts every candidate once, as a process of its own."""
+    """Start every candidate once per round, in a separate process; return the section."""
     candidates = {name: partial(_milliseconds, arguments) for name, arguments in _CANDIDATES.items()}
     for start in candidates.values():
-        start()  # the bytecode is compiled, the files are in memory
+        # Warm up: compile the bytecode, and load the files into the page cache.
+        start()
     series = interleaved(candidates, 5 if quick else 21)
     condition = Condition(f"{OURS} over {BASE}", ratio(series[0], series[1]), "<", BOUND)
     return [Section("startup", "To start a process and end it", "ms", BASE, tuple(series), (condition,))]

@@ -1,4 +1,4 @@
-"""What open event streams cost: /v1/whoami with and without them, how late an event arrives, and memory."""
+"""Event streams: their cost for /v1/whoami, the delay of events, and memory."""
 
 import json
 import time
@@ -27,7 +27,8 @@ _CHANGES: Final = 5
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Each round measures without streams, then opens them and measures again, so that both meet the same machine."""
+    """Measure without and with open streams in every round; return the sections."""
+    # Both in one round, so that whatever else the machine does affects both.
     rounds, requests = (3, 500) if quick else (11, 1000)
     with (
         installation(workers=_WORKERS) as latchkey,
@@ -36,7 +37,8 @@ def sections(*, quick: bool) -> list[Section]:
         keys = [latchkey.issue(UNLIMITED_LIKE, scopes=["events:read"]) for _ in range(_KEYS)]
         workers = workers_of(load)
         request = get_request(paths.PROTECTED, x_api_key=latchkey.credential)
-        _fire(load, request, requests)  # imports, caches, the first database connection
+        # Warm up imports, caches and the first database connections.
+        _fire(load, request, requests)
         before, after, delays, growth = [], [], [], []
         for _ in range(rounds):
             before.append(_fire(load, request, requests))
@@ -46,6 +48,7 @@ def sections(*, quick: bool) -> list[Section]:
                 after.append(_fire(load, request, requests))
                 delays += [_delay(latchkey, followers) for _ in range(_CHANGES)]
             _until_closed(latchkey)
+    # Only the first round shows the growth: later streams reuse memory that the earlier ones freed.
     return [_throughput(before, after), _latency(before, after), _arrival(delays), _memory(growth[0])]
 
 
@@ -84,7 +87,7 @@ def _memory(kib: float) -> Section:
 
 
 def percentile_ms(tally: Tally, percent: int) -> float:
-    """The milliseconds within which so many percent of the answers came."""
+    """Return that percentile of the latencies, in milliseconds."""
     return quantiles(tally.latencies, n=100, method="inclusive")[percent - 1] * 1000
 
 
@@ -96,7 +99,7 @@ def _fire(load: Load, request: bytes, requests: int) -> Tally:
 
 
 def _delay(latchkey: Installation, followers: Followers) -> tuple[float, float]:
-    """The milliseconds from the answer to a change until its event is on the first stream, and on the last."""
+    """Make a change; return the milliseconds from its response to its event on the first and on the last stream."""
     key_id = latchkey.issue(UNLIMITED_LIKE).partition(":")[0]
     answered = time.perf_counter()
     arrivals = followers.arrivals(json.dumps(key_id).encode())
@@ -109,7 +112,7 @@ def _resident_kib(pids: list[int]) -> float:
 
 
 def _until_closed(latchkey: Installation) -> None:
-    """Waits until the server has noticed that the streams were closed."""
+    """Wait until the server has noticed that the streams were closed. Raise CouldNotMeasure after 10 seconds."""
     deadline = time.monotonic() + 10
     while latchkey.streams_open():
         if time.monotonic() > deadline:

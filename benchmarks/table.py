@@ -1,4 +1,4 @@
-"""A section as an aligned table for people."""
+"""Table for people: a section as aligned text."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,7 @@ _PLAIN: Final = "\x1b[0m"
 
 
 def render(section: Section, *, colour: bool) -> str:
-    """The section's title, a line a series, and a line a condition."""
+    """Return the section as text: its title, one line per series, and one line per condition."""
     ratios = section.ratios()
     rows: list[Sequence[str]] = [("", "median", "lowest", "highest", f"x {section.base}")]
     for series in section.series:
@@ -23,7 +23,7 @@ def render(section: Section, *, colour: bool) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Names to the left, figures to the right."""
+    """Return the rows as lines with aligned columns: names to the left, figures to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
@@ -35,7 +35,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """A measured value as people read it."""
+    """Return a measured value formatted for people."""
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.2f}"
 
 

@@ -1,8 +1,8 @@
-"""The product's paths and the benchmark's own."""
+"""URL configuration: the product's paths, and additional paths for benchmarks."""
 
 from django.urls import include, path
 
-from apikeys.urls import urlpatterns as key_patterns
+from api.urls import urlpatterns as key_patterns
 from benchmarks import paths
 from benchmarks.bare_view import BareWhoAmI, worker
 from controlplane.urls import handler400, handler403, handler404, handler500
@@ -13,7 +13,7 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 _parent, _, _name = paths.BARE.removeprefix("/").partition("/")
 
 urlpatterns = [
-    # Beside the protected view in one include, so that finding the one costs what finding the other costs.
+    # In the same include as the protected view, so that URL resolution takes equally long for both.
     path(f"{_parent}/", include([path(_name, BareWhoAmI.as_view()), *key_patterns])),
     *product_patterns,
     path(paths.WORKER.removeprefix("/"), worker),

@@ -1,4 +1,4 @@
-"""What authentication, throttle and permission cost a view: /v1/whoami beside the very same view bare."""
+"""View: the cost of authentication, throttling and permissions, from /v1/whoami and the same view without them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _CONNECTIONS: Final = 32
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Measures both over the same connections, so that both meet the same workers."""
+    """Measure the view with and without protection, in turn; return the section."""
     rounds, requests = (5, 300) if quick else (31, 500)
     with (
         installation(workers=_WORKERS) as latchkey,
@@ -32,9 +32,11 @@ def sections(*, quick: bool) -> list[Section]:
 
         def prepared(name: str, path: str) -> Callable[[], float]:
             request = get_request(path, x_api_key=latchkey.credential)
-            load.fire(request, requests)  # imports, caches, the first database connection
+            # Warm up imports, caches and the first database connections.
+            load.fire(request, requests)
             return partial(_rate, load, request, requests, name, passed)
 
+        # Both use the same connections, and thus the same workers.
         timed = {BARE: prepared(BARE, paths.BARE), PROTECTED: prepared(PROTECTED, paths.PROTECTED)}
         before = latchkey.allowed_total()
         bare, protected = interleaved(timed, rounds)
@@ -51,7 +53,10 @@ def _section(bare: Series, protected: Series, *, difference: int) -> Section:
 
 
 def _rate(load: Load, request: bytes, requests: int, name: str, passed: Counter[str]) -> float:
-    """Requests a second; adds to `passed` how many were answered 200, which is all or there is no measurement."""
+    """Send the requests; return the rate per second, and add the number of 200 responses to `passed`.
+
+    Raise CouldNotMeasure if there was any other response.
+    """
     tally = load.fire(request, requests)
     passed[name] += tally.statuses[200]
     if tally.statuses[200] != requests:

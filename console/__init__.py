@@ -1,1 +1,1 @@
-"""The web admin: the pages by which people see and run the control plane. It owns no rule."""
+"""Web admin: the pages with which operators watch and run the control plane. It contains no business rules."""

@@ -1,6 +1,6 @@
-"""What the admin shows: imported by Django's discovery of admins."""
+"""Admin registrations, imported by Django's admin autodiscovery."""
 
-# Each registers what it is about.
+# Imported for the side effect: each module registers its models with the admin site.
 import console.events
 import console.incidents
 import console.keys.admin

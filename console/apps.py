@@ -1,9 +1,9 @@
-"""The console app."""
+"""App configuration of the console."""
 
 from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
-    """The web admin's pages."""
+    """The app with the web admin's pages."""
 
     name = "console"

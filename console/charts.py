@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn on the server: no script, no inline style, and a text for who cannot see them."""
+"""Charts as SVG, rendered on the server: without scripts or inline styles, and with a text for screen readers."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apikeys.usage_series import Point, total
+from apikeys.usage.series import Point, total
 
 WIDTH: Final = 720
 HEIGHT: Final = 140
@@ -15,7 +15,10 @@ SPARK_HEIGHT: Final = 20
 
 
 def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeString:
-    """Bars of allowed and, on top, throttled requests; each tells its numbers on hover."""
+    """Return a bar chart with one bar per point: allowed requests, and throttled requests on top of them.
+
+    Hovering over a bar shows its numbers. `time_format` is for `strftime`; it formats the start of each point.
+    """
     highest = max((point.allowed + point.throttled for point in points), default=0)
     whole = total(points)
     summary = f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"
@@ -34,10 +37,13 @@ def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeS
 
 def _bar(points: Sequence[Point], at: int, highest: int, time_format: str) -> SafeString:
     point, width = points[at], WIDTH / len(points)
+    # 4 units of the height stay free, so that the highest bar doesn't touch the top edge.
     allowed, throttled = (
         round(count * (HEIGHT - 4) / highest, 1) if highest else 0.0 for count in (point.allowed, point.throttled)
     )
     left, bar = round(at * width + width * 0.1, 1), round(width * 0.8, 1)
+    # The transparent `hover` rectangle has the full height, so that a low bar shows its numbers as easily as a high
+    # one.
     return format_html(
         '<g><title>{}: {} allowed, {} throttled</title><rect class="hover" x="{}" y="0" width="{}" height="{}"/>'
         '<rect class="allowed" x="{}" y="{}" width="{}" height="{}"/>'
@@ -50,7 +56,10 @@ def _bar(points: Sequence[Point], at: int, highest: int, time_format: str) -> Sa
 
 
 def sparkline(points: Sequence[Point]) -> SafeString | str:
-    """A line of all requests, small enough for a row of a table; a dash where there was none."""
+    """Return a line chart of all requests, small enough for a table row, or "-" if there were none.
+
+    The text for screen readers says "in 24 hours", so pass 24 points of an hour.
+    """
     counts = [point.allowed + point.throttled for point in points]
     highest = max(counts, default=0)
     if not highest:

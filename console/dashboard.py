@@ -1,15 +1,15 @@
-"""The dashboard: what matters now, in a constant number of queries."""
+"""Dashboard: the current state of the installation, read in a constant number of queries."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from apikeys.census import latest_census
+from apikeys.key_counts import latest_census
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
-from apikeys.usage_series import of_all_keys
+from apikeys.usage.series import of_all_keys
 from console.charts import bar_chart
-from console.words import ago_words
+from console.texts import ago_words
 from events.models import Event
 from health.guard_rails import BY_NAME
 from health.guard_rails.lifetimes import ExpiringKey
@@ -20,7 +20,7 @@ DAY: Final = timedelta(days=1)
 
 
 def dashboard(now: datetime) -> dict[str, Any]:
-    """What the dashboard's template shows."""
+    """Return the context of the dashboard's template."""
     census = latest_census(now)
     return {
         "now": now,
@@ -36,7 +36,7 @@ def dashboard(now: datetime) -> dict[str, Any]:
 
 
 def _most_throttled(now: datetime) -> list[dict[str, Any]]:
-    """The keys that were throttled most within a day, with how often."""
+    """Return the keys with the most throttled requests in the last day, and their `count`, highest first."""
     rows: Any = (
         Usage.objects.filter(step=UsageStep.HOUR, start__gt=now - DAY, throttled__gt=0)
         .values("key_id", "key__key_id", "key__label")
@@ -47,7 +47,7 @@ def _most_throttled(now: datetime) -> list[dict[str, Any]]:
 
 
 def _rotations(now: datetime) -> list[dict[str, Any]]:
-    """The retiring secrets that end first, and when each and its successor were last used."""
+    """Return the retiring secrets that expire first, and when they and their successors were last used."""
     successor = KeySecret.objects.filter(key=OuterRef("key"), state=SecretState.ACTIVE).values("last_used_at")
     retiring = KeySecret.objects.filter(state=SecretState.RETIRING, expires_at__gt=now, key__revoked_at=None)
     retiring = retiring.annotate(successor_used_at=Subquery(successor))

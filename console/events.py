@@ -1,4 +1,4 @@
-"""The event log in Django's admin: to read."""
+"""Event log in the admin: read-only."""
 
 import json
 from typing import Any
@@ -13,8 +13,9 @@ from events.models import Event
 
 
 class ReadOnlyAdmin(OperatorModelAdmin):
-    """Rows that are shown and that nobody adds, changes or deletes here."""
+    """Base class for read-only admin pages: rows can't be added, changed or deleted."""
 
+    # Counting all rows is slow with a long event log, so a filtered list shows only the number of its own rows.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -29,7 +30,7 @@ class ReadOnlyAdmin(OperatorModelAdmin):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    """What happened, newest first."""
+    """The event log, newest event first."""
 
     list_display = ("id", "type", "at", "actor", "key_id", "request_id")
     list_filter = ("type",)
@@ -41,6 +42,6 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="data")
     def told(self, event: Event) -> SafeString:
-        """What the event tells beside its type."""
+        """Return the event's data as formatted JSON."""
         text = json.dumps(event.data, indent=2, ensure_ascii=False)
         return format_html('<pre class="told">{}</pre>', text)

@@ -1,4 +1,4 @@
-"""All guard rails, and how each stands."""
+"""Guard rail page: all guard rails with their current state."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from health.models import Incident, Waiver
 
 @require_safe
 def guard_rails_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """Each guard rail with its open incident, if there is one, and the waivers in force."""
+    """Return the page with every guard rail, its open incident, if any, and its active waivers."""
     if not request.user.has_perm("health.view_incident"):
         raise PermissionDenied
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""Incidents in the admin: what is wrong, and what was."""
+"""Incidents in the admin, open and closed: read-only."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from health.models import Incident
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Whether an incident is over."""
+    """A filter for open or closed incidents."""
 
     title = parameter_name = "state"
 
@@ -30,7 +30,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
-    """What is wrong and what was, newest first, each with the events that told it."""
+    """Open and closed incidents, newest first, with links to the events that opened and closed them."""
 
     list_display = ("guard_rail", "severity", "count", "opened_at", "opening", "closed_at", "closing")
     list_filter = (OpenFilter, "severity")
@@ -39,17 +39,18 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="opened by event")
     def opening(self, incident: Incident) -> SafeString | str:
-        """The event that told the opening."""
+        """Return a link to the event that opened the incident."""
         return _event_link(incident.opened_by)
 
     @admin.display(description="closed by event")
     def closing(self, incident: Incident) -> SafeString | str:
-        """The event that told the closing."""
+        """Return a link to the event that closed the incident, or "-" if it is open."""
         return _event_link(incident.closed_by)
 
     @admin.display(description="what to do")
     def remedy(self, incident: Incident) -> SafeString | str:
-        """The guard rail's remedy, and the way to its page."""
+        """Return the guard rail's remedy with a link to its page."""
+        # An incident of an earlier version may name a guard rail that no longer exists.
         rail = BY_NAME.get(incident.guard_rail)
         if rail is None:
             return "-"

@@ -1,10 +1,10 @@
-"""The table of forms that were sent."""
+"""Table of submitted one-time forms."""
 
 from django.db import models
 
 
 class SentForm(models.Model):
-    """A form that may be sent once and was: sent again, as by a reload, it does nothing."""
+    """A one-time form that was submitted. Submitting it again, for example by a reload, has no effect."""
 
     token = models.CharField(max_length=64, primary_key=True)
     sent_at = models.DateTimeField(db_index=True)

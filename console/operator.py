@@ -1,4 +1,4 @@
-"""The operator at the admin, as events and the writers name them."""
+"""Operator of the admin: the signed-in user as the origin of events and changes."""
 
 from collections.abc import Collection
 
@@ -10,10 +10,13 @@ from events.origin import Origin
 
 
 def operator_origin(request: HttpRequest) -> Origin:
-    """The user who is signed in, and the request."""
+    """Return the origin of the request's changes: the signed-in user and the request ID."""
     return Origin(f"user:{request.user.get_username()}", request_id_of(request.META))
 
 
-def operator_service(request: HttpRequest, expected: Collection[int] | None = None) -> ConfigService:
-    """The writer, acting for the user who is signed in, who decided on one of the states `expected`."""
+def config_service_for(request: HttpRequest, expected: Collection[int] | None = None) -> ConfigService:
+    """Return the service that changes keys and webhooks, acting for the signed-in user.
+
+    It changes only what is in one of the states `expected`; None accepts every state.
+    """
     return ConfigService(operator_origin(request), expected=expected)

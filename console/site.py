@@ -1,4 +1,4 @@
-"""The admin's site, with the dashboard as its first page and the pages that are no model's."""
+"""Admin site: adds the dashboard as the first page, and the pages that belong to no model."""
 
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from console.verification import verification_page, verification_step
 
 
 class ConsoleSite(OperatorSite):
-    """Latchkey's admin."""
+    """The admin site of Latchkey."""
 
     site_header = site_title = "Latchkey"
     index_title = "Dashboard"
@@ -28,6 +28,7 @@ class ConsoleSite(OperatorSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
+            # First, because Django's own patterns end with one that matches every path.
             path("guard-rails/", self.admin_view(partial(guard_rails_page, site=self)), name="guard-rails"),
             path("verification/", self.admin_view(partial(verification_page, site=self)), name="verification"),
             path("verification/step/", self.admin_view(verification_step), name="verification-step"),

@@ -1,4 +1,4 @@
-"""The field in which a time is typed, as REST takes it: RFC 3339 with its zone."""
+"""Form field for a time in the format of the REST API: RFC 3339 with an offset."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ _OFFERED_DAYS: Final = (30, 90, 365)
 
 
 class TimeInput(forms.TextInput):
-    """A text box that offers some times ahead."""
+    """A text box that suggests the times 30, 90 and 365 days ahead."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         offer = f"id_{name}_offer"
@@ -28,7 +28,7 @@ class TimeInput(forms.TextInput):
 
 
 class TimeField(forms.CharField):
-    """A time. It is shown in UTC, in whole seconds; another zone may be typed."""
+    """A field for a time. It shows UTC in whole seconds, and accepts any offset."""
 
     widget = TimeInput
 
@@ -45,7 +45,9 @@ class TimeField(forms.CharField):
             raise ValidationError(str(error), code="not-a-time") from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether another time was typed than the one that is shown."""
+        """Return whether the entered time differs from the one that is shown, or can't be parsed."""
+        # Compared as text in whole seconds: a stored time has microseconds, which the box doesn't show. Otherwise
+        # every submitted form would change the time.
         try:
             return bool(self.prepare_value(initial) != self.prepare_value(self.to_python(data)))
         except ValidationError:

@@ -1,4 +1,4 @@
-"""The event log's verification, watched from the browser: a step a request, so that no request takes long."""
+"""Verification of the event log from the browser: one batch per request, so that no request takes long."""
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
@@ -7,14 +7,17 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from apikeys.peppers import configured_peppers
-from events.continuity import Break, Place
+from events.chain_verification import Break, Place
 from events.models import ChainHead, Event, Patrol
 from events.verification import beginning, step
 
 
 @require_safe
 def verification_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """What the steward's patrol last found, and the button that verifies the whole log now."""
+    """Return the page with the result of the steward's last integrity scan, and a button to verify the whole log now.
+
+    Raise PermissionDenied without permission to view events.
+    """
     _require_view(request)
     context = {
         **site.each_context(request),
@@ -27,13 +30,16 @@ def verification_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
 
 @require_POST
 def verification_step(request: HttpRequest) -> JsonResponse:
-    """The next batch from `through` and `digest`, as the last step told them; from the beginning without them.
+    """Verify the next batch after `through` and `digest`, which the previous step returned.
 
-    The answer: `through` and `digest` for the next step, `last` (the log's last id), `done`, and `broken` (a sentence).
+    Without them, return the place to start at. The response has `through` and `digest` for the next step, `last` (the
+    last ID of the log), `done`, and `broken` (a sentence, or null). If the log is broken, it has no `through` and
+    `digest`. Raise PermissionDenied without permission to view events.
     """
     _require_view(request)
     through, digest = request.POST.get("through", ""), request.POST.get("digest", "")
     peppers = configured_peppers()
+    # At most 18 digits, because more may exceed the database's integers.
     at_beginning = not (through.isascii() and through.isdigit() and len(through) < 19 and digest)
     place = beginning(peppers) if at_beginning else Place(int(through), digest)
     found = place if at_beginning or isinstance(place, Break) else step(place, peppers)

@@ -1,4 +1,4 @@
-"""Waivers in the admin: granted with a reason and an end, ended early by an action, and never changed."""
+"""Waivers in the admin: operators grant them with a reason and an end, can end them early, and can't change them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from access.secret_free_form import SecretFreeForm
 from console.events import ReadOnlyAdmin
 from console.operator import operator_origin
 from console.time_field import HELP, TimeField
-from events.lock_wait import note_given_up
+from events.lock_timeout import note_given_up
 from health.guard_rails import BY_NAME
 from health.models import Waiver
 from health.waivers import LONGEST, WaiverNotFound, Waivers, clean_waiver
@@ -21,7 +21,7 @@ from latchkey.problems import ProblemError
 
 
 class WaiverForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
-    """A waiver to be granted, judged by the rules of `Waivers`, each fault beside its field."""
+    """Form for a new waiver. It applies the rules of `Waivers`, and shows every error next to its field."""
 
     guard_rail = forms.ChoiceField(choices=[(name, name) for name in BY_NAME])
     ends_at = TimeField(
@@ -49,13 +49,13 @@ class WaiverForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
         return self.cleaned_data
 
     def values(self) -> dict[str, Any]:
-        """What was filled in."""
+        """Return the fields that were filled in."""
         return {name: value for name, value in self.cleaned_data.items() if value != ""}
 
 
 @admin.register(Waiver)
 class WaiverAdmin(ReadOnlyAdmin):
-    """Waivers: granted here with a reason and an end, ended early by an action, and never changed."""
+    """Waivers: can be granted and ended early, but not changed or deleted."""
 
     form = WaiverForm
     list_display = ("guard_rail", "for_whom", "reason", "granted_by", "ends_at", "state_now")
@@ -63,22 +63,23 @@ class WaiverAdmin(ReadOnlyAdmin):
 
     @admin.display(description="for")
     def for_whom(self, waiver: Waiver) -> str:
-        """The key, or all."""
+        """Return the key ID that the waiver is for, or "all"."""
         return waiver.key_id or "all"
 
     @admin.display(description="state")
     def state_now(self, waiver: Waiver) -> str:
-        """Whether it holds."""
+        """Return whether the waiver is in force or ended."""
         return "in force" if waiver.ended_at is None and waiver.ends_at > timezone.now() else "ended"
 
     @admin.action(description="End now", permissions=["add"])
     def end(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:
-        """Ends the chosen waivers; their guard rails speak again at once."""
+        """End the selected waivers; their guard rails alert again immediately."""
         ended = 0
         for waiver_id in queryset.values_list("pk", flat=True):
             try:
                 Waivers(operator_origin(request)).end(waiver_id)
             except WaiverNotFound:
+                # Not an error here: the waiver was ended in the meantime.
                 continue
             except OperationalError as error:
                 note_given_up(error)
@@ -96,4 +97,4 @@ class WaiverAdmin(ReadOnlyAdmin):
         return admin.ModelAdmin.has_add_permission(self, request)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the event log is the audit trail."""
+        """Do nothing: the event log is the audit trail, so Django's own log isn't written."""

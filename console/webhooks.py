@@ -1,4 +1,4 @@
-"""Webhooks in Django's admin: shown, tested, enabled and disabled; nothing here shows a secret or a salt."""
+"""Webhooks in the admin: can be viewed, tested, enabled and disabled. No page shows a secret or a salt."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
-from console.known_state import FIELD, known_states
-from console.operator import operator_service
-from events.lock_wait import note_given_up
-from events.webhooks.endpoints import WebhookEndpoints
+from console.operator import config_service_for
+from console.stale_form_guard import FIELD, known_states
+from events.lock_timeout import note_given_up
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
 
 SHOWN = (
@@ -41,34 +41,35 @@ SHOWN = (
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(OperatorModelAdmin):
-    """Webhooks. They are added, changed and removed over REST, where the secret is shown."""
+    """Webhooks. They are added, changed and removed through the REST API, which shows the secret."""
 
     address_field = "endpoint_id"
     fields = SHOWN
     list_display = ("endpoint_id", "label", "enabled", "disabled_reason", "failures", "last_status", "last_error")
     search_fields = ("endpoint_id", "label")
     actions = ("send_test", "enable", "disable")
-    list_per_page = MOST_AT_ONCE  # an action on all of them needs the state of each, which its page carries
+    # One page must hold all rows of an action, because the page contains the state that each webhook had.
+    list_per_page = MOST_AT_ONCE
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: WebhookEndpoint) -> SafeString:
-        """The box that chooses a webhook, with the state that the list shows."""
+        """Return the checkbox that selects a webhook, and a hidden field with the state that the list shows."""
         state = format_html('<input type="hidden" name="{}_{}" value="{}">', FIELD, obj.pk, obj.revision)
         return super().action_checkbox(obj) + state
 
     @admin.action(description="Send a test delivery", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        """Has a test sent to each of the chosen webhooks."""
-        self._each(request, queryset, "to be tested", WebhookEndpoints.request_test)
+        """Request a test delivery to every selected webhook."""
+        self._each(request, queryset, "to be tested", WebhookService.request_test)
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        """Enables the chosen webhooks; each goes on where it stopped."""
+        """Enable the selected webhooks; deliveries continue where they stopped."""
         self._each(request, queryset, "enabled", lambda webhooks, name: webhooks.update(name, {"enabled": True}))
 
     @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        """Disables the chosen webhooks."""
+        """Disable the selected webhooks."""
         self._each(request, queryset, "disabled", lambda webhooks, name: webhooks.update(name, {"enabled": False}))
 
     def _each(
@@ -76,13 +77,14 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
         request: HttpRequest,
         queryset: QuerySet[WebhookEndpoint],
         done: str,
-        change: Callable[[WebhookEndpoints, str], object],
+        change: Callable[[WebhookService, str], object],
     ) -> None:
         changed = 0
         for pk, endpoint_id in queryset.values_list("pk", "endpoint_id"):
             try:
-                change(operator_service(request, known_states(request, f"{FIELD}_{pk}")).webhooks, endpoint_id)
+                change(config_service_for(request, known_states(request, f"{FIELD}_{pk}")).webhooks, endpoint_id)
             except WebhookNotFound:
+                # Not an error here: it was removed in the meantime.
                 continue
             except PreconditionFailed:
                 text = f"Webhook {endpoint_id} was changed after this list was loaded. Look again, then decide."
@@ -90,6 +92,7 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
                 continue
             except OperationalError as error:
                 note_given_up(error)
+                # The next webhook would wait as long, and there may be hundreds.
                 text = f"The database takes no changes now: {endpoint_id} and those after it are as before."
                 self.message_user(request, text, messages.ERROR)
                 break

@@ -13,21 +13,21 @@ from controlplane.wsgi import application as wsgi
 
 # isort: split
 
-from controlplane.change_requests import ChangeRequests, changes
-from controlplane.event_stream.door import asks_for_stream, event_stream
-from controlplane.gateway_door.at_once import check_at_once
-from controlplane.gateway_door.door import CHECK, asks_to_verify, call_of, check_door, is_doubtful, verify_door
-from controlplane.gateway_door.request import DoorRequest
-from controlplane.health_probe import asks_for_health, health_probe
-from controlplane.password_requests import PasswordRequests, may_hash_password
-from controlplane.server.asgi_types import ASGIApplication, Receive, Scope, Send
-from controlplane.server.at_once import AT_ONCE
-from controlplane.server.body import BodyTooLarge, BodyTooSlow, bounded_body
-from controlplane.server.endless import abort
-from controlplane.server.lists import bounded_lists
-from controlplane.server.paced_threads import PacedThreads
-from controlplane.server.refusal import Answer, send_problem
-from controlplane.server.response_metrics import counted
+from api.event_stream.endpoint import asks_for_stream, event_stream
+from gateway.native.endpoint import CHECK, asks_to_verify, call_of, check_endpoint, is_cold, verify_endpoint
+from gateway.native.fast_path import check_at_once
+from gateway.native.health import asks_for_health, health_probe
+from gateway.native.password_queue import PasswordQueue, may_hash_password
+from gateway.native.request import EndpointRequest
+from gateway.native.write_queue import WriteQueue, changes
+from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
+from httpserver.body import BodyTooLarge, BodyTooSlow, bounded_body
+from httpserver.early_error import Answer, send_problem
+from httpserver.fast_path import FAST_PATHS
+from httpserver.list_headers import bounded_lists
+from httpserver.response_metrics import counted
+from httpserver.streaming_response import abort
+from httpserver.throttled_threads import PacedThreads
 
 # LMDB calls release the global interpreter lock, and then wait for it behind every runnable thread. More threads
 # make every decision slower and increase no throughput (measured with `make bench`).
@@ -36,7 +36,7 @@ THREADS: Final = 2
 # A proxy terminates TLS, so this connection doesn't reveal the client's scheme. PUBLIC_URL defines it.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
-AT_ONCE[CHECK] = check_at_once
+FAST_PATHS[CHECK] = check_at_once
 
 log = structlog.get_logger(__name__)
 
@@ -53,11 +53,11 @@ def _django_on(threads: ThreadPoolExecutor) -> ASGIApplication:
 # neither for unauthenticated requests nor for password hashes.
 _for_known_keys = _django_on(ThreadPoolExecutor(THREADS, "django-known-keys"))
 _for_others = _django_on(PacedThreads(THREADS, "django"))
-_for_changes_of_known_keys = ChangeRequests(_django_on(ThreadPoolExecutor(1, "django-changes-known-keys")))
-_for_changes_of_others: ChangeRequests = ChangeRequests(
+_for_changes_of_known_keys = WriteQueue(_django_on(ThreadPoolExecutor(1, "django-changes-known-keys")))
+_for_changes_of_others: WriteQueue = WriteQueue(
     _django_on(PacedThreads(1, "django-changes", crowded=lambda: _for_changes_of_others.crowded))
 )
-_for_passwords = PasswordRequests(_django_on(ThreadPoolExecutor(1, "django-passwords")))
+_for_passwords = PasswordQueue(_django_on(ThreadPoolExecutor(1, "django-passwords")))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,21 +86,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     """Route a request to its endpoint, with its body read completely, so that a slow sender occupies no thread."""
     if scope["path"] == CHECK:
-        await check_door(scope, receive, send)
+        await check_endpoint(scope, receive, send)
         return
     # WSGI maps hyphens to underscores, so a field with an underscore could impersonate one with a hyphen. Drop it.
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(bounded_lists(fields), receive)
     scope |= {"headers": fields, "scheme": _SCHEME}
     if asks_to_verify(scope):
-        await verify_door(scope, receive, send)
+        await verify_endpoint(scope, receive, send)
     elif asks_for_stream(scope):
         await event_stream(scope, receive, send)
     elif asks_for_health(scope):
         await health_probe(scope, send)
     elif may_hash_password(scope):
         await _for_passwords(scope, receive, send)
-    elif is_doubtful(call_of(scope, DoorRequest.of(scope))):
+    elif is_cold(call_of(scope, EndpointRequest.of(scope))):
         await (_for_changes_of_others if changes(scope) else _for_others)(scope, receive, send)
     else:
         await (_for_changes_of_known_keys if changes(scope) else _for_known_keys)(scope, receive, send)

@@ -15,7 +15,7 @@ from typing import Final
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.environment import SECRETS_FILE, Environment
-from controlplane.server.processes import STOPPING
+from controlplane.processes.children import STOPPING
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 

@@ -57,7 +57,7 @@ def database_config(env: Environment) -> dict[str, Any]:
         return {**database, **_SQLITE}
     if url.scheme != "sqlite" and database.get("NAME") and url.hostname:
         # Imported here, because it loads psycopg, which SQLite doesn't need.
-        from apikeys.watched_session import WatchedSession
+        from apikeys.cache.closable_connection import WatchedSession
 
         pool = {**_POSTGRESQL_POOL, "connection_class": WatchedSession}
         options = {**_POSTGRESQL_SILENCE, **database.get("OPTIONS", {}), "pool": pool}

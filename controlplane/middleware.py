@@ -9,15 +9,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
 
+from api.error_page import ErrorPage, prefers_page
+from api.event_stream.handoff import offer_of
+from api.problems import problem_of, problem_response
+from api.rejected_sign_in import throttled_page
 from apikeys.client_address import client_address
 from apikeys.errors import QuotaExceeded
 from apikeys.request_context import address_of, request_id_of, settle
-from apikeys.stream_offer import offer_of
-from controlplane.access_log import log_request
-from controlplane.error_page import ErrorPage, prefers_page
-from controlplane.problems import problem_of, problem_response
-from controlplane.refused_sign_in import throttled_page
-from controlplane.spans import RequestSpan, begin_span
+from httpserver.access_log import log_request
+from httpserver.tracing import RequestSpan, begin_span
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE

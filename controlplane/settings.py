@@ -1,4 +1,4 @@
-"""Django settings, read from the environment. docs/configuration.md describes every setting."""
+"""Django settings, read from the environment. docs/reference/configuration.md describes every setting."""
 
 import sys
 from pathlib import Path
@@ -75,6 +75,7 @@ ADMIN_LOCKOUT_DURATION = env.duration("ADMIN_LOCKOUT_DURATION", "15m")
 
 INSTALLED_APPS = [
     "controlplane",
+    "backup",
     "apikeys",
     "gateway",
     "ratelimit",
@@ -100,7 +101,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "controlplane.middleware.RequestContextMiddleware",
-    "controlplane.security_headers.SecurityHeadersMiddleware",
+    "api.security_headers.SecurityHeadersMiddleware",
     "controlplane.middleware.ProblemMiddleware",
     "controlplane.middleware.KnownMethodMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -163,7 +164,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "access.lockout.lockout_address"
 AXES_USERNAME_CALLABLE = "access.lockout.lockout_name"
-AXES_LOCKOUT_CALLABLE = "controlplane.refused_sign_in.locked_page"
+AXES_LOCKOUT_CALLABLE = "api.rejected_sign_in.locked_page"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken", "next"]
 # The event log records sign-ins, and axes' own pages would show what was typed.
 AXES_DISABLE_ACCESS_LOG = True
@@ -177,7 +178,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "api.problems.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -201,9 +202,9 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["apikeys.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "controlplane.call_schema.CallSchema",
-    "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.operation_schema.CallSchema",
+    "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -235,16 +236,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "/static/latchkey/icon.svg",
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_NAME_OVERRIDES": {
-        "GuardRailName": "health.schemas.GUARD_RAIL_NAMES",
-        "ReadyStatus": "health.schemas.READY",
-        "UnreadyStatus": "health.schemas.UNREADY",
+        "GuardRailName": "api.schemas.health.GUARD_RAIL_NAMES",
+        "ReadyStatus": "api.schemas.health.READY",
+        "UnreadyStatus": "api.schemas.health.UNREADY",
         "VerdictCode": "gateway.verdict.Code",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
-        "EventType": "apikeys.schema_fields.EVENT_TYPES",
+        "EventType": "api.schemas.fields.EVENT_TYPES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "controlplane.openapi.complete",
+        "api.openapi.complete",
     ],
 }

@@ -5,19 +5,19 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from api.guard_rail_page import guard_rail_page
+from api.openapi_page import openapi_page
+from api.problem_page import ProblemPage
 from controlplane.front_page import front_page
-from controlplane.guard_rail_page import guard_rail_page
-from controlplane.openapi_page import openapi_page
-from controlplane.problem_page import ProblemPage
 
 admin.autodiscover()
 problem_pages = [path("<slug:code>", ProblemPage.as_view(), name="error-documentation")]
 
 urlpatterns = [
     path("", front_page, name="front-page"),
-    path("v1/", include("apikeys.urls")),
+    path("v1/", include("api.urls")),
     path("v1/", include("gateway.urls")),
-    path("", include("health.urls")),
+    path("", include("api.health_urls")),
     path("openapi.json", openapi_page, name="openapi"),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
@@ -28,7 +28,7 @@ urlpatterns = [
 ]
 
 
-handler400 = "controlplane.problems.bad_request"
-handler403 = "controlplane.problems.permission_denied"
-handler404 = "controlplane.problems.page_not_found"
-handler500 = "controlplane.problems.server_error"
+handler400 = "api.problems.bad_request"
+handler403 = "api.problems.permission_denied"
+handler404 = "api.problems.page_not_found"
+handler500 = "api.problems.server_error"

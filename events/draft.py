@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.batched_sql import Statement, inserting, updating
 from events.chain import canonical
 from events.models import ChainHead, Event
 from events.origin import Origin
-from events.round_trip import Statement, inserting, updating
 from events.types import EventType
 
 

@@ -13,13 +13,13 @@ from typing import Final
 from django.db import transaction
 from prometheus_client import Counter
 
+from events.batched_sql import Rows, SavepointFailed, Statement, reading, run_with_savepoint
 from events.chain import GENESIS
 from events.draft import Draft, Entry
-from events.lock_wait import lock_bound
+from events.lock_timeout import lock_bound
 from events.models import ChainHead, Event
-from events.observer import ALONE, Companion, Observer, observers_of
+from events.observers import ALONE, AppendHooks, Observer, observers_of
 from events.origin import Origin
-from events.round_trip import Rows, SetAside, Statement, reading, run_apart
 from events.types import EventType
 from latchkey import metric_names
 from latchkey.timestamps import rfc3339
@@ -48,7 +48,9 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
     return append_all([Entry(type, key_id, data)], origin=origin, at=at)[0]
 
 
-def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime, companion: Companion = ALONE) -> list[Event]:
+def append_all(
+    entries: Sequence[Entry], *, origin: Origin, at: datetime, companion: AppendHooks = ALONE
+) -> list[Event]:
     """Append several events, which observers see together, and run the statements of `companion` with them.
 
     Raise TransactionManagementError within a change that has collected events, because those must come first.
@@ -97,7 +99,7 @@ def _take(reads: Sequence[Statement], observers: Sequence[Observer]) -> tuple[Dr
     wanted = [observer.reads() for observer in observers]
     try:
         head, found = _hold(reads, [statement for statements in wanted for statement in statements])
-    except SetAside as aside:
+    except SavepointFailed as aside:
         _give_up(observers, aside)
         head, found = _hold(reads, ())
     else:
@@ -112,7 +114,7 @@ def _hold(reads: Sequence[Statement], apart: Sequence[Statement]) -> tuple[Chain
         raise transaction.TransactionManagementError("an event is appended inside the transaction of its change")
     lock = reading(ChainHead.objects.select_for_update().filter(id=1))
     bound = lock_bound()
-    found = run_apart([*bound, lock, *reads], apart)[len(bound) :]
+    found = run_with_savepoint([*bound, lock, *reads], apart)[len(bound) :]
     if not found[0]:
         # The very first event creates the head. Then start over, in order to lock it.
         ChainHead.objects.get_or_create(id=1, defaults={"digest": GENESIS})
@@ -127,8 +129,8 @@ def _write(draft: Draft, observers: Sequence[Observer]) -> None:
         decided.append(observer.decide(decided[-1]))
     del decided[0]
     try:
-        run_apart(draft.statements(), [statement for part in decided for statement in part.statements()])
-    except SetAside as aside:
+        run_with_savepoint(draft.statements(), [statement for part in decided for statement in part.statements()])
+    except SavepointFailed as aside:
         _give_up(observers, aside)
         decided = []
     for part in (draft, *decided):
@@ -137,6 +139,6 @@ def _write(draft: Draft, observers: Sequence[Observer]) -> None:
             transaction.on_commit(partial(EMITTED.labels(event.type).inc))
 
 
-def _give_up(observers: Sequence[Observer], aside: SetAside) -> None:
+def _give_up(observers: Sequence[Observer], aside: SavepointFailed) -> None:
     for observer in observers:
         observer.give_up(aside.__cause__ or aside)

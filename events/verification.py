@@ -7,9 +7,9 @@ from django.db import DataError
 from django.db.models import QuerySet
 
 from events.chain import GENESIS
-from events.continuity import Break, Place, follow
+from events.chain_verification import Break, Place, follow
+from events.checkpoints import checkpoint_position
 from events.models import ChainHead, Event, Seal
-from events.seals import seal_place
 from latchkey.peppers import Peppers
 
 BATCH: Final = 1000
@@ -34,7 +34,7 @@ def verify(peppers: Peppers) -> Iterator[Place | Break]:
 def beginning(peppers: Peppers) -> Place | Break:
     """Return the position after the last checkpoint, or a Break if one is invalid or an older event is left."""
     try:
-        place = seal_place(Seal.objects.order_by("last_id"), peppers)
+        place = checkpoint_position(Seal.objects.order_by("last_id"), peppers)
     except UNREADABLE:
         return Break(1, "a seal cannot be read")
     if isinstance(place, Place):

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.conf import settings
 
+from apikeys.authenticator import FAILURES, Authenticator, Verified
 from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded, RefusedCredential
-from apikeys.gate import FAILURES, Gate, Verified
 from gateway.question import Question, parse_question
 from latchkey import headers
 from latchkey.credential_fields import credential_from_headers
@@ -49,7 +49,7 @@ class Answer:
     logged: Mapping[str, str] = field(default_factory=dict)
 
 
-def check(gate: Gate, call: Call) -> Answer:
+def check(gate: Authenticator, call: Call) -> Answer:
     """Return the response to a call. Raise the database's or bucket store's exception if it does not answer."""
     question = Question()
     try:

@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from apikeys.schema_fields import (
+from api.schemas.fields import (
     KEY_ID,
     STORABLE,
     Shape,

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from apikeys.authenticator import FAILURES, Authenticator, Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
-from apikeys.gate import FAILURES, Gate, Verified
 from latchkey.credentials import CredentialError, parse_credential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
@@ -65,7 +65,7 @@ class Verdict:
         }
 
 
-def judge(gate: Gate, values: object, address: str, now: datetime) -> Verdict:
+def judge(gate: Authenticator, values: object, address: str, now: datetime) -> Verdict:
     """Return the verdict on `values`: credential (required), scopes (all are required), cost (default 1).
 
     Raise InvalidParameters if the values are invalid or if the cost is larger than the key's burst.

@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import Final
 
+from apikeys.authenticator import Authenticator
 from apikeys.errors import MalformedRequest
-from apikeys.gate import Gate
 from gateway.check import NO_STORE, Answer, Call, check, refusal
 from gateway.question import Question
 from gateway.verdict import judge
@@ -18,7 +18,7 @@ ASKING: Final = b"scope=verify"
 _ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")
 
 
-def verify(gate: Gate, call: Call, body: bytes, now: datetime) -> Answer:
+def verify(gate: Authenticator, call: Call, body: bytes, now: datetime) -> Answer:
     """Return the response to a call whose `query` is ASKING.
 
     Raise the database's or bucket store's exception if it does not answer.

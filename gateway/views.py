@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
-from apikeys.gate import default_gate
+from api.base import CALLER_PROBLEMS, KeyAPIView
+from api.keys import NO_STORE
+from api.schemas.fields import response_field
+from apikeys.authenticator import default_authenticator
 from apikeys.request_context import address_of, raw_query, request_id_of
-from apikeys.schema_fields import response_field
-from apikeys.views.base import CALLER_PROBLEMS, KeyAPIView
-from apikeys.views.keys import NO_STORE
 from gateway.check import Call, check
 from gateway.question import QUERY
 from gateway.schemas import Verdict, VerifyRequest
@@ -44,7 +44,7 @@ class Verify(KeyAPIView):
     @extend_schema(operation_id="verify", request=VerifyRequest, responses=Verdict)
     def post(self, request: Request) -> Response:
         """Verify a credential that a service received. It takes `cost` tokens from its key. Every verdict is a 200."""
-        verdict = judge(default_gate(), request.data, address_of(request.META), timezone.now())
+        verdict = judge(default_authenticator(), request.data, address_of(request.META), timezone.now())
         bind_contextvars(**verdict.logged)
         return Response(verdict.as_json(), headers=NO_STORE)
 
@@ -84,7 +84,7 @@ class Check(APIView):
             path=request.path,
             request_id=request_id_of(request.META),
         )
-        answer = check(default_gate(), call)
+        answer = check(default_authenticator(), call)
         bind_contextvars(**answer.logged)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.fields))
 

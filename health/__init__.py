@@ -1,1 +1,1 @@
-"""Whether the control plane is well, and the steward that keeps it so."""
+"""Health of the control plane, and the steward: the background worker that maintains it."""

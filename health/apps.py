@@ -1,4 +1,4 @@
-"""The health app."""
+"""Django app `health`."""
 
 from importlib import import_module
 
@@ -12,5 +12,6 @@ class HealthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Begins to watch the event log, in every process that may append to it."""
-        import_module("health.watch")
+        """Start to observe the event log, in every process that may append to it."""
+        # Importing the module registers its observer.
+        import_module("health.change_evaluation")

@@ -1,4 +1,4 @@
-"""Bursts of failed authentications: told once when an address goes over its limit, and over once it was quiet."""
+"""Bursts of failed authentications: reported once when an address exceeds its limit, over once it has been quiet."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,19 +20,20 @@ MOST_BURSTS: Final = 100
 
 
 def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> None:
-    """Compares the addresses that are over AUTH_FAILURE_LIMIT with those that were told.
+    """Compare the addresses that are over AUTH_FAILURE_LIMIT with the known bursts.
 
-    At most 100 are held at once, so that an attacker with many addresses cannot fill the log.
+    Append an event for each new burst, and delete those that are over.
     """
     quiet_since = now - QUIET_FOR
     over = _refusals(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
     for address, (refused, used_ns) in over.items():
         if address in known:
-            # Failures within the limit are none of the burst's, so only what was refused since keeps it up.
+            # Failures within the limit aren't part of the burst, so only newly throttled attempts keep it going.
             FailureBurst.objects.filter(address=address).exclude(refused=refused).update(
                 last_at=from_ns(used_ns), refused=refused
             )
+        # A bound, so that an attacker with many addresses can't fill the event log.
         elif len(known) < MOST_BURSTS:
             with transaction.atomic():
                 known[address] = FailureBurst.objects.create(
@@ -48,7 +49,7 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
 
 
 def _refusals(buckets: Iterable[tuple[str, Record]]) -> dict[str, tuple[int, int]]:
-    """Return, by address, how often it was refused and when it tried last, in nanoseconds, over all of its buckets."""
+    """Return for each address how often it was throttled and when it last tried (in ns), over all of its buckets."""
     found: dict[str, tuple[int, int]] = {}
     for address, record in buckets:
         refused, used_ns = found.get(address, (0, 0))

@@ -1,8 +1,9 @@
-"""Incidents: a guard rail's breach is opened once, told once, and closed once, however many processes see it.
+"""Incidents: a violation of a guard rail is opened, reported and closed once, however many processes see it.
 
-Whoever judges a guard rail holds the event log while it counts. As each change of state appends an event, nothing
-changes between the count and the verdict, and two that judge at once come one after the other: openings and closings
-alternate by construction. The partial unique index on open incidents is the belt to these braces.
+A process that evaluates a guard rail holds the event log while it counts. Every change of state appends an event,
+so nothing changes between the count and the verdict, and two processes that evaluate at the same time do so one
+after the other: openings and closings alternate by construction. The partial unique index on open incidents is a
+second safeguard.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,25 +14,26 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from events import log as event_log
-from events.round_trip import run
+from events.batched_sql import run
+from health.evaluation import Judgment
+from health.evaluation_queries import incidents_open, read_listed
 from health.guard_rails import BY_NAME, Finding, GuardRail
 from health.guard_rails.base import ListedGuardRail
-from health.judgment import Judgment
+from health.incident_changes import degraded_by
 from health.models import Incident, Waiver
-from health.reads import incidents_open, read_listed
-from health.verdicts import degraded_by
 
 log = structlog.get_logger(__name__)
 
 
 def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") -> None:
-    """Judge each of `rails`; those about which nothing is new are only looked at, and hold up no change."""
+    """Evaluate each of `rails`. A guard rail about which nothing is new is only read, and holds up no change."""
     opened = {incident.guard_rail: incident for incident in incidents_open()}
     waived = set(Waiver.objects.in_force(now).filter(key_id="").values_list("guard_rail", flat=True))
     for rail in rails:
         with left_to_the_sweep(guard_rails=[rail.name]):
             incident = opened.get(rail.name)
             known = None if incident is None else Finding(incident.count, incident.detail)
+            # This comparison takes no lock. Only if something seems new, evaluate again while the log is held.
             if known != (None if rail.name in waived else _found(rail, now)):
                 with transaction.atomic():
                     event_log.observe(Judgment({rail: frozenset()}, now, request_id))
@@ -39,10 +41,9 @@ def sweep(rails: Iterable[GuardRail], *, now: datetime, request_id: str = "") ->
 
 @contextmanager
 def left_to_the_sweep(**fields: object) -> Iterator[None]:
-    """What goes wrong within is undone and logged, and does no harm to the transaction around it, if there is one.
+    """Undo and log what goes wrong in the block, without harm to the transaction around it, if there is one.
 
-    Where that cannot be kept any more, as when the connection is lost, it has to fail: it would be rolled back in
-    silence, and its change be reported as made.
+    Raises the error if that transaction can't be kept, for example because the connection is lost.
     """
     within = transaction.get_connection().in_atomic_block
     try:
@@ -50,24 +51,27 @@ def left_to_the_sweep(**fields: object) -> Iterator[None]:
             yield
     except Exception as error:
         if isinstance(error, (OperationalError, InterfaceError)) and not within:
-            raise  # there is no database to judge by
+            # Without a database there is nothing to evaluate.
+            raise
         log.exception("guard_rails_not_judged", **fields)
+        # Otherwise the transaction would be rolled back silently, and its change reported as made.
         if within and transaction.get_rollback():
             raise
 
 
 def open_incidents() -> list[Incident]:
-    """What is in breach, the longest first."""
+    """Return the open incidents, the oldest first."""
+    # The database may have incidents of guard rails that this version doesn't have.
     return [incident for incident in incidents_open() if incident.guard_rail in BY_NAME]
 
 
 def degraded() -> list[str]:
-    """Return the names of the guard rails by whose breach health is degraded, sorted."""
+    """Return the names of the guard rails whose violation degrades health, sorted."""
     return degraded_by(open_incidents())
 
 
 def breach(rail: GuardRail, now: datetime) -> Finding | None:
-    """What is in breach at `now`, unless the guard rail is waived for all."""
+    """Return what violates the guard rail at `now`, or None if nothing does or it's waived for all keys."""
     waived = Waiver.objects.in_force(now).filter(guard_rail=rail.name, key_id="").exists()
     return None if waived else rail.find(now)
 

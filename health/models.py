@@ -1,4 +1,4 @@
-"""The tables of health: who works as steward, what is wrong, who is cut off, what was waived, and the last backup."""
+"""Tables of health: the steward's lease, incidents, waivers, failure bursts, store outages, and the last backup."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class Lease(models.Model):
-    """A named right that one holder has until it lapses; `health.lease` takes and releases it."""
+    """A named right that one holder has until it expires; `health.scheduler.lease` takes and releases it."""
 
     name = models.CharField(max_length=64, primary_key=True)
     holder = models.CharField(max_length=64, blank=True)
@@ -21,10 +21,10 @@ class Lease(models.Model):
 
 
 class Incident(models.Model):
-    """The time in which a guard rail is breached; open while `closed_at` is null, and at most one of them a guard rail.
+    """Period in which a guard rail is violated; open while `closed_at` is null, at most one per guard rail.
 
-    `opened_by` and `closed_by` are the ids of the `HealthChanged` events that told it; null for a notice, which changes
-    no health. `count` and `detail` are those of the last look.
+    `opened_by` and `closed_by` are the IDs of the `HealthChanged` events that reported it; null for a notice,
+    which doesn't change health. `count` and `detail` are those of the last evaluation.
     """
 
     guard_rail = models.CharField(max_length=64)
@@ -51,15 +51,15 @@ class Incident(models.Model):
 
 
 class WaiverQuerySet(models.QuerySet["Waiver"]):
-    """Waivers by whether they hold."""
+    """Waivers, by whether they are in force."""
 
     def in_force(self, now: datetime) -> "WaiverQuerySet":
-        """Those that silence their guard rail at `now`."""
+        """Return the waivers that silence their guard rail at `now`."""
         return self.filter(ended_at__isnull=True, ends_at__gt=now)
 
 
 class Waiver(models.Model):
-    """Leave to breach a guard rail until `ends_at`: for one key, or for all where `key_id` is empty."""
+    """Permission to violate a guard rail until `ends_at`: for one key, or for all if `key_id` is empty."""
 
     guard_rail = models.CharField(max_length=64)
     key_id = models.CharField(max_length=15, blank=True)
@@ -81,7 +81,7 @@ class Waiver(models.Model):
 
 
 class FailureBurst(models.Model):
-    """An address over AUTH_FAILURE_LIMIT, and how often it was refused; the row goes once that has stopped."""
+    """Address over AUTH_FAILURE_LIMIT, and how often it was throttled. The row is deleted once that has stopped."""
 
     address = models.CharField(max_length=64, primary_key=True)
     since = models.DateTimeField()
@@ -95,7 +95,7 @@ class FailureBurst(models.Model):
 
 
 class StoreOutage(models.Model):
-    """A node that is cut off from its bucket store: the row is renewed while that lasts, and goes when it is over."""
+    """Node that is cut off from its bucket store. The row is renewed while that lasts, and deleted afterwards."""
 
     node = models.CharField(max_length=32, primary_key=True)
     host = models.CharField(max_length=255)
@@ -109,7 +109,7 @@ class StoreOutage(models.Model):
 
 
 class LastBackup(models.Model):
-    """When the newest good backup was made: one row, once there is one."""
+    """Time of the newest good backup: one row, once there is one."""
 
     made_at = models.DateTimeField()
 

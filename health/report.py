@@ -1,4 +1,4 @@
-"""The state of health: what is degraded, in which components, and the limits."""
+"""Report of health: what is degraded, in which components, and the limits."""
 
 import os
 import time
@@ -8,16 +8,16 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 
-from apikeys.directory import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from apikeys.models import APIKey
 from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.incidents import open_incidents
-from health.live import DATABASE, STEWARD, STORE, degraded_names
-from health.measurements import own_totals
+from health.local_health import DATABASE, STEWARD, STORE, degraded_names
+from health.metrics import own_totals
 from health.models import Incident
+from health.node.store_probe import fault_of
 from health.served_since import served_since
-from health.store_probe import fault_of
 from latchkey import __version__, metric_names
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
@@ -29,7 +29,7 @@ def _uptime_seconds() -> int:
 
 
 def full_report() -> dict[str, object]:
-    """The body of /health/full. Needs the database."""
+    """Return the body of /health/full. Needs the database."""
     names = degraded_names()
     totals = own_totals()
     return {
@@ -41,7 +41,7 @@ def full_report() -> dict[str, object]:
         "components": {
             "database": {**_component(DATABASE.name, names), "vendor": connection.vendor},
             "key_directory": {
-                "status": "degraded" if default_directory().database_is_down else "ok",
+                "status": "degraded" if default_key_cache().database_is_down else "ok",
                 "stale_seconds": settings.DIRECTORY_STALE_SECONDS,
             },
             "bucket_store": _component(STORE.name, names),
@@ -55,7 +55,7 @@ def full_report() -> dict[str, object]:
 
 
 def incident_json(incident: Incident) -> dict[str, object]:
-    """An open incident as /health/full and check_guard_rails show it."""
+    """Return an open incident as /health/full and check_guard_rails show it."""
     return {
         "name": incident.guard_rail,
         "severity": incident.severity,
@@ -71,7 +71,7 @@ def _component(guard_rail: str, names: list[str]) -> dict[str, object]:
 
 
 def _verified_at() -> str | None:
-    """When the patrol last came to the end of the event log and found it whole."""
+    """Return when the integrity scan last reached the end of the event log and found it complete, or None."""
     finished: datetime | None = Patrol.objects.filter(id=1).values_list("finished_at", flat=True).first()
     return rfc3339(finished) if finished else None
 

@@ -1,6 +1,6 @@
-"""`python -m health.self_check`: asks the server of this container for its health, with the key that it made at start.
+"""`python -m health.self_check`: asks the server of this container for its health, with the key it made at start.
 
-Imports neither Django nor the client: it runs every few seconds.
+It imports neither Django nor the client, because it runs every few seconds.
 """
 
 import errno
@@ -25,7 +25,7 @@ MAX_BODY: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """How the server is asked: where it listens, the name that it answers to, and the credential."""
+    """How to ask the server: where it listens, the host name that it accepts, and the credential."""
 
     host: str
     port: int
@@ -34,12 +34,13 @@ class SelfCheck:
 
     @classmethod
     def of_bind(cls, host: str, port: int, *, name: str, credential: str) -> "SelfCheck":
-        """That of a server which listens on `host`: on all addresses, it is asked on the loopback one."""
+        """Return the check of a server that listens on `host`."""
+        # A server that listens on all addresses is asked on the loopback address.
         return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, name, credential)  # noqa: S104 - is read
 
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
-        """What `write` wrote. Raises OSError, ValueError."""
+        """Return what `write` wrote. Raises OSError and ValueError."""
         _refuse_of_others(path)
         try:
             return cls(**json.loads(path.read_bytes()))
@@ -47,10 +48,11 @@ class SelfCheck:
             raise ValueError("it was not written by a server of this version") from None
 
     def write(self, path: Path) -> None:
-        """Puts it in a file of mode 0600 in a directory of mode 0700, whole. Raises OSError."""
+        """Write the check into a file with mode 0600 in a directory with mode 0700, all or nothing. Raises OSError."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_of_others(path.parent)
-        descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+        # mkstemp() creates the file with mode 0600.
+        descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(self), file)
@@ -61,7 +63,7 @@ class SelfCheck:
             raise
 
     def fault(self) -> str | None:
-        """What is wrong with the server; None where it serves, be it with a guard rail in breach."""
+        """Return what is wrong with the server, or None if it serves, even with a violated guard rail."""
         sent = {"Host": self.name, headers.API_KEY: self.credential, "Accept": "application/json"}
         try:
             with closing(HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)) as connection:
@@ -72,25 +74,27 @@ class SelfCheck:
             return f"the server does not answer: {error or type(error).__name__}"
         if answer.status == 200 and body.get("status") in ("ok", "degraded"):
             return None
-        if answer.status == 429:  # asked more often than its key may, and so alive
+        # It's asked more often than its key may, and so it's alive.
+        if answer.status == 429:
             return None
         return f"{answer.status} {body.get('title', 'no health')}: {body.get('detail', '')}".strip()
 
 
 def _refuse_of_others(path: Path) -> None:
-    """Raises PermissionError for a file or directory that others own, may read or write, or that is a link."""
+    """Raise PermissionError for a link, and for a path that others own or may read or write."""
+    # Others could replace the server's address or read the credential.
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise PermissionError(errno.EACCES, f"{path} has to belong to this user, and to be closed to others")
 
 
 def server_name() -> str:
-    """The name of this host: a container's id, as a rule."""
+    """Return the name of this host, usually a container's ID."""
     return socket.gethostname()
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 where the server serves; 1, with one line on standard error, where it does not."""
+    """Return 0 if the server serves, otherwise 1 after one line on standard error."""
     path = os.environ.get("HEALTH_CHECK_FILE", "") if not arguments else arguments[0]
     if not path:
         print("latchkey: HEALTH_CHECK_FILE: is not set, so serve made no key to ask with.", file=sys.stderr)

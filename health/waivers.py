@@ -1,4 +1,4 @@
-"""Waivers: leave to breach a guard rail, with a reason, a name and an end. Their one writer."""
+"""Waivers: permission to violate a guard rail, with a reason, a name and an end. Only this module writes them."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.lock_wait import lock_bound
+from events.batched_sql import reading, run
+from events.lock_timeout import lock_bound
 from events.origin import Origin
-from events.round_trip import reading, run
 from events.types import EventType
 from health.guard_rails import BY_NAME
 from health.models import Waiver
@@ -26,7 +26,7 @@ SAME_END: Final = timedelta(minutes=1)
 
 
 class WaiverNotFound(ProblemError):
-    """There is no such waiver in force."""
+    """No waiver in force has this ID."""
 
     slug = "not-found"
 
@@ -53,7 +53,7 @@ RULES: Final[Mapping[str, Rule]] = {
 
 
 def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
-    """The values of a waiver that may be granted at `now`. Raises InvalidParameters, or NotFound for its key."""
+    """Return the values of a waiver that may be granted at `now`. Raises InvalidParameters, or NotFound for its key."""
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("guard_rail", "reason", "ends_at"))
     if key_id := cleaned.get("key_id", ""):
         _refuse_unconcerned(cleaned["guard_rail"], key_id)
@@ -65,7 +65,7 @@ def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
 
 
 def _refuse_unconcerned(guard_rail: str, key_id: str) -> None:
-    """Raises InvalidParameters for a key that the guard rail never looks at, NotFound for an unknown one."""
+    """Raise InvalidParameters for a key that the guard rail never looks at, and NotFound for an unknown key."""
     if not BY_NAME[guard_rail].about_keys:
         raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
     key = find_key(key_id)
@@ -77,16 +77,21 @@ def _refuse_unconcerned(guard_rail: str, key_id: str) -> None:
 
 
 class Waivers:
-    """Grants and ends waivers on behalf of `origin`; each tells it by an event and judges the guard rail at once."""
+    """Writer of waivers, on behalf of `origin`.
+
+    Each change appends an event, and the guard rail is evaluated in the same transaction.
+    """
 
     def __init__(self, origin: Origin, *, now: Callable[[], datetime] = timezone.now) -> None:
         self._origin = origin
         self._now = now
 
     def grant(self, values: object) -> Waiver:
-        """A waiver from `guard_rail`, `reason`, `ends_at` (at most 366 days ahead) and, for one key alone, `key_id`.
+        """Grant a waiver.
 
-        Raises InvalidParameters, and NotFound for a key that is unknown.
+        `values` has `guard_rail`, `reason`, `ends_at` (at most 366 days ahead) and, for a single key, `key_id`.
+
+        Raises InvalidParameters, and NotFound for an unknown key.
         """
         now = self._now()
         cleaned = clean_waiver(values, now)
@@ -96,21 +101,23 @@ class Waivers:
         return waiver
 
     def end(self, waiver_id: int) -> Waiver:
-        """Ends a waiver before its time. Raises WaiverNotFound."""
+        """End a waiver before its time. Raises WaiverNotFound."""
         return self._end(waiver_id, self._now(), because="ended")
 
     def end_due(self) -> int:
-        """Ends the waivers whose time is over: from now on their guard rails speak again. Returns how many."""
+        """End the waivers whose time is over: their guard rails alert again. Return how many were due."""
         now = self._now()
         due = Waiver.objects.filter(ended_at__isnull=True, ends_at__lte=now).order_by("ends_at")
         ids = list(due.values_list("pk", flat=True))
         for waiver_id in ids:
-            with suppress(WaiverNotFound):  # somebody was quicker
+            # Another process was quicker.
+            with suppress(WaiverNotFound):
                 self._end(waiver_id, now, because="time")
         return len(ids)
 
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
+            # The row is locked, so that two calls can't both end the waiver and append an event.
             lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
             *_, found = run([*lock_bound(), lock])
             if not found:
@@ -127,7 +134,7 @@ class Waivers:
 
 
 def waiver_json(waiver: Waiver) -> dict[str, object]:
-    """A waiver as REST and commands show it."""
+    """Return a waiver as REST and commands show it."""
     return {
         "id": waiver.pk,
         "guard_rail": waiver.guard_rail,

@@ -1,4 +1,4 @@
-"""Latchkey's shared types, and the typed client of its API: `from latchkey import Client`. No Django here."""
+"""Shared types of Latchkey, and the typed client of its API: `from latchkey import Client`. It never imports Django."""
 
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """Brings the client in where it is asked for: the server, which shares this package, has no use for httpx."""
+    """Import `Client` on first access. Raises AttributeError for any other name."""
     if name == "Client":
+        # Imported lazily: the server shares this package and has no use for httpx.
         from latchkey.client.client import Client
 
         return Client

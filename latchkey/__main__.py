@@ -1,4 +1,4 @@
-"""`python -m latchkey`: the command."""
+"""Entry point of `python -m latchkey`: runs the `latchkey` command."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Types of arguments of commands. What they raise is shown to the person who typed."""
+"""Argument types for argparse commands. Their error messages are shown to the person who typed the argument."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -8,10 +8,14 @@ from latchkey.duration import parse_duration
 
 
 def whole_number(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `least` to `most`, or of all. It raises ArgumentTypeError."""
+    """Return a parser of whole numbers from `least` to `most`, or of any whole number if both are None.
+
+    The parser raises ArgumentTypeError.
+    """
     bounds = "" if least is None else f" from {least} to {most}"
 
     def parse(text: str) -> int:
+        # isdigit() alone also accepts digits of other scripts, and int() raises for very long texts.
         if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
             number = int(text)
             if (least is None or number >= least) and (most is None or number <= most):
@@ -22,7 +26,7 @@ def whole_number(least: int | None = None, most: int | None = None) -> Callable[
 
 
 def duration(text: str) -> timedelta:
-    """Return a time span as typed: 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
+    """Return the time span that `text` names, as in 90d, 12h, 30m, 45s or 2w. Raises ArgumentTypeError."""
     try:
         return parse_duration(text)
     except ValueError as error:

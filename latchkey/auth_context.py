@@ -1,23 +1,26 @@
-"""Who is calling: the same small value on the server, in the client and in every log line."""
+"""Authenticated caller: the same small value on the server, in the client and in every log line."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 
 def covers(granted: frozenset[str], wanted: str) -> bool:
-    """Whether the scopes `granted` allow what `wanted` names.
+    """Return whether the scopes `granted` include the scope `wanted`.
 
-    `*` allows all; within a scope `*` stands for any run of characters, so `orders:*` allows `orders:read` and may
-    grant `orders:re*`, while `orders:re*` may not grant `orders:*`.
+    The scope `*` allows everything. Within a scope, `*` matches any run of characters: `orders:*`
+    allows `orders:read`, and a key that holds it may grant `orders:re*`. A key that holds `orders:re*`
+    may not grant `orders:*`.
     """
     if wanted in granted or "*" in granted:
         return True
+    # `wanted` may itself hold a `*`. Only a `*` in `scope` can match it, so a match
+    # means that `wanted` allows no more than `scope`.
     return any("*" in scope and fnmatchcase(wanted, scope) for scope in granted)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthContext:
-    """An authenticated key: its id, what people call it, whose it is and what it may do."""
+    """An authenticated key: its ID, label, owner and scopes."""
 
     key_id: str
     label: str
@@ -26,9 +29,9 @@ class AuthContext:
 
     @property
     def actor(self) -> str:
-        """How events and logs name this caller."""
+        """Return the name of this caller in events and logs: `key:` and the key ID."""
         return f"key:{self.key_id}"
 
     def allows(self, scope: str) -> bool:
-        """Whether this key holds `scope`."""
+        """Return whether this key's scopes include `scope`."""
         return covers(self.scopes, scope)

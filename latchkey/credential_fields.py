@@ -1,4 +1,4 @@
-"""Where a request carries its credential: the fields X-API-Key and Authorization."""
+"""Credential of a request: found in the header fields X-API-Key and Authorization."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from latchkey.credentials import (
     stray_characters,
 )
 
-# The parameters of a Digest or OAuth field count as values too.
+# The parameters of a Digest or OAuth field are separated by commas, so they count as values too.
 _MOST_VALUES: Final = 64
 
 _NONE: Final = (
@@ -27,24 +27,30 @@ _FOREIGN: Final = (
 
 
 def _values(field: str) -> list[str]:
-    """The values of a field, which may have been sent several times. More than any client sends are one that is no
-    credential, before they are looked at: anyone can send 30 KB of commas.
+    """Return the comma-separated values of a field, which a client may have sent several times.
+
+    A field with more than _MOST_VALUES values is replaced by one value that isn't a credential.
     """
     values = field.split(",", _MOST_VALUES)
+    # Anyone can send 30 KB of commas, so don't look at each value. No client sends that many.
     return values if len(values) <= _MOST_VALUES else ["Bearer"]
 
 
 def _from_api_key(field: str) -> set[str]:
-    """The texts in an X-API-Key field that may be credentials. An empty value is none."""
+    """Return the texts in an X-API-Key field that may be credentials. Empty values are skipped."""
     return {text for value in _values(field) if (text := value.strip())}
 
 
 def _from_authorization(field: str) -> set[str]:
-    """The texts in an Authorization field that may be credentials. A scheme that is not ours has none."""
+    """Return the texts in an Authorization field that may be credentials.
+
+    Values with a scheme other than Bearer and Basic are skipped.
+    """
     return {text for text in map(_token, _values(field)) if text is not None}
 
 
 def _token(value: str) -> str | None:
+    """Return what may be a credential in one Authorization value, or None if the scheme is neither Bearer nor Basic."""
     scheme, _, token = value.strip().partition(" ")
     token = token.strip()
     if scheme.lower() == "bearer":
@@ -53,6 +59,7 @@ def _token(value: str) -> str | None:
         try:
             return base64.b64decode(token, validate=True).decode("ascii")
         except (binascii.Error, ValueError):
+            # Not None: a Basic token that can't be decoded is a malformed credential, not a missing one.
             return ""
     return None
 
@@ -62,22 +69,23 @@ def _has_credential(texts: set[str]) -> bool:
 
 
 def _not_foreign(one: set[str], other: set[str]) -> set[str]:
-    """The texts of both fields, but for a field that has no credential if the other one has."""
+    """Return the texts of both fields, without those of a field that has no credential if the other one has one."""
     if one and other and _has_credential(one) != _has_credential(other):
         return one if _has_credential(one) else other
     return one | other
 
 
 def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
-    """The one credential of a request, from its X-API-Key and Authorization fields.
+    """Return the one credential of a request, from its X-API-Key and Authorization fields.
 
-    A field without a text of a credential's shape counts for nothing if the other one has such a text: it is meant for
-    the service behind Latchkey. A field that was sent twice is expected joined by commas, as HTTP allows.
+    If only one of the fields holds a text of a credential's shape, the other field is ignored. A field that was
+    sent twice is expected to be joined by commas, as HTTP allows.
 
     Raises MissingCredential, MalformedCredential, or AmbiguousCredential if two credentials differ.
     """
     texts = _from_api_key(api_key) if api_key else set()
     if authorization:
+        # One of the fields may be meant for the service behind Latchkey, so what it holds isn't an error.
         texts = _not_foreign(texts, _from_authorization(authorization))
     if not texts:
         raise MissingCredential(_NONE)
@@ -85,4 +93,5 @@ def credential_from_headers(api_key: str | None, authorization: str | None) -> C
         return parse_credential(texts.pop(), otherwise=_FOREIGN)
     if _has_credential(texts):
         raise AmbiguousCredential("The request carries two credentials that differ.")
+    # A set has no order. Sorting gives the same request the same message each time.
     raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), _FOREIGN))

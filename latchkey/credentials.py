@@ -1,4 +1,4 @@
-"""The credential `key_id:secret`: its shape, its checksum, how it is made and read."""
+"""Credentials `key_id:secret`: their format and checksum, how they are generated and how they are parsed."""
 
 import re
 import secrets
@@ -22,7 +22,7 @@ SECRET_PATTERN: Final = re.compile(
 
 CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
 
-# What files, shells and editors leave around a credential.
+# Characters that files, shells and editors leave around a credential.
 _STRAY: Final = {
     "a byte order mark (BOM)": re.compile("\ufeff"),
     "quotation marks": re.compile("[\"'`\u2018\u2019\u201c\u201d\xab\xbb]"),
@@ -33,7 +33,7 @@ _LONGEST_WITH_STRAY: Final = 200
 
 
 class CredentialError(ProblemError):
-    """A request's credential cannot be used. No text repeats the credential."""
+    """Base class of errors about a request's credential. No message repeats the credential."""
 
 
 class MissingCredential(CredentialError):
@@ -43,7 +43,7 @@ class MissingCredential(CredentialError):
 
 
 class MalformedCredential(CredentialError):
-    """What the request carries has not the shape of a credential, or its checksum is wrong."""
+    """The credential in the request doesn't have the shape of one, or its checksum is wrong."""
 
     slug = "malformed-credential"
 
@@ -56,17 +56,18 @@ class AmbiguousCredential(CredentialError):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A well-formed credential. Its `repr` shows the key id alone, so that no traceback or log shows the secret."""
+    """A well-formed credential. Its `repr` shows only the key ID, so no traceback or log shows the secret."""
 
     key_id: str
     secret: str = field(repr=False)
 
     def reveal(self) -> str:
-        """The text `key_id:secret`, for the one place that hands it to its owner."""
+        """Return the text `key_id:secret`. Use it only to send the credential or to hand it to its owner."""
         return f"{self.key_id}:{self.secret}"
 
 
 def _base62(number: int, length: int) -> str:
+    """Return `number` as `length` base62 characters, most significant first."""
     digits = []
     for _ in range(length):
         number, digit = divmod(number, 62)
@@ -75,41 +76,47 @@ def _base62(number: int, length: int) -> str:
 
 
 def checksum(random_part: str) -> str:
-    """The CRC-32 of the secret's 43 random characters as 6 base62 characters, most significant first."""
+    """Return the CRC-32 of the secret's 43 random characters as 6 base62 characters, most significant first."""
     return _base62(zlib.crc32(random_part.encode("ascii")), CHECKSUM_LENGTH)
 
 
 def generate_key_id() -> str:
-    """A new key id: `lk_` and 12 random characters of base 36 (62 bits)."""
+    """Return a new key ID: `lk_` and 12 random base36 characters (62 bits)."""
     return "lk_" + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(12))
 
 
 def generate_secret() -> str:
-    """A new secret: `lks_`, 43 base62 characters from 256 random bits, and their checksum."""
+    """Return a new secret: `lks_`, 43 base62 characters that encode 256 random bits, and their checksum."""
     random_part = _base62(secrets.randbits(256), RANDOM_LENGTH)
     return SECRET_PREFIX + random_part + checksum(random_part)
 
 
 def parse_credential(text: str, *, otherwise: str = "This is not key_id:secret.") -> Credential:
-    """The credential that `text` is.
+    """Return the credential that `text` is.
 
-    Raises MalformedCredential for another shape or a wrong checksum; nothing is looked up for it. It says what to take
-    out if the text has quotation marks, white space or a byte order mark too many, and `otherwise` if nothing helps.
+    Raises MalformedCredential if the shape or the checksum is wrong. If stray quotation marks, white space or a
+    byte order mark are the only fault, the message says what to remove; otherwise it's `otherwise`.
     """
     match = CREDENTIAL_PATTERN.fullmatch(text)
     if match is None:
         raise MalformedCredential(stray_characters(text) or otherwise)
     key_id, secret, random_part, check = match.groups()
+    # The checksum catches typing errors before anything is looked up.
     if checksum(random_part) != check:
         raise MalformedCredential("The secret's checksum is wrong: a character is mistyped or missing.")
     return Credential(key_id, secret)
 
 
 def stray_characters(text: str) -> str:
-    """A sentence that names what makes a credential of `text` if it is taken out; "" if nothing does."""
+    """Return a sentence that names the stray characters without which `text` would be a credential.
+
+    Return an empty string if removing them doesn't make it one.
+    """
+    # Skip the work for texts that can't be a credential with a few characters too many.
     if SECRET_PREFIX not in text or len(text) > _LONGEST_WITH_STRAY:
         return ""
-    with suppress(UnicodeError):  # a header field arrives as Latin-1, whatever was sent
+    # A header field is decoded as Latin-1, whatever encoding the client used.
+    with suppress(UnicodeError):
         text = text.encode("latin-1").decode()
     found = []
     for name, characters in _STRAY.items():

@@ -1,4 +1,4 @@
-"""Spans of time as people type them: 90d, 12h, 30m, 45s or 2w. And times, which may be typed as a span from now."""
+"""Time spans as people type them: 90d, 12h, 30m, 45s or 2w. Also times, which may be typed as a span from now."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_duration(text: str) -> timedelta:
-    """The span that `text` tells, above 0 and at most LONGEST. Raises ValueError with what to write instead."""
+    """Return the span that `text` names, above 0 and at most LONGEST. Raises ValueError that says what to type."""
     match = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
     seconds = int(match[1]) * _UNIT_SECONDS[match[2]] if match else 0
     if not 0 < seconds <= LONGEST.total_seconds():
@@ -20,12 +20,12 @@ def parse_duration(text: str) -> timedelta:
 
 
 def time_or_span_ahead(text: str, now: datetime) -> datetime:
-    """Return the time that `text` names (RFC 3339), or that lies a span after `now`. Raises ValueError."""
+    """Return the time that `text` names: an RFC 3339 time, or a span after `now`. Raises ValueError."""
     return _time(text, now, 1)
 
 
 def time_or_span_ago(text: str, now: datetime) -> datetime:
-    """Return the time that `text` names (RFC 3339), or that lies a span before `now`. Raises ValueError."""
+    """Return the time that `text` names: an RFC 3339 time, or a span before `now`. Raises ValueError."""
     return _time(text, now, -1)
 
 

@@ -1,4 +1,4 @@
-"""The names of the HTTP fields that Latchkey reads and writes."""
+"""Names of the HTTP header fields that Latchkey reads and writes."""
 
 from typing import Final
 
@@ -25,4 +25,4 @@ LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
 LATCHKEY_EFFECTIVE_BY: Final = "X-Latchkey-Effective-By"
 
 CHALLENGE: Final = 'Bearer realm="Latchkey"'
-"""The value of WWW-Authenticate in every 401."""
+"""Value of WWW-Authenticate in every 401."""

@@ -1,7 +1,8 @@
-"""The fields of a request's header in which a service behind a proxy reads who calls, and how long they may be.
+"""Header fields that identify the caller to a service behind a proxy, and the bounds of their length.
 
-The bounds leave room for all else in the smallest header that a common proxy or service takes by default: 4 KiB for
-Latchkey's whole response in nginx (`proxy_buffer_size`), and for the whole request in uWSGI (`buffer-size`).
+The bounds leave room for everything else in the smallest header that a common proxy or service accepts by default:
+4 KiB for Latchkey's whole response in nginx (`proxy_buffer_size`), and for the whole request in uWSGI
+(`buffer-size`).
 """
 
 from collections.abc import Iterable
@@ -14,22 +15,26 @@ from latchkey.auth_context import AuthContext
 MAX_OWNER_BYTES: Final = 600
 MAX_SCOPES_BYTES: Final = 2048
 
-# A field is ASCII: all else, and the percent sign itself, is percent-encoded as UTF-8.
+# A header field is ASCII. Everything else, and the percent sign itself, is percent-encoded as UTF-8.
 _PLAIN: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
 def owner_value(owner: str) -> str:
-    """Return the value of `X-Latchkey-Owner`: three bytes for each byte of UTF-8 beyond ASCII and each percent sign."""
+    """Return the value of `X-Latchkey-Owner`, percent-encoded.
+
+    Each byte of UTF-8 beyond ASCII and each percent sign takes three bytes.
+    """
+    # HTTP removes white space at the ends of a field's value, so a service would never see it.
     return quote(owner, safe=_PLAIN).strip()
 
 
 def scopes_value(scopes: Iterable[str]) -> str:
-    """Return the value of `X-Latchkey-Scopes`: the scopes in order, with a space between."""
+    """Return the value of `X-Latchkey-Scopes`: the scopes in sorted order, separated by spaces."""
     return quote(" ".join(sorted(scopes)), safe=_PLAIN)
 
 
 def identity_fields(auth: AuthContext) -> list[tuple[str, str]]:
-    """Return the names and values that say who calls."""
+    """Return the names and values of the header fields that identify the caller."""
     return [
         (headers.LATCHKEY_KEY_ID, auth.key_id),
         (headers.LATCHKEY_OWNER, owner_value(auth.owner)),

@@ -1,4 +1,4 @@
-"""The names of Latchkey's own metrics, as Prometheus sees them; docs/telemetry.md describes each."""
+"""Names of Latchkey's own metrics in Prometheus; docs/reference/metrics.md describes each."""
 
 from typing import Final
 

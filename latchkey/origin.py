@@ -1,4 +1,4 @@
-"""The origin of a page, as a browser writes it in the field `Origin` (RFC 6454, section 6.2)."""
+"""Origin of a web page, as a browser sends it in the header field `Origin` (RFC 6454, section 6.2)."""
 
 import re
 from typing import Final
@@ -11,15 +11,13 @@ SHAPE: Final = (
     "an origin as browsers write it: https://app.example or https://app.example:8443, in lower case, "
     "with no path and no default port; neither * nor null."
 )
-"""What `is_origin` asks for, in words."""
+"""What `is_origin` accepts, in words."""
 
 
 def is_origin(text: str) -> bool:
-    """Return whether a browser can send exactly this text. It never sends the default port of a scheme.
-
-    `*` and `null` are none: the first stands for every page on the web, and every page can give a frame of its own the
-    second.
-    """
+    """Return whether a browser can send exactly this text. Browsers never send the default port of a scheme."""
+    # `*` and `null` don't match, on purpose: `*` stands for every page on the web, and every
+    # page can create a frame whose origin is `null`.
     match = _ORIGIN.fullmatch(text)
     if match is None:
         return False

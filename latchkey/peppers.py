@@ -1,7 +1,8 @@
-"""The server's peppers: keys that lie outside the database, under which it keeps digests, derives and signs.
+"""Peppers: keys kept outside the database, used to compute digests, to derive keys and to sign.
 
-A key's secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash defends guessable passwords, and would
-here only cost time on each request. The pepper lies outside the database, so a copy of the database verifies nothing.
+A secret has 256 random bits, so one HMAC-SHA-256 is enough: a slow hash protects guessable passwords, and
+here would only cost time on each request. The pepper isn't in the database, so a copy of the database
+can't verify any secret.
 """
 
 import hmac
@@ -14,24 +15,26 @@ _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,32}):((?:[0-9a-fA-F]{2})+)")
 
 
 class PepperError(ValueError):
-    """SECRET_PEPPERS cannot be used; the message says why and shows none of it."""
+    """SECRET_PEPPERS can't be used; the message says why and shows none of it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Peppers:
-    """Peppers by id, each as an HMAC that is keyed and waits for its message, so that the key is set up once.
+    """Peppers by ID, each as an HMAC that is keyed and ready for its message.
 
-    `current` is the id under which new digests are made; the others verify older ones.
+    `current` is the ID of the pepper for new digests; the others verify older ones.
     """
 
     current: str
     by_id: dict[str, hmac.HMAC]
 
     def digest(self, text: str, pepper_id: str) -> bytes:
-        """HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError for a pepper that is no more configured.
+        """Return the HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError if the pepper is no longer configured.
 
-        Each use begins its text in its own way (`lks_`, `seal:`, `webhook:`, `backup:`): none passes for another.
+        Each use begins its text differently (`lks_`, `seal:`, `webhook:`, `backup:`), so a digest made for one use
+        is never valid for another.
         """
+        # Copying a keyed HMAC is cheaper than setting up the key for each digest.
         mac = self.by_id[pepper_id].copy()
         mac.update(text.encode())
         return mac.digest()
@@ -42,7 +45,10 @@ class Peppers:
 
 
 def parse_peppers(text: str) -> Peppers:
-    """The peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more, the first for new secrets. Raises PepperError."""
+    """Return the peppers in `ID:HEX[,ID:HEX]`, each of 32 bytes or more; the first is for new secrets.
+
+    Raises PepperError.
+    """
     by_id: dict[str, hmac.HMAC] = {}
     for entry in text.split(","):
         match = _ENTRY.fullmatch(entry.strip())

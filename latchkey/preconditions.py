@@ -1,7 +1,7 @@
-"""Preconditions (RFC 9110, section 13): a change that was decided on one state is not applied to another.
+"""Preconditions (RFC 9110, section 13): a change that was decided on one state isn't applied to another.
 
-A state is a whole number that goes up with every change, such as a key's epoch. Its entity tag is that number in
-quotes.
+A state is a whole number that increases with every change, such as a key's epoch. Its entity tag is
+that number in quotes.
 """
 
 import re
@@ -12,18 +12,19 @@ from latchkey.problems import ProblemError
 
 MAX_IF_MATCH: Final = 1000
 _STATE = re.compile(r"[0-9]{1,18}")
-# Commas may stand inside a tag, so the list is not split at them. The quantifiers are possessive: no backtracking.
+# A tag may contain commas, so don't split the list at them. The quantifiers
+# are possessive, which rules out backtracking.
 _LISTED = re.compile(r'[ \t]*+(?:(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*+)")?[ \t]*+(?:,|\Z)')
 
 
 class PreconditionFailed(ProblemError):
-    """What was to be changed is no longer in the state on which the change was decided."""
+    """The resource is no longer in the state on which the change was decided."""
 
     slug = "precondition-failed"
 
 
 class MalformedPrecondition(ProblemError):
-    """`If-Match` cannot be read."""
+    """The header field `If-Match` can't be parsed."""
 
     slug = "malformed-request"
 
@@ -34,10 +35,9 @@ def entity_tag(state: int) -> str:
 
 
 def expected_states(if_match: str | None) -> frozenset[int] | None:
-    """Return the states that an `If-Match` accepts, or None if it accepts every state: it is missing or `*`.
+    """Return the states that an `If-Match` accepts, or None if it accepts every state: it's missing or `*`.
 
-    A weak tag matches nothing (RFC 9110, section 13.1.1), nor does a tag that is none of ours. Raises
-    MalformedPrecondition for anything else than `*` or a list of entity tags.
+    Raises MalformedPrecondition for anything other than `*` or a list of entity tags.
     """
     if if_match is None or if_match.strip(" \t") == "*":
         return None
@@ -50,6 +50,7 @@ def expected_states(if_match: str | None) -> frozenset[int] | None:
             break
         tag = found["tag"]
         named = named or tag is not None
+        # A weak tag matches nothing (RFC 9110, section 13.1.1), nor does a tag that Latchkey never returns.
         if tag is not None and not found["weak"] and _STATE.fullmatch(tag):
             accepted.add(int(tag))
         position = found.end()
@@ -59,9 +60,10 @@ def expected_states(if_match: str | None) -> frozenset[int] | None:
 
 
 def check_state(state: int, expected: Collection[int] | None, what: str) -> None:
-    """Raise PreconditionFailed if `expected` does not name `state`; None names every state.
+    """Raise PreconditionFailed if `expected` doesn't contain `state`; None accepts every state.
 
-    Call it in the transaction of the change, once the row is locked: otherwise another change can come in between.
+    Call it in the transaction of the change, after the row is locked. Otherwise another change
+    can come in between.
     """
     if expected is not None and state not in expected:
         raise PreconditionFailed(f"{what} was changed since it was read.")

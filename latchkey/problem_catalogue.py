@@ -1,4 +1,4 @@
-"""The catalogue of problems: what can go wrong, its HTTP status, and what to do next."""
+"""Catalog of problems: what can go wrong, its HTTP status, and what to do next."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,8 @@ class ProblemType:
     remedy: str
 
     def uri(self, public_url: str) -> str:
-        """The problem's `type`; `public_url` is the server's configured address, never the Host header."""
+        """Return the problem's `type`. `public_url` is the server's configured address, never the Host header."""
+        # This type is registered with IANA: clients may already know it from other servers.
         if self.slug == "quota-exceeded":
             return QUOTA_EXCEEDED_TYPE
         return f"{public_url.rstrip('/')}/problems/{self.slug}"
@@ -185,4 +186,4 @@ CREDENTIAL_PROBLEMS: Final = (
     "disabled-key",
     "revoked-key",
 )
-"""What can be wrong with the credential of a request."""
+"""Problems with the credential of a request."""

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the errors that are answered with one, and the one shape of its body."""
+"""Problem details (RFC 9457): the errors that become a problem response, and the one shape of its body."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from latchkey.redaction import redact_tokens
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_ERRORS: Final = 20
-"""How many errors a problem lists, and validation looks for: a refused body must not come back many times larger."""
+"""How many errors a problem lists, and validation looks for: a response must not be far larger than the body."""
 _MAX_POINTER: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One refused member of a request.
+    """One rejected field of a request.
 
-    `pointer` is an RFC 6901 JSON pointer into the body, "" for the whole; `code` is stable and
-    meant for programs; `detail` is a sentence for people and never repeats the refused value.
+    `pointer` is an RFC 6901 JSON pointer into the body, "" for the whole body. `code` is stable and meant for
+    programs. `detail` is a sentence for people and never repeats the rejected value.
     """
 
     pointer: str
@@ -28,37 +28,40 @@ class FieldError:
     detail: str
 
     def under(self, parent: str) -> "FieldError":
-        """The same error seen from the document in which `parent` (a JSON pointer) holds this one."""
+        """Return the same error with the JSON pointer `parent` in front of its own."""
         return FieldError(parent + self.pointer, self.code, self.detail)
 
 
 def member_pointer(name: object) -> str:
-    """Return the JSON pointer of an object's member, for its name."""
+    """Return the JSON pointer of an object's field, for its name."""
     return "/" + str(name).replace("~", "~0").replace("/", "~1")
 
 
 def bounded(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
-    """Return the first MAX_ERRORS errors, with their pointers cut to 256 characters and without secrets, as a member's
-    name can hold one; the last one says if there are more. Takes no more than one error beyond them from `errors`.
+    """Return the first MAX_ERRORS errors, with their pointers cut to 256 characters and without secrets.
+
+    If there are more, another error says so. At most one error beyond MAX_ERRORS is taken from `errors`.
     """
     found = tuple(islice(errors, MAX_ERRORS + 1))
     if len(found) > MAX_ERRORS:
         detail = f"The first {MAX_ERRORS} errors are listed. Fix them, and send the request again to see others."
         found = (*found[:MAX_ERRORS], FieldError("", "more-errors", detail))
+    # A pointer holds names that the client chose, so it may hold a secret.
     return tuple(replace(error, pointer=_without_secret(error.pointer)) for error in found)
 
 
 def _without_secret(pointer: str) -> str:
-    """Redact before the cut: half a secret can't be recognized."""
+    """Return `pointer` without secrets, and cut if it's too long."""
+    # Redact before the cut: half a secret can't be recognized.
     pointer = redact_tokens(pointer)
     return pointer if len(pointer) <= _MAX_POINTER else pointer[:_MAX_POINTER] + "…"
 
 
 class ProblemError(Exception):
-    """Something that is answered with a problem: the root of each app's small tree of errors.
+    """Base class of errors that become a problem response: the root of each app's small tree of errors.
 
-    `slug` is the entry of CATALOGUE, the message is the problem's `detail`; neither ever repeats a refused value, and a
-    secret is taken out. `errors` and `violated_policies` are the problem's members of that name.
+    `slug` is the entry of CATALOGUE, the message is the problem's `detail`. Neither repeats a rejected value, and
+    secrets are removed. `errors` and `violated_policies` are the problem's fields of these names.
     """
 
     slug: str = "internal-error"
@@ -88,10 +91,10 @@ def problem_body(
     errors: Iterable[FieldError] = (),
     violated_policies: Iterable[str] = (),
 ) -> dict[str, object]:
-    """The body of a problem response, in the one shape that every 4xx and 5xx has.
+    """Return the body of a problem response, in the one shape that every 4xx and 5xx has.
 
-    `instance` is the request's path without its query and without a secret, `errors` belong to `invalid-parameters` and
-    `malformed-request`, `violated_policies` to `quota-exceeded` ("key" or "address").
+    `instance` is the request's path without its query; secrets in it are removed. `errors` belongs to
+    `invalid-parameters` and `malformed-request`, `violated_policies` to `quota-exceeded` ("key" or "address").
     """
     problem = CATALOGUE[slug]
     body: dict[str, object] = {
@@ -112,7 +115,7 @@ def problem_body(
 
 
 def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: str) -> dict[str, object]:
-    """The body with which an error is answered."""
+    """Return the body of the response to an error."""
     return problem_body(
         error.slug,
         detail=error.detail,
@@ -125,7 +128,7 @@ def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: 
 
 
 def fields_of(error: ProblemError) -> list[tuple[str, str]]:
-    """The fields of the answer to an error, besides those that every answer has."""
+    """Return the header fields of the response to an error, in addition to those of every response."""
     fields = [("Cache-Control", "no-store")]
     if CATALOGUE[error.slug].status == 401:
         fields.append(("WWW-Authenticate", headers.CHALLENGE))

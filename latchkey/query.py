@@ -13,10 +13,11 @@ MAX_PARAMETERS: Final = 70
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a call.
+    """A query parameter of a call.
 
-    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into the value. `schema`
-    is the JSON schema of what `parse` accepts. One that `repeats` may be sent several times; its values form a list.
+    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into the value.
+    `schema` is the JSON schema of what `parse` accepts. A parameter that `repeats` may be sent several times; its
+    values form a list.
     """
 
     name: str
@@ -57,7 +58,7 @@ def time_parameter(name: str, description: str) -> Parameter:
 
 
 def text_parameter(name: str, description: str, *, longest: int = MAX_TEXT) -> Parameter:
-    """Return a parameter that is a text of at most `longest` characters, by the rules for texts in bodies."""
+    """Return a parameter that is a text of at most `longest` characters, with the same rules as texts in bodies."""
     schema = {"type": "string", "minLength": 1, "maxLength": longest}
     return Parameter(name, lambda typed: text(typed, name, longest=longest, empty=False), schema, description)
 
@@ -65,19 +66,20 @@ def text_parameter(name: str, description: str, *, longest: int = MAX_TEXT) -> P
 def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
     """Return the value of each parameter in the query string `raw`.
 
-    Raises InvalidParameters that names every fault: a value that is rejected, and a parameter that is unknown, empty or
-    sent twice. A call must not act on half of what its caller wrote: a misspelt filter would select everything.
+    Raises InvalidParameters, which lists every fault: rejected values, and parameters that are unknown,
+    empty or sent twice.
     """
     return parse_parameters(_pairs(raw), query)
 
 
 def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str, Any]:
-    """Return the value of each parameter in `sent`, pairs of name and text. Raises InvalidParameters."""
+    """Return the value of each parameter in `sent`, which has pairs of name and text. Raises InvalidParameters."""
     known = {parameter.name: parameter for parameter in query}
     values: dict[str, Any] = {}
     seen: set[str] = set()
     faults: list[FieldError] = []
     for name, typed in sent:
+        # One fault more than the response lists is enough to say that there are more.
         if len(faults) > MAX_ERRORS:
             break
         try:
@@ -97,7 +99,9 @@ def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str,
 
 
 def _wanted(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str]) -> Parameter:
+    """Return the parameter named `name`. Raises Refused if it's unknown, repeated or empty."""
     parameter = known.get(name)
+    # Reject unknown names instead of ignoring them: a misspelled filter would select everything.
     if parameter is None:
         names = f"The parameters are: {', '.join(known)}." if known else "This call takes no parameters."
         raise refused("unknown-parameter", names)
@@ -110,9 +114,10 @@ def _wanted(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:
-    """Return names and texts. Raises InvalidParameters, before it looks at any of more than MAX_PARAMETERS."""
+    """Return names and texts. Raises InvalidParameters if there are more than MAX_PARAMETERS, or if it isn't UTF-8."""
     try:
         typed = raw.decode("utf-8")
+        # parse_qsl counts the parameters before it decodes any, so a huge query costs little.
         return parse_qsl(typed, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         fault = FieldError("", "not-utf-8", "The query is not percent-encoded UTF-8.")

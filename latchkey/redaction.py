@@ -1,20 +1,22 @@
-"""Takes credentials out of text that is about to be written where others can read it."""
+"""Redaction: removes credentials from text that is about to be written where others can read it."""
 
 import re
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-# For proxies, in the syntax of PCRE and RE2: the key id and how the secret begins. In Base64 the key id takes 20
-# characters, the first of them for `lk_`, and what follows stands for `:lks_` or `.lks_`. Envoy takes no pattern that
-# is much larger, hence one range of characters.
+# For proxies, in the syntax that PCRE and RE2 share: the key ID and how the secret begins. In Base64 the key ID
+# takes 20 characters, the first four of which stand for `lk_`, and what follows stands for `:lks_` or `.lks_`.
+# Envoy accepts no pattern that is much larger, hence the single range of characters.
 CREDENTIAL: Final = "lk_[0-9a-z]{12}[:.]lks_|[Bb][Aa][Ss][Ii][Cc] +bGtf[+-z]{16}[OL]mxrc1"
-"""A credential in the value of an Authorization field."""
+"""Pattern of a credential in the value of an Authorization field."""
 
-_SECRET = re.compile(r"lks_[0-9A-Za-z_]+")  # with "_", as two secrets may stand side by side
-# HTTP Basic carries a credential as base64; every key id starts "lk_", so every such token starts "bGtf".
+# The class has "_" because two secrets may stand next to each other.
+_SECRET = re.compile(r"lks_[0-9A-Za-z_]+")
+# HTTP Basic carries a credential as Base64. Every key ID starts with
+# "lk_", so every such token starts with "bGtf".
 _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
-# A webhook's signing secret, and what stands behind a telling name: `password=x`, `"password": "x"`, also within a
-# string that is JSON itself. Peppers are several, with commas between them.
+# A webhook's signing secret, and values after a name that says what they are: `password=x`, `"password": "x"`,
+# also within a string that is itself JSON. SECRET_PEPPERS holds several peppers, separated by commas.
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _NAMED = re.compile(
     r"""(?i)((?:secret_key|password\d*|passwd|x-api-key)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
@@ -24,15 +26,15 @@ _FIELDS = re.compile(
     r"""(?i)((?:authorization|cookie)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)(?!\[redacted\])[^"'\\\r\n]+"""
 )
 _PEPPERS = re.compile(r"""(?i)(secret_peppers[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+""")
-# What every secret that is found below has about it: most texts have none of it, and are done with at one look.
+# Each secret that is found below contains one of these. Most texts contain none, so one search is enough for them.
 _SUSPECT = re.compile(r"(?i)lks_|bgtf|whsec_|secret_|passw|authorization|x-api-key|cookie|://")
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/]+@")
 
 
 def redact(text: str) -> str:
-    """`text` without secrets: every `lks_…`, Basic token, named password and URL password is replaced.
+    """Return `text` without secrets: every `lks_…`, Basic token, named password and URL password is replaced.
 
-    A key id is no secret and stays, so that a line can still be matched to its key.
+    A key ID isn't a secret and stays, so that a line can still be matched to its key.
     """
     if not _SUSPECT.search(text):
         return text
@@ -44,7 +46,10 @@ def redact(text: str) -> str:
 
 
 def redact_tokens(text: str) -> str:
-    """`text` without what is a secret by its own shape. It takes no quote and no backslash out, so JSON stays JSON."""
+    """Return `text` without secrets that are recognizable by their own shape.
+
+    No quote and no backslash is removed, so JSON stays valid JSON.
+    """
     if "lks_" in text:
         text = _SECRET.sub("lks_" + REDACTED, text)
     if "bGtf" in text:

@@ -1,4 +1,4 @@
-"""The request id: one name for a request in every log line, event, problem and answer."""
+"""Request ID: one name for a request in every log line, event, problem and response."""
 
 import os
 import re
@@ -10,17 +10,17 @@ PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def new_request_id() -> str:
-    """A fresh id: 32 hexadecimal characters, random."""
+    """Return a new request ID: 32 random hexadecimal characters."""
     return os.urandom(16).hex()
 
 
 def is_request_id(text: str) -> bool:
-    """Return whether `text` can be a request id: it matches PATTERN whole, and holds no secret, as it is kept with
-    every event.
-    """
+    """Return whether `text` can be a request ID: all of it matches PATTERN, and it holds no secret."""
+    # The ID is stored with every event, so a secret in it would stay readable.
     return PATTERN.fullmatch(text) is not None and not holds_secret(text)
 
 
 def resolve_request_id(offered: str | None) -> str:
-    """The client's id if it can be one, else a new one (so no header can inject into a log)."""
+    """Return the client's ID if it can be a request ID, otherwise a new one."""
+    # An ID of arbitrary characters could inject lines into a log.
     return offered if offered is not None and is_request_id(offered) else new_request_id()

@@ -1,6 +1,7 @@
 """Progress of a rotation: the one rule for when a key's old secret can end.
 
-The admin, the commands and the remote CLI ask it, so that none of them ends a secret that is still the only one in use.
+The admin, the management commands and the remote CLI use it, so none of them ends a secret that is still
+the only one in use.
 """
 
 from dataclasses import dataclass
@@ -8,11 +9,11 @@ from enum import StrEnum
 from typing import Final
 
 QUIET_SECONDS: Final = 3600.0
-"""How long the new secret has to be in use alone, unless the caller names another time."""
+"""For how many seconds only the new secret has to be in use, unless the caller names another time."""
 
 
 class RotationState(StrEnum):
-    """How far the users of a key have changed over to its new secret."""
+    """Stage of a rotation: how far the users of a key have switched to its new secret."""
 
     UNUSED = "unused"
     IN_USE = "in-use"
@@ -25,12 +26,13 @@ DOUBTS: Final = {
     RotationState.IN_USE: "The old secret was used within the last hour.",
     RotationState.SETTLING: "The new secret was first used less than an hour ago.",
 }
-"""Why a rotation isn't ready to be finished, for `QUIET_SECONDS`."""
+"""Reasons why a rotation isn't ready to be finished, worded for `QUIET_SECONDS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RotationProgress:
-    """The use of a key's two secrets: the seconds since the new one was first used and since the old one was last used.
+    """Use of a key's two secrets: seconds since the new one was first used, and since the old one was last used.
+
     None stands for a secret that was never used.
     """
 
@@ -39,16 +41,14 @@ class RotationProgress:
 
     @property
     def quiet_seconds(self) -> float | None:
-        """Return for how long the new secret has been in use alone; None if it was never used.
-
-        An old secret that is idle proves nothing before the first use of the new one: its user may be a nightly job.
-        """
+        """Return for how many seconds only the new secret has been in use, or None if it was never used."""
+        # Before the first use of the new secret, an idle old one proves nothing: its user may be a nightly job.
         if self.new_first_used is None or self.old_last_used is None:
             return self.new_first_used
         return min(self.new_first_used, self.old_last_used)
 
     def state(self, quiet_seconds: float = QUIET_SECONDS) -> RotationState:
-        """Return the state, if the new secret has to be in use alone for `quiet_seconds`."""
+        """Return the state, given that only the new secret must have been in use for `quiet_seconds`."""
         if self.new_first_used is None:
             return RotationState.UNUSED
         if self.old_last_used is not None and self.old_last_used < quiet_seconds:

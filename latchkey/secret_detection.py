@@ -1,4 +1,4 @@
-"""Detection of live secrets in texts that are kept, such as a key's label: the event log could never forget them."""
+"""Detection of live secrets in stored text, such as a key's label: they could never be removed from the event log."""
 
 import base64
 import re
@@ -13,17 +13,19 @@ REFUSAL: Final = (
     "key is meant."
 )
 
-# A whole credential as HTTP Basic carries it, and a webhook's signing secret: 32 bytes as base64.
+# A whole credential as HTTP Basic carries it, and a webhook's signing secret: 32 bytes as Base64.
 _BASIC: Final = re.compile(r"bGtf[0-9A-Za-z+/]{88}")
 _WEBHOOK_SECRET: Final = re.compile(r"whsec_[0-9A-Za-z+/]{43}")
 _SHORTEST: Final = len("whsec_") + 43
 
 
 def holds_secret(text: str) -> bool:
-    """Return whether `text` holds a key's secret (with a checksum that fits, so that a look-alike is none), a
-    credential as HTTP Basic carries it, or a webhook's signing secret.
+    """Return whether `text` holds a key's secret, a credential in HTTP Basic form, or a webhook's signing secret.
+
+    A key's secret counts only if its checksum is right, so a look-alike isn't one.
     """
-    # Nearly every text is done with here, in a tenth of a microsecond: request ids are checked too.
+    # Nearly every text returns here, within a tenth of a microsecond.
+    # That matters because request IDs are checked too.
     if len(text) < _SHORTEST or ("lks_" not in text and "bGtf" not in text and "whsec_" not in text):
         return False
     decoded = (base64.b64decode(found[0]).decode("latin-1") for found in _BASIC.finditer(text))
@@ -31,9 +33,7 @@ def holds_secret(text: str) -> bool:
 
 
 def secrets_within(value: object, pointer: str = "") -> Iterator[str]:
-    """Yield the JSON pointer of each text, and of each member by its name, that holds a secret in a decoded JSON
-    value.
-    """
+    """Yield the JSON pointer of each text and each field name in a decoded JSON value that holds a secret."""
     if isinstance(value, str):
         if holds_secret(value):
             yield pointer

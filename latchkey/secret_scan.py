@@ -1,4 +1,4 @@
-"""Finds whole secrets of keys in files and directories, in bounded memory."""
+"""Scanner for whole secrets of keys in files and directories. It uses bounded memory."""
 
 import base64
 import os
@@ -18,20 +18,23 @@ from latchkey.credentials import (
 )
 
 CHUNK: Final = 1 << 20
-# A whole secret; or a whole credential as HTTP Basic carries it.
+# A whole secret, or a whole credential as HTTP Basic carries it.
 _SUSPECT: Final = re.compile(
     SECRET_PREFIX.encode() + rb"(?P<random>[0-9A-Za-z]{43})(?P<check>[0-9A-Za-z]{6})|(?P<basic>bGtf[0-9A-Za-z+/]{88})"
 )
-# The key id before a secret, also as a URL has it.
+# The key ID in front of a secret. In a URL the colon may be percent-encoded.
 _BEFORE: Final = re.compile(rf"({KEY_ID_PATTERN.pattern})(?::|%3[Aa])\Z".encode())
 _LONGEST_BEFORE: Final = 18
-# More than the longest match has: what is kept of one chunk, so that a secret across two of them is found.
+# Longer than the longest match. This much of each chunk is kept, so that a secret that spans two chunks is found.
 _OVERLAP: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSecret:
-    """A secret whose checksum is right; `key_id` is that which stands before it. Its `repr` does not show it."""
+    """A secret whose checksum is right. Its `repr` doesn't show the secret.
+
+    `key_id` is the key ID in front of it, or None.
+    """
 
     path: str
     line: int
@@ -40,22 +43,22 @@ class FoundSecret:
 
     @property
     def shortened(self) -> str:
-        """As much of it as may be shown."""
+        """Return as much of the secret as may be shown."""
         return f"{self.secret[:8]}…"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What was named or met, and could not be read."""
+    """A path that was named or found, and couldn't be read."""
 
     path: str
     why: str
 
 
 def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | Unread]:
-    """Every whole secret in the files that are named, and in those below the directories that are named.
+    """Yield every whole secret in the named files, and in the files below the named directories.
 
-    Symbolic links are not followed. Devices, pipes and sockets below a directory are passed over.
+    Symbolic links aren't followed. Devices, pipes and sockets below a directory are skipped.
     """
     for path in paths:
         try:
@@ -72,15 +75,17 @@ def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | Unread]:
 
 
 def scan_stream(stream: BinaryIO, path: str) -> Iterator[FoundSecret]:
-    """Every whole secret in a stream, in its order; `path` is what it is called."""
+    """Yield every whole secret in a stream, in order. `path` is the name under which it's reported."""
     kept = b""
-    before = 1  # the line on which `kept` begins
+    # The line on which `kept` begins.
+    before = 1
     while chunk := stream.read(CHUNK):
         buffer = kept + chunk
         counted, line = 0, before
         for match in _SUSPECT.finditer(buffer):
             if match.end() <= len(kept):
-                continue  # told already: it was whole in the chunk before
+                # Reported already: it was whole in the chunk before.
+                continue
             line += buffer.count(b"\n", counted, match.start())
             counted = match.start()
             yield from _proved(match, path, line)
@@ -95,7 +100,9 @@ def _scan_directory(directory: Path) -> Iterator[FoundSecret | Unread]:
         unread.append(_unread(Path(error.filename), error))
 
     for parent, directories, names in os.walk(directory, onerror=note):
+        # os.walk descends in this order, so sorting makes reports reproducible.
         directories.sort()
+        # os.walk reports errors to a callback, which can't yield them.
         yield from unread
         unread.clear()
         for path in (Path(parent, name) for name in sorted(names)):
@@ -106,6 +113,7 @@ def _scan_directory(directory: Path) -> Iterator[FoundSecret | Unread]:
 def _scan_file(path: Path) -> Iterator[FoundSecret | Unread]:
     try:
         if stat.S_ISREG(path.lstat().st_mode):
+            # The file may have been replaced by a link since the check.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb", buffering=0) as stream:
                 yield from scan_stream(stream, _shown(path))
@@ -118,12 +126,12 @@ def _unread(path: Path, error: OSError) -> Unread:
 
 
 def _shown(path: Path) -> str:
-    """The path as text that can be written anywhere, also where its name is not UTF-8."""
+    """Return the path as text that can be written anywhere, even if its name isn't UTF-8."""
     return os.fsencode(path).decode(errors="replace")
 
 
 def _proved(match: re.Match[bytes], path: str, line: int) -> Iterator[FoundSecret]:
-    """What the checksum says is a secret indeed."""
+    """Yield the secret in `match` if its checksum is right."""
     if match["basic"] is not None:
         try:
             credential = parse_credential(base64.b64decode(match["basic"]).decode("ascii"))

@@ -1,11 +1,11 @@
-"""JSON as RFC 8259 and I-JSON mean it: UTF-8, each member once, finite numbers, bounded depth."""
+"""JSON as RFC 8259 and I-JSON define it: UTF-8, each field once, finite numbers, bounded depth."""
 
 import json
 import re
 from typing import Final, NoReturn
 
 MAX_BYTES: Final = 65_536
-"""The size of a request's body, for every door that reads one; `loads` itself reads what it is given."""
+"""Maximum size of a request's body, for every endpoint that reads one. `loads` itself has no such limit."""
 
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 4000
@@ -14,7 +14,7 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{\]}])', re.DOTALL)
 
 
 class MalformedJSON(ValueError):
-    """The text is not JSON that can be acted on; the message says why and repeats none of it."""
+    """Text that isn't JSON or can't be acted on. The message says why and repeats none of the text."""
 
 
 def _refuse_constant(_name: str) -> NoReturn:
@@ -29,6 +29,7 @@ def _finite(literal: str) -> float:
 
 
 def _integer(literal: str) -> int:
+    # int() raises a plain ValueError for literals that are much longer.
     if len(literal) > MAX_DIGITS:
         raise MalformedJSON("A number is too large.")
     return int(literal)
@@ -36,13 +37,14 @@ def _integer(literal: str) -> int:
 
 def _members_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
+    # The json module would silently keep the last of two fields with one name.
     if len(members) != len(pairs):
         raise MalformedJSON("An object names the same member twice.")
     return members
 
 
 def _check_text(value: object) -> None:
-    """Refuses lone surrogates and NUL, which no database stores."""
+    """Raise MalformedJSON for lone surrogates and NUL. No database stores them."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise MalformedJSON("A string holds a NUL or half a surrogate pair.")
@@ -56,7 +58,8 @@ def _check_text(value: object) -> None:
 
 
 def _check_depth(text: str) -> None:
-    """Refuses nesting below MAX_DEPTH before the parser recurses into it."""
+    """Raise MalformedJSON if the nesting is deeper than MAX_DEPTH."""
+    # Count the brackets first: the parser recurses once for each level.
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text):
         bracket = token.group(1)
@@ -69,10 +72,10 @@ def _check_depth(text: str) -> None:
 
 
 def loads(document: bytes | str) -> object:
-    """The value of one JSON document.
+    """Return the value of one JSON document.
 
-    Raises MalformedJSON for text that is not UTF-8 or not JSON, a member named twice, NaN, Infinity or a number
-    that overflows, nesting below MAX_DEPTH, and strings that no database can hold.
+    Raises MalformedJSON for text that isn't UTF-8 or isn't JSON, a field that occurs twice, NaN, Infinity or a
+    number that overflows, nesting below MAX_DEPTH, and strings that no database can hold.
     """
     try:
         text = document.decode("utf-8") if isinstance(document, bytes) else document

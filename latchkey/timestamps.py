@@ -1,4 +1,4 @@
-"""Times in UTC: from nanoseconds, and as RFC 3339 text, the one way that bodies, pages, events and logs write them."""
+"""Times in UTC, and their RFC 3339 text: the one format in bodies, pages, events and logs."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,22 +12,24 @@ _RFC3339: Final = re.compile(
 
 
 def rfc3339(moment: datetime, *, timespec: str = "seconds") -> str:
-    """Return `moment` in UTC, as in 2027-01-31T09:30:00Z; `timespec` as in `datetime.isoformat`.
+    """Return `moment` in UTC, as in 2027-01-31T09:30:00Z; `timespec` is that of `datetime.isoformat`.
 
-    Raises ValueError if it has no zone: it would be read as the time of this machine's zone.
+    Raises ValueError if `moment` has no time zone.
     """
+    # astimezone() would read it as a time in this machine's zone.
     if moment.tzinfo is None:
         raise ValueError(f"a time needs its zone, as in {EXAMPLE}")
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the time that an RFC 3339 text names, in UTC: the one parser of times that people and clients type.
+    """Return the time that an RFC 3339 text names, in UTC. Every time that people and clients type is parsed here.
 
-    Raises ValueError, which gives an example, for any other text: a date alone, a time without a zone, a time that no
-    clock shows. A leap second (23:59:60) is refused too, because a `datetime` can't hold it.
+    Raises ValueError, which gives an example, for any other text: a date alone, a time without an offset, a time
+    that doesn't exist. A leap second (23:59:60) is rejected too, because a `datetime` can't hold it.
     """
     try:
+        # fromisoformat() accepts other ISO 8601 forms as well, so check the shape first.
         if _RFC3339.fullmatch(text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -36,7 +38,8 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def whole_second(moment: datetime) -> datetime:
-    """Return `moment` without its fraction, as `rfc3339` shows it: an end that is stored so comes when it says."""
+    """Return `moment` without its fraction of a second, as `rfc3339` shows it."""
+    # An expiry that is stored with a fraction would take effect later than the time that is shown.
     return moment.replace(microsecond=0)
 
 
@@ -46,5 +49,5 @@ def next_whole_second(moment: datetime) -> datetime:
 
 
 def from_ns(nanoseconds: int) -> datetime:
-    """The moment that lies so many nanoseconds after the epoch, in UTC."""
+    """Return the time that is `nanoseconds` after the Unix epoch, in UTC."""
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC)

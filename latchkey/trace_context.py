@@ -1,4 +1,4 @@
-"""W3C Trace Context: the `traceparent` by which the calls, log lines and spans of one trace find each other.
+"""W3C Trace Context: the `traceparent` field, which connects the calls, log lines and spans of one trace.
 
 Source: https://www.w3.org/TR/trace-context/, section 3.2.
 """
@@ -15,7 +15,7 @@ _SAMPLED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """A place in a trace: 32 and 16 hexadecimal characters, and whether the trace is kept."""
+    """A position in a trace: IDs of the trace (32 hex digits) and of the span (16), and whether the trace is kept."""
 
     trace_id: str
     span_id: str
@@ -23,36 +23,36 @@ class TraceContext:
 
     @property
     def traceparent(self) -> str:
-        """The field's value, in version 00."""
+        """Return the value of the field `traceparent`, in version 00."""
         return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
 
     def child(self) -> "TraceContext":
-        """Another place in the same trace."""
+        """Return another position in the same trace, with a new span ID."""
         return TraceContext(self.trace_id, new_span_id(), self.sampled)
 
 
 def new_span_id() -> str:
-    """16 random hexadecimal characters, not all zero."""
+    """Return a new span ID: 16 random hexadecimal characters, not all zero."""
     return f"{secrets.randbits(64) or 1:016x}"
 
 
 def trace_of_request(request_id: str) -> TraceContext:
-    """A new trace. It has the request id for its own where that is one too, as every id that is made here is, so that
-    one search finds both.
+    """Return a new trace for the request `request_id`.
+
+    Its trace ID is the request ID if that's a valid trace ID, as every ID that Latchkey makes is.
     """
+    # With one ID for both, one search finds the request and its trace.
     usable = _TRACE_ID.fullmatch(request_id) and int(request_id, 16)
     return TraceContext(request_id if usable else f"{secrets.randbits(128) or 1:032x}", new_span_id())
 
 
 def parse_traceparent(text: str | None) -> TraceContext | None:
-    """The context that a `traceparent` field carries; None for none and for one that breaks the rules.
-
-    A version above 00 may have more members behind these four; version ff is none.
-    """
+    """Return the context in a `traceparent` field, or None if it's missing or invalid."""
     match = _TRACEPARENT.fullmatch(text.strip()) if text else None
     if match is None:
         return None
     version, trace_id, span_id, flags, more = match.groups()
+    # Only versions above 00 may have more parts after these four. Version ff is invalid, and so are IDs of zeros.
     if version == "ff" or (version == "00" and more) or not int(trace_id, 16) or not int(span_id, 16):
         return None
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & _SAMPLED))

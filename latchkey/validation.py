@@ -1,4 +1,4 @@
-"""Validation: decoded JSON in; clean values out, or every fault at once."""
+"""Validation of decoded JSON: returns clean values, or raises one error that lists every fault."""
 
 import json
 import re
@@ -17,23 +17,23 @@ MAX_TEXT: Final = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Rule = Callable[[object, datetime], object]
-"""Makes a member's clean value of the decoded one and of the time, or raises Refused."""
+"""Function of a field's decoded value and the current time. It returns the clean value, or raises Refused."""
 
 
 class InvalidParameters(ProblemError):
-    """Well-formed, but refused by a rule; `errors` names every fault at once, up to MAX_ERRORS."""
+    """A well-formed request that a rule rejects. `errors` lists every fault, up to MAX_ERRORS."""
 
     slug = "invalid-parameters"
 
     @classmethod
     def of(cls, faults: list[FieldError]) -> "InvalidParameters":
-        """The error that names `faults`, and the first of them in its text."""
+        """Return the error that lists `faults`. Its message has the first three."""
         listed = bounded(faults)
         return cls(" ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in listed[:3]), errors=listed)
 
 
 class Refused(Exception):
-    """A value breaks a rule; `faults` are relative to the value."""
+    """A value that breaks a rule. The pointers of `faults` are relative to the value."""
 
     def __init__(self, *faults: FieldError) -> None:
         super().__init__()
@@ -41,13 +41,15 @@ class Refused(Exception):
 
 
 def refused(code: str, detail: str, pointer: str = "") -> Refused:
-    """The refusal of a value for one fault."""
+    """Return the exception that rejects a value for one fault."""
     return Refused(FieldError(pointer, code, detail))
 
 
 def text(value: object, name: str, *, longest: int = MAX_TEXT, empty: bool = True) -> str:
-    """A string of at most `longest` characters, none of which controls or turns text, without white space around it;
-    "" for one without a visible character.
+    """Return a string of at most `longest` characters without the white space around it.
+
+    Return "" for a string without a visible character. Raises Refused for any other value, for characters that
+    control or change the direction of text, and for "" if `empty` is False.
     """
     if not isinstance(value, str):
         raise refused("not-a-string", f"{name} must be a string.")
@@ -62,14 +64,15 @@ def text(value: object, name: str, *, longest: int = MAX_TEXT, empty: bool = Tru
 
 
 def boolean(value: object, name: str) -> bool:
-    """True or false."""
+    """Return `value` if it's true or false. Raises Refused."""
     if not isinstance(value, bool):
         raise refused("not-a-boolean", f"{name} must be true or false.")
     return value
 
 
 def integer(value: object, name: str, least: int, most: int) -> int:
-    """A JSON integer from `least` to `most`."""
+    """Return `value` if it's a JSON integer from `least` to `most`. Raises Refused."""
+    # In Python, True and False are integers too.
     if isinstance(value, bool) or not isinstance(value, int):
         raise refused("not-an-integer", f"{name} must be a JSON integer.")
     if not least <= value <= most:
@@ -78,7 +81,7 @@ def integer(value: object, name: str, least: int, most: int) -> int:
 
 
 def moment(value: object) -> datetime:
-    """The moment that an RFC 3339 text with an offset tells, in UTC."""
+    """Return the time that an RFC 3339 text with an offset names, in UTC. Raises Refused."""
     try:
         return parse_rfc3339(value if isinstance(value, str) else "")
     except ValueError as error:
@@ -86,7 +89,8 @@ def moment(value: object) -> datetime:
 
 
 def future(value: object, name: str, now: datetime) -> datetime:
-    """An end after `now`, in whole seconds, as ends are shown."""
+    """Return a time after `now`, in whole seconds. Raises Refused."""
+    # Ends are shown in whole seconds, so they have to be stored that way.
     found = whole_second(value if isinstance(value, datetime) else moment(value))
     if found <= now:
         raise refused("in-the-past", f"{name} must lie in the future.")
@@ -94,20 +98,22 @@ def future(value: object, name: str, now: datetime) -> datetime:
 
 
 def whole_number(typed: str, name: str, least: int, most: int) -> int:
-    """The number that a text from a query or a header stands for, from `least` to `most`."""
+    """Return the number that a text in a query or a header names, from `least` to `most`. Raises Refused."""
+    # isdigit() alone also accepts digits of other scripts, and int() raises for very long texts.
     if typed.isascii() and typed.isdigit() and len(typed) < 20 and least <= int(typed) <= most:
         return int(typed)
     raise refused("out-of-range", f"{name} must be a whole number from {least} to {most}.")
 
 
 def without_unchanged(values: object, current: Mapping[str, object]) -> object:
-    """Return the JSON object `values` without the members that say what is so already: rules are for changes.
+    """Return the JSON object `values` without the fields that already have this value in `current`.
 
-    A client may write back all that it read, also if a value would be refused today: its time has come, or the rule is
-    newer than the value. In JSON 1, 1.0 and true are three values; a time is the same in every zone.
+    In JSON 1, 1.0 and true are three values; a time is the same in every zone.
     """
     if not isinstance(values, Mapping):
         return values
+    # Rules apply to changes. A client may write back everything it read, even a value that would be rejected today
+    # because its time has passed or the rule is newer than the value.
     return {name: value for name, value in values.items() if not (name in current and _is_same(current[name], value))}
 
 
@@ -117,6 +123,7 @@ def _is_same(current: object, value: object) -> bool:
             return rfc3339(value if isinstance(value, datetime) else moment(value)) == rfc3339(current)
         except Refused:
             return False
+    # Compare the JSON texts: in Python 1, 1.0 and True are equal.
     return json.dumps(current, sort_keys=True, default=str) == json.dumps(value, sort_keys=True, default=str)
 
 
@@ -128,11 +135,13 @@ def clean(
     required: tuple[str, ...] = (),
     credentials: tuple[str, ...] = (),
 ) -> dict[str, object]:
-    """The members of the JSON object `values`, each as its rule makes it. Those of `credentials` are not kept, so that
-    they may hold a secret.
+    """Return the fields of the JSON object `values`, each as its rule returns it.
 
-    Raises InvalidParameters that names every fault, up to MAX_ERRORS, with a JSON pointer: members refused by their
-    rule, unknown ones, those in which a secret stands, and required ones that are missing. No fault repeats a value.
+    The fields named in `credentials` aren't stored, so they may hold a secret.
+
+    Raises InvalidParameters, which lists every fault with a JSON pointer, up to MAX_ERRORS: fields that are
+    rejected by their rule, unknown fields, fields that hold a secret, and missing required fields. No fault
+    repeats a value.
     """
     if not isinstance(values, Mapping):
         raise InvalidParameters(
@@ -141,6 +150,7 @@ def clean(
     faults = [FieldError(f"/{name}", "missing", f"{name} is required.") for name in required if name not in values]
     cleaned: dict[str, object] = {}
     for name, value in values.items():
+        # One fault more than the response lists is enough to say that there are more.
         if len(faults) > MAX_ERRORS:
             break
         pointer = member_pointer(name)
@@ -161,6 +171,7 @@ def clean(
 
 
 def _refuse_secrets(value: object) -> None:
+    """Raise Refused if `value` holds a live secret."""
     found = islice(secrets_within(value), MAX_ERRORS + 1)
     if faults := [FieldError(pointer, "secret", REFUSAL) for pointer in found]:
         raise Refused(*faults)

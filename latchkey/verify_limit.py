@@ -1,4 +1,4 @@
-"""Limits of keys that only verify: the hint for people who issue one and name no limit."""
+"""Rate limits of keys that only verify: a hint for people who issue such a key without naming a limit."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -8,16 +8,17 @@ _HEADROOM: Final = 2
 _SECONDS: Final = 10
 _BURST: Final = _PEAK * _HEADROOM * _SECONDS
 SUGGESTED: Final = f"--burst {_BURST} --per-seconds {_SECONDS}"
-"""The limit of the example, as commands take it."""
+"""The example's limit, as options of a command."""
 
 
 def verify_limit_hint(scopes: Collection[str], rate_limit: object, change: str) -> str | None:
-    """Return how to find a suitable limit for a key with only the scope `verify`, or None for any other key and for one
-    that has enough.
+    """Return how to find a suitable limit for a key with only the scope `verify`.
 
-    A service spends one token of its own key for each request that it checks, so a default that suits a client is soon
-    spent. `rate_limit` is JSON as the API shows it, `change` says how to change it.
+    Return None for any other key, and for a key whose limit is large enough. `rate_limit` is JSON as the API shows
+    it; `change` says how to change it.
     """
+    # A service spends one token of its own key for each request that it checks, so
+    # a default that suits a client is soon used up.
     if list(scopes) != ["verify"] or not isinstance(rate_limit, Mapping):
         return None
     burst, per_seconds = rate_limit["burst"], rate_limit["per_seconds"]

@@ -20,7 +20,7 @@ Outcome = tuple[bool, int, int, int]
 store creates one for every request.
 """
 
-Asked = tuple[bytes, Limit | None, int, int, int]
+TakeRequest = tuple[bytes, Limit | None, int, int, int]
 """(key, limit, cost, epoch, slot): the arguments of `take` for one request."""
 
 MOST_EPOCH: Final = (1 << 30) - 1
@@ -103,7 +103,7 @@ def is_plausible(raw: bytes) -> bool:
     )
 
 
-class Cells(Protocol):
+class RecordStorage(Protocol):
     """Storage for records while one request is decided: a dictionary, or a transaction of a store."""
 
     def get(self, key: bytes, default: bytes, /) -> Any:
@@ -113,7 +113,9 @@ class Cells(Protocol):
         """Replace the bytes stored under `key`."""
 
 
-def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int) -> Outcome:
+def take(
+    cells: RecordStorage, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
+) -> Outcome:
     """Decide one request for `cost` tokens (1 to burst) with the secret in `slot`: take all of them or none.
 
     `limit` is None for an unlimited key. `epoch` is the key's epoch as the caller knows it, and `now_ns` the time
@@ -145,7 +147,7 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
             debt = capacity
             tat_ns, fraction = now_ns + limit.per_seconds * NS_PER_SECOND, 0
     else:
-        limit_code, debt = limit.code, debt_under(limit, tat_ns, fraction, limit_code, now_ns)
+        limit_code, debt = limit.code, convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
         ahead_ns, fraction = divmod(debt, ticks)
         tat_ns = now_ns + ahead_ns
     after = debt + cost * limit.price
@@ -165,7 +167,7 @@ def take(cells: Cells, key: bytes, limit: Limit | None, cost: int, epoch: int, s
     return True, after, 0, epoch
 
 
-def take_many(cells: Cells, asked: Sequence[Asked], now_ns: int) -> list[Outcome | CostExceedsBurst]:
+def take_many(cells: RecordStorage, asked: Sequence[TakeRequest], now_ns: int) -> list[Outcome | CostExceedsBurst]:
     """Decide several requests with `take`, one after the other at the same moment.
 
     The outcomes are in the order of `asked`. A request whose cost exceeds its burst gets the CostExceedsBurst as
@@ -180,7 +182,7 @@ def take_many(cells: Cells, asked: Sequence[Asked], now_ns: int) -> list[Outcome
     return outcomes
 
 
-def debt_under(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
+def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
     """Return the debt, in ticks of `limit`, of a bucket that was last used under the limit with `limit_code`.
 
     Spent tokens stay spent, up to a full bucket, and a change of the limit gives no free refill: 10 of 60 spent
@@ -202,6 +204,6 @@ def peek(record: Record, limit: Limit | None, now_ns: int) -> Outcome:
     """Return the outcome that `take` would have for one token, without taking or counting anything."""
     if limit is None:
         return True, 0, 0, record.epoch
-    debt = debt_under(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
+    debt = convert_debt(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
     lacking = debt + limit.price - limit.capacity
     return lacking <= 0, debt, max(0, -(-lacking // limit.ticks)), record.epoch

@@ -11,7 +11,7 @@ This module does not access a store or a clock.
 
 from typing import Final
 
-from ratelimit.bucket import Asked, Outcome
+from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.limit import Limit
 
 LEASE_NS: Final = 1_000_000_000
@@ -41,7 +41,7 @@ class Lease:
         self.ends_ns = ends_ns
 
 
-def may_lease(asked: Asked) -> bool:
+def may_lease(asked: TakeRequest) -> bool:
     """Return whether tokens for the request's key may be taken ahead of use at all."""
     _, limit, cost, _, _ = asked
     return limit is not None and cost <= limit.burst and limit.burst >= SHARE
@@ -59,7 +59,7 @@ class LeaseBook:
         self._leases: dict[tuple[bytes, int], Lease] = {}
         self._ended: list[tuple[bytes, Lease]] = []
 
-    def spend(self, asked: Asked, now_ns: int) -> Outcome | None:
+    def spend(self, asked: TakeRequest, now_ns: int) -> Outcome | None:
         """Return the outcome of the request if a lease pays for it, or None if the store has to decide it."""
         key, limit, cost, epoch, slot = asked
         lease = self._leases.get((key, slot))
@@ -79,7 +79,7 @@ class LeaseBook:
     def __len__(self) -> int:
         return len(self._leases) + len(self._ended)
 
-    def wish(self, asked: Asked, waiting: int, now_ns: int) -> int:
+    def wish(self, asked: TakeRequest, waiting: int, now_ns: int) -> int:
         """Return how many tokens to ask the store for with this request, including its own; 0 to take none ahead.
 
         `waiting` is the number of tokens that all waiting requests of the key ask for, including this one.
@@ -99,7 +99,7 @@ class LeaseBook:
         wish = min(waiting + ahead, limit.burst)
         return wish if wish > cost else 0
 
-    def take_uncounted(self, asked: Asked) -> int:
+    def take_uncounted(self, asked: TakeRequest) -> int:
         """Return how many requests the next call of the store has to count, and treat them as counted from now on."""
         lease = self._leases.get((asked[0], asked[4]))
         if lease is None:
@@ -107,7 +107,7 @@ class LeaseBook:
         uncounted, lease.uncounted = lease.uncounted, 0
         return uncounted
 
-    def return_uncounted(self, asked: Asked, uncounted: int) -> None:
+    def return_uncounted(self, asked: TakeRequest, uncounted: int) -> None:
         """Take back requests from `take_uncounted` that the store did not count."""
         key, limit, _, epoch, slot = asked
         if uncounted and limit is not None:
@@ -121,7 +121,7 @@ class LeaseBook:
             lapsed.left = 0
             self._ended.append((key, lapsed))
 
-    def grant(self, asked: Asked, tokens: int, outcome: Outcome, asked_ns: int) -> Outcome:
+    def grant(self, asked: TakeRequest, tokens: int, outcome: Outcome, asked_ns: int) -> Outcome:
         """Record that the store granted `tokens` ahead of the request's own cost, and return the outcome for the
         client.
 

@@ -7,7 +7,7 @@ from functools import cache
 from time import perf_counter
 
 from ratelimit import metrics
-from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import BucketStore, BucketStoreError
@@ -15,7 +15,7 @@ from ratelimit.stores.base import ADDRESS_PREFIX, Taken
 from ratelimit.stores.configured import configured_store
 from ratelimit.stores.fallback import FallbackStore
 
-Decided = Decision | CostExceedsBurst | BucketStoreError | None
+DecisionResult = Decision | CostExceedsBurst | BucketStoreError | None
 """Result of one of several takes: the decision, or the error that prevented it. None means that nothing was
 decided, because the limit of the key has changed: `take` decides it then.
 """
@@ -33,7 +33,7 @@ class Attempt(StrEnum):
 class Limiter:
     """Takes tokens from a bucket store for keys and for client addresses. Every method may raise BucketStoreError."""
 
-    def __init__(self, store: BucketStore, tells: metrics.DecisionMetrics = metrics.TOLD_AT_ONCE) -> None:
+    def __init__(self, store: BucketStore, tells: metrics.DecisionMetrics = metrics.UNBUFFERED) -> None:
         self.store = store
         self._tells = tells
         self._over_network = store if isinstance(store, FallbackStore) else None
@@ -80,7 +80,7 @@ class Limiter:
             (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
         return decision
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Decided]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[DecisionResult]:
         """Decide several requests like `take`, in one call of the store. Their metrics share the time of the call
         equally.
         """
@@ -92,7 +92,7 @@ class Limiter:
             raise
         return self._decisions(asked, outcomes, perf_counter() - started)
 
-    async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Decided]:
+    async def take_many_on_loop(self, asked: Sequence[TakeRequest]) -> list[DecisionResult]:
         """Decide several requests like `take_many`, for a remote store, without blocking the event loop.
 
         Raises TypeError if the store is on this host.
@@ -103,15 +103,17 @@ class Limiter:
         outcomes = await self._over_network.take_many_on_loop(asked)
         return self._decisions(asked, outcomes, perf_counter() - started)
 
-    async def leave_loop(self) -> None:
+    async def close_loop(self) -> None:
         """Release what `take_many_on_loop` holds. Call it when that event loop ends."""
         if self._over_network is not None:
-            await self._over_network.leave_loop()
+            await self._over_network.close_loop()
 
-    def _decisions(self, asked: Sequence[Asked], outcomes: Sequence[Taken | None], seconds: float) -> list[Decided]:
+    def _decisions(
+        self, asked: Sequence[TakeRequest], outcomes: Sequence[Taken | None], seconds: float
+    ) -> list[DecisionResult]:
         """Return the decisions for `outcomes`, and record them in the metrics. All of them together took `seconds`."""
         each = seconds / len(asked)
-        decisions: list[Decided] = []
+        decisions: list[DecisionResult] = []
         for (_, limit, _, epoch, _), outcome in zip(asked, outcomes, strict=True):
             self._tells.seconds.observe(each)
             if not isinstance(outcome, tuple):

@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from latchkey import metric_names
-from ratelimit.pending import Counts, Observes
+from latchkey.buffered_metrics import CounterLike, HistogramLike
 
 # A decision of a local store takes microseconds and one over a network up to the time-out, so the buckets span
 # both.
@@ -33,9 +33,9 @@ STORE_SECONDS: Final = Histogram(
 class DecisionMetrics:
     """The metrics in which a limiter records its decisions."""
 
-    allowed: Counts
-    throttled: Counts
-    seconds: Observes
+    allowed: CounterLike
+    throttled: CounterLike
+    seconds: HistogramLike
 
 
-TOLD_AT_ONCE: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS)
+UNBUFFERED: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS)

@@ -14,13 +14,14 @@ from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from apikeys import address_limit, directory, gate
+from apikeys import address_limit, authenticator
+from apikeys.cache import key_cache
 from apikeys.config_service import ConfigService, IssuedKey
-from controlplane.gateway_door import metrics
 from controlplane.static_files import StaticFilesMiddleware
-from events import lock_wait
+from events import lock_timeout
 from events.origin import Origin
-from health.reads import forget_templates
+from gateway.native import metrics
+from health.evaluation_queries import forget_templates
 from ratelimit import limiter
 from ratelimit.stores import MemoryStore
 from tests.support import event_loops
@@ -96,18 +97,18 @@ def clock() -> Clock:
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins as a process does: no key cached, all buckets full. Nothing runs behind its back."""
-    monkeypatch.setattr("apikeys.refresher.Refresher._start", lambda *_: None)
+    monkeypatch.setattr("apikeys.cache.refresher.Refresher._start", lambda *_: None)
     # Nor is a read that a busy machine makes slow taken for silence: the connection that it cuts is that of all tests.
-    monkeypatch.setattr("apikeys.refresher.PATIENCE_SECONDS", 600.0)
-    monkeypatch.setattr("apikeys.directory.PATIENCE_SECONDS", 600.0)
-    monkeypatch.setattr("health.live.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("apikeys.cache.refresher.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("apikeys.cache.key_cache.PATIENCE_SECONDS", 600.0)
+    monkeypatch.setattr("health.local_health.PATIENCE_SECONDS", 600.0)
     caches = (
-        limiter.default_limiter, address_limit.sign_in_limit, directory.default_directory, gate.default_gate,
-        metrics.loop_gate,
+        limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_key_cache, authenticator.default_authenticator,
+        metrics.loop_authenticator,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()
-    lock_wait.forget()
+    lock_timeout.forget()
     yield
     for cache in caches:
         cache.cache_clear()

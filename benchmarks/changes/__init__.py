@@ -1,4 +1,4 @@
-"""How many changes a second two nodes make together, whose database is near or far away."""
+"""Changes: how many changes per second two nodes make together, with a nearby and with a distant database."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -10,11 +10,14 @@ from benchmarks.section import Section
 from benchmarks.series import Series
 
 DISTANCES: Final = {"next to it": 0.0, "2 ms away": 2.0}
-"""The round trip to the database, in milliseconds."""
+"""Round trips to the database in milliseconds, by name in the report."""
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """All distances are measured in turn, in each round, and the event log is verified at the end."""
+    """Measure all distances in turn in every round, and verify the event log at the end; return one section.
+
+    Return none if no PostgreSQL is available.
+    """
     rounds, changes = (2, 200) if quick else (7, 1000)
     rates: dict[str, list[float]] = {name: [] for name in DISTANCES}
     with ExitStack() as stack:
@@ -24,7 +27,8 @@ def sections(*, quick: bool) -> list[Section]:
             if url is None:
                 return []
             served[name] = stack.enter_context(nodes(url, milliseconds))
-            served[name].rate(WRITERS)  # imports, caches, the first database connections
+            # Warm up imports, caches and the first database connections.
+            served[name].rate(WRITERS)
         for _ in range(rounds):
             for name, measured in served.items():
                 rates[name].append(measured.rate(changes))
@@ -34,7 +38,7 @@ def sections(*, quick: bool) -> list[Section]:
 
 
 def of_rates(rates: Mapping[str, Sequence[float]]) -> Section:
-    """Return the section of these rates, in changes a second, by distance."""
+    """Return the section with these rates, in changes per second by distance."""
     series = tuple(Series(name, tuple(measured)) for name, measured in rates.items())
     title = f"Keys issued by {WRITERS} writers through {NODES} nodes of {WORKERS} workers, PostgreSQL"
     return Section("changes", title, "changes/s", series[0].name, series, ())

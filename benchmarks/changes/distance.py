@@ -1,7 +1,7 @@
-"""`python -m benchmarks.changes.distance PORT MILLISECONDS`: passes on to that port of 127.0.0.1 what comes, each way
-that much later. Prints the port that it listens on, and ends when its standard input does.
+"""Network delay, `python -m benchmarks.changes.distance PORT MILLISECONDS`: relays to a port of 127.0.0.1 with a delay.
 
-It waits in `select`, to the microsecond: an event loop of asyncio wakes up to a millisecond late.
+The delay applies in each direction. The command prints the port that it listens on, and ends when its standard input
+ends.
 """
 
 import select
@@ -21,7 +21,7 @@ _CHUNK: Final = 1 << 16
 
 @contextmanager
 def away(port: int, milliseconds: float) -> Iterator[int]:
-    """The port by which one reaches `port` so many milliseconds later, there and back in twice that."""
+    """Run the relay to `port` with that delay in each direction, and yield its port."""
     command = [sys.executable, "-m", "benchmarks.changes.distance", str(port), str(milliseconds)]
     with Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
         assert process.stdin
@@ -33,7 +33,7 @@ def away(port: int, milliseconds: float) -> Iterator[int]:
 
 
 class Distance:
-    """Passes on between those who connect to `listener` and `port`, `seconds` later."""
+    """Relay between the clients of `listener` and `port`, with a delay of `seconds` in each direction."""
 
     def __init__(self, listener: socket.socket, port: int, seconds: float) -> None:
         self._listener, self._port, self._seconds = listener, port, seconds
@@ -42,12 +42,13 @@ class Distance:
         self._all: list[socket.socket] = []
 
     def close(self) -> None:
-        """Cut every connection."""
+        """Close every connection."""
         for one in self._all:
             one.close()
 
     def turn(self, *more: int) -> bool:
-        """Wait for something to do, and do it; return whether one of the descriptors `more` was ready."""
+        """Wait for the next event and handle it; return whether one of the descriptors `more` was ready."""
+        # select() waits with microsecond precision. An event loop of asyncio can wake up a millisecond late.
         wait = max(0.0, self._under_way[0][0] - perf_counter()) if self._under_way else None
         watched: list[Any] = [self._listener, *self._other, *more]
         ready, _, _ = select.select(watched, [], [], wait)
@@ -73,6 +74,7 @@ class Distance:
             data = one.recv(_CHUNK)
         except OSError:
             data = b""
+        # Empty data is the end of the connection, which the other side must see as late as any data.
         self._under_way.append((perf_counter() + self._seconds, self._other[one], data))
         if not data:
             del self._other[one]
@@ -86,7 +88,7 @@ class Distance:
 
 
 def main(port: int, milliseconds: float) -> None:
-    """Pass on until standard input ends."""
+    """Relay until standard input ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
         distance = Distance(listener, port, milliseconds / 1000)

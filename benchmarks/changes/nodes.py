@@ -1,4 +1,4 @@
-"""Two nodes that share a PostgreSQL and a Redis, and writers that change keys through both."""
+"""Two nodes that share PostgreSQL and Redis, and writers that change keys through both."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ WRITERS: Final = NODES * WORKERS * _SHARE
 
 
 class Nodes:
-    """The nodes, and a connection of each writer to one of their workers, in turn."""
+    """The running nodes, and the writers' connections, evenly distributed over the nodes and their workers."""
 
     def __init__(self, installations: list[Installation], load: Load) -> None:
         self._first = installations[0]
@@ -35,14 +35,14 @@ class Nodes:
         self._request = "\r\n".join([*lines, "", body]).encode("ascii")
 
     def rate(self, changes: int) -> float:
-        """Make so many changes; return how many a second that is. Raises CouldNotMeasure if one isn't made."""
+        """Make that many changes; return the rate in changes per second. Raise CouldNotMeasure if one fails."""
         tally = self._load.fire(self._request, changes)
         if tally.statuses[201] != changes:
             raise CouldNotMeasure(f"The changes were answered {dict(tally.statuses)}.")
         return changes / tally.seconds
 
     def verify(self) -> int:
-        """Return how many events the log has, which holds. Raises CouldNotMeasure if it does not."""
+        """Verify the event log; return its number of events. Raise CouldNotMeasure if the log is broken."""
         found = json.loads(self._first.run("manage.py", "verify_event_log", "--format=json"))
         if not found["holds"]:
             raise CouldNotMeasure(f"The event log is broken: {found}")
@@ -51,7 +51,7 @@ class Nodes:
 
 @contextmanager
 def nodes(database: str, milliseconds: float) -> Iterator[Nodes]:
-    """Nodes whose database, at that URL, is a round trip of so many milliseconds away."""
+    """Run nodes whose database, at that URL, has a round trip of `milliseconds`."""
     with ExitStack() as stack:
         redis = RedisServer()
         stack.enter_context(running(redis))
@@ -59,6 +59,7 @@ def nodes(database: str, milliseconds: float) -> Iterator[Nodes]:
             "DATABASE_URL": stack.enter_context(_away(database, milliseconds)),
             "SECRET_KEY": token_hex(32),
             "SECRET_PEPPERS": f"p1:{token_hex(32)}",
+            # Everything shares the cores here, so a late response of Redis isn't an outage.
             "BUCKET_STORE_TIMEOUT_MS": "5000",
         }
         installations = [_node(stack, redis.url, settings) for _ in range(NODES)]

@@ -1,4 +1,4 @@
-"""What one decision costs, in our stores and in those of the peers."""
+"""Decisions: the time of one rate limit decision, in Latchkey's stores and in other libraries."""
 
 import json
 import os
@@ -17,7 +17,8 @@ _TITLES: Final = {"allow": "A decision that allows", "deny": "A decision that de
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Measures in the peers' environment, where our stores run too: one process, one Python, one set of versions."""
+    """Measure decisions that allow and decisions that deny; return one section for each. Raise CouldNotMeasure."""
+    # Latchkey's stores run in the other libraries' environment, so that all share one process and one Python.
     rounds, times = (5, 10) if quick else (11, 60)
     environment = {
         **os.environ,
@@ -39,9 +40,8 @@ def _section(path: str, measured: dict[str, list[float]]) -> Section:
 
 
 def _conditions(path: str, series: dict[str, Series]) -> tuple[Condition, ...]:
-    """Bounds the decision that allows. A denial is shown without a bound: ours is written down to be counted, where the
-    others write nothing.
-    """
+    """Return the bound for a decision that allows; none for one that denies."""
+    # A denial isn't comparable: Latchkey writes it down to count it, and the others write nothing.
     if path != "allow":
         return ()
     of_lmdb = ratio(series[names.LMDB], series[names.THROTTLED])

@@ -1,4 +1,4 @@
-"""Latchkey's stores as candidates."""
+"""Candidates: Latchkey's stores."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ def memory(quota: Quota, keys: Sequence[str]) -> Decide:
 
 
 def lmdb_in(directory: Path) -> Make:
-    """Makes stores of which each has a file of its own in `directory`."""
+    """Return a factory of LMDB stores that gives every store its own subdirectory of `directory`."""
 
     def lmdb(quota: Quota, keys: Sequence[str]) -> Decide:
         return _decide(f"lmdb://{mkdtemp(dir=directory)}", quota, keys)

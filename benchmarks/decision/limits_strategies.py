@@ -1,4 +1,4 @@
-"""The strategies of `limits` on its storage in this process as candidates."""
+"""Candidates: the strategies of the `limits` library on its in-memory storage."""
 
 from collections.abc import Sequence
 

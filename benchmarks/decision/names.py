@@ -1,4 +1,4 @@
-"""How the candidates of the decision are called in the report."""
+"""Names of the decision's candidates in the report."""
 
 from typing import Final
 

@@ -1,16 +1,17 @@
-"""The quotas under which decisions are measured, and the keys that they are measured on."""
+"""Quotas and keys with which decisions are measured."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 KEYS: Final = tuple(f"lk_{number:012}" for number in range(1000))
-"""Used in turn. Fewer than the 1,024 that throttled-py's store holds, so that no peer evicts and starts anew."""
+"""Keys, used in turn. Fewer than the 1,024 that throttled-py's store holds, so that no candidate evicts any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`burst` requests in `per_seconds`; before the clock runs each key has `spent` of them. `letter` is REST
-    framework's name of the period.
+    """A quota of `burst` requests in `per_seconds` seconds, of which every key has used `spent` before timing starts.
+
+    `letter` is the name of the period in Django REST framework. `allows` is whether the timed requests are allowed.
     """
 
     burst: int

@@ -1,4 +1,4 @@
-"""REST framework's SimpleRateThrottle on Django's local-memory cache as a candidate."""
+"""Candidate: Django REST framework's SimpleRateThrottle on Django's local-memory cache."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from benchmarks.decision.quota import Quota
 
 
 def simple_rate_throttle(quota: Quota, keys: Sequence[str]) -> Decide:
-    """A throttle object for each decision, as a view makes one for each request."""
+    """Return a function that decides with a new throttle object every time, because views create one per request."""
 
     class Throttle(SimpleRateThrottle):
         rate = f"{quota.burst}/{quota.letter}"

@@ -1,4 +1,4 @@
-"""Times decisions of all candidates in one process of the peers' environment; prints the rounds as JSON."""
+"""Timing of all candidates' decisions in one process of the other libraries' environment; prints rounds as JSON."""
 
 import gc
 import json
@@ -22,7 +22,7 @@ _PAUSE_SECONDS: Final = 0.002
 
 
 def candidates(directory: Path) -> dict[str, Make]:
-    """Every candidate, by the name it has in the report."""
+    """Return every candidate by its name in the report."""
     return {
         names.LMDB: latchkey_stores.lmdb_in(directory),
         names.MEMORY: latchkey_stores.memory,
@@ -35,12 +35,16 @@ def candidates(directory: Path) -> dict[str, Make]:
 
 
 def microseconds(make: Make, quota: Quota, times: int) -> float:
-    """What one decision of a fresh candidate takes, over `times` on each key, once each key was used."""
+    """Return the microseconds of one decision of a new candidate, averaged over `times` decisions on every key.
+
+    Every key is used before the timing starts. Raise CouldNotMeasure if the decisions aren't those of the quota.
+    """
     decide = make(quota, KEYS)
     decide(quota.spent)
     asked = times * len(KEYS)
     _settle()
-    gc.disable()  # as timeit does: a collection would be charged to whoever is timed when it is due
+    # Like timeit: otherwise a garbage collection counts for the candidate that happens to be timed.
+    gc.disable()
     started = time.perf_counter()
     allowed = decide(times)
     seconds = time.perf_counter() - started
@@ -51,7 +55,8 @@ def microseconds(make: Make, quota: Quota, times: int) -> float:
 
 
 def _settle() -> None:
-    """Waits for threads that a candidate left behind: `limits` expires its entries on a timer."""
+    """Wait until all threads of earlier candidates have ended."""
+    # `limits` expires its entries on a timer thread, which would take time from the candidate after it.
     gc.collect()
     while threading.active_count() > 1:
         time.sleep(_PAUSE_SECONDS)

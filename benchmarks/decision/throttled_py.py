@@ -1,4 +1,4 @@
-"""throttled-py's GCRA in this process as a candidate, called as its users call it and one layer below."""
+"""Candidates: throttled-py's GCRA in memory, through its public API and one layer below."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,13 +12,13 @@ from benchmarks.decision.quota import Quota
 
 
 def throttled(quota: Quota, keys: Sequence[str]) -> Decide:
-    """`Throttled.limit`, the library's documented call."""
+    """Return a function that decides with `Throttled.limit`, the library's documented API."""
     allowance = per_duration(timedelta(seconds=quota.per_seconds), quota.burst)
     return _decide(Throttled(using="gcra", quota=allowance, store=MemoryStore()), keys)
 
 
 def bare_limiter(quota: Quota, keys: Sequence[str]) -> Decide:
-    """The limiter under it, without its checks of arguments, its waiting and its hooks."""
+    """Return a function that decides with the limiter below it, without argument checks, waiting and hooks."""
     allowance = per_duration(timedelta(seconds=quota.per_seconds), quota.burst)
     return _decide(GCRARateLimiter(allowance, MemoryStore()), keys)
 

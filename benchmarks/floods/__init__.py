@@ -1,4 +1,4 @@
-"""What clients without a credential can do to those with one: each flood against a server of its own."""
+"""Floods: how clients without a credential affect those with one. Every flood hits a separate server."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,17 +19,17 @@ _IDLE: Final = "at rest"
 _WARM_UP_SECONDS: Final = 2.0
 
 Effects = Mapping[str, Sequence[Effect]]
-"""By flood, one a round."""
+"""Effects by flood, one per round."""
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Each round measures at rest, and then in the flood."""
+    """Measure every flood, in every round first at rest and then during the flood; return the sections."""
     rounds, idle_seconds, seconds = (1, 2.0, 5.0) if quick else (3, 4.0, 10.0)
     return of_floods({flood.name: _effects(flood, rounds, idle_seconds, seconds) for flood in FLOODS})
 
 
 def of_floods(effects: Effects) -> list[Section]:
-    """The sections: each path's latency, and the memory. A line of each is a flood."""
+    """Return the sections: one per path with latencies, and one with memory. Their rows are the floods."""
     return [*(_latency(path, effects) for path in STATUSES), _memory(effects)]
 
 
@@ -52,7 +52,7 @@ def _memory(effects: Effects) -> Section:
 
 
 def _at_rest(rounds: Mapping[str, Sequence[float]]) -> Series:
-    """The median over the floods' servers, round by round."""
+    """Return the series at rest: for every round, the median over the floods' servers."""
     return Series(_IDLE, tuple(map(median, zip(*rounds.values(), strict=True))))
 
 

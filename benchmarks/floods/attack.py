@@ -1,4 +1,4 @@
-"""The clients of a flood: one thread and one epoll, as they share the cores with the server."""
+"""Clients of a flood. One thread with epoll runs them all, because they share the cores with the server."""
 
 import heapq
 import select
@@ -15,13 +15,16 @@ from benchmarks.response import parse
 _OPENING_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 0.5
 _CHUNK: Final = 1 << 18
-# The least that Linux grants a client that reads nothing, so that the server keeps the rest.
+# Close to the minimum that Linux allows: with a small receive buffer, the server must hold the rest of the response.
 _BUFFER_BYTES: Final = 2048
 
 
 @dataclass(slots=True)
 class _Client:
-    """`sent`, by `monotonic`, is when its last request was sent, and `waits` whether the response is due."""
+    """A client with an open connection.
+
+    `sent` is when its last request was sent, by `time.monotonic`. `waits` is whether its response is outstanding.
+    """
 
     number: int
     socket: socket.socket
@@ -31,7 +34,7 @@ class _Client:
 
 
 class Attack:
-    """Runs a flood against a port of 127.0.0.1."""
+    """A flood against a port of 127.0.0.1."""
 
     def __init__(self, flood: Flood, port: int) -> None:
         self._flood: Final = flood
@@ -56,7 +59,7 @@ class Attack:
             client.socket.close()
 
     def _go_on(self, control: int) -> bool:
-        """Attend to what has arrived until a client is due; whether the attack goes on."""
+        """Handle events until the next client is due; return whether the attack should continue."""
         patience = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
         ready = [descriptor for descriptor, _ in self._epoll.poll(patience)]
         for descriptor in ready:
@@ -65,7 +68,8 @@ class Attack:
         return control not in ready
 
     def _open_all(self) -> None:
-        """Open what can be opened in some seconds: a server that accepts no more does not stop the flood."""
+        """Open the connections, and schedule the clients' next steps."""
+        # With a deadline, because a server that accepts no more connections must not stop the flood.
         flood, ends = self._flood, time.monotonic() + _OPENING_SECONDS
         for number in range(flood.connections):
             if time.monotonic() < ends:
@@ -73,6 +77,7 @@ class Attack:
                 time.sleep(1 / flood.opened_per_second)
         now = time.monotonic()
         for number in range(flood.connections):
+            # A client that doesn't read already sent its request when its connection was opened.
             if flood.reads:
                 self._due.append((now if flood.together else now + number / flood.per_second, number))
             elif number not in self._clients:
@@ -88,7 +93,7 @@ class Attack:
             self._send(self._clients[number])
 
     def _open(self, number: int) -> None:
-        """Open a connection, if the server accepts it. A client that does not read sends its request immediately."""
+        """Open a connection if the server accepts it. A client that doesn't read sends its request immediately."""
         connection = socket.socket()
         try:
             connection.settimeout(_CONNECT_SECONDS)
@@ -101,17 +106,19 @@ class Attack:
             return
         connection.setblocking(False)
         client = self._clients[number] = self._by_descriptor[connection.fileno()] = _Client(number, connection)
+        # A client that doesn't read still needs to know when the server disconnects it.
         self._epoll.register(connection, select.EPOLLRDHUP | (select.EPOLLIN if self._flood.reads else 0))
         if not self._flood.reads:
             self._send(client)
 
     def _send(self, client: _Client) -> None:
         client.sent, client.waits, client.received = time.monotonic(), True, b""
-        with suppress(OSError):  # epoll reports the end of the connection
+        # Ignored here, because epoll reports the end of the connection.
+        with suppress(OSError):
             client.socket.sendall(next(self._requests))
 
     def _attend(self, client: _Client) -> None:
-        """Read what the client reads; its connection may also have ended."""
+        """Read what has arrived, if the client reads; close the connection if it has ended."""
         received = b""
         with suppress(OSError):
             received = client.socket.recv(_CHUNK) if self._flood.reads else b""
@@ -130,7 +137,10 @@ class Attack:
             self._send_later(client.number, client.sent)
 
     def _send_later(self, number: int, sent: float | None = None) -> None:
-        """Have a client, which sent its last request at `sent`, send again as soon as the flood's pace allows."""
+        """Schedule the next request of a client, as early as the flood's pace allows.
+
+        `sent` is when its last request was sent, or None if it couldn't connect.
+        """
         now, flood = time.monotonic(), self._flood
         if flood.reads:
             when = now + flood.pause_seconds if sent is None else max(now, sent + flood.pause_seconds)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.floods.attacker NAME CONNECTIONS PER_SECOND PORT`: runs the flood NAME against
-that port of 127.0.0.1.
+"""Command `python -m benchmarks.floods.attacker NAME CONNECTIONS PER_SECOND PORT`.
 
-It prints a line when its connections are open, and ends with its standard input.
+It runs the flood NAME against that port of 127.0.0.1. It prints a line when its connections are open, and ends when
+its standard input ends.
 """
 
 import resource
@@ -13,7 +13,8 @@ from benchmarks.floods.kinds import FLOODS
 
 
 def main(name: str, connections: int, per_second: int, port: int) -> None:
-    """Attack with as many descriptors as this process may have."""
+    """Run the attack."""
+    # Raise the soft limit of descriptors to the hard one, because every connection needs a descriptor.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     flood = next(flood for flood in FLOODS if flood.name == name)

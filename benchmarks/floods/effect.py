@@ -1,4 +1,4 @@
-"""What a flood does to those who do not attack: to their requests, and to the memory of the server."""
+"""Effect of a flood: on the requests of other clients, and on the memory of the server."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,23 @@ TIMES_IDLE: Final = 5
 SHARE: Final = 0.95
 MEMORY_TIMES: Final = 1.5
 LEAST_IDLE_MS: Final = 5.0
-"""An idle p99 below that counts as that: no client notices the difference."""
+"""Minimum for the idle p99: lower values are raised to this, because no client notices the difference."""
 
-# What is made once in a process, for the first request of its kind, is no matter of floods.
+# The flood starts this long before the measurement, because one-time work for the first request doesn't count.
 _BEGINNING_SECONDS: Final = 1.0
 _ONE_CLIENT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What was measured: `idle` and `flooded` are responses by path. Memory is in MB: `idle_mb` is the most while one
-    client does once a second what the flood does, as a sign-in takes 100 MB whoever it is, and `peak_mb` in the flood.
+    """Measurements of one round: responses by path, at rest (`idle`) and during the flood (`flooded`), and memory.
 
-    `idle` may have been measured several times: the slowest counts, as a machine that others use is slow at times.
+    `idle` can hold several measurements, of which the slowest counts. `idle_mb` is the maximum memory in MB while one
+    client does once per second what the flood does; `peak_mb` is the maximum during the flood.
     """
 
+    # Memory at rest includes one client of the flood, because a single sign-in takes 100 MB, whether in a flood or not.
+    # The slowest measurement at rest counts, because a shared machine is slow at times.
     idle: Sequence[Mapping[str, Responses]]
     flooded: Mapping[str, Responses]
     idle_mb: float
@@ -48,9 +50,9 @@ class Effect:
 
 
 def measure(target: Target, flood: Flood, *, idle_seconds: float, seconds: float, twin: Target | None = None) -> Effect:
-    """Ask the server at rest for so long, and then in the flood. Raises CouldNotMeasure.
+    """Measure the server at rest for `idle_seconds`, and during the flood for `seconds`. Raise CouldNotMeasure.
 
-    `twin` is a server that no flood hits. It is asked while the other is flooded, and is slow if the machine is.
+    `twin` is a server without a flood, measured at the same time as the flooded one. It is slow if the machine is.
     """
     processes = processes_of(target.process)
     with watched(processes) as of_one, flooding(flood.of_one_client(), target.port):
@@ -65,14 +67,13 @@ def measure(target: Target, flood: Flood, *, idle_seconds: float, seconds: float
 
 
 def share_condition(flood: str, path: str, effects: Sequence[Effect]) -> Condition:
-    """Return what has to hold of the requests to a path, in the effects that a flood had on one server."""
+    """Return the condition for the requests to a path, from the effects of a flood on one server."""
     text = f"{path} in {flood}: share of requests within {TIMES_IDLE} x its idle p99"
     return Condition(text, median(effect.share(path) for effect in effects), ">=", SHARE)
 
 
 def memory_condition(flood: str, effects: Sequence[Effect]) -> Condition:
-    """Return what has to hold of the memory: it is measured beside that before the first of the effects, so that what
-    no flood gives back counts.
-    """
+    """Return the condition for the memory, from the effects of a flood on one server."""
+    # Compared with the memory before the first effect, so that memory that is never freed counts too.
     peak = max(effect.peak_mb for effect in effects)
     return Condition(f"memory in {flood} over that at rest", peak / effects[0].idle_mb, "<=", MEMORY_TIMES)

@@ -1,4 +1,4 @@
-"""A flood: what clients without a credential send to starve those with one."""
+"""Flood: requests of clients without a valid credential that try to starve those with one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """`connections` clients, each with a connection, that send what `requests` yields for the server on a port.
+    """A flood by `connections` clients with one connection each, which send what `requests` yields for a port.
 
-    If it `reads`, a client reads each response before it sends again, and all together send `per_second` requests a
-    second at the most. If not, a client sends once, reads nothing, and stays; `per_second` of those that the server
-    disconnects come back each second. With `together`, all clients send at the same moment. `addresses` is the number
-    of addresses that they come from, and `opened_per_second` how many connections are opened at first.
+    With `reads`, a client reads every response before it sends again, and all of them together send at most
+    `per_second` requests per second. Without it, a client sends one request, reads nothing and stays connected; of
+    the clients that the server disconnects, `per_second` reconnect every second. With `together`, all clients send
+    their first requests at the same time. `addresses` is the number of addresses that they use, and
+    `opened_per_second` the rate at which the first connections are opened.
     """
 
     name: str
@@ -25,14 +26,15 @@ class Flood:
 
     @property
     def pause_seconds(self) -> float:
-        """Return the seconds from a client's request to its next."""
+        """The seconds from one request of a client to its next."""
         return self.connections / self.per_second
 
     def of_one_client(self) -> "Flood":
-        """Return what one client of the flood does, at a client's pace."""
+        """Return the same flood by one client that sends one request per second."""
         return replace(self, connections=1, per_second=1)
 
     def address(self, number: int) -> str:
-        """Return the address of client `number`, from 127.0.0.1 on: Linux has the whole of 127.0.0.0/8."""
+        """Return the address of client `number`, starting with 127.0.0.1."""
+        # Linux accepts every address in 127.0.0.0/8 without configuration.
         within = number % self.addresses
         return f"127.0.{within // 250}.{1 + within % 250}"

@@ -1,4 +1,4 @@
-"""A flood under way, by attackers in a process of their own, so that they take no time of those who measure."""
+"""Running flood: the attackers run in a separate process, so that they don't slow down the measuring process."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ from benchmarks.peer_environment import ROOT
 
 @contextmanager
 def flooding(flood: Flood, port: int) -> Iterator[None]:
-    """Run the flood from when its connections are open until the end of the context.
+    """Run the flood; enter the context when its connections are open, and end the flood with the context.
 
-    Raises CouldNotMeasure if the attacker ends before that.
+    Raise CouldNotMeasure if the attacker ends before that.
     """
     arguments = [flood.name, str(flood.connections), str(flood.per_second), str(port)]
     command = [sys.executable, "-m", "benchmarks.floods.attacker", *arguments]

@@ -1,4 +1,4 @@
-"""The floods that are measured. Each sends few requests a second, so that its own work hardly counts."""
+"""Floods that are measured. They send few requests per second, so that the attacker itself takes little CPU time."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 def _sign_ins(port: int) -> Iterator[bytes]:
-    """Unknown users with passwords as long as the form takes."""
+    """Yield sign-ins of unknown users, with passwords of nearly the maximum length."""
     token, cookie = _form(port)
     while True:
         values = {"csrfmiddlewaretoken": token, "username": secrets.token_hex(20), "password": "x" * 4000}
@@ -31,7 +31,7 @@ def _sign_ins(port: int) -> Iterator[bytes]:
 
 
 def _form(port: int) -> tuple[str, str]:
-    """Return the token and the cookie with which the form is sent."""
+    """Return the CSRF token and the cookie that the sign-in form needs. Raise CouldNotMeasure without a form."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", _SIGN_IN)
     response = connection.getresponse()
@@ -43,7 +43,7 @@ def _form(port: int) -> tuple[str, str]:
 
 
 def _costly_headers(_port: int) -> Iterator[bytes]:
-    """Lists that are as long as a header may be."""
+    """Yield requests with headers that are lists of nearly the maximum length."""
     return cycle(
         [
             get_request(paths.CHECK, authorization="basic A," * 3700),
@@ -54,7 +54,8 @@ def _costly_headers(_port: int) -> Iterator[bytes]:
 
 
 def _unknown_credentials(_port: int, path: str = paths.CHECK) -> Iterator[bytes]:
-    """Well-formed, so that only the database can say that no key has them."""
+    """Yield requests with random credentials."""
+    # They are well-formed, so that only a lookup in the database reveals that they are unknown.
     while True:
         yield get_request(path, x_api_key=f"{generate_key_id()}:{generate_secret()}")
 

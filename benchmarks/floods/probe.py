@@ -1,4 +1,4 @@
-"""Requests of clients that do not attack: sent when they are due, each on a connection of its own."""
+"""Requests of clients that don't attack: sent on schedule, each on a new connection."""
 
 import asyncio
 import time
@@ -8,34 +8,31 @@ from statistics import quantiles
 from typing import Final
 
 PER_SECOND: Final = 25
-"""Requests a second to each path."""
+"""Requests per second to every path."""
 
 PATIENCE_SECONDS: Final = 3.0
-"""After so long without a response a request has failed. One that fails sooner counts as if it had waited so long."""
+"""Timeout of a request. One that fails earlier counts as if it had waited until the timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """The status of each response to one path, 0 for none, and the seconds that it took from when it was due."""
+    """Responses to the requests of one path: the status, 0 for none, and the seconds since the request was due."""
 
     statuses: tuple[int, ...]
     seconds: tuple[float, ...]
 
     def percentile_ms(self, percent: int) -> float:
-        """Return the milliseconds within which so many percent of the responses came."""
+        """Return that percentile of the response times, in milliseconds."""
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1] * 1000
 
     def share(self, status: int, within_ms: float) -> float:
-        """Return the share, from 0 to 1, of the requests that got `status` within so many milliseconds."""
+        """Return the share, from 0 to 1, of the requests that got `status` within `within_ms` milliseconds."""
         pairs = zip(self.statuses, self.seconds, strict=True)
         return sum(found == status and took * 1000 <= within_ms for found, took in pairs) / len(self.statuses)
 
 
 def ask(port: int, requests: Mapping[str, bytes], seconds: float) -> dict[str, Responses]:
-    """Send each request, by path, PER_SECOND times a second for so long; the responses by path.
-
-    A request does not wait for those before it: a server that stands still is late for all that were due meanwhile.
-    """
+    """Send every request PER_SECOND times per second, for `seconds`; return the responses by path."""
     return asyncio.run(_ask(port, requests, seconds))
 
 
@@ -44,6 +41,8 @@ async def _ask(port: int, requests: Mapping[str, bytes], seconds: float) -> dict
     asked: dict[str, list[asyncio.Task[tuple[int, float]]]] = {path: [] for path in requests}
     for number in range(round(seconds * PER_SECOND)):
         for place, (path, request) in enumerate(requests.items()):
+            # A request doesn't wait for the responses before it: otherwise a server that hangs would get fewer
+            # requests, and look faster than it is.
             due = began + (number * len(requests) + place) * pause
             await asyncio.sleep(due - time.perf_counter())
             asked[path].append(asyncio.create_task(_response(port, request, due)))
@@ -56,7 +55,7 @@ async def _response(port: int, request: bytes, due: float) -> tuple[int, float]:
         async with asyncio.timeout(PATIENCE_SECONDS):
             status = await _status(port, request)
     except (OSError, ValueError):
-        # No connection, no response in time, or none that is whole. A failure that comes fast is no fast response.
+        # No connection, no response in time, or an incomplete one. A fast failure must not count as a fast response.
         return 0, max(PATIENCE_SECONDS, time.perf_counter() - due)
     return status, time.perf_counter() - due
 

@@ -1,4 +1,4 @@
-"""A server and what is asked of it while it is flooded."""
+"""Target of a flood: a server, and the requests that measure it during the flood."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ HEALTH: Final = "/health"
 CHECK: Final = "/v1/check"
 WHOAMI: Final = paths.PROTECTED
 STATUSES: Final = {HEALTH: 200, CHECK: 204, WHOAMI: 200}
-"""The status of a good response, by the path that is asked."""
+"""Status of a good response, by path."""
 
 _DESCRIPTORS: Final = 1024
 _CALM_MS: Final = 500.0
@@ -24,23 +24,25 @@ _ATTEMPTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server on 127.0.0.1: its port, the credential of one of its keys, and the id of its first process."""
+    """A server on 127.0.0.1: its port, the credential of one of its keys, and the ID of its main process."""
 
     port: int
     credential: str = field(repr=False)
     process: int
 
     def ask(self, seconds: float) -> dict[str, Responses]:
-        """Ask all paths for so long."""
+        """Send requests to all paths for `seconds`; return the responses by path."""
         key = {"x_api_key": self.credential}
         fields = {HEALTH: {}, CHECK: key, WHOAMI: key}
         requests = {path: get_request(path, connection="close", **fields[path]) for path in STATUSES}
         return ask(self.port, requests, seconds)
 
     def ask_at_rest(self, seconds: float) -> dict[str, Responses]:
-        """Ask all paths for so long, again and again until no response is bad or late: a server that still works on an
-        earlier flood is no measure for the next. Raises CouldNotMeasure if that does not end.
+        """Repeat `ask` until no response is bad or late, and return those responses.
+
+        Raise CouldNotMeasure after 20 attempts.
         """
+        # A server that still works on an earlier flood isn't at rest.
         for _ in range(_ATTEMPTS):
             responses = self.ask(seconds)
             if all(of_path.share(STATUSES[path], _CALM_MS) == 1 for path, of_path in responses.items()):
@@ -50,7 +52,7 @@ class Target:
 
 @contextmanager
 def few_descriptors() -> Iterator[None]:
-    """Give processes that start within the context the soft limit of descriptors of a plain shell."""
+    """Give processes that start within the context the soft descriptor limit of a plain shell, 1024."""
     soft, most = getrlimit(RLIMIT_NOFILE)
     setrlimit(RLIMIT_NOFILE, (_DESCRIPTORS, most))
     try:

@@ -1,4 +1,4 @@
-"""What /v1/check costs a proxy that asks: beside its peers, by the number of keys and by the bucket store."""
+"""Gateway: the cost of /v1/check, compared with similar software, by the number of keys and by the bucket store."""
 
 import sys
 
@@ -13,7 +13,10 @@ from benchmarks.section import Section
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """All but the million keys with `quick`; without REST framework where no Redis answers."""
+    """Measure everything and return the sections. With `quick`, leave out the million keys.
+
+    Without a Redis, leave out Django REST framework. Raise CouldNotMeasure if wrk or nginx isn't installed.
+    """
     for name in ("wrk", "nginx"):
         program(name)
     found = _beside(rounds=2 if quick else 11, counted=2_000 if quick else 20_000)

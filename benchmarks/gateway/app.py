@@ -1,10 +1,10 @@
-"""What serves both /v1/check and the answer that it is measured beside: the product behind one `if`."""
+"""ASGI application that serves the product and, as a baseline, a constant response. It adds one `if` per request."""
 
 from typing import Final
 
 from benchmarks import paths
 from controlplane.asgi import application as product
-from controlplane.server.asgi_types import Receive, Scope, Send
+from httpserver.asgi_types import Receive, Scope, Send
 
 _START: Final = {
     "type": "http.response.start",
@@ -15,7 +15,7 @@ _BODY: Final = {"type": "http.response.body", "body": b"ok"}
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers the bare path with a constant; all else is the product's."""
+    """Respond to the bare path with a constant, and pass every other request to the product."""
     if scope["type"] == "http" and scope["path"] == paths.BARE_ASGI:
         await send(_START)
         await send(_BODY)

@@ -1,4 +1,4 @@
-"""/v1/check beside a bare answer, nginx and REST framework: answers a second, and latencies."""
+"""Comparison of /v1/check with a bare response, nginx and Django REST framework: requests per second and latencies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -30,15 +30,16 @@ _SECONDS: Final = 1
 _LATENCIES: Final = (CHECK, BARE, LIMIT_REQ, PEER)
 _OURS: Final = (CHECK, BARE, AUTH_REQUEST)
 _OF_KEYS: Final = (CHECK, AUTH_REQUEST)
-"""Those whose requests the server counts."""
+"""Candidates whose requests the server counts."""
 
 
 def measure(
     latchkey: Installation, workers: Sequence[int], nginx: int, peer: Peer | None, rounds: int
 ) -> list[Section]:
-    """Asks each candidate once a round, in turn, and compares the server's own count with what came back.
+    """Measure every candidate once per round, in turn; return the sections.
 
-    `workers` are the processes that serve the Latchkey.
+    Also compare the server's own count of requests with the number of responses. `workers` are the process IDs of
+    Latchkey's workers, and `nginx` is the port of nginx.
     """
     candidates = _candidates(latchkey, nginx, peer)
     kept: dict[str, list[Run]] = {name: [] for name in candidates}
@@ -49,7 +50,8 @@ def measure(
             first = number * 1000
             ours = name in _OURS
             runs = run_evenly(wrk, workers, _SECONDS, first) if ours else [wrk.run(_SECONDS, first)]
-            if number:  # the first round warms caches up
+            # The first round only warms up the caches.
+            if number:
                 kept[name].append(runs[-1])
             if name in _OF_KEYS:
                 counted += runs
@@ -59,7 +61,7 @@ def measure(
 
 
 def of_rates(runs: Mapping[str, Sequence[Run]], counts: tuple[Condition, ...]) -> Section:
-    """Answers a second, and how many times the others' they are."""
+    """Return the section with requests per second, and conditions for their ratios."""
     rates = {name: Series(name, tuple(run.rate for run in taken)) for name, taken in runs.items()}
     pairs = (
         (CHECK, BARE, OVER_BARE),
@@ -77,7 +79,7 @@ def of_rates(runs: Mapping[str, Sequence[Run]], counts: tuple[Condition, ...]) -
 
 
 def of_latency(runs: Mapping[str, Sequence[Run]], percent: int) -> Section:
-    """The time within which so many percent of the answers came."""
+    """Return the section with that percentile of the latency."""
     series = tuple(
         Series(name, tuple(run.latency_ms[percent] for run in runs[name])) for name in _LATENCIES if name in runs
     )
@@ -86,9 +88,12 @@ def of_latency(runs: Mapping[str, Sequence[Run]], percent: int) -> Section:
 
 
 def count_conditions(uncounted: int, *, runs: int) -> tuple[Condition, ...]:
-    """Bounds what the server has decided beyond what came back: wrk leaves when its time is over, and what is then
-    under way on a connection is decided all the same.
+    """Return the conditions for `uncounted`: the requests that the server allowed beyond the responses wrk received.
+
+    `runs` is the number of runs of wrk.
     """
+    # wrk stops when its time is over. The server still decides the requests that are in flight then, at most one per
+    # connection and run.
     text = "requests let through, by the server's metrics less by wrk"
     return (Condition(text, uncounted, ">=", 0), Condition(text, uncounted, "<=", CONNECTIONS * runs))
 

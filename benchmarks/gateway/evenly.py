@@ -1,7 +1,8 @@
-"""Runs of wrk over connections that are shared out among the workers.
+"""Runs of wrk with connections that are evenly distributed over the workers.
 
-wrk opens all of its connections at once, and a worker that is awake first may take them all: the run would then be one
-of a single worker. Such a run is made again. What decides is how the connections lie, never what was measured.
+wrk opens all its connections at the same time, and the first worker that wakes up may accept them all. The run then
+measures a single worker, and is repeated. Only the distribution of the connections decides about that, never the
+measured rate.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ _ATTEMPTS: Final = 6
 
 
 def run_evenly(wrk: Wrk, workers: Sequence[int], seconds: int, first: int) -> list[Run]:
-    """All runs that were made; the last is the one to take, also where none was even."""
+    """Run wrk until the connections are evenly distributed, at most 6 times; return all runs.
+
+    Use the last one, which may be uneven if all attempts failed.
+    """
     runs: list[Run] = []
     while len(runs) < _ATTEMPTS:
+        # wrk doesn't report which worker accepted a connection, so compare the numbers of open files.
         before, during = _open_files(workers), list[int]()
         runs.append(wrk.run(seconds, first, halfway=lambda: during.extend(_open_files(workers))))  # noqa: B023
         if is_even([now - was for now, was in zip(during, before, strict=True)]):
@@ -25,7 +30,7 @@ def run_evenly(wrk: Wrk, workers: Sequence[int], seconds: int, first: int) -> li
 
 
 def is_even(connections: Sequence[int]) -> bool:
-    """Whether each worker has at least half of its share."""
+    """Return whether every worker has at least half of its share."""
     return min(connections) * len(connections) * 2 >= sum(connections)
 
 

@@ -1,4 +1,4 @@
-"""Whether /v1/check counts right: every request, and not one beyond the limit."""
+"""Accuracy of /v1/check: it counts every request, and allows no request beyond the limit."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,10 @@ _OTHERS: Final = "any other"
 
 
 def measure(latchkey: Installation, *, rounds: int, counted: int) -> list[Section]:
-    """Salvos of keys that were never used before, and `counted` requests of one key, over all workers."""
+    """Send `counted` requests of one key, and 1,000 requests of an unused key in every round, over all workers.
+
+    Return the sections.
+    """
     with connect(latchkey.port, workers=WORKERS, connections=CONNECTIONS) as load:
         before = latchkey.allowed_total()
         tally = load.fire(get_request(paths.CHECK, x_api_key=latchkey.credential), counted)
@@ -33,7 +36,7 @@ def measure(latchkey: Installation, *, rounds: int, counted: int) -> list[Sectio
 
 
 def of_count(tally: Tally, allowed: int, counted: int) -> Section:
-    """The server's own count beside the answers, of which each was waited for."""
+    """Return the section that compares the server's count with the responses, all of which were received."""
     passed = tally.statuses[204]
     conditions = (
         Condition("requests asked less those answered 204", counted - passed, "==", 0),
@@ -45,7 +48,7 @@ def of_count(tally: Tally, allowed: int, counted: int) -> Section:
 
 
 def of_limit(salvos: Sequence[Tally]) -> Section:
-    """How a thousand requests of a key with a hundred tokens were answered, salvo by salvo."""
+    """Return the section with the statuses of 1,000 requests of a key with 100 tokens, by round."""
     wanted = {_PASSES: BURST, _REFUSED: REQUESTS - BURST, _OTHERS: 0}
     answered = {
         _PASSES: [tally.statuses[204] for tally in salvos],

@@ -1,4 +1,4 @@
-"""What it costs that an installation holds a million keys: the time of a request beside one that holds a thousand."""
+"""Number of keys: the time of a request with a million keys, compared with a thousand keys."""
 
 import sys
 import time
@@ -26,18 +26,21 @@ MANY: Final = "1,000,000 keys"
 SPREAD: Final = "1,000,000 keys, all of them asked"
 _WORKING_SET: Final = 1000
 _SECONDS: Final = 5
-"""As long as a worker trusts a record in its memory: each round reads every key of the working set anew, once."""
+"""Duration of a round: the time for which a worker trusts a cached record, so a round reloads every key in use once."""
 
 _WARMING_SECONDS: Final = 3
-"""Ahead of each round, as the records grow old while the other installation is asked."""
+"""Duration of the warm-up before a round, because the cached records become stale while the other candidates run."""
 
 _STEP: Final = 200_000
-"""Further than a round comes in the file of all keys, so that the next one asks others."""
+"""Lines between the starts of two rounds in the file of credentials: more than a round uses, so no keys repeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who is asked by `wrk`, and served by `workers`; what each request took, in microseconds, round by round."""
+    """A candidate that `wrk` measures and `workers` serve, and the microseconds per request in every round.
+
+    `elapsed` is wall clock time, `processor` is CPU time. With `warms`, every round starts with a warm-up.
+    """
 
     name: str
     wrk: Wrk
@@ -47,7 +50,7 @@ class Candidate:
     processor: list[float] = field(default_factory=list)
 
     def take(self, first: int) -> None:
-        """One round, from the line `first` of the credentials on."""
+        """Measure one round, starting at line `first` of the credentials."""
         if self.warms:
             run_evenly(self.wrk, self.workers, _WARMING_SECONDS, first)
         before = processor_seconds(self.workers)
@@ -57,16 +60,20 @@ class Candidate:
         self.processor.append(1e6 * taken / sum(run.requests for run in runs))
 
     def forget(self) -> None:
-        """As before the first round."""
+        """Discard the rounds so far."""
         self.elapsed.clear()
         self.processor.clear()
 
 
 def measure(rounds: int) -> list[Section]:
-    """Asks both installations for the same number of keys, in turn; and then the larger one for all of its keys."""
+    """Measure both installations with the same number of keys in use, and the larger one with all of its keys in use.
+
+    The candidates take turns. Return the sections.
+    """
     with _filled(_WORKING_SET) as (few, few_workers, few_keys), _filled(1_000_000) as (many, many_workers, many_keys):
         working_set = many_keys.with_name("working-set")
         lines = many_keys.read_text(encoding="ascii").splitlines(keepends=True)
+        # Keys from all over the tables, because neighbors would share database pages.
         working_set.write_text("".join(lines[:: len(lines) // _WORKING_SET]), encoding="ascii")
         candidates = (
             Candidate(FEW, Wrk(few, credentials=few_keys), few_workers),
@@ -77,14 +84,15 @@ def measure(rounds: int) -> list[Section]:
         for number in range(rounds + 1):
             for candidate in candidates:
                 candidate.take(next(first))
-                if number == 0:  # imports, caches, the first database connection
+                # The first round warms up imports, caches and the first database connections.
+                if number == 0:
                     candidate.forget()
     elapsed = [Series(it.name, tuple(it.elapsed)) for it in candidates]
     return [section(elapsed), of_processor([Series(it.name, tuple(it.processor)) for it in candidates])]
 
 
 def section(measured: list[Series]) -> Section:
-    """The times, of which those over the same working set are bounded."""
+    """Return the section with the times, and the condition for those with the same number of keys in use."""
     few, many, _ = measured
     condition = Condition(f"{MANY} over {FEW}, each asked for {_WORKING_SET:,}", ratio(many, few), "<=", MANY_KEYS)
     title = f"A request to /v1/check by the number of keys, {WORKERS} workers"
@@ -92,14 +100,14 @@ def section(measured: list[Series]) -> Section:
 
 
 def of_processor(measured: list[Series]) -> Section:
-    """What of these times the workers had a processor for."""
+    """Return the section with the workers' CPU times."""
     title = f"Processor time of a request to /v1/check by the number of keys, {WORKERS} workers"
     return Section("gateway-keys-processor", title, "µs", FEW, tuple(measured), ())
 
 
 @contextmanager
 def _filled(keys: int) -> Iterator[tuple[str, Sequence[int], Path]]:
-    """A Latchkey that holds so many keys; yields where it is asked, its workers, and the file of the credentials."""
+    """Serve a Latchkey with that many keys; yield the URL to call, its workers, and the file of the credentials."""
     with TemporaryDirectory(prefix="latchkey-bench-") as made:
         directory = Path(made)
         latchkey = Installation(directory, workers=WORKERS)

@@ -1,5 +1,7 @@
-"""`python -m benchmarks.gateway.many_keys NUMBER FILE`: fills the SQLite database and the bucket store that the
-environment names with so many keys that work, and writes their credentials to the file, one a line.
+"""Command `python -m benchmarks.gateway.many_keys NUMBER FILE`.
+
+It adds that many working keys to the SQLite database and the bucket store that the environment configures, and writes
+their credentials to the file, one per line.
 """
 
 import json
@@ -28,7 +30,7 @@ _TOGETHER: Final = 1000
 _IN_A_TURN: Final = 16
 _MADE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _FIRST: Final = 1_000_000_000
-"""Rows of the tables are numbered from here on, above those of the keys that are there."""
+"""First ID of the inserted rows, above those of existing keys."""
 
 _KEYS: Final = """
     INSERT INTO apikeys_apikey (id, key_id, label, owner, scopes, rate_limit, enabled, metadata, system, expiry_told,
@@ -44,11 +46,12 @@ _WORDS: Final = (
 
 
 def main(number: int, file: Path) -> None:
-    """In one transaction, and with nothing synced: who is killed meanwhile begins anew."""
+    """Insert the keys in one transaction, fill the bucket store, and write the credentials."""
     django.setup()
     synthetic_key_id = import_module("console.demo_data.synthetic_keys").synthetic_key_id
     ids = [synthetic_key_id(key) for key in range(number)]
     with connection.cursor() as cursor:
+        # Unsafe but fast: if this process is interrupted, the temporary installation is created again anyway.
         cursor.execute("PRAGMA synchronous = OFF")
         cursor.execute("PRAGMA cache_size = -1000000")
         with transaction.atomic():
@@ -67,7 +70,7 @@ def _insert(cursor: CursorWrapper, statement: str, rows: Iterator[Row]) -> None:
 
 
 def _secret(number: int) -> str:
-    """Of the shape of a secret, and none: anybody can say it."""
+    """Return the secret of the key with that number: well-formed, but predictable."""
     random_part = f"{number:0{RANDOM_LENGTH}}"
     return SECRET_PREFIX + random_part + checksum(random_part)
 
@@ -86,9 +89,9 @@ def _secret_rows(number: int) -> Iterator[Row]:
 
 
 def _fill_buckets(ids: list[str]) -> None:
-    """Each key's record, as after its first request: a few to a transaction, as in service. Large ones would leave
-    thousands of free pages behind, through which lmdb would go at each commit.
-    """
+    """Create every key's bucket, in the state after its first request."""
+    # A few per transaction, as in production. Large transactions would leave thousands of free pages behind, which
+    # LMDB would search at every commit.
     store = open_store(settings.BUCKET_STORE_URL)
     limit = Limit(**UNLIMITED_LIKE)
     for begin in range(0, len(ids), _IN_A_TURN):

@@ -1,4 +1,4 @@
-"""How the candidates of the gateway are called in the report, and what is wanted of them."""
+"""Names of the gateway's candidates in the report, and the bounds of their ratios."""
 
 from typing import Final
 

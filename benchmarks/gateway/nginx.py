@@ -1,7 +1,4 @@
-"""nginx with one worker process: its own limit by a field of the header, and its question to /v1/check.
-
-Both locations answer a picture of 43 bytes from memory. `return` would answer ahead of the limit and of the question.
-"""
+"""nginx with one worker process: one location with its own rate limit per key, and one that calls /v1/check."""
 
 import http.client
 import os
@@ -19,6 +16,8 @@ from benchmarks.ports import free_port
 LIMITED: Final = "/limited"
 ASKED: Final = "/asked"
 _REFUSING: Final = "/refusing"
+# The locations serve a 43-byte GIF from memory. A `return` directive would respond before the limit and auth_request
+# apply.
 _CONFIGURATION: Final = """
 daemon off;
 worker_processes 1;
@@ -73,7 +72,7 @@ http {{
 
 @contextmanager
 def nginx(latchkey: int) -> Iterator[int]:
-    """Runs it in front of the Latchkey at that port; yields its own port."""
+    """Run nginx in front of the Latchkey at that port; yield nginx's port."""
     port = free_port()
     with TemporaryDirectory(prefix="latchkey-bench-") as made:
         directory = Path(made)
@@ -100,7 +99,7 @@ def _configuration(directory: Path, port: int, latchkey: int) -> str:
 
 
 def _prove(port: int) -> None:
-    """That the limit counts where the picture is answered, and that nobody passes without a key."""
+    """Check that the limit applies, and that a request without a key is rejected. Raise CouldNotMeasure if not."""
     statuses = [_status(port, path) for path in (_REFUSING, _REFUSING, LIMITED, ASKED)]
     if statuses != [200, 429, 200, 401]:
         raise CouldNotMeasure(f"nginx does not limit or not ask: it answered {statuses}.")

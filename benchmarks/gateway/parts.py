@@ -1,4 +1,4 @@
-"""Where the time of a check goes, part by part: samples of one worker that has nothing else to do."""
+"""Profile of a check: how its time is divided among its parts, from samples of one fully loaded worker."""
 
 import json
 from collections import Counter
@@ -17,37 +17,41 @@ WHOLE: Final = "a whole check"
 OTHER: Final = "all else"
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "read and parse, protocol": (
-        "controlplane/server/connection.py",
-        "controlplane/server/protocol.py",
-        "controlplane/server/at_once_protocol.py",
+        "httpserver/connection.py",
+        "httpserver/protocol.py",
+        "httpserver/fast_path_protocol.py",
         "uvicorn/",
         "asyncio/locks.py",
     ),
     "credential, question, request id": (
-        "controlplane/gateway_door/at_once.py",
+        "gateway/native/fast_path.py",
         "gateway/question.py",
         "latchkey/request_id.py",
         "latchkey/credentials.py",
     ),
     "record and HMAC": ("apikeys/", "hmac.py", "latchkey/peppers.py"),
     "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
-    "metrics": ("ratelimit/pending.py", "ratelimit/metrics.py", "controlplane/gateway_door/metrics.py"),
-    "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
-    "send": ("controlplane/server/prompt.py",),
+    "metrics": ("latchkey/buffered_metrics.py", "ratelimit/metrics.py", "gateway/native/metrics.py"),
+    "answer": ("gateway/native/allow_responses.py", "ratelimit/headers.py"),
+    "send": ("httpserver/inline_request.py",),
 }
-"""Parts by the modules in which a sample lies; the first that fits counts."""
+"""Path prefixes of the modules that belong to every part. A sample belongs to the first part that matches."""
 
 _SECONDS: Final = 2
 
 
 def measure(rounds: int) -> list[Section]:
-    """The microseconds of each part: its share of the samples, of the time that one check takes at full load."""
+    """Measure the microseconds of every part: its share of the samples, times the duration of a check at full load.
+
+    Return the section.
+    """
     taken: dict[str, list[float]] = {name: [] for name in (WHOLE, *PARTS, OTHER)}
     with installation(workers=1, application="benchmarks.gateway.profiled_app:application") as latchkey:
         wait_for_workers(latchkey.port, 1)
         wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{paths.CHECK}", latchkey.credential)
         wrk.run(1)
         for _ in range(rounds):
+            # Reading the samples resets them, so this drops those from before the round.
             _samples(latchkey.port)
             whole = 1e6 / wrk.run(_SECONDS).rate
             taken[WHOLE].append(whole)
@@ -58,7 +62,7 @@ def measure(rounds: int) -> list[Section]:
 
 
 def shares(samples: Mapping[str, int]) -> dict[str, float]:
-    """Each part's share of the samples, by its name."""
+    """Return every part's share of the samples, from 0 to 1, by name."""
     found = Counter[str]()
     for place, number in samples.items():
         found[part_of(place)] += number
@@ -66,7 +70,7 @@ def shares(samples: Mapping[str, int]) -> dict[str, float]:
 
 
 def part_of(place: str) -> str:
-    """The part to which a sample belongs."""
+    """Return the name of the part to which a sample belongs."""
     return next((name for name, beginnings in PARTS.items() if place.startswith(beginnings)), OTHER)
 
 

@@ -1,4 +1,4 @@
-"""REST framework with API keys and a throttle on Redis, served as it commonly is: by gunicorn, with threads."""
+"""Comparison server: Django REST framework with API keys and a throttle on Redis, served by threaded gunicorn."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from benchmarks.ports import free_port
 
 CHECK: Final = "/check"
 _KEYS: Final = 100
-"""Asked in turn, as the throttle writes down each request of a key: with one key it would only measure that."""
+"""Number of keys, used in turn. With a single key, the throttle's list of its requests would dominate the results."""
 
 _APPLICATION: Final = "django.core.wsgi:get_wsgi_application()"
 _WORKERS: Final = 2
@@ -28,7 +28,7 @@ _THREADS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Its port, and the file of its keys."""
+    """The running comparison server: its port, and the file of its keys, one per line."""
 
     port: int
     keys: Path
@@ -36,7 +36,7 @@ class Peer:
 
 @contextmanager
 def peer() -> Iterator[Peer | None]:
-    """Runs it; None where no Redis answers at TEST_REDIS_URL, or on 127.0.0.1."""
+    """Run the server, and yield it; yield None if there is no Redis at TEST_REDIS_URL or on 127.0.0.1."""
     redis = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
     if not _answers(redis):
         yield None
@@ -49,7 +49,8 @@ def peer() -> Iterator[Peer | None]:
             "DJANGO_SETTINGS_MODULE": "benchmarks.gateway.peer_settings",
             "PEER_DATABASE": str(Path(directory) / "peer.sqlite3"),
             "PEER_REDIS_URL": redis,
-            "PEER_PREFIX": f"latchkey_bench_{token_hex(6)}",  # what is left there ends by itself, after the period
+            # The entries aren't deleted from Redis: they expire after the throttle's period.
+            "PEER_PREFIX": f"latchkey_bench_{token_hex(6)}",
         }
         keys = Path(directory) / "keys"
         keys.write_text(_keys(environment), encoding="ascii")

@@ -1,5 +1,6 @@
-"""`python -m benchmarks.gateway.peer_keys NUMBER`, in the peers' environment: makes the peer's table with so many keys,
-and prints them, one a line.
+"""Command `python -m benchmarks.gateway.peer_keys NUMBER`, run in the other libraries' environment.
+
+It creates the tables of the comparison server with that many keys, and prints the keys, one per line.
 """
 
 import sys
@@ -12,7 +13,8 @@ from django.core.management import call_command
 def main(number: int) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
-    keys = import_module("rest_framework_api_key.models").APIKey.objects  # can be imported only now
+    # Imported here, because models can't be imported before Django is set up.
+    keys = import_module("rest_framework_api_key.models").APIKey.objects
     for label in range(number):
         print(keys.create_key(name=f"key {label}")[1])
 

@@ -1,4 +1,4 @@
-"""Django's settings of the peer: REST framework, API keys of djangorestframework-api-key, and a cache in Redis."""
+"""Django settings of the comparison server: REST framework, djangorestframework-api-key, and a cache in Redis."""
 
 import os
 from secrets import token_hex
@@ -11,7 +11,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["PEER_DATABASE"],
-        "CONN_MAX_AGE": None,  # a connection is kept, as ours are
+        # Persistent connections, like Latchkey's.
+        "CONN_MAX_AGE": None,
     }
 }
 CACHES = {
@@ -22,7 +23,8 @@ CACHES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # writes Content-Length
+# It adds Content-Length to the responses.
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 API_KEY_CUSTOM_HEADER = "HTTP_X_API_KEY"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

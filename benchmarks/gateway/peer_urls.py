@@ -1,4 +1,4 @@
-"""The peer of /v1/check: a view under djangorestframework-api-key's permission and a throttle for each key."""
+"""Counterpart of /v1/check: a view with djangorestframework-api-key's permission and one throttle per key."""
 
 from django.urls import path
 from rest_framework.request import Request
@@ -9,11 +9,9 @@ from rest_framework_api_key.permissions import HasAPIKey  # type: ignore[import-
 
 
 class KeyThrottle(SimpleRateThrottle):
-    """As UserRateThrottle, with the key in the user's place. Nobody is refused.
+    """Throttle like UserRateThrottle, but per key. The rate is so high that it denies no request."""
 
-    It keeps the time of each request of the period, so its shortest period is what costs it least.
-    """
-
+    # The throttle stores the time of every request in the period, so the shortest period is the cheapest for it.
     rate = "1000000/s"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
@@ -21,7 +19,7 @@ class KeyThrottle(SimpleRateThrottle):
 
 
 class Checked(APIView):
-    """Answers 204 to whom the permission and the throttle let through."""
+    """View that responds with 204 if the permission and the throttle allow the request."""
 
     permission_classes = [HasAPIKey]
     throttle_classes = [KeyThrottle]

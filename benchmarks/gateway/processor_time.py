@@ -1,4 +1,4 @@
-"""The processor time that processes have taken: unlike the clock's, hardly of the mood of a machine that others use."""
+"""CPU time of processes. Unlike wall clock time, it hardly depends on what else a shared machine does."""
 
 import os
 from collections.abc import Sequence
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Final
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-_USER: Final = 11  # places behind the command's name in proc_pid_stat(5); the kernel's own is the next
+# The index of utime among the fields after the command name (proc_pid_stat(5)); the next one is stime.
+_USER: Final = 11
 
 
 def processor_seconds(processes: Sequence[int]) -> float:
-    """The seconds that the processes have run so far, in their own code and in the kernel's."""
+    """Return the total CPU time of the processes so far in seconds, in user and kernel mode."""
     return sum(map(_ticks, processes)) / _TICKS_PER_SECOND
 
 

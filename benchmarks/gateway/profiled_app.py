@@ -1,4 +1,4 @@
-"""`benchmarks.gateway.app`, in a worker that notes where it spends its processor time; GET /profile tells."""
+"""Profiled version of `benchmarks.gateway.app`: samples the worker's CPU time, and returns the samples at /profile."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks import paths
 from benchmarks.gateway.app import application as measured
 from benchmarks.peer_environment import ROOT
-from controlplane.server.asgi_types import Receive, Scope, Send
+from httpserver.asgi_types import Receive, Scope, Send
 
 _ROOTS: Final = (*(Path(sysconfig.get_path(kind)) for kind in ("purelib", "stdlib")), ROOT)
 _SECONDS: Final = 0.001
@@ -19,7 +19,7 @@ _noted: Final[Counter[str]] = Counter()
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Tells the notes as JSON, and forgets them; all else is as without."""
+    """Respond to the profile path with the samples as JSON and reset them; pass every other request on."""
     if scope["type"] != "http" or scope["path"] != paths.PROFILE:
         await measured(scope, receive, send)
         return
@@ -31,12 +31,13 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _note(_number: int, frame: FrameType | None) -> None:
-    """Notes the innermost function of Python: what it called in C is its time."""
+    """Count a sample for the innermost Python function, which includes the C functions that it calls."""
     if frame is not None:
         path = Path(frame.f_code.co_filename)
         root = next((root for root in _ROOTS if path.is_relative_to(root)), path.parent)
         _noted[f"{path.relative_to(root)}:{frame.f_code.co_name}"] += 1
 
 
+# ITIMER_PROF counts CPU time, so an idle worker takes no samples.
 signal.signal(signal.SIGPROF, _note)
 signal.setitimer(signal.ITIMER_PROF, _SECONDS, _SECONDS)

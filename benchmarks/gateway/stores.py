@@ -1,4 +1,4 @@
-"""What the bucket store costs a check: each store in a Latchkey of its own."""
+"""Bucket stores: the rate of checks by bucket store, each in a separate Latchkey."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ _SECONDS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A store: its address, or None for the installation's own; how many workers ask it, and by which settings."""
+    """A bucket store to measure: its URL, or None for the installation's default; the number of workers; settings."""
 
     url: str | None
     workers: int = 2
@@ -33,17 +33,18 @@ class _Candidate:
 
 
 def measure(rounds: int) -> list[Section]:
-    """Asks each store once a round, in turn. A worker by itself is there for memory://, which others cannot share."""
+    """Measure every store once per round, in turn; return the section."""
     with ExitStack() as stack:
         server = RedisServer()
         stack.enter_context(running(server))
         url = server.url
-        # Redis shares the cores with everything else here: an answer that comes late is no outage.
+        # Everything shares the cores here, so a late response of Redis isn't an outage.
         patient = {"BUCKET_STORE_TIMEOUT_MS": "5000"}
         stores = {
             BASE: _Candidate(None),
             REDIS: _Candidate(url, settings=patient),
             LEASED: _Candidate(f"{url}?prefix=leased:", settings={**patient, "TOKEN_LEASE": "1000"}),
+            # With one worker for comparison with memory://, which workers can't share.
             "lmdb://, 1 worker": _Candidate(None, workers=1),
             "memory://, 1 worker": _Candidate("memory://", workers=1),
         }
@@ -52,7 +53,8 @@ def measure(rounds: int) -> list[Section]:
         for number in range(rounds + 1):
             for name, (wrk, workers) in asked.items():
                 rate = run_evenly(wrk, workers, _SECONDS, number * 1000)[-1].rate
-                if number:  # the first warms caches up
+                # The first round only warms up the caches.
+                if number:
                     rates[name].append(rate)
     series = {name: Series(name, tuple(measured)) for name, measured in rates.items()}
     conditions = tuple(
@@ -64,7 +66,7 @@ def measure(rounds: int) -> list[Section]:
 
 
 def _serve(stack: ExitStack, candidate: _Candidate) -> tuple[Wrk, list[int]]:
-    """What asks it, and the processes of its workers."""
+    """Serve a Latchkey with that store; return the load generator for it, and the process IDs of its workers."""
     latchkey = stack.enter_context(
         installation(workers=candidate.workers, store=candidate.url, settings=candidate.settings)
     )

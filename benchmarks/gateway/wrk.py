@@ -1,4 +1,4 @@
-"""The load generator of the gateway: wrk, which is written in C and leaves the cores to the servers."""
+"""Load generator of the gateway: wrk, which is written in C and leaves most CPU time to the servers."""
 
 import re
 import shutil
@@ -18,9 +18,7 @@ _MEASURED: Final = re.compile(r"^measured((?: \d+){7})$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of wrk measured: answers that came in whole, and the milliseconds within which so many percent of
-    them came, by percent.
-    """
+    """Result of one run of wrk: the number of complete responses, and latencies in milliseconds by percentile."""
 
     requests: int
     seconds: float
@@ -28,12 +26,12 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return self.requests / self.seconds
 
 
 def parse(output: str) -> Run:
-    """What `wrk.lua` wrote. Raises CouldNotMeasure where a request was refused, or failed."""
+    """Return the result that `wrk.lua` printed. Raise CouldNotMeasure if a request was denied or failed."""
     match = _MEASURED.search(output)
     if match is None:
         raise CouldNotMeasure(f"wrk did not say what it measured: {output}")
@@ -46,8 +44,9 @@ def parse(output: str) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """Asks a URL over 64 connections on one thread, as `credential`; with `credentials`, as each line of that file in
-    turn.
+    """wrk for one URL, with 64 connections on one thread.
+
+    Requests use `credential`, or the lines of the file `credentials` in turn.
     """
 
     url: str
@@ -55,7 +54,10 @@ class Wrk:
     credentials: Path | None = None
 
     def run(self, seconds: int, first: int = 0, halfway: Callable[[], None] | None = None) -> Run:
-        """Asks for so long; `first` is the line of the file to begin with. Calls `halfway` in the middle of it."""
+        """Run wrk for `seconds`, starting at line `first` of the file; call `halfway` in the middle of the run.
+
+        Raise CouldNotMeasure if wrk fails, or if a request was denied or failed.
+        """
         command = [program("wrk"), "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
         command += ["--timeout", "10s", "--script", str(_SCRIPT)]
         if self.credentials is None:
@@ -73,7 +75,7 @@ class Wrk:
 
 
 def program(name: str) -> str:
-    """Where a program of .ci/packages is. Raises CouldNotMeasure where it is not installed."""
+    """Return the path of a program in .ci/packages. Raise CouldNotMeasure if it isn't installed."""
     found = shutil.which(name)
     if found is None:
         raise CouldNotMeasure(f"{name} is not installed: `make packages` does it.")

@@ -1,4 +1,4 @@
-"""What token leases cost and save: a simulation of up to 100 nodes over one bucket, in virtual time, without Redis."""
+"""Leasing: costs and savings of token leases, from a simulation of up to 100 nodes in virtual time, without Redis."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ratelimit.leases import SHARE
 from ratelimit.limit import Limit
 
 LIMITS: Final = {Limit(100, 1): 20, Limit(1000, 1): 4, Limit(60, 60): 10, Limit(10_000, 60): 2}
-"""Of each limit, for how many of its periods demand lasts."""
+"""Duration of the demand by limit, in periods of the limit."""
 
 NODES: Final = (1, 2, 10, 100)
 LOADS: Final = (0.5, 1.0, 2.0)
-"""The demand, as part of what the limit refills."""
+"""Demand as a multiple of the limit's refill."""
 
 LEASES: Final = (0, 10, 100, 1000)
 _USUAL: Final = 100
@@ -27,7 +27,7 @@ _SEED: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One demand at so many nodes; `runs` is what became of it, by TOKEN_LEASE."""
+    """One demand on that many nodes, and the results by TOKEN_LEASE."""
 
     shape: str
     limit: Limit
@@ -36,20 +36,21 @@ class Case:
     runs: dict[int, Run]
 
     def admitted(self, lease: int) -> float:
-        """What passes with leases, as percentage of what passes where one bucket decides of each request."""
+        """Return the requests that pass with that lease, as a percentage of those that pass without leases."""
         return 100 * self.runs[lease].passed / self.runs[0].passed
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Every shape, limit, load and number of nodes, with every size of a lease; few of them with `quick`. The same in
-    each run.
+    """Simulate every combination of shape, limit, load, number of nodes and lease size; return the sections.
+
+    With `quick`, simulate fewer limits and numbers of nodes. The results are the same in every run.
     """
     limits = [Limit(100, 1), Limit(60, 60)] if quick else [*LIMITS]
     return of_cases(list(_cases(limits, NODES[::2] if quick else NODES)))
 
 
 def of_cases(cases: Sequence[Case]) -> list[Section]:
-    """The sections: a round of a series is a case."""
+    """Return the sections. Every round of a series is a case."""
     within = [case for case in cases if case.load <= 1]
     above = [case for case in cases if case.load > 1]
     share, trips = "% of what one bucket lets pass", "per request"

@@ -1,4 +1,4 @@
-"""Who asks when: the shapes of demand that the simulation knows, as requests in virtual time."""
+"""Demand of the simulation: requests in virtual time, in several shapes."""
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
@@ -11,42 +11,43 @@ from ratelimit.limit import NS_PER_SECOND, Limit
 _ON_SHARE: Final = 0.25
 _WAVE_NS: Final = NS_PER_SECOND // 10
 _STAYS_NS: Final = NS_PER_SECOND // 2
-"""A client that moves is with a node for less time than a lease lasts."""
+"""Time for which a moving client stays at a node: shorter than the lifetime of a lease."""
 
 
 class Request(NamedTuple):
-    """One request: when, and at which node."""
+    """One request: its time in nanoseconds, and its node."""
 
     at_ns: int
     node: int
 
 
 Choose = Callable[[Random, int], int]
-"""The node that is asked at a time in nanoseconds."""
+"""Function that returns the node of a request, given a time in nanoseconds."""
 Shape = Callable[[Random, Limit, float, int, int], Iterator[Request]]
-"""Requests of (random, limit, load, nodes, periods): `load` times as many as the limit refills, at `nodes` nodes, for
-so many times the limit's period, in order of time.
+"""Function of (random, limit, load, nodes, periods) that yields requests in order of time.
+
+It yields `load` times as many as the limit refills, at `nodes` nodes, for `periods` periods of the limit.
 """
 
 
 def even(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
-    """Each request at any node, as behind a proxy that shares out evenly."""
+    """Yield requests at random nodes, like behind a load balancer that distributes evenly."""
     return _steady(random, limit, load, periods, lambda random, _: random.randrange(nodes))
 
 
 def skewed(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
-    """By Zipf's law: the second node gets half as many as the first, the third a third."""
+    """Yield requests distributed by Zipf's law: the second node gets half as many as the first, the third a third."""
     weights = list(accumulate(1 / rank for rank in range(1, nodes + 1)))
     return _steady(random, limit, load, periods, lambda random, _: random.choices(range(nodes), cum_weights=weights)[0])
 
 
 def moving(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
-    """All requests at one node, for half a second; then all at the next."""
+    """Yield requests that are all at one node for half a second, then all at the next."""
     return _steady(random, limit, load, periods, lambda _, at_ns: at_ns // _STAYS_NS % nodes)
 
 
 def bursts(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
-    """Evenly at all nodes, and four times as many for a quarter of the time: half a period of every two."""
+    """Yield requests at random nodes, at four times the rate for a quarter of the time: half a period in every two."""
     cycle_ns = 2 * limit.per_seconds * NS_PER_SECOND
     for at_ns, node in _steady(random, limit, load, periods, lambda random, _: random.randrange(nodes)):
         cycle, within_ns = divmod(at_ns, cycle_ns)
@@ -54,9 +55,11 @@ def bursts(random: Random, limit: Limit, load: float, nodes: int, periods: int) 
 
 
 def waves(random: Random, limit: Limit, load: float, nodes: int, periods: int) -> Iterator[Request]:
-    """As many as a bucket holds, at once and evenly; twice as many just before the leases of the first wave end; and
-    nothing for a period. Nobody lets more pass in a short while than who saves leases up like that.
+    """Yield two waves of requests and then none for a period, repeatedly.
+
+    The first wave has `load` bursts, and the second twice as many, just before the leases of the first wave end.
     """
+    # The worst case for leases: saving them up like that makes the most requests pass in a short time.
     period_ns = limit.per_seconds * NS_PER_SECOND
     for begin_ns in range(0, periods * period_ns, period_ns + 2 * LEASE_NS):
         for at_ns, size in ((begin_ns, 1), (begin_ns + LEASE_NS - _WAVE_NS, 2)):
@@ -75,7 +78,7 @@ SHAPES: Final[dict[str, Shape]] = {
 
 
 def _steady(random: Random, limit: Limit, load: float, periods: int, choose: Choose) -> Iterator[Request]:
-    """A Poisson process."""
+    """Yield requests of a Poisson process at the nodes that `choose` returns."""
     per_ns = load * limit.burst / (limit.per_seconds * NS_PER_SECOND)
     end_ns = periods * limit.per_seconds * NS_PER_SECOND
     at_ns = 0.0

@@ -1,16 +1,17 @@
-"""How much passes, and by how much more than a limit says."""
+"""Meter: how many requests pass, and how many more than a limit allows."""
 
 from ratelimit.limit import Limit
 
 
 class Meter:
-    """Sees requests that pass, each costing a token of `limit`, in order of time from 0 on. `slack_ns` is by how much
-    later than it was decided a request may pass.
+    """Meter of the requests that pass, each of which costs a token of `limit`, in order of time starting at 0.
 
-    Debts are in ticks, so that every figure is exact. That of a bucket which never stops filling is what passed since
-    the beginning, less what was refilled; that of one which is full at times is what passed in the worst window.
+    `slack_ns` is how much later than its decision a request may pass.
     """
 
+    # Debts are integers, in ticks, so that every figure is exact. The debt of a bucket that refills without bound is
+    # what passed since the beginning, less the refill. The debt of a bucket that can be full is what passed in the
+    # worst window, less the refill.
     def __init__(self, limit: Limit, slack_ns: int) -> None:
         self._limit = limit
         self._slack = slack_ns * limit.ticks
@@ -21,7 +22,7 @@ class Meter:
         self.passed = 0
 
     def passes(self, count: int, at_ns: int) -> None:
-        """So many requests passed."""
+        """Record that `count` requests passed at that time."""
         if not count:
             return
         self._debt = max(0, self._debt - (at_ns - self._at_ns) * self._limit.ticks) + count * self._limit.price
@@ -33,15 +34,15 @@ class Meter:
 
     @property
     def excess(self) -> float:
-        """By how many tokens more passed than burst + elapsed x burst / per_seconds since the beginning; 0 for none."""
+        """The tokens that passed beyond burst + elapsed x burst / per_seconds since the beginning; 0 if none."""
         return max(0, self._largest_since_begin - self._limit.capacity) / self._limit.price
 
     @property
     def window_excess(self) -> float:
-        """As `excess` in any window at all, of which `slack_ns` is a part; 0 for none."""
+        """The tokens that passed beyond the limit in any window, which is extended by `slack_ns`; 0 if none."""
         return max(0, self._largest_debt - self._limit.capacity - self._slack) / self._limit.price
 
     @property
     def peak(self) -> float:
-        """The most that passed in a window, less what refills in it, in bursts: 1 where a bucket decides by itself."""
+        """The maximum that passed in any window, less its refill, in bursts: at most 1 without leases."""
         return self._largest_debt / self._limit.capacity

@@ -1,19 +1,19 @@
-"""A node of the simulation: what a worker does with its leases, in virtual time."""
+"""Node of the simulation: a worker with its leases, in virtual time."""
 
 from benchmarks.leasing.shared import SharedBucket
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LeaseBook, may_lease
 
 
 class Node:
-    """Decides as `ratelimit.stores.redis.leased.Leased` does; `most` is TOKEN_LEASE, 0 for no leases."""
+    """A node that decides like `LeasingStore` of the limiter; `most` is TOKEN_LEASE, 0 for no leases."""
 
     def __init__(self, store: SharedBucket, most: int) -> None:
         self._store = store
         self._book = LeaseBook(most) if most else None
 
-    def take(self, asked: Asked, count: int, now_ns: int) -> int:
-        """Decides so many requests that came in one turn, and returns how many pass."""
+    def take(self, asked: TakeRequest, count: int, now_ns: int) -> int:
+        """Decide `count` requests of one event loop iteration; return how many pass."""
         book = self._book
         if book is None or not may_lease(asked):
             return self._store.take_each(asked, count, now_ns)
@@ -26,21 +26,24 @@ class Node:
         return passed + paid + exact
 
     def give_back(self, now_ns: int) -> None:
-        """What a sweep does with leases that have ended."""
+        """Return the tokens of ended leases to the store, like the worker's periodic sweep."""
         if self._book:
             for key, lease in self._book.lapsed(now_ns):
                 self._store.give_back(key, lease.limit, lease.left, now_ns)
 
-    def _lease(self, book: LeaseBook, asked: Asked, waiting: int, now_ns: int) -> bool:
-        """Whether the first of so many that wait passes; what it gets beyond its cost pays for those behind it."""
+    def _lease(self, book: LeaseBook, asked: TakeRequest, waiting: int, now_ns: int) -> bool:
+        """Lease tokens for `waiting` requests; return whether the first of them passes.
+
+        The tokens beyond its own cost are for the requests after it.
+        """
         wish = book.wish(asked, waiting, now_ns)
         book.take_uncounted(asked)
         outcome, granted = self._store.take_ahead(asked, wish, now_ns)
         return (book.grant(asked, wish - asked[2], outcome, now_ns) if granted else outcome)[0]
 
 
-def _spend(book: LeaseBook, asked: Asked, count: int, now_ns: int) -> int:
-    """How many of so many requests a lease pays for."""
+def _spend(book: LeaseBook, asked: TakeRequest, count: int, now_ns: int) -> int:
+    """Pay for up to `count` requests from a lease; return how many it paid for."""
     for paid in range(count):
         if book.spend(asked, now_ns) is None:
             return paid

@@ -1,4 +1,4 @@
-"""One run of the simulation: the same demand, decided by one shared bucket with leases of one size."""
+"""Run of the simulation: one demand, decided by one shared bucket with leases of one size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,22 @@ from benchmarks.leasing.demand import Request
 from benchmarks.leasing.meter import Meter
 from benchmarks.leasing.node import Node
 from benchmarks.leasing.shared import SharedBucket
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LEASE_NS
 from ratelimit.limit import Limit
 
 SWEEP_NS: Final = 250_000_000
 _TURN_NS: Final = 1_000_000
-"""What a node is asked within a turn it decides together."""
+"""Length of an event loop iteration. A node decides the requests of one iteration together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`passed` and `fairness` of the requests, `trips` to the store for each request, and the largest excess over the
-    limit in tokens: since the beginning, and in any window of which a lease's time is a part. `peak` is in bursts.
+    """Result of a run.
+
+    `passed` is the number of requests that passed, `fairness` is Jain's index over the nodes, and `trips` is the
+    number of store calls per request. `excess` is the maximum number of tokens beyond the limit since the beginning,
+    and `window_excess` that in any window, extended by the lifetime of a lease. `peak` is in bursts.
     """
 
     passed: int
@@ -33,11 +36,11 @@ class Run:
 
 
 def run(requests: Sequence[Request], limit: Limit, nodes: int, most: int) -> Run:
-    """Decides all requests; `most` is TOKEN_LEASE."""
+    """Decide all requests, which are in order of time; `most` is TOKEN_LEASE, 0 for no leases."""
     store = SharedBucket()
     meter = Meter(limit, LEASE_NS if most else 0)
     members = [Node(store, most) for _ in range(nodes)]
-    asked: Asked = (b"lk_0123456789ab", limit, 1, 0, 0)
+    asked: TakeRequest = (b"lk_0123456789ab", limit, 1, 0, 0)
     wanted, passed = [0] * nodes, [0] * nodes
     sweeps = _sweeps(members) if most else iter(())
     next_sweep = next(sweeps, None)
@@ -61,13 +64,13 @@ def run(requests: Sequence[Request], limit: Limit, nodes: int, most: int) -> Run
 
 
 def jain(shares: Sequence[float]) -> float:
-    """Jain's index of fairness: 1 where all shares are equal, 1/n where one of n has everything."""
+    """Return Jain's fairness index: 1 if all shares are equal, 1/n if one of n has everything."""
     squares = sum(share * share for share in shares)
     return sum(shares) ** 2 / (len(shares) * squares) if squares else 1.0
 
 
 def _sweeps(members: Sequence[Node]) -> Iterator[tuple[int, Node]]:
-    """Each node's sweeps, every quarter of a second, one node a little later than the other."""
+    """Yield the times of the nodes' sweeps, every 0.25 seconds per node, evenly staggered over the nodes."""
     for number in range(1, 1 << 62):
         at_ns = number * SWEEP_NS // len(members)
         yield at_ns, members[number % len(members)]

@@ -1,4 +1,4 @@
-"""What an outage of Redis costs the clients of /v1/check: in each way that it may be away, with each fallback."""
+"""Outages: how an outage of Redis affects clients of /v1/check, for every kind of outage and every fallback."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,14 +13,14 @@ from benchmarks.series import Series
 
 FALLBACKS: Final = ("local", "allow")
 SECONDS: Final = 10
-"""How long an outage lasts: what the first time-outs cost is so many of the requests of so long."""
+"""Duration of an outage. It determines the weight of the first timeouts in the percentiles."""
 
 RETURN_SECONDS: Final = 5.0
 _ASKED: Final = "asked"
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Each round is an outage of ten seconds, of each kind, under a Latchkey of its own."""
+    """Measure outages of ten seconds of every kind, each with a separate Latchkey; return the sections."""
     found = []
     for fallback in FALLBACKS:
         courses = {kind: [_course(kind, fallback) for _ in range(1 if quick else 3)] for kind in KINDS}
@@ -38,7 +38,7 @@ def _course(kind: str, fallback: str) -> Course:
 
 
 def of_fallback(fallback: str, courses: Mapping[str, Sequence[Course]]) -> list[Section]:
-    """The sections of one fallback: the latencies, the failures, and the return."""
+    """Return the sections of one fallback: latencies, failures, and the time to recover."""
     title = f"an outage of {SECONDS} s, {PER_SECOND:,} checks a second, {WORKERS} workers, fallback {fallback}"
     return [
         _latency(50, fallback, title, courses),

@@ -1,4 +1,4 @@
-"""One outage under steady load: what clients saw before, during and after it."""
+"""Course of one outage under steady load: the responses that clients got before, during and after it."""
 
 import time
 from collections.abc import Callable
@@ -31,8 +31,9 @@ _FAILED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Readings of `perf_counter`: when Redis was taken away, when it was there again, and when every worker had it
-    decide again.
+    """Times of one outage by `time.perf_counter`.
+
+    Redis becomes unavailable at `lost`, is available again at `returned`, and all workers use it again at `back`.
     """
 
     lost: float
@@ -40,14 +41,17 @@ class Moments:
     back: float
 
     def phase(self, due: float) -> str:
-        """Where a request belongs: the outage lasts for clients until every worker is back."""
+        """Return the phase of a request that was due at that time."""
+        # For clients, the outage lasts until every worker uses Redis again.
         return PHASES[(due >= self.lost) + (due >= self.back)]
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Latencies in ms by phase; how many requests were `asked`, how many answered 5xx (`failed`), and how many during
-    the outage `late`, after LATE_MS; and the seconds from Redis' return to its decisions.
+    """Measurements of one outage: latencies in milliseconds by phase, and numbers of requests.
+
+    `asked` counts all requests, `failed` those with a 5xx response, and `late` those during the outage that took
+    LATE_MS or longer. `return_seconds` is the time from Redis's return until all workers use it again.
     """
 
     p50: dict[str, float]
@@ -59,23 +63,28 @@ class Course:
 
 
 def measure(latchkey: Installation, outage: Outage, seconds: float) -> Course:
-    """An outage of so many seconds, with three of steady load before and behind it."""
+    """Measure an outage of that many seconds, with three seconds of steady load before and after it.
+
+    Raise CouldNotMeasure.
+    """
     ended = Event()
     with connect(latchkey.port, workers=WORKERS, connections=CONNECTIONS) as load:
         request = get_request(paths.CHECK, x_api_key=latchkey.credential)
-        load.fire(request, CONNECTIONS * 10)  # imports, caches, connections to Redis
+        # Warm up imports, caches and the connections to Redis.
+        load.fire(request, CONNECTIONS * 10)
         pace = Pace(load, request, PER_SECOND)
         with ThreadPoolExecutor(1) as threads:
             story = threads.submit(_play, latchkey, outage, seconds, ended)
             try:
                 answers = pace.run(lambda: not ended.is_set())
             finally:
+                # If the load fails, the other thread must not wait for the rest of the outage.
                 ended.set()
             return course_of(answers, story.result())
 
 
 def course_of(answers: list[Answer], moments: Moments) -> Course:
-    """What the answers say. Raises CouldNotMeasure where one is neither a pass nor a failure."""
+    """Return the measurements from the responses. Raise CouldNotMeasure for a status other than 204 and 5xx."""
     by_phase: dict[str, list[Answer]] = {phase: [] for phase in PHASES}
     for answer in answers:
         if answer.status != _PASSED and answer.status < _FAILED:
@@ -92,7 +101,10 @@ def course_of(answers: list[Answer], moments: Moments) -> Course:
 
 
 def _play(latchkey: Installation, outage: Outage, seconds: float, ended: Event) -> Moments:
-    """Takes Redis away and brings it back; `ended` at the end, and at once where somebody else sets it."""
+    """Begin and end the outage, and set `ended` at the end; return the times. Stop early if `ended` is set before.
+
+    Raise CouldNotMeasure if no worker noticed the outage, or if a worker doesn't use Redis again.
+    """
     try:
         ended.wait(_STEADY_SECONDS)
         lost = time.perf_counter()

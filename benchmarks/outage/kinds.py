@@ -1,4 +1,4 @@
-"""The ways in which a Redis may be away, each of them begun and ended on command."""
+"""Kinds of Redis outages, which begin and end on command."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from benchmarks.redis_server import RedisServer, running
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A Redis at `url` that `begin` takes away, and `end` brings back: it answers when that returns."""
+    """A Redis at `url` that becomes unavailable with `begin`, and responds again once `end` has returned."""
 
     url: str
     begin: Callable[[], object]
@@ -23,21 +23,21 @@ class Outage:
 
 @contextmanager
 def killed() -> Iterator[Outage]:
-    """SIGKILL, and started again empty: connections are cut, and new ones refused."""
+    """Yield a Redis that is killed, and started again empty: connections are closed, and new ones are refused."""
     with running(server := RedisServer()):
         yield Outage(server.url, server.kill, server.start)
 
 
 @contextmanager
 def hanging() -> Iterator[Outage]:
-    """SIGSTOP and SIGCONT: the system takes connections and bytes in, and nobody answers."""
+    """Yield a Redis that is suspended (SIGSTOP): the kernel accepts connections and data, but nothing responds."""
     with running(server := RedisServer()):
         yield Outage(server.url, server.stop, server.go_on)
 
 
 @contextmanager
 def dropped() -> Iterator[Outage]:
-    """The network loses every packet: no answer, no end, and no new connection."""
+    """Yield a Redis whose packets are dropped: no responses, no connection closes, and no new connections."""
     with running(server := RedisServer()), _relay(server.port) as relay:
         port = int(_line(relay))
         yield Outage(f"redis://127.0.0.1:{port}/0", lambda: _tell(relay, "drop"), lambda: _tell(relay, "pass"))
@@ -52,7 +52,8 @@ KINDS: Final[dict[str, Callable[[], AbstractContextManager[Outage]]]] = {
 
 @contextmanager
 def _relay(port: int) -> Iterator["subprocess.Popen[str]"]:
-    """In a process of its own, so that it takes no time of the load's. It ends with its standard input."""
+    """Run the relay to that port, and yield its process."""
+    # A separate process, so that it doesn't slow down the load generator.
     command = [sys.executable, "-m", "benchmarks.outage.relay", str(port)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:

@@ -1,4 +1,4 @@
-"""Load at a rate: requests are sent when they are due, whatever became of those before them."""
+"""Load at a constant rate: requests are sent on schedule, whether earlier ones got a response or not."""
 
 import selectors
 import socket
@@ -14,10 +14,9 @@ from benchmarks.response import parse
 
 
 class Answer(NamedTuple):
-    """`due` is when its request was to be sent, by the clock; `seconds` from then on until the answer was there:
-    the wait for a free connection is the client's wait, too.
-    """
+    """A response: the time at which its request was due, the seconds from then until it arrived, and its status."""
 
+    # Measured from when the request was due, because waiting for a free connection is part of the client's wait.
     due: float
     seconds: float
     status: int
@@ -25,7 +24,7 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class _Connection:
-    """`due` is when the request that is under way was due."""
+    """A connection; `due` is when its current request was due."""
 
     socket: socket.socket
     due: float = 0.0
@@ -33,7 +32,7 @@ class _Connection:
 
 
 class Pace:
-    """Sends `request` over the connections of `load`, so many a second by `clock`. One thread may use it."""
+    """Sender of `request` over the connections of `load`, `per_second` times per second by `clock`. Not thread-safe."""
 
     def __init__(
         self, load: Load, request: bytes, per_second: int, clock: Callable[[], float] = time.perf_counter
@@ -42,14 +41,17 @@ class Pace:
         self._per_second: Final = per_second
         self._clock: Final = clock
         self._idle = deque(_Connection(connection) for connection in load.connections)
-        # select() waits for microseconds, epoll for whole milliseconds: as long as it is from one request to the next.
+        # select() waits with microsecond precision, epoll in whole milliseconds, which is the time between requests.
         self._selector = selectors.SelectSelector()
         for idle in self._idle:
             self._selector.register(idle.socket, selectors.EVENT_READ, data=idle)
         self._connections = len(self._idle)
 
     def run(self, goes_on: Callable[[], bool]) -> list[Answer]:
-        """Sends for as long as `goes_on` says, and waits for what is under way then."""
+        """Send while `goes_on` returns True, then wait for the outstanding responses; return all responses.
+
+        Raise CouldNotMeasure if the server doesn't respond in time.
+        """
         answers: list[Answer] = []
         began, sent = self._clock(), 0
         while (sending := goes_on()) or len(self._idle) < self._connections:
@@ -65,7 +67,7 @@ class Pace:
         return answers
 
     def _send(self, began: float, sent: int) -> int:
-        """Sends what is due; returns how many were sent since the beginning."""
+        """Send the requests that are due; return how many were sent since the beginning."""
         now = self._clock()
         while self._idle and (due := began + sent / self._per_second) <= now:
             connection = self._idle.popleft()

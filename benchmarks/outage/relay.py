@@ -1,8 +1,8 @@
-"""`python -m benchmarks.outage.relay PORT`: relays to that port of 127.0.0.1, and drops packets on command.
+"""Packet loss, `python -m benchmarks.outage.relay PORT`: relays to a port of 127.0.0.1, and drops packets on command.
 
-Prints the port that it listens on. Reads `drop` or `pass` from standard input, a word a line, and repeats it once it
-holds. While it drops, nothing that was sent arrives, no connection is closed, and none is made: an attempt gets no
-answer at all. What was sent arrives afterwards, as a sender would send it again.
+The command prints the port that it listens on. It reads lines from standard input, `drop` or `pass`, and prints each
+back once it is in effect. While it drops, no data arrives, no connection closes, and none is established: an attempt
+gets no response. Data that was sent in the meantime arrives afterwards, like TCP retransmissions.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _UNANSWERED_SECONDS: Final = 0.05
 
 
 class Relay:
-    """Listens on `listener`. One event loop may use it."""
+    """Relay from `listener` to `port` on 127.0.0.1. All calls must come from one event loop."""
 
     def __init__(self, listener: socket.socket, port: int) -> None:
         self._listener = listener
@@ -28,7 +28,7 @@ class Relay:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def pass_on(self) -> None:
-        """Lets everything through."""
+        """Relay everything."""
         for waiting in self._queue:
             waiting.close()
         self._queue.clear()
@@ -37,7 +37,7 @@ class Relay:
         self._accepting = asyncio.create_task(self._accept())
 
     async def end(self) -> None:
-        """Cuts every connection; nobody is listened to from then on."""
+        """Close every connection, and stop listening."""
         if self._accepting is not None:
             self._accepting.cancel()
         for task in self._tasks:
@@ -46,10 +46,11 @@ class Relay:
         self._listener.close()
 
     async def drop(self) -> None:
-        """Lets nothing through. Linux leaves a SYN unanswered where the queue of a listening socket is full."""
+        """Relay nothing; return once new connections get no response either."""
         self._passes.clear()
         if self._accepting is not None:
             self._accepting.cancel()
+        # Linux doesn't respond to a SYN if the listening socket's queue is full. So shrink the queue, and fill it.
         self._listener.listen(0)
         while await self._is_answered():
             pass
@@ -85,6 +86,7 @@ class Relay:
                 await self._passes.wait()
                 writer.write(data)
                 await writer.drain()
+        # The end of a connection is a packet too, so it waits like data.
         await self._passes.wait()
         writer.close()
 

@@ -1,4 +1,4 @@
-"""How much room a key takes: in each bucket store, and in each database."""
+"""Sizing: how many bytes a key takes in every bucket store and in every database."""
 
 import sys
 from collections.abc import Callable
@@ -16,7 +16,7 @@ QUICK_KEYS: Final = 10_000
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """What has no server to measure it on is left out, and standard error says so."""
+    """Measure all stores and databases; return the sections. Leave out those without a server, with a message."""
     keys = QUICK_KEYS if quick else KEYS
     stores = {"lmdb://": buckets.lmdb, "redis://": buckets.redis}
     measured = {name: _attempt(measure, keys) for name, measure in stores.items()}
@@ -41,7 +41,7 @@ def _attempt(measure: Callable[[int], float], keys: int) -> float | None:
 
 
 def _database(name: str, url: str, keys: int) -> Section:
-    """What `benchmarks.sizing.probe` measures."""
+    """Run `benchmarks.sizing.probe` on that database; return the section."""
     measured: dict[str, float] = probe("benchmarks.sizing.probe", keys, database=url)
     return _section(name.lower(), f"A key with a secret in {name}, indexes too", keys, measured)
 

@@ -1,4 +1,4 @@
-"""The room that a bucket takes in a store, by the store's own account of it, in bytes a key."""
+"""Size of a bucket in a store, in bytes per key, as reported by the store."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.installation import UNLIMITED_LIKE
 from benchmarks.redis_server import RedisServer, running
 from latchkey.credentials import KEY_ID_ALPHABET
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStore, LmdbStore
 from ratelimit.stores.lmdb_file import open_file, used_bytes
@@ -18,16 +18,17 @@ from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.store import RedisStore
 
 _TOGETHER: Final = 64
-"""As many as a worker decides in one step at the most."""
+"""Batch size: the maximum that a worker decides in one step."""
 
 _PATIENCE_SECONDS: Final = 10.0
 
 
 def redis(keys: int) -> float:
-    """What Redis allocates for so many keys, with the index of when each was used. Raises CouldNotMeasure."""
+    """Return the bytes that Redis allocates per key, including the index by last use. Raise CouldNotMeasure."""
     with running(server := RedisServer()):
         store = RedisStore(parse_address(server.url), timeout=_PATIENCE_SECONDS)
-        _take(store, 1)  # the script
+        # Load the script first, which also takes memory.
+        _take(store, 1)
         before = server.used_memory()
         _take(store, keys)
         store.close()
@@ -35,7 +36,7 @@ def redis(keys: int) -> float:
 
 
 def lmdb(keys: int) -> float:
-    """By how many bytes the pages in use grow, of which those that are free again are a part."""
+    """Return the bytes per key by which the used pages grow, including pages that are free again."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
         path = Path(directory) / "buckets"
         store = LmdbStore(path)
@@ -48,13 +49,13 @@ def lmdb(keys: int) -> float:
 
 
 def _take(store: BucketStore, keys: int) -> None:
-    """Asks once for each of so many keys, in no order."""
+    """Take one token of each of `keys` keys with random IDs."""
     asked = list(_asked(keys))
     for begin in range(0, keys, _TOGETHER):
         store.take_many(asked[begin : begin + _TOGETHER])
 
 
-def _asked(keys: int) -> Iterator[Asked]:
+def _asked(keys: int) -> Iterator[TakeRequest]:
     random, limit = Random(keys), Limit(**UNLIMITED_LIKE)
     for _ in range(keys):
         yield f"lk_{''.join(random.choices(KEY_ID_ALPHABET, k=12))}".encode(), limit, 1, 1, 0

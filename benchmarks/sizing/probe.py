@@ -1,5 +1,7 @@
-"""`python -m benchmarks.sizing.probe KEYS`: fills the database that the environment names, and prints as JSON by how
-many bytes it grew for each key, in all and in each table that did, and for each row of use.
+"""Command `python -m benchmarks.sizing.probe KEYS`: measures how a database grows with its keys.
+
+It fills the database in DATABASE_URL. It prints, as JSON, the bytes per key, in total and for every table that grew,
+and the bytes per usage row.
 """
 
 import json
@@ -26,7 +28,8 @@ def main(keys: int) -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     empty = _bytes_by_table()
-    import_module("console.demo_data.synthetic_keys").fill(0, keys)  # models can be imported only now
+    # Imported here, because models can't be imported before Django is set up.
+    import_module("console.demo_data.synthetic_keys").fill(0, keys)
     filled = _bytes_by_table()
     _use_each_key()
     used = _bytes_by_table()
@@ -35,7 +38,7 @@ def main(keys: int) -> None:
 
 
 def _use_each_key() -> None:
-    """A row of use for each key, of the same minute."""
+    """Insert one usage row per key, all for the same minute."""
     models = import_module("apikeys.models")
     ids = models.APIKey.objects.order_by("id").values_list("id", flat=True)
     models.Usage.objects.bulk_create(
@@ -45,7 +48,7 @@ def _use_each_key() -> None:
 
 
 def _bytes_by_table() -> dict[str, int]:
-    """With indexes; all of them together as KEY. SQLite tells of the whole file alone."""
+    """Return the bytes of every table with its indexes, and their sum as KEY. For SQLite, return only the sum."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(_SQLITE)

@@ -1,1 +1,1 @@
-"""Data sets that nobody made by hand: a believable installation to look at, and many keys to measure with."""
+"""Generated data sets: a realistic demo installation, and a large number of keys for measurements."""

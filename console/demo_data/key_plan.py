@@ -1,4 +1,4 @@
-"""The plan of a key: with what it is issued, and how it will be used."""
+"""Plan of a demo key: its fields when it is issued, and its later use."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ Limit = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class KeyPlan:
-    """A key to issue. Nobody uses it any more after `used_until`; None is for one that is in use to this day."""
+    """A key to issue. It is used until `used_until`, or to the present if that is None."""
 
     label: str
     owner: str
@@ -22,7 +22,7 @@ class KeyPlan:
     metadata: dict[str, str] = field(default_factory=dict)
 
     def values(self) -> dict[str, object]:
-        """The key as `ConfigService.issue` receives it."""
+        """Return the key's fields as `ConfigService.issue` expects them."""
         return {
             "label": self.label,
             "owner": self.owner,
@@ -34,7 +34,7 @@ class KeyPlan:
 
 
 def service_key(label: str, owner: str, demand: Demand, expires_at: datetime | None, *, burst: int = 600) -> KeyPlan:
-    """A key such as most services have: a limit of `burst` a minute, and the right to read."""
+    """Return the plan of a typical service's key: read-only scopes, and a limit of `burst` requests per minute."""
     return KeyPlan(
         label=label,
         owner=owner,

@@ -1,4 +1,4 @@
-"""The demo installation: everything that is played, and what is written at its end."""
+"""Seeding of the demo installation: plays all stories, then derives the rest of the data from them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
-from apikeys.census import take_census
+from apikeys.key_counts import take_census
 from apikeys.models import APIKey, KeySecret, SecretState, Usage
-from apikeys.usage import forget_old_usage
+from apikeys.usage.rollup import forget_old_usage
 from console.demo_data.stage import Stage
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
@@ -27,7 +27,7 @@ from health.incidents import open_incidents
 from health.models import Incident, Waiver
 
 NAMED_KEYS: Final = 15
-"""Keys that have a story of their own."""
+"""Number of keys with an individual story."""
 
 FEWEST_KEYS: Final = 20
 MOST_KEYS: Final = 1000
@@ -37,7 +37,7 @@ _CHANGED_OVER: Final = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What there is now: numbers of rows, keys by state, and the names of the open incidents."""
+    """Result of seeding: numbers of rows, the number of keys by state, and the guard rails with an open incident."""
 
     keys: int
     states: dict[str, int]
@@ -48,16 +48,16 @@ class Seeded:
 
 
 def in_use() -> bool:
-    """Whether there is a key beside the one of the first start, a webhook or a waiver: somebody works with this."""
+    """Return whether the installation is in use: it has a webhook, a waiver, or a key other than the first start's."""
     first_start = Event.objects.filter(type=EventType.KEY_ISSUED, actor="command:first_start")
     others = APIKey.objects.exclude(key_id__in=first_start.values("key_id"))
     return others.exists() or WebhookEndpoint.objects.exists() or Waiver.objects.exists()
 
 
 def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]) -> Seeded:
-    """Plays a year that ends at `now` with so many keys (20 to 1000), all of it or nothing; returns what there is.
+    """Play a year that ends at `now` with `keys` keys (20 to 1000), in one transaction; return what was created.
 
-    `chance` decides all that is left to chance, but for ids and secrets. `tell` is told each moment that is played.
+    `chance` is the seed of all random choices except IDs and secrets. `tell` is called with the time of each step.
     """
     stage = Stage(now, chance)
     with transaction.atomic():
@@ -77,16 +77,19 @@ def seed(now: datetime, chance: int, keys: int, tell: Callable[[datetime], None]
 
 
 def _stories(stage: Stage, keys: int) -> Iterator[Story]:
+    # First, because the order decides who comes first at one moment: see `play`.
     yield _steward(stage)
     for subject in (limits, lifetimes, rotations, traffic):
         yield from subject(stage)
     yield from ordinary_keys(stage, keys - NAMED_KEYS)
+    # Last, because at the end of the timeline the webhook marks the events of all other stories as delivered.
     yield from webhooks(stage)
 
 
 def _steward(stage: Stage) -> Story:
-    """Looks once a week, of late once a day, and at the end before all others that have a part there."""
+    """Run the steward every week, in the last 35 days every day, and once more at the end."""
     moment = stage.ago(days=OLDEST_DAYS)
+    # Daily runs in the recent past let incidents open and close there on the right day.
     while moment < stage.end:
         yield moment
         stage.steward_round()
@@ -96,8 +99,9 @@ def _steward(stage: Stage) -> Story:
 
 
 def _note_use_of_secrets(now: datetime) -> None:
-    """Has each active secret used when its key was last, but for those that callers can hardly have yet."""
+    """Set the first use of every active secret to its creation, and its last use to that of its key."""
     used_at = APIKey.objects.filter(pk=OuterRef("key_id")).values("last_used_at")
+    # A secret of the last two hours stays unused: its callers can hardly have changed over to it yet.
     active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _CHANGED_OVER)
     active.filter(key__last_used_at__gt=F("created_at")).update(
         first_used_at=F("created_at"), last_used_at=Subquery(used_at)

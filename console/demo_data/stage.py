@@ -1,4 +1,4 @@
-"""The stage on which the demo's stories are played: a clock in the past, and the writers of the product."""
+"""Stage for the demo's stories: a clock in the past, and the product's own services, which run by that clock."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from apikeys.models import APIKey, Usage
 from console.demo_data.key_plan import KeyPlan
 from console.demo_data.usage_rows import BATCH, UsageRows
 from events.origin import Origin
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.disk import FullDisk
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore
@@ -20,14 +20,17 @@ from health.incidents import sweep
 from health.waivers import Waivers
 from latchkey.request_id import new_request_id
 
-# How Latchkey itself does is a matter of this moment, and not of the past that is played.
+# These guard rails check the running installation at the present, so they don't apply to the past that is played.
 _OF_THE_PRESENT: Final = (AbsentSteward, BrokenEventLog, DegradedBucketStore, FullDisk)
 _PLAYED: Final[tuple[GuardRail, ...]] = tuple(rail for rail in GUARD_RAILS if not isinstance(rail, _OF_THE_PRESENT))
 _SATURDAY: Final = 5
 
 
 class Stage:
-    """`now` is the moment that is played, `end` the present; `seed` decides all that is left to chance."""
+    """Simulated clock with access to the services: `now` is the current time of the play, `end` is the present.
+
+    `seed` decides every random choice except IDs and secrets.
+    """
 
     def __init__(self, end: datetime, seed: int) -> None:
         self.end = end
@@ -35,33 +38,38 @@ class Stage:
         self._seed = seed
 
     def ago(self, **span: float) -> datetime:
-        """The moment that lies so far before the present; `span` as for timedelta."""
+        """Return the time that lies `span` before the present; `span` takes the arguments of timedelta."""
         return self.end - timedelta(**span)
 
     def at_work(self, days_ago: int, rng: Random) -> datetime:
-        """A moment at which people work, on that day (1 or more days ago) or the last working day before it."""
+        """Return a random time in working hours (8:00 to 17:00 UTC) `days_ago` days ago (1 or more).
+
+        On a weekend, return one on the Friday before.
+        """
         day = self.ago(days=days_ago).replace(hour=0, minute=0, second=0)
         day -= timedelta(days=max(day.weekday() - _SATURDAY + 1, 0))
         return day + timedelta(seconds=rng.randint(8 * 3600, 17 * 3600))
 
     def rng(self, name: str) -> Random:
-        """A source of chance of its own for each story, so that no story changes another."""
+        """Return the random number generator of that name."""
+        # A separate generator for every story: a change to one story then doesn't change the others.
         return Random(f"{self._seed}:{name}")  # noqa: S311 - chance, and nothing secret
 
     def keys(self, actor: str) -> ConfigService:
-        """The writer of keys, at the moment that is played."""
+        """Return the service that changes keys, acting as `actor` at the current time of the play."""
         return ConfigService(_origin(actor), now=lambda: self.now)
 
     def waivers(self, actor: str) -> Waivers:
-        """The writer of waivers, at the moment that is played."""
+        """Return the service that changes waivers, acting as `actor` at the current time of the play."""
         return Waivers(_origin(actor), now=lambda: self.now)
 
-    def webhooks(self, actor: str) -> WebhookEndpoints:
-        """The writer of webhooks, at the moment that is played."""
+    def webhooks(self, actor: str) -> WebhookService:
+        """Return the service that changes webhooks, acting as `actor` at the current time of the play."""
         return self.keys(actor).webhooks
 
     def issue(self, plan: KeyPlan, actor: str) -> APIKey:
-        """Issues the key, whose secret nobody will ever know, and writes down the use that it is going to have."""
+        """Issue the key and write its usage rows up to the end of its use."""
+        # Only the key is kept. The credential is dropped, so nothing can ever authenticate with it.
         key = self.keys(actor).issue(plan.values()).key
         rng = self.rng(f"use of {plan.label} of {plan.owner}")
         until = plan.used_until or self.end
@@ -73,21 +81,23 @@ class Stage:
         return key
 
     def steward_round(self) -> None:
-        """What the steward would have done at this moment."""
-        self.keys("system").tell_expiries()
+        """Do what the steward would have done at the current time of the play."""
+        self.keys("system").append_expiry_events()
         self.waivers("system").end_due()
         sweep(_PLAYED, now=self.now)
 
     def _last_use(self, rows: list[Usage], until: datetime, rng: Random) -> datetime:
-        """Within the last row, where there is one; else shortly before the use ended."""
+        """Return a time in the period of the last row, or in the hour before `until` if there are no rows."""
         latest = max((row.start for row in rows), default=until - timedelta(hours=1))
+        # At most a minute, because the last row may be one of a minute.
         left = min(until - latest, timedelta(minutes=1))
         return latest + left * rng.random()
 
 
 @contextmanager
 def unlogged(name: str) -> Iterator[None]:
-    """Keeps the named logger quiet: what is played did not happen, and a log tells what did."""
+    """Silence the named logger within the block."""
+    # The log is for real events, and a story reports failures that never happened.
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

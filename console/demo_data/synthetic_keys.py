@@ -1,4 +1,4 @@
-"""Very many keys that nobody has, to measure with: rows alone, without events, and without secrets that exist."""
+"""Synthetic keys for measurements: up to millions of rows without events, and with secrets that match no credential."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,18 +12,19 @@ from latchkey.credentials import KEY_ID_ALPHABET
 
 BATCH: Final = 10_000
 COMMON_WORD: Final = "worker"
-"""A word of every label."""
+"""A word that every label contains."""
 
 _BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_SCATTER: Final = 2_971_215_073_013  # has no factor with 36**12, so that no two numbers scatter to one id
+# Coprime with 36**12, so that different numbers get different IDs.
+_SCATTER: Final = 2_971_215_073_013
 _DIGEST: Final = bytes(32)
 _NOBODYS_PEPPER: Final = "synthetic"
 
 
 def fill(first: int, before: int) -> None:
-    """Makes the keys with the numbers from `first` (0 or more) until before `before`, 10,000 in a transaction.
+    """Create the keys numbered `first` (0 or more) to `before` (excluded), 10,000 per transaction.
 
-    Each has a label with a word of its own, one of a thousand owners, and a secret that no credential fits.
+    Every key has a label with a unique word, one of a thousand owners, and a secret that no credential matches.
     """
     for begin in range(first, before, BATCH):
         with transaction.atomic():
@@ -31,7 +32,7 @@ def fill(first: int, before: int) -> None:
 
 
 def synthetic_key_id(number: int) -> str:
-    """The key id that is made of the number, as evenly scattered as random ones."""
+    """Return the key ID of that number. The IDs are spread as evenly as random ones."""
     rest, digits = number * _SCATTER % 36**12, ""
     for _ in range(12):
         rest, digit = divmod(rest, 36)
@@ -40,7 +41,7 @@ def synthetic_key_id(number: int) -> str:
 
 
 def unique_word(number: int) -> str:
-    """The word that the label of this key has, and no other."""
+    """Return the word that only the label of this key contains."""
     return f"unit{number:07}x"
 
 

@@ -1,4 +1,4 @@
-"""The teams of the demo's company, and what they call."""
+"""Teams of the demo's company, and their services."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,9 +8,10 @@ from console.demo_data.demand import Rhythm
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A team that owns keys: what its services are called, what they may do, and when they are busy.
+    """A team that owns keys: the names and scopes of its services, and their daily pattern.
 
-    `busy` is the most that one of its services asks for on a weekday; `project` begins its tickets' numbers.
+    `busy` is the maximum number of requests that one of its services makes on a weekday. `project` is the prefix of
+    the team's ticket numbers.
     """
 
     name: str
@@ -88,4 +89,4 @@ TEAMS: Final = (
     ),
 )
 PEOPLE: Final = ("user:mara", "user:jonas", "user:priya", "user:tomasz", "command:issue_key")
-"""The actors of the demo's changes."""
+"""Actors of the demo's changes."""

@@ -1,4 +1,4 @@
-"""The time line: stories of different length, played side by side in the order of time."""
+"""Timeline: plays stories of different length concurrently, in chronological order."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -7,15 +7,16 @@ from datetime import datetime
 from console.demo_data.stage import Stage
 
 Story = Iterator[datetime]
-"""Yields the moment at which it goes on, and does at that moment what comes next in it."""
+"""A story: yields the time of its next step, and performs the step when it is resumed."""
 
 
 def play(stage: Stage, stories: Iterable[Story], tell: Callable[[datetime], None]) -> None:
-    """Plays all stories to their ends; `tell` is told each moment.
+    """Play all stories to their ends; call `tell` with the time of each step.
 
-    Raises ValueError for a story that goes back in time, or on beyond the present.
+    Raise ValueError for a story that goes back in time or beyond the present.
     """
     begun = list(stories)
+    # The heap orders by the number too: of several stories at one moment, the one that was passed first goes first.
     waiting = [(moment, number) for number, story in enumerate(begun) if (moment := next(story, None)) is not None]
     heapq.heapify(waiting)
     while waiting:

@@ -1,4 +1,4 @@
-"""Rows of use, by minute, hour and day, that agree with one another."""
+"""Usage rows of the demo by minute, hour and day: minutes add up to hours, and hours to days."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final
 from django.db.models import Sum
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage import step_start
+from apikeys.usage.rollup import step_start
 from console.demo_data.demand import CROWDED_MINUTES, MINUTES, Demand
 
 DAYS: Final = 30
@@ -21,9 +21,9 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class UsageRows:
-    """The use that `key` makes of its limit under `demand`, from the hour after its issue until `until`.
+    """Usage of `key` under its limit and `demand`, from the hour after its issue to `until`.
 
-    Rows reach 30 days back from `seen_at`; those of minutes 6 hours, and all through a surge.
+    Rows go back 30 days from `seen_at`. Those of minutes go back 6 hours, and also cover every surge.
     """
 
     key: APIKey
@@ -32,7 +32,7 @@ class UsageRows:
     seen_at: datetime
 
     def make(self, rng: Random) -> list[Usage]:
-        """The rows, of which the last in the list is the last in time within its step."""
+        """Return the rows: days first, then every hour followed by its minutes, in chronological order."""
         days: dict[datetime, Usage] = {}
         rows: list[Usage] = []
         for hour in self._hours():
@@ -54,6 +54,7 @@ class UsageRows:
 
     def _minutes(self, hour: datetime, minutes: int, row: Usage, rng: Random) -> list[Usage]:
         surging = self.demand.surging(hour)
+        # Old minutes matter in a surge only: the guard rail for sustained throttling counts throttled minutes.
         if hour + _HOUR < self.seen_at - BY_MINUTE and not surging:
             return []
         crowd = MINUTES if surging else self.demand.crowd
@@ -69,19 +70,20 @@ class UsageRows:
 
 
 def spread(total: int, parts: int, rng: Random) -> list[int]:
-    """`parts` whole numbers, none of them far from the others, whose sum is `total`."""
+    """Return `parts` whole numbers of similar size whose sum is `total`."""
     weights = [rng.uniform(0.6, 1.4) for _ in range(parts)]
     whole, reached, given = sum(weights), 0.0, 0
     shares = []
     for weight in weights:
         reached += weight
+        # Round the running total instead of the share: otherwise the rounding errors add up, and the sum is wrong.
         shares.append(round(total * reached / whole) - given)
         given += shares[-1]
     return shares
 
 
 def write_totals() -> None:
-    """Makes the totals of all steps the sums of the keys' rows."""
+    """Set the totals of all steps to the sums of the keys' rows."""
     sums = Usage.objects.values("step", "start").annotate(allowed=Sum("allowed"), throttled=Sum("throttled"))
     UsageTotal.objects.bulk_create(
         [UsageTotal(**row) for row in sums.order_by("step", "start")],

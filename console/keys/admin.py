@@ -1,4 +1,4 @@
-"""Keys in the admin: which page answers which path."""
+"""Keys in the admin: maps the paths to the pages."""
 
 from typing import Any
 
@@ -31,8 +31,10 @@ ACTIONS = {
 
 @admin.register(APIKey)
 class KeyAdmin(OperatorModelAdmin):
-    """Keys: every change goes through ConfigService, and none is ever deleted. To issue needs the permission to add,
-    all else the permission to change. The address of a key's pages has its id in it.
+    """Keys: every change goes through ConfigService, and a key is never deleted.
+
+    Issuing requires the add permission, everything else the change permission. The URLs of a key's pages contain its
+    key ID.
     """
 
     address_field = "key_id"
@@ -43,6 +45,7 @@ class KeyAdmin(OperatorModelAdmin):
             path(f"<str:key_id>/{name}/", wrap(view.as_view(model_admin=self)), name=f"apikeys_apikey_{name}")
             for name, view in ACTIONS.items()
         ]
+        # First, because Django's own patterns end with one that matches every path.
         return [*actions, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Changes to several keys at once: a page that lists them first, and then what became of each."""
+"""Bulk changes to keys: a preview that lists the keys, then the action, with one outcome per key."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,9 +16,9 @@ from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
 from console.keys.views import KeysAdmin, render
-from console.known_state import FIELD, changed_meanwhile, known_states
-from console.operator import operator_service
-from events.lock_wait import note_given_up
+from console.operator import config_service_for
+from console.stale_form_guard import FIELD, changed_meanwhile, known_states
+from events.lock_timeout import note_given_up
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
 
@@ -27,11 +27,16 @@ _FORMS: Final[dict[str, type[forms.Form]]] = {"revoke": RevokeForm, "limit": Lim
 
 
 def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
-    """The preview of an action on the chosen keys; once confirmed, the action."""
+    """Return the preview of an action on the selected keys; once it is confirmed, apply it and redirect to the list.
+
+    If a key was changed after the preview was made, apply nothing and show the preview again. Raise PermissionDenied
+    without the change permission.
+    """
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
     action, chosen = request.POST.get("action", ""), request.POST.getlist(ACTION_CHECKBOX_NAME)
-    back = request.get_full_path()  # with the search, the filter and the page that the keys were chosen on
+    # The path includes the search, the filter and the page on which the keys were selected.
+    back = request.get_full_path()
     if len(chosen) > MOST_AT_ONCE:
         messages.warning(request, f"At most {MOST_AT_ONCE} keys at a time. Nothing was changed.")
         return redirect(back)
@@ -46,7 +51,8 @@ def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
     for key in stale:
         messages.error(request, changed_meanwhile(key))
     if stale and action == "revoke":
-        form = RevokeForm()  # what was confirmed was about other keys than these
+        # The confirmation was for other states of these keys, and revoking can't be undone. Ask again.
+        form = RevokeForm()
     elif confirmed and not stale and form.is_valid():
         _tell(request, list(_outcomes(request, action, form, keys)))
         return redirect(back)
@@ -55,26 +61,28 @@ def bulk_change(request: HttpRequest, model_admin: KeysAdmin) -> HttpResponse:
 
 
 def _known(request: HttpRequest, key: APIKey) -> frozenset[int]:
-    """The state of one of the keys that the preview showed."""
+    """Return the state in which the preview showed this key."""
     return known_states(request, f"{FIELD}_{key.key_id}")
 
 
 def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) -> Iterator[str | None]:
-    """What became of each key: None, or why it was not changed. The first one for which the database has to be waited
-    for in vain is the last one that is tried.
+    """Apply the action to one key after the other; yield None for each that was changed, or why it wasn't.
+
+    Stop at the first database error, for example if a lock isn't granted in time.
     """
     for number, key in enumerate(keys):
         try:
-            yield _act(operator_service(request, _known(request, key)), action, form, key)
+            yield _act(config_service_for(request, _known(request, key)), action, form, key)
         except OperationalError as error:
             note_given_up(error)
+            # The next key would wait as long. With hundreds of keys, the request would take far too long.
             left = len(keys) - number
             yield f"The database takes no changes now: {left} {'key is' if left == 1 else 'keys are'} as before."
             return
 
 
 def _act(service: ConfigService, action: str, form: Any, key: APIKey) -> str | None:
-    """Acts on one key; returns why that was refused, if it was."""
+    """Apply the action to one key; return why it was rejected, or None if it wasn't."""
     try:
         if action == "revoke":
             service.revoke(key.key_id)

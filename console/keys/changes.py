@@ -1,4 +1,4 @@
-"""Changing one key: its limit, whether it is enabled, and its end."""
+"""Pages that change one key: its limit, whether it is enabled, and its revocation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from access.secret_free_form import SecretFreeForm
 from apikeys.config_service import ConfigService
 from console.keys.views import KeyActionView
-from console.words import limit_words
+from console.texts import limit_words
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, LimitError, parse_limit
 
@@ -19,7 +19,10 @@ def _number(most: int) -> forms.NumberInput:
 
 
 class LimitForm(SecretFreeForm, forms.Form):
-    """A limit, or none at all where that is said in so many words. The rules are those of every limit."""
+    """Form for a limit: burst and refill period, or the explicit choice of no limit.
+
+    It applies the same rules as the REST API (`parse_limit`).
+    """
 
     burst = forms.CharField(required=False, label="Requests at once", widget=_number(MAX_BURST))
     per_seconds = forms.CharField(
@@ -41,18 +44,20 @@ class LimitForm(SecretFreeForm, forms.Form):
         return super().clean()
 
     def rate_limit(self) -> dict[str, object] | None:
-        """The limit that was typed, as JSON; None is unlimited."""
+        """Return the entered limit as JSON; None means unlimited."""
         return rate_limit_of(self.cleaned_data)
 
 
 def rate_limit_of(values: Mapping[str, Any]) -> dict[str, object] | None:
-    """The limit in the form's values, as JSON; None is unlimited."""
+    """Return the limit in the form's values as JSON; None means unlimited."""
     if values["unlimited"]:
         return None
     return {name: _typed(values[name]) for name in ("burst", "per_seconds")}
 
 
 def _typed(text: str) -> object:
+    # Parsed as JSON, not by a form field, so that `parse_limit` sees the same value as over REST and reports the same
+    # errors, also for text that is no number.
     try:
         return loads(text)
     except MalformedJSON:
@@ -60,12 +65,12 @@ def _typed(text: str) -> object:
 
 
 def limit_initial(rate_limit: dict[str, int] | None) -> dict[str, Any]:
-    """What the form says of a limit."""
+    """Return the form's initial values for a limit; None means unlimited."""
     return dict(rate_limit) if rate_limit else {"unlimited": True}
 
 
 class LimitView(KeyActionView):
-    """Changes the limit, from the next request on."""
+    """Page that changes the limit, which applies from the next request on."""
 
     title = "Change the limit"
     template = "console/keys/limit.html"
@@ -81,15 +86,16 @@ class LimitView(KeyActionView):
 
 
 class EnableForm(forms.Form):
-    """What the key is to be; said by the form, as the key may have changed since the page was opened."""
+    """Form for the intended state: enabled or disabled."""
 
+    # The form names the state instead of toggling it, because the key may have changed since the page was opened.
     enabled = forms.TypedChoiceField(
         choices=(("yes", "yes"), ("no", "no")), coerce=lambda value: value == "yes", widget=forms.HiddenInput
     )
 
 
 class EnableView(KeyActionView):
-    """Disables an enabled key, and enables a disabled one."""
+    """Page that disables an enabled key, and enables a disabled one."""
 
     title = "Disable or enable"
     template = "console/keys/enable.html"
@@ -105,13 +111,13 @@ class EnableView(KeyActionView):
 
 
 class RevokeForm(forms.Form):
-    """The confirmation of an end that cannot be undone."""
+    """Form that confirms the revocation, which can't be undone."""
 
     confirm = forms.BooleanField(label="Revoke this key permanently")
 
 
 class RevokeView(KeyActionView):
-    """Ends the key permanently."""
+    """Page that revokes the key permanently."""
 
     title = "Revoke the key"
     template = "console/keys/revoke.html"

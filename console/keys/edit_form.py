@@ -1,4 +1,4 @@
-"""The form on a key's page."""
+"""Form on a key's page."""
 
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ EDITABLE: Final = ("label", "owner", "scopes", "expires_at", "metadata")
 
 
 class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
-    """What needs no page of its own. What was changed is judged by the rules of ConfigService, each fault beside its
-    field.
+    """Form for the fields that need no separate page.
+
+    It checks changed fields with the rules of ConfigService, and shows every error next to its field.
     """
 
     expires_at = TimeField(label="Expires at (UTC)", required=False, help_text=f"{HELP} Empty: never.")
@@ -29,15 +30,17 @@ class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
         field_classes = {"scopes": StrictJSONFormField, "metadata": StrictJSONFormField}
 
     def clean_scopes(self) -> object:
-        """An empty box is no scopes."""
+        """Return the scopes; an empty box means no scopes."""
         return [] if self.cleaned_data["scopes"] is None else self.cleaned_data["scopes"]
 
     def clean_metadata(self) -> object:
-        """An empty box is no metadata."""
+        """Return the metadata; an empty box means no metadata."""
         return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
 
     def clean(self) -> dict[str, Any]:
         super().clean()
+        # Only what was changed: an unchanged value may have become invalid, such as an expiry that has passed, and
+        # must not block the other changes.
         try:
             clean(self.changes(), validation.UPDATE_RULES, timezone.now())
         except InvalidParameters as error:
@@ -47,12 +50,12 @@ class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
         return self.cleaned_data
 
     def typed(self) -> list[tuple[str, Any]]:
-        """What was sent and is not so in the key: label and text of each field."""
+        """Return the label and the submitted text of every field that differs from the key, with secrets redacted."""
         sent = [self[name] for name in self.changed_data if name in EDITABLE]
         return [(str(field.label), redact_tokens(str(field.value()))) for field in sent]
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were changed and have a value."""
+        """Return the changed fields that passed the field's own validation."""
         return {
             name: self.cleaned_data[name]
             for name in self.changed_data

@@ -1,4 +1,4 @@
-"""What the list of keys can be narrowed down to."""
+"""Filters of the key list, by name."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Issuing a key."""
+"""Page that issues a key."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from apikeys.validation import MAX_METADATA_BYTES
 from console.keys.changes import LimitForm
 from console.keys.secret_page import secret_page
 from console.keys.views import KeysAdmin, render, sent_already, show_problem
-from console.once import OnceForm, SentAlready, spend
-from console.operator import operator_service
+from console.operator import config_service_for
+from console.single_use_form import AlreadySubmitted, OnceForm, spend
 from events.change import change
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
@@ -26,7 +26,7 @@ LIFETIMES = ((30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "Never"))
 
 
 class IssueForm(LimitForm, OnceForm):
-    """What a key is issued with."""
+    """Form for a new key."""
 
     label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
     owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who answers for it.")
@@ -41,7 +41,7 @@ class IssueForm(LimitForm, OnceForm):
     field_order = ("label", "owner", "scopes", "burst", "per_seconds", "unlimited", "lifetime_days", "metadata")
 
     def values(self) -> dict[str, Any]:
-        """The key's members, as ConfigService takes them."""
+        """Return the key's fields as ConfigService expects them."""
         cleaned = self.cleaned_data
         values = {
             "label": cleaned["label"],
@@ -56,18 +56,23 @@ class IssueForm(LimitForm, OnceForm):
 
 
 def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[str, int] | None) -> HttpResponse:
-    """The form, or the new key's credential in the answer to it."""
+    """Return the form; once it is submitted, issue the key and return the page with its credential.
+
+    Raise PermissionDenied without the add permission.
+    """
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
     form = IssueForm(request.POST) if request.method == "POST" else IssueForm(initial=default_limit)
     if request.method == "POST" and form.is_valid():
         try:
+            # One transaction: the form counts as sent if and only if the key is issued. A rejected form can be sent
+            # again.
             with change():
                 spend(form.cleaned_data["once"], timezone.now())
-                issued = operator_service(request).issue(form.values())
+                issued = config_service_for(request).issue(form.values())
             hint = _hint(issued, default_limit)
             return secret_page(request, model_admin, issued, title="The key is issued", hint=hint)
-        except SentAlready:
+        except AlreadySubmitted:
             return sent_already(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
         except ProblemError as error:
             show_problem(form, error)
@@ -75,7 +80,7 @@ def issue_key(request: HttpRequest, model_admin: KeysAdmin, default_limit: dict[
 
 
 def _hint(issued: IssuedKey, default_limit: dict[str, int] | None) -> str | None:
-    """What to say of the limit, if the form left it as it was."""
+    """Return a hint about the limit if the form left it at the default, or None."""
     if issued.key.rate_limit != default_limit:
         return None
     return verify_limit_hint(issued.key.scopes, default_limit, 'Change it on the key\'s page: "Change the limit".')

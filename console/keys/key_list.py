@@ -1,4 +1,4 @@
-"""The list of keys: a page at a time by cursor, so that it costs the same with a million of them."""
+"""List of keys: paginated by cursor, so that a page costs the same with a million keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,12 @@ from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
 from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
-from apikeys.usage_series import of_each
+from apikeys.usage.series import of_each
 from console.charts import sparkline
 from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
 from console.keys.views import KeysAdmin, render
-from console.words import ago_words, limit_words
+from console.texts import ago_words, limit_words
 from latchkey.validation import Refused
 
 PAGE: Final = 50
@@ -23,7 +23,7 @@ PAGE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key as the list shows it."""
+    """One key as shown in the list."""
 
     key: APIKey
     state: str
@@ -33,7 +33,7 @@ class Row:
 
 
 def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> HttpResponse:
-    """The keys that `q` and `filter` ask for, newest first, from `cursor` on."""
+    """Return the page of keys that match the parameters `q` and `filter`, newest first, starting at `cursor`."""
     query, chosen = request.GET.get("q", "").replace("\x00", "")[:MAX_QUERY], request.GET.get("filter", "")
     keys = APIKey.objects.all()
     if chosen in FILTERS:
@@ -44,6 +44,7 @@ def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> Htt
     cursor = _cursor(request.GET.get("cursor", ""), filters)
     if cursor is not None:
         keys = keys.filter(pk__lt=cursor.row)
+    # One more than is shown: it reveals whether there is a next page, without a count of all matching keys.
     found = list(keys.order_by("-pk")[: PAGE + 1])
     shown = found[:PAGE]
     context: dict[str, Any] = {
@@ -62,7 +63,7 @@ def key_list(request: HttpRequest, model_admin: KeysAdmin, now: datetime) -> Htt
 
 
 def _cursor(typed: str, filters: dict[str, str]) -> Cursor | None:
-    """Return the place to begin at; None for the first page, which a cursor of another list leads to as well."""
+    """Return the position to start at, or None for the first page: no cursor, a malformed one, or another list's."""
     try:
         cursor = Cursor.parse(typed)
     except Refused:

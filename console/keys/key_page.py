@@ -1,4 +1,4 @@
-"""One key's page: what it is, how it is used, what happened to it, and what can be done."""
+"""Page of one key: its fields, usage, events and actions."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -12,13 +12,13 @@ from django.utils.dateparse import parse_datetime
 from apikeys.models import APIKey, UsageStep
 from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
-from apikeys.usage_series import of_key
+from apikeys.usage.series import of_key
 from console.charts import bar_chart
 from console.keys.edit_form import EditForm
 from console.keys.views import KeysAdmin, key_or_404, key_url, render
-from console.known_state import changed_meanwhile, known_states
-from console.operator import operator_service
-from console.words import limit_words
+from console.operator import config_service_for
+from console.stale_form_guard import changed_meanwhile, known_states
+from console.texts import limit_words
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail
@@ -30,7 +30,11 @@ EVENTS: Final = 20
 
 
 def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpResponse:
-    """The page; a POST changes the fields that need no page of their own."""
+    """Return the page; on POST, change the fields that have no separate page.
+
+    If the key was changed after the page was loaded, save nothing and return 409 with the current values and the
+    unsaved ones. Raise Http404 for an unknown key ID.
+    """
     key = key_or_404(key_id)
     may_change = model_admin.has_change_permission(request, key)
     form = EditForm(request.POST or None, instance=key) if may_change and not key.system else None
@@ -54,13 +58,18 @@ def key_page(request: HttpRequest, model_admin: KeysAdmin, key_id: str) -> HttpR
 
 
 def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
-    """Make the change that was typed, or note in the form why not. Raises PreconditionFailed for a stale page."""
+    """Save the submitted change and return True, or add the errors to the form and return False.
+
+    Raise PreconditionFailed if the key was changed after the page was loaded.
+    """
     known = known_states(request)
+    # Checked before the form, because the errors of a stale form would be about values that are no longer current.
+    # The service checks again in the transaction of the change.
     check_state(key.epoch, known, "The key")
     if not form.is_valid():
         return False
     try:
-        operator_service(request, known).update(key.key_id, form.changes())
+        config_service_for(request, known).update(key.key_id, form.changes())
     except PreconditionFailed:
         raise
     except ProblemError as error:
@@ -70,7 +79,8 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
 
 
 def _context(key: APIKey, now: datetime) -> dict[str, Any]:
-    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)  # the form may have written into `key`
+    # Read again, because validating a ModelForm writes the submitted values into `key`.
+    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)
     return {
         "now": now,
         "shown": shown,
@@ -81,19 +91,19 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "day": bar_chart(of_key(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"),
         "month": bar_chart(of_key(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
         "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
-        "breaches": breaches_of(shown, now),
+        "breaches": violations_of(shown, now),
     }
 
 
 def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
-    """The living secrets with their last use as the bucket store knows it."""
+    """Return the secrets that work, with their last use according to the bucket store."""
     listed: Any = key_json(key, now, default_limiter())["secrets"]
     times = ("created_at", "expires_at", "last_used_at")
     return [{**one, **{name: one[name] and parse_datetime(one[name]) for name in times}} for one in listed]
 
 
-def breaches_of(key: APIKey, now: datetime) -> list[GuardRail]:
-    """The guard rails that this key breaches, unless waived."""
+def violations_of(key: APIKey, now: datetime) -> list[GuardRail]:
+    """Return the guard rails that this key violates, except waived ones."""
     return [
         rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.keys(now).filter(pk=key.pk).exists()
     ]

@@ -1,4 +1,4 @@
-"""Rotating a key: a new secret, the drain of the old one, and its end."""
+"""Pages that rotate a key: create a new secret, watch the old one drain, and end it."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from apikeys.config_service import ConfigService
 from apikeys.rotation import Rotation, rotation_of
 from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
-from console.once import OnceForm, spend
+from console.single_use_form import OnceForm, spend
 from events.change import change
 from ratelimit.limiter import default_limiter
 
@@ -24,13 +24,13 @@ GRACES: Final = (
 
 
 class RotateForm(OnceForm):
-    """How long the old secret works on."""
+    """Form for the grace period: how long the old secret continues to work."""
 
     grace_seconds = forms.TypedChoiceField(choices=GRACES, coerce=int, initial=86_400, label="The old secret works for")
 
 
 class RotateView(KeyActionView):
-    """Makes a new secret, and shows it in this answer alone."""
+    """Page that creates a new secret, and shows it in this response only."""
 
     title = "Rotate the secret"
     template = "console/keys/rotate.html"
@@ -41,6 +41,7 @@ class RotateView(KeyActionView):
         return {"rotation": rotation_of(self.key, timezone.now(), default_limiter())}
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        # One transaction: the form counts as sent if and only if the secret was rotated.
         with change():
             spend(values["once"], timezone.now())
             issued = service.rotate(self.key.key_id, {"grace_seconds": values["grace_seconds"]})
@@ -48,7 +49,7 @@ class RotateView(KeyActionView):
 
 
 class FinishForm(forms.Form):
-    """The end of a rotation; `anyway` confirms the end of one that isn't ready."""
+    """Form that ends a rotation; `anyway` confirms the end of one that isn't ready."""
 
     anyway = forms.BooleanField(
         required=False, label="End the old secret anyway, and lock out everyone who still uses it"
@@ -56,7 +57,10 @@ class FinishForm(forms.Form):
 
 
 class FinishView(KeyActionView):
-    """Ends the retiring secret now. If the rotation isn't ready, it says who would be locked out, and asks first."""
+    """Page that ends the retiring secret now.
+
+    If the rotation isn't ready, it says who would be locked out, and requires a confirmation.
+    """
 
     title = "Finish the rotation"
     template = "console/keys/finish.html"
@@ -72,6 +76,7 @@ class FinishView(KeyActionView):
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         if self.rotation and not self.rotation.is_ready and not values["anyway"]:
+            # The page may have been opened without the box, if the rotation was ready then and no longer is.
             form = FinishForm(self.request.POST)
             form.add_error("anyway", f"{self.rotation.doubt} Confirm that the old secret is to end.")
             return self.page(form)
@@ -80,12 +85,12 @@ class FinishView(KeyActionView):
 
     @property
     def rotation(self) -> Rotation | None:
-        """What is under way now."""
+        """The current rotation, or None if there is none."""
         return rotation_of(self.key, timezone.now(), default_limiter())
 
 
 class DrainView(KeyActionView):
-    """The state of the rotation alone, for the key's page to refresh it."""
+    """Fragment with the state of the rotation, which the key's page loads to refresh it."""
 
     http_method_names = ["get", "head"]
 

@@ -1,4 +1,4 @@
-"""The page that shows a new secret: once, in the answer to the request that made it."""
+"""Page that shows a new secret: once, in the response to the request that created it."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +10,9 @@ from console.keys.views import KeysAdmin, key_url, render
 def secret_page(
     request: HttpRequest, model_admin: KeysAdmin, issued: IssuedKey, *, title: str, hint: str | None = None
 ) -> HttpResponse:
-    """The credential, ready to be copied, with a `hint` about the key. Nothing may keep the page, and no other page
-    shows it.
+    """Return the page with the credential to copy and, if given, a `hint` about the key.
+
+    No other page shows the credential, and the response must not be stored (`Cache-Control: no-store`).
     """
     credential = issued.credential.reveal()
     context = {

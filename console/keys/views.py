@@ -1,4 +1,4 @@
-"""What the pages that act on one key have in common."""
+"""Base view and helpers of the pages that change one key."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,9 +17,9 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey
-from console.known_state import changed_meanwhile, known_states
-from console.once import SentAlready
-from console.operator import operator_service
+from console.operator import config_service_for
+from console.single_use_form import AlreadySubmitted
+from console.stale_form_guard import changed_meanwhile, known_states
 from latchkey.preconditions import PreconditionFailed
 from latchkey.problems import ProblemError
 
@@ -30,10 +30,10 @@ else:
 
 
 class KeyActionView(View):
-    """A page that says in words what will happen to one key, and does it when that is confirmed.
+    """A page that explains a change to one key, and applies it after confirmation.
 
-    It is done only if the key is as it was when the page was made; if not, the page is shown again. What was chosen in
-    the fields `kept` stays; a box that confirms something is empty again.
+    The change is applied only if the key hasn't changed since the page was rendered. Otherwise the page is shown again
+    with status 409: the fields in `kept` keep their values, and confirmations are unchecked.
     """
 
     model_admin: KeysAdmin = None  # type: ignore[assignment]  # given by as_view
@@ -53,21 +53,22 @@ class KeyActionView(View):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, key_id: str) -> HttpResponse:
-        """The page before it is confirmed."""
+        """Return the page with the form."""
         return self.page(self.form_class(initial=self.initial()))
 
     def post(self, request: HttpRequest, key_id: str) -> HttpResponse:
-        """Does it, or says why not."""
+        """Apply the change, or return the page with the reason why not."""
         form = self.form_class(request.POST)
         known = known_states(request)
         if self.key.epoch not in known:
             return self.stale(form)
         if form.is_valid():
             try:
-                return self.act(operator_service(request, known), form.cleaned_data)
-            except SentAlready:
+                return self.act(config_service_for(request, known), form.cleaned_data)
+            except AlreadySubmitted:
                 return sent_already(request, self.model_admin, key_url(self.key))
-            except PreconditionFailed:  # it was changed since `dispatch` read it
+            except PreconditionFailed:
+                # Race condition: the key was changed after `dispatch` read it.
                 self.key = APIKey.objects.prefetch_related("secrets").get(pk=self.key.pk)
                 return self.stale(form)
             except ProblemError as error:
@@ -75,24 +76,24 @@ class KeyActionView(View):
         return self.page(form)
 
     def initial(self) -> dict[str, Any]:
-        """What the form says when it is opened."""
+        """Return the initial values of the form."""
         return {}
 
     def context(self) -> dict[str, Any]:
-        """What the template needs besides the key and the form."""
+        """Return what the template needs in addition to the key and the form."""
         return {}
 
     def act(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
-        """Does what was confirmed."""
+        """Apply the confirmed change and return the response. Every subclass with a form implements it."""
         raise NotImplementedError
 
     def done(self, text: str) -> HttpResponse:
-        """Back to the key, with a word about what was done."""
+        """Redirect to the key's page, with a message about what was done."""
         messages.success(self.request, text)
         return redirect(key_url(self.key))
 
     def stale(self, sent: forms.Form) -> HttpResponse:
-        """The page as it is now, with a word about who changed the key."""
+        """Return the page for the key's current state with status 409, and a message about who changed the key."""
         messages.error(self.request, changed_meanwhile(self.key))
         chosen = {name: sent[name].value() for name in self.kept}
         response = self.page(self.form_class(initial={**self.initial(), **chosen}))
@@ -100,24 +101,24 @@ class KeyActionView(View):
         return response
 
     def page(self, form: forms.Form) -> HttpResponse:
-        """The page with the form."""
+        """Return the page with `form`."""
         context = {"title": self.title, "key": self.key, "form": form, "now": timezone.now(), **self.context()}
         return render(self.request, self.model_admin, self.template, context)
 
 
 def render(request: HttpRequest, model_admin: KeysAdmin, template: str, context: dict[str, Any]) -> HttpResponse:
-    """A page of the admin about keys."""
+    """Return a page about keys in the layout of the admin."""
     whole = {**model_admin.admin_site.each_context(request), "opts": APIKey._meta, **context}
     return TemplateResponse(request, template, whole)
 
 
 def key_url(key: APIKey) -> str:
-    """The key's page."""
+    """Return the URL of the key's page."""
     return reverse("admin:apikeys_apikey_change", args=[key.key_id])
 
 
 def key_or_404(key_id: str) -> APIKey:
-    """Return the key with its secrets. Raise Http404 for an id that no key has, or that is none."""
+    """Return the key with its secrets. Raise Http404 if the key ID is unknown or malformed."""
     try:
         return find_key(key_id)
     except NotFound:
@@ -125,14 +126,14 @@ def key_or_404(key_id: str) -> APIKey:
 
 
 def sent_already(request: HttpRequest, model_admin: KeysAdmin, back: str) -> HttpResponse:
-    """The answer to a form that is sent a second time."""
+    """Return the response to a form that was sent before: a page with status 409."""
     response = render(request, model_admin, "console/keys/sent_already.html", {"title": "Sent already", "back": back})
     response.status_code = 409
     return response
 
 
 def show_problem(form: forms.Form, error: ProblemError) -> None:
-    """Puts each fault beside its field, and what has none above all."""
+    """Add every error to its field, or to the top of the form if it has none there."""
     for fault in error.errors:
         _, name, *inner = fault.pointer.split("/") if fault.pointer else ("", "")
         text = f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail

@@ -1,1 +1,1 @@
-"""Template tags of the console."""
+"""Template tags and filters of the console."""

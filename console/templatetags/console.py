@@ -1,11 +1,11 @@
-"""Filters by which templates speak in words."""
+"""Template filters that format values as text for people."""
 
 from datetime import datetime
 
 from django import template
 from django.utils import timezone
 
-from console import words
+from console import texts
 from ratelimit.limit import Limit
 
 register = template.Library()
@@ -13,11 +13,11 @@ register = template.Library()
 
 @register.filter
 def ago(moment: datetime | None) -> str:
-    """How long ago, or how far ahead."""
-    return words.ago_words(moment, timezone.now())
+    """Return how long ago or how far ahead `moment` is, such as "5 minutes ago", or "never" for None."""
+    return texts.ago_words(moment, timezone.now())
 
 
 @register.filter
 def limit_words(limit: Limit | None) -> str:
-    """A limit as a sentence."""
-    return words.limit_words(limit)
+    """Return the limit as text; None means unlimited."""
+    return texts.limit_words(limit)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from events import log as event_log
 from events.draft import Entry
-from events.observer import ALONE, Companion
+from events.observers import ALONE, AppendHooks
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.models import WebhookEndpoint
@@ -18,7 +18,7 @@ def tell(
     origin: Origin,
     at: datetime,
     data: Mapping[str, object],
-    companion: Companion = ALONE,
+    companion: AppendHooks = ALONE,
 ) -> None:
     """Append one event about `endpoint` at the end of the change's transaction, together with `companion`."""
     entry = Entry(type, "", {"webhook_id": endpoint.endpoint_id, **data})

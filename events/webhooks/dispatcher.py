@@ -13,9 +13,9 @@ import structlog
 from django.utils import timezone
 
 from events.threads import WorkThreads
-from events.webhooks.assignment import Assignment, due_endpoints, next_assignment
 from events.webhooks.delivery import deliver
 from events.webhooks.metrics import DELIVERIES
+from events.webhooks.next_delivery import Assignment, due_endpoints, next_assignment
 from events.webhooks.outcome import Outcome
 from events.webhooks.record import record
 from events.webhooks.secret import PepperMissing

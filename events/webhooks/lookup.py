@@ -1,7 +1,7 @@
 """Lookup of webhooks by ID."""
 
-from events.lock_wait import lock_bound
-from events.round_trip import reading, run
+from events.batched_sql import reading, run
+from events.lock_timeout import lock_bound
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
 

@@ -14,7 +14,7 @@ class DisabledReason(models.TextChoices):
 
 
 class WebhookEndpoint(models.Model):
-    """Receiver of events. `WebhookEndpoints` writes its configuration, the dispatcher its progress.
+    """Receiver of events. `WebhookService` writes its configuration, the dispatcher its progress.
 
     `revision` increases with every change of the configuration. An attempt that started before a change doesn't
     count against the endpoint.

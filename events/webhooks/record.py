@@ -8,11 +8,11 @@ from django.db.models import F, QuerySet
 
 from events.origin import Origin
 from events.types import EventType
-from events.webhooks.assignment import Assignment
 from events.webhooks.backoff import is_dead, wait_after
 from events.webhooks.change_events import tell
 from events.webhooks.metrics import Counted
 from events.webhooks.models import DisabledReason, WebhookEndpoint
+from events.webhooks.next_delivery import Assignment
 from events.webhooks.outcome import Outcome
 from latchkey.request_id import new_request_id
 from latchkey.timestamps import rfc3339

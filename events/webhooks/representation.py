@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from events.webhooks.assignment import pending
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import pending
 from events.webhooks.secret import IssuedWebhook
 from latchkey.timestamps import rfc3339
 

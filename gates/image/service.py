@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 
-from controlplane.demo import Demo, StepFailed
+from console.demo_data.walkthrough import Demo, StepFailed
 from gates.image.container import Container, Start, containers
 from gates.image.health_check import secrets_of
 from gates.image.shipped import Shipped

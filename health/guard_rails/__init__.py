@@ -1,4 +1,4 @@
-"""The guard rails: what must not be, each a small object that finds it, and what to do about it."""
+"""Guard rails: each is a small object that finds one kind of problem, and says what to do about it."""
 
 from typing import Final
 

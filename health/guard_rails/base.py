@@ -1,4 +1,4 @@
-"""What a guard rail is."""
+"""Base classes of guard rails."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ NAMED: Final = 3
 
 
 class Severity(StrEnum):
-    """How much a breach matters. A notice is worth knowing; from a warning on, health is degraded."""
+    """How much a violation matters. A notice is worth knowing; from a warning on, health is degraded."""
 
     NOTICE = "notice"
     WARNING = "warning"
@@ -24,14 +24,16 @@ class Severity(StrEnum):
 
     @property
     def degrades(self) -> bool:
-        """Whether health is degraded while such a guard rail is breached."""
+        """Return whether a violation of such a guard rail degrades health."""
         return self is not Severity.NOTICE
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A breach: how many things are in it, and which, as a sentence. `at` is when it happened, if it is an event and
-    not a state: one that is later than the open incident is another incident.
+    """A violation: how many things violate the guard rail, and which, as a sentence.
+
+    `at` is when it happened, if it's an event and not a state. One that is later than the open incident
+    is another incident.
     """
 
     count: int
@@ -40,7 +42,10 @@ class Finding:
 
 
 def named(names: Sequence[str], counted_at_most: int) -> str:
-    """The first of `names`, and how many there are besides: "or more" where counting ended at `counted_at_most`."""
+    """Return the first 3 of `names`, and how many more there are.
+
+    "or more" is added if counting ended at `counted_at_most`.
+    """
     more = len(names) - NAMED
     if more <= 0:
         return ", ".join(names)
@@ -48,11 +53,13 @@ def named(names: Sequence[str], counted_at_most: int) -> str:
 
 
 class GuardRail(ABC):
-    """Something that must not be, and what to do where it is.
+    """Base class of a guard rail: one kind of problem, and what to do about it.
 
-    `name` is public: health, metrics, events and waivers use it. `remedy` is one sentence that says what to do; its
-    page is docs/guard-rails/NAME.md. `triggers` are the events after which it is judged at once, within their
-    transaction; the steward judges it besides: each turn where `every_turn` holds, else each minute.
+    `name` is public: health, metrics, events and waivers use it. `remedy` is one sentence that says what to do;
+    its page is docs/guard-rails/NAME.md.
+
+    `triggers` are the events after which it's evaluated, within their transaction. The steward evaluates it too:
+    in each run if `every_turn` is set, otherwise each minute.
     """
 
     name: ClassVar[str]
@@ -64,31 +71,32 @@ class GuardRail(ABC):
 
     @abstractmethod
     def find(self, now: datetime) -> Finding | None:
-        """What is in breach at `now`, or None."""
+        """Return what violates it at `now`, or None."""
 
     @property
     def remediation(self) -> str:
-        """The remedy, and where its page is."""
+        """Return the remedy, and where its page is."""
         return f"{self.remedy} See {settings.PUBLIC_URL}/guard-rails/{self.name}."
 
 
 class ListedGuardRail(GuardRail):
-    """A guard rail whose violations one query of the database finds: so it can be read with other things, by one round
-    trip. At most `counted_at_most` are counted.
+    """Guard rail whose violations are found by one database query, of which at most `counted_at_most` are counted.
+
+    One round trip can read them together with other things.
     """
 
     counted_at_most: ClassVar[int]
 
     @abstractmethod
     def listed(self, now: datetime) -> QuerySet[Any, Any]:
-        """Return the names of what is in breach at `now`, as a `values_list` of one field in a lasting order."""
+        """Return the names of what violates it at `now`, as a `values_list` of one field in a stable order."""
 
     @abstractmethod
     def detail(self, names: str) -> str:
-        """Return the sentence about those that `names` names."""
+        """Return the sentence about those in `names`."""
 
     def finding(self, names: Sequence[str]) -> Finding | None:
-        """Return what `listed` has found as a breach; None if that is nothing."""
+        """Return what `listed` found as a violation, or None if it found nothing."""
         if not names:
             return None
         return Finding(len(names), self.detail(named(names, self.counted_at_most)))

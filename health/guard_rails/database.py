@@ -1,4 +1,4 @@
-"""The guard rails about the database."""
+"""Guard rails about the database."""
 
 from datetime import datetime
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 from django.db import connection
 
 from apikeys.read_only import reads_only
-from events.lock_wait import MOST_SECONDS, waits
-from health import write_ahead_log
+from events.lock_timeout import MOST_SECONDS, waits
 from health.guard_rails.base import Finding, GuardRail, Severity
+from health.node import write_ahead_log
 
 _LOCKED: Final = (
     f"Changes were given up after {MOST_SECONDS:g} s: somebody else holds a lock in the database and does not let go."
@@ -16,7 +16,7 @@ _LOCKED: Final = (
 
 
 class UnwritableDatabase(GuardRail):
-    """Checks and reads go on, but no key can be issued, changed or revoked."""
+    """A database that takes no changes: checks and reads continue, but no key can be issued, changed or revoked."""
 
     name = "unwritable_database"
     severity = Severity.CRITICAL
@@ -27,6 +27,7 @@ class UnwritableDatabase(GuardRail):
     every_turn = True
 
     def find(self, now: datetime) -> Finding | None:
+        # reads_only() looks at the open session, and there may be none yet.
         connection.ensure_connection()
         if reads_only():
             return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
@@ -34,7 +35,10 @@ class UnwritableDatabase(GuardRail):
 
 
 class GrowingLog(GuardRail):
-    """SQLite can't shorten its write-ahead log while a program reads a state of long ago, and the disk fills up."""
+    """A write-ahead log of SQLite that is never emptied, until the disk is full.
+
+    SQLite can't empty it while a program reads an old state.
+    """
 
     name = "growing_wal"
     severity = Severity.WARNING

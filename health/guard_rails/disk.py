@@ -1,4 +1,4 @@
-"""The guard rail about the disk."""
+"""Guard rail about the disk."""
 
 import os
 from collections.abc import Iterator
@@ -12,11 +12,14 @@ from django.db import connection
 from health.guard_rails.base import Finding, GuardRail, Severity
 
 LEAST_FREE_BYTES: Final = 64 << 20
-"""What the bucket file takes ahead of use, and far above what a turn of the steward writes."""
+"""What the bucket file reserves ahead of use. It's far more than one run of the steward writes."""
 
 
 class FullDisk(GuardRail):
-    """On a full disk checks go on for as long as the bucket file's reserve lasts, and changes fail with SQLite."""
+    """A disk that is nearly full.
+
+    When it's full, checks continue until the bucket file's reserve is used up, and changes fail with SQLite.
+    """
 
     name = "full_disk"
     severity = Severity.CRITICAL
@@ -35,6 +38,8 @@ class FullDisk(GuardRail):
 
 
 def _written_to() -> Iterator[Path]:
+    """Yield the directories that this node writes to."""
     yield Path(settings.DATA_DIR)
+    # The database file may be on another disk than DATA_DIR.
     if connection.vendor == "sqlite":
         yield Path(connection.settings_dict["NAME"]).absolute().parent

@@ -1,4 +1,4 @@
-"""Guard rails about keys: each is a set of keys, less those that are waived."""
+"""Guard rails about keys: each is a set of keys, without those that are waived."""
 
 from abc import abstractmethod
 from datetime import datetime
@@ -25,27 +25,28 @@ USABILITY: Final = frozenset(
 
 
 class KeyGuardRail(ListedGuardRail):
-    """A guard rail that usable keys breach. `fault` says what they do, as in "have no rate limit".
+    """Guard rail that usable keys can violate. `fault` says what they do, as in "have no rate limit".
 
-    A key that is disabled, expired or revoked lets nobody in, and so breaches nothing. Nor do the server's own keys,
-    which nobody can change. It counts to 1000 and not beyond, so that it costs the same with a million keys.
+    Disabled, expired and revoked keys violate nothing, nor do the server's own keys.
     """
 
     about_keys = True
     triggers = USABILITY
+    # Counting ends here, so that it costs the same with a million keys.
     counted_at_most = COUNTED_AT_MOST
     fault: ClassVar[str]
 
     @abstractmethod
     def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
-        """Those of the usable `keys` that are in breach at `now`."""
+        """Return those of the usable `keys` that violate it at `now`."""
 
     def in_breach(self, now: datetime) -> APIKeyQuerySet:
-        """Return the keys in breach at `now`, also those that are waived."""
+        """Return the keys that violate it at `now`, including those that are waived."""
+        # A key that isn't usable lets no one in, and no one can change the server's own keys.
         return self.among(APIKey.objects.usable(now).filter(system=False), now)
 
     def keys(self, now: datetime) -> APIKeyQuerySet:
-        """The keys in breach at `now`, without those that are waived."""
+        """Return the keys that violate it at `now`, without those that are waived."""
         waived = Waiver.objects.in_force(now).filter(guard_rail=self.name).exclude(key_id="")
         return self.in_breach(now).exclude(key_id__in=waived.values("key_id"))
 

@@ -1,4 +1,4 @@
-"""Guard rails about how long keys live, and whether they are needed."""
+"""Guard rails about how long keys are valid, and whether they are needed."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +14,7 @@ UNUSED_FOR: Final = timedelta(days=90)
 
 
 class KeyWithoutExpiry(KeyGuardRail):
-    """A key that never expires outlives the people and the services that knew of it."""
+    """A key that never expires: it outlives the people and the services that knew about it."""
 
     name = "key_without_expiry"
     severity = Severity.NOTICE
@@ -26,7 +26,7 @@ class KeyWithoutExpiry(KeyGuardRail):
 
 
 class ExpiringKey(KeyGuardRail):
-    """Whoever uses the key is locked out when it expires."""
+    """A key that expires soon: its users are locked out then."""
 
     name = "expiring_key"
     severity = Severity.WARNING
@@ -38,7 +38,7 @@ class ExpiringKey(KeyGuardRail):
 
 
 class UnusedKey(KeyGuardRail):
-    """A key that nobody uses is a risk without a use."""
+    """A key that isn't used: a risk without a benefit."""
 
     name = "unused_key"
     severity = Severity.NOTICE
@@ -47,4 +47,5 @@ class UnusedKey(KeyGuardRail):
 
     def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         since = now - UNUSED_FOR
+        # A key that was issued since then hasn't had enough time to be used.
         return keys.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True), created_at__lt=since)

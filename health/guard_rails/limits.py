@@ -13,7 +13,7 @@ _OF_LIMITS = USABILITY | {EventType.RATE_LIMIT_CHANGED}
 
 
 class UnlimitedKey(KeyGuardRail):
-    """A key without a limit can use up whatever it calls, by accident or once it is stolen."""
+    """A key without a limit: it can use up whatever it calls, by accident or once it's stolen."""
 
     name = "unlimited_key"
     severity = Severity.WARNING
@@ -26,7 +26,7 @@ class UnlimitedKey(KeyGuardRail):
 
 
 class ExcessiveBurst(KeyGuardRail):
-    """A limit above GUARD_RAIL_MAX_BURST is hardly a limit."""
+    """A key with a burst above GUARD_RAIL_MAX_BURST, which is hardly a limit."""
 
     name = "excessive_burst"
     severity = Severity.WARNING

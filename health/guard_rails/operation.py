@@ -6,9 +6,9 @@ from typing import Final
 from events.models import Patrol
 from health.guard_rails.base import Finding, GuardRail, Severity, named
 from health.models import Lease
-from health.outages import cut_off
+from health.node.outages import cut_off
+from health.node.store_probe import fault_of
 from health.served_since import served_since
-from health.store_probe import fault_of
 from latchkey.timestamps import from_ns
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -25,7 +25,10 @@ MEANWHILE: Final = {
 
 
 class DegradedBucketStore(GuardRail):
-    """Without the bucket store no limit holds over all nodes; BUCKET_STORE_FALLBACK says what a node does meanwhile."""
+    """A bucket store that doesn't respond, so that no limit holds over all nodes.
+
+    BUCKET_STORE_FALLBACK says what a node does meanwhile.
+    """
 
     name = "bucket_store"
     severity = Severity.CRITICAL
@@ -44,8 +47,9 @@ class DegradedBucketStore(GuardRail):
 
 
 class RebuiltBucketStore(GuardRail):
-    """An empty bucket file took the place of one that was lost or damaged: limits were not exact, and something changes
-    the files of a running server, or the disk fails.
+    """An empty bucket file that replaced a lost or damaged one: limits weren't exact.
+
+    Something changes the files of a running server, or the disk fails.
     """
 
     name = "rebuilt_bucket_store"
@@ -57,7 +61,8 @@ class RebuiltBucketStore(GuardRail):
         try:
             rebuilt = default_limiter().store.rebuilt()
         except BucketStoreError:
-            return None  # DegradedBucketStore says so
+            # DegradedBucketStore reports this.
+            return None
         if rebuilt is None:
             return None
         at = from_ns(rebuilt.at_ns)
@@ -75,7 +80,7 @@ def _outage(hosts: list[str], meanwhile: str) -> str:
 
 
 class BrokenEventLog(GuardRail):
-    """A row of the event log is not what was written: somebody or something changed the database past Latchkey."""
+    """A row of the event log that isn't what was written: the database was changed without Latchkey."""
 
     name = "broken_event_log"
     severity = Severity.CRITICAL
@@ -89,7 +94,10 @@ class BrokenEventLog(GuardRail):
 
 
 class AbsentSteward(GuardRail):
-    """Without a steward no use is written down, no webhook delivered, and no guard rail that time breaches is seen."""
+    """No steward works: no usage is written, and no webhook is delivered.
+
+    Violations that only time causes aren't noticed either.
+    """
 
     name = "absent_steward"
     severity = Severity.CRITICAL
@@ -98,10 +106,13 @@ class AbsentSteward(GuardRail):
 
     def find(self, now: datetime) -> Finding | None:
         lease = Lease.objects.filter(name=STEWARD_LEASE).first()
+        # A server that has just started gets some time to start its steward.
         moments = [moment for moment in (served_since(), lease and lease.expires_at) if moment]
         if not moments:
-            return None  # nothing was ever served from this database
+            # Nothing was ever served from this database.
+            return None
         lapsed = max(moments)
+        # A lease that ends further ahead than any can was written by a wrong clock, and counts as expired.
         if -STEWARD_LEASE_AT_MOST < now - lapsed < STEWARD_MISSED_AFTER:
             return None
         if lease is None:

@@ -1,4 +1,4 @@
-"""The guard rail about restores: what they undid has to be looked at by an operator."""
+"""Guard rail about restores: an operator has to look at what they undid."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,9 +11,9 @@ from health.models import Incident
 
 
 class RestoredBackup(GuardRail):
-    """A backup was restored: changes since then are undone, and keys that were revoked may work again. A waiver that is
-    granted after the restore acknowledges it, also once that waiver has ended. After is what the event log says: the
-    clock of the host that restored may be wrong.
+    """A backup was restored: changes since then are undone, and keys that were revoked may work again.
+
+    A waiver that is granted after the restore acknowledges it, even once that waiver has ended.
     """
 
     name = "restored_backup"
@@ -22,15 +22,17 @@ class RestoredBackup(GuardRail):
     every_turn = True
 
     def find(self, now: datetime) -> Finding | None:
+        # The order of the event log decides what came after: the clock of the host that restored may be wrong.
         event = Event.objects.filter(type=EventType.BACKUP_RESTORED).order_by("-id").first()
         if event is None:
             return self._still_open()
         return None if self._acknowledged_since(event.id) else Finding(1, _detail(event), event.at)
 
     def _still_open(self) -> Finding | None:
-        """The event may be pruned before anybody has looked."""
+        """Return the violation of the open incident, if there is one without an acknowledgment."""
+        # The event of the restore may be pruned before anyone has looked.
         incident = Incident.objects.filter(guard_rail=self.name, closed_at__isnull=True).first()
-        # Events are pruned from the oldest on, so each that is left is later than the restore.
+        # Events are pruned from the oldest on, so each one that is left is later than the restore.
         if incident is None or self._acknowledged_since(0):
             return None
         return Finding(incident.count, incident.detail)

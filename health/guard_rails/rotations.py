@@ -1,4 +1,4 @@
-"""Guard rails about the age of secrets and their rotation."""
+"""Guard rails about the age of secrets, and about rotations."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _OF_SECRETS = USABILITY | {EventType.KEY_ROTATED, EventType.ROTATION_FINISHED}
 
 
 class OldSecret(KeyGuardRail):
-    """The longer a secret lives, the more places it lies in."""
+    """An old secret: the longer a secret is valid, the more copies of it exist."""
 
     name = "old_secret"
     severity = Severity.WARNING
@@ -29,10 +29,9 @@ class OldSecret(KeyGuardRail):
 
 
 class OverdueRotation(KeyGuardRail):
-    """The old secret is still needed, and its end is near: within a quarter of its grace, and a day at most.
+    """An old secret that is still needed, although it ends soon: in the last quarter of its grace, a day at most.
 
-    It is needed if it was used since then, or if it was used during the rotation and the new one never was: a nightly
-    job may not come again before the end.
+    It's needed if it was used in that time, or if it was used during the rotation and the new one never was.
     """
 
     name = "overdue_rotation"
@@ -42,6 +41,7 @@ class OverdueRotation(KeyGuardRail):
     triggers = _OF_SECRETS
 
     def among(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
+        # The old secret's user may be a nightly job that doesn't run again before the end.
         unused = KeySecret.objects.filter(
             key=OuterRef("key"), state=SecretState.ACTIVE, last_used_at=None, created_at__lte=OuterRef("last_used_at")
         )

@@ -1,4 +1,4 @@
-"""Guard rails about what callers do."""
+"""Guard rails about the behavior of callers."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,7 +17,7 @@ THROTTLED_MINUTES: Final = 10
 
 
 class SustainedThrottling(KeyGuardRail):
-    """A key that runs into its limit time and again has the wrong limit, or a caller that does not wait."""
+    """A key that reaches its limit again and again: the limit is wrong, or the caller doesn't wait."""
 
     name = "sustained_throttling"
     severity = Severity.WARNING
@@ -33,7 +33,7 @@ class SustainedThrottling(KeyGuardRail):
 
 
 class AuthenticationFailures(ListedGuardRail):
-    """Somebody tries credentials, or a client goes on with one that is no longer right."""
+    """Addresses over AUTH_FAILURE_LIMIT: someone tries credentials, or a client continues with an old one."""
 
     name = "authentication_failures"
     severity = Severity.WARNING

@@ -6,20 +6,21 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.types import EventType
-from events.webhooks.endpoints import MAX_ENDPOINTS
 from events.webhooks.models import DisabledReason, WebhookEndpoint
+from events.webhooks.service import MAX_ENDPOINTS
 from health.guard_rails.base import ListedGuardRail, Severity
 
 
 class DeadWebhook(ListedGuardRail):
-    """Whoever waits for events at the endpoint hears of nothing any more."""
+    """A webhook that was disabled because it failed: its receiver gets no more events."""
 
     name = "dead_webhook"
     severity = Severity.WARNING
     remedy = "Mend the receiver and enable the webhook again: it goes on where it stopped. Or delete it."
     triggers = frozenset({EventType.WEBHOOK_DISABLED, EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_REMOVED})
 
-    counted_at_most = MAX_ENDPOINTS + 1  # all of them
+    # One more than there can be, so all of them are counted.
+    counted_at_most = MAX_ENDPOINTS + 1
 
     def listed(self, now: datetime) -> QuerySet[Any, Any]:
         given_up = WebhookEndpoint.objects.filter(disabled_reason__in=(DisabledReason.DEAD, DisabledReason.GONE))

@@ -1,1 +1,1 @@
-"""The command `latchkey`: everything about keys, events and health of a server, from afar."""
+"""The command `latchkey`: manages keys, events and health of a server remotely."""

@@ -1,4 +1,4 @@
-"""Where the key comes from: an option, the environment, the profile, standard input or a prompt."""
+"""API key of the command: from an option, the environment, the profile, standard input or a prompt."""
 
 import sys
 from typing import Final
@@ -10,7 +10,10 @@ STANDARD_INPUT: Final = "-"
 
 
 def read_key(given: str | None, *, typed: bool) -> Credential:
-    """The key that was given, or that a person is asked for. Raises Refusal without one, MalformedCredential."""
+    """Return the key that was given, or ask for it on a terminal. `typed`: it was given on the command line.
+
+    Raises Refusal if there is no key, and MalformedCredential.
+    """
     if given is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Refusal(
@@ -26,7 +29,7 @@ def read_key(given: str | None, *, typed: bool) -> Credential:
 
 
 def read_secret(prompt: str) -> str:
-    """A line of standard input; of a terminal, without showing it."""
+    """Return a line of standard input. On a terminal, prompt for it and don't echo what is typed."""
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -35,7 +38,7 @@ def read_secret(prompt: str) -> str:
 
 
 def warn_of_typed_secret(where: str) -> None:
-    """Says what a secret on a command line is worth."""
+    """Warn that other users can read a secret on a command line."""
     print(
         f"latchkey: warning: the secret in {where} can be read by others on this machine (ps) and stays in the shell's "
         "history. Write - there to give it on standard input.",

@@ -1,4 +1,4 @@
-"""The command's tree, and the options that stand before every command."""
+"""Command tree, and the options that stand in front of every command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,8 @@ app = typer.Typer(
     "also stand behind the command, but for --wait.",
     no_args_is_help=True,
     rich_markup_mode=None,
-    pretty_exceptions_enable=False,  # a traceback with local values would show keys
+    # A traceback with local values would show keys.
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 keys.group.command("create")(key_values.create)
@@ -106,6 +107,7 @@ def general(
 ) -> None:
     """Issue, limit, rotate, watch and revoke the API keys of a Latchkey server."""
     invocation = context.find_object(Invocation)
+    # Only a key on the command line is visible to others. One from LATCHKEY_API_KEY needs no warning.
     source = context.get_parameter_source("api_key")
     typed = source is not None and source.name == "COMMANDLINE"
     if invocation is not None:

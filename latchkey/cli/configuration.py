@@ -1,4 +1,4 @@
-"""The configuration file: profiles, each a server and how to call it."""
+"""Configuration file: profiles, each of which has a server and how to call it."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ _OTHERS: Final = 0o077
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server and how to call it; None where the profile does not say. `timeout` is in seconds."""
+    """A server and how to call it. What the profile doesn't set is None. `timeout` is in seconds."""
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -28,26 +28,29 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchosen(Profile):
-    """No profile: the file holds some, and none is chosen. `refusal` says so, if a URL or a key is missing."""
+    """An empty profile: the file has profiles, but none is chosen.
+
+    `refusal` says so. Raise it if a URL or a key is missing.
+    """
 
     refusal: Refusal
 
 
 def default_path() -> Path:
-    """Where the file lies when nobody names another (XDG Base Directory Specification)."""
+    """Return the path of the file that is used if no other is named (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_CONFIG_HOME")
     try:
         directory = Path(home) if home and Path(home).is_absolute() else Path.home() / ".config"
-    except RuntimeError:  # an account without a home, as in some containers
+    except RuntimeError:
+        # Some containers run under an account without a home directory.
         directory = Path(os.devnull)
     return directory / "latchkey" / "config.toml"
 
 
 def read_profile(path: Path | None, name: str | None) -> Profile:
-    """The profile `name`, or the one that the file's `profile` names, or `default`. Raises Refusal.
+    """Return the profile `name`, or the one that the file's `profile` names, or `default`. Raises Refusal.
 
-    Without a file there is an empty profile, where neither the file nor a profile was asked for. A sole profile is not
-    used unless it is chosen: a command that was meant for one server must not reach another.
+    Without a file, return an empty profile, unless the file or a profile was asked for.
     """
     place = path or default_path()
     if path is None and name is None and not _is_there(place):
@@ -57,6 +60,7 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     wanted = name or document.get("profile", DEFAULT_PROFILE)
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
         raise _unusable(place, "it holds profile and [profiles.NAME], and nothing else.")
+    # Don't use a sole profile that isn't chosen: a command meant for one server must not reach another.
     if name is None and "profile" not in document and wanted not in profiles:
         return Unchosen(refusal=_unchosen(place, sorted(profiles))) if profiles else Profile()
     if not isinstance(wanted, str) or wanted not in profiles:
@@ -66,7 +70,7 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
 
 
 def _is_there(place: Path) -> bool:
-    """Whether the file is there; in a directory that may not be looked into it is not."""
+    """Return whether the file exists. In a directory that can't be searched, it doesn't."""
     try:
         return place.exists()
     except OSError:
@@ -74,9 +78,10 @@ def _is_there(place: Path) -> bool:
 
 
 def _load(place: Path) -> Mapping[str, Any]:
-    """The file's content, where nobody else may read it."""
+    """Return the file's content. Raises Refusal if other users have access to the file, or if it isn't TOML."""
     try:
         with place.open("rb") as file:
+            # Look at the open file: another file could be at this path by now.
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & _OTHERS:
                 raise Refusal(
@@ -84,7 +89,8 @@ def _load(place: Path) -> Mapping[str, Any]:
                     f"{place} has the mode {mode:04o}, and it may hold keys.",
                     f"chmod 600 {_quoted(place)}",
                 )
-            return tomllib.loads(file.read().decode("utf-8-sig"))  # some editors begin a file with a BOM
+            # Some editors start a file with a byte order mark.
+            return tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
         raise _unusable(place, f"it cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
@@ -100,6 +106,7 @@ def _profile(place: Path, name: str, values: object) -> Profile:
     }
     if not isinstance(values, dict) or not set(values) <= set(rules):
         raise _unusable(place, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
+    # Never put a value into the message: it may be a key.
     for member, value in values.items():
         if not rules[member](value):
             raise _unusable(place, f"{member} of the profile {name} cannot be used.")

@@ -1,4 +1,4 @@
-"""Confirmation of what cannot be undone: asked for on a terminal, given by --yes where there is none."""
+"""Confirmation of changes that can't be undone: asked for on a terminal, given by --yes without one."""
 
 import sys
 from typing import Annotated, TypeAlias
@@ -11,12 +11,14 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed 
 
 
 def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
-    """Return if `yes` is set or the person types the key ID. `consequence` is what will be permanent, as a sentence.
+    """Return if `yes` is set or the person types the key ID.
 
-    Raises Refusal otherwise: nothing was sent yet.
+    `consequence` is a sentence that says what will be permanent. Raises Refusal otherwise; nothing has been
+    changed yet.
     """
     if yes:
         return
+    # The prompt goes to standard error and the reply comes from standard input, so both must be a terminal.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         detail = f"{consequence} It cannot be undone, and there is no terminal to ask on. Nothing was changed."
         raise Refusal("Not confirmed", detail, "If you mean it, add --yes.")
@@ -25,8 +27,8 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
 
 
 def _typed(prompt: str) -> str:
-    """Return what is typed at the prompt; empty at the end of input. typer's own prompt writes a space to standard
-    output, in front of a credential that is piped to somebody.
-    """
+    """Return what is typed at the prompt, or an empty string at the end of input."""
+    # typer's own prompt writes a space to standard output, in front
+    # of a credential that may be piped to a program.
     print(prompt, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()

@@ -1,4 +1,4 @@
-"""The client of one run: the server, the key, the request id, and how patient to be."""
+"""API client of one run: the server, the key, the request ID, and how long to wait."""
 
 import time
 from functools import partial
@@ -17,11 +17,11 @@ from latchkey.credentials import Credential
 
 _WAITING: Final = RetryPolicy(attempts=10, longest_wait_seconds=3600.0)
 _NOT_WAITING: Final = RetryPolicy(attempts=3, longest_wait_seconds=0.5)
-"""Below the shortest Retry-After, so that without --wait a throttled call ends at once."""
+"""Below the shortest Retry-After, so that a throttled call fails immediately without --wait."""
 
 
 def connect(invocation: Invocation, *, with_key: bool) -> Client:
-    """The client; nothing is sent yet. Raises Refusal, MalformedCredential."""
+    """Return the client of this run. Nothing is sent yet. Raises Refusal and MalformedCredential."""
     try:
         url = server_url(invocation.url)
     except ValueError as error:
@@ -51,10 +51,12 @@ def _key(invocation: Invocation) -> Credential:
         return read_key(given, typed=invocation.options.typed_key)
     except Refusal as refusal:
         unchosen = invocation.profile
+        # A file with profiles of which none is chosen is the likely reason why the key is missing.
         raise (unchosen.refusal if isinstance(unchosen, Unchosen) else refusal) from None
 
 
 def _sleep(invocation: Invocation, seconds: float) -> None:
+    # A short pause between attempts isn't worth a line.
     if seconds > 1:
         invocation.say(f"waiting {seconds:.0f} s")
     time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""The drain of a rotation, as it is watched: for how long the new secret has been in use alone."""
+"""Drain of a rotation: measures for how long only the new secret has been in use."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +12,11 @@ LONGEST_POLL_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Drain:
-    """Counts from the moment at which a use was first seen here, by a monotonic clock: the clocks of two machines don't
-    have to agree. `quiet_seconds` is how long the new secret has to be in use alone; `even_if_unused` counts as if it
-    had been used when the watch began, at `since`.
+    """Measurement of a drain, by a monotonic clock.
+
+    `quiet_seconds` is for how long only the new secret has to be in use. `since` is the time at which
+    the watch began, or the old secret was last seen in use. With `even_if_unused`, the new secret counts
+    as used from then on.
     """
 
     quiet_seconds: float
@@ -27,7 +29,8 @@ class Drain:
         self._new_seen = self.since if self.even_if_unused else None
 
     def observe(self, old_used_at: datetime | None, new_used_at: datetime | None, now: float) -> RotationProgress:
-        """Return the progress at `now` (of a monotonic clock), if the secrets were last used at these times."""
+        """Return the progress at `now` (of a monotonic clock), given when the secrets were last used."""
+        # Count from when a use was first seen here: the clocks of the two machines don't have to agree.
         if old_used_at != self.old_used_at:
             self.old_used_at = old_used_at
             self.since = now
@@ -38,10 +41,11 @@ class Drain:
         )
 
     def over(self, progress: RotationProgress) -> bool:
-        """Whether the old secret can end."""
+        """Return whether the old secret can end."""
         return progress.state(self.quiet_seconds) is RotationState.READY
 
     @property
     def poll_seconds(self) -> float:
-        """How often to look: often enough for the eye and for the end, and no more, as each look costs a token."""
+        """Return the seconds between two polls: 1/20 of `quiet_seconds`, but 0.2 at least and 10 at most."""
+        # Often enough for the display and for the end, and no more: each poll costs a token.
         return min(max(self.quiet_seconds / 20, SHORTEST_POLL_SECONDS), LONGEST_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""The drain on standard error: one line that changes on a terminal, a line for each news elsewhere."""
+"""Drain on standard error: one line that changes on a terminal, otherwise a line for each change."""
 
 import sys
 from datetime import datetime
@@ -7,16 +7,18 @@ from latchkey.timestamps import rfc3339
 
 
 class DrainDisplay:
-    """Shows how the retiring secret falls quiet."""
+    """Display of a drain: when the retiring secret was last used, and for how long it has been idle."""
 
     def __init__(self, quiet_seconds: float) -> None:
         self._quiet_seconds = quiet_seconds
         self._live = sys.stderr.isatty()
+        # Nothing is shown yet: `self` differs from every state.
         self._shown: object = self
 
     def show(self, last_used_at: datetime | None, quiet: float | None, ends_at: datetime | None) -> None:
-        """Show the old secret's last use and end, and for how many seconds the new one has been in use alone: None if
-        it was never used.
+        """Show when the old secret was last used and when it ends.
+
+        `quiet` is for how many seconds only the new secret has been in use, None if it was never used.
         """
         used = rfc3339(last_used_at) if last_used_at else "never"
         ends = f"; it ends {rfc3339(ends_at)}" if ends_at else ""
@@ -31,7 +33,7 @@ class DrainDisplay:
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Leaves the last state standing."""
+        """End the line, so that the last state stays on the terminal."""
         if self._live and self._shown is not self:
             sys.stderr.write("\n")
 
@@ -41,7 +43,7 @@ class DrainDisplay:
 
 
 def _clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
+    """Return the seconds as hours, minutes and seconds, such as 1:02:03 or 2:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

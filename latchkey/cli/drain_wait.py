@@ -1,4 +1,4 @@
-"""latchkey keys rotate --wait: the old secret ends once the new one has been in use alone for long enough."""
+"""`latchkey keys rotate --wait`: ends the old secret once only the new one has been in use for long enough."""
 
 import time
 from contextlib import closing
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def finish_when_drained(
     invocation: Invocation, client: "Client", issued: "IssuedKey", quiet: timedelta, *, even_if_unused: bool
 ) -> None:
-    """Looks at both secrets until the new one has been in use alone for long enough, and ends the old one."""
+    """Poll both secrets until only the new one has been in use for long enough, then end the old one."""
     key, old = issued.key, issued.key.retiring
     watcher = _watching(invocation, client, issued)
     drain = Drain(quiet.total_seconds(), time.monotonic(), old.last_used_at if old else None, even_if_unused)
@@ -34,24 +34,27 @@ def finish_when_drained(
                 time.sleep(drain.poll_seconds)
                 key = watcher.keys.show(key.key_id)
     except BaseException:
+        # Ctrl-C arrives here too: whatever ends the wait, the old secret is still valid.
         invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key.key_id}")
         raise
     if retiring is None:
         invocation.say(f"the old secret has already ended{', and the new one was never used' if unused else ''}")
         return
+    # A later rotation may have begun. Naming the secret makes sure that only this one is ended.
     watcher.keys.finish_rotation(key.key_id, secret_id=retiring.id)
     invocation.say("the old secret was quiet for long enough and has ended")
 
 
 def _same(old: "Secret | None", key: "Key | KeyReceipt") -> "Secret | None":
-    """The retiring secret, if it is still the one that this rotation replaces and not that of a later rotation."""
+    """Return the retiring secret if it's the one that this rotation replaces, and not that of a later rotation."""
     retiring = key.retiring
     return retiring if old and retiring and retiring.id == old.id else None
 
 
 def _watching(invocation: Invocation, client: "Client", issued: "IssuedKey") -> "Client":
-    """The client to look with: patient, and not with the very secret that is to fall quiet."""
+    """Return the client to poll with: it retries for longer."""
     from latchkey.client.retries import RetryPolicy
 
+    # A key that watches itself must use its new secret: calls with the old one would keep that in use.
     own = client.key_id == issued.key.key_id
     return (client.with_credential(issued.credential) if own else client).with_retries(RetryPolicy(20, 60.0))

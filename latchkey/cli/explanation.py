@@ -1,4 +1,4 @@
-"""A failure for a person: what, where, and what to do next; and the exit status that it means."""
+"""Explanation of a failure for people: what happened, where, and what to do next. Also its exit code."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ _REMEDIES: Final = {
 
 
 def exit_code_of(failure: Exception) -> int:
-    """REFUSED for what will be refused again; COULD_NOT for what may pass later or elsewhere."""
+    """Return REFUSED if the call would be rejected again, or COULD_NOT if it may succeed later or elsewhere."""
     if isinstance(failure, Refusal):
         return REFUSED
     status = _status(failure)
@@ -34,7 +34,7 @@ def exit_code_of(failure: Exception) -> int:
 
 
 def explain(failure: Exception) -> str:
-    """The lines for standard error. What a server wrote cannot steer the terminal."""
+    """Return the lines for standard error."""
     lines = [f"latchkey: {_title(failure)}", *_reasons(failure)]
     remedy = _remedy(failure)
     if remedy:
@@ -42,14 +42,16 @@ def explain(failure: Exception) -> str:
     request_id = getattr(failure, "request_id", "")
     if request_id:
         lines.append(f"Request id: {request_id}")
+    # A server's text may hold characters that control the terminal, or a secret.
     return "\n".join(printable(redact(line)) for line in lines)
 
 
 def _reasons(failure: Exception) -> list[str]:
-    """Why it failed, each reason once: the detail of a problem with `errors` repeats them."""
+    """Return why it failed, each reason once."""
     if not isinstance(failure, ProblemError):
         return [f"  {failure}"]
     faults = dict.fromkeys(f"  {fault.pointer or '/'}: {fault.detail}" for fault in failure.errors)
+    # The detail of a problem with `errors` repeats them, so leave it out.
     lines = list(faults) or [f"  {failure}"]
     seconds = failure.retry_after_seconds
     if seconds is not None and f" {seconds} s" not in str(failure):
@@ -75,7 +77,7 @@ def _remedy(failure: Exception) -> str:
 
 
 def _status(failure: Exception) -> int | None:
-    """The status of a problem, received or our own; None of all else, whatever was answered."""
+    """Return the status of a problem, received or our own, and None for every other failure."""
     if not isinstance(failure, ProblemError):
         return None
     received: int | None = getattr(failure, "status", None)

@@ -11,19 +11,20 @@ if TYPE_CHECKING:
 
 
 def show_key(key: "Key | KeyReceipt", *, as_json: bool) -> None:
-    """Shows the key with all that the server told of it; as lines also with its ETag."""
+    """Show the key with everything the server returned. As lines, show its ETag too."""
     lines = {**key_lines(key.document), **({"etag": key.etag} if key.etag else {})}
     show_one(key.document if as_json else lines, as_json=as_json)
 
 
 def key_row(key: Row) -> dict[str, object]:
-    """What a list shows of a key."""
+    """Return the fields of a key that a list shows."""
     row = {name: key.get(name) for name in ("key_id", "label", "owner", "state")}
     return {**row, "limit": limit_text(key.get("rate_limit")), "last used": key.get("last_used_at") or "never"}
 
 
 def key_lines(key: Row) -> dict[str, object]:
-    """All of a key, with its limit and its secrets in words."""
+    """Return all fields of a key, with its limit and its secrets in words."""
+    # The document of an issued key holds its secret, which only `secret_output` may show.
     lines = {name: value for name, value in key.items() if name not in ("secrets", "secret", "credential")}
     secrets = key.get("secrets")
     for secret in secrets if isinstance(secrets, list) else []:
@@ -34,5 +35,5 @@ def key_lines(key: Row) -> dict[str, object]:
 
 
 def limit_text(limit: object) -> str:
-    """A rate limit in words."""
+    """Return a rate limit in words."""
     return f"{limit['burst']} per {limit['per_seconds']} s" if isinstance(limit, Mapping) else "unlimited"

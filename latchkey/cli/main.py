@@ -1,4 +1,4 @@
-"""The command's outermost frame: however it ends, it ends with one of its exit statuses, and tells no secret."""
+"""Outermost frame of the command: it always ends with one of its exit codes, and never shows a secret."""
 
 import os
 import re
@@ -24,8 +24,9 @@ _UNDECODED: Final = re.compile("[\ud800-\udfff]")
 
 
 def main(arguments: Sequence[str] | None = None, *, server_url: str | None = None) -> int:
-    """Runs the command and returns its exit status: 0 done, 2 refused, 3 could not, 130 interrupted. `server_url` is
-    the server to call if nothing that is typed or configured names one.
+    """Run the command and return its exit code: 0 done, 2 refused, 3 could not, 130 interrupted.
+
+    `server_url` is the server to call if nothing that is typed or configured names one.
     """
     started = time.perf_counter()
     open_standard_streams()
@@ -59,12 +60,14 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
     except ReaderLeft:
         abandon()
         return DONE
-    except SystemExit as ended:  # typer's way out, of completion and of a pipe that closed during --help
+    except SystemExit as ended:
+        # typer exits like this after completion, and if a pipe closes during --help.
         return COULD_NOT if ended.code and not isinstance(ended.__context__, BrokenPipeError) else DONE
     except Unwritable as reason:
         return _unwritten(str(reason))
     except Exception as error:  # noqa: BLE001 - the frame of the whole command
-        if isinstance(error, OSError) and of_output(error):  # of help and completion, which typer writes
+        # typer writes help and completion itself, so `write` can't catch their errors.
+        if isinstance(error, OSError) and of_output(error):
             return _unwritten(error.strerror)
         return _failed(error, invocation)
 
@@ -76,19 +79,21 @@ def _unwritten(reason: str | None) -> int:
 
 
 def _refuse_other_encodings(arguments: Sequence[str]) -> None:
-    """Raises Refusal for bytes that are no text: no request could carry them."""
+    """Raise Refusal for arguments that aren't UTF-8."""
+    # Python decodes such bytes as lone surrogates, and no request can carry those.
     if any(not argument.isascii() and _UNDECODED.search(argument) for argument in arguments):
         remedy = "Type it as UTF-8; `locale` shows what the terminal sends."
         raise Refusal("An argument cannot be read", "It is not UTF-8.", remedy)
 
 
 def _failed(error: Exception, invocation: Invocation) -> int:
-    """Tells what stopped the command."""
+    """Write what stopped the command to standard error, and return the exit code."""
     if isinstance(error, (Refusal, ProblemError)) or _is_of_client(error):
         print(explain(error), file=sys.stderr)
         return exit_code_of(error)
     print(f"latchkey: something nobody foresaw: {type(error).__name__}", file=sys.stderr)
     if invocation.options.verbose:
+        # An exception's message may hold a secret.
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
     else:
         print("What to do: run it again with --verbose, and report what it shows.", file=sys.stderr)
@@ -97,7 +102,8 @@ def _failed(error: Exception, invocation: Invocation) -> int:
 
 
 def _is_of_client(error: Exception) -> bool:
-    """Whether the client raised it; without the client's module nothing of it was."""
+    """Return whether the client raised `error`."""
+    # Don't import the module for this: if it isn't loaded, the client raised nothing.
     failures = sys.modules.get("latchkey.client.failures")
     return failures is not None and isinstance(error, failures.ClientError)
 

@@ -1,4 +1,4 @@
-"""Misuse: what was typed wrong, in words of our own. What checks values underneath is not the reader's concern."""
+"""Usage errors: what was typed wrong, in our own words. The library that checks values doesn't concern the reader."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +19,13 @@ _OTHER: Final = "this value cannot be used"
 
 
 def explain_misuse(error: "TyperException") -> str:
-    """Return the lines for standard error. An argument may hold a secret, and the text may repeat arguments."""
+    """Return the lines for standard error."""
     if (words := _words(error.__cause__)) is not None:
         error.message = words
+    # An argument may hold a secret, and the message may repeat arguments.
     text = redact(error.format_message())
-    if text.startswith("Usage: "):  # a group without a command says what it has
+    # A group without a command already shows which commands it has.
+    if text.startswith("Usage: "):
         return text
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "latchkey"
@@ -31,7 +33,7 @@ def explain_misuse(error: "TyperException") -> str:
 
 
 def _words(cause: object) -> str | None:
-    """Return what is wrong with a value that pydantic refused, or None if it was not pydantic."""
+    """Return what is wrong with a value that pydantic rejected, or None if the error isn't from pydantic."""
     errors = getattr(cause, "errors", None)
     if not callable(errors):
         return None

@@ -1,4 +1,4 @@
-"""The options that every command has: where to call, with which key, and how to show the answer."""
+"""Options that every command has: the server to call, the key, and how to show the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Format(StrEnum):
-    """How a result is shown."""
+    """Format of a result."""
 
     TABLE = "table"
     JSON = "json"
@@ -16,7 +16,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """As typed, or from the environment; None where neither says. `typed_key`: the key stood on the command line."""
+    """Options as typed or from the environment; None if neither sets one.
+
+    `typed_key`: the key was given on the command line.
+    """
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -30,11 +33,12 @@ class Options:
 
 
 _WITH_VALUE: Final = ("--url", "--api-key", "--timeout", "--format", "--profile", "--config", "--request-id")
+# --wait isn't here: `keys rotate` has an option of its own with this name.
 _WITHOUT: Final = ("--verbose",)
 
 
 def in_front(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the general options before the command, so that they may be typed anywhere up to `--`."""
+    """Return the arguments with the general options moved before the command: they may be typed anywhere up to `--`."""
     general: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)

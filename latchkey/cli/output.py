@@ -11,12 +11,12 @@ from latchkey.cli.table import Row, fields, table
 
 
 def show(result: object, *, as_json: bool, rows: Sequence[Row]) -> None:
-    """Several things: `result` as JSON, or `rows` as a table."""
+    """Show several things: `result` as JSON, or `rows` as a table."""
     write(json.dumps(result, indent=2, ensure_ascii=False) if as_json else table(rows))
 
 
 def show_one(result: Row, *, as_json: bool) -> None:
-    """One thing: as JSON, or a line for each member."""
+    """Show one thing, as JSON or as a line for each field."""
     write(json.dumps(result, indent=2, ensure_ascii=False) if as_json else fields(result))
 
 
@@ -24,20 +24,20 @@ _UNWRITABLE: Final = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
 
 
 def of_output(error: OSError) -> bool:
-    """Whether the error is that of a standard output that takes nothing, and not that of a file that was named."""
+    """Return whether the error is from standard output, not from a file that was named."""
     return error.filename is None and error.errno in _UNWRITABLE
 
 
 class ReaderLeft(Exception):
-    """Whoever reads standard output has read enough."""
+    """The program that reads standard output has closed it."""
 
 
 class Unwritable(Exception):
-    """Standard output takes nothing; the message says why."""
+    """Standard output can't be written; the message says why."""
 
 
 def write(text: str) -> None:
-    """Writes it, and waits until it is written. Raises ReaderLeft or Unwritable."""
+    """Write `text` and flush it. Raises ReaderLeft or Unwritable."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -48,9 +48,8 @@ def write(text: str) -> None:
 
 
 def abandon() -> None:
-    """Gives standard output up: what is still in its buffer would fail again at the end of the process. A reader of the
-    other end gets end-of-file, even if the command goes on.
-    """
+    """Replace standard output with /dev/null. Its reader gets end-of-file, even if the command continues."""
+    # Text left in the buffer would fail again at the end of the process.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What commands take, and how it is typed: key ids, times, time spans, limits, JSON."""
+"""Parameters of commands, and how they are typed: key IDs, times, time spans, limits, JSON."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def span(text: str) -> timedelta:
-    """A time span, as in 90d."""
+    """Return a time span, as in 90d. Raises BadParameter."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -25,12 +25,12 @@ def span(text: str) -> timedelta:
 
 
 def time_ago(text: str) -> datetime:
-    """A time (RFC 3339), or a span before now."""
+    """Return a time: RFC 3339, or a span before now. Raises BadParameter."""
     return _typed(text, time_or_span_ago)
 
 
 def time_ahead(text: str) -> datetime:
-    """A time (RFC 3339), or a span from now."""
+    """Return a time: RFC 3339, or a span from now. Raises BadParameter."""
     return _typed(text, time_or_span_ahead)
 
 
@@ -42,21 +42,23 @@ def _typed(text: str, parse: Callable[[str, datetime], datetime]) -> datetime:
 
 
 def key_id(text: str) -> str:
-    """A key id. What else was typed may be a whole credential, and is not repeated."""
+    """Return the key ID `text`. Raises BadParameter."""
+    # A whole credential may have been typed, so the message never repeats it.
     if not KEY_ID_PATTERN.fullmatch(text):
         raise typer.BadParameter("a key id is lk_ and 12 characters of 0-9 and a-z, without the secret")
     return text
 
 
 def etag(text: str) -> str:
-    """An ETag, with or without its quotes, which a shell takes away."""
+    """Return an ETag with its quotes, which may be missing because a shell removes them. Raises BadParameter."""
+    # `*` matches every state, so the change would be unconditional.
     if text == "*" or not text.isascii() or not text.isprintable():
         raise typer.BadParameter("an ETag is what 'latchkey keys show' shows as etag")
     return text if '"' in text else f'"{text}"'
 
 
 def json_object(text: str) -> Any:
-    """A JSON object."""
+    """Return a JSON object. Raises BadParameter."""
     try:
         value = loads(text)
     except MalformedJSON:
@@ -67,20 +69,21 @@ def json_object(text: str) -> Any:
 
 
 def rate_limit_of(burst: int | None, per_seconds: int | None, *, unlimited: bool) -> "KeyValues":
-    """The member `rate_limit` that was typed; empty where none was. Raises BadParameter."""
+    """Return the field `rate_limit` that was typed, or no field if none was. Raises BadParameter."""
     if unlimited and burst is None and per_seconds is None:
         return {"rate_limit": None}
     if burst is None and per_seconds is None:
         return {}
     if unlimited or burst is None or per_seconds is None:
         raise typer.BadParameter("Give a limit as --burst and --per-seconds, both, or --unlimited alone.")
+    # Imported late, like all of the client: `--help` doesn't need it.
     from latchkey.client.rate_limit import RateLimit
 
     return {"rate_limit": RateLimit(burst, per_seconds)}
 
 
 def invocation_of(context: typer.Context) -> Invocation:
-    """The run that this command belongs to; it now knows the command's whole name."""
+    """Return the run that this command belongs to, and set the command's whole name on it."""
     invocation = context.find_object(Invocation)
     if invocation is None:
         raise TypeError("the command runs without main()")

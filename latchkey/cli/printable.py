@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit for a terminal."""
+"""Text from elsewhere, made safe for a terminal."""
 
 import re
 from typing import Final
@@ -7,5 +7,5 @@ _STEERING: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with every character that controls a terminal or turns text written as an escape."""
+    """Return `text` on one line, with escapes for all characters that control a terminal or change text direction."""
     return _STEERING.sub(lambda found: repr(found[0])[1:-1], text)

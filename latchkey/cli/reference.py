@@ -1,4 +1,4 @@
-"""`python -m latchkey.cli.reference FILE`: writes the reference in a page, from the command's own help."""
+"""`python -m latchkey.cli.reference FILE`: writes the reference into a page, from the command's own help."""
 
 import re
 import sys
@@ -15,13 +15,13 @@ WIDTH: Final = 100
 
 
 def page_with_reference(page: str) -> str:
-    """The page with the help of every command, in the order in which they stand, below HEADING."""
+    """Return the page with the help of every command below HEADING, in the order of the commands."""
     before, _, _ = page.partition(f"\n{HEADING}\n")
     return f"{before}\n{HEADING}\n\n{reference()}"
 
 
 def reference() -> str:
-    """The help of every command as Markdown."""
+    """Return the help of every command as Markdown."""
     command = typer.main.get_command(app)
     return "\n".join(_pages(command, _context(command, "latchkey", None)))
 

@@ -1,8 +1,11 @@
-"""What the command refuses by itself, before anything is sent."""
+"""Errors of the command itself, as opposed to those of the server."""
 
 
 class Refusal(Exception):
-    """`title` says what, the message why, and `remedy` what to type instead. None of them repeats a secret."""
+    """The command refuses to continue.
+
+    `title` says what happened, the message why, and `remedy` what to type instead. None of them repeats a secret.
+    """
 
     def __init__(self, title: str, detail: str, remedy: str) -> None:
         super().__init__(detail)

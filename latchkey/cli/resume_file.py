@@ -1,4 +1,4 @@
-"""The file that remembers which event was printed last."""
+"""Resume file: remembers which event was printed last."""
 
 import os
 import tempfile
@@ -8,15 +8,13 @@ from latchkey.cli.refusal import Refusal
 
 
 class ResumeFile:
-    """Holds one event's id. Each write puts a new file in the place of the old one, so that whoever ends this process
-    leaves a whole one.
-    """
+    """A file with one event's ID. It's complete at every moment, even if the process is killed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> int | None:
-        """The id; None where there is no file yet. Raises Refusal for a file of something else."""
+        """Return the ID, or None if there is no file yet. Raises Refusal if the file holds something else."""
         try:
             text = self._path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
@@ -32,8 +30,9 @@ class ResumeFile:
         return int(text)
 
     def write(self, event_id: int) -> None:
-        """Remembers the id. Raises Refusal."""
+        """Store the ID. Raises Refusal."""
         try:
+            # Write a new file and rename it: a process that is killed leaves the old file or the new one.
             descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
             with os.fdopen(descriptor, "w", encoding="ascii") as draft:
                 draft.write(f"{event_id}\n")

@@ -1,4 +1,4 @@
-"""A new secret's way to its owner: standard output, or a file that was not there."""
+"""Output of a new secret: standard output, or a file that didn't exist."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _SHOWN: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "e
 
 
 class SecretLost(Exception):
-    """The new secret could not be written anywhere; `key_id` has it all the same."""
+    """The new secret couldn't be written anywhere, and the key `key_id` has it nevertheless."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(key_id)
@@ -28,7 +28,7 @@ class SecretLost(Exception):
 
 
 class SecretOutput:
-    """Where the new credential goes: `file`, mode 0600, or standard output."""
+    """Destination of the new credential: `file`, with mode 0600, or standard output."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
@@ -36,10 +36,9 @@ class SecretOutput:
 
     @contextmanager
     def ready(self) -> Iterator["SecretOutput"]:
-        """Makes the file before a secret is made, as that cannot be asked for again; an unused one is removed. Raises
-        Refusal.
-        """
+        """Create the file, and remove it if the credential wasn't written. Raises Refusal."""
         if self._file is not None:
+            # Do this before a secret is made: it can't be requested again if the file turns out to be unwritable.
             _make(self._file)
         try:
             yield self
@@ -48,7 +47,7 @@ class SecretOutput:
                 self._file.unlink(missing_ok=True)
 
     def hand_over(self, issued: "IssuedKey", *, as_json: bool) -> None:
-        """Writes the credential, and what else there is to know of the key. Raises SecretLost."""
+        """Write the credential, and show the other fields of the key. Raises SecretLost."""
         try:
             if self._file is not None:
                 _fill(self._file, issued.credential.reveal())
@@ -56,6 +55,7 @@ class SecretOutput:
             self._show(issued, as_json=as_json)
         except (OSError, ReaderLeft, Unwritable):
             abandon()
+            # If the credential is in its file, only the display failed.
             if not self._written:
                 raise SecretLost(issued.key.key_id) from None
 
@@ -84,8 +84,9 @@ def _make(file: Path) -> None:
 
 
 def _fill(file: Path, credential: str) -> None:
-    """Writes into the file that was made. Raises OSError."""
+    """Write the credential into the file that `_make` created. Raises OSError."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW), "w", encoding="ascii") as opened:
         opened.write(credential + "\n")
+        # The credential isn't returned again, so it has to survive a crash of the machine.
         opened.flush()
         os.fsync(opened.fileno())

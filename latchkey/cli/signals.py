@@ -1,4 +1,4 @@
-"""Signals that wait: what was begun is done before the command ends."""
+"""Deferred signals: a step that has begun is completed before the command ends."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Holds Ctrl-C and SIGTERM back until the block is done."""
+    """Hold back Ctrl-C and SIGTERM until the block is done."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Standard streams that whoever started the command has closed."""
+"""Standard streams that the parent process closed."""
 
 import os
 import sys
@@ -8,11 +8,14 @@ _MODES: Final = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def open_standard_streams() -> None:
-    """Put /dev/null in the place of each closed one, so that no file or socket that is opened later gets its number and
-    with it what is printed. Standard output becomes one that cannot be written: a new secret must not get lost unseen.
+    """Replace each closed standard stream with /dev/null.
+
+    Standard output becomes a stream that can't be written.
     """
     for number, (name, mode) in enumerate(_MODES):
+        # Otherwise a file or socket that is opened later gets this number, and everything that is printed.
         if getattr(sys, name) is None:
+            # Reading only, also for standard output: a new secret must not get lost unnoticed.
             flags = os.O_WRONLY if name == "stderr" else os.O_RDONLY
             descriptor = os.open(os.devnull, flags)
             if descriptor != number:

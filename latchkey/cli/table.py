@@ -1,4 +1,4 @@
-"""Rows as a table: as wide as the terminal, or as wide as it needs where there is none."""
+"""Rows as a table: as wide as the terminal, or as wide as needed without one."""
 
 import json
 import os
@@ -12,25 +12,28 @@ from latchkey.cli.printable import printable
 
 _UNBOUNDED: Final = 100_000
 _NAMES: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
-"""Columns that are never broken: what they hold is copied."""
+"""Columns that are never folded, because people copy their values."""
 
 Row = Mapping[str, object]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Columns under their names; `(none)` without a row. On a terminal long texts are folded within their column."""
+    """Return columns under their names, or `(none)` without a row.
+
+    On a terminal, long texts are folded within their column.
+    """
     if not rows:
         return "(none)"
     return _drawn(list(rows[0]), [[cell(value) for value in row.values()] for row in rows], heading=True)
 
 
 def fields(row: Row) -> str:
-    """One object, a line for each member."""
+    """Return one object, with a line for each field."""
     return _drawn(["", ""], [[name, cell(value)] for name, value in row.items()], heading=False)
 
 
 def cell(value: object) -> str:
-    """A value as a table shows it."""
+    """Return a value as a table shows it."""
     if value is None or value in ([], {}, ""):
         return "-"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What LATCHKEY_TELEMETRY_URL is told of each run: one JSON event, if it is taken within a second."""
+"""Telemetry: sends one JSON event for each run to LATCHKEY_TELEMETRY_URL, and gives up within a second."""
 
 import os
 from threading import Thread
@@ -15,7 +15,7 @@ LONGEST_SECONDS: Final = 0.9
 
 
 def report(invocation: "Invocation", exit_code: int, *, milliseconds: int) -> None:
-    """Posts the event on a thread that is left behind where it takes too long; whatever fails, fails silently."""
+    """Post the event, for LONGEST_SECONDS at most. No failure is reported."""
     trace = trace_of_request(invocation.request_id)
     event = {
         "command": invocation.command,
@@ -27,6 +27,7 @@ def report(invocation: "Invocation", exit_code: int, *, milliseconds: int) -> No
         "version": __version__,
     }
     fields = {headers.REQUEST_ID: invocation.request_id, headers.TRACEPARENT: trace.traceparent}
+    # A daemon thread doesn't keep the process alive if the receiver is slow.
     sending = Thread(target=_post, args=(os.environ["LATCHKEY_TELEMETRY_URL"], event, fields), daemon=True)
     sending.start()
     sending.join(LONGEST_SECONDS)

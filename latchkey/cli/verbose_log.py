@@ -1,4 +1,4 @@
-"""What `--verbose` shows: each call as one JSON object on a line of standard error, and never a secret."""
+"""Log of `--verbose`: each call as one JSON object on a line of standard error, without secrets."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def log_call(call: "Call") -> None:
-    """Writes the line of one attempt."""
+    """Write the line of one attempt."""
     log(
         "call",
         method=call.method,
@@ -28,7 +28,8 @@ def log_call(call: "Call") -> None:
 
 
 def log(event: str, **members: object) -> None:
-    """Writes a line; `event` says what happened."""
+    """Write a line; `event` says what happened."""
     stamped = {"event": event, "timestamp": rfc3339(datetime.now(UTC), timespec="milliseconds"), **members}
     clean = {name: redact(value) if isinstance(value, str) else value for name, value in stamped.items()}
+    # Names, and values inside lists and objects, are not redacted yet. redact_tokens() leaves JSON valid.
     print(redact_tokens(json.dumps(clean)), file=sys.stderr, flush=True)

@@ -1,1 +1,1 @@
-"""The typed client of Latchkey's API: `latchkey.Client`, what its calls return, and what they raise."""
+"""Typed client of Latchkey's API: `latchkey.Client`, what its calls return, and what they raise."""

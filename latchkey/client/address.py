@@ -1,4 +1,4 @@
-"""The address of a server, as people give it."""
+"""Address of a server, as people type it."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,13 +9,14 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def server_url(text: str) -> str:
-    """The address without a slash at its end. Raises ValueError, whose text says what to write and repeats nothing."""
+    """Return the address without a slash at its end. Raises ValueError that says what to type and repeats nothing."""
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
         usable = usable and _can_be_looked_up(httpx.URL(text.strip()))
     except (ValueError, httpx.InvalidURL):
         usable = False
+    # None of these messages repeats the URL, because it may hold a password.
     if not usable or not text.strip().isprintable() or " " in text.strip():
         raise ValueError("the URL is http:// or https:// and a host, as in https://keys.example.com")
     if parts.username is not None or parts.password is not None:
@@ -26,16 +27,17 @@ def server_url(text: str) -> str:
 
 
 def _can_be_looked_up(url: httpx.URL) -> bool:
-    """Whether the host's name can be written as DNS writes it. Raises ValueError otherwise."""
+    """Return whether the host's name can be encoded for DNS. Raises ValueError if it can't."""
     return bool(url.host and url.raw_host.decode("ascii").encode("idna"))
 
 
 def host_of(url: str) -> str:
-    """Host and port, for people."""
+    """Return host and port, for messages."""
     return urlsplit(url).netloc
 
 
 def in_the_clear(url: str) -> bool:
-    """Whether what is sent there can be read on the way."""
+    """Return whether others can read what is sent to `url` on its way."""
     parts = urlsplit(url)
+    # What is sent to a loopback address never leaves the machine.
     return parts.scheme == "http" and parts.hostname not in _LOOPBACK

@@ -1,4 +1,4 @@
-"""What the server answered: the JSON of a success, or the failure that the answer tells."""
+"""Responses of the server: the JSON of a success, or the error that a response stands for."""
 
 import json
 from typing import Any, Final
@@ -14,14 +14,15 @@ from latchkey.problems import MEDIA_TYPE, FieldError
 _JSON: Final = ("application/json", MEDIA_TYPE)
 _PROXY_STATUSES: Final = (502, 503, 504)
 _OF_THE_ADDRESS: Final = "address"
-"""The policy of a 429 that no key's limit is about: too many wrong credentials came from the client's address."""
+"""Policy of a 429 that isn't about a key's limit: the client's address sent too many wrong credentials."""
 
 
 def failure_of(response: httpx.Response, body: bytes) -> ClientError:
-    """What an answer says that is no success."""
+    """Return the error that a response without success stands for."""
     try:
         failure = _failure(response, body)
     except ClientError as unreadable:
+        # A response that isn't a readable problem is an error of another kind, not a crash.
         failure = unreadable
     failure.status = response.status_code
     return failure
@@ -39,15 +40,14 @@ def _failure(response: httpx.Response, body: bytes) -> ClientError:
 
 
 def check_origin(response: httpx.Response) -> None:
-    """Raises WrongServer where a success lacks the field that every answer of Latchkey has: many servers answer
-    `/health` with a status.
-    """
+    """Raise WrongServer if a success lacks the header field that every response of Latchkey has."""
+    # Many other servers respond to `/health` with a status in JSON.
     if headers.REQUEST_ID not in response.headers and media_type(response) in _JSON:
         raise WrongServer(f"The answer has no {headers.REQUEST_ID}.")
 
 
 def value_of(response: httpx.Response, body: bytes) -> Any:
-    """The JSON of an answer. Raises NotJSON."""
+    """Return the JSON of a response. Raises NotJSON."""
     if media_type(response) not in _JSON:
         raise NotJSON(f"The answer is a {response.status_code} with {_kind(response)}.")
     try:
@@ -57,7 +57,7 @@ def value_of(response: httpx.Response, body: bytes) -> Any:
 
 
 def media_type(response: httpx.Response) -> str:
-    """The media type of the body, without its parameters."""
+    """Return the media type of the body in lower case, without its parameters."""
     kind: str = response.headers.get("Content-Type", "")
     return kind.partition(";")[0].strip().lower()
 
@@ -67,6 +67,7 @@ def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
     slug = "quota-exceeded" if kind == QUOTA_EXCEEDED_TYPE else kind.rpartition("/")[2]
     known = CATALOGUE.get(slug)
     policies = document.texts("violated-policies") if document.has("violated-policies") else []
+    # A 429 for the client's address doesn't say that the calling key's limit is exceeded.
     of_the_key = slug == "quota-exceeded" and _OF_THE_ADDRESS not in policies
     return (CallingKeyThrottled if of_the_key else ReceivedProblem)(
         document.text("detail"),
@@ -86,8 +87,9 @@ def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
 
 
 def _retry_after(response: httpx.Response) -> int | None:
-    """Whole seconds; Latchkey writes no dates, and what a proxy writes beside it is passed over."""
+    """Return the seconds in Retry-After, or None."""
     text = response.headers.get(headers.RETRY_AFTER, "")
+    # Latchkey sends whole seconds and never a date. Anything else was added by a proxy and is ignored.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
@@ -96,6 +98,7 @@ def _redirected(response: httpx.Response) -> str:
         target = response.url.join(response.headers["Location"])
     except (KeyError, httpx.InvalidURL):
         return f"The answer is a {response.status_code} that leads nowhere."
+    # Show only the origin: the path or the query may hold something private.
     origin = target.copy_with(path="/", query=None, fragment=None, username=None, password=None)
     return f"The answer leads to {str(origin).rstrip('/')}, and a key is not sent on by itself; use that URL."
 

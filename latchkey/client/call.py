@@ -1,4 +1,4 @@
-"""One call as it went, for whoever wants to log it."""
+"""Record of one call, for logs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from latchkey.client.failures import ClientError
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt. `status` is None where there was no answer; `failure` None where it succeeded; `path` has no query.
+    """One attempt of a call. `path` has no query.
 
-    `milliseconds` is the time to the end of the answer, of a stream the time to its beginning.
+    `status` is None without a response, and `failure` is None if the attempt succeeded. `milliseconds` is the time
+    until the response has been read, for a stream until it ends.
     """
 
     method: str
@@ -27,4 +28,4 @@ Observe = Callable[[Call], None]
 
 
 def observe_nothing(_call: Call) -> None:
-    """For clients that are not watched."""
+    """Ignore the call. This is the default."""

@@ -1,4 +1,4 @@
-"""Who calls, as the server sees it."""
+"""Calling key, as the server sees it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from latchkey.client.rate_limit import RateLimit, rate_limit_of
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The key that calls. `remaining` is the tokens left in its bucket; None where it is unlimited."""
+    """The calling key. `remaining` is the number of tokens left in its bucket, None if it's unlimited."""
 
     auth: AuthContext
     rate_limit: RateLimit | None
@@ -22,7 +22,7 @@ class Caller:
 
     @classmethod
     def read(cls, document: Document) -> "Caller":
-        """Raises WrongServer for another shape."""
+        """Return the caller in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             auth=auth_of(document),
             rate_limit=rate_limit_of(document),

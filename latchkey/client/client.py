@@ -1,4 +1,4 @@
-"""The client: Latchkey's API with types."""
+"""Client of Latchkey's API, with types."""
 
 import dataclasses
 import time
@@ -28,15 +28,18 @@ from latchkey.trace_context import trace_of_request
 
 
 class Client:
-    """A server, and the key with which it is called. Close it, or use it in a `with`.
+    """Client for one server and the key that calls it. Close it, or use it in a `with`.
 
-    `url` is the server's address, `api_key` the text `key_id:secret`; without one only `health` answers.
-    `timeout_seconds` is for each attempt of a call in all: to connect, to send, and to read the whole answer.
+    `url` is the server's address, `api_key` the text `key_id:secret`; without a key only `health`
+    works. `timeout_seconds` is for each attempt of a call as a whole: to connect, to send, and to
+    read the whole response.
 
-    No call waits by default: a call that the calling key's own limit refuses raises CallingKeyThrottled, which has the
-    seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, it sleeps and calls again.
-    `observe` is told of each attempt, `sleep` waits between two. Raises ValueError for what is no address,
-    MalformedCredential for what is no credential. Each method raises ClientError, and ValueError for what is no key id.
+    No call waits by default: if the calling key's own limit is exceeded, the call raises CallingKeyThrottled,
+    which has the seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, the client
+    sleeps and calls again. `observe` is called with each attempt; `sleep` waits between two of them.
+
+    Raises ValueError if `url` isn't an address, and MalformedCredential if `api_key` isn't a credential. Each
+    method raises ClientError, and ValueError for a text that isn't a key ID.
     """
 
     def __init__(
@@ -68,42 +71,44 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections, also those of the clients that were made of this one."""
+        """Close the connections, including those of clients that were derived from this one."""
         self._transport.http.close()
 
     def with_request_id(self, request_id: str) -> "Client":
-        """The same client, whose calls all carry this request id and belong to one trace. Raises ValueError for an id
-        that the server would replace: it is 1 to 128 characters of `A-Z a-z 0-9 . _ -`, and holds no secret.
+        """Return the same client, whose calls all carry this request ID and belong to one trace.
+
+        Raises ValueError for an ID that the server would replace. A valid one has 1 to 128 characters of `A-Z a-z
+        0-9 . _ -` and holds no secret.
         """
         if not is_request_id(request_id):
             raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")
         return self._with(request_id=request_id, trace=trace_of_request(request_id))
 
     def with_credential(self, credential: Credential) -> "Client":
-        """The same client with another key, as after a rotation of its own."""
+        """Return the same client with another key, for example after a rotation of its own key."""
         return self._with(credential=credential)
 
     def with_retries(self, retries: RetryPolicy) -> "Client":
-        """The same client with another patience."""
+        """Return the same client with another retry policy."""
         return self._with(retries=retries)
 
     @property
     def key_id(self) -> str | None:
-        """The id of the key that calls; None without one."""
+        """Return the ID of the calling key, or None without one."""
         return self._transport.credential.key_id if self._transport.credential else None
 
     @property
     def keys(self) -> Keys:
-        """Keys: list, show, create, change, rotate, revoke."""
+        """Return the calls about keys: list, show, create, change, rotate, revoke."""
         return Keys(self._transport)
 
     @property
     def events(self) -> Events:
-        """The event log: pages, and the live stream."""
+        """Return the calls about the event log: pages, and the live stream."""
         return Events(self._transport)
 
     def whoami(self) -> Caller:
-        """The key that calls."""
+        """Return the calling key."""
         return Caller.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
 
     def usage(
@@ -114,8 +119,9 @@ class Client:
         until: datetime | None = None,
         step: str | None = None,
     ) -> list[Usage]:
-        """The key's use by `step`: minute, hour or day. Without more: the last 24 hours by the hour. Without a key id
-        that of the calling key, which needs no scope.
+        """Return the key's usage by `step`: minute, hour or day. The default is the last 24 hours, by hour.
+
+        Without a key ID, return that of the calling key, which needs no scope.
         """
         asked = {"since": since and rfc3339(since), "until": until and rfc3339(until), "step": step}
         params = {name: value for name, value in asked.items() if value}
@@ -127,23 +133,26 @@ class Client:
         return [Usage.read(Document(step, "usage")) for step in answer]
 
     def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
-        """Whether `credential` may pass, holds `scopes`, and has `cost` tokens, which are taken.
+        """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
 
-        Raises CallingKeyThrottled if it is the calling key whose limit is exceeded: nothing is known of `credential`
-        then, so refuse it. If the limit of `credential` is exceeded, that is the verdict RATE_LIMITED.
+        Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
+        then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.
         """
         body: Mapping[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
         return Verification.read(Document(self._transport.call("POST", "/v1/verify", json=body), "verification"))
 
     def health(self) -> Health:
-        """Whether the server is well. Needs no key."""
+        """Return whether the server is healthy. Needs no key."""
+        # A server that is down or stopping responds with 503: that is a result here, not a failure.
         return Health.read(Document(self._transport.call("GET", "/health", also=(503,)), "health"))
 
     def health_full(self) -> HealthReport:
-        """All that the server tells about itself."""
+        """Return everything that the server reports about its health."""
         return HealthReport.read(Document(self._transport.call("GET", "/health/full"), "health report"))
 
     def _with(self, **changes: object) -> "Client":
+        """Return a copy of this client with other values in its transport."""
+        # __init__ would open connections of its own; the copy shares those of this client.
         other = object.__new__(Client)
         other._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
         return other

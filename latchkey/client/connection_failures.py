@@ -1,4 +1,4 @@
-"""What went wrong below HTTP, told apart: TLS, DNS, a refused connection, a time-out, a cut."""
+"""Failures below HTTP: distinguishes TLS, DNS, a refused connection, a timeout and a lost connection."""
 
 import socket
 import ssl
@@ -10,13 +10,14 @@ from latchkey.client.failures import NoAnswer, RefusedConnection, TimedOut, Unkn
 
 
 def no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
-    """The failure that stands behind httpx's error. Its text names the host, and nothing that was sent."""
+    """Return the failure behind httpx's error. Its message names the host, and nothing that was sent."""
     if isinstance(error, httpx.ProxyError):
         return NoAnswer(f"The proxy in front of {host} does not pass the call on.")
     if isinstance(error, httpx.ConnectTimeout):
         return TimedOut(f"{host} did not take the connection in time.")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"{host} took the call and did not answer in time.")
+    # httpx wraps the errors of ssl and socket, so the exact cause is further down the chain.
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UntrustedServer(f"The certificate of {host} does not hold: {cause.verify_message}.")
@@ -32,7 +33,7 @@ def no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it came from."""
+    """Yield the error, then what caused it, and so on."""
     found: BaseException | None = error
     while found is not None:
         yield found

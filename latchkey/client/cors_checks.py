@@ -1,4 +1,4 @@
-"""Whether pages of an origin can call what a proxy protects and read what it returns, and other pages can't."""
+"""CORS checks: pages of an origin can call what a proxy protects and read the response, and other pages can't."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _ALLOWED = "access-control-allow-origin"
 
 
 def cors_checks(probe: Probe, origin: str) -> Iterator[Check]:
-    """Every check, as it is made. None needs a key. Raises NoAnswer."""
+    """Yield each check as it's made. None needs a key. Raises NoAnswer."""
     asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": headers.API_KEY.lower()}
     yield _preflight(origin, probe.ask({"Origin": origin, **asked}, "OPTIONS"))
     yield _readable(origin, probe.ask({"Origin": origin}))
@@ -31,7 +31,8 @@ def _preflight(origin: str, seen: Seen) -> Check:
 
 
 def _readable(origin: str, seen: Seen) -> Check:
-    """A page that can't read the 401 sees a failed connection; of a 429 it needs to know how long to wait."""
+    """Check that a page can read a response that denies its request."""
+    # A page that can't read a 401 sees a failed connection. After a 429 it needs to know how long to wait.
     wrong = _not_allowed(origin, seen)
     if not _names(seen, "access-control-expose-headers") & {"*", headers.RETRY_AFTER.lower()}:
         wrong.append(f"Access-Control-Expose-Headers lacks {headers.RETRY_AFTER}")

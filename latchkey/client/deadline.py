@@ -4,16 +4,16 @@ import time
 from typing import Final
 
 _STEPS: Final = ("pool", "connect", "write", "read")
-# A timeout of 0 would make a socket non-blocking. This one is over as soon as it is waited for.
+# A timeout of 0 would make a socket non-blocking. This one ends as soon as something waits for it.
 _SHORTEST_SECONDS: Final = 0.001
 
 
 class Deadline(dict[str, float]):
-    """The time that is left, in seconds, as httpx's extension `timeout`: each step of a request reads its value when it
-    begins, so all of them end at the same moment.
+    """Time that is left, in seconds, as httpx's extension `timeout`.
 
-    Two things are not bounded by it, as a blocking socket cannot: the look-up of a name (DNS), and a header that comes
-    byte by byte.
+    Each step of a request reads its value when it begins, so all of them end at the same time. Two things
+    aren't bounded, because a blocking socket can't do that: the lookup of a name (DNS), and a header that
+    arrives byte by byte.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -21,10 +21,11 @@ class Deadline(dict[str, float]):
         self._ends_at = time.monotonic() + seconds
 
     def get(self, key: str, default: object = None) -> float:
-        """Return what is left now, whatever the step."""
+        """Return the seconds that are left now, whatever the step."""
+        # httpx looks up a step's timeout with get() when the step begins.
         return max(self._ends_at - time.monotonic(), _SHORTEST_SECONDS)
 
     @property
     def passed(self) -> bool:
-        """Whether no time is left."""
+        """Return whether no time is left."""
         return time.monotonic() > self._ends_at

@@ -1,4 +1,4 @@
-"""A JSON object as the server sent it, read member by member with the type that each must have."""
+"""JSON object from the server, read field by field with the type that each must have."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,8 +12,10 @@ _KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list
 
 
 class Document:
-    """Every reading method raises WrongServer where the member is missing or of another type. Members that nobody reads
-    may be there: later versions of the server have more.
+    """A JSON object in a response.
+
+    Every reading method raises WrongServer if the field is missing or of another type. Other fields are ignored:
+    later versions of the server have more.
     """
 
     def __init__(self, value: object, what: str) -> None:
@@ -53,11 +55,12 @@ class Document:
             raise WrongServer(f"The answer's {self._what} has a {name} that is no time with an offset.") from None
 
     def has(self, name: str) -> bool:
-        """Whether the member is there and not null."""
+        """Return whether the field is present and not null."""
         return self.members.get(name) is not None
 
     def _read(self, name: str, kind: type[_Value]) -> _Value:
         found = self.members.get(name)
+        # In Python, True and False are integers too.
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
             raise WrongServer(f"The answer's {self._what} has no {name} that is {_KINDS[kind]}.")
         return found

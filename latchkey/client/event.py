@@ -1,4 +1,4 @@
-"""An event of the log, as the API shows it."""
+"""Event of the log, as the API shows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Event:
 
     @classmethod
     def read(cls, document: Document) -> "Event":
-        """Raises WrongServer for another shape."""
+        """Return the event in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             id=document.integer("id"),
             type=document.text("type"),

@@ -1,4 +1,4 @@
-"""The calls about events: pages of the log, and the live stream."""
+"""Calls about events: pages of the log, and the live stream."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PATIENCE_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events, oldest first; `next` is the `after` of the page that follows, None where there is no more now."""
+    """A page of events, oldest first. `next` is the `after` of the next page, None if there are no more now."""
 
     events: tuple[Event, ...]
     next: int | None
@@ -23,14 +23,14 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Every method raises ClientError."""
+    """Calls about events. Every method raises ClientError."""
 
     transport: Transport
 
     def page(
         self, *, after: int = 0, limit: int | None = None, type: str | None = None, key_id: str | None = None
     ) -> EventPage:
-        """1 to LARGEST_PAGE events with ids above `after`; of one type, or of one key."""
+        """Return 1 to LARGEST_PAGE events with IDs above `after`: of one type or one key, if these are given."""
         asked = {"after": after, "limit": limit, "type": type, "key_id": key_id}
         params = {name: str(value) for name, value in asked.items() if value is not None}
         page = Document(self.transport.call("GET", "/v1/events", params=params), "page")
@@ -38,7 +38,10 @@ class Events:
         return EventPage(events, page.integer("next") if page.has("next") else None)
 
     def list(self, *, after: int = 0, type: str | None = None, key_id: str | None = None) -> Iterator[Event]:
-        """All events with ids above `after`, oldest first, page by page as they are taken, up to what there is now."""
+        """Yield all events with IDs above `after`, oldest first, up to the end of the log.
+
+        Each page is fetched when it's needed.
+        """
         place: int | None = after
         while place is not None:
             page = self.page(after=place, limit=LARGEST_PAGE, type=type, key_id=key_id)
@@ -54,11 +57,14 @@ class Events:
         patience_seconds: float = PATIENCE_SECONDS,
         opened: Callable[[int], None] | None = None,
     ) -> Iterator[Event]:
-        """Events as they happen, each once and in order, without end: those after `after`, or from now on.
+        """Yield events as they happen, each once and in order, without end: those after `after`, or from now on.
 
-        A stream that was cut is opened again where it was, for up to `patience_seconds` without a connection. Where it
-        begins now, `opened` is told the id of the log's last event, to go on after in another process. Raises
-        ClientError where that is over, where it cannot be opened the first time, and where the key may no more.
+        A stream that was cut is opened again where it was, for up to `patience_seconds` without a
+        connection. If it begins now, `opened` is called with the ID of the log's last event, so that another
+        process can continue after it.
+
+        Raises ClientError if that time is over, if the stream can't be opened the first time, and if the key is no
+        longer allowed to read it.
         """
         chosen = {"type": type, "key_id": key_id}
         params = {name: value for name, value in chosen.items() if value is not None}
@@ -66,4 +72,4 @@ class Events:
 
 
 def _ignore(_event_id: int) -> None:
-    """For whoever does not go on in another process."""
+    """Ignore the ID. This is the default."""

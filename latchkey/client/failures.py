@@ -1,4 +1,4 @@
-"""Why a call came to no result: the server said no, there was no answer, or the answer was not Latchkey's."""
+"""Failures of a call: the server returned a problem, there was no response, or it wasn't Latchkey's."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,8 +7,10 @@ from latchkey.problems import FieldError, ProblemError
 
 
 class ClientError(Exception):
-    """The root of what a call raises. `request_id` names the call in the server's log, if it got there; `status` is
-    that of the answer, None where there was none.
+    """Base class of what a call raises.
+
+    `request_id` names the call in the server's log, if it got there. `status` is that of the response, None
+    without one.
     """
 
     request_id: str = ""
@@ -16,9 +18,9 @@ class ClientError(Exception):
 
 
 class ReceivedProblem(ClientError, ProblemError):
-    """The server answered with a problem (RFC 9457); the fields are the server's.
+    """A problem (RFC 9457) that the server returned; the attributes are the server's.
 
-    `retry_after_seconds` is its `Retry-After`; `document` is the body as it came.
+    `retry_after_seconds` is its `Retry-After`; `document` is the body as received.
     """
 
     def __init__(
@@ -47,15 +49,16 @@ class ReceivedProblem(ClientError, ProblemError):
 
     @property
     def remedy(self) -> str:
-        """What to do next, for a kind of problem that this version knows; else empty."""
+        """Return what to do next, or an empty string for a kind of problem that this version doesn't know."""
         known = CATALOGUE.get(self.slug)
         return known.remedy if known else ""
 
 
 class CallingKeyThrottled(ReceivedProblem):
-    """The rate limit of the key that calls is exceeded: it pays one token for each call, and the call did nothing.
+    """The rate limit of the calling key is exceeded: it pays one token for each call, and this call did nothing.
 
-    It says nothing about a key that was to be verified: if that one is over its limit, `verify` returns RATE_LIMITED.
+    It says nothing about a key that was to be verified: if that one is over its limit, `verify` returns
+    RATE_LIMITED.
     """
 
     def __str__(self) -> str:
@@ -65,7 +68,7 @@ class CallingKeyThrottled(ReceivedProblem):
 
     @property
     def remedy(self) -> str:
-        """What to do next."""
+        """Return what to do next."""
         return (
             "Wait that long. If it happens often, give the calling key a higher limit: its calls per second at their "
             "peak, and as much again as headroom."
@@ -73,21 +76,21 @@ class CallingKeyThrottled(ReceivedProblem):
 
 
 class OwnFailure(ClientError):
-    """What no server said: `title` and `remedy` are of the kind, the message is of the case."""
+    """Failure that no server reported. `title` and `remedy` are those of the kind, the message is that of the case."""
 
     title = "The call failed"
     remedy = ""
 
 
 class NoAnswer(OwnFailure):
-    """The server could not be reached, or went away before it had answered."""
+    """The server couldn't be reached, or closed the connection before it had responded."""
 
     title = "No answer"
     remedy = "Try again. A change may have been made all the same: look before you repeat it."
 
 
 class UntrustedServer(NoAnswer):
-    """TLS failed: nothing was sent."""
+    """TLS failed. Nothing was sent."""
 
     title = "The server cannot be trusted (TLS)"
     remedy = (
@@ -97,40 +100,40 @@ class UntrustedServer(NoAnswer):
 
 
 class UnknownHost(NoAnswer):
-    """The host's name leads to no address (DNS)."""
+    """The host's name has no address (DNS)."""
 
     title = "No such host (DNS)"
     remedy = "Check the host name in the URL, and that this machine resolves names of that network."
 
 
 class RefusedConnection(NoAnswer):
-    """Nothing listens at the address: nothing was sent."""
+    """Nothing listens at the address. Nothing was sent."""
 
     title = "The connection was refused"
     remedy = "Check the port in the URL, and that the server runs and no firewall stands in between."
 
 
 class TimedOut(NoAnswer):
-    """The server did not answer in time."""
+    """The server didn't respond in time."""
 
     title = "The server did not answer in time"
     remedy = "Try again, or allow more time. A change may have been made all the same: look before you repeat it."
 
 
 class ForeignAnswer(OwnFailure):
-    """Something answered that is not Latchkey, or not alone."""
+    """A response that isn't from Latchkey, or not from Latchkey alone."""
 
     title = "Not an answer of Latchkey"
     remedy = "Check that the URL is the address of a Latchkey server, and which proxy stands in front of it."
 
 
 class NotJSON(ForeignAnswer):
-    """The answer is not JSON: a web page, or a proxy's own words."""
+    """The response isn't JSON: it's a web page, or a proxy's own message."""
 
     title = "The answer is not JSON"
 
 
 class WrongServer(ForeignAnswer):
-    """The answer is JSON of another shape than Latchkey's, or leads elsewhere."""
+    """The response is JSON of another shape than Latchkey's, or a redirect."""
 
     title = "This is another server"

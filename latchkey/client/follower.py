@@ -1,4 +1,4 @@
-"""Following the live stream over its cuts."""
+"""Follower of the live stream: continues after the stream was cut."""
 
 import json
 import time
@@ -14,15 +14,17 @@ from latchkey.client.transport import Transport
 
 STREAM: Final = "text/event-stream"
 SILENCE_SECONDS: Final = 40.0
-"""The server says something every 15 seconds; a line on which nothing came for so long is dead."""
+"""A connection without data for this long is dead: the server sends something every 15 seconds."""
 
 _PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 15.0
 
 
 class Follower:
-    """Opens the stream, and opens it again after the last event that was seen. `patience_seconds` is how long it may be
-    away; `opened` is told after which id it began.
+    """Reader of the live stream, which it opens again after the last event that was seen.
+
+    `patience_seconds` is how long it may be without a connection. `opened` is called with the ID after which the
+    stream began.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Follower:
         self._failures = 0
 
     def events(self) -> Iterator[Event]:
-        """Without end. Raises ClientError."""
+        """Yield events without end. Raises ClientError."""
         while True:
             try:
                 yield from self._stream()
@@ -56,7 +58,7 @@ class Follower:
                 self._transport.sleep(_PAUSE_SECONDS)
 
     def _stream(self) -> Iterator[Event]:
-        """One connection, until it is cut or ended."""
+        """Yield the events of one connection, until it's cut or ends."""
         fields = {"Accept": STREAM} | ({"Last-Event-ID": str(self._last)} if self._last is not None else {})
         opened = self._transport.stream(
             "/v1/events", params=self._params, fields=fields, silence_seconds=SILENCE_SECONDS
@@ -72,10 +74,11 @@ class Follower:
             except OverlongEvent:
                 raise WrongServer("The stream holds no event that ends.") from None
             finally:
+                # `patience_seconds` counts from the end of the last connection, not from its beginning.
                 self._connected_at = time.monotonic()
 
     def _new(self, message: Message) -> Iterator[Event]:
-        """The message's event, unless it was seen: a proxy may send again what it sent."""
+        """Yield the message's event, unless it was seen before."""
         if message.data is None:
             self._begin(message.id)
             return
@@ -83,20 +86,21 @@ class Follower:
             event = Event.read(Document(json.loads(message.data), "event"))
         except (ValueError, RecursionError):
             raise WrongServer("The stream holds an event that is not JSON.") from None
+        # A proxy may send again what it already sent.
         if self._last is None or event.id > self._last:
             self._last = event.id
             yield event
 
     def _begin(self, place: str) -> None:
-        """Keeps where the stream began, so that a cut before its first event loses none."""
+        """Remember where the stream began, so that a cut before its first event loses none."""
         if self._last is None and place.isascii() and place.isdigit() and len(place) < 20:
             self._last = int(place)
             self._opened(self._last)
 
     def _may_come_back(self, failure: ClientError) -> bool:
-        """Whether to try again: only after it had worked once, only what a restart of the server may bring, and not if
-        the server asks for a pause that ends later than the patience does.
-        """
+        """Return whether to try again."""
+        # Only after it has worked once, only for what a restart of the server may cause, and not if the server
+        # asks for a pause that ends after `patience_seconds`.
         asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
         if self._connected_at is None or time.monotonic() - self._connected_at + (asked or 0) > self._patience_seconds:
             return False

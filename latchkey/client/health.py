@@ -1,4 +1,4 @@
-"""The server's health, as it tells all, and as it tells a key with health:read."""
+"""Health of the server: what everyone may see, and what a key with health:read may see."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,20 +9,24 @@ from latchkey.client.document import Document
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`status` is `ok`, `degraded`, `down` (without a database) or `stopping`."""
+    """Health of the server. `status` is `ok`, `degraded`, `down` (without a database) or `stopping`."""
 
     status: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def read(cls, document: Document) -> "Health":
-        """Raises WrongServer for another shape."""
+        """Return the health in `document`. Raises WrongServer if its shape is wrong."""
         return cls(document.text("status"), document.members)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport(Health):
-    """`degraded` names the guard rails by whose breach health is degraded; `uptime_seconds` counts from the start."""
+    """Full health report.
+
+    `degraded` names the guard rails whose violation degrades health; `uptime_seconds` counts
+    from the server's start.
+    """
 
     version: str
     uptime_seconds: int
@@ -31,7 +35,7 @@ class HealthReport(Health):
 
     @classmethod
     def read(cls, document: Document) -> "HealthReport":
-        """Raises WrongServer for another shape."""
+        """Return the report in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             status=document.text("status"),
             document=document.members,

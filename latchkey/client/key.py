@@ -1,4 +1,4 @@
-"""A key and its secrets, as the API shows them."""
+"""Keys and their secrets, as the API shows them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from latchkey.rotation import RotationProgress
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One of a key's secrets, without the secret. `state` is `active` or `retiring`."""
+    """One of a key's secrets, without the secret itself. `state` is `active` or `retiring`."""
 
     id: int
     state: str
@@ -25,7 +25,7 @@ class Secret:
 
     @classmethod
     def read(cls, document: Document) -> "Secret":
-        """Raises WrongServer for another shape."""
+        """Return the secret in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             id=document.integer("id"),
             state=document.text("state"),
@@ -38,8 +38,10 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key. `rate_limit` None is unlimited; `state` is `active`, `disabled`, `expired` or `revoked`; `document` is the
-    JSON as it came; `etag` names the state that it shows, for `if_match`, and is None for a key of a list.
+    """A key. `document` is the JSON as received.
+
+    `rate_limit` is None if it's unlimited; `state` is `active`, `disabled`, `expired` or `revoked`. `etag` names
+    the state that is shown, for `if_match`, and is None for a key from a list.
     """
 
     auth: AuthContext
@@ -57,21 +59,21 @@ class Key:
 
     @property
     def key_id(self) -> str:
-        """`lk_` and 12 characters."""
+        """Return the key ID: `lk_` and 12 characters."""
         return self.auth.key_id
 
     @property
     def active(self) -> Secret | None:
-        """The secret that stays: during a rotation the new one."""
+        """Return the secret that stays; during a rotation, the new one."""
         return next((secret for secret in self.secrets if secret.state == "active"), None)
 
     @property
     def retiring(self) -> Secret | None:
-        """The secret that a rotation is replacing; None where none is under way."""
+        """Return the secret that a rotation is replacing, or None if no rotation is in progress."""
         return next((secret for secret in self.secrets if secret.state == "retiring"), None)
 
     def rotation_progress(self, now: datetime) -> RotationProgress | None:
-        """Return how far the key's users have changed over to its new secret; None if no rotation is under way."""
+        """Return how far the key's users have switched to its new secret, or None without a rotation in progress."""
         if self.retiring is None or self.active is None:
             return None
         first_used = self.active.first_used_at
@@ -83,7 +85,7 @@ class Key:
 
     @classmethod
     def read(cls, document: Document, etag: str | None = None) -> "Key":
-        """Raises WrongServer for another shape."""
+        """Return the key in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             auth=auth_of(document),
             rate_limit=rate_limit_of(document),
@@ -102,8 +104,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyReceipt:
-    """What a caller without `keys:read` gets of a key that it changed: the id, and in `document` the members that it
-    sent.
+    """What a caller without `keys:read` gets after it changed a key.
+
+    It has the key ID, and in `document` the fields that the caller sent.
     """
 
     key_id: str
@@ -112,15 +115,16 @@ class KeyReceipt:
 
     @property
     def active(self) -> None:
-        """None: such a caller isn't shown secrets."""
+        """Return None: such a caller isn't shown secrets."""
 
     @property
     def retiring(self) -> None:
-        """None: such a caller isn't shown secrets."""
+        """Return None: such a caller isn't shown secrets."""
 
 
 def changed_key(document: Document, etag: str | None = None) -> Key | KeyReceipt:
-    """The key, or the receipt, that a change was answered with. Raises WrongServer for another shape."""
+    """Return the key or the receipt that a change returned. Raises WrongServer if its shape is wrong."""
+    # Only a whole key has a state, whatever the caller changed.
     if "state" in document.members:
         return Key.read(document, etag)
     return KeyReceipt(document.text("key_id"), document.members, etag)
@@ -128,24 +132,27 @@ def changed_key(document: Document, etag: str | None = None) -> Key | KeyReceipt
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key with its new credential, which no later answer shows. Its `repr` does not show the secret."""
+    """A key with its new credential, which no later response shows. Its `repr` doesn't show the secret."""
 
     key: Key | KeyReceipt
     credential: Credential
 
     @classmethod
     def read(cls, document: Document, etag: str | None = None) -> "IssuedKey":
-        """Raises WrongServer for another shape, MalformedCredential where the credential is none."""
+        """Return the issued key in `document`.
+
+        Raises WrongServer if its shape is wrong, and MalformedCredential if its credential isn't one.
+        """
         return cls(changed_key(document, etag), parse_credential(document.text("credential")))
 
 
 def auth_of(document: Document) -> AuthContext:
-    """The members by which a key is known."""
+    """Return the key ID, label, owner and scopes in `document`."""
     return AuthContext(
         document.text("key_id"), document.text("label"), document.text("owner"), frozenset(document.texts("scopes"))
     )
 
 
 def optional_moment(document: Document, name: str) -> datetime | None:
-    """The member's time; None for null."""
+    """Return the field's time, or None for null."""
     return document.moment(name) if document.has(name) else None

@@ -1,4 +1,4 @@
-"""The calls about keys."""
+"""Calls about keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,15 @@ LARGEST_PAGE: Final = 200
 
 
 def key_path(key_id: str) -> str:
-    """The path of a key. Raises ValueError for what is no key id, so that no id leads to another path."""
+    """Return the path of a key. Raises ValueError for a text that isn't a key ID."""
+    # Otherwise a text with a slash or a question mark would lead to another path.
     if not KEY_ID_PATTERN.fullmatch(key_id):
         raise ValueError("a key id is lk_ and 12 characters of 0-9 and a-z")
     return f"/v1/keys/{key_id}"
 
 
 class KeyValues(TypedDict, total=False):
-    """What a key is made with. `rate_limit` None is unlimited; `expires_at` None is never."""
+    """Values of a new key. `rate_limit` None is unlimited; `expires_at` None is never."""
 
     owner: str
     scopes: Sequence[str]
@@ -35,16 +36,17 @@ class KeyValues(TypedDict, total=False):
 
 
 class KeyChanges(KeyValues, total=False):
-    """What can be changed of a key; what is not named stays."""
+    """Changes to a key. Fields that aren't named stay as they are."""
 
     label: str
     enabled: bool
 
 
 class KeyFilters(TypedDict, total=False):
-    """Which keys are listed: all of the filters apply, and one that is None does not. `q` begins the key id, or words
-    of the label or the owner; `state` is active, disabled, expired, revoked, unlimited or rotating; `owner` and `label`
-    are compared exactly.
+    """Filters of a list of keys. All of them apply; one that is None doesn't.
+
+    `q` is the beginning of the key ID, or of words of the label or the owner. `state` is active, disabled,
+    expired, revoked, unlimited or rotating. `owner` and `label` are compared exactly.
     """
 
     q: str | None
@@ -55,7 +57,7 @@ class KeyFilters(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """Keys, newest first; `next` is the cursor of the page that follows, None at the end."""
+    """A page of keys, newest first. `next` is the cursor of the next page, None at the end."""
 
     keys: tuple[Key, ...]
     next: str | None
@@ -63,17 +65,20 @@ class KeyPage:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every method raises ClientError, and ValueError for what is no key id or a time without its zone.
+    """Calls about keys.
 
-    `if_match` is the `etag` of the key on which the change was decided: if the key was changed since, nothing is done
-    and ReceivedProblem with the slug `precondition-failed` is raised.
+    Every method raises ClientError, and ValueError for an invalid key ID or a time without a zone.
+
+    `if_match` is the `etag` of the key on which the change was decided. If the key was changed since, nothing is
+    done and ReceivedProblem with the slug `precondition-failed` is raised.
     """
 
     transport: Transport
 
     def page(self, *, cursor: str | None = None, limit: int | None = None, **filters: Unpack[KeyFilters]) -> KeyPage:
-        """One page of 1 to LARGEST_PAGE keys. A cursor goes on with the list of the filters that it came with, and is
-        rejected with others.
+        """Return one page of 1 to LARGEST_PAGE keys.
+
+        A cursor continues the list with the filters that it came with, and is rejected with others.
         """
         asked = {"cursor": cursor, "limit": limit, **filters}
         params = {name: str(value) for name, value in asked.items() if value is not None}
@@ -82,7 +87,7 @@ class Keys:
         return KeyPage(keys, page.text("next") if page.has("next") else None)
 
     def list(self, **filters: Unpack[KeyFilters]) -> Iterator[Key]:
-        """All keys that pass the filters, newest first, page by page as they are taken."""
+        """Yield all keys that match the filters, newest first. Each page is fetched when it's needed."""
         cursor: str | None = None
         while True:
             page = self.page(cursor=cursor, limit=LARGEST_PAGE, **filters)
@@ -92,41 +97,45 @@ class Keys:
                 return
 
     def show(self, key_id: str) -> Key:
-        """The key."""
+        """Return the key."""
         received = self.transport.receive("GET", key_path(key_id))
         return Key.read(Document(received.value, "key"), received.etag)
 
     def create(self, label: str, **values: Unpack[KeyValues]) -> IssuedKey:
-        """Issues a key. Its credential is in this answer alone.
+        """Issue a key. Only this response has its credential.
 
-        If the answer is lost, the call is made again under the same Idempotency-Key. Then one key is there and nobody
-        has its secret: it is rotated without a grace, if nobody has changed it meanwhile, and that secret is returned.
+        If the response is lost, the call is made again with the same Idempotency-Key.
         """
         name = {headers.IDEMPOTENCY_KEY: str(uuid4())}
         received = self.transport.receive("POST", "/v1/keys", json={"label": label, **_as_json(values)}, fields=name)
         document = Document(received.value, "key")
         if document.has("credential"):
             return IssuedKey.read(document, received.etag)
+        # An earlier attempt issued the key, and its secret is lost. Rotate it without a grace period and return
+        # that secret. If someone has changed the key meanwhile, the ETag makes this fail.
         return self.rotate(Key.read(document).key_id, grace_seconds=0, if_match=received.etag)
 
     def update(self, key_id: str, *, if_match: str | None = None, **changes: Unpack[KeyChanges]) -> Key | KeyReceipt:
-        """Changes what is named; the change holds from the next request on."""
+        """Change the fields that are named. The change applies from the next request on."""
         return self._changed("PATCH", key_id, json=_as_json(changes), if_match=if_match)
 
     def disable(self, key_id: str, *, if_match: str | None = None) -> Key | KeyReceipt:
-        """Refuses the key until it is enabled again."""
+        """Disable the key: its requests are rejected until it's enabled again."""
         return self.update(key_id, if_match=if_match, enabled=False)
 
     def enable(self, key_id: str, *, if_match: str | None = None) -> Key | KeyReceipt:
-        """Lets a disabled key pass again."""
+        """Enable a disabled key again."""
         return self.update(key_id, if_match=if_match, enabled=True)
 
     def revoke(self, key_id: str, *, if_match: str | None = None) -> None:
-        """Ends the key permanently."""
+        """Revoke the key permanently."""
         self.transport.call("DELETE", key_path(key_id), fields=_condition(if_match))
 
     def rotate(self, key_id: str, *, grace_seconds: int = 86_400, if_match: str | None = None) -> IssuedKey:
-        """Makes a new secret, which is in this answer alone; the old one works on for `grace_seconds`, 0 to 2592000."""
+        """Make a new secret, which only this response has.
+
+        The old one stays valid for `grace_seconds`, 0 to 2592000.
+        """
         path, body = f"{key_path(key_id)}/rotate", {"grace_seconds": grace_seconds}
         received = self.transport.receive("POST", path, json=body, fields=_condition(if_match))
         return IssuedKey.read(Document(received.value, "key"), received.etag)
@@ -134,8 +143,9 @@ class Keys:
     def finish_rotation(
         self, key_id: str, *, secret_id: int | None = None, if_match: str | None = None
     ) -> Key | KeyReceipt:
-        """Ends the retiring secret now, whoever still uses it: `Key.rotation_progress` of `show` says if it's ready.
-        With `secret_id` only if it is that one.
+        """End the retiring secret now, even if it's still in use. With `secret_id`, only if it's that one.
+
+        `Key.rotation_progress` of `show` says if the rotation is ready for this.
         """
         body = None if secret_id is None else {"secret_id": secret_id}
         return self._changed("POST", key_id, "/rotate/finish", json=body, if_match=if_match)

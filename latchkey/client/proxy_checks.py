@@ -1,4 +1,4 @@
-"""Whether a proxy lets pass what Latchkey lets pass, and tells the rest what Latchkey tells: judged from outside."""
+"""Checks of a proxy from outside: it passes on what Latchkey allows, and returns Latchkey's response otherwise."""
 
 import base64
 import re
@@ -21,7 +21,7 @@ _WITH_A_KEY: Final = (
     "only Latchkey says who calls",
 )
 _NO_KEY: Final = "give a key with --api-key"
-# An offer to go on in HTTP/2 on the same connection (RFC 7540, section 3.2), which a proxy must not pass on.
+# An offer to continue with HTTP/2 on the same connection (RFC 7540, section 3.2). A proxy must not pass it on.
 _UPGRADE: Final = {
     "Connection": "Upgrade, HTTP2-Settings",
     "Upgrade": "h2c",
@@ -30,7 +30,7 @@ _UPGRADE: Final = {
 
 
 class Result(StrEnum):
-    """What became of a check."""
+    """Result of a check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -39,24 +39,24 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that has to hold; `detail` says what was seen."""
+    """A requirement and whether it's met; `detail` says what was seen."""
 
     check: str
     result: Result
     detail: str
 
     def as_json(self) -> dict[str, object]:
-        """A row."""
+        """Return the check as a row of the result."""
         return {"check": self.check, "result": self.result.value, "detail": self.detail}
 
 
 def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Iterator[Check]:
-    """Every check, as it is made. Raises NoAnswer."""
+    """Yield each check as it's made. Raises NoAnswer."""
     without = probe.ask()
     yield _refused("no credential", without)
     yield _refused("what is no credential", probe.ask({headers.API_KEY: "none"}))
     yield _refused("unknown key", probe.ask({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
-    # Only a preflight needs no key, and this is none.
+    # Only a CORS preflight needs no key, and this request isn't one.
     yield _refused("OPTIONS", probe.ask(method="OPTIONS"))
     yield _named(without)
     if credential is None:
@@ -68,8 +68,11 @@ def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Ite
 
 
 def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
+    """Yield the checks that need a key."""
+    # The marker shows if the service echoes what it receives. The claim is a false identity that must not arrive.
     marker, claim = (f"proxy-test-{secrets.token_hex(8)}" for _ in range(2))
     fields = {headers.API_KEY: credential.reveal(), "X-Proxy-Test": marker}
+    # Many servers read `_` and `-` in a field's name as the same, so a proxy has to remove both spellings.
     claims = dict.fromkeys((headers.LATCHKEY_KEY_ID, headers.LATCHKEY_OWNER, "X_Latchkey_Owner"), claim)
     seen = probe.ask({**fields, **claims})
     passes = 200 <= seen.status < 300
@@ -92,8 +95,9 @@ def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
 
 
 def _no_tunnel(seen: Seen, marker: str) -> Check:
-    """One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326."""
+    """Check that the proxy doesn't offer the service another protocol on the connection."""
     name = "no tunnel"
+    # One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326.
     if seen.status == 101:
         return Check(name, Result.FAILED, "101: what is sent on the connection now reaches the service unchecked")
     passed_on = re.search(rb"\bh2c\b", seen.body) is not None
@@ -112,7 +116,7 @@ def _refused(name: str, seen: Seen) -> Check:
 
 
 def _named(seen: Seen) -> Check:
-    """The request id stands in the field and in the body, so that a client can name what was refused."""
+    """Check that the request ID is in the header and in the body, so that a client can name a rejected request."""
     named = seen.fields.get(headers.REQUEST_ID.lower())
     same = seen.problem is not None and named is not None and seen.problem.get("request_id") == named
     return Check("request id", Result.OK if same else Result.FAILED, named or "no X-Request-Id")
@@ -123,6 +127,7 @@ def _stripped(name: str, echoed: bool, seen: bool, wrong: str) -> Check:
         return Check(name, Result.FAILED, wrong)
     if echoed:
         return Check(name, Result.OK, "the service's echo is without it")
+    # If the service doesn't show what it receives, the absence of the text proves nothing.
     return Check(name, Result.NOT_SEEN, "the service does not echo what it receives")
 
 

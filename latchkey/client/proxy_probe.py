@@ -1,4 +1,4 @@
-"""Requests to a URL that a proxy protects, and what came back."""
+"""Requests to a URL that a proxy protects, and the responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_BODY: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An answer: its status, its fields by name in lower case, and how its body begins."""
+    """A response: its status, its fields by name in lower case, and the beginning of its body."""
 
     status: int
     fields: Mapping[str, str]
@@ -26,7 +26,7 @@ class Seen:
 
     @property
     def problem(self) -> Mapping[str, object] | None:
-        """The body where it is a problem (RFC 9457) that belongs to the status."""
+        """Return the body if it's a problem (RFC 9457) with the response's own status, otherwise None."""
         if self.fields.get("content-type", "").partition(";")[0].strip() != MEDIA_TYPE:
             return None
         try:
@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Asks `url`, and does not follow where it leads. Each answer is read for `seconds` at most."""
+    """Sender of requests to `url`. It follows no redirect, and reads each response for `seconds` at most."""
 
     http: httpx.Client
     url: str
@@ -48,7 +48,7 @@ class Probe:
     seconds: float
 
     def ask(self, fields: Mapping[str, str] | None = None, method: str = "GET") -> Seen:
-        """The answer to a request with these fields. Raises NoAnswer."""
+        """Return the response to a request with these fields. Raises NoAnswer."""
         own = {"User-Agent": f"latchkey/{__version__}", headers.REQUEST_ID: self.request_id}
         body = bytearray()
         deadline = Deadline(self.seconds)
@@ -65,4 +65,5 @@ class Probe:
             failure.request_id = self.request_id
             raise failure from None
         except httpx.DecodingError:
+            # Status and fields have arrived, and most checks need nothing else.
             return Seen(answer.status_code, dict(answer.headers), b"")

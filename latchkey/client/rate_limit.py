@@ -1,4 +1,4 @@
-"""A key's rate limit, as the API writes it."""
+"""Rate limit of a key, as the API writes it."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from latchkey.client.document import Document
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """The bucket holds `burst` tokens (1 to 1000000), and as many come back in `per_seconds` (1 to 2678400)."""
+    """A rate limit: a bucket of `burst` tokens (1 to 1000000), which refill in `per_seconds` (1 to 2678400)."""
 
     burst: int
     per_seconds: int
 
     def as_json(self) -> dict[str, int]:
-        """Both members."""
+        """Return the limit as a JSON object."""
         return {"burst": self.burst, "per_seconds": self.per_seconds}
 
 
 def rate_limit_of(holder: Document) -> RateLimit | None:
-    """The member `rate_limit`; None is unlimited."""
+    """Return the field `rate_limit`; None is unlimited."""
     if not holder.has("rate_limit"):
         return None
     limit = holder.document("rate_limit", "rate limit")

@@ -1,4 +1,4 @@
-"""When a call is made again, and after how long."""
+"""Retries: when a call is made again, and after how long."""
 
 import math
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ _PASSING: Final = frozenset((502, 503, 504))
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient a client is: a wait is a sleep in the thread that calls.
+    """Bounds of retries. A wait is a sleep in the calling thread.
 
-    At most `attempts` in all. `longest_wait_seconds` caps each wait: if the server asks for a longer one in
-    `Retry-After`, the call is not made again. `total_seconds` bounds the whole call, its attempts and its waits: a wait
-    that would end later is not begun.
+    `attempts` is the number of attempts in all. `longest_wait_seconds` caps each wait: if the server asks for a
+    longer one in `Retry-After`, the call isn't made again. `total_seconds` bounds the whole call, with its
+    attempts and its waits: a wait that would end later isn't begun.
     """
 
     attempts: int = 4
@@ -26,8 +26,9 @@ class RetryPolicy:
     def wait_before_next(
         self, failure: ClientError, *, method: str, made: int, named: bool = False, spent_seconds: float = 0.0
     ) -> float | None:
-        """Return the seconds to wait after attempt number `made` (1 is the first), or None if it was the last. `named`:
-        the call has an Idempotency-Key. `spent_seconds` is the time since the call began.
+        """Return the seconds to wait after attempt number `made` (1 is the first), or None if it was the last.
+
+        `named`: the call has an Idempotency-Key. `spent_seconds` is the time since the call began.
         """
         wait = self._wait(failure, method=method, made=made, named=named)
         return None if wait is None or spent_seconds + wait >= self.total_seconds else wait
@@ -43,18 +44,18 @@ class RetryPolicy:
 
 
 NO_RETRIES: Final = RetryPolicy(attempts=1)
-"""What a client does by default: it never sleeps, and leaves it to its caller what to do."""
+"""Default of a client: it never sleeps, and leaves retries to its caller."""
 
 
 def may_repeat(failure: ClientError, *, method: str, named: bool = False) -> bool:
-    """Whether the same call may pass later, and does no harm where the first one got through after all.
-
-    A 429 has done nothing, and a refused connection has sent nothing. All else is repeated only if it reads, or if it
-    is `named` by an Idempotency-Key. A call that timed out is not: its time is spent.
-    """
+    """Return whether the same call may succeed later, and does no harm if the first one was carried out after all."""
+    # A call without an effect can be repeated, and so can one that the server recognizes by its Idempotency-Key.
     harmless = method == "GET" or named
     if isinstance(failure, ReceivedProblem):
+        # A 429 has done nothing, whatever the method.
         return failure.status == 429 or (harmless and failure.status in _PASSING)
+    # Nothing was sent.
     if isinstance(failure, RefusedConnection):
         return True
+    # The exact type, without its subclasses: a call that timed out, for example, has used up its time.
     return type(failure) is NoAnswer and harmless

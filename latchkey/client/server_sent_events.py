@@ -1,4 +1,4 @@
-"""Server-sent events, taken out of the bytes of a stream.
+"""Parser of server-sent events.
 
 Source: WHATWG HTML, 9.2.6 "Interpreting an event stream".
 """
@@ -12,8 +12,9 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One event: the last id that was sent up to it ("" for none), its type, and its data. Where an id came alone, it
-    is no event: `data` is None.
+    """One event: the last ID sent so far ("" for none), its type, and its data.
+
+    If an ID comes alone, there is no event: `data` is None.
     """
 
     id: str
@@ -22,12 +23,13 @@ class Message:
 
 
 class OverlongEvent(ValueError):
-    """An event has more than MAX_EVENT_BYTES."""
+    """A line of the stream is longer than MAX_EVENT_BYTES."""
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
-    """The events in `chunks`, and ids that come alone, each as soon as it is whole. Comments and unknown fields are
-    passed over. Raises OverlongEvent.
+    """Yield the events in `chunks`, and IDs that come alone, each as soon as it's complete.
+
+    Comments and unknown fields are ignored. Raises OverlongEvent.
     """
     last_id, told, event, data = "", "", "message", list[str]()
     for line in _lines(chunks):
@@ -39,6 +41,7 @@ def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
             elif last_id != told:
                 yield Message(last_id, "", None)
             told, event, data = last_id, "message", []
+        # The standard says to ignore an ID that holds NUL.
         elif name == "id" and "\0" not in value:
             last_id = value
         elif name == "event":
@@ -48,11 +51,12 @@ def messages(chunks: Iterable[bytes]) -> Iterator[Message]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The lines of a stream, by LF or CR LF. What has no line break at the end is not whole."""
+    """Yield the lines of a stream, which end with LF or CR LF. What has no line break at its end isn't complete."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
+        # A server that never ends its line must not fill the memory.
         if len(rest) > MAX_EVENT_BYTES:
             raise OverlongEvent

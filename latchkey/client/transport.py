@@ -1,5 +1,6 @@
-"""How calls are sent: with their key, their request id and their trace, again where that is safe, and never on to
-another server.
+"""Transport of calls: sends them with their key, request ID and trace, and again if that's safe.
+
+It never sends a call on to another server.
 """
 
 import time
@@ -28,7 +29,7 @@ Parameters = Mapping[str, str]
 
 
 class Sent(TypedDict, total=False):
-    """What a call sends, and `also`: the statuses that are answers and not failures."""
+    """What a call sends. `also` has the statuses that are results and not failures."""
 
     params: Parameters | None
     json: object
@@ -46,9 +47,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """Sends calls to `url`. Where `request_id` is given, all calls carry it and belong to `trace`; else each has an id
-    and a trace of its own. `timeout_seconds` is for each attempt in all: to get a connection, to send, and to read the
-    whole answer.
+    """Sender of calls to `url`.
+
+    If `request_id` is given, all calls carry it and belong to `trace`; otherwise each has its own ID and trace.
+    `timeout_seconds` is for each attempt as a whole: to get a connection, to send, and to read the whole response.
     """
 
     http: httpx.Client
@@ -62,8 +64,9 @@ class Transport:
     trace: TraceContext | None = None
 
     def call(self, method: str, path: str, **sent: Unpack[Sent]) -> Any:
-        """The JSON of the answer; None for an answer without a body. `also` are statuses that are answers and not
-        failures. Raises ClientError.
+        """Return the JSON of the response, or None for a response without a body. Raises ClientError.
+
+        `also` has the statuses that are results and not failures.
         """
         return self.receive(method, path, **sent).value
 
@@ -77,7 +80,8 @@ class Transport:
         fields: Parameters | None = None,
         also: Sequence[int] = (),
     ) -> Received:
-        """Return what `call` returns, with its ETag."""
+        """Return what `call` returns, with its ETag. Raises ClientError."""
+        # All attempts of a call share one request ID, so that the server's log shows them together.
         request_id, trace = self._names()
         named = headers.IDEMPOTENCY_KEY in (fields or {})
         began = time.monotonic()
@@ -106,8 +110,9 @@ class Transport:
 
     @contextmanager
     def stream(self, path: str, *, params: Parameters, fields: Parameters, silence_seconds: float) -> Iterator[Any]:
-        """The answer to a GET whose body is read as it comes; `silence_seconds` is how long nothing may come. It is not
-        sent again. Raises ClientError, also while it is read.
+        """Yield the response to a GET whose body is read as it arrives. Raises ClientError, also while it's read.
+
+        `silence_seconds` is for how long nothing may arrive. The call isn't repeated.
         """
         request_id, trace = self._names()
         timeout = httpx.Timeout(self.timeout_seconds, read=silence_seconds)
@@ -121,7 +126,7 @@ class Transport:
     def _attempt(
         self, method: str, path: str, made: int, request_id: str, trace: TraceContext, **sent: Any
     ) -> Iterator[httpx.Response]:
-        """Sends one request, tells how it went, and turns what httpx raises into our own failures."""
+        """Send one request, report it to `observe`, and turn httpx's errors into our own."""
         started = time.perf_counter()
         status: int | None = None
         failure: ClientError | None = None
@@ -164,6 +169,7 @@ class Transport:
             **(fields or {}),
         }
         given = {name: value for name, value in sent.items() if value is not None}
+        # A redirect would send the key to another server.
         with self.http.stream(method, self.url + path, headers=own, follow_redirects=False, **given) as response:
             yield response
 
@@ -173,6 +179,7 @@ class Transport:
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise NotJSON(f"The answer has more than {MAX_ANSWER_BYTES} bytes.")
+            # A read that finds data doesn't time out, so a body that keeps trickling in is cut here.
             if deadline.passed:
                 raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
         return bytes(body)
@@ -183,6 +190,7 @@ class Transport:
 
 
 def _etag(response: httpx.Response) -> str | None:
-    """The strong tag: a proxy that compresses marks it as weak, but the state is the one that Latchkey named."""
+    """Return the strong ETag, or None."""
     tag: str | None = response.headers.get(headers.ETAG)
+    # A proxy that compresses marks the tag as weak, but the state is the one that Latchkey named.
     return tag.removeprefix("W/") if tag else None

@@ -1,4 +1,4 @@
-"""How much a key was used, as the API tells it."""
+"""Usage of a key, as the API returns it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from latchkey.client.document import Document
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests within one minute, hour or day that begins at `start`."""
+    """Requests within one minute, hour or day, which begins at `start`."""
 
     start: datetime
     allowed: int
@@ -19,7 +19,7 @@ class Usage:
 
     @classmethod
     def read(cls, document: Document) -> "Usage":
-        """Raises WrongServer for another shape."""
+        """Return the usage in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             document.moment("start"), document.integer("allowed"), document.integer("throttled"), document.members
         )

@@ -1,4 +1,4 @@
-"""Whether a credential may pass, as the server decides it for a service."""
+"""Result of verifying a credential for a service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,10 @@ RATE_LIMITED: Final = "RATE_LIMITED"
 
 @dataclass(frozen=True, slots=True)
 class RemainingLimit:
-    """What is left of a key's rate limit: `remaining` of `limit` tokens. The bucket is full in `reset_seconds`."""
+    """What is left of a key's rate limit: `remaining` of `limit` tokens.
+
+    The bucket is full again in `reset_seconds`.
+    """
 
     limit: int
     remaining: int
@@ -19,17 +22,19 @@ class RemainingLimit:
 
     @classmethod
     def read(cls, document: Document) -> "RemainingLimit":
-        """Raises WrongServer for another shape."""
+        """Return the limit in `document`. Raises WrongServer if its shape is wrong."""
         return cls(document.integer("limit"), document.integer("remaining"), document.integer("reset_seconds"))
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`code` is VALID, INVALID, DISABLED, EXPIRED, REVOKED, INSUFFICIENT_SCOPE or RATE_LIMITED.
+    """Result of a verification.
 
-    The fields about the key are set if its bucket was asked: with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED. With the
-    other codes `key_id`, `label`, `owner` and `rate_limit` are None, `scopes` and `metadata` empty. `rate_limit` is
-    None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED.
+    `code` is VALID, INVALID, DISABLED, EXPIRED, REVOKED, INSUFFICIENT_SCOPE or RATE_LIMITED.
+
+    The fields about the key are set if its bucket was asked: with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED. With
+    the other codes `key_id`, `label`, `owner` and `rate_limit` are None, `scopes` and `metadata` empty.
+    `rate_limit` is None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED.
     """
 
     valid: bool
@@ -45,7 +50,7 @@ class Verification:
 
     @classmethod
     def read(cls, document: Document) -> "Verification":
-        """Raises WrongServer for another shape."""
+        """Return the verification in `document`. Raises WrongServer if its shape is wrong."""
         limited = document.has("rate_limit")
         return cls(
             valid=document.flag("valid"),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.line import Run
+    from ratelimit.stores.redis.call_sequence import Run
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"
@@ -99,7 +99,7 @@ class BucketStore(Protocol):
         Raises CostExceedsBurst.
         """
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         """Decide several requests in one operation, one after the other. Return their outcomes in the same order.
 
         If this raises, no request was decided, unless the error is OutcomeUnknown.

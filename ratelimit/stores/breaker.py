@@ -55,8 +55,8 @@ class Breaker:
             self.closed = False
         # A store may respond to probes but not to requests. Without a growing pause the breaker would open and
         # close all the time, and a request would wait for the time-out each time.
-        restless = self._elapsed() - self._closed_at < RESTLESS_SECONDS
-        self._first_pause = min(max(2 * self._first_pause, PROBE_SECONDS), MOST_PAUSE_SECONDS) if restless else 0.0
+        flapping = self._elapsed() - self._closed_at < RESTLESS_SECONDS
+        self._first_pause = min(max(2 * self._first_pause, PROBE_SECONDS), MOST_PAUSE_SECONDS) if flapping else 0.0
         metrics.ON_FALLBACK.set(1)
         log.error("bucket_store_lost", store=self._name, reason=str(error))
         # A daemon thread, so that an outage doesn't keep the process from ending.

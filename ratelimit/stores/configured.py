@@ -20,15 +20,15 @@ def configured_store() -> BucketStore:
 
 def _with_fallback(store: BucketStore) -> FallbackStore:
     # Imported only if needed, because redis-py is slow to import.
-    from ratelimit.stores.redis.leased import Leased
-    from ratelimit.stores.redis.on_loop import OnLoop
+    from ratelimit.stores.redis.async_store import AsyncRedisStore
+    from ratelimit.stores.redis.leasing_store import LeasingStore
     from ratelimit.stores.redis.store import RedisStore
 
     # Redis is the only remote store.
     primary = cast(RedisStore, store)
     mode = Fallback(settings.BUCKET_STORE_FALLBACK)
     local = None if mode is Fallback.DENY else LmdbStore(Path(settings.DATA_DIR) / "fallback-buckets")
-    on_loop = OnLoop(primary)
+    on_loop = AsyncRedisStore(primary)
     return FallbackStore(
-        primary, local, mode, Leased(on_loop, settings.TOKEN_LEASE) if settings.TOKEN_LEASE else on_loop
+        primary, local, mode, LeasingStore(on_loop, settings.TOKEN_LEASE) if settings.TOKEN_LEASE else on_loop
     )

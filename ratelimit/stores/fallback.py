@@ -7,17 +7,17 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ratelimit import metrics
-from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuilt, Taken
 from ratelimit.stores.breaker import Breaker
-from ratelimit.stores.debts import charge
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.unknown_uses import UnknownUses
+from ratelimit.stores.reconciliation import charge
+from ratelimit.stores.unsettled_requests import UnsettledRequests
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.leased import Leased
-    from ratelimit.stores.redis.on_loop import OnLoop
+    from ratelimit.stores.redis.async_store import AsyncRedisStore
+    from ratelimit.stores.redis.leasing_store import LeasingStore
     from ratelimit.stores.redis.store import RedisStore
 
 _Result = TypeVar("_Result")
@@ -47,7 +47,7 @@ class FallbackStore:
     per_seconds tokens beyond its limit. It is one refill less if no other host reaches the primary meanwhile, so a
     single host grants one bucket at most. The reason: a host grants what its bucket refills plus what the bucket
     lacks in the end. The latter is its debt, which is charged to the primary after the outage, up to a full bucket
-    there (docs/consistency.md).
+    there (docs/explanation/consistency.md).
     """
 
     shared = True
@@ -59,14 +59,14 @@ class FallbackStore:
         primary: "RedisStore",
         local: LmdbStore | None,
         mode: Fallback,
-        on_loop: "OnLoop | Leased",
+        on_loop: "AsyncRedisStore | LeasingStore",
         elapsed: Callable[[], float] = monotonic,
     ) -> None:
         self.url = primary.url
         self.primary = primary
         self.local = local
         self.mode = mode
-        self._unknown = None if local is None else UnknownUses(local, primary)
+        self._unknown = None if local is None else UnsettledRequests(local, primary)
         self.breaker = Breaker(primary.url, self._probe)
         self.on_loop = on_loop
         self._elapsed = elapsed
@@ -83,12 +83,12 @@ class FallbackStore:
         asked = (key, limit, cost, epoch, slot)
         return self._by_primary_or(lambda: self.primary.take(*asked), lambda error: self._take_alone(asked, error))
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         return self._by_primary_or(
             lambda: self.primary.take_many(asked), lambda error: [self._taken_alone(one, error) for one in asked]
         )
 
-    async def take_many_on_loop(self, asked: Sequence[Asked]) -> list[Taken | None]:
+    async def take_many_on_loop(self, asked: Sequence[TakeRequest]) -> list[Taken | None]:
         """Decide several requests like `take_many`, without blocking the event loop.
 
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
@@ -108,7 +108,7 @@ class FallbackStore:
             for one, outcome in zip(asked, taken, strict=True)
         ]
 
-    async def leave_loop(self) -> None:
+    async def close_loop(self) -> None:
         """Give leased tokens back and close connections. Call this when the event loop of `take_many_on_loop` ends."""
         await self.on_loop.leave()
 
@@ -204,7 +204,7 @@ class FallbackStore:
         self._doubted_until = self._elapsed() + _DOUBTED_SECONDS
         return self.local
 
-    def _take_alone(self, asked: Asked, error: BucketStoreError | None = None) -> Outcome:
+    def _take_alone(self, asked: TakeRequest, error: BucketStoreError | None = None) -> Outcome:
         local = self._alone()
         metrics.FALLBACK_DECISIONS.inc()
         key, limit, cost, epoch, slot = asked
@@ -219,7 +219,7 @@ class FallbackStore:
             return self._unknown.take((key, limit, cost, epoch, slot), error.run)
         return local.take(key, limit, cost, epoch, slot)
 
-    def _taken_alone(self, asked: Asked, error: BucketStoreError | None = None) -> Taken:
+    def _taken_alone(self, asked: TakeRequest, error: BucketStoreError | None = None) -> Taken:
         try:
             return self._take_alone(asked, error)
         except (CostExceedsBurst, BucketStoreError) as refusal:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import lmdb
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import EMPTY, CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuilt, Taken
@@ -59,7 +59,7 @@ class LmdbStore(LmdbEnvironment):
             raise
         return self._take_again(key, limit, cost, epoch, slot)
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
         now_ns = self.now_ns()
         if not self._looked_ns <= now_ns < self._look_at_ns:
@@ -96,7 +96,7 @@ class LmdbStore(LmdbEnvironment):
     def reset(self, key: bytes) -> None:
         self.drain(key)
 
-    def take_uncounted(self, asked: Asked) -> Outcome:
+    def take_uncounted(self, asked: TakeRequest) -> Outcome:
         """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
         `count` counts it later otherwise.
         """
@@ -168,7 +168,7 @@ class LmdbStore(LmdbEnvironment):
             lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
         )
 
-    def _take_alone(self, asked: Asked) -> Taken:
+    def _take_alone(self, asked: TakeRequest) -> Taken:
         """Decide one request with repairs, and return an error as its outcome."""
         try:
             return self._take_again(*asked)

@@ -28,10 +28,10 @@ from ratelimit.bucket_file import (
     REBUILT_KEY,
     lock_name,
 )
-from ratelimit.examination import How
+from ratelimit.bucket_file_check import FileState
 from ratelimit.stores.base import Rebuilt
-from ratelimit.stores.lmdb_aside import alone, lock, put_aside
-from ratelimit.stores.lmdb_examination import examine
+from ratelimit.stores.lmdb_check import examine
+from ratelimit.stores.lmdb_quarantine import alone, lock, put_aside
 
 MARGIN: Final = 64 << 20
 _LOCK_BYTES: Final = (READERS + 64) * 64
@@ -201,12 +201,12 @@ def _fault_in(path: Path) -> str:
     try:
         # Having the exclusive lock means that no other process has the file open.
         if lock(descriptor):
-            return examine(path, How.AT_REST) or _without_lock_file(path)
+            return examine(path, FileState.AT_REST) or _without_lock_file(path)
         if os.fstat(descriptor).st_size != MAP_SIZE:
             return f"{DATA_FILE} was truncated while it was in use"
         if not os.access(path / LOCK_FILE, os.R_OK | os.W_OK):
             return f"{LOCK_FILE} was removed while it was in use"
-        return examine(path, How.IN_USE)
+        return examine(path, FileState.IN_USE)
     finally:
         os.close(descriptor)
 

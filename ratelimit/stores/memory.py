@@ -5,13 +5,13 @@ from threading import Lock
 from uuid import uuid4
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, Asked, Outcome, Record
+from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, Clock, Taken
 
 
 class _Records(dict[bytes, bytes]):
-    """Records by key, with the interface of `ratelimit.bucket.Cells`."""
+    """Records by key, with the interface of `ratelimit.bucket.RecordStorage`."""
 
     put = dict.__setitem__
 
@@ -38,7 +38,7 @@ class MemoryStore:
         with self._lock:
             return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         with self._lock:
             return [*bucket.take_many(self._records, asked, self.now_ns())]
 

@@ -6,15 +6,15 @@ from django.test.utils import CaptureQueriesContext
 
 from apikeys import address_limit
 from apikeys.address_limit import LOOK_UP_BURST, LOOK_UP_SECONDS, AddressLimit
+from apikeys.cache.key_cache import TTL_SECONDS
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.directory import TTL_SECONDS
 from apikeys.errors import InvalidCredential, QuotaExceeded
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problems import ProblemError
 from ratelimit.limit import Limit
 from ratelimit.limiter import Attempt, default_limiter
 from ratelimit.stores import MemoryStore
-from tests.apikeys.test_gate import ADDRESS, FAILURE_LIMIT, Process
+from tests.apikeys.test_authenticator import ADDRESS, FAILURE_LIMIT, Process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ELSEWHERE = "203.0.113.8"

@@ -15,7 +15,7 @@ from django.core.management import BaseCommand, CommandError, call_command, get_
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from events.models import Event
-from tests.apikeys.test_rest import KEY_MEMBERS
+from tests.api.test_keys import KEY_MEMBERS
 from tests.conftest import Caller
 from tests.support.terminal import Terminal
 

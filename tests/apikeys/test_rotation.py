@@ -11,7 +11,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import KeySecret
 from apikeys.rotation import Rotation, rotation_of
-from apikeys.usage import UsageLedger
+from apikeys.usage.rollup import UsageLedger
 from events.origin import Origin
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore

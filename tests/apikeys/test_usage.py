@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageSource, UsageTotal
-from apikeys.usage import RETENTION, UsageLedger, forget_old_usage
-from apikeys.usage_marks import GONE_AFTER, Marks, forget_gone_stores
+from apikeys.usage.high_water_marks import GONE_AFTER, Marks, forget_gone_stores
+from apikeys.usage.rollup import RETENTION, UsageLedger, forget_old_usage
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
@@ -60,7 +60,7 @@ def test_a_writer_that_dies_loses_nothing_and_counts_nothing_twice(
         raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr("apikeys.usage.note_last_use", die)
+        patch.setattr("apikeys.usage.rollup.note_last_use", die)
         with pytest.raises(Interrupted):
             UsageLedger(store).write_down()
     assert totals() == {"allowed": 0, "throttled": 0}
@@ -121,7 +121,7 @@ def test_what_is_no_key_is_passed_over(service: ConfigService, clock: Clock) -> 
 
 
 def test_more_keys_than_one_batch(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apikeys.usage.BATCH", 3)
+    monkeypatch.setattr("apikeys.usage.rollup.BATCH", 3)
     store = MemoryStore(clock)
     for _ in range(7):
         store.take(service.issue({"label": "x"}).key.key_id.encode(), None)
@@ -269,7 +269,7 @@ def test_last_use_never_moves_back(service: ConfigService, clock: Clock) -> None
 def test_marks_of_stores_that_are_gone_are_forgotten(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apikeys.usage_marks._PRUNE_BATCH", 2)
+    monkeypatch.setattr("apikeys.usage.high_water_marks._PRUNE_BATCH", 2)
     gone, living = MemoryStore(clock), MemoryStore(clock)
     for name in [service.issue({"label": "x"}).key.key_id.encode() for _ in range(3)]:
         for store in (gone, living):

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from controlplane.backup.manifest import sealed
+from backup.manifest import sealed
 from tests.support.server import RunningServer, issue
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from controlplane.backup.errors import BackupFailed, BackupRefused
-from controlplane.backup.files import whole_directory
+from backup.errors import BackupFailed, BackupRefused
+from backup.files import whole_directory
 from tests.backup.conftest import Install
 from tests.backup.installation import Installation
 from tests.support.commands import MANAGE, ROOT
@@ -67,7 +67,7 @@ def test_unmigrated_database_is_one_line(install: Install, tmp_path: Path) -> No
 
 def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Path) -> None:
     program = (
-        "import os, signal\nfrom pathlib import Path\nfrom controlplane.backup.files import whole_directory\n"
+        "import os, signal\nfrom pathlib import Path\nfrom backup.files import whole_directory\n"
         f"with whole_directory(Path({str(tmp_path / 'backup')!r})) as draft:\n"
         "    (draft / 'database.sqlite3').write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -1,4 +1,4 @@
-"""The commands of docs/deployment.md, in containers of the image that is shipped."""
+"""The commands of docs/how-to/back-up-and-restore.md, in containers of the image that is shipped."""
 
 import re
 from uuid import uuid4
@@ -15,7 +15,7 @@ from tests.support.commands import ROOT
 from tests.support.postgresql import drop_database, new_database
 
 pytestmark = [pytest.mark.needs("images"), pytest.mark.slow("builds and runs container images")]
-PAGE = (ROOT / "docs" / "deployment.md").read_text().replace("\\\n", "")
+PAGE = (ROOT / "docs" / "how-to" / "back-up-and-restore.md").read_text().replace("\\\n", "")
 
 
 def documented(pattern: str) -> list[str]:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.backup.loss_file import new_set_aside_path
+from backup.loss_file import new_set_aside_path
 
 
 @pytest.mark.parametrize("taken", ["db.replaced-T", "db.replaced-T.losses.json"])
 def test_two_restores_within_one_second_have_a_path_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
 ) -> None:
-    monkeypatch.setattr("controlplane.backup.loss_file.set_aside_path", lambda stamp: tmp_path / f"db.replaced-{stamp}")
+    monkeypatch.setattr("backup.loss_file.set_aside_path", lambda stamp: tmp_path / f"db.replaced-{stamp}")
     assert new_set_aside_path("T").name == "db.replaced-T"
     (tmp_path / taken).touch()
     assert new_set_aside_path("T").name == "db.replaced-T-2"

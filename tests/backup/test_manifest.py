@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from controlplane.backup import postgresql, sqlite
-from controlplane.backup.errors import BackupRefused
-from controlplane.backup.examine import examine
-from controlplane.backup.facts import Facts
-from controlplane.backup.files import sum_of
-from controlplane.backup.manifest import DATABASE_FILES, Manifest, parse
-from controlplane.backup.take import take_backup
-from controlplane.schema.expected import expected_digest
-from controlplane.schema.migration_files import own_migrations
+from backup import postgresql, sqlite
+from backup.database_facts import Facts
+from backup.errors import BackupRefused
+from backup.files import sum_of
+from backup.manifest import DATABASE_FILES, Manifest, parse
+from backup.restore_check import examine
+from backup.schema.expected import expected_digest
+from backup.schema.migration_files import own_migrations
+from backup.take import take_backup
 from tests.backup.installation import change_manifest
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
-from controlplane.backup.files import sum_of
+from backup.files import sum_of
 from tests.backup.conftest import Install
 from tests.backup.installation import change_manifest
 

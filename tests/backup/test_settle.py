@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.backup import restore
-from controlplane.backup.errors import BackupFailed, BackupRefused
-from controlplane.backup.facts import Facts
-from controlplane.backup.manifest import Manifest
-from controlplane.backup.restored import Restored
-from controlplane.backup.trace import Trace
-from controlplane.query import ask
-from controlplane.schema.expected import expected_digest
-from controlplane.schema.migration_files import own_migrations
+from backup import restore
+from backup.database_facts import Facts
+from backup.errors import BackupFailed, BackupRefused
+from backup.manifest import Manifest
+from backup.restore_event import Trace
+from backup.restore_progress import Restored
+from backup.schema.expected import expected_digest
+from backup.schema.migration_files import own_migrations
+from backup.schema.sql import ask
 from events.origin import Origin
 
 OTHER, EXPECTED = "0" * 64, expected_digest("postgresql")

@@ -54,7 +54,7 @@ class Scene:
 
     def restore(self, module: str, step: str, how: str) -> "subprocess.CompletedProcess[str]":
         """With a step that fails."""
-        arguments = [f"controlplane.backup.{module}", step, how, "restore", str(self.backup), "--replace"]
+        arguments = [f"backup.{module}", step, how, "restore", str(self.backup), "--replace"]
         return commands.run(["-m", "tests.backup.failing", *arguments], self.installed.environment)
 
     def state(self) -> str:

@@ -10,12 +10,12 @@ from benchmarks.leasing.meter import Meter
 from benchmarks.leasing.node import Node
 from benchmarks.leasing.shared import SharedBucket
 from benchmarks.leasing.simulation import Run, jain, run
-from ratelimit.bucket import Asked, Outcome
+from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.leases import LEASE_NS, LeaseBook
 from ratelimit.limit import NS_PER_SECOND, Limit
 
 LIMIT = Limit(100, 1)
-ASKED: Asked = (b"lk_0123456789ab", LIMIT, 1, 0, 0)
+ASKED: TakeRequest = (b"lk_0123456789ab", LIMIT, 1, 0, 0)
 
 
 def all_at_once(count: int, nodes: int = 1, at_ns: int = 0) -> list[Request]:
@@ -110,7 +110,7 @@ def test_a_window_may_hold_what_was_leased_before_it() -> None:
 def test_a_lease_of_tokens_that_nobody_paid_for_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     grant = LeaseBook.grant
 
-    def generous(book: LeaseBook, asked: Asked, tokens: int, outcome: Outcome, now_ns: int) -> Outcome:
+    def generous(book: LeaseBook, asked: TakeRequest, tokens: int, outcome: Outcome, now_ns: int) -> Outcome:
         return grant(book, asked, tokens + 1, outcome, now_ns)
 
     monkeypatch.setattr(LeaseBook, "grant", generous)

@@ -1,5 +1,6 @@
 """Events, incidents and waivers in the admin."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from django.test import Client
 
 from apikeys.config_service import ConfigService
 from events.models import Event
+from health.guard_rails import BY_NAME, GUARD_RAILS
 from health.incidents import degraded, open_incidents
 from health.models import Waiver
 from latchkey.timestamps import rfc3339
@@ -78,6 +80,15 @@ def test_guard_rail_pages_are_served(client: Client) -> None:
     assert page.status_code == 200
     assert "<h2>How to fix it</h2>" in page.content.decode()
     assert client.get("/guard-rails/speed").status_code == 404
+
+
+def test_links_of_guard_rail_pages_are_served(client: Client) -> None:
+    linked = set()
+    for rail in GUARD_RAILS:
+        page = client.get(f"/guard-rails/{rail.name}").content.decode()
+        linked |= set(re.findall(r'href="([^"]*)"', page.partition("<h1>")[2]))
+        assert "(<code>docs/how-to/waive-a-guard-rail.md</code>)" in page
+    assert {"full_disk", "rebuilt_bucket_store"} <= linked - {"/docs/"} <= set(BY_NAME)
 
 
 def test_waiver_for_a_revoked_key_says_why_beside_its_field(

@@ -15,9 +15,9 @@ from psycopg.errors import LockNotAvailable
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret, Usage, UsageStep
-from apikeys.usage import step_start
+from apikeys.usage.rollup import step_start
 from console.keys.changes import LimitView
-from events.lock_wait import waits
+from events.lock_timeout import waits
 from events.models import Event
 from ratelimit.limiter import default_limiter
 from tests.conftest import Caller

@@ -18,8 +18,8 @@ from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import seed
 from console.demo_data.usage_rows import spread
 from events.models import Event
-from events.webhooks.assignment import due_endpoints, undelivered
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import due_endpoints, undelivered
 from health.incidents import open_incidents
 from health.models import Incident, Waiver
 from ratelimit.limit import Limit

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.words import ago_words, limit_words, span_words
+from console.texts import ago_words, format_duration, limit_words
 from ratelimit.limit import Limit
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_no_limit() -> None:
     ],
 )
 def test_spans(span: timedelta, words: str) -> None:
-    assert span_words(span) == words
+    assert format_duration(span) == words
 
 
 @pytest.mark.parametrize(

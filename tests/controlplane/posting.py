@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from controlplane.server.asgi_types import ASGIApplication
-from tests.gateway.doors import scope_of
+from httpserver.asgi_types import ASGIApplication
+from tests.gateway.endpoints import scope_of
 
 
 class Busy:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from controlplane import asgi
-from controlplane.server.endless import hand_over
-from controlplane.server.response_metrics import RESPONSES
+from httpserver.response_metrics import RESPONSES
+from httpserver.streaming_response import hand_over
 
 
 class Connection:
@@ -16,7 +16,7 @@ class Connection:
     def abort(self) -> None:
         self.aborted = True
 
-    def hear_no_more(self) -> None:
+    def ignore_further_input(self) -> None:
         """Nothing is behind it."""
 
 

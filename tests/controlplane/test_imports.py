@@ -1,4 +1,4 @@
-"""Imports run one way, as docs/architecture.md draws them."""
+"""Imports run one way, as CONTRIBUTING.md lists them."""
 
 import ast
 import sys

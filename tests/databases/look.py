@@ -17,8 +17,8 @@ def main() -> None:
 
     from access.recovery_codes import code_digest
     from apikeys.peppers import configured_peppers
-    from controlplane.server.migrated import refuse_other_schema
-    from events.continuity import Break
+    from controlplane.processes.schema_check import refuse_other_schema
+    from events.chain_verification import Break
     from events.models import ChainHead
     from events.verification import verify
     from events.webhooks.models import WebhookEndpoint
@@ -42,7 +42,7 @@ def main() -> None:
 
 def authenticated() -> dict[str, str]:
     """Return what becomes of a request with each credential, by the label of its key."""
-    from apikeys.gate import default_gate
+    from apikeys.authenticator import default_authenticator
     from apikeys.models import APIKey
     from latchkey.credentials import parse_credential
     from latchkey.problems import ProblemError
@@ -53,7 +53,7 @@ def authenticated() -> dict[str, str]:
     for name in ("root", "rotating", "rotated", "disabled", "revoked", "unlimited"):
         key_id = key_ids["key rotating" if name == "rotated" else f"key {name}"]
         try:
-            default_gate().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
+            default_authenticator().verify(parse_credential(credential(key_id, name)), "192.0.2.1")
             told[name] = "authenticated"
         except ProblemError as error:
             told[name] = error.slug

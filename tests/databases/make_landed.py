@@ -28,7 +28,7 @@ def fill() -> None:
     from apikeys.models import KeySecret, Usage, UsageMark, UsageSource, UsageTotal
     from apikeys.peppers import configured_peppers
     from events.origin import Origin
-    from events.webhooks.endpoints import WebhookEndpoints
+    from events.webhooks.service import WebhookService
     from health.waivers import Waivers
 
     origin = Origin("command:make", "request-of-make")
@@ -51,7 +51,7 @@ def fill() -> None:
         for step in ("minute", "hour", "day"):
             Usage.objects.create(key=key, step=step, start=NOW - DAY, allowed=number * 1000, throttled=number)
     UsageTotal.objects.create(step="day", start=NOW - DAY, allowed=15000, throttled=15)
-    webhooks = WebhookEndpoints(origin, configured_peppers(), lambda: NOW)
+    webhooks = WebhookService(origin, configured_peppers(), lambda: NOW)
     webhook = webhooks.add({"url": "https://hooks.example/latchkey", "label": "pager"})
     webhooks.rotate_secret(webhook.endpoint.endpoint_id)
     waiver = {"guard_rail": "unlimited_key", "reason": "a load test", "ends_at": "2027-11-01T00:00:00Z"}

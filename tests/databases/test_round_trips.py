@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from apikeys.directory import default_directory
+from apikeys.cache.key_cache import default_key_cache
 from events.models import Event
 from tests.conftest import Caller
 from tests.support.wire import watched
@@ -59,7 +59,7 @@ def test_change_takes_few_round_trips(name: str, is_known: bool, api: Caller, ke
         api.post(f"{key}/rotate/finish", {})
     before = Event.objects.count()
     if not is_known:
-        default_directory().clear()
+        default_key_cache().clear()
     with watched() as wire:
         response = CHANGES[name](api, key)
     assert response.status_code < 300, response.content

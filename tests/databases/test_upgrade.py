@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from controlplane.schema.expected import expected_lines
+from backup.schema.expected import expected_lines
 from tests.databases.dumping import copied_rows
 from tests.databases.landed import DUMPS, PEPPERS, SECRET_KEY, Rows, load_postgresql, load_sqlite, parts
 from tests.support.commands import manage, run

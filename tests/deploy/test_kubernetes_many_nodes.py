@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.server.supervisor import GRACE_SECONDS
+from controlplane.processes.supervisor import GRACE_SECONDS
 from latchkey.duration import parse_duration
 from tests.deploy.manifests import container, documents, manifest, pod, settings
 

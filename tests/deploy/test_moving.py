@@ -1,4 +1,4 @@
-"""From SQLite to PostgreSQL by the commands of docs/scaling.md: every row arrives, the event log holds, keys work."""
+"""From SQLite to PostgreSQL by the commands of docs/how-to/scale-to-several-nodes.md: all rows arrive, keys work."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.support.server import RunningServer, issue
 
 pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow("runs several servers")]
 
-PAGE = (ROOT / "docs" / "scaling.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "scale-to-several-nodes.md").read_text()
 COUNTS = """
 from django.db import connection
 with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The page about the remote CLI and the command say the same."""
+"""The pages about the remote CLI and the Python client, and the command, say the same."""
 
 import re
 from typing import Any
@@ -15,7 +15,9 @@ from tests.docs.test_reference import page, rows, section
 from tests.latchkey.client.answering import CREDENTIAL, of, refusal
 from tests.latchkey.stub import Answer, stub
 
-PAGE = "docs/cli.md"
+REFERENCE = "docs/reference/cli.md"
+GUIDE = "docs/how-to/use-the-cli.md"
+CLIENT = "docs/reference/python-client.md"
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +26,12 @@ def command() -> Any:
 
 
 def test_reference_is_the_help() -> None:
-    assert page_with_reference(page(PAGE)) == page(PAGE), "run: make cli-reference"
+    assert page_with_reference(page(REFERENCE)) == page(REFERENCE), "run: make cli-reference"
 
 
 def test_settings(command: Any) -> None:
     listed = {
-        row[0].strip("`"): row[1].strip("`") for row in rows(section(PAGE, "## Say which server, with which key"))
+        row[0].strip("`"): row[1].strip("`") for row in rows(section(GUIDE, "## Say which server, with which key"))
     }
     assert listed == {
         parameter.opts[0]: parameter.envvar for parameter in command.params if getattr(parameter, "envvar", None)
@@ -37,28 +39,28 @@ def test_settings(command: Any) -> None:
 
 
 def test_members_of_a_profile() -> None:
-    listed = re.findall(r"^\| `[^|]+ \| `[^|]+ \| `(\w+)` \|", page(PAGE), flags=re.MULTILINE)
+    listed = re.findall(r"^\| `[^|]+ \| `[^|]+ \| `(\w+)` \|", page(GUIDE), flags=re.MULTILINE)
     assert sorted(listed) == sorted(Profile.__dataclass_fields__)
 
 
 def test_exit_codes() -> None:
-    listed = re.findall(r"^\| (\d+) \|", section(PAGE, "## Results"), flags=re.MULTILINE)
+    listed = re.findall(r"^\| (\d+) \|", section(REFERENCE, "## Exit codes"), flags=re.MULTILINE)
     assert [int(code) for code in listed] == list(OUTCOMES)
 
 
 def test_programs() -> None:
     """The examples compile, and what they import is there."""
-    programs = re.findall(r"```python\n(.*?)```", page(PAGE), flags=re.DOTALL)
+    programs = re.findall(r"```python\n(.*?)```", page(CLIENT), flags=re.DOTALL)
     assert len(programs) == 2
     for program in programs:
         imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
-        compile(program, PAGE, "exec")
+        compile(program, CLIENT, "exec")
         exec("\n".join(imports), {})
 
 
 def test_service_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The example answers each verdict, and what is no verdict, as the page says."""
-    (program,) = re.findall(r"```python\n(.*?)```", section(PAGE, "### Verify in a service"), flags=re.DOTALL)
+    (program,) = re.findall(r"```python\n(.*?)```", section(CLIENT, "### Verify in a service"), flags=re.DOTALL)
     monkeypatch.setenv("LATCHKEY_API_KEY", CREDENTIAL.reveal())
     scope: dict[str, Any] = {}
     exec(program, scope)

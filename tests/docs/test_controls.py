@@ -24,7 +24,19 @@ from tests.docs.test_pages import PAGES, ROOT
 # On pages about the admin only the convention names a control, so that none goes unnoticed.
 ABOUT_THE_ADMIN: Final = [
     *(ROOT / "docs" / "guard-rails").glob("*.md"),
-    *(ROOT / "docs" / name for name in ("admin.md", "access.md", "guard-rails.md", "keys.md", "rotation.md")),
+    *(ROOT / "docs" / "reference" / name for name in ("admin.md", "guard-rails.md", "keys.md")),
+    *(
+        ROOT / "docs" / "how-to" / name
+        for name in (
+            "manage-admin-users.md",
+            "manage-keys.md",
+            "respond-to-a-leak.md",
+            "rotate-a-key.md",
+            "rotate-server-secrets.md",
+            "waive-a-guard-rail.md",
+        )
+    ),
+    ROOT / "docs" / "tutorials" / "first-key.md",
 ]
 # The pages that are no key's, by the name that docs give them.
 PATHS: Final = {

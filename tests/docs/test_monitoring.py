@@ -10,13 +10,14 @@ from health.guard_rails import GUARD_RAILS
 from tests.deploy import kit
 from tests.support.commands import ROOT
 
-PAGE = ROOT / "docs" / "monitoring.md"
-RUNBOOK = ROOT / "docs" / "runbook.md"
+GUIDE = ROOT / "docs" / "how-to" / "monitor.md"
+ALERTS = ROOT / "docs" / "reference" / "alerts.md"
+RUNBOOK = ROOT / "docs" / "how-to" / "respond-to-alerts.md"
 IN_TABLE = r"^\| `(Latchkey\w+)` \| ([^|]+) \|"
 SECTION = r"^## `(\w+)`\n(.*?)(?=^## |\Z)"
 
 
-def found(pattern: str, page: Path = PAGE) -> list[Any]:
+def found(pattern: str, page: Path = ALERTS) -> list[Any]:
     return re.findall(pattern, page.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
@@ -36,7 +37,7 @@ def test_each_alert_has_its_section_and_each_section_its_alert() -> None:
 
 @pytest.mark.parametrize("alert", kit.alerts(), ids=lambda alert: alert["alert"])
 def test_alert_leads_to_its_section(alert: dict[str, Any]) -> None:
-    assert alert["annotations"]["runbook_url"] == f"docs/runbook.md#{alert['alert'].lower()}"
+    assert alert["annotations"]["runbook_url"] == f"docs/how-to/respond-to-alerts.md#{alert['alert'].lower()}"
 
 
 @pytest.mark.parametrize("name", [alert["alert"] for alert in kit.alerts()])
@@ -46,7 +47,7 @@ def test_section_says_what_it_means_how_to_confirm_it_and_what_to_do(name: str) 
 
 def test_runbook_leads_to_the_page_of_each_guard_rail_that_degrades() -> None:
     listed = re.findall(
-        r"^\| \[(\w+)\]\(guard-rails/(\w+)\.md\) \| (\w+) \|", sections()["LatchkeyDegraded"], re.MULTILINE
+        r"^\| \[(\w+)\]\(\.\./guard-rails/(\w+)\.md\) \| (\w+) \|", sections()["LatchkeyDegraded"], re.MULTILINE
     )
     assert sorted(listed) == sorted(
         (rail.name, rail.name, rail.severity) for rail in GUARD_RAILS if rail.severity.degrades
@@ -54,7 +55,7 @@ def test_runbook_leads_to_the_page_of_each_guard_rail_that_degrades() -> None:
 
 
 def test_each_alert_is_raised_by_a_fault() -> None:
-    faults = PAGE.read_text(encoding="utf-8").partition("## Which fault raises which alert")[2]
+    faults = ALERTS.read_text(encoding="utf-8").partition("## Which fault raises which alert")[2]
     rows = re.findall(r"^\| .* \|([^|]*)\|$", faults, re.MULTILINE)
     raised = {name for row in rows for name in re.findall(r"`(Latchkey\w+)`", row)}
     assert raised == {alert["alert"] for alert in kit.alerts()}
@@ -67,12 +68,12 @@ def test_severities() -> None:
 
 
 def test_files_are_there() -> None:
-    listed = {ROOT / path for path in found(r"^\| `(deploy/[^`]+)` \|")}
+    listed = {ROOT / path for path in found(r"^\| `(deploy/[^`]+)` \|", GUIDE)}
     there = [path for part in ("prometheus", "grafana") for path in (ROOT / "deploy" / part).rglob("*")]
     assert listed == {path for path in there if path.is_file() and path.name != "latchkey.secret"}
 
 
 def test_panels_to_watch_are_on_the_dashboard() -> None:
-    watched = re.findall(r"\*\*([^*]+)\*\*", PAGE.read_text(encoding="utf-8"))
+    watched = re.findall(r"\*\*([^*]+)\*\*", GUIDE.read_text(encoding="utf-8"))
     assert watched
     assert set(watched) <= {panel["title"] for panel in kit.panels()}

@@ -14,6 +14,8 @@ from tests.docs.controls import prose
 ROOT: Path = settings.BASE_DIR
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MAX_LINE = 120
+INDEX = ROOT / "docs" / "index.md"
+KINDS = ("tutorials", "how-to", "reference", "explanation", "guard-rails", "adr", "contributing")
 
 
 def links(page: Path) -> set[Path]:
@@ -104,6 +106,21 @@ def test_links_lead_to_files(page: Path) -> None:
 def test_every_page_is_led_to() -> None:
     reached = {target for page in PAGES for target in links(page)}
     assert [str(page) for page in PAGES if page.resolve() not in reached and page.name != "README.md"] == []
+
+
+def test_index_lists_every_page_once() -> None:
+    """With one line each."""
+    lines = re.findall(r"^- \[[^\]]+\]\(([^)]+)\)", text_of(INDEX), flags=re.MULTILINE)
+    listed = Counter((INDEX.parent / target).resolve() for target in lines)
+    assert [
+        str(page) for page in PAGES if page.is_relative_to(INDEX.parent) and page != INDEX and listed[page] != 1
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_is_of_one_kind(page: Path) -> None:
+    """No page stands next to the kinds."""
+    assert page.parent == ROOT or page == INDEX or page.relative_to(INDEX.parent).parts[0] in KINDS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

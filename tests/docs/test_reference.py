@@ -9,16 +9,20 @@ from django.conf import settings
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from apikeys.views.base import KeyAPIView
+from api.base import KeyAPIView
 from events.types import EventType
 from health.guard_rails import BY_NAME, GUARD_RAILS, GuardRail
 from latchkey import metric_names
 from latchkey.problem_catalogue import CATALOGUE
 
-PACKAGES = ("latchkey", "ratelimit", "events", "apikeys", "gateway", "health", "access", "console", "controlplane")
+PACKAGES = (
+    *("latchkey", "httpserver", "ratelimit", "events", "apikeys", "health", "access", "backup", "api", "gateway"),
+    *("console", "controlplane"),
+)
 READERS = ("text", "flag", "integer", "duration", "choice", "listed", "networks", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+COMMANDS = "docs/reference/manage-py.md"
 PARTS_OF_A_GUARD_RAIL = ["What it means", "Why it matters", "How to fix it", "How to silence it"]
 
 
@@ -75,21 +79,21 @@ def settings_in_code() -> set[str]:
 
 
 def test_settings() -> None:
-    described = first_cells(section("docs/configuration.md", "## Settings"))
-    elsewhere = first_cells(section("docs/configuration.md", "## Read elsewhere"))
+    described = first_cells(section("docs/reference/configuration.md", "## Settings"))
+    elsewhere = first_cells(section("docs/reference/configuration.md", "## Read elsewhere"))
     assert len(described) > 10
     assert sorted(described + elsewhere) == sorted(settings_in_code())
 
 
 def test_example_of_an_environment_file() -> None:
-    described = first_cells(section("docs/configuration.md", "## Settings"))
+    described = first_cells(section("docs/reference/configuration.md", "## Settings"))
     assert sorted(re.findall(r"^#([A-Z_]+)=", page(".env.example"), flags=re.MULTILINE)) == sorted(described)
 
 
 def test_system_checks() -> None:
     pattern = rf"(?:{'|'.join(PACKAGES)})\.[EWIC]\d{{3}}"
     in_code = {name for node in syntax() if (name := literal(node)) and re.fullmatch(pattern, name)}
-    cells = first_cells(section("docs/configuration.md", "## What refuses to start"))
+    cells = first_cells(section("docs/reference/configuration.md", "## What refuses to start"))
     assert in_code
     assert sorted(cells) == sorted(in_code)
 
@@ -107,34 +111,36 @@ def options(command: BaseCommand) -> set[str]:
 
 
 def test_commands() -> None:
-    described = re.findall(r"^### `(\w+)`$", section("docs/commands.md", "## `manage.py`"), flags=re.MULTILINE)
+    described = re.findall(r"^## `(\w+)`$", page(COMMANDS), flags=re.MULTILINE)
     assert sorted(described) == sorted(our_commands())
 
 
 def test_options_of_commands() -> None:
-    whole = section("docs/commands.md", "## `manage.py`")
+    whole = page(COMMANDS)
     for name, command in our_commands().items():
-        described = set(re.findall(r"--[a-z][a-z-]*", section("docs/commands.md", f"### `{name}`")))
+        described = set(re.findall(r"--[a-z][a-z-]*", section(COMMANDS, f"## `{name}`")))
         assert described - {"--format"} <= options(command), name
         assert all(option in whole for option in options(command)), name
 
 
 def test_make_targets() -> None:
     targets = re.findall(r"^([a-z-]+):.*## ", page("Makefile"), flags=re.MULTILINE)
-    described = [cell for cell in first_cells(section("docs/commands.md", "## `make`")) if cell.startswith("make ")]
+    described = [cell for cell in first_cells(section("CONTRIBUTING.md", "## `make`")) if cell.startswith("make ")]
     assert sorted(described) == sorted(f"make {target}" for target in targets)
 
 
 def test_problems() -> None:
-    listed = {row[0].strip("`"): row[1] for row in rows(page("docs/problems.md")) if row[1].isdigit()}
+    listed = {row[0].strip("`"): row[1] for row in rows(page("docs/reference/problems.md")) if row[1].isdigit()}
     assert listed == {slug: str(problem.status) for slug, problem in CATALOGUE.items()}
-    explained = re.findall(r"^### `([a-z-]+)`$", section("docs/problems.md", "## What to do"), flags=re.MULTILINE)
+    explained = re.findall(
+        r"^### `([a-z-]+)`$", section("docs/reference/problems.md", "## What to do"), flags=re.MULTILINE
+    )
     assert explained == list(listed)
 
 
 def test_metrics() -> None:
     names = [value for name, value in vars(metric_names).items() if name.isupper()]
-    assert sorted(first_cells(section("docs/telemetry.md", "## Metrics"))) == sorted(names)
+    assert sorted(first_cells(page("docs/reference/metrics.md"))) == sorted(names)
 
 
 def test_log_events() -> None:
@@ -142,7 +148,7 @@ def test_log_events() -> None:
     for node in syntax():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS:
             in_code.add(literal(node.args[0]) if ast.unparse(node.func.value) == "log" else None)
-    described = first_cells(section("docs/telemetry.md", "## Logs"))
+    described = first_cells(page("docs/reference/logs.md"))
     assert sorted([*described, "request"]) == sorted(name for name in in_code if name)
 
 
@@ -162,7 +168,7 @@ def calls(patterns: list[URLPattern | URLResolver], prefix: str = "/") -> Iterat
 
 def test_calls_and_their_scopes() -> None:
     described = {}
-    for row in rows(section("docs/keys.md", "## Scopes")):
+    for row in rows(section("docs/reference/keys.md", "## Scopes")):
         scope = re.match(r"`([^`]+)`|none", row[1])
         assert scope, row
         described[row[0].strip("`")] = scope.group(1) or "none"
@@ -170,12 +176,12 @@ def test_calls_and_their_scopes() -> None:
 
 
 def test_event_types() -> None:
-    assert sorted(first_cells(section("docs/events.md", "## Types"))) == sorted(EventType)
+    assert sorted(first_cells(section("docs/reference/events.md", "## Types"))) == sorted(EventType)
 
 
 def test_event_types_have_examples() -> None:
     """Each line of an example begins with the types that it is for, the data on the same line or below."""
-    _, _, examples = section("docs/events.md", "## Types").partition("```\n")
+    _, _, examples = section("docs/reference/events.md", "## Types").partition("```\n")
     heads = re.findall(r"^(\w[\w, ]*?)(?:  |$)", examples.partition("```")[0], flags=re.MULTILINE)
     shown = {name for head in heads for name in head.split(", ")}
     assert shown == set(EventType)
@@ -199,8 +205,8 @@ def test_page_of_a_guard_rail(rail: GuardRail) -> None:
 def test_overview_of_guard_rails() -> None:
     """Name, severity and when it is judged, in the order of the code."""
     table = re.findall(
-        r"^\| \[(\w+)\]\(guard-rails/(\w+)\.md\) \| (\w+) \| .* \| (.*) \|$",
-        section("docs/guard-rails.md", "## All of them"),
+        r"^\| \[(\w+)\]\(\.\./guard-rails/(\w+)\.md\) \| (\w+) \| .* \| (.*) \|$",
+        section("docs/reference/guard-rails.md", "## All of them"),
         flags=re.MULTILINE,
     )
     assert [(name, target, severity) for name, target, severity, _ in table] == [

@@ -7,7 +7,7 @@ from functools import cache
 from tests.docs.test_reference import page
 from tests.support.commands import ROOT
 
-PAGE = page("docs/security.md")
+PAGE = page("docs/explanation/security.md")
 NAMED = r"(tests/[\w/]+\.py)::([\w:]+)"
 
 
@@ -29,7 +29,7 @@ def test_named_tests_exist() -> None:
 
 
 def test_links_lead_to_the_named_file() -> None:
-    links = re.findall(rf"\[`{NAMED}`\]\(\.\./([^)]+)\)", PAGE)
+    links = re.findall(rf"\[`{NAMED}`\]\(\.\./\.\./([^)]+)\)", PAGE)
     assert len(links) == len(re.findall(r"::test_\w+", PAGE.replace("::test_…", "")))
     assert [path for path, _, target in links if path != target] == []
 

@@ -7,12 +7,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log
+from events.batched_sql import inserting, run
 from events.change import Change, change
 from events.models import Event, Seal
 from events.origin import Origin
-from events.round_trip import inserting, run
 from events.types import EventType
-from tests.events.test_round_trip import seal
+from tests.events.test_batched_sql import seal
 
 pytestmark = pytest.mark.django_db
 ORIGIN = Origin("command:test", "request-1")

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.chain import GENESIS
-from events.continuity import Break, Place
+from events.chain_verification import Break, Place
 from events.log import append
 from events.models import ChainHead, Event
 from events.origin import Origin

@@ -8,7 +8,7 @@ from gates.image.__main__ import JUDGES
 from gates.source import SOURCE_GATES
 from gates.tree import ROOT
 
-PAGE = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "contributing" / "release-checks.md").read_text(encoding="utf-8")
 
 
 def sections(heading: str) -> list[str]:

@@ -8,6 +8,7 @@ from gates.verdict import Outcome
 from tests.gates.planting import copied, plant
 
 WORKFLOW = ".github/workflows/checks.yml"
+GUIDE = "docs/how-to/use-the-cli.md"
 READ = (
     "pyproject.toml",
     "Makefile",
@@ -33,7 +34,7 @@ def test_this_tree() -> None:
 def test_another_minimum_is_told_to_all(tree: Path) -> None:
     plant(tree / "pyproject.toml", 'requires-python = ">=3.11"', 'requires-python = ">=3.12"')
     told = "\n".join(python_minimum.findings(tree))
-    for name in ("README.md", "CONTRIBUTING.md", "docs/cli.md", "pyproject.toml: mypy", ".github/workflows"):
+    for name in ("README.md", "CONTRIBUTING.md", GUIDE, "pyproject.toml: mypy", ".github/workflows"):
         assert name in told
 
 
@@ -44,7 +45,7 @@ def test_another_minimum_is_told_to_all(tree: Path) -> None:
         ("README.md", "Python 3.11 or newer", "Python", "README.md: does not say Python 3.11 or newer"),
         ("README.md", "Python 3.11 or newer", "Python 3.11 or newer, python3.9", "README.md: names Python 3.9"),
         ("CONTRIBUTING.md", "Python 3.11 or newer", "Python 3.12 or\nnewer", "CONTRIBUTING.md: says Python 3.12"),
-        ("docs/cli.md", "Python 3.11 or newer", "Python 3.12+", "docs/cli.md: says Python 3.12 or newer"),
+        (GUIDE, "Python 3.11 or newer", "Python 3.12+", f"{GUIDE}: says Python 3.12 or newer"),
         ("Makefile", "-m gates.lock", "-m gates.lock --python-version 3.11", "names 3.11"),
         ("Makefile", 'tuple(map(int, "$(MINIMUM)".split(".")))', "(3, 11)", "names 3, 11"),
         ("Makefile", "requires-python", "needs-python", "Makefile: does not read requires-python"),

@@ -13,24 +13,33 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apikeys.address_limit import LOOK_UP_BURST
+from apikeys.authenticator import FAILURES
+from apikeys.cache.key_cache import LOOKUPS
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.directory import LOOKUPS
-from apikeys.gate import FAILURES
 from apikeys.models import APIKey
-from controlplane.gateway_door import metrics
-from controlplane.gateway_door import passes as passes_module
-from controlplane.gateway_door.at_once import _credential_and_id
-from controlplane.gateway_door.door import check_door
+from gateway.native import allow_responses as passes_module
+from gateway.native import metrics
+from gateway.native.endpoint import check_endpoint
+from gateway.native.fast_path import _credential_and_id
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
 from latchkey.identity import identity_fields
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import Taken
 from tests.conftest import Caller
-from tests.gateway.doors import Answered, FakeReply, asks_at_once, at_once, by_django, natively, no_threads, scope_of
+from tests.gateway.endpoints import (
+    Answered,
+    FakeReply,
+    asks_at_once,
+    at_once,
+    by_django,
+    natively,
+    no_threads,
+    scope_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +51,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 @pytest.fixture(autouse=True)
 def fresh_door() -> None:
     """The native door begins as in a new process."""
-    metrics.loop_gate.cache_clear()
+    metrics.loop_authenticator.cache_clear()
 
 
 @pytest.fixture(params=DOORS)
@@ -422,7 +431,7 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
     def broken(auth: AuthContext) -> list[tuple[str, str]]:
         return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
 
-    monkeypatch.setattr("controlplane.gateway_door.passes.identity_fields", broken)
+    monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
     passes_module._known.clear()
     replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]
@@ -447,7 +456,7 @@ def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkey
     store = default_limiter().store
     real = store.take_many
 
-    def fail_for_the_second(asked: Sequence[Asked]) -> list[Taken]:
+    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[Taken]:
         return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
 
     with monkeypatch.context() as patch:
@@ -483,7 +492,7 @@ def test_client_that_leaves_in_mid_body_is_not_charged(key: IssuedKey) -> None:
             sent.append(message)
 
         fields = {"X-API-Key": key.credential.reveal(), "Content-Length": "1000"}
-        await check_door(scope_of("POST", "/v1/check", "", fields), receive, send)
+        await check_endpoint(scope_of("POST", "/v1/check", "", fields), receive, send)
         return sent
 
     assert asyncio.run(leave()) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from apikeys.config_service import ConfigService
-from tests.gateway.doors import at_once, by_django, natively
+from tests.gateway.endpoints import at_once, by_django, natively
 from tests.gateway.largest_key import LARGEST
 from tests.gateway.test_check import Ask, check
 

@@ -7,11 +7,11 @@ import pytest
 from structlog.contextvars import get_contextvars
 
 from apikeys.config_service import ConfigService, IssuedKey
-from controlplane import access_log
-from controlplane.gateway_door import door, metrics
 from gateway.logged_checks import MOST_KEYS, EveryKey, parse_logged_checks
+from gateway.native import endpoint, metrics
+from httpserver import access_log
 from latchkey.credentials import generate_key_id, generate_secret
-from tests.gateway.doors import at_once, by_django, natively
+from tests.gateway.endpoints import at_once, by_django, natively
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOORS = pytest.mark.parametrize("ask", [natively, at_once], ids=["native", "at_once"])
@@ -22,7 +22,7 @@ Lines = list[dict[str, Any]]
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     """The lines about requests, as they are written from here on."""
-    metrics.loop_gate.cache_clear()
+    metrics.loop_authenticator.cache_clear()
     written: Lines = []
     monkeypatch.setattr(access_log.log, "info", lambda _, **members: written.append(get_contextvars() | members))
     yield written
@@ -30,7 +30,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
 
 
 def log(monkeypatch: pytest.MonkeyPatch, keys: Container[str]) -> None:
-    monkeypatch.setattr(door, "LOGGED", keys)
+    monkeypatch.setattr(endpoint, "LOGGED", keys)
 
 
 def check(ask: Any, credential: str, query: str = "") -> int:

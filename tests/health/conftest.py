@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from health.reads import forget_templates
+from health.evaluation_queries import forget_templates
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from events.models import Patrol
 from events.origin import Origin
 from health.failure_bursts import MOST_BURSTS, QUIET_FOR, note_failure_bursts
 from health.guard_rails import BY_NAME, GUARD_RAILS, Severity
-from health.lease import release_lease, take_lease
 from health.models import FailureBurst, StoreOutage, Waiver
+from health.scheduler.lease import release_lease, take_lease
 from ratelimit.limit import Limit
 from ratelimit.limiter import Attempt, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError, LmdbStore, MemoryStore

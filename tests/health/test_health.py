@@ -7,9 +7,9 @@ from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
 from events.models import Event
-from health.live import look_for_steward
-from health.steward import Steward
-from health.tasks import tasks
+from health.local_health import look_for_steward
+from health.scheduler.steward import Steward
+from health.scheduler.tasks import tasks
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from tests.conftest import Caller

@@ -9,16 +9,16 @@ from django.db.models.expressions import RawSQL
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
+from events.batched_sql import Statement
 from events.models import Event
 from events.origin import Origin
-from events.round_trip import Statement
 from events.types import EventType
+from health.evaluation_queries import forget_templates
 from health.guard_rails import GUARD_RAILS, Finding
 from health.guard_rails.operation import RebuiltBucketStore
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Incident, Waiver
-from health.reads import forget_templates
-from health.tasks import Turn, tasks
+from health.scheduler.tasks import Turn, tasks
 from health.waivers import Waivers
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
@@ -114,7 +114,7 @@ def be_refused(*_: object) -> Statement:
         ("health.guard_rails.limits.UnlimitedKey.listed", fail),
         ("health.guard_rails.limits.UnlimitedKey.listed", fail_in_the_database),
         ("health.guard_rails.limits.UnlimitedKey.finding", fail),
-        ("health.verdicts.inserting", be_refused),
+        ("health.incident_changes.inserting", be_refused),
     ],
     ids=["ahead", "asked", "read", "judged", "written"],
 )
@@ -182,8 +182,8 @@ def test_many_expiries_are_told_in_batches_while_the_lease_is_held(service: Conf
     for _ in range(5):
         service.issue({"label": "x", "expires_at": (now + DAY).isoformat()})
     later = ConfigService(Origin.of_system(), now=lambda: now + 2 * DAY)
-    assert later.tell_expiries(lambda: False) == 0
-    assert later.tell_expiries() == 5
+    assert later.append_expiry_events(lambda: False) == 0
+    assert later.append_expiry_events() == 5
     assert [event.type for event in Event.objects.order_by("-id")[:2]] == ["HealthChanged", "KeyExpired"]
 
 

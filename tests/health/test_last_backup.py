@@ -9,12 +9,12 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from controlplane.backup.manifest import Manifest
-from controlplane.management.commands import backup
-from controlplane.schema.expected import expected_digest
-from controlplane.schema.migration_files import own_migrations
+from backup.management.commands import backup
+from backup.manifest import Manifest
+from backup.schema.expected import expected_digest
+from backup.schema.migration_files import own_migrations
 from health.last_backup import last_backup, note_backup
-from health.measurements import exposition
+from health.metrics import exposition
 from latchkey.timestamps import rfc3339
 
 pytestmark = pytest.mark.django_db

@@ -60,7 +60,7 @@ def test_a_node_that_is_killed_and_started_again_lets_no_more_pass(start_nodes: 
 
 
 def test_redis_without_its_memory_costs_one_bucket_each_time(nodes: Nodes) -> None:
-    """docs/consistency.md: one full bucket for each loss."""
+    """docs/explanation/consistency.md: one full bucket for each loss."""
     key = nodes.issue(100, MONTH)
     passed = fire_at_all(nodes, key["credential"], "/v1/check")[204]
     for losses in (1, 2):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import apikeys.pages
-import apikeys.usage_report
+import apikeys.usage.report
 import events.pages
 import events.webhooks.validation
 import gateway.question
@@ -126,8 +126,8 @@ def test_values_are_the_same(name: str, member: str) -> None:
 QUERIES: dict[str, list[Parameter]] = {
     "/v1/keys": [*apikeys.pages.QUERY],
     "/v1/events": [*events.pages.QUERY],
-    "/v1/keys/{key_id}/usage": [*apikeys.usage_report.QUERY],
-    "/v1/whoami/usage": [*apikeys.usage_report.QUERY],
+    "/v1/keys/{key_id}/usage": [*apikeys.usage.report.QUERY],
+    "/v1/whoami/usage": [*apikeys.usage.report.QUERY],
     "/v1/check": [*gateway.question.QUERY],
 }
 TEXTS = [

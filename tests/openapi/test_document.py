@@ -10,9 +10,9 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
+from api.openapi_page import document as built
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, Usage
-from controlplane.openapi_page import document as built
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.timestamps import rfc3339
 from tests.conftest import Caller
@@ -69,7 +69,7 @@ def test_no_schema_accepts_anything_but_null() -> None:
 def test_document_stays_the_same_within_a_month_and_its_dates_lie_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     first = built()
     later = timezone.now() + timedelta(days=40)
-    monkeypatch.setattr("controlplane.openapi_page.timezone.now", lambda: later)
+    monkeypatch.setattr("api.openapi_page.timezone.now", lambda: later)
     assert built() != first
     example = json.loads(built()[0])["paths"]["/v1/waivers"]["post"]["requestBody"]["content"]["application/json"]
     (value,) = (it["value"]["ends_at"] for it in example["examples"].values())
@@ -187,8 +187,8 @@ def test_checks_are_as_promised(call: Call, service: ConfigService, anonymous: C
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["down", "stopping", "degraded", "ok"])
 def test_health_is_as_promised(call: Call, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from health.live import Status
+    from health.local_health import Status
 
-    monkeypatch.setattr("health.views.health.status_now", lambda: Status(status))
+    monkeypatch.setattr("api.health.status_now", lambda: Status(status))
     assert call(BY_ID["health"]).json() == {"status": status}
     assert call(BY_ID["health_full"]).status_code == 200

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.openapi_page import document as built
+from api.openapi_page import document as built
 from tests.openapi import tools
 from tests.openapi.document import operations
 from tests.support.server import RunningServer, issue

@@ -16,9 +16,9 @@ from typing import Final
 
 import structlog
 
-from ratelimit import examination
+from ratelimit import bucket_file_check
 from ratelimit.limit import Limit
-from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_examination
+from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_check
 
 SERVED: Final = "served"
 _PAGE: Final = 4096
@@ -85,7 +85,7 @@ def run_forked(arguments: list[str]) -> "subprocess.CompletedProcess[bytes]":
             os.dup2(out.fileno(), 1)
             status = 1
             try:
-                status = examination.main(arguments)
+                status = bucket_file_check.main(arguments)
                 sys.stdout.flush()
             finally:
                 os._exit(status)
@@ -96,7 +96,7 @@ def run_forked(arguments: list[str]) -> "subprocess.CompletedProcess[bytes]":
 
 def main(arguments: Sequence[str]) -> None:
     """Use images FIRST to FIRST + COUNT - 1."""
-    lmdb_examination._run = run_forked
+    lmdb_check._run = run_forked
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     work, first, count = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     taken = moments(work / "source")

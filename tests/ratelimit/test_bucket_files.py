@@ -12,9 +12,9 @@ import lmdb
 import pytest
 
 from ratelimit.bucket import Record
-from ratelimit.examination import How
-from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_aside
-from ratelimit.stores.lmdb_examination import examine
+from ratelimit.bucket_file_check import FileState
+from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_quarantine
+from ratelimit.stores.lmdb_check import examine
 from ratelimit.stores.lmdb_file import open_file, signature
 from tests.conftest import Clock
 from tests.ratelimit.power_cut import SERVED
@@ -45,9 +45,9 @@ def test_no_image_of_a_power_cut_ends_or_holds_up_a_process(tmp_path: Path, coun
 def test_sound_file_stays_and_is_examined_by_each_process(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.set_epoch(b"lk_a", 7)
-    assert examine(tmp_path / "b", How.IN_USE) == ""
+    assert examine(tmp_path / "b", FileState.IN_USE) == ""
     store.close()
-    assert examine(tmp_path / "b", How.AT_REST) == ""
+    assert examine(tmp_path / "b", FileState.AT_REST) == ""
     assert store.peek(b"lk_a").epoch == 7
     assert store.rebuilt() is None
     store.close()
@@ -74,7 +74,7 @@ def test_no_more_files_are_kept_aside_than_three(tmp_path: Path) -> None:
         store.take(b"lk_a", None)
         store.close()
         os.truncate(tmp_path / "b" / "data.mdb", 4096)
-    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_aside.KEPT
+    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_quarantine.KEPT
 
 
 def test_directory_that_cannot_be_renamed_keeps_its_damaged_file_inside(
@@ -137,9 +137,7 @@ def test_files_that_were_moved_away_and_back_are_the_same_store(tmp_path: Path, 
 @pytest.mark.slow("waits for the limit on the processor's time")
 def test_examination_that_does_not_end_is_ended(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"")
-    program = (
-        "import sys, pathlib; from ratelimit.examination import bound; bound(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
-    )
+    program = "import sys, pathlib; from ratelimit.bucket_file_check import bound; bound(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
     assert done.returncode < 0
 

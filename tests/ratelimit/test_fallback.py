@@ -18,7 +18,7 @@ from ratelimit.stores import LmdbStore, MemoryStore
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.fallback import Fallback, FallbackStore
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.support.waiting import wait_until
@@ -36,7 +36,7 @@ def make_store(server: RedisServer, tmp_path: Path, clock: Clock) -> Iterator[Ma
     def make(mode: Fallback) -> FallbackStore:
         primary = RedisStore(parse_address(server.url), timeout=0.3)
         local = None if mode is Fallback.DENY else LmdbStore(tmp_path / "fallback", clock)
-        made.append(FallbackStore(primary, local, mode, OnLoop(primary), clock.seconds))
+        made.append(FallbackStore(primary, local, mode, AsyncRedisStore(primary), clock.seconds))
         return made[-1]
 
     yield make
@@ -131,7 +131,7 @@ def test_an_event_loop_is_answered_too(server: RedisServer, make_store: MakeStor
         for _ in range(7):
             assert isinstance((await store.take_many_on_loop(asked))[0], tuple)
         assert not store.breaker.closed
-        await store.leave_loop()
+        await store.close_loop()
 
     asyncio.run(story())
     assert store.local is not None
@@ -281,7 +281,7 @@ def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisSe
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_soon(server.client().execute_command, "DEBUG", "SLEEP", "0.35")
         assert (await deciding)[0][0]  # type: ignore[index]
-        await store.leave_loop()
+        await store.close_loop()
 
     asyncio.run(story())
     assert store.breaker.closed

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LEASE_NS, SHARE, LeaseBook
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.leased import Leased
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import AsyncRedisStore
+from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.support.services import redis_url
@@ -24,7 +24,7 @@ KEY = b"lk_0123456789ab"
 LIMIT = Limit(100, 60)
 
 
-def asked(limit: Limit | None = LIMIT, cost: int = 1, epoch: int = 0, slot: int = 0) -> Asked:
+def asked(limit: Limit | None = LIMIT, cost: int = 1, epoch: int = 0, slot: int = 0) -> TakeRequest:
     return KEY, limit, cost, epoch, slot
 
 
@@ -46,7 +46,7 @@ def test_a_lease_pays_until_its_end() -> None:
 
 
 @pytest.mark.parametrize("other", [asked(Limit(100, 61)), asked(epoch=1), asked(slot=1), asked(None), asked(cost=9)])
-def test_a_lease_pays_for_nothing_else(other: Asked) -> None:
+def test_a_lease_pays_for_nothing_else(other: TakeRequest) -> None:
     book = LeaseBook(50)
     granted(book, 5)
     assert book.spend(other, 0) is None
@@ -133,7 +133,9 @@ class Nodes:
         address = parse_address(f"{redis_url()}?prefix=latchkey-test-{uuid4().hex}:")
         self.clock = clock
         self.store = RedisStore(address, clock, timeout=10)
-        self.nodes = [Leased(OnLoop(RedisStore(address, clock, timeout=10)), most, clock) for _ in range(count)]
+        self.nodes = [
+            LeasingStore(AsyncRedisStore(RedisStore(address, clock, timeout=10)), most, clock) for _ in range(count)
+        ]
 
     def run(self, story: "Callable[[Nodes], Awaitable[None]]") -> None:
         async def play() -> None:
@@ -220,7 +222,7 @@ def test_a_batch_of_one_key_is_one_question() -> None:
         questions: list[int] = []
         ask = node._on_loop.ask
 
-        async def counted(asks: list[tuple[Asked, bytes]]) -> object:
+        async def counted(asks: list[tuple[TakeRequest, bytes]]) -> object:
             questions.append(len(asks))
             return await ask(asks)
 
@@ -231,7 +233,7 @@ def test_a_batch_of_one_key_is_one_question() -> None:
     Nodes(Clock(), 50).run(story)
 
 
-class _Away(OnLoop):
+class _Away(AsyncRedisStore):
     """A Redis that is away while `away`; what it is told is kept."""
 
     def __init__(self) -> None:
@@ -253,7 +255,7 @@ class _Away(OnLoop):
 def test_what_passed_is_told_once_the_store_is_back() -> None:
     async def story() -> None:
         clock, redis = Clock(), _Away()
-        leased = Leased(redis, 50, clock)
+        leased = LeasingStore(redis, 50, clock)
         for _ in range(20):
             await leased.take_many([asked()])
         redis.away = True

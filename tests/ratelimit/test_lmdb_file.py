@@ -12,7 +12,7 @@ import pytest
 
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
-from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_aside, lmdb_file
+from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_file, lmdb_quarantine
 from ratelimit.stores import lmdb_environment as lmdb_store
 from tests.conftest import Clock
 
@@ -127,8 +127,8 @@ def test_threads_in_the_store_outlive_its_file(tmp_path: Path) -> None:
             while len(done) < turn * 3000 and not all(task.done() for task in working):
                 store.peek(b"k0-0")
             store.peek(b"k0-0")  # makes the next file if nobody has
-            with lmdb_aside.alone(tmp_path / "b"):
-                lmdb_aside.put_aside(tmp_path / "b")
+            with lmdb_quarantine.alone(tmp_path / "b"):
+                lmdb_quarantine.put_aside(tmp_path / "b")
             store._look(store.now_ns())
         for task in working:
             task.result()

@@ -15,7 +15,7 @@ from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 from ratelimit.stores.base import BucketStoreAway
 from ratelimit.stores.redis.address import parse_address
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.event_loops import closed
 from tests.support.redis_servers import Sentinel, certified, cluster
@@ -38,7 +38,7 @@ def ask_on_loop(url: str, times: int) -> list[bool]:
     """Whether each of so many takes passes, asked from an event loop, one batch of two at a time."""
 
     async def ask() -> list[bool]:
-        on_loop = OnLoop(RedisStore(parse_address(url), timeout=5))
+        on_loop = AsyncRedisStore(RedisStore(parse_address(url), timeout=5))
         passed: list[bool] = []
         try:
             for _ in range(times // 2):
@@ -74,7 +74,7 @@ def test_a_script_that_the_server_forgot_is_sent_again() -> None:
     with running(server):
 
         async def story() -> None:
-            on_loop = OnLoop(RedisStore(parse_address(server.url), timeout=5))
+            on_loop = AsyncRedisStore(RedisStore(parse_address(server.url), timeout=5))
             for passes in (True, True):
                 assert (await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)]))[0][0] is passes  # type: ignore[index]
                 with server.client() as client:
@@ -92,7 +92,7 @@ def test_what_is_no_answer_of_redis_is_a_failure_of_the_store() -> None:
                 pass
 
     async def story(port: int) -> None:
-        on_loop = OnLoop(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
+        on_loop = AsyncRedisStore(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
         for _ in range(2):
             with pytest.raises(BucketStoreError):
                 await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)])

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from benchmarks.redis_server import RedisServer
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore
 from ratelimit.stores.fallback import Fallback, FallbackStore
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
+from ratelimit.stores.redis.async_store import AsyncRedisStore
+from ratelimit.stores.redis.call_sequence import Line, Run
 from ratelimit.stores.redis.layout import TAKE
-from ratelimit.stores.redis.leased import Leased
-from ratelimit.stores.redis.line import Line, Run
-from ratelimit.stores.redis.on_loop import OnLoop
+from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.waiting import wait_until
 
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.needs("redis")
 
 KEY = b"lk_0123456789ab"
 LIMIT = Limit(5, 3600)
-ASKED: Asked = (KEY, LIMIT, 1, 0, 0)
+ASKED: TakeRequest = (KEY, LIMIT, 1, 0, 0)
 
 
 @pytest.fixture
 def store(server: RedisServer, tmp_path: Path) -> Iterator[FallbackStore]:
     primary = RedisStore(parse_address(server.url), timeout=0.2)
-    one = FallbackStore(primary, LmdbStore(tmp_path / "fallback"), Fallback.LOCAL, OnLoop(primary))
+    one = FallbackStore(primary, LmdbStore(tmp_path / "fallback"), Fallback.LOCAL, AsyncRedisStore(primary))
     yield one
     one.close()
 
@@ -48,7 +48,7 @@ def on_loop(store: FallbackStore, hang: Callable[[], None]) -> None:
         await store.take_many_on_loop([ASKED])
         hang()
         await store.take_many_on_loop([ASKED] * 3)
-        await store.leave_loop()
+        await store.close_loop()
 
     asyncio.run(story())
 
@@ -119,7 +119,7 @@ def test_runs_of_a_line_that_were_executed_are_told_from_those_that_were_not(sto
 def test_what_a_lease_let_pass_is_counted_once(server: RedisServer, store: FallbackStore) -> None:
     """Its uses are told to Redis with the next request, and that one comes late."""
     limit = Limit(1000, 3600)
-    leased = store.on_loop = Leased(OnLoop(store.primary), 10)
+    leased = store.on_loop = LeasingStore(AsyncRedisStore(store.primary), 10)
     asked = (KEY, limit, 1, 0, 0)
 
     async def story() -> int:
@@ -147,8 +147,8 @@ def test_deadline_is_by_the_clock_of_redis() -> None:
     line = Line(b"line", 0.05)
     first = line.next_run()
     assert first.deadline_ns > 10**18 * 5, "nothing is known of that clock"
-    line.heard(first, 1_000 * NS_PER_SECOND)
+    line.note_server_time(first, 1_000 * NS_PER_SECOND)
     second = line.next_run()
     assert second.deadline_ns == 1_000 * NS_PER_SECOND + (second.sent_ns - first.sent_ns) + 50_000_000
-    line.heard(second, 7)
+    line.note_server_time(second, 7)
     assert line.next_run().deadline_ns < NS_PER_SECOND, "it was set back"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from apikeys.directory import PATIENCE_SECONDS, TTL_SECONDS
+from apikeys.cache.key_cache import PATIENCE_SECONDS, TTL_SECONDS
 from latchkey.credentials import generate_secret
 from tests.server.conftest import StartServer
 from tests.support.migrated import migrated_database

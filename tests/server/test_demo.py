@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow("runs several servers")
 def test_demo_tells_the_whole_story() -> None:
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     result = subprocess.run(
-        [sys.executable, "-m", "controlplane.demo"],
+        [sys.executable, "-m", "console.demo_data.walkthrough"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

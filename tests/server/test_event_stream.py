@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from events.stream.places import MAX_STREAMS_PER_KEY
+from events.stream.limits import MAX_STREAMS_PER_KEY
 from tests.server.conftest import StartServer
 from tests.server.following import STREAM, Follower, serving_process
 from tests.support.server import RunningServer, issue

@@ -10,7 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from events.lock_wait import MOST_SECONDS
+from events.lock_timeout import MOST_SECONDS
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 from tests.support.stores import EMBEDDED, chosen

@@ -22,7 +22,7 @@ def children(pid: int) -> list[int]:
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False
     ).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if "ratelimit.examination" not in line]
+    return [int(line.split()[0]) for line in listed.splitlines() if "ratelimit.bucket_file_check" not in line]
 
 
 def wait_until_gone(pids: list[int]) -> None:
@@ -152,7 +152,7 @@ def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -
 
 STOPPED_WHERE_EXCEPTIONS_ARE_LOST = """
 import os, signal, sys
-from controlplane.server.processes import end_when_asked
+from controlplane.processes.children import end_when_asked
 
 class Finalised:
     def __del__(self):
@@ -174,7 +174,7 @@ def test_stop_is_not_lost_where_exceptions_are() -> None:
 
 def test_orphans_are_buried() -> None:
     script = (
-        "import os, subprocess; from controlplane.server.processes import reap_orphans\n"
+        "import os, subprocess; from controlplane.processes.children import reap_orphans\n"
         "kept, gone = subprocess.Popen(['sleep', '60']), subprocess.Popen(['true'])\n"
         "os.waitid(os.P_PID, gone.pid, os.WEXITED | os.WNOWAIT)\n"
         "reap_orphans([kept.pid])\n"

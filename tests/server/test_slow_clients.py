@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from controlplane.server.descriptors import LEAST, bounds
+from httpserver.descriptors import LEAST, bounds
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import django
 import psycopg
 
-from controlplane.query import Query, Rows, ask_of
-from controlplane.schema.description import describe
-from controlplane.schema.expected import expected_file
+from backup.schema.description import describe
+from backup.schema.expected import expected_file
+from backup.schema.sql import Query, Rows, ask_of
 from gates.migrations import write_new
 from gates.tree import ROOT
 from tests.support import environment  # noqa: F401 - sets what the settings are read from

@@ -50,7 +50,7 @@ class Command(KeyCommand):
         works: bool | None = None
         try:
             known = find_secret(found.secret, configured_peppers(), timezone.now())
-            works = known is not None and known.lets_in
+            works = known is not None and known.is_usable
         except DatabaseError as error:
             self.say(f"Not looked up: {redact(str(error))}")
         return {

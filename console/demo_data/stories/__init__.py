@@ -1,1 +1,1 @@
-"""What happens in the demo: a module for each subject, a function for each story."""
+"""Stories of the demo: one module per subject, one function per story."""

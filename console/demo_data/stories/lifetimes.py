@@ -1,4 +1,4 @@
-"""Keys that end soon, ended, never end, or were never used."""
+"""Stories about lifetimes: keys that expire soon, have expired, never expire, or were never used."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from health.guard_rails.lifetimes import EXPIRY_IN_VIEW
 
 
 def lifetimes(stage: Stage) -> Iterator[Story]:
-    """The story of each."""
+    """Yield the stories about lifetimes."""
     yield _prolonged(stage)
     yield _trial(stage)
     yield _ending(stage)
@@ -21,7 +21,7 @@ def lifetimes(stage: Stage) -> Iterator[Story]:
 
 
 def _prolonged(stage: Stage) -> Story:
-    """Its end came into view, and was moved."""
+    """Play a key whose expiry came close, and was then moved."""
     in_view = stage.ago(days=24, hours=2)
     demand = Demand(2_500, Rhythm.OFFICE)
     yield stage.ago(days=190)
@@ -34,7 +34,7 @@ def _prolonged(stage: Stage) -> Story:
 
 
 def _trial(stage: Stage) -> Story:
-    """A key for three days, which ended by itself."""
+    """Play a key for three days, which then expires."""
     end = stage.ago(days=12, hours=3)
     plan = service_key("hackathon team 7", "partners", Demand(900, Rhythm.OFFICE), end, burst=60)
     yield end - timedelta(days=3)
@@ -44,7 +44,7 @@ def _trial(stage: Stage) -> Story:
 
 
 def _ending(stage: Stage) -> Story:
-    """It ends in five days, and is in full use."""
+    """Play a key that expires in five days and is still fully in use."""
     end = stage.end + timedelta(days=5)
     yield stage.ago(days=177)
     stage.issue(service_key("courier booking", "logistics", Demand(7_500, Rhythm.OFFICE), end), "user:tomasz")
@@ -53,7 +53,7 @@ def _ending(stage: Stage) -> Story:
 
 
 def _endless(stage: Stage) -> Story:
-    """It never ends, and there is leave for that."""
+    """Play a key that never expires, which a waiver allows."""
     demand = Demand(1_440, Rhythm.CLOCKWORK)
     yield stage.ago(days=120, hours=2)
     key = stage.issue(service_key("status page probe", "platform", demand, None, burst=60), "user:mara")
@@ -68,7 +68,7 @@ def _endless(stage: Stage) -> Story:
 
 
 def _unused(stage: Stage) -> Story:
-    """It was issued for a project that never began."""
+    """Play a key that was issued for a project that never started."""
     expires_at = stage.end + timedelta(days=65)
     yield stage.ago(days=205)
     stage.issue(service_key("voice assistant pilot", "support", Demand(0), expires_at, burst=60), "user:jonas")

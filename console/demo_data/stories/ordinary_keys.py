@@ -1,4 +1,4 @@
-"""The many keys about which there is little to tell."""
+"""Ordinary keys: the bulk of the demo's keys, generated for all teams, with at most one change after their issue."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,20 +33,21 @@ _ENDS: Final = (
     "renamed",
     "expired",
 )
-"""What becomes of a key, in turn: of each fourteen, eleven are in use to this day."""
+"""Changes of the keys, assigned in turn. Of every fourteen keys, eleven are still in use at the present."""
 
 
 def ordinary_keys(stage: Stage, number: int) -> Iterator[Story]:
-    """The stories of so many keys, of all teams in turn."""
+    """Yield the stories of `number` keys, taking the teams in turn."""
     rng = stage.rng("ordinary keys")
     for index, (team, label) in enumerate(islice(_labels(rng), number)):
+        # A key that changes must be older than its change, which lies at most 90 days back: see `_life`.
         days_ago = rng.randint(100, OLDEST_DAYS) if _ENDS[index % len(_ENDS)] else rng.randint(4, OLDEST_DAYS)
         plan = _plan(stage, team, label, rng)
         yield _life(stage, plan, days_ago, _ENDS[index % len(_ENDS)], stage.rng(f"life {index}"))
 
 
 def _labels(rng: Random) -> Iterator[tuple[Team, str]]:
-    """Teams and labels, no pair twice, without an end."""
+    """Yield an endless sequence of teams with labels, in which no pair repeats."""
     for lap in count(1):
         suffix = f" {lap}" if lap > 1 else ""
         drawn = [[(team, f"{label}{suffix}") for label in _drawn(team, rng)] for team in TEAMS]
@@ -55,7 +56,7 @@ def _labels(rng: Random) -> Iterator[tuple[Team, str]]:
 
 
 def _drawn(team: Team, rng: Random) -> list[str]:
-    """The team's services in their environments by lot, production sooner than the others."""
+    """Return all pairs of the team's services and environments as labels, in random order, production mostly first."""
     lots = {
         f"{service}, {environment}": rng.random() + _ENVIRONMENTS.index(environment) / 3
         for service, environment in product(team.services, _ENVIRONMENTS)
@@ -79,14 +80,14 @@ def _plan(stage: Stage, team: Team, label: str, rng: Random) -> KeyPlan:
 
 
 def _limit(per_day: int) -> Limit:
-    """The smallest of the usual limits that leaves a busy hour some room."""
+    """Return the smallest common limit that is at least six times the average rate, or the largest one."""
     per_minute = per_day / 24 / 60 * _ROOMY
     burst, per_seconds = next((limit for limit in _LIMITS if limit[0] >= per_minute), _LIMITS[-1])
     return {"burst": burst, "per_seconds": per_seconds}
 
 
 def _life(stage: Stage, plan: KeyPlan, days_ago: int, end: str, rng: Random) -> Story:
-    """A key from its issue to what becomes of it."""
+    """Play a key from its issue to the change that `end` names, if any."""
     moment = stage.at_work(rng.randint(45 if end == "expired" else 3, 90), rng)
     if end in ("disabled", "revoked", "expired"):
         plan = replace(plan, used_until=moment)
@@ -104,7 +105,8 @@ def _life(stage: Stage, plan: KeyPlan, days_ago: int, end: str, rng: Random) -> 
 
 
 def _turn(stage: Stage, key_id: str, plan: KeyPlan, end: str, rng: Random) -> Story:
-    """What somebody does to a key, from the moment that is played on."""
+    """Play the change that `end` names, starting at the current time."""
+    # The last of PEOPLE is the command that issues keys, which changes none.
     keys = stage.keys(rng.choice(PEOPLE[:-1]))
     if end == "rotated":
         keys.rotate(key_id, {"grace_seconds": 2 * 86_400})

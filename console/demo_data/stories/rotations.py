@@ -1,4 +1,4 @@
-"""The rotations that are under way: nearly drained, near its end with the old secret in use, and just begun."""
+"""Stories about current rotations: one nearly drained, one near its end with the old secret in use, one just begun."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from console.demo_data.timeline import Story
 
 
 def rotations(stage: Stage) -> Iterator[Story]:
-    """The story of each."""
+    """Yield the stories about rotations."""
     yield _nearly_drained(stage)
     yield _still_in_use(stage)
     yield _just_begun(stage)
 
 
 def _nearly_drained(stage: Stage) -> Story:
-    """All callers but one changed over days ago, and that one yesterday."""
+    """Play a rotation that is nearly drained: the last caller of the old secret changed over 26 hours ago."""
     yield stage.ago(days=212, hours=3)
     key = stage.issue(_plan(stage, "order events relay", "storefront", 18_000), "user:priya")
     yield stage.ago(days=5, hours=4)
@@ -28,7 +28,7 @@ def _nearly_drained(stage: Stage) -> Story:
 
 
 def _still_in_use(stage: Stage) -> Story:
-    """Somebody has not heard of it, and has until this time tomorrow, less six hours."""
+    """Play a rotation whose old secret is still in use and expires in 18 hours, which opens an incident."""
     yield stage.ago(days=301, hours=6)
     key = stage.issue(_plan(stage, "warehouse gateway", "logistics", 9_000), "user:tomasz")
     yield stage.ago(days=6, hours=6)
@@ -41,7 +41,7 @@ def _still_in_use(stage: Stage) -> Story:
 
 
 def _just_begun(stage: Stage) -> Story:
-    """Nobody has the new secret yet."""
+    """Play a rotation that began 40 minutes ago: only the old secret is in use."""
     yield stage.ago(days=150, hours=2)
     key = stage.issue(_plan(stage, "session service", "mobile", 30_000), "user:jonas")
     yield stage.ago(minutes=40)

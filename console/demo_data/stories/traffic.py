@@ -1,11 +1,11 @@
-"""Callers that ask for more than they may, and one that is nobody's."""
+"""Stories about traffic: callers that exceed their limits, and an unknown client that tries credentials."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
 from apikeys.models import UsageStep
-from apikeys.usage import step_start
+from apikeys.usage.rollup import step_start
 from console.demo_data.demand import CROWDED_MINUTES, Demand, Rhythm, Surge
 from console.demo_data.key_plan import service_key
 from console.demo_data.stage import Stage
@@ -20,11 +20,12 @@ from ratelimit.stores import MemoryStore
 _ATTEMPTS: Final = 400
 _FAILURES: Final = Limit(burst=20, per_seconds=60)
 _SEEN_AFTER: Final = THROTTLING_WINDOW + timedelta(minutes=1)
-_STRANGER: Final = "203.0.113.77"  # of TEST-NET-3 (RFC 5737): nobody has it
+# From TEST-NET-3, which is reserved for documentation (RFC 5737), so the address can't belong to anyone.
+_STRANGER: Final = "203.0.113.77"
 
 
 def traffic(stage: Stage) -> Iterator[Story]:
-    """The story of each."""
+    """Yield the stories about traffic."""
     yield _crowd(stage, "stock level poller", "logistics", 60_000)
     yield _crowd(stage, "sitemap refresh", "storefront", 34_000)
     yield _loop(stage)
@@ -33,14 +34,14 @@ def traffic(stage: Stage) -> Iterator[Story]:
 
 
 def _crowd(stage: Stage, label: str, owner: str, per_day: int) -> Story:
-    """It asks for everything at the top of each hour, and runs into its limit there."""
+    """Play a caller that sends all its requests at the start of each hour, and is throttled then."""
     demand = Demand(per_day, Rhythm.CLOCKWORK, crowd=CROWDED_MINUTES)
     yield stage.ago(days=166)
     stage.issue(service_key(label, owner, demand, stage.end + timedelta(days=80), burst=100), "user:tomasz")
 
 
 def _loop(stage: Stage) -> Story:
-    """A release called without a pause, yesterday for two hours, until it was taken back."""
+    """Play a release that calls without pauses for two hours yesterday, until it is rolled back."""
     begin = step_start(UsageStep.HOUR, stage.ago(hours=30))
     end = begin + timedelta(hours=2)
     demand = Demand(22_000, Rhythm.SHOPPING, surges=(Surge(begin, end, 52_000),))
@@ -54,7 +55,7 @@ def _loop(stage: Stage) -> Story:
 
 
 def _abuse(stage: Stage) -> Story:
-    """A secret that got out: its limit was cut, and two hours later it was replaced at once."""
+    """Play a leaked secret: its limit is cut, and two hours later it is rotated without a grace period."""
     begin = step_start(UsageStep.HOUR, stage.ago(days=9))
     end = begin + timedelta(hours=3)
     demand = Demand(5_000, Rhythm.CLOCKWORK, surges=(Surge(begin, end, 190_000),))
@@ -72,8 +73,9 @@ def _abuse(stage: Stage) -> Story:
 
 
 def _stranger(stage: Stage) -> Story:
-    """Somebody who tried credentials, for as long as that was worth it."""
-    limiter = Limiter(MemoryStore(lambda: int(stage.now.timestamp() * 1e9)))  # the real buckets know nothing of this
+    """Play a client that tries credentials, and then gives up."""
+    # A separate store with the clock of the play: the buckets of the installation must not see these attempts.
+    limiter = Limiter(MemoryStore(lambda: int(stage.now.timestamp() * 1e9)))
     yield stage.ago(days=13, hours=7)
     for _ in range(_ATTEMPTS):
         limiter.take_for_address(_STRANGER, _FAILURES)

@@ -1,4 +1,4 @@
-"""Two webhooks: one that has all of its events, and one that was given up."""
+"""Stories about webhooks: one that received all its events, and one that was disabled after repeated failures."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,20 +8,21 @@ from console.demo_data.timeline import Story
 from events.models import ChainHead
 from events.types import EventType
 from events.webhooks import record
-from events.webhooks.assignment import Assignment, undelivered
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import Assignment, undelivered
 from events.webhooks.outcome import Outcome
 
 
 def webhooks(stage: Stage) -> Iterator[Story]:
-    """The story of each."""
+    """Yield the stories about webhooks."""
     yield _healthy(stage)
     yield _dead(stage)
 
 
 def _healthy(stage: Stage) -> Story:
-    """It asks for few types, so that a demo has little to send to a host that is nobody's."""
+    """Play a webhook that receives all its events."""
+    # It subscribes to few event types, so that a running demo sends little to a host that doesn't exist.
     values = {
         "url": "https://alerts.example.com/hooks/latchkey",
         "label": "on-call alerts",
@@ -31,12 +32,13 @@ def _healthy(stage: Stage) -> Story:
     endpoint = stage.webhooks("user:mara").add(values).endpoint
     yield stage.end
     _deliver_all(endpoint.pk)
+    # Its last event is that the other webhook was disabled four days ago: see `_dead`.
     last = stage.ago(days=4) + timedelta(seconds=1)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_attempt_at=last, last_status=204)
 
 
 def _dead(stage: Stage) -> Story:
-    """Its host went away with a server that nobody misses."""
+    """Play a webhook that is disabled because its host no longer exists."""
     yield stage.ago(days=98, hours=4)
     values = {"url": "https://archive.example.com/events", "label": "old audit archive"}
     endpoint = stage.webhooks("user:tomasz").add(values).endpoint
@@ -53,5 +55,5 @@ def _dead(stage: Stage) -> Story:
 
 
 def _deliver_all(pk: int) -> None:
-    """Moves the cursor to the end of the log, as if all events up to now were delivered."""
+    """Mark all events so far as delivered: set the webhook's cursor to the end of the event log."""
     WebhookEndpoint.objects.filter(pk=pk).update(delivered_through=ChainHead.objects.get(id=1).last_id)

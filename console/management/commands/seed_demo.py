@@ -1,4 +1,4 @@
-"""manage.py seed_demo: a believable data set, to look at and to try things on."""
+"""Command `manage.py seed_demo`: creates a realistic data set to explore and to try things on."""
 
 from datetime import datetime
 from time import monotonic
@@ -16,7 +16,7 @@ SEED: Final = 1
 
 
 class Command(KeyCommand):
-    """Fills a new installation with a year of a company that does not exist. Shows no secret, and keeps none."""
+    """Command that fills a new installation with a year of a fictional company. It shows and keeps no secrets."""
 
     help = "Fill a new installation with a demo: keys, 30 days of use, rotations, incidents, webhooks and events."
 

@@ -15,8 +15,8 @@ from django.db import transaction
 from access.roles import Role
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
-from controlplane.start_lock import alone_in, alone_on_database
 from events.origin import Origin
+from health.node.start_lock import alone_in, alone_on_database
 from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"

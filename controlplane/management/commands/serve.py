@@ -13,17 +13,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from apikeys.directory import default_directory
-from apikeys.gate import default_gate
+from apikeys.authenticator import default_authenticator
+from apikeys.cache.key_cache import default_key_cache
 from controlplane.command_line import collect_from_now_on
-from controlplane.server import preflight
-from controlplane.server.inherited import DESCRIPTOR
-from controlplane.server.migrated import REFUSED, refuse_other_schema
-from controlplane.server.processes import Program, end_when_asked
-from controlplane.server.readiness import Readiness
-from controlplane.server.steward import run_steward
-from controlplane.server.supervisor import Supervisor
+from controlplane.processes import preflight
+from controlplane.processes.children import Program, end_when_asked
+from controlplane.processes.schema_check import REFUSED, refuse_other_schema
+from controlplane.processes.steward import run_steward
+from controlplane.processes.supervisor import Supervisor
 from health import self_check
+from httpserver.inherited_socket import DESCRIPTOR
+from httpserver.readiness import Readiness
 from latchkey.arguments import whole_number
 from ratelimit.limiter import default_limiter
 
@@ -131,20 +131,20 @@ def _check(host: str, port: int, file: Path, environment: dict[str, str]) -> Pro
 def _load_all() -> None:
     """Import everything that the child processes need, and close what cannot be shared across a fork."""
     import_module("controlplane.asgi")
-    import_module("controlplane.server.worker")
+    import_module("controlplane.processes.worker")
     # A database connection or an open store that two processes share would mix up their requests.
     for connection in connections.all(initialized_only=True):
         connection.close()
         if hasattr(connection, "close_pool"):
             connection.close_pool()
-    for cache in (default_limiter, default_directory, default_gate):
+    for cache in (default_limiter, default_key_cache, default_authenticator):
         cache.cache_clear()
     collect_from_now_on()
 
 
 def _serve_web() -> None:
     # Imported here, because the module reads the environment of the child process.
-    from controlplane.server.gunicorn_server import APPLICATION, WebServer
+    from controlplane.processes.gunicorn_server import APPLICATION, WebServer
 
     WebServer(APPLICATION).run()
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from events.continuity import Break
+from events.chain_verification import Break
 from events.models import Seal
 from events.verification import verify
 from latchkey.peppers import parse_peppers

@@ -1,4 +1,4 @@
-"""manage.py check_guard_rails: what is in breach now."""
+"""`manage.py check_guard_rails`: evaluates all guard rails and shows what violates them."""
 
 import sys
 from typing import Any, Final
@@ -17,7 +17,7 @@ BREACHED: Final = REFUSED
 
 
 class Command(KeyCommand):
-    """Judges every guard rail now, as the steward does, and tells what is in breach."""
+    """Evaluate every guard rail now, as the steward does, and show the violations."""
 
     help = "Judge every guard rail now. Exit 0 where none is breached, 2 where one is."
 

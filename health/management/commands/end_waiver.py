@@ -1,4 +1,4 @@
-"""manage.py end_waiver: the early end of a waiver."""
+"""`manage.py end_waiver`: ends a waiver early."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from latchkey.arguments import whole_number
 
 
 class Command(KeyCommand):
-    """Ends a waiver, so that its guard rail speaks again at once."""
+    """End a waiver, so that its guard rail alerts again immediately."""
 
     help = "End a waiver before its time."
 

@@ -1,4 +1,4 @@
-"""manage.py grant_waiver: leave to breach a guard rail for a while."""
+"""`manage.py grant_waiver`: permits a violation of a guard rail for a while."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from latchkey.timestamps import EXAMPLE
 
 
 class Command(KeyCommand):
-    """Silences a guard rail, for one key or for all."""
+    """Silence a guard rail, for one key or for all."""
 
     help = "Silence a guard rail until a time; then it speaks again."
 

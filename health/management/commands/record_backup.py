@@ -1,4 +1,4 @@
-"""manage.py record_backup: a good backup that something other than `backup` made."""
+"""`manage.py record_backup`: records a good backup that something other than `backup` made."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime
@@ -13,7 +13,7 @@ from latchkey.timestamps import parse_rfc3339, rfc3339
 
 
 class Command(KeyCommand):
-    """Records the time for `backup_last_success_timestamp_seconds`, which an alert reads."""
+    """Record the time for `backup_last_success_timestamp_seconds`, which an alert reads."""
 
     help = "Record that another program made a good backup, so that the alert about old backups knows it."
 
@@ -33,6 +33,7 @@ class Command(KeyCommand):
 
 
 def _past(text: str) -> datetime:
+    """Return a time that isn't in the future. Raises ArgumentTypeError."""
     try:
         made_at = parse_rfc3339(text)
     except ValueError as error:

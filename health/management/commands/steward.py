@@ -1,4 +1,4 @@
-"""manage.py steward: the work that time drives."""
+"""`manage.py steward`: runs the background worker."""
 
 import asyncio
 import os
@@ -13,24 +13,24 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
-from events.lock_wait import serve_with_bounds
+from events.lock_timeout import serve_with_bounds
 from events.threads import WorkThreads
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
-from health.heartbeat import default_heartbeat
-from health.node_watch import watch_over
-from health.steward import INTERVAL_SECONDS, Steward
-from health.tasks import tasks
+from health.node.monitor import watch_over
+from health.scheduler.heartbeat import default_heartbeat
+from health.scheduler.steward import INTERVAL_SECONDS, Steward
+from health.scheduler.tasks import tasks
 from ratelimit.checks import SETTINGS
 from ratelimit.limiter import default_limiter
 
-# What is sent under the lease has ended before the lease can lapse and another steward sends the same.
+# What is sent under the lease ends before the lease can expire and another steward sends the same.
 SENDING_LEASE_SECONDS: Final = DEADLINE_SECONDS + 5
 WATCH_ENDS_SECONDS: Final = 3.0
 
 
 class Command(BaseCommand):
-    """Runs the steward until it is told to stop."""
+    """Run the steward until it receives SIGTERM or SIGINT."""
 
     requires_system_checks = [SETTINGS]
     help = (
@@ -64,9 +64,8 @@ class Command(BaseCommand):
 
 @contextmanager
 def _watch() -> Iterator[None]:
-    """Watches over the node within the block, on a thread of its own: neither it nor the steward waits for the other.
-    One that hangs, as on a database that has fallen silent, holds the end up for some seconds at most.
-    """
+    """Watch the node during the block, on its own thread."""
+    # On a thread, neither the watch nor the steward waits for the other.
     stop = Event()
     thread = Thread(
         target=watch_over, args=(default_limiter().store, settings.DATA_DIR, stop), name="node", daemon=True
@@ -76,6 +75,7 @@ def _watch() -> Iterator[None]:
         yield
     finally:
         stop.set()
+        # A watch that hangs, for example on a database that is silent, delays the end by a few seconds at most.
         thread.join(WATCH_ENDS_SECONDS)
 
 
@@ -92,7 +92,8 @@ async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = WorkThreads("steward", 1)
     async with asyncio.TaskGroup() as together:
         heart = together.create_task(default_heartbeat().keep(steward.went_on_at))
-        await threads.run(steward.turn)  # takes the lease, without which nothing is delivered
+        # The first run takes the lease, without which nothing is delivered.
+        await threads.run(steward.turn)
         together.create_task(dispatcher.run(stop))
         while not stop.is_set():
             with suppress(TimeoutError):
@@ -111,7 +112,7 @@ async def _until_told() -> None:
 
 
 def _told_to_stop() -> asyncio.Event:
-    """Is set by SIGTERM or SIGINT."""
+    """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

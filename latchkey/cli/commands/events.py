@@ -1,4 +1,4 @@
-"""latchkey events: pages of the event log, and the live stream."""
+"""`latchkey events`: pages of the event log, and the live stream."""
 
 import json
 from datetime import timedelta
@@ -78,6 +78,7 @@ def tail(
         opened=remembered.write if remembered else None,
     )
     for event in followed:
+        # An interrupt between the two writes would print the event again next time.
         with whole():
             write(json.dumps(event.document, ensure_ascii=False) if invocation.as_json else _line(event))
             if remembered:

@@ -1,4 +1,4 @@
-"""latchkey health: how the server is."""
+"""`latchkey health`: the health of the server."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""latchkey keys create and update: what a key is made with, and what is changed of it."""
+"""`latchkey keys create` and `update`: the values of a new key, and changes to those of an existing key."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +40,7 @@ def create(
     metadata: Metadata = None,
     secret_file: SecretFile = None,
 ) -> None:
-    """Issue a key. Its credential goes to standard output, alone, this once; all else to standard error."""
+    """Issue a key. Its credential is written to standard output, only this once; everything else to standard error."""
     invocation = invocation_of(context)
     typed: dict[str, Any] = {"owner": owner, "scopes": scope, "expires_at": expires_in, "metadata": metadata}
     values = {name: value for name, value in typed.items() if value is not None}
@@ -49,6 +49,7 @@ def create(
     with SecretOutput(secret_file).ready() as output:
         issued = client.keys.create(label, **values)
         output.hand_over(issued, as_json=invocation.as_json)
+    # The hint is only for people who didn't choose a limit.
     if "rate_limit" not in values:
         _say_limit_hint(invocation, issued.key)
 
@@ -70,7 +71,7 @@ def update(
     metadata: Metadata = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Change what is named; the change holds from the next request on."""
+    """Change the fields that are named. The change applies from the next request on."""
     if (no_scopes and scope) or (never_expires and expires_in):
         raise typer.BadParameter("--no-scopes goes without --scope, and --never-expires without --expires-in.")
     typed: dict[str, Any] = {
@@ -93,6 +94,8 @@ def update(
 
 
 def _say_limit_hint(invocation: Invocation, key: "Key | KeyReceipt") -> None:
+    """Write a hint to standard error if the key only verifies and has a small limit."""
+    # A caller without keys:read gets a receipt, which may lack the scopes.
     if isinstance(key.document.get("scopes"), list):
         limit = key.document.get("rate_limit")
         change = f"Change it: latchkey keys update {key.key_id} {SUGGESTED}"

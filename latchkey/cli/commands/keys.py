@@ -1,4 +1,4 @@
-"""latchkey keys: list, show, disable, enable and revoke."""
+"""`latchkey keys`: list, show, disable, enable and revoke."""
 
 import sys
 from enum import StrEnum
@@ -21,7 +21,7 @@ group = typer.Typer(no_args_is_help=True, help="Keys: list, show, create, update
 
 
 class State(StrEnum):
-    """By what keys are listed."""
+    """States by which keys can be filtered."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -75,14 +75,14 @@ def show(context: typer.Context, key_id: KeyId) -> None:
 
 @group.command("disable")
 def disable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
-    """Refuse a key until it is enabled again."""
+    """Disable a key: its requests are rejected until it is enabled again."""
     invocation = invocation_of(context)
     show_key(invocation.client.keys.disable(key_id, if_match=if_match), as_json=invocation.as_json)
 
 
 @group.command("enable")
 def enable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
-    """Let a disabled key pass again."""
+    """Enable a disabled key again."""
     invocation = invocation_of(context)
     show_key(invocation.client.keys.enable(key_id, if_match=if_match), as_json=invocation.as_json)
 
@@ -99,6 +99,7 @@ def revoke(
     client = invocation.client
     if not yes and sys.stdin.isatty():
         shown = _shown(client, key_id)
+        # The person confirms what is shown, so the key must not change in between.
         if_match = if_match or shown
     confirm(key_id, f"This revokes {key_id} permanently.", yes=yes)
     client.keys.revoke(key_id, if_match=if_match)

@@ -1,4 +1,4 @@
-"""latchkey proxy-test: whether a URL behind a proxy is protected."""
+"""`latchkey proxy-test`: checks if a URL behind a proxy is protected."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,9 +29,9 @@ def proxy_test(
         typer.Option("--cors-origin", metavar="ORIGIN", help="Test also that pages of this origin can call it."),
     ] = None,
 ) -> None:
-    """Test from outside that a URL is protected by Latchkey. Exit 0 where nothing failed, 2 where a check did, 3 where
-    the URL does not answer. Only --api-key names the key that is sent there: of the environment and of a profile none
-    is, as that is a key for Latchkey itself.
+    """Test from outside that a URL is protected by Latchkey. Exit 0 if nothing failed, 2 if a check failed, 3 if
+    the URL doesn't respond. Only a key in --api-key is sent to the URL, never that of the environment or of a
+    profile, because that is a key for Latchkey itself.
     """
     from latchkey.client.cors_checks import cors_checks
     from latchkey.client.proxy_checks import Result, checks
@@ -68,6 +68,7 @@ def _usable(url: str) -> str:
 def _credential(invocation: "Invocation", url: str) -> "Credential | None":
     from latchkey.client.address import in_the_clear
 
+    # A key from the environment or a profile is for Latchkey itself, so another URL must not receive it.
     if not invocation.options.typed_key:
         return None
     credential = read_key(invocation.options.api_key, typed=True)

@@ -1,4 +1,4 @@
-"""latchkey keys rotate and finish-rotation: a new secret, and the end of the old one."""
+"""`latchkey keys rotate` and `finish-rotation`: a new secret, and the end of the old one."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
@@ -53,7 +53,7 @@ def rotate(
     if_match: IfMatch = None,
     yes: Yes = False,
 ) -> None:
-    """Make a new secret; the old one works on for a while. The new credential goes to standard output, alone."""
+    """Make a new secret. The old one stays valid for a while. Only the new credential goes to standard output."""
     if at_once and wait:
         raise typer.BadParameter("--at-once leaves nothing to --wait for.")
     if at_once and grace != span(DEFAULT_GRACE):
@@ -71,14 +71,16 @@ def rotate(
     if at_once:
         confirm(key_id, f"This ends every older secret of {key_id} now.", yes=yes)
     if wait:
-        # Without keys:read there is no drain to look at: this is refused before anything is changed.
+        # Without keys:read the drain can't be watched. Find out before anything is changed.
         client.keys.show(key_id)
     grace_seconds = 0 if at_once else int(grace.total_seconds())
+    # Create the file first: after the rotation, the secret can't be requested again.
     with SecretOutput(secret_file).ready() as output:
         issued = client.keys.rotate(key_id, grace_seconds=grace_seconds, if_match=if_match)
         output.hand_over(issued, as_json=invocation.as_json)
     if wait:
-        abandon()  # the credential is written: whoever reads it from a pipe doesn't have to wait for the drain
+        # The credential has been written. A program that reads it from a pipe doesn't have to wait for the drain.
+        abandon()
         finish_when_drained(invocation, client, issued, quiet, even_if_unused=even_if_unused)
 
 
@@ -103,8 +105,9 @@ def finish_rotation(
 
 
 def _confirm(client: "Client", key_id: str) -> "Key":
-    """Asks, if the rotation isn't ready to be finished; returns the key as it was then. Raises Refusal unless that is
-    confirmed.
+    """Return the key as it is now, and ask first if the rotation isn't ready to be finished.
+
+    Raises Refusal if the person doesn't confirm.
     """
     try:
         key = client.keys.show(key_id)
@@ -118,6 +121,7 @@ def _confirm(client: "Client", key_id: str) -> "Key":
         ) from None
     progress = key.rotation_progress(datetime.now(UTC))
     if progress is None:
+        # No rotation is in progress, so there is nothing to confirm.
         return key
     doubt = _OWN_USE if client.key_id == key_id else DOUBTS.get(progress.state())
     if doubt:
@@ -126,7 +130,7 @@ def _confirm(client: "Client", key_id: str) -> "Key":
 
 
 def _lockout(key: "Key") -> str:
-    """Who is locked out by the end of the old secret."""
+    """Return a sentence that says whom the end of the old secret locks out."""
     old = key.retiring
     used = f"last used {rfc3339(old.last_used_at)}" if old and old.last_used_at else "never used"
     return f"The end of the old secret ({old.id if old else ''}, {used}) locks out everyone who still uses it."

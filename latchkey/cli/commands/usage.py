@@ -1,4 +1,4 @@
-"""latchkey usage: how much a key was used."""
+"""`latchkey usage`: how much a key was used."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from latchkey.cli.parameters import KeyIdOrOwn, invocation_of, time_ago
 
 
 class Step(StrEnum):
-    """The spans by which use is added up."""
+    """Time steps by which usage is added up."""
 
     MINUTE = "minute"
     HOUR = "hour"
@@ -30,7 +30,7 @@ def usage(
     ] = None,
     step: Annotated[Step, typer.Option(help="By what to add up.")] = Step.HOUR,
 ) -> None:
-    """Show how many requests of a key were let pass and throttled.
+    """Show how many requests of a key were allowed and throttled.
 
     Without KEY_ID: those of the calling key, which needs no scope. Without --since: those of a day.
     """

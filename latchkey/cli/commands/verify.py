@@ -1,4 +1,4 @@
-"""latchkey verify: whether a credential may pass."""
+"""`latchkey verify`: checks if a credential is valid."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def verify(
     ] = None,
     cost: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens to take from its bucket.")] = 1,
 ) -> None:
-    """Ask the server whether a credential may pass. Exit 0 where it may, 3 where it is throttled, else 2."""
+    """Ask the server if a credential is valid. Exit 0 if it is, 3 if it is throttled, otherwise 2."""
     from latchkey.client.verification import RATE_LIMITED
 
     invocation = invocation_of(context)

@@ -1,4 +1,4 @@
-"""latchkey whoami: the key that calls."""
+"""`latchkey whoami`: the calling key."""
 
 import typer
 

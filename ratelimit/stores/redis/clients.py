@@ -22,7 +22,7 @@ from redis.sentinel import Sentinel
 
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.link import Link
+from ratelimit.stores.redis.pipelined_connection import PipelinedConnection
 
 # redis-py reports a Cluster that is down with an exception that is not a RedisError.
 _AWAY: Final = (
@@ -69,7 +69,7 @@ async def commands_on_loop(address: RedisAddress, patience: float) -> "Commands"
         if address.cluster:
             await client.initialize()
             return Commands(client, client.execute_command, None, Semaphore(_AT_ONCE))
-        link = Link(await client.connection_pool.get_connection())
+        link = PipelinedConnection(await client.connection_pool.get_connection())
         return Commands(client, link.ask, link, nullcontext())
     except BaseException:
         await client.aclose()
@@ -86,7 +86,7 @@ class Commands:
 
     client: Any
     ask: Callable[..., Awaitable[Any]]
-    link: Link | None
+    link: PipelinedConnection | None
     at_once: AbstractAsyncContextManager[Any]
 
     async def close(self) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 from uuid import uuid4
 
-from ratelimit.bucket import Asked
+from ratelimit.bucket import TakeRequest
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.line import Line, Run
+from ratelimit.stores.redis.call_sequence import Line, Run
 
-Question = tuple[Asked, bytes]
+Question = tuple[TakeRequest, bytes]
 """A request, and its encoding for take.lua."""
 Shift = tuple[bytes, bytes]
 """A key, and the encoding for shift.lua of the change to its bucket."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 from struct import Struct
 from typing import Final, NamedTuple
 
-from ratelimit.bucket import MOST_EPOCH, Asked, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import MOST_EPOCH, CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreError, Taken
 
@@ -64,7 +64,7 @@ def _priced(limit: Limit | None, cost: int) -> tuple[int, int, int, int, int]:
     return limit.code, limit.per_seconds * NS_PER_SECOND, limit.ticks, *divmod(cost * limit.price, limit.ticks)
 
 
-def request_argument(asked: Asked, *, more: int = 0, count: int = 1) -> bytes:
+def request_argument(asked: TakeRequest, *, more: int = 0, count: int = 1) -> bytes:
     """Return a request as an argument for take.lua.
 
     The script takes `more` tokens in all if the bucket has them (0: no more), and the request's own cost
@@ -95,7 +95,7 @@ def server_ns(answers: Sequence[int]) -> int:
     return seconds * NS_PER_SECOND + nanoseconds
 
 
-def outcomes_of(asked: Sequence[Asked], answers: Sequence[int]) -> "list[Taken | OtherLimit]":
+def outcomes_of(asked: Sequence[TakeRequest], answers: Sequence[int]) -> "list[Taken | OtherLimit]":
     """Return the outcomes that take.lua's response encodes, one per request.
 
     Raises ValueError if the script did nothing because the run came too late.
@@ -108,7 +108,7 @@ def outcomes_of(asked: Sequence[Asked], answers: Sequence[int]) -> "list[Taken |
     ]
 
 
-def _outcome(asked: Asked, status: int, debt_ns: int, fraction: int, epoch: int) -> "Taken | OtherLimit":
+def _outcome(asked: TakeRequest, status: int, debt_ns: int, fraction: int, epoch: int) -> "Taken | OtherLimit":
     _, limit, cost, _, _ = asked
     if status == _NEWER_EPOCH:
         return False, 0, 0, epoch

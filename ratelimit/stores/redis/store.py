@@ -10,15 +10,15 @@ from uuid import uuid4
 
 import redis
 
-from ratelimit.bucket import Asked, CostExceedsBurst, Outcome, Record, debt_under
+from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest, convert_debt
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreAway, BucketStoreError, Clock, OutcomeUnknown, Taken
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
+from ratelimit.stores.redis.call_sequence import CLOSED, Line
 from ratelimit.stores.redis.clients import connect, failure
 from ratelimit.stores.redis.keys import Keys, Question
 from ratelimit.stores.redis.layout import CHANGE, SERVERS_CLOCK, SHIFT, TAKE, OtherLimit, Script
-from ratelimit.stores.redis.line import CLOSED, Line
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -75,7 +75,7 @@ class RedisStore:
                 self.convert(key, limit)
         raise BucketStoreError(f"{self.url}: the limit of a key changes again and again")
 
-    def take_many(self, asked: Sequence[Asked]) -> list[Taken]:
+    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         return [self._settled(one, taken) for one, taken in zip(asked, self._ask(asked), strict=True)]
 
     def peek(self, key: bytes) -> Record:
@@ -114,7 +114,7 @@ class RedisStore:
         if limit is None:
             return
         known, now_ns = self.peek(key), self.now_ns()
-        debt = debt_under(limit, known.tat_ns, known.fraction, known.limit_code, now_ns)
+        debt = convert_debt(limit, known.tat_ns, known.fraction, known.limit_code, now_ns)
         ahead_ns, fraction = divmod(debt, limit.ticks)
         found = layout.bucket_argument(known.limit_code, known.tat_ns, known.fraction)
         wanted = layout.bucket_argument(limit.code, now_ns + ahead_ns, fraction)
@@ -160,7 +160,7 @@ class RedisStore:
     def _one_node(self) -> dict[str, Any]:
         return {"target_nodes": redis.RedisCluster.RANDOM} if self.address.cluster else {}
 
-    def _ask(self, asked: Sequence[Asked]) -> list[Taken | OtherLimit]:
+    def _ask(self, asked: Sequence[TakeRequest]) -> list[Taken | OtherLimit]:
         now = self.time_argument()
         answers: list[Taken | OtherLimit] = []
         for together in self.keys.together([(one, layout.request_argument(one)) for one in asked]):
@@ -183,10 +183,10 @@ class RedisStore:
             raise OutcomeUnknown(str(error), run) from error
         if line is not None and run is not None:
             with self._failing():
-                line.heard(run, layout.server_ns(told))
+                line.note_server_time(run, layout.server_ns(told))
         return told
 
-    def _settled(self, asked: Asked, taken: Taken | OtherLimit) -> Taken:
+    def _settled(self, asked: TakeRequest, taken: Taken | OtherLimit) -> Taken:
         if not isinstance(taken, OtherLimit):
             return taken
         try:

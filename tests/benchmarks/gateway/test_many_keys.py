@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow("fills databases")
 
 ASK = """
 import sys, django; django.setup()
-from apikeys.gate import default_gate
+from apikeys.authenticator import default_gate
 from apikeys.models import APIKey, KeyWord
 from latchkey.credentials import parse_credential
 from ratelimit.limiter import default_limiter

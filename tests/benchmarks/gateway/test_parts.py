@@ -7,12 +7,12 @@ from benchmarks.peer_environment import ROOT
 
 SAMPLES = {
     "uvicorn/protocols/http/httptools_impl.py:on_header": "read and parse, protocol",
-    "controlplane/gateway_door/at_once.py:_read": "credential, question, request id",
+    "gateway/native/fast_path.py:_read": "credential, question, request id",
     "hmac.py:digest": "record and HMAC",
-    "apikeys/directory.py:cached": "record and HMAC",
+    "apikeys/cache/key_cache.py:cached": "record and HMAC",
     "ratelimit/stores/lmdb.py:take_many": "decision",
     "ratelimit/headers.py:state_lines": "answer",
-    "controlplane/server/prompt.py:answer": "send",
+    "httpserver/inline_request.py:answer": "send",
     "elsewhere.py:run": OTHER,
 }
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from events.stream.places import RETRY_AFTER_SECONDS, Places, TooManyStreams
+from events.stream.limits import RETRY_AFTER_SECONDS, StreamLimit, TooManyStreams
 
 
 def test_places_are_bounded_for_a_key_and_over_all() -> None:
-    places = Places(most=3, most_per_key=2)
+    places = StreamLimit(most=3, most_per_key=2)
     places.take("lk_a")
     places.take("lk_a")
     with pytest.raises(TooManyStreams, match="This key has 2"):
@@ -19,7 +19,7 @@ def test_places_are_bounded_for_a_key_and_over_all() -> None:
 
 
 def test_place_that_was_given_back_is_free_again() -> None:
-    places = Places(most=1, most_per_key=1)
+    places = StreamLimit(most=1, most_per_key=1)
     for key_id in ("lk_a", "lk_a", "lk_b"):
         places.take(key_id)
         places.free(key_id)

@@ -15,7 +15,7 @@ from events.models import Event
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.receiver import Receiver, receiving
 
 ORIGIN = Origin("command:test", "request-of-test")
@@ -61,8 +61,8 @@ def other_receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def endpoints(now: Now) -> WebhookEndpoints:
-    return WebhookEndpoints(ORIGIN, configured_peppers(), now)
+def endpoints(now: Now) -> WebhookService:
+    return WebhookService(ORIGIN, configured_peppers(), now)
 
 
 def add_event(type: EventType = EventType.KEY_UPDATED, **data: object) -> Event:

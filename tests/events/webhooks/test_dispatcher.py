@@ -13,10 +13,10 @@ from django.db import OperationalError, connection
 from apikeys.peppers import configured_peppers
 from events.threads import WorkThreads
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.assignment import Assignment, due_endpoints, next_assignment
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.next_delivery import Assignment, due_endpoints, next_assignment
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import PATIENCE_SECONDS, Delivery, Receiver, after, status
 
@@ -46,7 +46,7 @@ def arrival(receiver: Receiver) -> Awaitable[Delivery]:
 
 
 def test_a_slow_endpoint_holds_up_no_other(
-    endpoints: WebhookEndpoints, receiver: Receiver, other_receiver: Receiver, dispatcher: Dispatcher
+    endpoints: WebhookService, receiver: Receiver, other_receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
     answer_now = threading.Event()
     receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
@@ -71,7 +71,7 @@ def test_a_slow_endpoint_holds_up_no_other(
 
 
 def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
-    endpoints: WebhookEndpoints, receiver: Receiver, dispatcher: Dispatcher
+    endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
     answer_now = threading.Event()
     receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
@@ -93,7 +93,7 @@ def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
 
 
 def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
-    endpoints: WebhookEndpoints, receiver: Receiver, now: Now
+    endpoints: WebhookService, receiver: Receiver, now: Now
 ) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(5):
@@ -105,7 +105,7 @@ def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
 
 
 def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
-    endpoints: WebhookEndpoints,
+    endpoints: WebhookService,
     receiver: Receiver,
     other_receiver: Receiver,
     play: Play,
@@ -137,7 +137,7 @@ def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
 
 
 def test_a_database_that_is_away_for_a_while_is_asked_again(
-    endpoints: WebhookEndpoints, receiver: Receiver, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+    endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints.add({"url": receiver.url})
     add_event()
@@ -159,7 +159,7 @@ def test_a_database_that_is_away_for_a_while_is_asked_again(
 
 
 def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     endpoint_id = endpoints.add({"url": receiver.url}).endpoint.endpoint_id
     add_event()

@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from events.models import Event
-from events.webhooks import endpoints as endpoints_module
-from events.webhooks.endpoints import WebhookEndpoints
+from events.webhooks import service as endpoints_module
 from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
 from events.webhooks.lookup import find_webhook
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import PREFIX
+from events.webhooks.service import WebhookService
 from latchkey.timestamps import rfc3339
 from latchkey.validation import InvalidParameters
 from tests.events.webhooks.conftest import Now, add_event
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 URL = "https://hooks.example/path?token=t0ken"
 
 
-def faults(values: object, endpoints: WebhookEndpoints) -> list[tuple[str, str]]:
+def faults(values: object, endpoints: WebhookService) -> list[tuple[str, str]]:
     with pytest.raises(InvalidParameters) as caught:
         endpoints.add(values)
     assert not WebhookEndpoint.objects.exists()
@@ -74,7 +74,7 @@ def told() -> dict[str, Any]:
         ("https://hooks.example/" + "x" * 1979, "too-long"),
     ],
 )
-def test_urls_that_are_refused(endpoints: WebhookEndpoints, url: object, code: str) -> None:
+def test_urls_that_are_refused(endpoints: WebhookService, url: object, code: str) -> None:
     assert faults({"url": url}, endpoints) == [("/url", code)]
 
 
@@ -93,17 +93,17 @@ def test_urls_that_are_refused(endpoints: WebhookEndpoints, url: object, code: s
         "https://hooks.example/" + "x" * 1978,
     ],
 )
-def test_urls_that_are_taken(endpoints: WebhookEndpoints, url: str) -> None:
+def test_urls_that_are_taken(endpoints: WebhookService, url: str) -> None:
     assert endpoints.add({"url": url}).endpoint.url == url
 
 
-def test_without_allowed_networks_it_is_https(endpoints: WebhookEndpoints, settings: Settings) -> None:
+def test_without_allowed_networks_it_is_https(endpoints: WebhookService, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
     assert faults({"url": "http://hooks.example/"}, endpoints) == [("/url", "not-https")]
     assert endpoints.add({"url": URL})
 
 
-def test_every_fault_is_told_at_once(endpoints: WebhookEndpoints) -> None:
+def test_every_fault_is_told_at_once(endpoints: WebhookService) -> None:
     values = {"label": "x" * 201, "event_types": ["KeyIssued", "KeyEaten", 1, []], "enabled": "yes", "secret": "mine"}
     assert faults(values, endpoints) == [
         ("/url", "missing"),
@@ -117,7 +117,7 @@ def test_every_fault_is_told_at_once(endpoints: WebhookEndpoints) -> None:
     assert faults({"url": URL, "event_types": "KeyIssued"}, endpoints) == [("/event_types", "not-an-array")]
 
 
-def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: WebhookEndpoints, now: Now) -> None:
+def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: WebhookService, now: Now) -> None:
     for _ in range(3):
         add_event()
     issued = endpoints.add({"url": URL, "label": "pager", "event_types": ["KeyRevoked", "KeyIssued", "KeyRevoked"]})
@@ -136,7 +136,7 @@ def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: 
     }
 
 
-def test_there_are_at_most_fifty(endpoints: WebhookEndpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_at_most_fifty(endpoints: WebhookService, monkeypatch: pytest.MonkeyPatch) -> None:
     assert endpoints_module.MAX_ENDPOINTS == 50
     monkeypatch.setattr(endpoints_module, "MAX_ENDPOINTS", 2)
     endpoints.add({"url": URL})
@@ -147,7 +147,7 @@ def test_there_are_at_most_fifty(endpoints: WebhookEndpoints, monkeypatch: pytes
     assert Event.objects.count() == 2
 
 
-def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: WebhookEndpoints) -> None:
+def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     endpoints.update(endpoint_id, {"url": URL, "label": "", "enabled": True})
     assert Event.objects.count() == 1
@@ -162,7 +162,7 @@ def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: Webh
     assert find_webhook(endpoint_id).disabled_reason == "operator"
 
 
-def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookEndpoints, settings: Settings) -> None:
+def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookService, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ("10.0.0.0/8",)
     url = "http://hooks.example/path"
     webhook = endpoints.add({"url": url}).endpoint
@@ -173,7 +173,7 @@ def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookEndpo
         endpoints.update(webhook.endpoint_id, {"url": url + "2"})
 
 
-def test_another_change_leaves_the_reason_and_the_failures(endpoints: WebhookEndpoints) -> None:
+def test_another_change_leaves_the_reason_and_the_failures(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     WebhookEndpoint.objects.update(enabled=False, disabled_reason="dead", failures=12)
     endpoints.update(endpoint_id, {"label": "pager", "enabled": False})
@@ -184,7 +184,7 @@ def test_another_change_leaves_the_reason_and_the_failures(endpoints: WebhookEnd
     assert (row.disabled_reason, row.failures) == ("", 0)
 
 
-def test_a_change_does_not_turn_back_the_cursor(endpoints: WebhookEndpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_does_not_turn_back_the_cursor(endpoints: WebhookService, monkeypatch: pytest.MonkeyPatch) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     write = endpoints_module._write
 
@@ -197,7 +197,7 @@ def test_a_change_does_not_turn_back_the_cursor(endpoints: WebhookEndpoints, mon
     assert find_webhook(endpoint_id).delivered_through == 9
 
 
-def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookEndpoints, now: Now) -> None:
+def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookService, now: Now) -> None:
     first = endpoints.add({"url": URL})
     endpoint_id = first.endpoint.endpoint_id
     second = endpoints.rotate_secret(endpoint_id)
@@ -217,7 +217,7 @@ def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookEndpo
     assert (row.retiring_salt, row.retiring_pepper_id, row.retiring_until) == ("", "", None)
 
 
-def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookEndpoints, now: Now) -> None:
+def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookService, now: Now) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     requested = now()
     endpoints.request_test(endpoint_id)
@@ -229,14 +229,14 @@ def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookEndpoints, n
 
 
 @pytest.mark.parametrize("grace", [-1, 2_592_001, 1.5, "60", True, None])
-def test_a_grace_is_a_number_of_seconds_up_to_thirty_days(endpoints: WebhookEndpoints, grace: object) -> None:
+def test_a_grace_is_a_number_of_seconds_up_to_thirty_days(endpoints: WebhookService, grace: object) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     with pytest.raises(InvalidParameters):
         endpoints.rotate_secret(endpoint_id, {"grace_seconds": grace})
     assert Event.objects.count() == 1
 
 
-def test_remove_ends_it(endpoints: WebhookEndpoints) -> None:
+def test_remove_ends_it(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL, "label": "pager"}).endpoint.endpoint_id
     endpoints.remove(endpoint_id)
     assert told() == {
@@ -255,7 +255,7 @@ def test_remove_ends_it(endpoints: WebhookEndpoints) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"enabled": False}, {"disabled_reason": "dead"}, {"endpoint_id": "wh_X"}])
-def test_the_database_holds_the_shape(endpoints: WebhookEndpoints, wrong: dict[str, object]) -> None:
+def test_the_database_holds_the_shape(endpoints: WebhookService, wrong: dict[str, object]) -> None:
     endpoints.add({"url": URL})
     with pytest.raises(IntegrityError), transaction.atomic():
         WebhookEndpoint.objects.update(**wrong)

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from events.models import Event
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status
 
@@ -21,7 +21,7 @@ TYPES = ["KeyUpdated", "WebhookDisabled", "WebhookUpdated"]
 
 
 @pytest.fixture
-def endpoint_id(endpoints: WebhookEndpoints, receiver: Receiver) -> str:
+def endpoint_id(endpoints: WebhookService, receiver: Receiver) -> str:
     """An endpoint with one event to deliver, whose receiver fails for ever."""
     receiver.answers = [status(500)] * 1000
     found = endpoints.add({"url": receiver.url, "event_types": TYPES}).endpoint.endpoint_id
@@ -65,7 +65,7 @@ def test_success_ends_the_failure(endpoint_id: str, receiver: Receiver, play: Pl
 
 
 def test_dead_after_three_days_and_revived_where_it_stopped(
-    endpoint_id: str, endpoints: WebhookEndpoints, receiver: Receiver, play: Play, now: Now
+    endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     disabled = counted("disabled")
     for _ in range(9):
@@ -124,7 +124,7 @@ def test_a_pepper_that_is_gone_is_told(endpoint_id: str, receiver: Receiver, pla
 
 
 def test_a_new_url_is_tried_at_once(
-    endpoint_id: str, endpoints: WebhookEndpoints, other_receiver: Receiver, play: Play
+    endpoint_id: str, endpoints: WebhookService, other_receiver: Receiver, play: Play
 ) -> None:
     play()
     assert row().failures == 1
@@ -134,7 +134,7 @@ def test_a_new_url_is_tried_at_once(
 
 
 def test_a_failure_does_not_count_against_what_was_changed_meanwhile(
-    endpoint_id: str, endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     def change() -> None:
         endpoints.update(endpoint_id, {"url": receiver.url + "&v=2"})
@@ -148,7 +148,7 @@ def test_a_failure_does_not_count_against_what_was_changed_meanwhile(
 
 @pytest.mark.parametrize(("code", "error", "outcome"), [(204, "", "test_delivered"), (500, "HTTP 500", "test_failed")])
 def test_a_test_is_sent_at_once_and_changes_nothing_else(
-    endpoint_id: str, endpoints: WebhookEndpoints, receiver: Receiver, play: Play, now: Now, code: int, error: str,
+    endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play, now: Now, code: int, error: str,
     outcome: str,
 ) -> None:  # fmt: skip
     play()
@@ -172,7 +172,7 @@ def test_a_test_is_sent_at_once_and_changes_nothing_else(
 
 
 def test_an_answer_from_before_it_was_enabled_again_disables_nothing(
-    endpoint_id: str, endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     def change() -> None:
         for enabled in (False, True):
@@ -187,7 +187,7 @@ def test_an_answer_from_before_it_was_enabled_again_disables_nothing(
 
 @pytest.mark.parametrize("tested", [False, True])
 def test_what_nobody_foresaw_in_an_attempt_is_a_failure_like_others(
-    endpoint_id: str, endpoints: WebhookEndpoints, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch, tested: bool
+    endpoint_id: str, endpoints: WebhookService, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch, tested: bool
 ) -> None:
     async def crash(*_: object) -> None:
         raise ZeroDivisionError

@@ -12,8 +12,8 @@ from events.models import ChainHead, Event
 from events.types import EventType
 from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status
 
@@ -26,7 +26,7 @@ def cursor() -> int:
 
 
 def test_what_happens_after_the_addition_is_delivered_in_order(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     add_event()
     endpoints.add({"url": receiver.url})
@@ -39,7 +39,7 @@ def test_what_happens_after_the_addition_is_delivered_in_order(
 
 
 def test_an_event_that_fails_is_sent_again_before_any_later_one(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play, now: Now
+    endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(3):
@@ -57,7 +57,7 @@ def test_an_event_that_fails_is_sent_again_before_any_later_one(
 
 
 def test_killed_between_the_answer_and_the_cursor_gives_a_repeat_and_no_gap(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch
+    endpoints: WebhookService, receiver: Receiver, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints.add({"url": receiver.url})
     add_event()
@@ -76,7 +76,7 @@ def test_killed_between_the_answer_and_the_cursor_gives_a_repeat_and_no_gap(
 
 
 def test_a_filter_passes_over_events_and_the_cursor_over_what_is_left_out(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     endpoints.add({"url": receiver.url, "event_types": ["KeyRevoked", "KeyIssued"]})
     kinds = [EventType.KEY_UPDATED, EventType.KEY_REVOKED, EventType.KEY_UPDATED, EventType.KEY_ISSUED]
@@ -87,7 +87,7 @@ def test_a_filter_passes_over_events_and_the_cursor_over_what_is_left_out(
 
 
 def test_events_that_are_no_longer_in_the_log_are_passed_over(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(4):
@@ -102,7 +102,7 @@ def test_events_that_are_no_longer_in_the_log_are_passed_over(
 
 
 def test_a_cursor_that_somebody_else_has_moved_is_not_moved_back(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play
+    endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     endpoints.add({"url": receiver.url})
     add_event()

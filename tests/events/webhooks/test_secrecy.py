@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.secret import PREFIX
+from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, status
 
 
 @pytest.mark.django_db(transaction=True)
 def test_neither_database_nor_events_nor_logs_hold_a_secret(
-    endpoints: WebhookEndpoints,
+    endpoints: WebhookService,
     receiver: Receiver,
     play: Callable[[], None],
     now: Now,

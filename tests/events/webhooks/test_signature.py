@@ -5,9 +5,9 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from apikeys.peppers import configured_peppers
-from events.webhooks.endpoints import WebhookEndpoints
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import derived_key, secret_text
+from events.webhooks.service import WebhookService
 from events.webhooks.signature import signature_fields
 from latchkey.peppers import parse_peppers
 from tests.events.webhooks.conftest import Now, add_event
@@ -39,7 +39,7 @@ def test_secrets_differ_by_endpoint_salt_and_pepper() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_receiver_verifies_a_delivery(endpoints: WebhookEndpoints, receiver: Receiver, play: Play) -> None:
+def test_a_receiver_verifies_a_delivery(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     issued = endpoints.add({"url": receiver.url})
     event = add_event(label="ä\u2028😀")
     play()
@@ -55,7 +55,7 @@ def test_a_receiver_verifies_a_delivery(endpoints: WebhookEndpoints, receiver: R
 
 @pytest.mark.django_db(transaction=True)
 def test_during_a_rotation_both_secrets_verify_and_after_it_the_new_one_alone(
-    endpoints: WebhookEndpoints, receiver: Receiver, play: Play, now: Now
+    endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     old = endpoints.add({"url": receiver.url})
     new = endpoints.rotate_secret(old.endpoint.endpoint_id, {"grace_seconds": 60})
@@ -72,7 +72,7 @@ def test_during_a_rotation_both_secrets_verify_and_after_it_the_new_one_alone(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_secret_is_derived_from_the_row_and_the_pepper_alone(endpoints: WebhookEndpoints, receiver: Receiver) -> None:
+def test_a_secret_is_derived_from_the_row_and_the_pepper_alone(endpoints: WebhookService, receiver: Receiver) -> None:
     issued = endpoints.add({"url": receiver.url})
     row = WebhookEndpoint.objects.get()
     assert row.pepper_id == configured_peppers().current

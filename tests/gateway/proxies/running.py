@@ -56,9 +56,7 @@ def running(
     opened: bool = False,
     **options: Any,
 ) -> Iterator[Proxy]:
-    """The proxy, when it listens. `opened`: with the switch in docs/gateway that lets requests pass unchecked.
-    `options`: further ones of Values.
-    """
+    """The proxy, when it listens. `opened`: with the switch of docs/how-to/fail-open-or-closed.md. `options`: further ones of Values."""
     port = free_port()
     nodes = [node.url for node in latchkey]
     values = values_for(upstream, nodes, port, scopes, public_url(latchkey[0]))

@@ -68,8 +68,8 @@ def test_stopped_and_started_again(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_opened(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
-    """The switch of docs/gateway: what passes unchecked still carries no credential and nobody's word for who calls;
-    and while Latchkey answers, it is heeded.
+    """The switch of docs/how-to/fail-open-or-closed.md: what passes unchecked still carries no credential and no
+    forged caller; and while Latchkey answers, it is heeded.
     """
     nowhere = replace(latchkey, port=free_port())
     sent = {"X-API-Key": "a credential", "X-Latchkey-Key-Id": "lk_000000000000"}

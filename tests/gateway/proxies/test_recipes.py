@@ -1,4 +1,4 @@
-"""The programs of docs/gateway/verify.md do what the page says, in each language that is here."""
+"""The programs of docs/how-to/verify-from-code.md do what the page says, in each language that is here."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.support.commands import ROOT
 
 pytestmark = pytest.mark.slow("runs the programs of the docs")
 
-PAGE = (ROOT / "docs" / "gateway" / "verify.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "verify-from-code.md").read_text(encoding="utf-8")
 PROGRAMS: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
     "python": ("recipe.py", lambda file: [sys.executable, str(file)]),
     "js": ("recipe.mjs", lambda file: ["node", str(file)]),

@@ -1,0 +1,1 @@
+"""REST API: views, authentication, throttling, problems and the OpenAPI document."""

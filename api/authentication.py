@@ -1,0 +1,39 @@
+"""DRF authentication: resolves a request's credential to its key."""
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
+
+from apikeys.authenticator import FAILURES, Verified, default_authenticator
+from apikeys.errors import RefusedCredential
+from apikeys.request_context import address_of
+from latchkey.auth_context import AuthContext
+from latchkey.credential_fields import credential_from_headers
+from latchkey.credentials import CredentialError
+from latchkey.headers import CHALLENGE
+
+
+class KeyAuthentication(BaseAuthentication):
+    """DRF authentication class. `request.user` becomes an AuthContext, `request.auth` the Verified of the
+    authenticator.
+    """
+
+    def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
+        try:
+            credential = credential_from_headers(
+                request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
+            )
+        except CredentialError as error:
+            # `Authenticator.verify` counts the failures of well-formed credentials only.
+            FAILURES.labels(error.slug).inc()
+            raise
+        try:
+            verified = default_authenticator().verify(credential, address_of(request.META))
+        except RefusedCredential as refusal:
+            bind_contextvars(**refusal.logged)
+            raise
+        bind_contextvars(key_id=verified.record.auth.key_id)
+        return verified.record.auth, verified
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE

@@ -1,0 +1,22 @@
+"""Creation of resources, once per Idempotency-Key."""
+
+from collections.abc import Callable
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.permissions import caller
+from apikeys.idempotency import Creation, NamedRequest, create_once
+from latchkey import headers
+
+
+def created(request: Request, create: Callable[[], Creation]) -> Response:
+    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before."""
+    name = request.headers.get(headers.IDEMPOTENCY_KEY)
+    if name is None:
+        made = create()
+    else:
+        named = NamedRequest(caller(request).key_id, name, request.path, request.data)
+        made = create_once(named, create, timezone.now())
+    return Response(made.body, status=201, headers=made.fields)

@@ -1,0 +1,147 @@
+"""Session of one open stream: what is sent to its client, and when it ends."""
+
+import asyncio
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import structlog
+from django.db import Error
+
+from api.reauthorization import Standing
+from events.stream.frames import HEARTBEAT, OPENING, Frame, place
+from events.stream.stream import EventStream
+from events.threads import WorkThreads
+from httpserver.asgi_types import Send
+from latchkey.problems import ProblemError
+from ratelimit.stores import BucketStoreError
+
+HEARTBEAT_SECONDS: Final = 15.0
+CONFIRM_SECONDS: Final = 15.0
+MAX_SEND_SECONDS: Final = 30.0
+RETRY_SECONDS: Final = 1.0
+
+# Raised if the database or the bucket store does not answer. The session waits and tries again.
+AWAY: Final = (Error, BucketStoreError, TimeoutError)
+"""What it raises where the database or the bucket store does not answer."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class SlowReader(Exception):
+    """The client has read nothing for MAX_SEND_SECONDS."""
+
+
+class EventSession:
+    """Sender of a stream's events, with a heartbeat after HEARTBEAT_SECONDS of silence.
+
+    It re-authorizes the caller every CONFIRM_SECONDS, and after an event about the caller's own key before it
+    sends anything else. `sent` counts events. `refusal` is the reason why the caller was cut off, if it was.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        standing: Standing,
+        send: Send,
+        threads: WorkThreads,
+        *,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        confirm_seconds: float = CONFIRM_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+        max_send_seconds: float = MAX_SEND_SECONDS,
+    ) -> None:
+        self._stream = stream
+        self._standing = standing
+        self._raw_send = send
+        self._threads = threads
+        self._heartbeat_seconds = heartbeat_seconds
+        self._confirm_seconds = confirm_seconds
+        self._retry_seconds = retry_seconds
+        self._max_send_seconds = max_send_seconds
+        self._now = asyncio.get_running_loop().time
+        self._sent_at = self._now()
+        self._confirmed_at = self._now()
+        self._delayed = False
+        self.sent = 0
+        self.refusal: ProblemError | None = None
+
+    async def run(self) -> None:
+        """Send until the stream ends or the caller loses its authorization. Raise SlowReader."""
+        await self._send(OPENING + place(self._stream.begins_after))
+        while not self._stream.ended:
+            frames = await self._batch()
+            if not await self._confirmed():
+                break
+            if frames:
+                await self._send(b"".join(frame.encoded for frame in frames))
+            self.sent += len(frames)
+            await self._beat_if_silent()
+        await self._send(b"", more=False)
+
+    async def _batch(self) -> list[Frame]:
+        due = min(self._sent_at + self._heartbeat_seconds, self._confirmed_at + self._confirm_seconds)
+        try:
+            return await self._beating(self._stream.batch(max(0.0, due - self._now()))) or []
+        except AWAY as error:
+            await self._wait_out(error)
+            return []
+
+    async def _confirmed(self) -> bool:
+        """Return whether the caller is still authorized. While that is unknown, send heartbeats only."""
+        while self._stream.touched or self._now() >= self._confirmed_at + self._confirm_seconds:
+            if self._stream.ended:
+                return False
+            # Race condition: another event about the key may arrive while `confirm` runs. Reset the flag before,
+            # so that the event sets it again.
+            anew, self._stream.touched = self._stream.touched, False
+            try:
+                await self._beating(self._threads.run(partial(self._standing.confirm, anew=anew)))
+            except ProblemError as refusal:
+                self.refusal = refusal
+                return False
+            except AWAY as error:
+                self._stream.touched |= anew
+                await self._wait_out(error)
+            else:
+                self._delayed = False
+                self._confirmed_at = self._now()
+        return not self._stream.ended
+
+    async def _beating(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Return or raise the result of `work`, sending heartbeats meanwhile. Return None if the stream ends first."""
+        task = asyncio.create_task(work)
+        first: set[asyncio.Future[Any]] = {task, self._stream.over}
+        try:
+            while not (task.done() or self._stream.ended):
+                silent_for = max(0.0, self._sent_at + self._heartbeat_seconds - self._now())
+                await asyncio.wait(first, timeout=silent_for, return_when=asyncio.FIRST_COMPLETED)
+                if not task.done():
+                    await self._beat_if_silent()
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _wait_out(self, error: Exception) -> None:
+        """Wait until the next attempt."""
+        # Log once per outage and stream: a thousand streams may wait together.
+        if not self._delayed:
+            log.warning("event_stream_delayed", error=type(error).__name__)
+        self._delayed = True
+        await self._beat_if_silent()
+        await self._stream.rest(self._retry_seconds)
+
+    async def _beat_if_silent(self) -> None:
+        if self._now() >= self._sent_at + self._heartbeat_seconds:
+            await self._send(HEARTBEAT)
+
+    async def _send(self, body: bytes, *, more: bool = True) -> None:
+        try:
+            async with asyncio.timeout(self._max_send_seconds):
+                await self._raw_send({"type": "http.response.body", "body": body, "more_body": more})
+        except TimeoutError:
+            raise SlowReader from None
+        self._sent_at = self._now()

@@ -1,0 +1,90 @@
+"""Key records: what a request needs of a key, and how it is read from the database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apikeys.models import APIKey, KeySecret
+from events.batched_sql import reading, run
+from latchkey.auth_context import AuthContext
+from latchkey.timestamps import whole_second
+from ratelimit.limit import Limit
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SecretRecord:
+    """One valid secret: its digest, the pepper of the digest, its slot, and its end in Unix time (None: no end)."""
+
+    digest: bytes
+    pepper_id: str
+    slot: int
+    expires_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds."""
+
+    auth: AuthContext
+    limit: Limit | None
+    enabled: bool
+    revoked: bool
+    expires_at: float | None
+    metadata: dict[str, object]
+    secrets: tuple[SecretRecord, ...]
+    epoch: int
+
+
+def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
+    """Return the records of those keys that exist, by key ID. Raises django.db.Error."""
+    # The keys are read before their secrets. Secrets that belong to a later epoch than the key are harmless: the
+    # bucket store returns the newer epoch with the next request.
+    keys, found = run(
+        [
+            reading(APIKey.objects.filter(key_id__in=key_ids).order_by()),
+            reading(KeySecret.objects.filter(key__key_id__in=key_ids)),
+        ]
+    )
+    secrets: dict[int, list[KeySecret]] = {}
+    for secret in found:
+        secrets.setdefault(secret.key_id, []).append(secret)
+    return {key.key_id: _record(key, secrets.get(key.pk, ())) for key in keys}
+
+
+def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+    """Return the records, by key ID, of those keys that have a secret with one of the given digests.
+
+    Raises django.db.Error.
+    """
+    # A single query finds nothing both for an unknown key and for a wrong secret, so the time doesn't reveal which
+    # it was.
+    every = [digest for of_key in digests.values() for digest in of_key]
+    matches = KeySecret.objects.filter(key__key_id__in=list(digests), digest__in=every).order_by()
+    found = list(matches.values_list("key__key_id", flat=True))
+    return read_records(found) if found else {}
+
+
+def _record(key: APIKey, secrets: Iterable[KeySecret]) -> KeyRecord:
+    return KeyRecord(
+        auth=key.auth,
+        limit=key.limit,
+        enabled=key.enabled,
+        revoked=key.revoked_at is not None,
+        expires_at=_end(key.expires_at),
+        metadata=key.metadata,
+        secrets=tuple(
+            SecretRecord(
+                digest=bytes(secret.digest),
+                pepper_id=secret.pepper_id,
+                slot=secret.slot,
+                expires_at=_end(secret.expires_at),
+            )
+            for secret in secrets
+        ),
+        epoch=key.epoch,
+    )
+
+
+def _end(moment: datetime | None) -> float | None:
+    # Ends are shown in whole seconds, but rows of earlier versions have fractions.
+    return whole_second(moment).timestamp() if moment else None

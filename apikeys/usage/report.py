@@ -1,0 +1,53 @@
+"""Usage of one key by minute, hour or day, as JSON."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apikeys.models import APIKey, Usage, UsageStep
+from apikeys.usage.rollup import step_start
+from latchkey.problems import FieldError
+from latchkey.query import Query, choice_parameter, time_parameter
+from latchkey.timestamps import rfc3339
+from latchkey.validation import InvalidParameters
+
+MAX_STEPS: Final = 1500
+DEFAULT_STEP: Final = UsageStep.HOUR.value
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+STEPS: Final[dict[str, timedelta]] = {
+    UsageStep.MINUTE.value: timedelta(minutes=1),
+    UsageStep.HOUR.value: timedelta(hours=1),
+    UsageStep.DAY.value: timedelta(days=1),
+}
+
+
+QUERY: Final[Query] = (
+    time_parameter("since", "Default: a day before `until`."),
+    time_parameter("until", "Default: now."),
+    choice_parameter("step", list(STEPS), "The length of a step.", default=DEFAULT_STEP),
+)
+
+
+def usage_json(
+    key: APIKey,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    step: str = DEFAULT_STEP,
+) -> list[dict[str, object]]:
+    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Steps without a request are left
+    out.
+
+    Raises InvalidParameters, also for more than MAX_STEPS steps.
+    """
+    end = until or now
+    # The bound keeps a very early `until` from underflowing the smallest datetime.
+    begin = since or max(end, _EARLIEST) - timedelta(days=1)
+    if begin >= end:
+        raise InvalidParameters.of([FieldError("/since", "not-before-until", "since must lie before until.")])
+    if (end - begin) / STEPS[step] > MAX_STEPS:
+        detail = f"At most {MAX_STEPS} steps; take a longer one."
+        raise InvalidParameters.of([FieldError("/step", "too-many-steps", detail)])
+    first = step_start(UsageStep(step), begin)
+    rows = Usage.objects.filter(key=key, step=step, start__gte=first, start__lt=end).order_by("start")
+    return [{"start": rfc3339(row.start), "allowed": row.allowed, "throttled": row.throttled} for row in rows]

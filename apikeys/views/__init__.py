@@ -1,1 +1,0 @@
-"""REST views of keys, events and webhooks."""

@@ -1,0 +1,69 @@
+"""manage.py restore: replaces the current data by a backup."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import CommandParser
+
+from apikeys.management.key_command import REFUSED, fields
+from backup.errors import BackupRefused
+from backup.loss_file import earlier_losses
+from backup.losses import losses
+from backup.management.backup_command import BackupCommand, manifest_row
+from backup.management.restore_report import Report
+from backup.restore import restore
+from backup.restore_check import examine, exclusive_use, is_empty
+from backup.restore_progress import Restored
+
+BROKEN: Final = REFUSED
+
+
+class Command(BackupCommand):
+    """Command that checks a backup, reports what a restore loses, and restores it."""
+
+    help = "Restore a backup while no server runs, and tell which changes are lost by that."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH", help="a directory that `backup` made")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing: check it, and tell what would be lost"
+        )
+        parser.add_argument("--replace", action="store_true", help="also where the database is not empty")
+        parser.add_argument("--other-peppers", action="store_true", help="also where its peppers are lost for good")
+        parser.add_argument(
+            "--other-schema", action="store_true", help="also if its tables were changed by hand; undo that afterwards"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = options["path"].absolute()
+        manifest = examine(path, other_peppers=options["other_peppers"], other_schema=options["other_schema"])
+        if options["check"]:
+            lost = None if is_empty() else losses(manifest)
+            self._tell(Report(manifest, None, lost, earlier_losses()), options)
+            return
+        done = Restored()
+        with exclusive_use():
+            empty = is_empty()
+            if not empty and not options["replace"]:
+                raise BackupRefused(
+                    "The database is not empty. --check tells what would be lost; "
+                    "--replace puts the backup in its place."
+                )
+            report = Report(manifest, done, None if empty else losses(manifest), earlier_losses())
+            try:
+                restore(path, manifest, report.lost, report.earlier, done)
+            finally:
+                # Report even if a later step failed: the operator must know which keys work again.
+                if done.swapped:
+                    self._tell(report, options)
+        if done.broken is not None:
+            sys.exit(BROKEN)
+
+    def _tell(self, report: Report, options: dict[str, Any]) -> None:
+        if options["format"] == "json":
+            self.show(report.as_json(), options, [])
+            return
+        self.stdout.write(fields(manifest_row(report.manifest)))
+        self.stdout.write(report.text())
+        self.stdout.flush()

@@ -1,0 +1,105 @@
+"""PostgreSQL backups: a copy of one snapshot, and a restore in one transaction, without client programs."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.loader import MigrationLoader
+
+from backup.archive import read_table, reading, table_names, write_tables
+from backup.database_facts import Facts, read_facts
+from backup.errors import BackupFailed, BackupRefused
+from backup.postgresql_schema import recreate, without_triggers
+from backup.schema.sql import ask
+from latchkey.redaction import redact
+
+_PARTING_SECONDS: Final = 2.0
+_OTHERS: Final = (
+    "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend'"
+)
+
+
+def copy_database(target: Path) -> Facts:
+    """Copy the settings' database schema to the new file `target`. Return the facts of the same snapshot.
+
+    Raise BackupRefused, BackupFailed or DatabaseError.
+    """
+    with _one_line(), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        facts, names = read_facts(ask), table_names()
+        _refuse_other_place(names)
+        _refuse_strange_tables(names, facts.migrations)
+        write_tables(names, target)
+    return facts
+
+
+def put_database(archive: Path, migrations: Collection[str]) -> None:
+    """Replace everything in the schema by the copy, within the caller's transaction.
+
+    Migrations recreate the tables and triggers, and COPY fills them. Raise BackupFailed.
+    """
+    with _one_line(), reading(archive) as (rows, tables):
+        recreate(migrations)
+        names = [table.name for table in tables]
+        if strange := sorted(set(names) - set(table_names())):
+            raise BackupFailed(f"The backup has tables that no migration of Latchkey makes: {', '.join(strange)}.")
+        with without_triggers(names):
+            for table in tables:
+                read_table(rows, table)
+
+
+def other_connections() -> int:
+    """Return the number of other connections to the database, after giving closing ones up to _PARTING_SECONDS."""
+    # Close our own connections first, including the pool's: they would be counted.
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # its connections would count
+    deadline = time.monotonic() + _PARTING_SECONDS
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as lone:
+        while count := lone.execute(_OTHERS).fetchall()[0][0]:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+    return int(count)
+
+
+def _refuse_other_place(names: Sequence[str]) -> None:
+    """Raise BackupRefused if the copied schema, the first in search_path, is not the one with Latchkey's tables."""
+    if "apikeys_apikey" not in names:
+        ((schema,),) = ask("SELECT current_schema()")
+        raise BackupRefused(
+            f"The tables of Latchkey are not in the schema {schema}, the first one in search_path, and only that is "
+            "backed up. Let search_path begin with their schema (ALTER ROLE … SET search_path), or drop the other one."
+        )
+
+
+def _refuse_strange_tables(names: list[str], migrations: Collection[str]) -> None:
+    """Raise BackupRefused if the schema has a table that no migration creates, because it could not be restored."""
+    loader = MigrationLoader(None)
+    known = [node for node in loader.graph.nodes if ".".join(node) in migrations]
+    if len(known) < len(migrations):
+        return
+    models = loader.project_state(known).apps.get_models(include_auto_created=True)
+    strange = set(names) - {model._meta.db_table for model in models} - {"django_migrations"}
+    if strange:
+        raise BackupRefused(
+            f"The database holds tables that are not Latchkey's: {', '.join(sorted(strange))}. It needs a database or "
+            "a schema of its own: move them elsewhere."
+        )
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn a database error into BackupFailed with its first line only."""
+    try:
+        with connection.wrap_database_errors:
+            yield
+    except DatabaseError as error:
+        # Further lines of PostgreSQL's message may contain row data.
+        said = redact(str(error)).strip().partition("\n")[0]
+        raise BackupFailed(f"The database cannot be copied or put: {said}.") from None

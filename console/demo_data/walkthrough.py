@@ -1,0 +1,192 @@
+"""`make demo`: runs the life of a key against a server of its own, and checks every step."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from latchkey import headers
+from latchkey.metric_names import RATE_LIMIT_THROTTLED
+
+BURST: Final = 5
+CALLS: Final = 8
+START_SECONDS: Final = 30.0
+_MANAGE: Final = str(Path(__file__).resolve().parent.parent / "manage.py")
+
+
+class StepFailed(Exception):
+    """A step did not have the expected result."""
+
+
+class Demo:
+    """The demo. `root` is the first key's credential, `http` is connected to the server, and `tell` prints a line."""
+
+    def __init__(self, http: httpx.Client, root: str, tell: Callable[[str], None]) -> None:
+        self.http = http
+        self.root = root
+        self.tell = tell
+
+    def play(self) -> None:
+        """Run every step. Raise StepFailed."""
+        key = self.issue()
+        self.exhaust(key["credential"])
+        self.look_at_the_counter()
+        new = self.rotate(key)
+        self.finish(key, new)
+        self.revoke(key, new)
+
+    def issue(self) -> dict[str, Any]:
+        """Issue a key with a small rate limit. Return it as the API does."""
+        limit = {"burst": BURST, "per_seconds": 3600}
+        self.tell(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
+        answer = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
+        self._expect(answer, 201)
+        key: dict[str, Any] = answer.json()
+        self.tell(
+            f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown this once)"
+        )
+        return key
+
+    def exhaust(self, credential: str) -> None:
+        """Make more calls than the bucket allows."""
+        self.tell(f"Call /v1/whoami {CALLS} times")
+        answers = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
+        for answer in answers:
+            told = {name: answer.headers.get(name) for name in (headers.RATE_LIMIT, headers.RETRY_AFTER)}
+            shown = "  ".join(f"{name}: {value}" for name, value in told.items() if value is not None)
+            self.tell(f"    {answer.status_code}  {shown}")
+        self.tell(f"    {answers[-1].headers['Content-Type']}: {answers[-1].json()['detail']}")
+        self._check([answer.status_code for answer in answers] == [200] * BURST + [429] * (CALLS - BURST))
+        self._check(answers[-1].json()["violated-policies"] == ["key"])
+
+    def look_at_the_counter(self) -> None:
+        """Check the number of throttled requests in /metrics, which adds up all workers."""
+        self.tell("Scrape /metrics")
+        text = self._call("GET", "/metrics", self.root).text
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{RATE_LIMIT_THROTTLED} ")]
+        self.tell(f"    {line}")
+        self._check(float(line.split()[1]) == CALLS - BURST)
+
+    def rotate(self, key: dict[str, Any]) -> str:
+        """Rotate the key; check that both secrets work. Return the new credential."""
+        path = f"/v1/keys/{key['key_id']}"
+        # The bucket belongs to the key and is empty, so raise the limit first.
+        self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
+        self.tell("Rotate with an hour of overlap")
+        answer = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
+        self._expect(answer, 200)
+        new: str = answer.json()["credential"]
+        self._tell_use("old secret", key["credential"], 200)
+        self._tell_use("new secret", new, 200)
+        return new
+
+    def finish(self, key: dict[str, Any], new: str) -> None:
+        """Finish the rotation; check that the old secret stops working."""
+        self.tell("Finish the rotation")
+        self._expect(self._call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
+        self._tell_use("old secret", key["credential"], 401)
+        self._tell_use("new secret", new, 200)
+
+    def revoke(self, key: dict[str, Any], new: str) -> None:
+        """Revoke the key; check that its secret stops working."""
+        self.tell("Revoke the key")
+        self._expect(self._call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
+        self._tell_use("next call", new, 401)
+
+    def _tell_use(self, name: str, credential: str, status: int) -> None:
+        answer = self._call("GET", "/v1/whoami", credential)
+        reason = "" if answer.is_success else f"  {answer.json()['title']}"
+        self.tell(f"    {answer.status_code}  {name}{reason}")
+        self._expect(answer, status)
+
+    def _call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
+        return self.http.request(method, path, headers={headers.API_KEY: credential}, **content)
+
+    def _expect(self, answer: httpx.Response, status: int) -> None:
+        if answer.status_code != status:
+            raise StepFailed(f"expected {status}, got {answer.status_code}: {answer.text}")
+
+    def _check(self, right: bool) -> None:
+        if not right:
+            raise StepFailed("that is not what the story says")
+
+
+def main() -> int:
+    """Run the demo. Return 0 only if every step succeeded."""
+    with tempfile.TemporaryDirectory(prefix="latchkey-demo-") as directory:
+        port = _free_port()
+        environment = {**os.environ, **_settings(Path(directory), port)}
+        _manage(environment, "migrate", "--verbosity", "0")
+        arguments = ["--label", "root", "--scope", "*", "--burst", "1000", "--per-seconds", "60", "--format", "json"]
+        root = json.loads(_manage(environment, "issue_key", *arguments))["credential"]
+        print(f"A server of its own on port {port}, 2 workers, in a throw-away directory")
+        with (Path(directory) / "server.log").open("wb") as log:
+            command = [sys.executable, _MANAGE, "serve", "--bind", f"127.0.0.1:{port}"]
+            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own command
+            try:
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as http:
+                    _wait_for(http, server)
+                    Demo(http, root, print).play()
+            except (StepFailed, httpx.TransportError) as error:
+                print(f"Failed: {error}", file=sys.stderr)
+                return 1
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.wait()
+    print("Every step came out right.")
+    return 0
+
+
+def _settings(directory: Path, port: int) -> dict[str, str]:
+    """Return the settings of the demo's server."""
+    # Set everything that leads to data or secrets, so that no `.env` file directs the demo to the real server's.
+    return {
+        "DATA_DIR": str(directory),
+        "DATABASE_URL": f"sqlite:///{directory / 'demo.sqlite3'}",
+        "BUCKET_STORE_URL": f"lmdb://{directory / 'buckets'}",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "SECRET_PEPPERS": f"demo:{secrets.token_hex(32)}",
+        "DEBUG": "false",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "PORT": str(port),
+        "WORKERS": "2",
+        "AUTH_FAILURE_LIMIT": '{"burst": 20, "per_seconds": 60}',
+    }
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, _MANAGE, *arguments]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own command
+
+
+def _wait_for(http: httpx.Client, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if http.get("/health").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise StepFailed("the server did not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Optimistic locking for forms: a form names the state that its page showed, and applies to no other state."""
+
+from typing import Final
+
+from django.http import HttpRequest
+
+from apikeys.models import APIKey
+from events.models import Event
+from events.types import EventType
+
+FIELD: Final = "known_epoch"
+_CHANGES: Final = (
+    EventType.KEY_UPDATED,
+    EventType.KEY_ROTATED,
+    EventType.ROTATION_FINISHED,
+    EventType.RATE_LIMIT_CHANGED,
+    EventType.KEY_ENABLED,
+    EventType.KEY_DISABLED,
+    EventType.KEY_REVOKED,
+)
+
+
+def known_states(request: HttpRequest, field: str = FIELD) -> frozenset[int]:
+    """Return the state in a hidden field of the submitted form, or an empty set, which matches no state.
+
+    A form without the field is thus rejected as stale.
+    """
+    text = request.POST.get(field, "")
+    return frozenset([int(text)] if text.isascii() and text.isdigit() and len(text) < 19 else [])
+
+
+def changed_meanwhile(key: APIKey) -> str:
+    """Return a message that a page about `key` is stale, and who changed the key."""
+    event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
+    by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
+    return (
+        f"Key {key.key_id} was changed{by} after this page was loaded. Nothing was done now: look again, then decide."
+    )

@@ -1,0 +1,1 @@
+"""Process supervision: the web server, its workers and the steward."""

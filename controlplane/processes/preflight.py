@@ -1,0 +1,149 @@
+"""Checks before `manage.py serve` starts anything. Each failure is a one-line CommandError."""
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+
+from apikeys.config_service import ConfigService
+from apikeys.system_keys import replace_system_key
+from controlplane.processes.schema_check import REFUSED, no_database
+from events.origin import Origin
+from health.node.data_dir_lock import DataDirInUse, serve_on
+from health.self_check import SelfCheck, server_name
+from httpserver.descriptors import LEAST, raise_limit
+from httpserver.inherited_socket import inherited_address
+from ratelimit.limiter import default_limiter
+from ratelimit.stores import BucketStoreError
+from ratelimit.stores.base import BucketStoreAway
+from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.redis.address import RedisAddress, parse_address
+from ratelimit.stores.redis.diagnosis import permanent_fault
+
+log = structlog.get_logger(__name__)
+
+
+def inherited_bind() -> tuple[str, int] | None:
+    """Return the host and port of the socket that systemd opened, or None. Raise CommandError if it is invalid."""
+    try:
+        return inherited_address()
+    except ValueError as error:
+        raise CommandError(f"LISTEN_FDS: {error}.", returncode=REFUSED) from None
+
+
+def parse_bind(bind: str) -> tuple[str, int]:
+    """Return the host and port of HOST:PORT. Raise CommandError if the address is malformed or already in use."""
+    host, separator, port = bind.rpartition(":")
+    if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise CommandError(f"--bind: put the IPv6 address in brackets, as in [{host}]:{port}.", returncode=REFUSED)
+    bare = host.strip("[]")
+    try:
+        family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            # Like the server itself: without it, connections of an earlier server in TIME_WAIT would make the port
+            # look taken.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((bare, int(port)))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no host"
+        raise CommandError(
+            f"--bind: {bind} cannot be used: {reason}. Take another with PORT or --bind.", returncode=REFUSED
+        ) from None
+    return bare, int(port)
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the limit on open files to its maximum. Raise CommandError if that is still too low."""
+    limit = raise_limit()
+    if limit < LEAST:
+        raise CommandError(
+            f"The limit on open files is {limit}; Latchkey needs {LEAST} at least. Raise it: ulimit -Hn.",
+            returncode=REFUSED,
+        )
+
+
+def occupy(data_dir: Path) -> tuple[int, ...]:
+    """Lock DATA_DIR and the SQLite file. Return the descriptors. Raise CommandError if they are in use."""
+    try:
+        return serve_on(data_dir)
+    except DataDirInUse as error:
+        raise CommandError(
+            f"DATA_DIR: another server, or a restore, works on {error}. Wait for its end, or take another.",
+            returncode=REFUSED,
+        ) from None
+    except OSError as error:
+        raise CommandError(f"DATA_DIR: {data_dir} cannot be used: {error.strerror}.", returncode=REFUSED) from None
+
+
+def start_first(file: Path | None) -> None:
+    """Run the first_start command, and turn a database error into a CommandError."""
+    try:
+        call_command("first_start", file=file)
+    except DatabaseError as error:
+        raise no_database(error) from None
+
+
+def refuse_broken_store() -> None:
+    """Raise CommandError if the bucket store does not work.
+
+    A remote store that is unreachable is accepted if a fallback is configured (other than deny): a server that
+    starts during an outage then behaves like the running ones. A permanent fault, such as an unknown host name, is
+    an error, unless this node has reached the same address before.
+    """
+    limiter = default_limiter()
+    try:
+        limiter.store.generation()
+        if limiter.store.remote:
+            _reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
+    except BucketStoreError as error:
+        if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
+            raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
+        address = parse_address(settings.BUCKET_STORE_URL)
+        # In an outage, the name of a container may be unknown to DNS too, which looks like a permanent fault.
+        if not _has_worked(address) and (fault := permanent_fault(address)):
+            raise CommandError(f"BUCKET_STORE_URL: {fault}", returncode=REFUSED) from None
+        log.warning("bucket_store_away_at_start", reason=str(error), fallback=limiter.fallback)
+    finally:
+        limiter.store.close()
+
+
+def _reached_file() -> Path:
+    """Return the path of the file that names the remote bucket store this node reached last, without its password."""
+    return Path(settings.DATA_DIR) / "bucket-store-reached"
+
+
+def _has_worked(address: RedisAddress) -> bool:
+    try:
+        return _reached_file().read_text() == address.shown
+    except OSError:
+        return False
+
+
+def make_health_check_key(host: str, port: int, path: Path) -> None:
+    """Create the key for the server's own health check, and write its credential to `path`."""
+    service = ConfigService(Origin.of_command("serve"))
+    label = f"health check of {server_name()}, {host}:{port}"
+    credential = replace_system_key(service, label=label, scopes=["health:read"]).credential
+    public = urlsplit(settings.PUBLIC_URL)
+    name = f"{public.hostname}:{public.port}" if public.port else str(public.hostname)
+    try:
+        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal()).write(path)
+    except OSError as error:
+        raise CommandError(
+            f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED
+        ) from None
+
+
+def empty_directory(path: Path) -> Path:
+    """Create the directory for the workers' metric files, delete the files of an earlier run, and return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in path.glob("*.db"):
+        leftover.unlink()
+    return path

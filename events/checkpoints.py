@@ -1,0 +1,87 @@
+"""Signed checkpoints: sign and prune a segment of old events in one step. Later events verify from there on."""
+
+import hmac
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import takewhile
+from typing import Final
+
+from django.db import transaction
+
+from events import log as event_log
+from events.chain import GENESIS
+from events.chain_verification import Break, Place, follow
+from events.models import Event, Seal
+from latchkey.peppers import Peppers
+
+SEGMENT: Final = 1000
+
+
+def checkpoint_position(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
+    """Return the position after the last of `seals`, or a Break at the first that is out of sequence or not signed."""
+    place = Place(0, GENESIS)
+    for seal in seals:
+        if (seal.first_id, seal.previous_digest) != (place.event_id + 1, place.digest):
+            return Break(place.event_id + 1, "the seal over it does not follow the one before")
+        if seal.pepper_id not in peppers.by_id:
+            return Break(seal.first_id, f"its seal was signed under the pepper {seal.pepper_id}, which is not here")
+        if not hmac.compare_digest(_signature(seal, peppers), seal.signature):
+            return Break(seal.first_id, "the seal over it was not signed here")
+        place = Place(seal.last_id, seal.digest)
+    return place
+
+
+def prune(
+    before: datetime,
+    *,
+    keep_from: int | None,
+    peppers: Peppers,
+    now: datetime,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int | Break:
+    """Sign and delete the events before `before`, except those from the ID `keep_from` on. Return their number.
+
+    It works in segments of up to 1000 events, while `go_on` returns True. If a segment doesn't verify, it is kept,
+    and its Break is returned.
+    """
+    pruned = 0
+    while go_on():
+        with transaction.atomic():
+            found = _prune_segment(before, keep_from, peppers, now)
+        if isinstance(found, Break):
+            return found
+        pruned += found
+        if found < SEGMENT:
+            break
+    return pruned
+
+
+def _prune_segment(before: datetime, keep_from: int | None, peppers: Peppers, now: datetime) -> int | Break:
+    # Race condition: two processes may prune at the same time, and their checkpoints would overlap. Take turns.
+    event_log.hold()
+    newest = Seal.objects.order_by("-last_id").first()
+    start = Place(newest.last_id, newest.digest) if newest else Place(0, GENESIS)
+    events = Event.objects.filter(id__gt=start.event_id).order_by("id")
+    if keep_from is not None:
+        events = events.filter(id__lt=keep_from)
+    segment = list(takewhile(lambda event: event.at < before, events[:SEGMENT]))
+    # Never sign what doesn't verify: a signature would hide the manipulation permanently.
+    end = follow(start, segment)
+    if isinstance(end, Break) or not segment:
+        return end if isinstance(end, Break) else 0
+    seal = Seal(
+        first_id=segment[0].id,
+        last_id=end.event_id,
+        previous_digest=start.digest,
+        digest=end.digest,
+        sealed_at=now,
+        pepper_id=peppers.current,
+    )
+    seal.signature = _signature(seal, peppers)
+    seal.save(force_insert=True)
+    Event.objects.filter(id__lte=end.event_id).delete()
+    return len(segment)
+
+
+def _signature(seal: Seal, peppers: Peppers) -> str:
+    return peppers.digest(seal.signed_text, seal.pepper_id).hex()

@@ -1,0 +1,58 @@
+"""Limits on the live streams that a process keeps open, in total and per key."""
+
+from collections import Counter
+from threading import Lock
+from typing import Final
+
+from prometheus_client import Gauge
+
+from latchkey import metric_names
+from latchkey.problems import ProblemError
+
+MAX_STREAMS: Final = 1000
+MAX_STREAMS_PER_KEY: Final = 100
+RETRY_AFTER_SECONDS: Final = 10
+
+OPEN: Final = Gauge(metric_names.EVENT_STREAMS_OPEN, "Live streams that are open now.", multiprocess_mode="livesum")
+
+
+class TooManyStreams(ProblemError):
+    """The process has MAX_STREAMS streams, or this key has MAX_STREAMS_PER_KEY."""
+
+    slug = "unavailable"
+
+
+class StreamLimit:
+    """Thread-safe counter of open streams."""
+
+    def __init__(self, *, most: int = MAX_STREAMS, most_per_key: int = MAX_STREAMS_PER_KEY) -> None:
+        self._most = most
+        self._most_per_key = most_per_key
+        self._lock = Lock()
+        self._by_key: Counter[str] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """Return the number of open streams."""
+        return self._by_key.total()
+
+    def take(self, key_id: str) -> None:
+        """Reserve a slot for the key; `free` releases it. Raise TooManyStreams."""
+        with self._lock:
+            if self.taken >= self._most:
+                self._refuse(f"This process holds {self._most} live streams and opens no more.")
+            if self._by_key[key_id] >= self._most_per_key:
+                self._refuse(f"This key has {self._most_per_key} live streams open in this process and gets no more.")
+            self._by_key[key_id] += 1
+            OPEN.set(self.taken)
+
+    def free(self, key_id: str) -> None:
+        """Release a slot of the key."""
+        with self._lock:
+            self._by_key[key_id] -= 1
+            # Removes keys without a stream, so that the counter doesn't grow.
+            self._by_key += Counter()
+            OPEN.set(self.taken)
+
+    def _refuse(self, detail: str) -> None:
+        raise TooManyStreams(detail, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -1,0 +1,179 @@
+"""Native endpoints as ASGI applications: they query the database on their own threads."""
+
+from collections.abc import Callable, Container
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from api.problems import as_problem, log_unavailable
+from apikeys.authenticator import default_authenticator
+from events.threads import WorkThreads
+from gateway.check import Answer, Call, check, credential_of, refusal
+from gateway.native import lookups, metrics
+from gateway.native.lookups import PATIENCE_SECONDS
+from gateway.native.request import EndpointRequest
+from gateway.question import Question, parse_question
+from gateway.verify import ASKING, verify
+from httpserver.accept_header import accepts
+from httpserver.access_log import log_request
+from httpserver.asgi_types import Receive, Scope, Send
+from httpserver.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
+from latchkey.credential_fields import credential_from_headers
+from latchkey.credentials import CredentialError
+from latchkey.problem_catalogue import CATALOGUE
+from latchkey.problems import ProblemError
+from latchkey.trace_context import parse_traceparent
+
+CHECK: Final = "/v1/check"
+VERIFY: Final = "/v1/verify"
+
+# Read once. With the default setting, an allowed check costs no more than a lookup in an empty set.
+LOGGED: Container[str] = settings.LOG_CHECKS
+
+_JSON: Final = "application/json"
+_ANYTHING: Final = "*/*"
+
+log = structlog.get_logger(__name__)
+
+# Queries run on threads, so that an unresponsive database blocks no other request of the worker. A request gets a
+# thread only after the cache or a key lookup has confirmed its credential, so wrong credentials can't delay valid ones.
+THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
+
+
+async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve /v1/check. A request body is read and dropped; if it is too large or too slow, the connection closes."""
+    request = EndpointRequest.of(scope)
+    try:
+        closes = await _unread_body(scope, receive)
+    except BodyCutOff:
+        return
+    call = call_of(scope, request)
+    await _answer(scope, call, send, partial(check, default_authenticator(), call), closes=closes)
+
+
+def asks_to_verify(scope: Scope) -> bool:
+    """Return whether the request is a call of /v1/verify in its plainest form.
+
+    Django handles every other form, and reports what is wrong with it.
+    """
+    if scope["path"] != VERIFY or scope["method"] != "POST" or scope["query_string"]:
+        return False
+    request = EndpointRequest.of(scope)
+    return accepts_json(request) and request.fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
+
+
+def accepts_json(request: EndpointRequest) -> bool:
+    """Return whether the client accepts a JSON response."""
+    accepted = request.fields.get(b"accept", _ANYTHING).encode("latin-1")
+    return any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
+
+
+async def verify_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request for which `asks_to_verify` is true. Its body has been read completely before."""
+    request = EndpointRequest.of(scope)
+    body = (await receive())["body"]
+    call = replace(call_of(scope, request), query=ASKING)
+    await _answer(scope, call, send, partial(verify, default_authenticator(), call, body, timezone.now()))
+
+
+async def _answer(scope: Scope, call: Call, send: Send, work: Callable[[], Answer], *, closes: bool = False) -> None:
+    started = perf_counter()
+    clear_contextvars()
+    bind_contextvars(request_id=call.request_id)
+    bind_contextvars(**trace_of(scope))
+    question = Question()
+    try:
+        question = parse_question(call.query)
+        credential = credential_of(call)
+        if metrics.loop_authenticator().doubts(credential):
+            # A wrong credential fails here, so it never occupies a thread.
+            await lookups.verify(credential, call.address)
+        answer = await THREADS.run(work)
+    except Exception as error:  # noqa: BLE001 - an unexpected one is raised again
+        answer = refusal(problem_of(error), question, call)
+    await send_answer(answer, send, closes=closes)
+    tell(scope, answer, call.address, started)
+
+
+def is_cold(call: Call) -> bool:
+    """Return whether no cached record, however stale, allows the credential of the call."""
+    try:
+        credential = credential_from_headers(call.api_key, call.authorization)
+    except CredentialError:
+        return True
+    return metrics.loop_authenticator().doubts(credential)
+
+
+def problem_of(error: Exception, **known: str) -> ProblemError:
+    """Return the problem for an expected error. Raise the error itself if it is unexpected."""
+    problem = unavailable(error, **known) if isinstance(error, TimeoutError) else as_problem(error)
+    if problem is None:
+        raise error
+    return problem
+
+
+def unavailable(error: Exception, **known: str) -> ProblemError:
+    """Log that a dependency did not answer, with the fields in `known`. Return the problem for the response (503)."""
+    log_unavailable(error, **known)
+    problem = ProblemError(CATALOGUE["unavailable"].title + ".")
+    problem.slug = "unavailable"
+    return problem
+
+
+def call_of(scope: Scope, request: EndpointRequest) -> Call:
+    """Return the call that a request makes."""
+    fields = request.fields
+    return Call(
+        scope["query_string"],
+        fields.get(b"x-api-key"),
+        fields.get(b"authorization"),
+        request.address,
+        scope["path"],
+        request.request_id,
+    )
+
+
+def trace_of(scope: Scope) -> dict[str, str]:
+    """Return the trace ID of the request as a log field, or an empty dictionary if it belongs to no trace."""
+    field = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), None)
+    trace = parse_traceparent(field)
+    return {"trace_id": trace.trace_id} if trace else {}
+
+
+def tell(scope: Scope, answer: Answer, address: str, started: float, **known: str) -> None:
+    """Log the request. An allowed check is logged only if LOG_CHECKS includes its key."""
+    if scope["path"] == CHECK and answer.status < 300 and answer.logged.get("key_id") not in LOGGED:
+        return
+    known |= answer.logged
+    log_request(
+        method=scope["method"], path=scope["path"], status=answer.status, address=address, started=started, **known
+    )
+
+
+async def _unread_body(scope: Scope, receive: Receive) -> bool:
+    """Read and drop the body. Return whether unread bytes remain, so that the connection must close."""
+    try:
+        await bounded_body(scope["headers"], receive)
+    except BodyCutOff:
+        raise
+    except (BodyTooLarge, BodyTooSlow):
+        return True
+    return False
+
+
+async def send_answer(answer: Answer, send: Send, *, closes: bool = False) -> None:
+    """Send the complete response."""
+    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.fields]
+    # RFC 9110, section 8.6: a 204 response must not have a Content-Length.
+    if answer.status != 204:
+        fields.append((b"content-length", str(len(answer.body)).encode()))
+    if closes:
+        fields.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+    await send({"type": "http.response.body", "body": answer.body})

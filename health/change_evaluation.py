@@ -1,0 +1,35 @@
+"""Observer of the event log: guard rails are evaluated in the transaction of the change that may violate them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from events.draft import Entry
+from events.observers import observe_with
+from events.origin import Origin
+from events.types import EventType
+from health.evaluation import Judgment
+from health.guard_rails import BY_NAME, GUARD_RAILS, GuardRail
+from health.guard_rails.keys import KeyGuardRail
+
+_OF_WAIVERS = (EventType.WAIVER_GRANTED, EventType.WAIVER_ENDED)
+
+
+def judge_at_once(entries: Sequence[Entry], origin: Origin, at: datetime) -> Judgment | None:
+    """Return the evaluation of the guard rails that the entries trigger, or None if there are none.
+
+    The incident is reported right after the change, in the same transaction. What fails is left to the steward's
+    next sweep, so no change to a key is lost because of it.
+    """
+    triggered = {rail: [entry.key_id for entry in entries if entry.type in rail.triggers] for rail in GUARD_RAILS}
+    about = {rail: _keys(rail, key_ids) for rail, key_ids in triggered.items() if key_ids}
+    waived = [str(entry.data["guard_rail"]) for entry in entries if entry.type in _OF_WAIVERS]
+    about |= {BY_NAME[name]: frozenset() for name in waived if name in BY_NAME}
+    return Judgment(about, at, origin.request_id) if about else None
+
+
+def _keys(rail: GuardRail, key_ids: Sequence[str]) -> frozenset[str]:
+    """Return the keys that decide whether the guard rail is evaluated; none if it's evaluated in any case."""
+    return frozenset(key_ids) if isinstance(rail, KeyGuardRail) and "" not in key_ids else frozenset()
+
+
+observe_with(judge_at_once)

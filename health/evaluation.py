@@ -1,0 +1,128 @@
+"""Evaluation of guard rails, with as few round trips to the database as possible.
+
+What must hold while the event log is held is read by the round trip that takes it: the open incidents, the
+waivers, and what violates those guard rails for which that matters. Which ones these are is looked up before. That
+guess may be wrong, for example if a waiver ends in between; then what is missing is read while the log is held.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+
+from events.batched_sql import Rows, Statement, run_with_savepoint
+from events.draft import Draft
+from health.evaluation_queries import read_breaches, read_incidents, read_listed, read_waivers
+from health.guard_rails import Finding, GuardRail
+from health.guard_rails.base import ListedGuardRail
+from health.guard_rails.keys import KeyGuardRail
+from health.incident_changes import Verdicts
+from health.models import Incident
+
+log = structlog.get_logger(__name__)
+
+About = Mapping[GuardRail, frozenset[str]]
+"""Guard rails to evaluate, each with the keys that changed.
+
+A guard rail is evaluated if one of its keys violates it or its incident is open; without keys, in any case.
+"""
+
+
+class Judgment:
+    """Evaluation of guard rails while the event log is held, as an observer of `events.log`."""
+
+    def __init__(self, about: About, now: datetime, request_id: str) -> None:
+        self._about = about
+        self._key_ids = {key_id for key_ids in about.values() for key_id in key_ids}
+        self._now = now
+        self._request_id = request_id
+        # Keys that changed, and the guard rails that they violate.
+        self._own: list[tuple[str, GuardRail]] = []
+        self._read: list[ListedGuardRail] = []
+        self._listed: dict[str, Sequence[str]] = {}
+        self._incidents: Sequence[Incident] = ()
+        self._waived: set[tuple[str, str]] = set()
+        self._is_lost = False
+
+    def reads(self) -> Sequence[Statement]:
+        """Find out which guard rails matter, and return the statements that read everything about those."""
+        names = [rail.name for rail in self._about]
+        try:
+            state = [read_incidents(self._now), read_waivers(names, self._key_ids, self._now)]
+            self._look_ahead(state)
+            self._read = [rail for rail in self._judged() if isinstance(rail, ListedGuardRail)]
+            return [*state, *(read_listed(rail, self._now) for rail in self._read)]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
+            self.give_up(error)
+            return ()
+
+    def see(self, found: Sequence[Rows]) -> None:
+        """Take what these statements found, while the log is held."""
+        if self._is_lost:
+            return
+        self._know(found[0], found[1])
+        for rail, rows in zip(self._read, found[2:], strict=True):
+            self._listed[rail.name] = [name for (name,) in rows]
+
+    def decide(self, draft: Draft) -> Draft:
+        """Return what is to be written after `draft`: changes to incidents, and the events that report them."""
+        following = draft.following()
+        try:
+            if not self._is_lost:
+                verdicts = Verdicts(following, self._incidents, self._now, self._request_id)
+                for rail in self._judged():
+                    verdicts.settle(rail, self._finding(rail))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
+            self.give_up(error)
+            return draft.following()
+        return following
+
+    def give_up(self, error: BaseException) -> None:
+        """Log `error` and leave the work to the steward's next sweep.
+
+        Raises `error` if the transaction can't be kept.
+        """
+        self._is_lost = True
+        log.error("guard_rails_not_judged", guard_rails=[rail.name for rail in self._about], exc_info=error)
+        # Otherwise the transaction would be rolled back silently, and its change reported as made.
+        if transaction.get_rollback():
+            raise error
+
+    def _look_ahead(self, state: Sequence[Statement]) -> None:
+        """Look up which guard rails the changed keys violate, before the log is held."""
+        rails = [rail for rail, key_ids in self._about.items() if key_ids and isinstance(rail, KeyGuardRail)]
+        # Every other guard rail is evaluated in any case, so there is nothing to find out.
+        if not rails:
+            return
+        own = read_breaches(rails, self._key_ids, self._now)
+        incidents, waivers, rows = run_with_savepoint((), [*state, own])
+        self._own = [
+            (key_id, rail)
+            for key_id, *found in rows
+            for rail, is_breached in zip(rails, found, strict=True)
+            if is_breached and key_id in self._about[rail]
+        ]
+        self._know(incidents, waivers)
+
+    def _know(self, incidents: Sequence[Incident], waivers: Iterable[tuple[str, str]]) -> None:
+        self._incidents, self._waived = incidents, set(waivers)
+
+    def _judged(self) -> list[GuardRail]:
+        """Return the guard rails that matter, by what is known so far."""
+        opened = {incident.guard_rail for incident in self._incidents}
+        breached = {rail for key_id, rail in self._own if (rail.name, key_id) not in self._waived}
+        return [rail for rail, keys in self._about.items() if not keys or rail.name in opened or rail in breached]
+
+    def _finding(self, rail: GuardRail) -> Finding | None:
+        if (rail.name, "") in self._waived:
+            return None
+        # This change may have waited for the lock, and another one that came later may have opened an incident
+        # that only time caused. Evaluated at the earlier time, the incident would be closed again.
+        opened = [incident.opened_at for incident in self._incidents if incident.guard_rail == rail.name]
+        now = max([self._now, *opened])
+        if isinstance(rail, ListedGuardRail) and rail.name in self._listed and now == self._now:
+            return rail.finding(self._listed[rail.name])
+        # A savepoint: if this read fails, the change is still kept.
+        with transaction.atomic():
+            return rail.find(now)

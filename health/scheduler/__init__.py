@@ -1,0 +1,1 @@
+"""Scheduler: the steward runs jobs under a database lease, so one process works at a time."""

@@ -1,0 +1,86 @@
+"""Buffered metrics: one thread collects values and flushes them together.
+
+Updating a Prometheus metric for every value costs more than a rate limit decision.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class CounterLike(Protocol):
+    """Protocol of a counter."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Add `amount` to the counter."""
+
+
+class HistogramLike(Protocol):
+    """Protocol of a histogram."""
+
+    def observe(self, amount: float) -> None:
+        """Record one value of size `amount`."""
+
+
+class BufferedCounter:
+    """Counter that buffers increments until `tell` flushes them."""
+
+    def __init__(self, counter: CounterLike) -> None:
+        self._counter = counter
+        self._pending = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        """Add `amount` to the buffer."""
+        self._pending += amount
+
+    def tell(self) -> None:
+        """Flush the buffer to the Prometheus counter."""
+        pending, self._pending = self._pending, 0.0
+        if pending:
+            self._counter.inc(pending)
+
+
+class BufferedHistogram:
+    """Histogram that buffers values until `tell` flushes them.
+
+    The Prometheus histogram must have no labels, and its bucket bounds must be `bounds` and infinity. Raises
+    ValueError if it has another number of buckets.
+    """
+
+    def __init__(self, histogram: Any, bounds: Sequence[float]) -> None:
+        # Private attributes of prometheus_client: its public `observe` takes one value at a time.
+        self._buckets = histogram._buckets
+        self._sum = histogram._sum
+        self._bounds = tuple(bounds)
+        if len(self._buckets) != len(self._bounds) + 1:
+            raise ValueError("the histogram has other bounds")
+        self._counts: dict[int, int] = {}
+        self._total = 0.0
+
+    def observe(self, amount: float) -> None:
+        """Add one value of size `amount` to the buffer."""
+        bucket = bisect_left(self._bounds, amount)
+        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+        self._total += amount
+
+    def observe_between(self, least: float, most: float, times: int) -> None:
+        """Add `times` values to the buffer, spread evenly from `least` to `most`. A single value is `most`."""
+        bucket = bisect_left(self._bounds, most)
+        # All values fall into the same bucket, so count them in one step.
+        if bucket == bisect_left(self._bounds, least):
+            self._counts[bucket] = self._counts.get(bucket, 0) + times
+            self._total += (least + most) / 2 * times
+        else:
+            for step in range(times):
+                self.observe(most - (most - least) * step / max(times - 1, 1))
+
+    def tell(self) -> None:
+        """Flush the buffer to the Prometheus histogram."""
+        # Only a few of the histogram's buckets have values, because a flush follows every iteration of the event
+        # loop.
+        if self._counts:
+            counts, self._counts = self._counts, {}
+            for bucket, count in counts.items():
+                self._buckets[bucket].inc(count)
+            total, self._total = self._total, 0.0
+            self._sum.inc(total)

@@ -1,0 +1,140 @@
+"""Check of a whole bucket file, run as `python -m ratelimit.bucket_file_check PATH HOW` in a child process that may
+crash.
+
+LMDB trusts its file. If a power cut or another program damaged it, LMDB aborts, crashes, loops or fails for some
+keys only. So a process opens a file only after a child process has read all of it (ADR 10). This module imports
+only what loads quickly, because each start of a process runs it.
+"""
+
+import errno
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import lmdb
+from lmdb.verify import verify
+
+from ratelimit.bucket import is_plausible
+from ratelimit.bucket_file import DATA_FILE, LAYOUT, LAYOUT_KEY, LOCK_FILE, LOCK_KEY, MAP_SIZE, READERS, lock_name
+
+SOUND: Final = 0
+DAMAGED: Final = 10
+_LEAST_SECONDS: Final = 2
+# 4 to 10 times slower than every machine that we measured.
+_BYTES_A_SECOND: Final = 16 << 20
+# The time limit is this many times the CPU limit: the file may be on a slow disk, or the machine may be busy.
+_WAITING: Final = 10
+# The unit of st_blocks, whatever block size the file system uses.
+_BLOCK: Final = 512
+
+
+class FileState(StrEnum):
+    """The state of the file, which decides how much can be checked.
+
+    `AT_REST`: no process has the file open, so every byte that LMDB relies on is checked. `IN_USE`: other
+    processes write to the file, so only the snapshot that a reader sees is stable and is checked.
+    """
+
+    AT_REST = "at-rest"
+    IN_USE = "in-use"
+
+
+def fault_of(path: Path, how: FileState) -> str:
+    """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
+    wrong.
+    """
+    problems: list[str] = verify(str(path)) if how is FileState.AT_REST else []  # type: ignore[no-untyped-call]
+    if problems:
+        return problems[0]
+    alone = not path.is_dir()
+    with lmdb.open(
+        str(path),
+        map_size=max(MAP_SIZE, path.stat().st_size),
+        subdir=not alone,
+        readonly=True,
+        lock=how is FileState.IN_USE,
+        max_readers=READERS,
+    ) as environment, environment.begin() as transaction:  # fmt: skip
+        return _fault_of_lock(path, bytes(transaction.get(LOCK_KEY, b"")), how) or _fault_of_entries(transaction)
+
+
+def _fault_of_lock(path: Path, known: bytes, how: FileState) -> str:
+    """Return what is wrong with the lock file, compared with the `known` value that its users stored; empty if
+    nothing is.
+    """
+    try:
+        found = lock_name(path)
+    except OSError:
+        found = b""
+    if found == known:
+        return ""
+    if how is FileState.IN_USE:
+        return f"{LOCK_FILE} is not the one that its users share"
+    # At rest any lock file will do, because it is created again. But if the same file became shorter, its users
+    # crashed, so the data file may be damaged too.
+    return f"{LOCK_FILE} was truncated" if found and found.split()[:1] == known.split()[:1] else ""
+
+
+def _fault_of_entries(transaction: lmdb.Transaction) -> str:
+    last = b""
+    for raw_key, value in transaction.cursor():
+        key = bytes(raw_key)
+        # This also ends the walk if a damaged tree leads in a circle.
+        if key <= last:
+            return "its keys are out of order"
+        last = key
+        if key[0] and not is_plausible(bytes(value)):
+            return "it has a record that no store has written"
+    if last and transaction.get(LAYOUT_KEY) != LAYOUT:
+        return "its records are of another layout"
+    return ""
+
+
+def _data_file(path: Path) -> Path:
+    return path / DATA_FILE if path.is_dir() else path
+
+
+def bound(path: Path) -> None:
+    """Limit this process to the CPU time and wall-clock time that a file of this size can take; it is killed
+    beyond that.
+    """
+    taken = _data_file(path).stat().st_blocks * _BLOCK
+    seconds = _LEAST_SECONDS + taken // _BYTES_A_SECOND
+    # A crash is an expected result here, so it must not leave a core dump.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # The parent may have ignored SIGALRM, and a child inherits that.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds * _WAITING)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check the file that `arguments` (path, how) name. Return SOUND, or DAMAGED with the reason on standard
+    output.
+
+    Raises OSError, MemoryError or lmdb.Error if the failure says nothing about the file, such as a lack of memory.
+    """
+    path = Path(arguments[0])
+    bound(path)
+    try:
+        fault = fault_of(path, FileState(arguments[1]))
+    except (MemoryError, lmdb.MemoryError, lmdb.ReadersFullError):
+        raise
+    except OSError as error:
+        # EIO means that the disk cannot read the file back, so the file is lost. Other OSErrors are about the
+        # machine.
+        if error.errno != errno.EIO:
+            raise
+        fault = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a reader stumbles over, a server would too
+        fault = f"{type(error).__name__}: {error}"
+    print(fault, end="")
+    return DAMAGED if fault else SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

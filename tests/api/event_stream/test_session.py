@@ -1,0 +1,276 @@
+"""What one open stream sends, and what ends it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from api.event_stream.session import EventSession, SlowReader
+from apikeys.errors import RevokedKey
+from events.stream.frames import HEARTBEAT, OPENING, place
+from events.stream.stream import EventStream
+from latchkey.credentials import Credential
+from ratelimit.stores import BucketStoreError
+from tests.events.stream.streams import Scene, scene
+
+BEGUN = OPENING + place(0)
+
+
+class Client:
+    """Takes what is sent, while `reading` is set."""
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.finished = False
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self._news = asyncio.Event()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self.reading.wait()
+        self.received += message["body"]
+        self.finished = not message["more_body"]
+        self._news.set()
+
+    async def has(self, text: bytes) -> None:
+        """Returns when it has received `text`."""
+        while text not in self.received:
+            self._news.clear()
+            await self._news.wait()
+
+
+class CallersStanding:
+    """A Standing whose answers a test gives; none left means that the caller may go on."""
+
+    credential = Credential("lk_own", "")
+
+    def __init__(self, *answers: Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[bool] = []
+
+    def confirm(self, *, anew: bool) -> None:
+        self.asked.append(anew)
+        if self.answers:
+            raise self.answers.pop(0)
+
+
+class FastPathEndpoint:
+    """Threads that are none."""
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        await asyncio.sleep(0)
+        return work()
+
+
+def session(stream: EventStream, client: Client, standing: CallersStanding, **seconds: float) -> EventSession:
+    return EventSession(stream, standing, client.send, FastPathEndpoint(), **seconds)  # type: ignore[arg-type]
+
+
+@scene
+async def test_events_are_sent_and_counted(scene: Scene) -> None:
+    stream, client = scene.follow(), Client()
+    one = session(stream, client, CallersStanding())
+    running = asyncio.create_task(one.run())
+    await client.has(BEGUN)
+    scene.log.write(2)
+    await scene.polls.once()
+    await client.has(b"id: 2")
+    stream.close()
+    await running
+    assert client.received == BEGUN + b"id: 1\n\nid: 2\n\n"
+    assert (one.sent, one.refusal, client.finished) == (2, None, True)
+
+
+@scene
+async def test_silence_is_filled_with_heartbeats_and_confirmations(scene: Scene) -> None:
+    stream, client, standing = scene.follow(), Client(), CallersStanding()
+    running = asyncio.create_task(session(stream, client, standing, heartbeat_seconds=0.01, confirm_seconds=0.01).run())
+    await client.has(HEARTBEAT * 3)
+    while len(standing.asked) < 3:  # noqa: ASYNC110 - lets the session's own tasks run
+        await asyncio.sleep(0)
+    stream.close()
+    await running
+    assert not any(standing.asked)
+
+
+@scene
+async def test_caller_who_is_refused_later_is_let_go(scene: Scene) -> None:
+    stream, client = scene.follow(), Client()
+    refused = RevokedKey("This key was revoked.")
+    one = session(stream, client, CallersStanding(refused), confirm_seconds=0.01)
+    await one.run()
+    assert (one.refusal, client.finished, client.received) == (refused, True, BEGUN)
+    stream.close()
+
+
+@scene
+async def test_event_of_the_own_key_is_not_sent_before_the_caller_is_confirmed(scene: Scene) -> None:
+    stream, client = scene.follow(own="lk_own"), Client()
+    standing = CallersStanding(RevokedKey("This key was revoked."))
+    running = asyncio.create_task(session(stream, client, standing).run())
+    await client.has(BEGUN)
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await running
+    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
+    stream.close()
+
+
+@scene
+async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Scene) -> None:
+    stream, client = scene.follow(own="lk_own"), Client()
+    standing = CallersStanding()
+    running = asyncio.create_task(session(stream, client, standing).run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await client.has(b"id: 1")
+    assert not stream.touched
+    stream.close()
+    await running
+    assert standing.asked == [True]
+
+
+@scene
+async def test_while_nobody_can_tell_events_wait_and_the_stream_stays(scene: Scene) -> None:
+    stream, client = scene.follow(own="lk_own"), Client()
+    standing = CallersStanding(
+        OperationalError("away"), BucketStoreError("away"), InterfaceError("away"), TimeoutError()
+    )
+    one = session(stream, client, standing, heartbeat_seconds=0.0, retry_seconds=0.0)
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await client.has(b"id: 1")
+    assert client.received.index(HEARTBEAT) < client.received.index(b"id: 1")
+    assert standing.asked == [True] * 5
+    stream.close()
+    await running
+
+
+class Hanging:
+    """Threads on which work begins when `answered` is set."""
+
+    def __init__(self) -> None:
+        self.answered = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        self.begun.set()
+        await self.answered.wait()
+        return work()
+
+
+@scene
+async def test_heartbeats_go_on_while_the_confirmation_hangs(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    one = EventSession(stream, CallersStanding(), client.send, threads, heartbeat_seconds=0.01)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    await client.has(HEARTBEAT * 3)
+    threads.answered.set()
+    await client.has(b"id: 1")
+    stream.close()
+    await running
+
+
+@scene
+async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
+    scene.log.write(1)
+    answered = asyncio.Event()
+
+    async def meanwhile() -> None:
+        await answered.wait()
+
+    scene.log.meanwhile = meanwhile
+    stream, client = scene.follow(0), Client()
+    running = asyncio.create_task(session(stream, client, CallersStanding(), heartbeat_seconds=0.01).run())
+    await client.has(HEARTBEAT * 3)
+    answered.set()
+    await client.has(b"id: 1")
+    stream.close()
+    await running
+
+
+@scene
+async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    one = EventSession(stream, CallersStanding(), client.send, threads)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    stream.end()
+    await running
+    assert (client.received, client.finished) == (BEGUN, True)
+    stream.close()
+
+
+@scene
+async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scene: Scene) -> None:
+    stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
+    standing = CallersStanding()
+    one = EventSession(stream, standing, client.send, threads)  # type: ignore[arg-type]
+    running = asyncio.create_task(one.run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    await threads.begun.wait()
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    threads.answered.set()
+    await client.has(b"id: 1")
+    assert standing.asked == [True, True]
+    stream.close()
+    await running
+
+
+@scene
+async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene: Scene) -> None:
+    scene.log.write(250)
+    stream, client = scene.follow(0, own="lk_own"), Client()
+    client.reading.clear()
+    standing = CallersStanding(RevokedKey("This key was revoked."))
+    running = asyncio.create_task(session(stream, client, standing).run())
+    scene.log.write(1, key_id="lk_own")
+    await scene.polls.once()
+    client.reading.set()
+    await running
+    assert (client.received, client.finished, standing.asked) == (BEGUN, True, [True])
+    stream.close()
+
+
+@scene
+async def test_stream_in_the_past_waits_for_a_database_that_is_away(scene: Scene) -> None:
+    scene.log.write(3)
+    scene.log.broken = True
+    stream, client = scene.follow(0), Client()
+    running = asyncio.create_task(session(stream, client, CallersStanding(), retry_seconds=0.0).run())
+    await client.has(BEGUN)
+    scene.log.broken = False
+    await client.has(b"id: 3")
+    assert client.received == BEGUN + b"id: 1\n\nid: 2\n\nid: 3\n\n"
+    stream.close()
+    await running
+
+
+@scene
+async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
+    stream, client = scene.follow(), Client()
+    client.reading.clear()
+    with pytest.raises(SlowReader):
+        await session(stream, client, CallersStanding(), max_send_seconds=0.01).run()
+    stream.close()
+
+
+@scene
+async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
+    scene.log.write(3)
+    for position, begins_after in ((None, 3), (0, 0), (2, 2)):
+        stream, client = scene.follow(position), Client()
+        stream.end()
+        await session(stream, client, CallersStanding()).run()
+        stream.close()
+        assert client.received == OPENING + place(begins_after)

@@ -1,0 +1,24 @@
+"""Sessions that wait in the pool can be cut, too."""
+
+import pytest
+from django.conf import settings
+from psycopg_pool import ConnectionPool
+
+from apikeys.cache import query_deadlines
+from apikeys.cache.closable_connection import WatchedSession
+from tests.support.services import postgresql_url
+from tests.support.stores import ON_SERVICES, chosen
+
+
+@pytest.mark.needs("postgresql")
+def test_session_is_known_before_it_is_handed_out() -> None:
+    with ConnectionPool(postgresql_url(), min_size=1, connection_class=WatchedSession) as pool:
+        pool.wait(10)
+        (session,) = pool._pool
+        assert session in query_deadlines._open
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(chosen() != ON_SERVICES, reason="SQLite has no pool")
+def test_pool_of_the_settings_has_such_sessions() -> None:
+    assert settings.DATABASES["default"]["OPTIONS"]["pool"]["connection_class"] is WatchedSession

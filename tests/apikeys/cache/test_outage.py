@@ -1,0 +1,434 @@
+"""What passes while the database is down, by a process that has read some keys before."""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.backends.signals import connection_created
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from prometheus_client import REGISTRY
+
+from apikeys.address_limit import AddressLimit
+from apikeys.authenticator import Authenticator
+from apikeys.cache import key_cache as directory_module
+from apikeys.cache import query_deadlines
+from apikeys.cache.key_cache import REFRESHED_AFTER_SECONDS, TTL_SECONDS, KeyCache
+from apikeys.cache.query_deadlines import remember_connections
+from apikeys.cache.records import KeyRecord, read_records, read_records_with
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.errors import InvalidCredential, RevokedKey
+from apikeys.peppers import configured_peppers
+from events.origin import Origin
+from latchkey.credentials import Credential, generate_secret
+from ratelimit.decision import Decision
+from ratelimit.limit import Limit
+from ratelimit.limiter import Attempt, Limiter
+from ratelimit.stores import BucketStoreError, MemoryStore
+from tests.apikeys.cache.test_query_deadlines import OnServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDRESS = "203.0.113.7"
+STALE_SECONDS = 60.0
+
+
+class Database:
+    """The directory's way to the database, and whether it works."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[list[str]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def read(self, key_ids: list[str]) -> dict[str, KeyRecord]:
+        self.asked.append(list(key_ids))
+        if self.away:
+            raise OperationalError("away")
+        found = read_records(key_ids)
+        self.meanwhile()
+        return found
+
+    def read_with(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+        self.asked.append(list(digests))
+        if self.away:
+            raise OperationalError("away")
+        return read_records_with(digests)
+
+
+class SharedStore(MemoryStore):
+    """A store that may be on its fallback, where it confirms nothing."""
+
+    confirms_epochs = True
+
+
+class Process:
+    """A worker: its own directory, its own clock, the store that all share."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.seconds = 100.0
+        self.limiter = limiter
+        self.directory = KeyCache(
+            clock=lambda: self.seconds, stale_seconds=STALE_SECONDS, confirms=lambda: limiter.confirms_epochs
+        )
+        self.gate = Authenticator(
+            directory=self.directory,
+            limiter=limiter,
+            peppers=configured_peppers(),
+            address_limit=AddressLimit(limiter, Limit(3, 60), Attempt.CREDENTIAL, lambda: self.seconds),
+            now=lambda: timezone.now().timestamp(),
+        )
+
+    def passes(self, credential: Credential) -> bool:
+        """One whole request; False where its bucket denies it."""
+        return self.gate.admit(credential, ADDRESS, 1)[1].allowed
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    database = Database()
+    monkeypatch.setattr(directory_module, "read_records", database.read)
+    monkeypatch.setattr(directory_module, "read_records_with", database.read_with)
+    return database
+
+
+@pytest.fixture
+def shared() -> SharedStore:
+    return SharedStore()
+
+
+@pytest.fixture
+def here(shared: SharedStore, database: Database) -> Process:
+    return Process(Limiter(shared))
+
+
+@pytest.fixture
+def service(here: Process) -> ConfigService:
+    """Changes keys elsewhere: in another process, which shares the store and has its own way to the database."""
+    return ConfigService(Origin("command:test", "r"), limiter=here.limiter)
+
+
+@pytest.fixture
+def key(service: ConfigService) -> IssuedKey:
+    return service.issue({"label": "x", "rate_limit": {"burst": 1000, "per_seconds": 60}})
+
+
+def lookups(outcome: str) -> float:
+    return REGISTRY.get_sample_value("key_directory_lookups_total", {"outcome": outcome}) or 0.0
+
+
+def taken(shared: SharedStore, key: IssuedKey) -> int:
+    return shared.peek(key.key.key_id.encode()).allowed
+
+
+def test_a_known_key_passes_until_its_record_is_too_old(here: Process, key: IssuedKey, database: Database) -> None:
+    assert here.passes(key.credential)
+    database.away = True
+    here.seconds += STALE_SECONDS - 0.001
+    before = lookups("stale")
+    assert here.passes(key.credential)
+    assert lookups("stale") == before + 1
+    here.seconds += 0.001
+    with pytest.raises(OperationalError):
+        here.passes(key.credential)
+
+
+def test_an_old_record_is_used_only_in_an_outage(
+    here: Process, key: IssuedKey, service: ConfigService, shared: SharedStore
+) -> None:
+    """Where the publication failed, and the database answers, the bound is TTL_SECONDS."""
+    here.passes(key.credential)
+    service.revoke(key.key.key_id)
+    shared.forget(key.key.key_id.encode())
+    here.seconds += TTL_SECONDS
+    with pytest.raises(RevokedKey):
+        here.passes(key.credential)
+
+
+def test_while_the_database_is_down_no_request_tries_it(here: Process, key: IssuedKey, database: Database) -> None:
+    here.passes(key.credential)
+    database.away = True
+    here.seconds += TTL_SECONDS
+    assert here.passes(key.credential)
+    database.asked.clear()
+    for _ in range(5):
+        assert here.passes(key.credential)
+        with pytest.raises(OperationalError):
+            here.passes(Credential("lk_000000000000", generate_secret()))
+    assert database.asked == []
+
+
+def test_a_wrong_secret_gets_what_an_unknown_key_gets(here: Process, key: IssuedKey, database: Database) -> None:
+    here.passes(key.credential)
+    database.away = True
+    for seconds in (0.0, TTL_SECONDS):
+        here.seconds += seconds
+        refusals = []
+        for key_id in (key.key.key_id, "lk_000000000000"):
+            with pytest.raises(OperationalError) as caught:
+                here.passes(Credential(key_id, generate_secret()))
+            refusals.append(str(caught.value))
+        assert seconds == 0.0 or refusals[0] == refusals[1]
+
+
+def test_a_change_that_was_published_holds_in_the_outage(
+    here: Process, key: IssuedKey, service: ConfigService, shared: SharedStore, database: Database
+) -> None:
+    here.passes(key.credential)
+    service.revoke(key.key.key_id)
+    database.away = True
+    for seconds in (0.0, TTL_SECONDS, TTL_SECONDS):
+        here.seconds += seconds
+        with pytest.raises(OperationalError):
+            here.passes(key.credential)
+        verified = here.gate.verify_from_memory(key.credential)
+        assert verified is not None
+        assert here.gate.charge_together([(verified, 1)]) == [None]
+    assert taken(shared, key) == 1
+
+
+def test_a_refusal_that_is_confirmed_stays_one(
+    here: Process, key: IssuedKey, service: ConfigService, database: Database
+) -> None:
+    service.revoke(key.key.key_id)
+    with pytest.raises(RevokedKey):
+        here.passes(key.credential)
+    database.away = True
+    here.seconds += TTL_SECONDS
+    with pytest.raises(RevokedKey):
+        here.passes(key.credential)
+
+
+def test_without_the_store_an_old_record_is_not_used(
+    here: Process, key: IssuedKey, shared: SharedStore, database: Database
+) -> None:
+    here.passes(key.credential)
+    database.away = True
+    shared.confirms_epochs = False
+    here.seconds += TTL_SECONDS - 0.001
+    assert here.passes(key.credential)
+    here.seconds += 0.001
+    assert here.directory.cached(key.key.key_id) is None
+    with pytest.raises(OperationalError):
+        here.passes(key.credential)
+    shared.confirms_epochs = True
+    assert here.passes(key.credential)
+
+
+def test_a_store_that_goes_over_to_its_fallback_in_between_admits_no_old_record(
+    here: Process, key: IssuedKey, shared: SharedStore, database: Database
+) -> None:
+    here.passes(key.credential)
+    database.away = True
+    here.directory.refresher.note_failure("away")
+    young = here.gate.verify(key.credential, ADDRESS)
+    here.seconds += TTL_SECONDS
+    old = here.gate.verify(key.credential, ADDRESS)
+    shared.confirms_epochs = False
+    with pytest.raises(OperationalError):
+        here.gate.charge(old, ADDRESS)
+    (charged,) = here.gate.charge_together([(old, 1)])
+    assert isinstance(charged, BucketStoreError)
+    here.directory.refresher.down = False
+    assert here.gate.charge_together([(old, 1)]) == [None], "the database is asked where it may answer"
+    here.seconds -= TTL_SECONDS
+    (charged,) = here.gate.charge_together([(young, 1)])
+    assert isinstance(charged, Decision)
+
+
+def test_a_store_that_goes_over_to_its_fallback_lets_the_database_decide(
+    here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database
+) -> None:
+    """Where that answers: also when it was too slow to have read the record again in time."""
+    here.passes(key.credential)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+    here.seconds += TTL_SECONDS
+    old = here.gate.verify(key.credential, ADDRESS)
+    shared.confirms_epochs = False
+    assert here.gate.charge(old, ADDRESS)[1].allowed
+    here.seconds += TTL_SECONDS
+    service.revoke(key.key.key_id)
+    shared.forget(key.key.key_id.encode())
+    with pytest.raises(RevokedKey):
+        here.gate.charge(old, ADDRESS)
+
+
+@pytest.mark.parametrize(("confirms", "away"), [(True, False), (True, True), (False, False), (False, True)])
+def test_a_process_that_was_stopped_in_between_acts_on_nothing_old(
+    here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database,
+    confirms: bool, away: bool,
+) -> None:  # fmt: skip
+    """After it looked at its record, and before it took the token; a store that does not confirm has not heard of it."""
+    here.passes(key.credential)
+    verified = here.gate.verify(key.credential, ADDRESS)
+    service.revoke(key.key.key_id)
+    here.seconds += 600
+    shared.confirms_epochs, database.away = confirms, away
+    if not confirms:
+        shared.forget(key.key.key_id.encode())
+    with pytest.raises(OperationalError if away else RevokedKey):
+        here.gate.charge(verified, ADDRESS)
+    (charged,) = here.gate.charge_together([(verified, 1)])
+    assert not isinstance(charged, Decision)
+
+
+def test_who_takes_no_token_asks_the_store_about_an_old_record(
+    here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database
+) -> None:
+    here.passes(key.credential)
+    database.away = True
+    here.directory.refresher.note_failure("away")
+    here.seconds += TTL_SECONDS
+    verified = here.gate.confirm(key.credential, anew=False)
+    here.gate.vouch(verified)
+    service.update(key.key.key_id, {"label": "y"})
+    with pytest.raises(OperationalError):
+        here.gate.vouch(verified)
+    here.seconds -= TTL_SECONDS
+    here.gate.vouch(verified)
+
+
+def test_records_in_use_are_read_ahead_together(
+    here: Process, service: ConfigService, shared: SharedStore, database: Database
+) -> None:
+    keys = [service.issue({"label": "x"}) for _ in range(3)]
+    for key in keys:
+        here.passes(key.credential)
+    here.seconds += REFRESHED_AFTER_SECONDS - 0.001
+    here.passes(keys[2].credential)
+    here.seconds += 0.001
+    database.asked.clear()
+    for key in keys[:2] * 2:
+        here.passes(key.credential)
+    with CaptureQueriesContext(connection) as queries:
+        assert here.directory.refresher.turn()
+    assert database.asked == [[key.key.key_id for key in keys[:2]]]
+    assert len(queries) == (2 if connection.vendor == "sqlite" else 1), "PostgreSQL takes both together"
+    here.seconds += TTL_SECONDS - 0.001
+    database.asked.clear()
+    for key in keys[:2]:
+        here.passes(key.credential)
+    assert database.asked == [], "their age counts from the second reading"
+    here.passes(keys[2].credential)
+    assert database.asked == [[keys[2].key.key_id]]
+
+
+def test_a_record_that_is_being_read_again_makes_no_request_wait(
+    here: Process, key: IssuedKey, database: Database
+) -> None:
+    """A database that is slow, or silent and not yet known to be: the request does not ask it too."""
+    here.passes(key.credential)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+    database.asked.clear()
+    here.seconds += TTL_SECONDS
+    assert here.passes(key.credential)
+    assert database.asked == []
+    assert not here.directory.database_is_down
+
+
+def test_reading_ahead_never_brings_back_what_was_loaded_anew(
+    here: Process, key: IssuedKey, service: ConfigService, database: Database
+) -> None:
+    here.passes(key.credential)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+
+    def change_and_load() -> None:
+        database.meanwhile = lambda: None
+        service.revoke(key.key.key_id)
+        with pytest.raises(RevokedKey):
+            here.passes(key.credential)
+
+    database.meanwhile = change_and_load
+    assert here.directory.refresher.turn()
+    database.asked.clear()
+    with pytest.raises(RevokedKey):
+        here.passes(key.credential)
+    assert database.asked == []
+
+
+def test_reading_ahead_keeps_the_epoch_of_a_restored_database(
+    here: Process, key: IssuedKey, database: Database
+) -> None:
+    here.limiter.publish_epoch(key.key.key_id, 99)
+    here.passes(key.credential)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+    assert here.directory.refresher.turn()
+    database.asked.clear()
+    assert here.passes(key.credential)
+    assert database.asked == []
+
+
+def test_what_did_not_change_stays_the_same_record(here: Process, key: IssuedKey) -> None:
+    here.passes(key.credential)
+    before = here.directory.cached(key.key.key_id)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+    here.directory.refresher.turn()
+    assert here.directory.cached(key.key.key_id) is before
+
+
+def test_the_database_is_tried_until_it_answers(here: Process, key: IssuedKey, database: Database) -> None:
+    here.passes(key.credential)
+    database.away = True
+    here.seconds += TTL_SECONDS
+    here.passes(key.credential)
+    answered = [(here.directory.refresher.turn(), here.directory.database_is_down)]
+    database.away = False
+    answered.append((here.directory.refresher.turn(), here.directory.database_is_down))
+    assert answered == [(False, True), (True, False)]
+    database.asked.clear()
+    assert here.passes(key.credential)
+    assert database.asked == [], "the thread has read it with its first success"
+    with pytest.raises(InvalidCredential):
+        here.passes(Credential("lk_000000000000", generate_secret()))
+
+
+def test_a_connection_that_has_ended_while_it_was_idle_does_not_speak_for_the_database(
+    here: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.passes(key.credential)
+    answers = iter([OperationalError("the connection is closed"), None])
+
+    def read(key_ids: list[str]) -> dict[str, KeyRecord]:
+        if (failure := next(answers)) is not None:
+            raise failure
+        return read_records(key_ids)
+
+    connection.ensure_connection()
+    monkeypatch.setattr(directory_module, "read_records", read)
+    here.seconds += REFRESHED_AFTER_SECONDS
+    here.passes(key.credential)
+    assert here.directory.refresher.turn()
+    assert not here.directory.database_is_down
+    assert next(answers, "both") == "both"
+
+
+def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
+    here: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the thread finds out by its own read frees those that wait with it."""
+    waiting, server = socket.socketpair()
+    found: list[bytes] = []
+    with waiting, server:
+        waiting.settimeout(5)
+        monkeypatch.setattr(query_deadlines, "_open", WeakKeyDictionary())  # not the connection of the tests
+        remember_connections()
+        connection_created.send(OnServer, connection=OnServer(waiting))
+
+        @contextmanager
+        def no_patience(_seconds: float, on_silence: Callable[[], None]) -> Iterator[None]:
+            on_silence()
+            found.append(waiting.recv(1))
+            yield
+            raise OperationalError("cut")
+
+        monkeypatch.setattr("apikeys.cache.refresher.patience", no_patience)
+        assert not here.directory.refresher.turn()
+    assert found == [b""]
+    assert here.directory.database_is_down

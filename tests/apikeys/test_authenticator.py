@@ -1,0 +1,347 @@
+"""The gate, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from prometheus_client import REGISTRY
+
+from apikeys.address_limit import AddressLimit
+from apikeys.authenticator import Authenticator, Verified
+from apikeys.cache.key_cache import TTL_SECONDS, KeyCache
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.models import APIKey
+from apikeys.peppers import configured_peppers
+from latchkey.credentials import Credential, generate_key_id, generate_secret
+from latchkey.peppers import Peppers, parse_peppers
+from latchkey.problems import ProblemError
+from latchkey.timestamps import whole_second
+from ratelimit.limit import Limit
+from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.stores import MemoryStore
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDRESS = "203.0.113.7"
+FAILURE_LIMIT = Limit(3, 60)
+
+
+class Process:
+    """A worker with a directory of its own and the store that all share."""
+
+    def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
+        self.monotonic = 100.0
+        self.wall = timezone.now()
+        self.directory = KeyCache(clock=lambda: self.monotonic)
+        self.gate = Authenticator(
+            directory=self.directory,
+            limiter=limiter,
+            peppers=peppers or configured_peppers(),
+            address_limit=AddressLimit(limiter, failure_limit, Attempt.CREDENTIAL, lambda: self.monotonic),
+            now=lambda: self.wall.timestamp(),
+        )
+
+    def passes(self, credential: Credential) -> bool:
+        """One whole request; False where its bucket denies it."""
+        return self.gate.charge(self.gate.verify(credential, ADDRESS), ADDRESS)[1].allowed
+
+
+@pytest.fixture
+def here() -> Process:
+    return Process(default_limiter())
+
+
+def tokens_used(store: MemoryStore, key: IssuedKey) -> int:
+    return store.peek(key.key.key_id.encode()).allowed
+
+
+def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+    assert here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(20):
+            assert here.passes(root.credential)
+    assert len(queries) == 0
+
+
+def test_record_ages_out(here: Process, root: IssuedKey) -> None:
+    here.passes(root.credential)
+    here.monotonic += TTL_SECONDS
+    with CaptureQueriesContext(connection) as queries:
+        here.passes(root.credential)
+    assert len(queries) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (lambda service, key_id: service.revoke(key_id), RevokedKey),
+        (lambda service, key_id: service.update(key_id, {"enabled": False}), DisabledKey),
+        (lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}), InvalidCredential),
+    ],
+)
+def test_change_made_elsewhere_holds_for_the_next_request_here(
+    here: Process, service: ConfigService, root: IssuedKey, store: MemoryStore, change: object, refusal: type
+) -> None:
+    assert callable(change)
+    here.passes(root.credential)
+    change(service, root.key.key_id)
+    with pytest.raises(refusal):
+        here.passes(root.credential)
+    assert tokens_used(store, root) == 1
+
+
+def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    service.update(root.key.key_id, {"rate_limit": {"burst": 9, "per_seconds": 86400}})
+    assert here.passes(root.credential)
+    service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
+    assert not here.passes(root.credential)
+    service.update(root.key.key_id, {"rate_limit": {"burst": 3, "per_seconds": 3600}})
+    assert [here.passes(root.credential) for _ in range(3)] == [True, True, False]
+
+
+def test_enabling_again_elsewhere_lifts_a_cached_refusal(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    service.update(root.key.key_id, {"enabled": False})
+    with pytest.raises(DisabledKey):
+        here.passes(root.credential)
+    service.update(root.key.key_id, {"enabled": True})
+    assert here.passes(root.credential)
+
+
+def test_new_secret_made_elsewhere_works_here_at_once_and_the_old_until_it_is_finished(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    here.passes(root.credential)
+    rotated = service.rotate(root.key.key_id)
+    assert here.passes(rotated.credential)
+    assert here.passes(root.credential)
+    service.finish_rotation(root.key.key_id)
+    with pytest.raises(InvalidCredential):
+        here.passes(root.credential)
+    assert here.passes(rotated.credential)
+
+
+def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.rotate(root.key.key_id, {"grace_seconds": 60})
+    end = root.key.secrets.get(state="retiring").expires_at
+    assert end is not None
+    assert end == whole_second(end)
+    here.wall = end - timedelta(milliseconds=1)
+    assert here.passes(root.credential)
+    here.wall = end
+    with pytest.raises(InvalidCredential):
+        here.passes(root.credential)
+
+
+def test_key_expires_at_its_second(here: Process, service: ConfigService) -> None:
+    """That is the one which is shown, also if the row has a fraction, as rows of earlier versions do."""
+    end = whole_second(timezone.now() + timedelta(days=1))
+    issued = service.issue({"label": "x", "expires_at": end + timedelta(milliseconds=900)})
+    assert issued.key.expires_at == end
+    APIKey.objects.update(expires_at=end + timedelta(milliseconds=900))
+    here.wall = end - timedelta(milliseconds=1)
+    assert here.passes(issued.credential)
+    here.wall = end
+    with pytest.raises(ExpiredKey):
+        here.passes(issued.credential)
+
+
+def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
+    here: Process, root: IssuedKey, store: MemoryStore
+) -> None:
+    wrong = Credential(root.key.key_id, generate_secret())
+    for _ in range(3):
+        with pytest.raises(InvalidCredential):
+            here.passes(wrong)
+    with pytest.raises(QuotaExceeded) as caught:
+        here.passes(wrong)
+    assert caught.value.violated_policies == ("address",)
+    assert caught.value.retry_after_seconds == 20
+    assert tokens_used(store, root) == 0
+    assert here.passes(root.credential)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
+    here: Process, service: ConfigService, root: IssuedKey, anew: bool
+) -> None:
+    def counted() -> float | None:
+        return REGISTRY.get_sample_value("api_auth_failures_total", {"reason": "invalid-credential"})
+
+    assert here.gate.confirm(root.credential, anew=anew).record.auth.key_id == root.key.key_id
+    service.rotate(root.key.key_id, {"grace_seconds": 0})
+    here.monotonic += TTL_SECONDS
+    before = counted()
+    for _ in range(40):
+        with pytest.raises(InvalidCredential):
+            here.gate.confirm(root.credential, anew=anew)
+    assert counted() == before
+    with pytest.raises(InvalidCredential):  # and not QuotaExceeded: it is the first of its address
+        here.gate.verify(root.credential, ADDRESS)
+
+
+def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:
+    answers = []
+    for credential in (
+        Credential(root.key.key_id, generate_secret()),
+        Credential("lk_000000000000", generate_secret()),
+    ):
+        with pytest.raises(ProblemError) as caught:
+            here.passes(credential)
+        answers.append((type(caught.value), caught.value.detail, caught.value.slug, caught.value.errors))
+    assert answers[0] == answers[1]
+
+
+def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.revoke(root.key.key_id)
+    with pytest.raises(InvalidCredential):
+        here.passes(Credential(root.key.key_id, generate_secret()))
+
+
+class CountingPeppers(Peppers):
+    """Peppers that count the digests they make."""
+
+    made: ClassVar[int] = 0
+
+    def digest(self, text: str, pepper_id: str) -> bytes:
+        CountingPeppers.made += 1
+        return super().digest(text, pepper_id)
+
+
+def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], int]:
+    """What a door asks of the gate about a wrong secret: the queries, without their values, and how many digests."""
+    credential = Credential(key_id, generate_secret())
+    before = CountingPeppers.made
+    with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
+        assert process.gate.verify_from_memory(credential) is None
+        assert process.gate.doubts(credential)
+        process.gate.admit(credential, ADDRESS, 1)
+    return [query["sql"].split(" WHERE ")[0] for query in queries], CountingPeppers.made - before
+
+
+KEYS: dict[str, Callable[[ConfigService, str], object]] = {
+    "active": lambda service, key_id: None,
+    "rotating": lambda service, key_id: service.rotate(key_id),
+    "disabled": lambda service, key_id: service.update(key_id, {"enabled": False}),
+    "revoked": lambda service, key_id: service.revoke(key_id),
+    "expired": lambda service, key_id: APIKey.objects.filter(key_id=key_id).update(expires_at=timezone.now()),
+}
+
+
+@pytest.mark.parametrize("age", [None, 0.0, TTL_SECONDS], ids=["not in memory", "in memory", "too old"])
+@pytest.mark.parametrize("state", KEYS)
+def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
+    root: IssuedKey, service: ConfigService, state: str, age: float | None
+) -> None:
+    peppers = configured_peppers()
+    process = Process(default_limiter(), CountingPeppers(peppers.current, peppers.by_id), Limit(1000, 60))
+    KEYS[state](service, root.key.key_id)
+    if age is not None:
+        process.directory.load(root.key.key_id)
+        process.monotonic += age
+    unknown = work_of_a_wrong_secret(process, "lk_000000000000")
+    assert len(unknown[0]) == 1
+    for _ in range(2):
+        assert work_of_a_wrong_secret(process, root.key.key_id) == unknown
+
+
+def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: IssuedKey) -> None:
+    assert here.passes(root.credential)
+    with pytest.raises(InvalidCredential):
+        here.passes(Credential(root.key.key_id, generate_secret()))
+    with CaptureQueriesContext(connection) as queries:
+        assert here.passes(root.credential)
+    assert len(queries) == 0
+
+
+def test_a_refused_state_costs_no_query_once_it_is_known(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    service.revoke(root.key.key_id)
+    with pytest.raises(RevokedKey):
+        here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(RevokedKey):
+        here.passes(root.credential)
+    assert len(queries) == 0
+
+
+def test_secrets_of_an_older_pepper_work_until_it_is_gone(service: ConfigService, root: IssuedKey) -> None:
+    both = parse_peppers("t3:" + "33" * 32 + ",t2:" + "22" * 32)
+    assert Process(default_limiter(), both).passes(root.credential)
+    with pytest.raises(InvalidCredential):
+        Process(default_limiter(), parse_peppers("t3:" + "33" * 32)).passes(root.credential)
+
+
+def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    service.update(root.key.key_id, {"label": "later"})
+    here.passes(root.credential)
+    default_limiter().store.forget(root.key.key_id.encode())
+    assert here.passes(root.credential)
+    assert default_limiter().epoch(root.key.key_id) == 2
+
+
+def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
+    directory = KeyCache(capacity=2)
+    keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
+    for key_id in keys:
+        directory.load(key_id)
+    with CaptureQueriesContext(connection) as queries:
+        assert directory.cached(keys[1])
+        assert directory.cached(keys[2])
+    assert len(queries) == 0
+    assert directory.cached(keys[0]) is None
+
+
+def test_database_restored_from_a_backup_is_the_truth(here: Process, service: ConfigService, root: IssuedKey) -> None:
+    """The store has heard of a later epoch than the database knows: no endless reloading, and the next change holds."""
+    default_limiter().publish_epoch(root.key.key_id, 99)
+    assert here.passes(root.credential)
+    with CaptureQueriesContext(connection) as queries:
+        assert here.passes(root.credential)
+    assert len(queries) == 0
+    service.update(root.key.key_id, {"enabled": False})
+    with pytest.raises(DisabledKey):
+        here.passes(root.credential)
+
+
+def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
+    """Only IDs of keys, addresses, and the numbers of a record."""
+    here.passes(root.credential)
+    wrong = Credential(root.key.key_id, generate_secret())
+    with pytest.raises(InvalidCredential):
+        here.passes(wrong)
+    assert {name for name, _ in store.usage()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
+
+
+def test_several_are_verified_by_one_query_each_by_itself(
+    here: Process, service: ConfigService, root: IssuedKey
+) -> None:
+    cold = [service.issue({"label": f"cold {number}"}).credential for number in range(3)]
+    unknown = [Credential(generate_key_id(), generate_secret()) for _ in range(3)]
+    swapped = [Credential(cold[0].key_id, cold[1].secret), Credential(cold[1].key_id, unknown[0].secret)]
+    with CaptureQueriesContext(connection) as nothing_found:
+        refused = here.gate.verify_together([(one, ADDRESS) for one in [*unknown[:2], swapped[1]]])
+    assert [type(one) for one in refused] == [InvalidCredential] * 3
+    assert len(nothing_found) == 1
+    here.directory.clear()
+    asked = [*unknown, *swapped, *cold, root.credential]
+    with CaptureQueriesContext(connection) as queries:
+        found = here.gate.verify_together([(one, f"192.0.2.{place}") for place, one in enumerate(asked)])
+    assert [type(one) for one in found[:5]] == [InvalidCredential] * 5
+    assert [one.credential for one in found[5:] if isinstance(one, Verified)] == [*cold, root.credential]
+    assert len(queries) == (3 if connection.vendor == "sqlite" else 2), "PostgreSQL takes two together"
+
+
+def test_several_are_charged_each_to_its_address(here: Process) -> None:
+    tries = [(Credential(generate_key_id(), generate_secret()), ADDRESS) for _ in range(FAILURE_LIMIT.burst + 2)]
+    found = here.gate.verify_together([*tries, (tries[0][0], "192.0.2.1")])
+    assert [type(one) for one in found] == [
+        *[InvalidCredential] * FAILURE_LIMIT.burst, QuotaExceeded, QuotaExceeded, InvalidCredential
+    ]  # fmt: skip

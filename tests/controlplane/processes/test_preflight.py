@@ -1,0 +1,66 @@
+"""A start refuses a bucket store that can never work, and goes on in an outage of one that has worked."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.core.management.base import CommandError
+from pytest_django import Settings
+
+from controlplane.processes import preflight
+from ratelimit.stores.base import BucketStoreAway
+from ratelimit.stores.fallback import Fallback
+
+URL = "redis://:hunter2@valkey:6379/0"
+
+
+class Store:
+    """A remote store that is reached, or not."""
+
+    remote = True
+
+    def __init__(self) -> None:
+        self.away = False
+        self.closed = 0
+
+    def generation(self) -> bytes:
+        if self.away:
+            raise BucketStoreAway("redis://valkey:6379: ConnectionError: Name or service not known")
+        return b"1"
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Store:
+    store = Store()
+    settings.DATA_DIR, settings.BUCKET_STORE_URL = tmp_path, URL
+    limiter = SimpleNamespace(store=store, fallback=Fallback.LOCAL)
+    monkeypatch.setattr(preflight, "default_limiter", lambda: limiter)
+    monkeypatch.setattr(preflight, "permanent_fault", lambda _: "valkey is no known host. Correct the name.")
+    return store
+
+
+def test_address_that_never_worked_is_refused(store: Store) -> None:
+    store.away = True
+    with pytest.raises(CommandError, match="valkey is no known host") as caught:
+        preflight.refuse_broken_store()
+    assert caught.value.returncode == 2
+    assert store.closed == 1
+
+
+def test_outage_of_one_that_has_worked_is_none_of_these(store: Store, settings: Settings, tmp_path: Path) -> None:
+    preflight.refuse_broken_store()
+    assert "hunter2" not in (tmp_path / "bucket-store-reached").read_text()
+    store.away = True
+    preflight.refuse_broken_store()
+    settings.BUCKET_STORE_URL = "redis://another:6379/0"
+    with pytest.raises(CommandError):
+        preflight.refuse_broken_store()
+
+
+def test_outage_that_may_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.away = True
+    monkeypatch.setattr(preflight, "permanent_fault", lambda _: None)
+    preflight.refuse_broken_store()

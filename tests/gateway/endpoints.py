@@ -1,0 +1,139 @@
+"""The doors of the gateway: Django, the native application, and the native door that answers at once."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.test import Client
+
+from controlplane.asgi import application
+from gateway.native.fast_path import check_at_once
+from httpserver.fast_path import Head
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Answered:
+    """An answer; `by` is who gave it."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+    by: str = ""
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert self.fields["content-type"] == "application/problem+json"
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    @property
+    def slug(self) -> str:
+        """The last part of the problem's type; "" where the answer is none."""
+        return str(self.problem["type"]).rpartition("/")[2].rpartition("#")[2] if self.status >= 400 else ""
+
+
+def by_django(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
+    """As Django answers, by its test client."""
+    content_type = fields.get("Content-Type", "application/octet-stream")
+    rest = {name: value for name, value in fields.items() if name != "Content-Type"}
+    target = f"{path}?{query}" if query else path
+    response = Client(REMOTE_ADDR="192.0.2.1").generic(method, target, body, content_type, headers=rest)
+    return Answered(
+        response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content, "django"
+    )
+
+
+@dataclass
+class FakeReply:
+    """What the protocol hands to the door that answers at once."""
+
+    scope: dict[str, Any]
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    whole: bytes | None = None
+    date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
+
+    def answer(self, whole: bytes) -> None:
+        assert self.whole is None
+        self.whole = whole
+        self.done.set()
+
+    def pass_on(self) -> None:
+        self.done.set()
+
+    def give_up(self) -> None:
+        raise AssertionError("the door has no answer")
+
+
+def asks_at_once(reply: FakeReply) -> bool:
+    """Whether the door sees to the request."""
+    scope = reply.scope
+    reading = check_at_once.read(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return reading is not None and check_at_once.ask(reading, reply)
+
+
+def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:
+    """The ASGI scope of a request."""
+    return {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "", "scheme": "http",
+        "query_string": query.encode(), "http_version": "1.1", "client": ("192.0.2.1", 1), "server": (HOST, 80),
+        "headers": [(b"host", HOST.encode()), *((k.lower().encode(), v.encode("latin-1")) for k, v in fields.items())],
+    }  # fmt: skip
+
+
+async def _by_application(scope: dict[str, Any], body: bytes) -> Answered:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await application(scope, receive, send)
+    fields = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answered(sent[0]["status"], fields, b"".join(m.get("body", b"") for m in sent[1:]), "application")
+
+
+def natively(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
+    """As the server's application answers."""
+    sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
+    return asyncio.run(_by_application(scope_of(method, path, query, sent), body))
+
+
+def at_once(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
+    """As the server answers: at once where it can, else by its application."""
+
+    async def ask() -> Answered:
+        sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
+        scope = scope_of(method, path, query, sent)
+        reply = FakeReply(scope)
+        if path == "/v1/check" and not body and asks_at_once(reply):
+            await reply.done.wait()
+        return _parsed(reply.whole) if reply.whole is not None else await _by_application(scope, body)
+
+    return asyncio.run(ask())
+
+
+def _parsed(whole: bytes) -> Answered:
+    head, _, body = whole.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.split(": ", 1) for line in lines]
+    fields = {name.lower(): value for name, value in pairs}
+    return Answered(int(first.split()[1]), fields, body, "at once")
+
+
+@contextmanager
+def no_threads() -> Iterator[None]:
+    """Nothing in the block may ask the database on a thread."""
+    from gateway.native import endpoint
+
+    threads, endpoint.THREADS = endpoint.THREADS, None  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        endpoint.THREADS = threads  # type: ignore[misc]

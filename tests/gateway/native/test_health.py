@@ -1,0 +1,85 @@
+"""/health on the event loop."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from controlplane import asgi
+from gateway.native.health import asks_for_health
+from health.cached_response import current_health
+from health.local_health import Status
+from tests.gateway.endpoints import HOST, by_django, natively, scope_of
+
+
+@pytest.fixture(autouse=True)
+def seen() -> Iterator[None]:
+    current_health()._seen = Status.OK
+    yield
+    current_health.cache_clear()
+
+
+@pytest.fixture
+def no_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread of Django's is free, and none will be."""
+
+    async def never(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    for name in ("_for_known_keys", "_for_others", "_for_passwords"):
+        monkeypatch.setattr(asgi, name, never)
+
+
+@pytest.mark.usefixtures("no_django")
+@pytest.mark.parametrize(("status", "code"), [(Status.OK, 200), (Status.DEGRADED, 200), (Status.DOWN, 503)])
+def test_it_needs_no_thread(status: Status, code: int) -> None:
+    current_health()._seen = status
+    answer = natively("GET", "/health", "", {"X-Request-Id": "probe-1"})
+    assert (answer.status, answer.body) == (code, b'{"status":"%s"}' % status.encode())
+    assert (answer.fields["x-request-id"], answer.fields["cache-control"]) == ("probe-1", "no-store")
+
+
+@pytest.mark.usefixtures("no_django")
+@pytest.mark.parametrize("query", ["t=1798761600", "t=&t=", "verbose"])
+def test_monitors_may_append_parameters(query: str) -> None:
+    assert natively("GET", "/health", query, {}).status == 200
+
+
+@pytest.mark.django_db
+def test_django_says_the_same() -> None:
+    one, other = (door("GET", "/health", "", {}) for door in (by_django, natively))
+    assert (one.status, one.body, one.fields["content-type"]) == (
+        other.status,
+        other.body,
+        other.fields["content-type"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("POST", {}),
+        ("OPTIONS", {}),
+        ("GET", {"Accept": "text/html"}),
+        ("GET", {"Host": "elsewhere.example"}),
+    ],
+)
+def test_odd_requests_are_djangos(method: str, fields: dict[str, str]) -> None:
+    scope = scope_of(method, "/health", "", fields)
+    if "Host" in fields:
+        scope["headers"] = [(b"host", fields["Host"].encode())]
+    assert not asks_for_health(scope)
+
+
+@pytest.mark.parametrize("host", [HOST, f"{HOST}:8000", "localhost:8000"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_probes_are_not(method: str, host: str) -> None:
+    scope = scope_of(method, "/health", "", {"Accept": "application/json"})
+    scope["headers"][0] = (b"host", host.encode())
+    assert asks_for_health(scope)
+
+
+def test_before_the_first_look_it_is_djangos() -> None:
+    current_health()._seen = None
+    assert not asks_for_health(scope_of("GET", "/health", "", {}))

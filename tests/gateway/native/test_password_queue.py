@@ -1,0 +1,105 @@
+"""Requests that hash a password: on which thread, and how many may wait."""
+
+import asyncio
+import re
+import threading
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.models import User
+from django.urls import reverse
+from pytest_django import Settings
+
+from apikeys.config_service import IssuedKey
+from controlplane.wsgi import application as wsgi
+from gateway.native.password_queue import AT_MOST, AT_MOST_OF_AN_ADDRESS, PasswordQueue, may_hash_password
+from tests.controlplane.posting import Busy, post
+from tests.gateway.endpoints import natively, scope_of
+
+HASHING = [
+    ("admin:login", ()),
+    ("admin:password_change", ()),
+    ("admin:auth_user_add", ()),
+    ("admin:auth_user_password_change", (1,)),
+    ("admin:authenticator-set-up", ()),
+    ("admin:authenticator-codes", ()),
+    ("admin:authenticator-remove", ()),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), HASHING)
+def test_pages_that_hash_have_the_thread(name: str, arguments: tuple[int, ...]) -> None:
+    path = reverse(name, args=arguments)
+    assert may_hash_password(scope_of("POST", path, "", {}))
+    assert not may_hash_password(scope_of("GET", path, "", {}))
+
+
+@pytest.mark.parametrize("path", ["/v1/keys", "/admin/apikeys/apikey/issue/", "/health"])
+def test_other_requests_have_not(path: str) -> None:
+    assert not may_hash_password(scope_of("POST", path, "", {}))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thread_by_what_a_request_costs(root: IssuedKey, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign-in hashes on the thread for that. A known key has threads that no one else's requests can hold."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    User.objects.create_superuser("ada", password="a long enough pass phrase")
+    threads: list[str] = []
+    real_encode, real_wsgi = MD5PasswordHasher.encode, wsgi.get_response
+
+    def encode(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        threads.append(threading.current_thread().name)
+        return real_encode(self, password, salt)
+
+    def respond(request: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return real_wsgi(request)
+
+    page = natively("GET", "/admin/login/", "", {"Accept": "text/html"})
+    token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)', page.body)
+    assert token
+    form = {"csrfmiddlewaretoken": token[1].decode(), "username": "ada", "password": "wrong"}
+    fields = {
+        "Cookie": page.fields["set-cookie"].split(";")[0],
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Origin": settings.PUBLIC_URL,
+    }
+    monkeypatch.setattr(MD5PasswordHasher, "encode", encode)
+    assert natively("POST", "/admin/login/", "", fields, urlencode(form).encode()).status == 200
+    assert threads == ["django-passwords_0"]
+    monkeypatch.setattr(wsgi, "get_response", respond)
+    key = {"X-API-Key": root.credential.reveal()}
+    threads.clear()
+    for fields in ({}, key, key):
+        natively("GET", "/v1/whoami", "", fields)
+    assert [name.rpartition("_")[0] for name in threads] == ["django", "django", "django-known-keys"]
+
+
+LOGIN = "/admin/login/"
+
+
+def test_one_address_leaves_room_for_others_and_all_have_a_bound() -> None:
+    async def crowd() -> None:
+        django = Busy()
+        app = PasswordQueue(django)
+        waiting = [asyncio.create_task(post(app, LOGIN, host=1)) for _ in range(AT_MOST_OF_AN_ADDRESS)]
+        await asyncio.sleep(0)
+        status, fields, body = await post(app, LOGIN, host=1)
+        assert (status, fields["retry-after"], b"quota-exceeded" in body) == (429, "5", True)
+        waiting += [asyncio.create_task(post(app, LOGIN, host=2 + n)) for n in range(AT_MOST - AT_MOST_OF_AN_ADDRESS)]
+        await asyncio.sleep(0)
+        assert django.asked == AT_MOST
+        status, fields, body = await post(app, LOGIN, host=99)
+        assert (status, fields["retry-after"], b"/problems/unavailable" in body) == (503, "5", True)
+        status, fields, body = await post(app, LOGIN, host=99, accept="text/html")
+        assert (status, fields["retry-after"], fields["content-type"]) == (503, "5", "text/html; charset=utf-8")
+        assert b"Too many sign-ins at the same time. Retry in 5 seconds." in body
+        assert "default-src 'self'" in fields["content-security-policy"]
+        django.free.set()
+        assert [status for status, _, _ in await asyncio.gather(*waiting)] == [200] * AT_MOST
+        assert {(await post(app, LOGIN, host=1))[0] for _ in range(10)} == {200}
+        assert not app._waiting
+
+    asyncio.run(crowd())

@@ -1,0 +1,144 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+from structlog.testing import capture_logs
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.models import Usage
+from events.models import Event, Seal
+from health.guard_rails.operation import STEWARD_LEASE
+from health.models import Lease
+from health.scheduler.lease import release_lease, take_lease
+from health.scheduler.steward import LEASE_DURATION, Steward
+from health.scheduler.tasks import Task, Turn, tasks
+from ratelimit.limit import Limit
+from ratelimit.limiter import Limiter
+from ratelimit.stores import BucketStoreError, MemoryStore
+from tests.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+NOW_NS = int(NOW.timestamp()) * 10**9
+MINUTE = timedelta(minutes=1)
+
+
+def test_one_holder_at_a_time() -> None:
+    assert take_lease("x", "a", now=NOW, duration=MINUTE)
+    assert not take_lease("x", "b", now=NOW, duration=MINUTE)
+    assert take_lease("x", "a", now=NOW + MINUTE / 2, duration=MINUTE)
+    assert not take_lease("x", "b", now=NOW + MINUTE, duration=MINUTE)
+    assert take_lease("x", "b", now=NOW + 1.5 * MINUTE, duration=MINUTE)
+    assert not take_lease("x", "a", now=NOW + 1.5 * MINUTE, duration=MINUTE)
+    assert take_lease("y", "a", now=NOW, duration=MINUTE)
+
+
+def test_a_lease_given_back_is_free_and_only_its_holder_gives_it() -> None:
+    take_lease("x", "a", now=NOW, duration=MINUTE)
+    release_lease("x", "b", now=NOW)
+    assert not take_lease("x", "b", now=NOW, duration=MINUTE)
+    release_lease("x", "a", now=NOW)
+    assert take_lease("x", "b", now=NOW, duration=MINUTE)
+
+
+def test_of_two_stewards_one_works(root: IssuedKey) -> None:
+    store = MemoryStore(lambda: NOW_NS)
+    now = [NOW]
+    one, two = (Steward(tasks(Limiter(store)), now=lambda: now[0]) for _ in range(2))
+    store.take(root.key.key_id.encode(), None)
+    assert [one.turn(), two.turn()] == [True, False]
+    assert Usage.objects.filter(step="minute").get().allowed == 1
+    store.take(root.key.key_id.encode(), None)
+    now[0] += LEASE_DURATION
+    assert [two.turn(), one.turn()] == [True, False]
+    assert sum(row.allowed for row in Usage.objects.filter(step="minute")) == 2
+    two.resign()
+    assert Lease.objects.get(name=STEWARD_LEASE).holder == ""
+    assert one.turn()
+
+
+def test_a_lease_of_a_clock_that_was_ahead_blocks_nobody() -> None:
+    take_lease("x", "a", now=NOW + timedelta(days=365), duration=MINUTE)
+    assert take_lease("x", "b", now=NOW, duration=MINUTE)
+
+
+def test_long_work_keeps_the_lease_and_stops_where_it_is_lost() -> None:
+    now, asked = [NOW], list[bool]()
+
+    def work(turn: Turn) -> None:
+        for _ in range(3):
+            now[0] += timedelta(seconds=20)
+            asked.append(turn.go_on())
+        take_lease(STEWARD_LEASE, "another", now=now[0] + LEASE_DURATION, duration=LEASE_DURATION)
+        now[0] += LEASE_DURATION
+        asked.append(turn.go_on())
+
+    steward = Steward(
+        (Task("work", work),),
+        now=lambda: now[0],
+        elapsed=lambda: now[0].timestamp(),
+        pause=lambda _seconds: None,
+    )
+    assert steward.turn()
+    assert asked == [True, True, True, False]
+
+
+def test_a_turn_that_fails_is_tried_again(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore(lambda: NOW_NS)
+    store.take(root.key.key_id.encode(), None)
+    steward = Steward(tasks(Limiter(store)), now=lambda: NOW)
+
+    def fail() -> None:
+        raise BucketStoreError("no room")
+
+    with monkeypatch.context() as patch, capture_logs() as logged:
+        patch.setattr(store, "generation", fail)
+        assert steward.turn()
+    (entry,) = [entry for entry in logged if entry["event"] == "steward_task_failed"]
+    assert (entry["task"], entry["reason"]) == ("write_usage_down", "BucketStoreError: no room")
+    assert steward.turn()
+    assert Usage.objects.filter(step="minute").get().allowed == 1
+
+
+def test_old_events_are_pruned_once_they_are_delivered(service: ConfigService, settings: Settings) -> None:
+    settings.EVENT_RETENTION = timedelta(days=30)
+    webhook = service.webhooks.add({"url": "https://hooks.example.test/"}).endpoint
+    for _ in range(3):
+        service.issue({"label": "x"})
+    later = timezone.now() + timedelta(days=31)
+    assert Steward(tasks(Limiter(MemoryStore())), now=lambda: later).turn()
+    assert Event.objects.order_by("id")[0].id == webhook.delivered_through + 1
+    assert Event.objects.count() >= 3
+    service.webhooks.update(webhook.endpoint_id, {"enabled": False})
+    assert Steward(tasks(Limiter(MemoryStore())), now=lambda: later + LEASE_DURATION).turn()
+    assert Seal.objects.exists()
+    assert not Event.objects.filter(at__lt=later - settings.EVENT_RETENTION).exists()
+
+
+def test_idle_addresses_are_forgotten(clock: Clock) -> None:
+    store = MemoryStore(clock)
+    limiter = Limiter(store)
+    limit = Limit(20, 60)
+    limiter.take_for_address("203.0.113.1", limit)
+    store.take(b"lk_000000000000", None)
+    clock.move(30)
+    limiter.take_for_address("203.0.113.2", limit)
+    clock.move(31)
+    assert Steward(tasks(limiter), now=lambda: NOW).turn()
+    assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]
+
+
+def test_work_goes_on_with_each_task_and_each_batch() -> None:
+    elapsed, seen = [0.0], list[float]()
+
+    def work(turn: Turn) -> None:
+        elapsed[0] += 1
+        turn.go_on()
+        seen.append(steward.went_on_at())
+        elapsed[0] += 1
+        seen.append(steward.went_on_at())
+
+    steward = Steward((Task("one", work), Task("two", work)), elapsed=lambda: elapsed[0], pause=lambda _seconds: None)
+    steward.turn()
+    assert seen == [1, 1, 3, 3]
