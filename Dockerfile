@@ -1,4 +1,4 @@
-# Latchkey as one container: see docs/how-to/deploy/container.md. `make image` builds it, `make image-gate` judges it.
+# Latchkey as one container: see docs/how-to/deploy/container.md. `make image` builds it, `make image-gate` checks it.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build

@@ -42,7 +42,6 @@ COUNTS: Final = {
 }
 LEAST_COMMENTS: Final = 15  # on lines of their own, in 1,000 lines; well-commented projects have 32 to 67
 
-# Migrations are not listed: they are never edited.
 _LIST_FILES: Final = (
     "git ls-files -co --exclude-standard *.py *.md *.html *.js *.css *.y*ml *.conf *.service"
     " Makefile Dockerfile *Caddyfile .env.example .ci/* :!*/migrations/*"
@@ -50,7 +49,8 @@ _LIST_FILES: Final = (
 # Only docstrings and comments are read: users see no message of these, and a test may plant a phrase.
 _NOT_SHIPPED: Final = ("tests/", "benchmarks/", "gates/")
 _SPACE: Final = r"[\s#\"']+"  # also between the comments and the literals that a text is split into
-_CODE: Final = re.compile(r"^ *```.*?^ *```$|`[^`]*`|<!--.*?-->|\]\([^)]*\)|https?://\S+", re.MULTILINE | re.DOTALL)
+_TAGS: Final = r"\{\{.*?\}\}|\{% (?:for|if|elif) .*?%\}"
+_CODE: Final = re.compile(r"(?ms)^ *```.*?^ *```$|`[^`]*`|<!--.*?-->|\]\([^)]*\)|https?://\S+|" + _TAGS)
 
 
 def pattern(words: str) -> re.Pattern[str]:
@@ -74,7 +74,7 @@ def texts(path: str, source: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
     for node in ast.walk(ast.parse(source)):
         text = node if not path.startswith(_NOT_SHIPPED) else node.value if isinstance(node, ast.Expr) else None
-        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and " " in text.value:
             yield text.lineno, text.value
 
 
@@ -111,7 +111,7 @@ def errors(files: Mapping[str, str]) -> list[str]:
 
 
 def tree() -> dict[str, str]:
-    """Read the files of the repository that have texts for people."""
+    """Read the files of the repository that have texts for people, without migrations, which are never edited."""
     listed = subprocess.check_output(_LIST_FILES.split(), cwd=ROOT, text=True)
     return {path: (ROOT / path).read_text() for path in listed.splitlines() if (ROOT / path).is_file()}
 

@@ -49,6 +49,8 @@ def test_phrase_is_found_in_each_kind_of_text(path: str, text: str) -> None:
     [
         ("docs/a.md", "Run `anew for ever`.\n\n```\nmend\n```\n[A page](mend/anew.md), --for-ever, recommend"),
         ("apikeys/b.py", 'def mend(nobody: str) -> None:\n    """Repair `mend`."""\n    # See `anew`.\n'),
+        ("apikeys/b.py", 'context = {"breaches": found}'),
+        ("templates/a.html", "{% for rail in breaches %}{{ rail.breach }}{% endfor %}"),
         ("tests/a.py", 'planted = "for ever"'),
     ],
 )
