@@ -1,4 +1,4 @@
-# Latchkey: what can be done here. `make` alone lists it.
+# The tasks of this repository. `make` without a target lists them, grouped by the lines that start with ##@.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -8,14 +8,18 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-ind
 .DEFAULT_GOAL = help
 .PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock checks image image-check sbom packages release-image release-check release-tag release-notes clean
 
-help: ## list what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/installed ## serve Latchkey; the first start makes and prints an administrator and a key
+##@ Run
+
+run: $(VENV)/installed ## start the server; the first start creates an administrator and a key, and prints them
 	@exec $(BIN)/python -m controlplane.bootstrap --serve --first-start $(if $(BIND),--bind $(BIND))
 
-demo: $(VENV)/installed ## play the whole story against a throw-away data directory
+demo: $(VENV)/installed ## issue, limit, rotate and revoke a key on a temporary server
 	@$(BIN)/python -m console.demo_data.walkthrough
+
+##@ Test
 
 test: $(VENV)/installed-dev ## run the fast tests, while you work; ARGS="tests/ratelimit -x" goes to pytest
 	@$(BIN)/python -m tests $(ARGS)
@@ -26,25 +30,30 @@ test-all: $(VENV)/installed-dev ## run every test, over both pairs of stores; RE
 test-failed: $(VENV)/installed-dev ## run the tests that failed last
 	@$(BIN)/python -m tests --failed $(ARGS)
 
-lint: $(VENV)/installed-dev ## ruff, mypy and the import contracts over the whole tree
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-logo --no-cache && DEBUG=true $(BIN)/mypy .
+lint: $(VENV)/installed-dev ## run ruff, the check of the language, the import contracts, and mypy over the whole tree
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tests.docs.language
+	@$(BIN)/lint-imports --no-logo --no-cache && DEBUG=true $(BIN)/mypy .
 
-bench: $(VENV)/installed-dev ## measure beside the peers, in one run; writes benchmarks/results/
+bench: $(VENV)/installed-dev ## measure Latchkey and comparable software in one run; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-screenshots: $(VENV)/installed-dev ## take the pictures of the admin in docs/images/ again; needs Chromium
+##@ Generate files
+
+screenshots: $(VENV)/installed-dev ## take the screenshots of the admin in docs/images/ again; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/reference/cli.md from the help of the command
 	@$(BIN)/python -m latchkey.cli.reference docs/reference/cli.md
 
-schema: $(VENV)/installed-dev ## write down what new migrations make of a database; needs PostgreSQL
+schema: $(VENV)/installed-dev ## write the schema that new migrations create; needs PostgreSQL
 	@$(BIN)/python -m tests.support.schema
 
 lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from pyproject.toml
 	@$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	@$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(LOCK) --group openapi --output-file requirements-openapi.txt
+
+##@ Check before a release
 
 checks: $(VENV)/installed-dev ## run the release checks of the source; ARGS="-k secrets" goes to pytest
 	@$(BIN)/python -m tests tests/release --ignore=tests/release/image $(ARGS)
@@ -58,20 +67,24 @@ image-check: $(VENV)/installed-dev ## check the image IMAGE as it is; without IM
 sbom: $(VENV)/installed-dev ## write the software bill of materials of the lock to build/sbom/
 	@$(BIN)/python -m deploy.sbom
 
-packages: ## install the Debian packages of .ci/packages that are missing; asks for sudo
-	@.ci/install-packages
+##@ Release
 
 release-image: ## make image, on the base that .ci/base/Dockerfile pins by its digest
 	@$(MAKE) --no-print-directory image PYTHON_IMAGE="$$(sed -n 's/^FROM //p' .ci/base/Dockerfile)"
 
-release-check: ## report whether the tree is ready to be released as VERSION=X.Y.Z
+release-check: ## check that the tree is ready to be released as VERSION=X.Y.Z
 	@$(PYTHON) -m deploy.release check "$(VERSION)"
 
-release-tag: ## report whether the tag vX.Y.Z of VERSION is checked out, and its commit is on main
+release-tag: ## check that the tag of VERSION=X.Y.Z is checked out and its commit is on main
 	@$(PYTHON) -m deploy.release tag "$(VERSION)"
 
-release-notes: ## print what the changelog says of VERSION=X.Y.Z
+release-notes: ## print the changelog section of VERSION=X.Y.Z
 	@$(PYTHON) -m deploy.release notes "$(VERSION)"
+
+##@ Set up and clean up
+
+packages: ## install the Debian packages of .ci/packages that are missing; uses sudo
+	@.ci/install-packages
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build

@@ -95,5 +95,5 @@ def refuse_system_key(key: APIKey) -> None:
     """Raise InvalidParameters for a key that the server issued for itself."""
     # Guard rails ignore system keys, so such a key must not become the key of a client.
     if key.system:
-        detail = "The server made this key for itself. Operators can disable, enable and revoke it; nobody changes it."
+        detail = "The server issued this key to itself. You can disable, enable and revoke it, but not change it."
         raise InvalidParameters.of([FieldError("", "system-key", detail)])

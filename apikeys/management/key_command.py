@@ -92,7 +92,7 @@ class KeyCommand(BaseCommand):
             self.stdout.flush()
         except OSError:
             raise CommandError(
-                f"The new secret of {key_id} could not be written, and nobody knows it. "
+                f"The new secret of {key_id} could not be written, and is lost. "
                 f"Make another: manage.py rotate_key {key_id} --at-once",
                 returncode=COULD_NOT,
             ) from None

@@ -98,7 +98,7 @@ async def _respond(
             # A wrong credential fails here, so it never occupies a thread.
             await lookups.authenticate(credential, call.address)
         response = await THREADS.run(work)
-    except Exception as error:  # noqa: BLE001 - one that is not expected is raised again
+    except Exception as error:  # noqa: BLE001 - an unexpected one is raised again
         response = error_response(problem_of(error), parameters, call)
     await send_response(response, send, closes=closes)
     log_access(scope, response, call.address, started)

@@ -121,7 +121,7 @@ class TestConfirmation:
 
 def test_secret_that_cannot_be_written_is_said(root: IssuedKey) -> None:
     for command in (["issue_key", "--label", "x"], ["rotate_key", root.key.key_id]):
-        with pytest.raises(CommandError, match="could not be written, and nobody knows it") as caught:
+        with pytest.raises(CommandError, match="could not be written, and is lost") as caught:
             call_command(*command, stdout=Full(), stderr=io.StringIO())
         assert caught.value.returncode == 3
 

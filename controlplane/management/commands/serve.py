@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     # `handle` runs them once it knows the number of workers.
     requires_system_checks = []
-    help = "Serve: gunicorn with uvicorn workers, and one steward beside it. Ctrl-C ends both."
+    help = "Serve: gunicorn with uvicorn workers, and one steward. Ctrl-C stops both."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
