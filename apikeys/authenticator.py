@@ -33,7 +33,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from ratelimit.bucket import TakeRequest
 from ratelimit.decision import Decision
-from ratelimit.limiter import Attempt, DecisionResult, Limiter, default_limiter
+from ratelimit.limiter import AttemptKind, DecisionResult, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
@@ -165,7 +165,7 @@ class Authenticator:
 
     async def charge_together_on_loop(self, asked: Sequence[tuple[Verified, int]]) -> list[Charged]:
         """Take tokens like `charge_together` if the bucket store is remote, without blocking the event loop."""
-        return self._charges(asked, await self._limiter.take_many_on_loop(_takes(asked)))
+        return self._charges(asked, await self._limiter.take_many_async(_takes(asked)))
 
     @property
     def store_is_remote(self) -> bool:
@@ -401,5 +401,5 @@ def default_authenticator() -> Authenticator:
         directory=default_key_cache(),
         limiter=default_limiter(),
         peppers=configured_peppers(),
-        address_limit=AddressLimit(default_limiter(), failure_limit(), Attempt.CREDENTIAL),
+        address_limit=AddressLimit(default_limiter(), failure_limit(), AttemptKind.CREDENTIAL),
     )

@@ -31,10 +31,10 @@ from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.preconditions import PreconditionFailed, check_state
 from latchkey.timestamps import rfc3339
 from latchkey.validation import clean, without_unchanged
-from ratelimit.limit import limit_from_text
+from ratelimit.limit import parse_limit_text
 from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 
 EXPIRY_BATCH: Final = 100
 
@@ -105,7 +105,7 @@ class ConfigService:
         now = self._now()
         cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
         if "rate_limit" not in cleaned:
-            default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
+            default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
         key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
         self._check_grant(key.scopes, named=key.scopes)
@@ -321,5 +321,5 @@ class ConfigService:
             trusted_seconds=TTL_SECONDS,
             stale_seconds=settings.DIRECTORY_STALE_SECONDS,
             lease_seconds=limiter.lease_seconds,
-            decides_alone=limiter.store_is_remote and limiter.fallback != Fallback.DENY,
+            decides_alone=limiter.store_is_remote and limiter.fallback != FallbackMode.DENY,
         )

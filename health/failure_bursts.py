@@ -25,7 +25,7 @@ def note_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) -> N
     Append an event for each new burst, and delete those that are over.
     """
     quiet_since = now - QUIET_FOR
-    over = _refusals(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
+    over = _refusals(islice(limiter.throttled_addresses(int(quiet_since.timestamp() * 1e9)), MOST_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
     for address, (refused, used_ns) in over.items():
         if address in known:

@@ -70,7 +70,7 @@ class UsageLedger:
 
     def _used(self) -> Iterator[tuple[str, Record]]:
         """Yield the keys that were used since the previous pass began, with their records."""
-        for key, record in self._store.usage(KEY_PREFIX, self._since_ns):
+        for key, record in self._store.scan_records(KEY_PREFIX, self._since_ns):
             if record.used_ns and record.used_ns >= self._since_ns:
                 yield key.decode(), record
 

@@ -20,8 +20,8 @@ from httpserver.descriptors import LEAST, raise_limit
 from httpserver.inherited_socket import inherited_address
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
-from ratelimit.stores.base import BucketStoreAway
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.base import BucketStoreUnavailable
+from ratelimit.stores.fallback import FallbackMode
 from ratelimit.stores.redis.address import RedisAddress, parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
 
@@ -101,9 +101,9 @@ def refuse_broken_store() -> None:
     try:
         limiter.store.generation()
         if limiter.store.remote:
-            _reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
+            _reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).redacted)
     except BucketStoreError as error:
-        if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
+        if not isinstance(error, BucketStoreUnavailable) or limiter.fallback in ("", FallbackMode.DENY):
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=3) from None
         address = parse_address(settings.BUCKET_STORE_URL)
         # In an outage, the name of a container may be unknown to DNS too, which looks like a permanent fault.
@@ -121,7 +121,7 @@ def _reached_file() -> Path:
 
 def _has_worked(address: RedisAddress) -> bool:
     try:
-        return _reached_file().read_text() == address.shown
+        return _reached_file().read_text() == address.redacted
     except OSError:
         return False
 

@@ -59,7 +59,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         finally:
             for task in tasks:
                 task.cancel()
-            await limiter.close_loop()
+            await limiter.close_async()
             CHECKS.flush()
             end_spans()
 

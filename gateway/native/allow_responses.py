@@ -11,7 +11,7 @@ from gateway.question import Question
 from latchkey import headers
 from latchkey.identity import identity_fields
 from ratelimit.decision import Decision
-from ratelimit.headers import policy_fields, state_lines
+from ratelimit.headers import encode_state_headers, policy_headers
 
 _PASSES: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
 _PASSES_AS_OK: Final = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b: %b\r\ncontent-length: 0\r\n%b\r\n"
@@ -39,7 +39,7 @@ def passes(verified: Verified, decision: Decision, question: Question, request_i
     if not decision.allowed or not (not question.scopes or _allows(known, question.scopes)):
         return None
     whole = _PASSES_AS_OK if question.allow_as_ok else _PASSES
-    return whole % (date, known.fields, _REQUEST_ID, request_id, state_lines(decision))
+    return whole % (date, known.fields, _REQUEST_ID, request_id, encode_state_headers(decision))
 
 
 def _of(record: KeyRecord) -> _Known:
@@ -52,7 +52,7 @@ def _of(record: KeyRecord) -> _Known:
         # Bounds the memory: starting over is simpler than tracking which entries are still used.
         _known.clear()
     _known[key_id] = known = _Known(
-        record, lines([*identity_fields(record.auth), *policy_fields(record.limit), NO_STORE])
+        record, lines([*identity_fields(record.auth), *policy_headers(record.limit), NO_STORE])
     )
     return known
 

@@ -30,7 +30,7 @@ class OwnBuckets:
 
     def charge_back(self, go_on: Callable[[], bool]) -> None:
         """Reconcile with the store: charge to it the tokens that the local buckets lack."""
-        self._where_changed("charge_back", self._store.charge_back, go_on)
+        self._where_changed("charge_back", self._store.reconcile, go_on)
 
     def write_down(self, go_on: Callable[[], bool]) -> None:
         """Write to the database what they have counted, each request once."""
@@ -39,7 +39,7 @@ class OwnBuckets:
     def tidy(self) -> None:
         """Free what killed processes held, and forget addresses whose bucket is full again."""
         if self._local.exists:
-            self._local.tidy()
+            self._local.clean_up()
             Limiter(self._local).forget_idle_addresses(failure_limit())
 
     def _where_changed(self, name: str, work: Callable[[Callable[[], bool]], bool], go_on: Callable[[], bool]) -> None:
@@ -48,6 +48,6 @@ class OwnBuckets:
         if not self._local.exists:
             return
         # Read it before the work: what changes meanwhile is handled the next time.
-        changes = self._local.changes()
+        changes = self._local.last_transaction_id()
         if self._done.get(name) != changes and work(go_on) and go_on():
             self._done[name] = changes

@@ -84,7 +84,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("shorten_wal", lambda _turn: write_ahead_log.shorten(), EACH_MINUTE),
         Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
         Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
-        Task("tidy_store", lambda _turn: limiter.store.tidy()),
+        Task("tidy_store", lambda _turn: limiter.store.clean_up()),
         Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
         Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EACH_HOUR),

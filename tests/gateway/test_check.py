@@ -28,7 +28,7 @@ from ratelimit.bucket import TakeRequest
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
-from ratelimit.stores.base import Taken
+from ratelimit.stores.base import TakeResult
 from tests.conftest import Caller
 from tests.gateway.endpoints import (
     Answered,
@@ -456,7 +456,7 @@ def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkey
     store = default_limiter().store
     real = store.take_many
 
-    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[Taken]:
+    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[TakeResult]:
         return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
 
     with monkeypatch.context() as patch:

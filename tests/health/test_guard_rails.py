@@ -17,7 +17,7 @@ from health.guard_rails import BY_NAME, GUARD_RAILS, Severity
 from health.models import FailureBurst, StoreOutage, Waiver
 from health.scheduler.lease import release_lease, take_lease
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError, LmdbStore, MemoryStore
 from tests.conftest import Clock
 from tests.support.small_disk import fill, small_disk
@@ -284,7 +284,7 @@ def test_an_address_that_is_refused_sign_ins_and_credentials_is_one_burst(clock:
         burst = FailureBurst.objects.get()
         return burst.address, burst.refused
 
-    for attempt in (Attempt.CREDENTIAL, Attempt.SIGN_IN, Attempt.SIGN_IN):
+    for attempt in (AttemptKind.CREDENTIAL, AttemptKind.SIGN_IN, AttemptKind.SIGN_IN):
         for _ in range(2):
             limiter.take_for_address("2001:db8::/64", limit, attempt)
     assert note() == ("2001:db8::/64", 4)

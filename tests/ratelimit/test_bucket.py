@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, MOST_EPOCH, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import EMPTY, MAX_EPOCH, CostExceedsBurst, Outcome, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
 
@@ -268,7 +268,7 @@ def test_a_cost_above_the_burst_is_an_error_and_no_denial() -> None:
 
 
 def test_record_survives_its_bytes() -> None:
-    record = Record(2**64 - 1, 2**63, 3, 4, 5, 6, 999_999, MOST_EPOCH)
+    record = Record(2**64 - 1, 2**63, 3, 4, 5, 6, 999_999, MAX_EPOCH)
     assert Record.load(record.dump()) == record
     assert len(record.dump()) == 56
 

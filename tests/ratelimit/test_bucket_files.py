@@ -14,7 +14,7 @@ import pytest
 from ratelimit.bucket import Record
 from ratelimit.bucket_file_check import FileState
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_quarantine
-from ratelimit.stores.lmdb_check import examine
+from ratelimit.stores.lmdb_check import check_file
 from ratelimit.stores.lmdb_file import open_file, signature
 from tests.conftest import Clock
 from tests.ratelimit.power_cut import SERVED
@@ -45,11 +45,11 @@ def test_no_image_of_a_power_cut_ends_or_holds_up_a_process(tmp_path: Path, coun
 def test_sound_file_stays_and_is_examined_by_each_process(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.set_epoch(b"lk_a", 7)
-    assert examine(tmp_path / "b", FileState.IN_USE) == ""
+    assert check_file(tmp_path / "b", FileState.IN_USE) == ""
     store.close()
-    assert examine(tmp_path / "b", FileState.AT_REST) == ""
+    assert check_file(tmp_path / "b", FileState.AT_REST) == ""
     assert store.peek(b"lk_a").epoch == 7
-    assert store.rebuilt() is None
+    assert store.last_rebuild() is None
     store.close()
 
 
@@ -62,7 +62,7 @@ def test_record_that_no_store_has_written_is_damage(tmp_path: Path) -> None:
             transaction.put(b"lk_a", record.dump())
         store.close()
         assert store.peek(b"lk_a") == Record()
-        rebuilt = store.rebuilt()
+        rebuilt = store.last_rebuild()
         assert rebuilt is not None
         assert rebuilt.reason == "it has a record that no store has written"
         store.close()
@@ -74,7 +74,7 @@ def test_no_more_files_are_kept_aside_than_three(tmp_path: Path) -> None:
         store.take(b"lk_a", None)
         store.close()
         os.truncate(tmp_path / "b" / "data.mdb", 4096)
-    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_quarantine.KEPT
+    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_quarantine.MAX_QUARANTINED
 
 
 def test_directory_that_cannot_be_renamed_keeps_its_damaged_file_inside(
@@ -103,7 +103,7 @@ def test_error_that_stays_is_damage_but_not_twice_in_a_row(tmp_path: Path) -> No
     store.take(b"lk_a", None)
     store._repair(store._open(), stays)
     assert store.take(b"lk_a", None)[0]
-    rebuilt = store.rebuilt()
+    rebuilt = store.last_rebuild()
     assert rebuilt is not None
     assert rebuilt.reason == "damaged while it was in use: CursorFullError: mdb_put: MDB_CURSOR_FULL"
     with pytest.raises(BucketStoreError, match="a moment ago, too"):
@@ -137,7 +137,7 @@ def test_files_that_were_moved_away_and_back_are_the_same_store(tmp_path: Path, 
 @pytest.mark.slow("waits for the limit on the processor's time")
 def test_examination_that_does_not_end_is_ended(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"")
-    program = "import sys, pathlib; from ratelimit.bucket_file_check import bound; bound(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
+    program = "import sys, pathlib; from ratelimit.bucket_file_check import limit_resources; limit_resources(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
     assert done.returncode < 0
 
@@ -213,7 +213,7 @@ def test_act_on_the_files_admits_one_more_bucket_at_most_and_is_noted(
     more += first.take_all(key) + second.take_all(key)
     assert more <= BURST
     assert first.take_all(f"{key}_next") + second.take_all(f"{key}_next") == BURST, "both use one file"
-    assert first.rebuilt() == second.rebuilt() != ""
+    assert first.last_rebuild() == second.last_rebuild() != ""
     shutil.rmtree(path.with_name("away"), ignore_errors=True)
 
 
@@ -247,7 +247,7 @@ def test_data_file_that_another_process_uses_with_a_new_lock_file_is_replaced(tm
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "b")], check=True)
     clock.move(2)
     assert store.take(b"lk_a", None)[0]
-    rebuilt = store.rebuilt()
+    rebuilt = store.last_rebuild()
     assert rebuilt is not None
     assert "was replaced while they were in use" in rebuilt.reason
     store.close()

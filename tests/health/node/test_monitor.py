@@ -26,7 +26,7 @@ from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStore, BucketStoreError, LmdbStore, MemoryStore
-from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,10 +53,10 @@ class Primary(MemoryStore):
 class WatchedNode:
     """A host: its stores, its own process, and its clock."""
 
-    def __init__(self, name: str, data_dir: Path, clock: Clock, mode: Fallback = Fallback.LOCAL) -> None:
+    def __init__(self, name: str, data_dir: Path, clock: Clock, mode: FallbackMode = FallbackMode.LOCAL) -> None:
         self.primary = Primary(clock)
-        self.local = None if mode is Fallback.DENY else LmdbStore(data_dir / name, clock)
-        self.store = FallbackStore(cast(Any, self.primary), self.local, mode, on_loop=cast(Any, object()))
+        self.local = None if mode is FallbackMode.DENY else LmdbStore(data_dir / name, clock)
+        self.store = FallbackStore(cast(Any, self.primary), self.local, mode, async_store=cast(Any, object()))
         self.node = Node(name * 32, f"web-{name}")
         self.clock = clock
         self.watch = self.begin()
@@ -83,7 +83,7 @@ class WatchedNode:
         """Requests that it lets pass by itself."""
         assert self.local
         for _ in range(times):
-            assert self.local.take(key_id.encode(), None if self.store.mode is Fallback.ALLOW else LIMIT)[0]
+            assert self.local.take(key_id.encode(), None if self.store.mode is FallbackMode.ALLOW else LIMIT)[0]
 
 
 StartNode = Callable[..., WatchedNode]
@@ -93,7 +93,7 @@ StartNode = Callable[..., WatchedNode]
 def start_node(tmp_path: Path, clock: Clock) -> Iterator[StartNode]:
     nodes: list[WatchedNode] = []
 
-    def start(name: str, mode: Fallback = Fallback.LOCAL) -> WatchedNode:
+    def start(name: str, mode: FallbackMode = FallbackMode.LOCAL) -> WatchedNode:
         nodes.append(WatchedNode(name, tmp_path, clock, mode))
         nodes[-1].look()
         return nodes[-1]
@@ -162,11 +162,11 @@ def test_a_look_that_fails_is_soon_confirmed_and_alone_tells_nothing(start_node:
 @pytest.mark.parametrize(
     ("mode", "meanwhile"),
     [
-        (Fallback.DENY, "requests with a key get 503."),
-        (Fallback.ALLOW, "every request of a key that is in order passes, without a limit."),
+        (FallbackMode.DENY, "requests with a key get 503."),
+        (FallbackMode.ALLOW, "every request of a key that is in order passes, without a limit."),
     ],
 )
-def test_what_the_fallback_does_is_told(start_node: StartNode, mode: Fallback, meanwhile: str) -> None:
+def test_what_the_fallback_does_is_told(start_node: StartNode, mode: FallbackMode, meanwhile: str) -> None:
     node = start_node("a", mode)
     node.primary.away = True
     node.look(2)
@@ -373,14 +373,14 @@ def test_a_host_that_never_decided_by_itself_has_no_file_of_buckets(start_node: 
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("mode", [Fallback.LOCAL, Fallback.ALLOW])
+@pytest.mark.parametrize("mode", [FallbackMode.LOCAL, FallbackMode.ALLOW])
 def test_own_buckets_are_looked_at_only_where_they_have_changed(
-    service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch, mode: Fallback
+    service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch, mode: FallbackMode
 ) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a", mode)
     assert node.local
-    scans, usage = list[bytes](), node.local.usage
+    scans, usage = list[bytes](), node.local.scan_records
 
     def scan_and_be_overtaken(prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         scans.append(prefix)
@@ -388,7 +388,7 @@ def test_own_buckets_are_looked_at_only_where_they_have_changed(
         if overtaking:
             node.decides(key_id, overtaking.pop())
 
-    monkeypatch.setattr(node.local, "usage", scan_and_be_overtaken)
+    monkeypatch.setattr(node.local, "scan_records", scan_and_be_overtaken)
     for requests in (2, 4):
         overtaking = [1]
         node.decides(key_id, 1)
@@ -404,9 +404,9 @@ def test_addresses_are_forgotten_once_they_are_quiet(start_node: StartNode) -> N
     assert node.local
     node.local.take(b"ip:203.0.113.1", Limit(20, 60))
     node.look(20)
-    assert len(list(node.local.usage(b"ip:"))) == 1
+    assert len(list(node.local.scan_records(b"ip:"))) == 1
     node.look(300)
-    assert list(node.local.usage(b"ip:")) == []
+    assert list(node.local.scan_records(b"ip:")) == []
 
 
 def test_what_cannot_be_charged_keeps_the_return_from_nobody(
