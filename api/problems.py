@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from api.error_page import EXPIRED_FORM, UNKNOWN_HOST, Words, error_page, prefers_page
 from apikeys.database_outage import outage_of
 from apikeys.request_context import request_id_of
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
 from latchkey.redaction import redact
@@ -141,7 +141,7 @@ def as_problem(exc: Exception) -> ProblemError | None:
     if slug != "unavailable":
         return _problem(slug, CATALOGUE[slug].title + ".") if slug else None
     log_unavailable(exc)
-    if not note_given_up(exc):
+    if not record_lock_timeout(exc):
         return _problem(slug, CATALOGUE[slug].title + ".")
     return _problem(slug, "The database is locked by somebody else. Nothing was changed.", RETRY_AFTER_SECONDS)
 

@@ -19,10 +19,10 @@ from apikeys.errors import AlreadyRevoked, InsufficientScope, NotFound, Rotation
 from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.peppers import configured_peppers
 from apikeys.search import words_written
-from events.batched_sql import deleting, inserting, reading, run, updating
+from events.batched_sql import delete_statement, insert_statement, run, select_statement, update_statement
 from events.change import Change, change
 from events.draft import Entry
-from events.lock_timeout import bound_lock_waits, lock_bound
+from events.lock_timeout import lock_timeout_statements, set_lock_timeout
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.service import WebhookService
@@ -112,7 +112,7 @@ class ConfigService:
         with change() as whole:
             key.save(force_insert=True)
             secret, credential = self._new_secret(key, slot=0, now=now)
-            run([inserting([secret]), *words_written(key, is_new=True)])
+            run([insert_statement([secret]), *words_written(key, is_new=True)])
             keep_secrets(key, [secret])
             self._tell(whole, EventType.KEY_ISSUED, key, now, as_data(cleaned) | ({"system": True} if system else {}))
         return IssuedKey(key, credential)
@@ -185,7 +185,7 @@ class ConfigService:
             ):
                 raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
             if SecretState.RETIRING in ids:
-                run([deleting(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
+                run([delete_statement(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
                 keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
                 self._raise_epoch(key)
                 self._tell(whole, EventType.ROTATION_FINISHED, key, now, {})
@@ -210,7 +210,7 @@ class ConfigService:
         told = 0
         while go_on():
             with change() as whole:
-                bound_lock_waits()
+                set_lock_timeout()
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
@@ -230,8 +230,10 @@ class ConfigService:
 
     def _locked(self, key_id: str) -> APIKey:
         """Return the key with its secrets, locked until the transaction ends."""
-        lock = reading(APIKey.objects.select_for_update().filter(key_id=key_id))
-        *_, keys, secrets = run([*lock_bound(), lock, reading(KeySecret.objects.filter(key__key_id=key_id))])
+        lock = select_statement(APIKey.objects.select_for_update().filter(key_id=key_id))
+        *_, keys, secrets = run(
+            [*lock_timeout_statements(), lock, select_statement(KeySecret.objects.filter(key__key_id=key_id))]
+        )
         if not keys:
             raise NotFound("There is no key with this id.")
         key: APIKey = keys[0]
@@ -277,14 +279,14 @@ class ConfigService:
         new, credential = self._new_secret(key, slot=1 - active.slot, now=now)
         of_key = KeySecret.objects.filter(key=key)
         if not grace:
-            run([deleting(of_key), inserting([new])])
+            run([delete_statement(of_key), insert_statement([new])])
             keep_secrets(key, [new])
             return now, credential
         active.retire(now, grace)
         ends = {"state": active.state, "expires_at": active.expires_at, "overdue_at": active.overdue_at}
         # The retiring secret has ended. It has to go first, because a key has at most one secret per state.
-        ended = [deleting(of_key.filter(state=SecretState.RETIRING))] if retiring else []
-        run([*ended, updating(of_key.filter(pk=active.pk), **ends), inserting([new])])
+        ended = [delete_statement(of_key.filter(state=SecretState.RETIRING))] if retiring else []
+        run([*ended, update_statement(of_key.filter(pk=active.pk), **ends), insert_statement([new])])
         keep_secrets(key, [active, new])
         return active.expires_at or now, credential
 

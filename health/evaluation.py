@@ -54,10 +54,10 @@ class Judgment:
             self._read = [rail for rail in self._judged() if isinstance(rail, ListedGuardRail)]
             return [*state, *(read_listed(rail, self._now) for rail in self._read)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
-            self.give_up(error)
+            self.fail(error)
             return ()
 
-    def see(self, found: Sequence[Rows]) -> None:
+    def receive(self, found: Sequence[Rows]) -> None:
         """Take what these statements found, while the log is held."""
         if self._is_lost:
             return
@@ -67,18 +67,18 @@ class Judgment:
 
     def decide(self, draft: Draft) -> Draft:
         """Return what is to be written after `draft`: changes to incidents, and the events that report them."""
-        following = draft.following()
+        following = draft.next_draft()
         try:
             if not self._is_lost:
                 verdicts = Verdicts(following, self._incidents, self._now, self._request_id)
                 for rail in self._judged():
                     verdicts.settle(rail, self._finding(rail))
         except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
-            self.give_up(error)
-            return draft.following()
+            self.fail(error)
+            return draft.next_draft()
         return following
 
-    def give_up(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Log `error` and leave the work to the steward's next sweep.
 
         Raises `error` if the transaction can't be kept.

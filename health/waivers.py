@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.batched_sql import reading, run
-from events.lock_timeout import lock_bound
+from events.batched_sql import run, select_statement
+from events.lock_timeout import lock_timeout_statements
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME
@@ -118,8 +118,8 @@ class Waivers:
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
             # The row is locked, so that two calls can't both end the waiver and append an event.
-            lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
-            *_, found = run([*lock_bound(), lock])
+            lock = select_statement(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
+            *_, found = run([*lock_timeout_statements(), lock])
             if not found:
                 raise WaiverNotFound("There is no waiver in force with this id.")
             waiver: Waiver = found[0]

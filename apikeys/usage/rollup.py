@@ -17,7 +17,7 @@ from django.db import transaction
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
 from apikeys.usage.high_water_marks import NOTHING, Counted, Marks, counters, has_decreased
 from apikeys.usage.rows import add, note_last_use
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.stores import BucketStore
@@ -75,7 +75,7 @@ class UsageLedger:
                 yield key.decode(), record
 
     def _write_batch(self, records: Mapping[str, Record], marks: Marks) -> int:
-        bound_lock_waits()
+        set_lock_timeout()
         # All writers lock in the same order, so they cannot deadlock. Marks are read under the lock, so the
         # difference is what no other writer has added.
         locked = APIKey.objects.filter(key_id__in=records).select_for_update().order_by("pk")

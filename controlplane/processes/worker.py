@@ -36,7 +36,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         # Import here: Django is set up only after the worker has loaded the application.
-        from events.lock_timeout import serve_with_bounds
+        from events.lock_timeout import limit_sqlite_waits
         from health.cached_response import current_health
         from health.node.steward_probe import look_out
         from httpserver.draining import DrainingServer
@@ -44,7 +44,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         from httpserver.tracing import end_spans
         from ratelimit.limiter import default_limiter
 
-        serve_with_bounds()
+        limit_sqlite_waits()
         limiter = default_limiter()
         limiter.prepare()
         tasks = [asyncio.create_task(look_out()), asyncio.create_task(current_health().keep())]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from events.event_filter import EventFilter
 from events.models import ChainHead
-from events.selection import Selection
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, Refused, whole_number
 
@@ -12,7 +12,7 @@ from latchkey.validation import InvalidParameters, Refused, whole_number
 class StreamStart:
     """Start of a stream: after the ID `position`. `head` was the last ID of the log at that time."""
 
-    selection: Selection
+    event_filter: EventFilter
     position: int
     head: int
 
@@ -39,4 +39,4 @@ def stream_start(
             faults.extend(fault.under("/last-event-id") for fault in refusal.faults)
     if faults:
         raise InvalidParameters.of(faults)
-    return StreamStart(Selection(type, key_id), position, head)
+    return StreamStart(EventFilter(type, key_id), position, head)

@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.problems import as_problem, log_unavailable
 from apikeys.authenticator import default_authenticator
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from gateway.check import Answer, Call, check, credential_of, refusal
 from gateway.native import lookups, metrics
 from gateway.native.lookups import PATIENCE_SECONDS
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 # Queries run on threads, so that an unresponsive database blocks no other request of the worker. A request gets a
 # thread only after the cache or a key lookup has confirmed its credential, so wrong credentials can't delay valid ones.
-THREADS: Final = WorkThreads("gateway", 2, patience_seconds=PATIENCE_SECONDS)
+THREADS: Final = ThreadPool("gateway", 2, timeout_seconds=PATIENCE_SECONDS)
 
 
 async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:

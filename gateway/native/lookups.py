@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from apikeys.authenticator import Verdict, Verified, default_authenticator
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from gateway.native.batching import Batcher
 from latchkey.credentials import Credential
 
@@ -20,7 +20,7 @@ MOST_WAITING: Final = 1000
 # A query for this many takes 2 ms of Python, and their responses 3 ms of the event loop. Others wait no longer.
 MOST_TOGETHER: Final = 32
 
-_THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=PATIENCE_SECONDS)
+_THREAD: Final = ThreadPool("gateway-look-ups", 1, timeout_seconds=PATIENCE_SECONDS)
 
 
 class LookUp(NamedTuple):

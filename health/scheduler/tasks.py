@@ -21,8 +21,8 @@ from apikeys.usage.rollup import UsageLedger, forget_old_usage
 from events import log as event_log
 from events.chain_verification import Break
 from events.checkpoints import prune
-from events.integrity_scan import patrol
-from events.lock_timeout import note_given_up
+from events.integrity_scan import scan_next_batch
+from events.lock_timeout import record_lock_timeout
 from events.models import Event
 from events.origin import Origin
 from events.webhooks.next_delivery import first_undelivered
@@ -83,7 +83,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("sweep", lambda turn: _sweep(turn, every_turn=True)),
         Task("shorten_wal", lambda _turn: write_ahead_log.shorten(), EACH_MINUTE),
         Task("sweep_slow", lambda turn: _sweep(turn, every_turn=False), EACH_MINUTE),
-        Task("patrol", lambda turn: patrol(configured_peppers(), now=turn.now)),
+        Task("patrol", lambda turn: scan_next_batch(configured_peppers(), now=turn.now)),
         Task("tidy_store", lambda _turn: limiter.store.clean_up()),
         Task("forget_addresses", lambda _turn: limiter.forget_idle_addresses(failure_limit()), EACH_MINUTE),
         Task("census", lambda turn: take_census(turn.now), EACH_MINUTE),
@@ -99,10 +99,10 @@ def _try_a_change() -> None:
     """Find out whether changes are possible, even if there are none."""
     try:
         with transaction.atomic():
-            event_log.hold()
+            event_log.lock_log()
     except OperationalError as error:
         # If another session holds the lock, `unwritable_database` reports it. Only other errors fail the task.
-        if not note_given_up(error):
+        if not record_lock_timeout(error):
             raise
 
 
@@ -125,7 +125,9 @@ def _prune_events(turn: Turn) -> None:
     if ahead is not None:
         # These events and all that follow stay until that time is over.
         log.warning("events_dated_ahead", event_id=ahead)
-    found = prune(before, keep_from=first_undelivered(), peppers=configured_peppers(), now=turn.now, go_on=turn.go_on)
+    found = prune(
+        before, keep_from=first_undelivered(), peppers=configured_peppers(), now=turn.now, should_continue=turn.go_on
+    )
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)
     elif found:

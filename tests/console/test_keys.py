@@ -17,7 +17,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret, Usage, UsageStep
 from apikeys.usage.rollup import step_start
 from console.keys.changes import LimitView
-from events.lock_timeout import waits
+from events.lock_timeout import timed_out_recently
 from events.models import Event
 from ratelimit.limiter import default_limiter
 from tests.conftest import Caller
@@ -309,7 +309,7 @@ def test_bulk_that_the_database_stops_halfway_says_how_far_it_came(
     page = admin.post(LIST, {**chosen, **known}, follow=True).content.decode()
     assert "1 key changed." in page
     assert "The database takes no changes now: 2 keys are as before." in page
-    assert waits()
+    assert timed_out_recently()
     assert list(APIKey.objects.exclude(revoked_at=None).values_list("key_id", flat=True)) == seen
 
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log
-from events.batched_sql import inserting, run
+from events.batched_sql import insert_statement, run
 from events.change import Change, change
 from events.models import Event, Seal
 from events.origin import Origin
@@ -31,8 +31,8 @@ def test_events_come_last_and_in_order() -> None:
         report(whole, 1)
         with change() as part:
             report(part, 2)
-            run([inserting([seal(1)])])
-        run([inserting([seal(2)])])
+            run([insert_statement([seal(1)])])
+        run([insert_statement([seal(2)])])
         assert numbers() == []
     assert numbers() == [1, 2]
     texts = [query["sql"] for query in queries]
@@ -42,7 +42,7 @@ def test_events_come_last_and_in_order() -> None:
 
 def test_error_in_a_part_undoes_the_whole_though_it_is_caught() -> None:
     with pytest.raises(TransactionManagementError), change():
-        run([inserting([seal(1)])])
+        run([insert_statement([seal(1)])])
         with pytest.raises(ZeroDivisionError), change():
             raise ZeroDivisionError
     assert not Seal.objects.exists()

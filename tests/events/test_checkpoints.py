@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.chain_verification import Break
 from events.checkpoints import prune
-from events.integrity_scan import patrol
+from events.integrity_scan import scan_next_batch
 from events.models import Event, Patrol, Seal
 from latchkey.peppers import parse_peppers
 from tests.conftest import append_only
@@ -157,14 +157,14 @@ def test_a_row_that_cannot_be_read_is_a_break() -> None:
         Break(2, "its content cannot be read"),
         Break(2, "its content is not what its digest covers"),
     )
-    assert patrol(PEPPERS, now=NOW) is None
-    assert patrol(PEPPERS, now=NOW) is not None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is not None
 
 
 def walk_round() -> Break | None:
     """One whole round of the patrol, which ends with a break or the end of the log."""
     while True:
-        broken = patrol(PEPPERS, now=NOW)
+        broken = scan_next_batch(PEPPERS, now=NOW)
         if broken or Patrol.objects.get().digest == "":
             return broken
 
@@ -178,7 +178,7 @@ def test_patrol_finds_a_break_and_clears_it_after_a_whole_round(monkeypatch: pyt
     CHANGES["actor"](5)
     assert walk_round() == Break(5, "its content is not what its digest covers")
     assert Patrol.objects.get().broken_at == 5
-    assert patrol(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
     assert Patrol.objects.get().broken_at == 5, "a part of a round clears nothing"
     Event.objects.filter(id=5).update(actor=good)
     assert walk_round() is None
@@ -188,8 +188,8 @@ def test_patrol_finds_a_break_and_clears_it_after_a_whole_round(monkeypatch: pyt
 def test_patrol_goes_on_over_a_log_that_is_pruned_and_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 2)
     write(9)
-    assert patrol(PEPPERS, now=NOW) is None
-    assert patrol(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
     prune_to(8)
     write(1)
     assert walk_round() is None

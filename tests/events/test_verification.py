@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.chain import GENESIS
-from events.chain_verification import Break, Place
+from events.chain_verification import Break, ChainPosition
 from events.log import append
 from events.models import ChainHead, Event
 from events.origin import Origin
@@ -143,7 +143,7 @@ def test_a_log_that_goes_on_meanwhile_holds(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("events.verification.BATCH", 1)
     write(1)
     walk = verify(PEPPERS)
-    assert [next(walk), next(walk)] == [Place(0, GENESIS), Place(1, Event.objects.get().digest)]
+    assert [next(walk), next(walk)] == [ChainPosition(0, GENESIS), ChainPosition(1, Event.objects.get().digest)]
     write(1)
     assert [found for found in walk if isinstance(found, Break)] == []
 

@@ -26,7 +26,7 @@ class Meanwhile:
 
     def decide(self) -> list[str]:
         """Go on; return the statuses that are reported."""
-        self._judgment.see(run(self._statements))
+        self._judgment.receive(run(self._statements))
         return [event.data["status"] for event in self._judgment.decide(Draft(0, GENESIS)).events]
 
 

@@ -114,7 +114,7 @@ def be_refused(*_: object) -> Statement:
         ("health.guard_rails.limits.UnlimitedKey.listed", fail),
         ("health.guard_rails.limits.UnlimitedKey.listed", fail_in_the_database),
         ("health.guard_rails.limits.UnlimitedKey.finding", fail),
-        ("health.incident_changes.inserting", be_refused),
+        ("health.incident_changes.insert_statement", be_refused),
     ],
     ids=["ahead", "asked", "read", "judged", "written"],
 )

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
-from events.lock_timeout import serve_with_bounds
-from events.threads import WorkThreads
+from events.lock_timeout import limit_sqlite_waits
+from events.thread_pool import ThreadPool
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
 from health.node.monitor import watch_over
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             with _watch():
                 asyncio.run(_until_told())
             return
-        serve_with_bounds()
+        limit_sqlite_waits()
         steward = Steward(tasks(default_limiter()), holder=os.environ.get("LATCHKEY_STEWARD", ""))
         dispatcher = Dispatcher(
             configured_peppers(), may_send=lambda: steward.lease_left_seconds() > SENDING_LEASE_SECONDS
@@ -80,16 +80,16 @@ def _watch() -> Iterator[None]:
 
 
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
-    threads = WorkThreads("steward", 1)
+    threads = ThreadPool("steward", 1)
     if not await threads.run(steward.turn):
         raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
-    await dispatcher.round()
+    await dispatcher.run_once()
     await threads.run(steward.resign)
 
 
 async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
     stop = _told_to_stop()
-    threads = WorkThreads("steward", 1)
+    threads = ThreadPool("steward", 1)
     async with asyncio.TaskGroup() as together:
         heart = together.create_task(default_heartbeat().keep(steward.went_on_at))
         # The first run takes the lease, without which nothing is delivered.

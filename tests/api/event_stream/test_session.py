@@ -9,13 +9,13 @@ from django.db import InterfaceError, OperationalError
 
 from api.event_stream.session import EventSession, SlowReader
 from apikeys.errors import RevokedKey
-from events.stream.frames import HEARTBEAT, OPENING, place
+from events.stream.frames import HEARTBEAT, OPENING, encode_position
 from events.stream.stream import EventStream
 from latchkey.credentials import Credential
 from ratelimit.stores import BucketStoreError
 from tests.events.stream.streams import Scene, scene
 
-BEGUN = OPENING + place(0)
+BEGUN = OPENING + encode_position(0)
 
 
 class Client:
@@ -126,7 +126,7 @@ async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Sc
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await client.has(b"id: 1")
-    assert not stream.touched
+    assert not stream.key_changed
     stream.close()
     await running
     assert standing.asked == [True]
@@ -273,4 +273,4 @@ async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
         stream.end()
         await session(stream, client, CallersStanding()).run()
         stream.close()
-        assert client.received == OPENING + place(begins_after)
+        assert client.received == OPENING + encode_position(begins_after)

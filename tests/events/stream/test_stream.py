@@ -6,9 +6,9 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.selection import ALL
+from events.event_filter import ALL_EVENTS
 from events.stream.hub import MAX_POLL_SECONDS, POLL_SECONDS
-from events.stream.ring import MAX_FRAMES
+from events.stream.ring_buffer import MAX_FRAMES
 from events.stream.start import StreamStart
 from events.stream.stream import EventStream
 from tests.events.stream.streams import Scene, ids, scene
@@ -65,7 +65,7 @@ async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_no
     received: list[int] = []
     for _ in range(3):
         scene.log.meanwhile = meanwhile
-        received += [frame.id for frame in await stream.batch(0.0)]
+        received += [frame.id for frame in await stream.next_batch(0.0)]
     scene.log.meanwhile = None
     await scene.polls.once()
     received += await ids(stream)
@@ -80,7 +80,7 @@ async def test_many_events_that_are_not_selected_are_passed_over_at_once(scene: 
     scene.log.write(1)
     await scene.polls.once(3)
     async with asyncio.timeout(10):
-        assert [frame.id for frame in await stream.batch(60.0)] == [251]
+        assert [frame.id for frame in await stream.next_batch(60.0)] == [251]
     stream.close()
 
 
@@ -89,7 +89,7 @@ async def test_reader_that_falls_behind_the_ring_goes_on_from_the_log(scene: Sce
     slow = scene.follow()
     scene.log.write(MAX_FRAMES + 450)
     await scene.polls.once(20)
-    assert not scene.hub.ring.reaches_back_to(0)
+    assert not scene.hub.ring.covers_since(0)
     assert await ids(slow) == list(range(1, MAX_FRAMES + 451))
     slow.close()
 
@@ -100,7 +100,7 @@ async def test_large_events_come_a_few_at_a_time(scene: Scene) -> None:
     past, now = scene.follow(0), scene.follow()
     scene.log.write(30, size=100_000)
     await scene.polls.once()
-    assert [len(await stream.batch(0.0)) for stream in (past, now)] == [2, 2]
+    assert [len(await stream.next_batch(0.0)) for stream in (past, now)] == [2, 2]
     assert await ids(past) == list(range(3, 61))
     assert await ids(now) == list(range(33, 61))
     past.close()
@@ -138,11 +138,20 @@ async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) 
     scene.log.write(2)
     await scene.polls.once(7)
     assert await ids(stream) == []
-    assert scene.polls.waits == [POLL_SECONDS, 0.5, 1.0, 2.0, 4.0, MAX_POLL_SECONDS, MAX_POLL_SECONDS, MAX_POLL_SECONDS]
+    assert scene.polls.timed_out_recently == [
+        POLL_SECONDS,
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        MAX_POLL_SECONDS,
+        MAX_POLL_SECONDS,
+        MAX_POLL_SECONDS,
+    ]
     scene.log.broken = False
     scene.log.write(1)
     await scene.polls.once()
-    assert scene.polls.waits[-1] == POLL_SECONDS
+    assert scene.polls.timed_out_recently[-1] == POLL_SECONDS
     assert await ids(stream) == [1, 2, 3]
     stream.close()
 
@@ -150,12 +159,12 @@ async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) 
 @scene
 async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) -> None:
     stream = scene.follow()
-    waiting = asyncio.create_task(stream.batch(60.0))
+    waiting = asyncio.create_task(stream.next_batch(60.0))
     scene.log.write()
     await scene.polls.once()
     assert [frame.id for frame in await waiting] == [1]
-    waiting = asyncio.create_task(stream.batch(60.0))
-    resting = asyncio.create_task(stream.rest(60.0))
+    waiting = asyncio.create_task(stream.next_batch(60.0))
+    resting = asyncio.create_task(stream.sleep(60.0))
     await asyncio.sleep(0)
     stream.end()
     assert await waiting == []
@@ -168,12 +177,12 @@ async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene:
     stream = scene.follow(type="KeyIssued", own="lk_own")
     scene.log.write(1, type="KeyRevoked", key_id="lk_other")
     await scene.polls.once()
-    assert await stream.batch(0.0) == []
-    touched = [stream.touched]
+    assert await stream.next_batch(0.0) == []
+    touched = [stream.key_changed]
     scene.log.write(1, type="KeyRevoked", key_id="lk_own")
     await scene.polls.once()
-    assert await stream.batch(60.0) == []
-    assert [*touched, stream.touched] == [False, True]
+    assert await stream.next_batch(60.0) == []
+    assert [*touched, stream.key_changed] == [False, True]
     stream.close()
 
 
@@ -183,10 +192,10 @@ async def test_event_of_the_own_key_touches_at_once_however_far_behind_the_strea
     behind = scene.follow(0, own="lk_own")
     selecting = scene.follow(0, type="KeyIssued", own="lk_own")
     other = scene.follow(0, own="lk_other")
-    assert [len(await stream.batch(0.0)) for stream in (behind, selecting, other)] == [100, 100, 100]
+    assert [len(await stream.next_batch(0.0)) for stream in (behind, selecting, other)] == [100, 100, 100]
     scene.log.write(1, type="KeyRevoked", key_id="lk_own")
     await scene.polls.once()
-    assert [stream.touched for stream in (behind, selecting, other)] == [True, True, False]
+    assert [stream.key_changed for stream in (behind, selecting, other)] == [True, True, False]
     for stream in (behind, selecting, other):
         stream.close()
 
@@ -197,9 +206,9 @@ async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scen
     first = scene.follow()
     scene.log.write(1)
     await scene.polls.once()
-    late = EventStream(scene.hub, scene.log, StreamStart(ALL, 0, 0), own_key_id="lk_own")
+    late = EventStream(scene.hub, scene.log, StreamStart(ALL_EVENTS, 0, 0), own_key_id="lk_own")
     on_time = scene.follow(own="lk_own")
-    assert [stream.touched for stream in (first, late, on_time)] == [False, True, False]
+    assert [stream.key_changed for stream in (first, late, on_time)] == [False, True, False]
     for stream in (first, late, on_time):
         stream.close()
 
@@ -207,7 +216,7 @@ async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scen
 @scene
 async def test_hub_forgets_200_streams_that_were_dropped(scene: Scene) -> None:
     streams = [scene.follow() for _ in range(200)]
-    waiting = [asyncio.create_task(stream.batch(60.0)) for stream in streams]
+    waiting = [asyncio.create_task(stream.next_batch(60.0)) for stream in streams]
     await asyncio.sleep(0)
     assert scene.hub.listeners == 200
     for stream in streams:
@@ -250,7 +259,7 @@ async def take(scene: Scene, stream: EventStream, step: str, received: list[int]
         await scene.polls.once()
     else:
         scene.log.meanwhile = partial(poll_meanwhile, scene) if step == "page race" else None
-        received += [frame.id for frame in await stream.batch(0.0)]
+        received += [frame.id for frame in await stream.next_batch(0.0)]
         scene.log.meanwhile = None
 
 

@@ -7,7 +7,7 @@ import httpcore
 import pytest
 
 from events.webhooks.addresses import Address
-from events.webhooks.guarded_network import AddressRefused, GuardedNetwork, resolve_host
+from events.webhooks.guarded_network import AddressNotAllowed, GuardedNetwork, resolve_host
 
 PUBLIC = "93.184.215.14"
 Connected = list[str]
@@ -46,7 +46,7 @@ def test_a_name_that_turns_private_is_connected_to_by_the_checked_address_alone(
     network = GuardedNetwork((), public=True, resolve=resolver([PUBLIC], ["127.0.0.1"]))
     connect(network)
     assert connected == [PUBLIC]
-    with pytest.raises(AddressRefused, match="address not allowed"):
+    with pytest.raises(AddressNotAllowed, match="address not allowed"):
         connect(network)
     assert connected == [PUBLIC]
 
@@ -65,7 +65,7 @@ def test_the_last_failure_is_told_where_none_answers(connected: Connected) -> No
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "0x7f000001", "2130706433", "::1", "0.0.0.0"])
 def test_every_way_to_write_this_host_is_refused(connected: Connected, host: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(AddressNotAllowed):
         connect(GuardedNetwork((), public=True), host)
     assert connected == []
 
@@ -77,5 +77,5 @@ def test_a_name_without_addresses_is_a_failure_to_connect(host: str) -> None:
 
 
 def test_sockets_of_this_host_are_refused() -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(AddressNotAllowed):
         asyncio.run(GuardedNetwork((), public=True).connect_unix_socket("/run/x"))

@@ -70,7 +70,7 @@ def test_killed_between_the_answer_and_the_cursor_gives_a_repeat_and_no_gap(
         patch.setattr(dispatcher_module, "record", killed)
         play()
     assert (receiver.event_ids, cursor()) == ([2], 1)
-    asyncio.run(Dispatcher(configured_peppers(), lambda: True, now=now).round())
+    asyncio.run(Dispatcher(configured_peppers(), lambda: True, now=now).run_once())
     assert receiver.event_ids == [2, 2, 3]
     assert cursor() == 3
 

@@ -30,7 +30,7 @@ def faults(values: object, endpoints: WebhookService) -> list[tuple[str, str]]:
     return [(fault.pointer, fault.code) for fault in caught.value.errors]
 
 
-def told() -> dict[str, Any]:
+def last_event() -> dict[str, Any]:
     event = Event.objects.last()
     assert event is not None
     return {"type": event.type, "actor": event.actor, **event.data}
@@ -126,7 +126,7 @@ def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: 
     assert row.event_types == ["KeyIssued", "KeyRevoked"]
     assert issued.secret.startswith(PREFIX)
     assert issued.secret not in repr(issued)
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookAdded",
         "actor": "command:test",
         "webhook_id": row.endpoint_id,
@@ -152,7 +152,7 @@ def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: Webh
     endpoints.update(endpoint_id, {"url": URL, "label": "", "enabled": True})
     assert Event.objects.count() == 1
     endpoints.update(endpoint_id, {"url": "https://other.example:8443/?token=t0ken", "enabled": False})
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookUpdated",
         "actor": "command:test",
         "webhook_id": endpoint_id,
@@ -202,7 +202,7 @@ def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookServi
     endpoint_id = first.endpoint.endpoint_id
     second = endpoints.rotate_secret(endpoint_id)
     assert second.secret != first.secret
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookSecretRotated",
         "actor": "command:test",
         "webhook_id": endpoint_id,
@@ -221,7 +221,7 @@ def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookService, now
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     requested = now()
     endpoints.request_test(endpoint_id)
-    assert told() == {"type": "WebhookTested", "actor": "command:test", "webhook_id": endpoint_id}
+    assert last_event() == {"type": "WebhookTested", "actor": "command:test", "webhook_id": endpoint_id}
     now.move(seconds=1)
     endpoints.request_test(endpoint_id)
     assert find_webhook(endpoint_id).test_requested_at == requested
@@ -239,7 +239,7 @@ def test_a_grace_is_a_number_of_seconds_up_to_thirty_days(endpoints: WebhookServ
 def test_remove_ends_it(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL, "label": "pager"}).endpoint.endpoint_id
     endpoints.remove(endpoint_id)
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookRemoved",
         "actor": "command:test",
         "webhook_id": endpoint_id,
