@@ -8,7 +8,7 @@ from apikeys.authenticator import FAILURES, Verified, default_authenticator
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.headers import CHALLENGE
 

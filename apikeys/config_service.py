@@ -29,6 +29,7 @@ from events.webhooks.service import WebhookService
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.preconditions import PreconditionFailed, check_state
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.timestamps import rfc3339
 from latchkey.validation import clean, without_unchanged
 from ratelimit.limit import parse_limit_text
@@ -157,7 +158,7 @@ class ConfigService:
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
-        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", DEFAULT_GRACE_SECONDS))))
         with change() as whole:
             key = self._locked(key_id)
             validation.refuse_system_key(key)

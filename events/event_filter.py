@@ -9,14 +9,14 @@ from events.models import Event
 from events.types import EventType
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.query import Parameter, Query, choice_parameter
-from latchkey.validation import refused
+from latchkey.validation import rejected
 
 MAX_ID: Final = (1 << 63) - 1
 
 
 def _parse_key_id(typed: str) -> str:
     if not KEY_ID_PATTERN.fullmatch(typed):
-        raise refused("not-a-key-id", "key_id must be lk_ and 12 characters of 0-9 and a-z.")
+        raise rejected("not-a-key-id", "key_id must be lk_ and 12 characters of 0-9 and a-z.")
     return typed
 
 

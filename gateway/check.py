@@ -11,11 +11,11 @@ from apikeys.authenticator import FAILURES, Authenticator, Verified
 from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded, RefusedCredential
 from gateway.question import Question, parse_question
 from latchkey import headers
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, CredentialError
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
+from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body_of, problem_headers
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.headers import rate_limit_headers
@@ -84,7 +84,7 @@ def answer_to(verified: Verified, decision: Decision, question: Question, call: 
     if lacking is not None:
         refused = InsufficientScope(f"This call needs the scope {lacking}.")
         return refusal(refused, question, call, decision=decision, logged={"key_id": auth.key_id})
-    fields = [*identity_fields(auth), *rate_limit_headers(decision), NO_STORE, (headers.REQUEST_ID, call.request_id)]
+    fields = [*identity_headers(auth), *rate_limit_headers(decision), NO_STORE, (headers.REQUEST_ID, call.request_id)]
     return Answer(200 if question.allow_as_ok else 204, fields, logged={"key_id": auth.key_id})
 
 
@@ -98,8 +98,8 @@ def refusal(
 ) -> Answer:
     """Return the problem response for `error`."""
     status = CATALOGUE[error.slug].status
-    body = body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
-    fields = dict([*(rate_limit_headers(decision) if decision else ()), *fields_of(error)])
+    body = problem_body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
+    fields = dict([*(rate_limit_headers(decision) if decision else ()), *problem_headers(error)])
     fields |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", headers.REQUEST_ID: call.request_id}
     if question.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
         # nginx (auth_request) drops the body. It builds an equivalent one from these fields.

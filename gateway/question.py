@@ -7,7 +7,7 @@ from typing import Final
 from apikeys.validation import SCOPE_PATTERN, is_scope
 from latchkey.problems import FieldError
 from latchkey.query import Parameter, Query, choice_parameter, number_parameter, parse_query
-from latchkey.validation import InvalidParameters, refused
+from latchkey.validation import InvalidParameters, rejected
 from ratelimit.limit import MAX_BURST
 
 MAX_SCOPES: Final = 64
@@ -21,7 +21,7 @@ _SCOPES: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like key
 def _scopes(typed: str) -> list[str]:
     scopes = typed.split(" ")
     if not all(map(is_scope, scopes)):
-        raise refused("not-a-scope", _SCOPES)
+        raise rejected("not-a-scope", _SCOPES)
     return scopes
 
 

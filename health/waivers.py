@@ -18,7 +18,7 @@ from health.guard_rails import BY_NAME
 from health.models import Waiver
 from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
-from latchkey.validation import InvalidParameters, Rule, clean, future, refused, text
+from latchkey.validation import InvalidParameters, Rule, clean, future, rejected, text
 
 LONGEST: Final = timedelta(days=366)
 # The same command a moment later names an end that is a moment later, and means the same waiver.
@@ -33,21 +33,21 @@ class WaiverNotFound(ProblemError):
 
 def _guard_rail(value: object, _now: datetime) -> str:
     if not (isinstance(value, str) and value in BY_NAME):
-        raise refused("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
+        raise rejected("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
     return value
 
 
 def _ends_at(value: object, now: datetime) -> datetime:
     moment = future(value, "ends_at", now)
     if moment > now + LONGEST:
-        raise refused("too-far", f"ends_at must lie within {LONGEST.days} days; grant it anew if it is still needed.")
+        raise rejected("too-far", f"ends_at must lie within {LONGEST.days} days; grant it anew if it is still needed.")
     return moment
 
 
 RULES: Final[Mapping[str, Rule]] = {
     "guard_rail": _guard_rail,
-    "key_id": lambda value, _now: text(value, "key_id", empty=False),
-    "reason": lambda value, _now: text(value, "reason", empty=False),
+    "key_id": lambda value, _now: text(value, "key_id", allow_empty=False),
+    "reason": lambda value, _now: text(value, "reason", allow_empty=False),
     "ends_at": _ends_at,
 }
 

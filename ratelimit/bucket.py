@@ -179,8 +179,8 @@ def take_many(records: RecordStorage, requests: Sequence[TakeRequest], now_ns: i
     for key, limit, cost, epoch, slot in requests:
         try:
             outcomes.append(take(records, key, limit, cost, epoch, slot, now_ns))
-        except CostExceedsBurst as refusal:
-            outcomes.append(refusal)
+        except CostExceedsBurst as error:
+            outcomes.append(error)
     return outcomes
 
 

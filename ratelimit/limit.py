@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
 
-from latchkey.problems import MAX_ERRORS, FieldError, bounded, member_pointer
+from latchkey.problems import MAX_ERRORS, FieldError, field_pointer, limit_errors
 from latchkey.strict_json import MalformedJSON, loads
 
 MAX_BURST: Final = 1_000_000
@@ -21,7 +21,7 @@ class LimitError(ValueError):
     """
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        errors = bounded(errors)
+        errors = limit_errors(errors)
         super().__init__("; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors))
         self.errors = errors
 
@@ -71,11 +71,11 @@ def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldE
     pointer = f"/{name}"
     if name not in value:
         return FieldError(pointer, "missing", f"{name} is required.")
-    value_of_field = value[name]
+    field_value = value[name]
     # In Python a bool is an int, so true would count as 1.
-    if isinstance(value_of_field, bool) or not isinstance(value_of_field, int):
+    if isinstance(field_value, bool) or not isinstance(field_value, int):
         return FieldError(pointer, "not-an-integer", f"{name} must be a JSON integer.")
-    if not 1 <= value_of_field <= maximum:
+    if not 1 <= field_value <= maximum:
         return FieldError(pointer, "out-of-range", f"{name} must be from 1 to {maximum}.")
     return None
 
@@ -100,7 +100,7 @@ def parse_limit(value: object) -> Limit | None:
             break
         if name not in _BOUNDS:
             detail = "Only burst and per_seconds belong here."
-            errors.append(FieldError(member_pointer(name), "unknown-member", detail))
+            errors.append(FieldError(field_pointer(name), "unknown-member", detail))
     if errors:
         raise LimitError(tuple(errors))
     return Limit(value["burst"], value["per_seconds"])

@@ -4,9 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from apikeys.management.key_command import COULD_NOT, REFUSED, KeyCommand
+from apikeys.management.key_command import KeyCommand
 from backup.errors import BackupFailed, BackupRefused
 from backup.manifest import Manifest
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 
 
 class BackupCommand(KeyCommand):

@@ -16,7 +16,7 @@ from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
 from console.keys.views import KeysAdmin, render
 from console.texts import ago_words, limit_words
-from latchkey.validation import Refused
+from latchkey.validation import Rejected
 
 PAGE: Final = 50
 
@@ -66,7 +66,7 @@ def _cursor(typed: str, filters: dict[str, str]) -> Cursor | None:
     """Return the position to start at, or None for the first page: no cursor, a malformed one, or another list's."""
     try:
         cursor = Cursor.parse(typed)
-    except Refused:
+    except Rejected:
         return None
     return cursor if cursor.belongs_to(filters) else None
 

@@ -28,7 +28,7 @@ class WebhookMessage:
 
 
 async def deliver(url: str, message: WebhookMessage, *, resolve: Resolve = resolve_host) -> DeliveryResult:
-    """Send `message` to `url` within 10 seconds, including name resolution. Every failure is returned as an Outcome.
+    """Send `message` to `url` within 10 seconds, including name resolution. Every failure is returned as a result.
 
     Redirects are not followed, because they may lead to an unintended receiver. Proxies of the environment are not
     used, because a proxy would resolve the name itself and bypass the address check.

@@ -1,4 +1,4 @@
-"""Outcome of a delivery attempt."""
+"""Result of a delivery attempt."""
 
 import socket
 import ssl

@@ -22,6 +22,7 @@ from latchkey.credentials import KEY_ID_ALPHABET
 from latchkey.peppers import Peppers
 from latchkey.preconditions import check_state
 from latchkey.problems import FieldError
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.timestamps import next_whole_second, rfc3339
 from latchkey.validation import InvalidParameters, clean, without_unchanged
 
@@ -95,7 +96,7 @@ class WebhookService:
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
-        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
             if grace and endpoint.retiring_until is not None and endpoint.retiring_until > now:

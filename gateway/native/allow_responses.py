@@ -9,7 +9,7 @@ from apikeys.cache.records import KeyRecord
 from gateway.check import NO_STORE
 from gateway.question import Question
 from latchkey import headers
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from ratelimit.decision import Decision
 from ratelimit.headers import encode_state_headers, policy_headers
 
@@ -52,7 +52,7 @@ def _of(record: KeyRecord) -> _Known:
         # Bounds the memory: starting over is simpler than tracking which entries are still used.
         _known.clear()
     _known[key_id] = known = _Known(
-        record, lines([*identity_fields(record.auth), *policy_headers(record.limit), NO_STORE])
+        record, lines([*identity_headers(record.auth), *policy_headers(record.limit), NO_STORE])
     )
     return known
 

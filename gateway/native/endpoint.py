@@ -24,7 +24,7 @@ from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
 from httpserver.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError

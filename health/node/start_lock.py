@@ -14,12 +14,13 @@ from typing import Final
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 
+from latchkey.cli.exit_codes import COULD_NOT
+
 # Migrating a large database takes minutes.
 MOST_SECONDS: Final = 600.0
 # "latch" in ASCII: unlikely to be another program's lock number.
 _LOCK: Final = 0x6C61746368
 _POLL_SECONDS: Final = 0.2
-_COULD_NOT: Final = 3  # exit status
 
 Say = Callable[[str], None]
 
@@ -80,7 +81,7 @@ def _wait(taken: Callable[[], bool], holder: str, say: Say) -> None:
         if time.monotonic() > deadline:
             raise CommandError(
                 f"{holder} It has not ended in {MOST_SECONDS:.0f} seconds. End it, or start again later.",
-                returncode=_COULD_NOT,
+                returncode=COULD_NOT,
             )
         if not said:
             said = True

@@ -84,7 +84,7 @@ def test_rows_get_the_keys_that_the_database_gives() -> None:
 
 
 @pytest.mark.django_db
-def test_what_conflicts_is_ignored_if_that_is_asked() -> None:
+def test_conflicts_can_be_ignored() -> None:
     run([insert_statement([seal(1)])])
     run([insert_statement([seal(1)], ignore_conflicts=True)])
     assert Seal.objects.count() == 1
@@ -93,7 +93,7 @@ def test_what_conflicts_is_ignored_if_that_is_asked() -> None:
 
 
 @pytest.mark.django_db
-def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
+def test_optional_failure_rolls_back_only_itself() -> None:
     with transaction.atomic():
         with pytest.raises(SavepointFailed) as caught:
             run_with_savepoint([insert_statement([event(1)])], [insert_statement([event(2)]), FAILS])
@@ -108,7 +108,7 @@ def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_of_what_runs_first_is_not_set_aside_because_something_was_before() -> None:
+def test_required_failure_is_not_hidden_by_an_earlier_one() -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         with pytest.raises(SavepointFailed):
             run_with_savepoint([insert_statement([event(1)])], [FAILS])
@@ -118,14 +118,14 @@ def test_failure_of_what_runs_first_is_not_set_aside_because_something_was_befor
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite takes any text")
-def test_text_that_the_database_does_not_take_is_an_error_of_the_database() -> None:
+def test_invalid_text_is_a_database_error() -> None:
     with pytest.raises(DatabaseError):
         run([select_statement(Event.objects.filter(actor="a\0b"))])
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("apart", [[], [insert_statement]], ids=["alone", "with more"])
-def test_failure_of_what_runs_first_undoes_all(apart: list[object]) -> None:
+def test_required_failure_rolls_back_everything(apart: list[object]) -> None:
     """Its cause is kept: by that it is told from others."""
     with pytest.raises(DatabaseError) as caught, transaction.atomic():
         run_with_savepoint([insert_statement([event(1)]), FAILS], [insert_statement([event(2)])] if apart else [])
@@ -135,7 +135,7 @@ def test_failure_of_what_runs_first_undoes_all(apart: list[object]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
-def test_statement_behind_a_lock_sees_what_the_holder_did() -> None:
+def test_statement_after_a_lock_sees_committed_data() -> None:
     """What is read by the round trip that takes the log is as it is once the log is held, and not when it was asked."""
     ChainHead.objects.create(id=1, digest=GENESIS)
     found: list[object] = []

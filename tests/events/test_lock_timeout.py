@@ -56,7 +56,7 @@ def test_a_wait_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, clock
 
 
 @pytest.mark.django_db
-def test_transaction_is_bounded_where_it_would_wait_without_end() -> None:
+def test_transaction_gets_a_lock_timeout() -> None:
     with transaction.atomic():
         set_lock_timeout()
         if connection.vendor == "postgresql":

@@ -49,7 +49,7 @@ def test_it_finds_what_it_finds() -> None:
     ],
     ids=["number", "no shift", "SQL"],
 )
-def test_what_a_template_cannot_stand_for_is_refused(build: Any) -> None:
+def test_unsupported_template_is_rejected(build: Any) -> None:
     with pytest.raises(TypeError):
         QueryTemplate(build).at(NOW)
 
@@ -62,6 +62,6 @@ def test_what_a_template_cannot_stand_for_is_refused(build: Any) -> None:
     ],
     ids=["moment", "word"],
 )
-def test_parameter_that_is_bounded_is_refused(build: Any) -> None:
+def test_clamped_parameter_is_rejected(build: Any) -> None:
     with pytest.raises(TypeError):
         QueryTemplate(build).at(NOW)

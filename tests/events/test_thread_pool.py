@@ -43,7 +43,7 @@ def test_work_returns_and_raises() -> None:
     play(test)
 
 
-def test_what_waits_behind_stuck_work_goes_on_with_a_fresh_thread(silence: threading.Event) -> None:
+def test_work_behind_stuck_work_gets_a_new_thread(silence: threading.Event) -> None:
     threads = ThreadPool("test", 1, timeout_seconds=PATIENCE)
 
     async def test() -> None:
@@ -70,7 +70,7 @@ def test_waiting_for_a_thread_takes_no_patience() -> None:
     play(test)
 
 
-def test_threads_that_are_stuck_are_bounded_and_come_back(silence: threading.Event) -> None:
+def test_stuck_threads_are_bounded_and_recover(silence: threading.Event) -> None:
     threads = ThreadPool("test", 1, timeout_seconds=PATIENCE)
 
     async def test() -> None:
@@ -89,7 +89,7 @@ def test_threads_that_are_stuck_are_bounded_and_come_back(silence: threading.Eve
     play(test)
 
 
-def test_caller_who_leaves_takes_queued_work_along(silence: threading.Event) -> None:
+def test_cancelled_caller_cancels_queued_work(silence: threading.Event) -> None:
     threads, done = ThreadPool("test", 1), []
 
     async def test() -> None:
@@ -107,7 +107,7 @@ def test_caller_who_leaves_takes_queued_work_along(silence: threading.Event) -> 
     assert done == ["third"]
 
 
-def test_poll_outlives_a_database_that_has_gone_silent(
+def test_poll_survives_an_unresponsive_database(
     silence: threading.Event, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     timed_out_recently: list[Callable[[], object]] = [silence.wait]

@@ -23,7 +23,7 @@ from gateway.native.endpoint import check_endpoint
 from gateway.native.fast_path import _credential_and_id
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from ratelimit.bucket import TakeRequest
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
@@ -429,9 +429,9 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
         assert check(natively, credential).status == 204
 
     def broken(auth: AuthContext) -> list[tuple[str, str]]:
-        return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
+        return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_headers(auth)
 
-    monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
+    monkeypatch.setattr("gateway.native.allow_responses.identity_headers", broken)
     passes_module._known.clear()
     replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]

@@ -33,7 +33,7 @@ class FlakyStore:
             self.may_probe.wait(0.001)
 
 
-def test_a_failure_opens_it_and_a_probe_that_succeeds_closes_it() -> None:
+def test_failure_opens_and_successful_probe_closes() -> None:
     store = FlakyStore(3)
     store.breaker.open(AWAY)
     assert not store.breaker.closed
@@ -48,7 +48,7 @@ def test_a_hiccup_is_over_with_the_first_probe() -> None:
     assert (store.probes, store.pauses) == (1, [])
 
 
-def test_a_store_that_answers_probes_alone_is_left_alone_for_longer_and_longer() -> None:
+def test_flapping_store_is_probed_less_often() -> None:
     store = FlakyStore(0)
     for _ in range(7):
         store.breaker.open(AWAY)
@@ -60,7 +60,7 @@ def test_a_store_that_answers_probes_alone_is_left_alone_for_longer_and_longer()
     assert len(store.pauses) == 6
 
 
-def test_a_probe_that_fails_as_nobody_foresaw_is_made_again() -> None:
+def test_unexpected_probe_error_is_retried() -> None:
     store = FlakyStore(0)
     fails = iter([True, False])
 
@@ -74,7 +74,7 @@ def test_a_probe_that_fails_as_nobody_foresaw_is_made_again() -> None:
     assert store.pauses == [PROBE_SECONDS]
 
 
-def test_however_many_fail_one_thread_probes() -> None:
+def test_one_thread_probes_after_many_failures() -> None:
     store = FlakyStore(2)
     for _ in range(50):
         store.breaker.open(AWAY)

@@ -73,7 +73,7 @@ def test_local_buckets_decide_under_the_same_limits(server: RedisServer, make_st
 
 
 @needs_redis
-def test_allow_lets_keys_pass_and_counts_them_but_spares_no_address(server: RedisServer, make_store: MakeStore) -> None:
+def test_allow_mode_still_limits_addresses(server: RedisServer, make_store: MakeStore) -> None:
     store = make_store(FallbackMode.ALLOW)
     lose(server, store)
     assert all(store.take(KEY, LIMIT)[0] for _ in range(50))
@@ -96,7 +96,7 @@ def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> Non
 
 @needs_redis
 @pytest.mark.parametrize("silent", [False, True])
-def test_it_goes_on_by_itself_once_redis_is_back(
+def test_primary_is_used_again_after_an_outage(
     server: RedisServer, make_store: MakeStore, clock: Clock, silent: bool
 ) -> None:
     """Killed, or stopped so that it takes connections and says nothing."""
@@ -121,7 +121,7 @@ def test_it_goes_on_by_itself_once_redis_is_back(
 
 
 @needs_redis
-def test_an_event_loop_is_answered_too(server: RedisServer, make_store: MakeStore) -> None:
+def test_event_loop_falls_back_too(server: RedisServer, make_store: MakeStore) -> None:
     store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
@@ -157,9 +157,7 @@ def test_a_debt_is_charged_to_redis_on_return(server: RedisServer, make_store: M
 
 
 @needs_redis
-def test_a_published_epoch_is_known_on_this_host_even_if_redis_is_away(
-    server: RedisServer, make_store: MakeStore
-) -> None:
+def test_epoch_published_during_outage_applies_locally(server: RedisServer, make_store: MakeStore) -> None:
     store = make_store(FallbackMode.LOCAL)
     lose(server, store)
     with pytest.raises(BucketStoreUnavailable):
@@ -172,7 +170,7 @@ def test_a_published_epoch_is_known_on_this_host_even_if_redis_is_away(
     ("command", "error"),
     [(("CONFIG", "SET", "maxmemory", "1"), "OutOfMemoryError"), (("REPLICAOF", "127.0.0.1", "1"), "ReadOnlyError")],
 )
-def test_a_server_that_answers_and_refuses_to_write_is_away_too(
+def test_server_that_rejects_writes_counts_as_down(
     server: RedisServer, make_store: MakeStore, command: tuple[str, ...], error: str
 ) -> None:
     store = make_store(FallbackMode.LOCAL)
@@ -216,7 +214,7 @@ class _Primary(MemoryStore):
     after=st.lists(st.tuples(st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=8),
     loses_memory=st.booleans(),
 )
-def test_an_outage_costs_no_more_than_its_bound(
+def test_outage_grants_no_more_than_its_bound(
     limit: Limit, hosts: int, before: int, during: list[tuple[int, int, int]],
     after: list[tuple[int, int]], loses_memory: bool,
 ) -> None:  # fmt: skip
@@ -272,7 +270,7 @@ class _AlwaysTries:
 
 
 @needs_redis
-def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisServer, make_store: MakeStore) -> None:
+def test_blocked_event_loop_is_no_outage(server: RedisServer, make_store: MakeStore) -> None:
     store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
@@ -293,9 +291,7 @@ def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisSe
     limit=st.builds(Limit, st.integers(1, 40), st.integers(1, 40)),
     steps=st.lists(st.tuples(st.booleans(), st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=20),
 )
-def test_a_host_that_is_cut_off_alone_costs_a_bucket_and_its_refill(
-    limit: Limit, steps: list[tuple[bool, int, int]]
-) -> None:
+def test_single_cut_off_host_grants_one_bucket(limit: Limit, steps: list[tuple[bool, int, int]]) -> None:
     clock = Clock()
     redis = _Primary(clock)
     cut_off = FallbackStore(cast(Any, redis), cast(Any, _Local(clock)), FallbackMode.LOCAL, cast(Any, None))

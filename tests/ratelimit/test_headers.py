@@ -22,7 +22,7 @@ def test_full_bucket_has_nothing_to_wait_for() -> None:
     assert fields["X-RateLimit-Reset"] == "0"
 
 
-def test_denial_says_when_to_come_back_at_least_a_second() -> None:
+def test_retry_after_is_at_least_one_second() -> None:
     denied = Decision(LIMIT, False, 60 * LIMIT.price, 1, 1)
     assert dict(rate_limit_headers(denied))["Retry-After"] == "1"
     later = denied._replace(wait_ns=2_000_000_001)

@@ -61,7 +61,7 @@ def test_a_lease_pays_for_nothing_else(other: TakeRequest) -> None:
     assert book.spend(other, 0) is None
 
 
-def test_leases_grow_with_what_is_needed_up_to_their_share() -> None:
+def test_leases_grow_up_to_their_share() -> None:
     book = LeaseBook(50)
     sizes = []
     for _ in range(7):
@@ -73,7 +73,7 @@ def test_leases_grow_with_what_is_needed_up_to_their_share() -> None:
     assert sizes == [0, 1, 2, 4, 8, LIMIT.burst // SHARE, LIMIT.burst // SHARE]
 
 
-def test_the_first_request_of_a_key_takes_nothing_ahead_but_for_those_that_wait() -> None:
+def test_first_request_takes_only_what_is_waiting() -> None:
     book = LeaseBook(50)
     assert book.tokens_to_request(take_request(), 1, 0) == 0
     assert LeaseBook(50).tokens_to_request(take_request(), 5, 0) == 5
@@ -81,7 +81,7 @@ def test_the_first_request_of_a_key_takes_nothing_ahead_but_for_those_that_wait(
     assert len(book) == 0
 
 
-def test_a_lease_that_was_too_large_is_followed_by_one_of_what_was_spent() -> None:
+def test_next_lease_has_the_size_that_was_spent() -> None:
     book = LeaseBook(50)
     granted(book, 10)
     for _ in range(3):
@@ -91,14 +91,14 @@ def test_a_lease_that_was_too_large_is_followed_by_one_of_what_was_spent() -> No
     assert book.tokens_to_request(take_request(), 1, LEASE_NS) == 1 + 3
 
 
-def test_a_key_that_nobody_asks_for_leaves_the_book() -> None:
+def test_unused_key_leaves_the_book() -> None:
     book = LeaseBook(50)
     granted(book, 10)
     assert [lease.unspent for _, lease in book.pop_expired(LEASE_NS)] == [10]
     assert len(book) == 0
 
 
-def test_a_lease_that_has_ended_pays_nothing_more_also_where_nobody_swept() -> None:
+def test_expired_lease_pays_nothing_before_a_sweep() -> None:
     """Else a request each second would gather tokens without end."""
     book = LeaseBook(50)
     for second in range(20):
@@ -132,7 +132,7 @@ def test_tokens_of_another_epoch_are_given_back() -> None:
     assert [(lease.unspent, lease.epoch) for _, lease in book.pop_expired(0)] == [(5, 0)]
 
 
-def test_small_bursts_and_unlimited_keys_are_never_leased() -> None:
+def test_small_or_unlimited_keys_are_never_leased() -> None:
     book = LeaseBook(50)
     assert book.tokens_to_request(take_request(Limit(SHARE - 1, 60)), 5, 0) == 0
     assert book.tokens_to_request(take_request(None), 5, 0) == 0
@@ -173,7 +173,7 @@ class Nodes:
         st.tuples(st.integers(0, 2 * 10**9), st.integers(0, 2), st.integers(1, 40), st.integers(1, 3)), max_size=40
     ),
 )
-def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
+def test_leases_never_exceed_the_limit_and_count_all(
     limit: Limit, most: int, steps: list[tuple[int, int, int, int]]
 ) -> None:
     async def story(nodes: Nodes) -> None:
@@ -200,7 +200,7 @@ def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
 
 
 @pytest.mark.needs("redis")
-def test_what_is_given_back_is_there_for_others() -> None:
+def test_returned_tokens_are_available_to_others() -> None:
     async def story(nodes: Nodes) -> None:
         first, second, _ = nodes.nodes
         limit = Limit(100, 10**6)
@@ -215,7 +215,7 @@ def test_what_is_given_back_is_there_for_others() -> None:
 
 
 @pytest.mark.needs("redis")
-def test_a_process_that_ends_gives_its_leases_back_and_tells_what_they_let_pass() -> None:
+def test_close_returns_leases_and_counts() -> None:
     async def story(nodes: Nodes) -> None:
         first, second, _ = nodes.nodes
         limit = Limit(100, 10**6)
@@ -266,7 +266,7 @@ class _Away(AsyncRedisStore):
         self.told += [int.from_bytes(shift[-4:], "little") for _, shift in shifts]
 
 
-def test_what_passed_is_told_once_the_store_is_back() -> None:
+def test_requests_are_counted_after_an_outage() -> None:
     async def story() -> None:
         clock, redis = Clock(), _Away()
         leased = LeasingStore(redis, 50, clock)

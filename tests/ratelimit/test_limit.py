@@ -7,7 +7,7 @@ from tests.ratelimit.invalid_limits import INVALID_LIMITS, InvalidLimit
 
 
 @pytest.mark.parametrize("refusal", INVALID_LIMITS, ids=lambda refusal: refusal.text[:40])
-def test_refused_with_pointer_and_reason(refusal: InvalidLimit) -> None:
+def test_invalid_limit_has_pointer_and_reason(refusal: InvalidLimit) -> None:
     with pytest.raises(LimitError) as caught:
         parse_limit_text(refusal.text)
     assert tuple((error.pointer, error.code) for error in caught.value.errors) == refusal.faults
@@ -15,7 +15,7 @@ def test_refused_with_pointer_and_reason(refusal: InvalidLimit) -> None:
 
 
 @given(st.integers(1, MAX_BURST), st.integers(1, MAX_PER_SECONDS))
-def test_every_legal_limit_is_accepted_and_survives_its_code(burst: int, per_seconds: int) -> None:
+def test_every_valid_limit_survives_its_code(burst: int, per_seconds: int) -> None:
     limit = parse_limit({"burst": burst, "per_seconds": per_seconds})
     assert limit == Limit(burst, per_seconds)
     assert limit is not None

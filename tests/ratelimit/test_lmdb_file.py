@@ -166,7 +166,7 @@ def test_reader_that_was_killed_is_tidied_away(tmp_path: Path) -> None:
     store.close()
 
 
-def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Path, clock: Clock) -> None:
+def test_file_replaced_by_another_process_is_reopened(tmp_path: Path, clock: Clock) -> None:
     here = LmdbStore(tmp_path / "b", clock)
     here.take(b"k", LIMIT)
     program = """
@@ -184,7 +184,7 @@ def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Pat
     here.close()
 
 
-def test_file_that_was_removed_under_way_is_made_anew(tmp_path: Path, clock: Clock) -> None:
+def test_removed_file_is_created_again(tmp_path: Path, clock: Clock) -> None:
     store = LmdbStore(tmp_path / "b", clock)
     for _ in range(3):
         assert store.take(b"k", LIMIT)[0]
@@ -212,7 +212,7 @@ def test_rename_that_fails_is_an_error_once(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("offset", [16, 20, 21, 22, 23, 40, 4112, 4116])
-def test_any_damage_of_the_first_pages_is_mended(tmp_path: Path, offset: int) -> None:
+def test_damaged_first_pages_are_repaired(tmp_path: Path, offset: int) -> None:
     store = LmdbStore(tmp_path / "b")
     store.take(b"k", LIMIT)
     store.close()
@@ -231,7 +231,7 @@ def test_epoch_that_no_record_holds_is_an_error(tmp_path: Path) -> None:
     store.close()
 
 
-def test_record_that_cannot_be_read_is_dropped_alone(tmp_path: Path) -> None:
+def test_only_the_unreadable_record_is_dropped(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     for key in (b"bad", b"good"):
         store.take(key, LIMIT)

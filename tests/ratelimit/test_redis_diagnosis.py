@@ -73,7 +73,7 @@ def test_other_servers(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
-def test_balancer_whose_server_is_down_may_find_it_again(scheme: str) -> None:
+def test_load_balancer_without_server_may_recover(scheme: str) -> None:
     with listening(lambda _: None) as port:
         assert permanent_fault(parse_address(f"{scheme}://127.0.0.1:{port}/0")) is None
 

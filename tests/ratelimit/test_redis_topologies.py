@@ -52,7 +52,7 @@ def ask_on_loop(url: str, times: int) -> list[bool]:
     return asyncio.run(ask())
 
 
-def test_an_event_loop_speaks_tls_with_a_password_too(with_tls: tuple[RedisServer, Path]) -> None:
+def test_event_loop_uses_tls_and_password(with_tls: tuple[RedisServer, Path]) -> None:
     server, ca = with_tls
     server.arguments += ("--requirepass", "right")
     with running(server):
@@ -69,7 +69,7 @@ def test_an_event_loop_asks_a_cluster() -> None:
         assert ask_on_loop(url, 6) == [True] * 5 + [False]
 
 
-def test_a_script_that_the_server_forgot_is_sent_again() -> None:
+def test_forgotten_script_is_sent_again() -> None:
     server = RedisServer()
     with running(server):
 
@@ -84,7 +84,7 @@ def test_a_script_that_the_server_forgot_is_sent_again() -> None:
         asyncio.run(story())
 
 
-def test_what_is_no_answer_of_redis_is_a_failure_of_the_store() -> None:
+def test_non_redis_response_is_a_store_error() -> None:
     def greet(connection: socket.socket) -> None:
         connection.sendall(b"+OK\r\n" * 8 + b"HTTP/1.1 400 Bad Request\r\n\r\n")
         with suppress(ConnectionError):

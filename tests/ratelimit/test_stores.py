@@ -111,7 +111,7 @@ def test_keys_have_buckets_of_their_own(bucket_store: BucketStore) -> None:
     assert not bucket_store.take(b"a", limit)[0]
 
 
-def test_usage_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Clock) -> None:
+def test_use_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Clock) -> None:
     limit = Limit(2, 60)
     bucket_store.take(b"b", None)
     for _ in range(3):
@@ -123,14 +123,14 @@ def test_usage_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Cl
     assert found[b"b"].used_ns == clock.ns
 
 
-def test_usage_reads_past_one_batch(bucket_store: BucketStore) -> None:
+def test_scan_reads_past_one_batch(bucket_store: BucketStore) -> None:
     keys = [f"k{number:05}".encode() for number in range(2500)]
     for key in keys:
         bucket_store.take(key, None)
     assert sorted({key for key, _ in bucket_store.scan_records()}) == keys
 
 
-def test_usage_of_a_prefix_is_that_of_its_keys_alone(bucket_store: BucketStore) -> None:
+def test_scan_of_a_prefix_yields_only_its_keys(bucket_store: BucketStore) -> None:
     for key in (b"ip:1", b"lk_a", b"lk_b", b"lz"):
         bucket_store.take(key, None)
     assert sorted(key for key, _ in bucket_store.scan_records(b"lk_")) == [b"lk_a", b"lk_b"]
@@ -138,7 +138,7 @@ def test_usage_of_a_prefix_is_that_of_its_keys_alone(bucket_store: BucketStore) 
     assert [key for key, _ in bucket_store.scan_records(b"zz")] == []
 
 
-def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore) -> None:
+def test_epoch_only_rises_and_rejects_older_callers(bucket_store: BucketStore) -> None:
     limit = Limit(5, 60)
     bucket_store.set_epoch(KEY, 3)
     bucket_store.set_epoch(KEY, 2)
@@ -150,7 +150,7 @@ def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore)
 
 
 @pytest.mark.parametrize("epoch", [MAX_EPOCH + 1, 2**31 - 1, 2**32 - 1])
-def test_epoch_that_no_key_can_reach_stands_for_none(bucket_store: BucketStore, epoch: int) -> None:
+def test_impossible_epoch_counts_as_none(bucket_store: BucketStore, epoch: int) -> None:
     """The next use replaces it, and what was spent stays spent."""
     limit = Limit(2, 60)
     bucket_store.take(KEY, limit, epoch=3)
@@ -204,7 +204,7 @@ def test_generation_is_stable(bucket_store: BucketStore) -> None:
     assert list(bucket_store.scan_records()) == []
 
 
-def test_a_hundred_threads_let_exactly_the_burst_pass(bucket_store: BucketStore) -> None:
+def test_hundred_threads_allow_exactly_the_burst(bucket_store: BucketStore) -> None:
     limit = Limit(60, 3600)
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: bucket_store.take(KEY, limit)[0], range(1000)))
@@ -286,6 +286,6 @@ def test_lmdb_outlives_writers_killed_in_the_middle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "lmdb://", "memory://x", "redis//x", "file:///tmp/x", "lmdb"])
-def test_other_addresses_are_refused(url: str) -> None:
+def test_invalid_store_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="must be lmdb://PATH, redis://HOST, rediss://HOST or memory://"):
         open_store(url)

@@ -60,7 +60,7 @@ def take_on_thread(store: FallbackStore, hang: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("way", [take_on_loop, take_on_thread])
-def test_run_that_comes_late_does_nothing(server: RedisServer, store: FallbackStore, way: Any) -> None:
+def test_late_call_does_nothing(server: RedisServer, store: FallbackStore, way: Any) -> None:
     way(store, server.stop)
     server.go_on()
     wait_until(lambda: store.breaker.closed, "the breaker")
@@ -80,7 +80,7 @@ def next_call(store: FallbackStore) -> ScriptCall:
     return sequence.next_call()
 
 
-def test_run_whose_response_was_lost_is_counted_there_alone(store: FallbackStore) -> None:
+def test_call_with_lost_response_is_counted_remotely(store: FallbackStore) -> None:
     assert store._unsettled is not None
     call = next_call(store)
     send(store, call)
@@ -89,7 +89,7 @@ def test_run_whose_response_was_lost_is_counted_there_alone(store: FallbackStore
     assert counted(store) == (1, 0)
 
 
-def test_run_that_never_came_is_counted_here_alone(store: FallbackStore) -> None:
+def test_undelivered_call_is_counted_locally(store: FallbackStore) -> None:
     """Also if it comes in the end."""
     assert store._unsettled is not None
     call = next_call(store)
@@ -103,7 +103,7 @@ def test_run_that_never_came_is_counted_here_alone(store: FallbackStore) -> None
     assert counted(store) == (0, 5)
 
 
-def test_runs_of_a_line_that_were_executed_are_told_from_those_that_were_not(store: FallbackStore) -> None:
+def test_executed_calls_of_a_sequence_are_counted_once(store: FallbackStore) -> None:
     assert store._unsettled is not None
     sequence = store.primary.new_sequence()
     assert sequence is not None
@@ -116,7 +116,7 @@ def test_runs_of_a_line_that_were_executed_are_told_from_those_that_were_not(sto
     assert counted(store) == (2, 1)
 
 
-def test_what_a_lease_let_pass_is_counted_once(server: RedisServer, store: FallbackStore) -> None:
+def test_leased_requests_are_counted_once(server: RedisServer, store: FallbackStore) -> None:
     """Its uses are told to Redis with the next request, and that one comes late."""
     limit = Limit(1000, 3600)
     leased = store.async_store = LeasingStore(AsyncRedisStore(store.primary), 10)
@@ -138,7 +138,7 @@ def test_what_a_lease_let_pass_is_counted_once(server: RedisServer, store: Fallb
     assert sum(counted(store)) == 60
 
 
-def test_run_that_did_nothing_is_no_decision() -> None:
+def test_late_call_is_no_decision() -> None:
     with pytest.raises(ValueError, match="too late"):
         layout.parse_outcomes([REQUEST], [1, 2])
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.core.management.base import CommandParser
 
-from apikeys.management.key_command import REFUSED, fields
+from apikeys.management.key_command import fields
 from backup.errors import BackupRefused
 from backup.loss_file import earlier_losses
 from backup.losses import losses
@@ -15,6 +15,7 @@ from backup.management.restore_report import Report
 from backup.restore import restore
 from backup.restore_check import examine, exclusive_use, is_empty
 from backup.restore_progress import Restored
+from latchkey.cli.exit_codes import REFUSED
 
 BROKEN: Final = REFUSED
 

@@ -21,6 +21,7 @@ from health.node.monitor import watch_over
 from health.scheduler.heartbeat import default_heartbeat
 from health.scheduler.steward import INTERVAL_SECONDS, Steward
 from health.scheduler.tasks import tasks
+from latchkey.cli.exit_codes import COULD_NOT
 from ratelimit.checks import SETTINGS
 from ratelimit.limiter import default_limiter
 
@@ -82,7 +83,9 @@ def _watch() -> Iterator[None]:
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = ThreadPool("steward", 1)
     if not await threads.run(steward.turn):
-        raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
+        raise CommandError(
+            "Nothing was done: another steward holds the lease, or the database is away.", returncode=COULD_NOT
+        )
     await dispatcher.run_once()
     await threads.run(steward.resign)
 

@@ -11,12 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from latchkey.arguments import whole_number
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.checks import SETTINGS
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 
-REFUSED: Final = 2
-COULD_NOT: Final = 3
 TIMEOUT_SECONDS: Final = 5.0
 """Time-out of one response. It is long, because the test itself keeps the machine busy."""
 MAX_NUMBER: Final = 1_000_000
@@ -56,17 +55,17 @@ class Command(BaseCommand):
             open_store(settings.BUCKET_STORE_URL, timeout=TIMEOUT_SECONDS).forget(key)
         except BucketStoreError as error:
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=COULD_NOT) from None
-        asked = processes * requests
+        requested = processes * requests
         # The bucket refills while the test runs, so more than `burst` tokens may be taken.
         most = int(limit.burst + seconds * limit.burst / limit.per_seconds)
         result = {
             "store": settings.BUCKET_STORE_URL.partition("://")[0],
             "processes": processes,
-            "asked": asked,
+            "asked": requested,
             "admitted": admitted,
-            "at_least": min(asked, limit.burst),
-            "at_most": min(asked, most),
-            "exact": min(asked, limit.burst) <= admitted <= most,
+            "at_least": min(requested, limit.burst),
+            "at_most": min(requested, most),
+            "exact": min(requested, limit.burst) <= admitted <= most,
         }
         if options["format"] == "json":
             self.stdout.write(json.dumps(result, indent=2))

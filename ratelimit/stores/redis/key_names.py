@@ -75,7 +75,7 @@ class KeyNames:
         self, requests: Sequence[EncodedRequest], now: bytes, call: ScriptCall | None
     ) -> tuple[list[bytes], list[bytes]]:
         """Return the key names and arguments for a call of take.lua."""
-        names = [self._records + asked[0] for asked, _ in requests]
+        names = [self._records + request[0] for request, _ in requests]
         if call is not None:
             names.append(call.sequence)
         # All keys of one call are of the same kind, so the first one determines the index.

@@ -8,8 +8,8 @@ local SHIFT = '<I8I8I4I8I4I1I4'
 
 local now_s, now_ns = time_of(ARGV[1])
 
-for place, key in ipairs(KEYS) do
-  local of_limit, period, ticks, by, by_fraction, back, count = struct.unpack(SHIFT, ARGV[place + 1])
+for position, key in ipairs(KEYS) do
+  local of_limit, period, ticks, by, by_fraction, back, count = struct.unpack(SHIFT, ARGV[position + 1])
   local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = load(key)
   allowed = allowed + count
   if limit == of_limit or limit == 0 then

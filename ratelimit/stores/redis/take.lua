@@ -98,8 +98,8 @@ local function take(key, request)
   save(key, known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch)
 end
 
-for place = 1, #ARGV - 2 do
-  take(KEYS[place], ARGV[place + 2])
+for position = 1, #ARGV - 2 do
+  take(KEYS[position], ARGV[position + 2])
 end
 numbers[#numbers + 1] = now_s
 numbers[#numbers + 1] = now_ns

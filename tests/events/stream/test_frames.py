@@ -8,7 +8,7 @@ from events.models import Event
 from events.stream.frames import HEARTBEAT, OPENING, Frame, encode_frame, encode_position, limit_size
 
 
-def test_frame_is_one_event_on_three_lines_whatever_its_texts_hold() -> None:
+def test_frame_has_three_lines_for_any_text() -> None:
     event = Event(
         id=7,
         type="KeyIssued",
@@ -28,12 +28,12 @@ def test_opening_and_heartbeat_are_no_events() -> None:
     assert HEARTBEAT.endswith(b"\n\n")
 
 
-def test_within_a_size_are_the_first_frames_and_one_at_least() -> None:
+def test_size_limit_keeps_at_least_one_frame() -> None:
     frames = [Frame(number, "", "", b"x" * 30) for number in range(5)]
     assert [len(limit_size(frames, size)) for size in (1, 30, 59, 60, 61, 1000)] == [1, 1, 1, 2, 2, 5]
     assert limit_size(frames[:2]) == frames[:2]
     assert limit_size([]) == []
 
 
-def test_place_is_an_id_without_an_event() -> None:
+def test_position_is_an_id_without_an_event() -> None:
     assert encode_position(7) == b"id: 7\n\n"

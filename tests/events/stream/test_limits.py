@@ -5,7 +5,7 @@ import pytest
 from events.stream.limits import RETRY_AFTER_SECONDS, StreamLimit, TooManyStreams
 
 
-def test_places_are_bounded_for_a_key_and_over_all() -> None:
+def test_streams_are_bounded_per_key_and_in_total() -> None:
     limit = StreamLimit(max_streams=3, max_per_key=2)
     limit.acquire("lk_a")
     limit.acquire("lk_a")
@@ -18,7 +18,7 @@ def test_places_are_bounded_for_a_key_and_over_all() -> None:
     assert limit.count == 3
 
 
-def test_place_that_was_given_back_is_free_again() -> None:
+def test_released_slot_is_available_again() -> None:
     limit = StreamLimit(max_streams=1, max_per_key=1)
     for key_id in ("lk_a", "lk_a", "lk_b"):
         limit.acquire(key_id)

@@ -37,14 +37,14 @@ def test_selection_is_taken_over(three: None) -> None:
 
 
 @pytest.mark.parametrize("after", [4, MAX_ID])
-def test_after_beyond_the_log_is_refused_like_a_last_event_id(three: None, after: int) -> None:
+def test_after_beyond_the_log_is_rejected(three: None, after: int) -> None:
     with pytest.raises(InvalidParameters) as caught:
         stream_start(after=after)
     assert [error.pointer for error in caught.value.errors] == ["/after"]
 
 
 @pytest.mark.parametrize("last_event_id", ["x", "-1", "1.0", "4", "9" * 30, "1, 2"])
-def test_last_event_id_that_is_of_no_event_here_is_refused(three: None, last_event_id: str) -> None:
+def test_unknown_last_event_id_is_rejected(three: None, last_event_id: str) -> None:
     with pytest.raises(InvalidParameters) as caught:
         stream_start(last_event_id=last_event_id, after=4)
     assert [error.pointer for error in caught.value.errors] == ["/after", "/last-event-id"]

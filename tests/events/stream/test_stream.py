@@ -15,7 +15,7 @@ from tests.events.stream.streams import Scene, ids, scene
 
 
 @scene
-async def test_each_stream_gets_each_event_and_the_log_is_read_once(scene: Scene) -> None:
+async def test_many_streams_read_the_log_once(scene: Scene) -> None:
     streams = [scene.follow() for _ in range(50)]
     scene.log.write(3)
     await scene.polls.once()
@@ -27,7 +27,7 @@ async def test_each_stream_gets_each_event_and_the_log_is_read_once(scene: Scene
 
 
 @scene
-async def test_stream_begins_now_where_nothing_else_is_asked(scene: Scene) -> None:
+async def test_stream_starts_now_by_default(scene: Scene) -> None:
     scene.log.write(5)
     first = scene.follow()
     scene.log.write(2)
@@ -41,7 +41,7 @@ async def test_stream_begins_now_where_nothing_else_is_asked(scene: Scene) -> No
 
 
 @scene
-async def test_stream_in_the_past_reads_pages_and_then_the_ring(scene: Scene) -> None:
+async def test_old_stream_reads_pages_then_the_ring(scene: Scene) -> None:
     scene.log.write(250)
     stream = scene.follow(20)
     scene.log.write(5)
@@ -54,7 +54,7 @@ async def test_stream_in_the_past_reads_pages_and_then_the_ring(scene: Scene) ->
 
 
 @scene
-async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_nor_repeated(scene: Scene) -> None:
+async def test_events_during_a_page_read_arrive_once(scene: Scene) -> None:
     scene.log.write(150)
     stream = scene.follow(0)
 
@@ -74,7 +74,7 @@ async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_no
 
 
 @scene
-async def test_many_events_that_are_not_selected_are_passed_over_at_once(scene: Scene) -> None:
+async def test_filtered_events_are_skipped_without_waiting(scene: Scene) -> None:
     stream = scene.follow(key_id="lk_a")
     scene.log.write(250, key_id="lk_b")
     scene.log.write(1)
@@ -85,7 +85,7 @@ async def test_many_events_that_are_not_selected_are_passed_over_at_once(scene: 
 
 
 @scene
-async def test_reader_that_falls_behind_the_ring_goes_on_from_the_log(scene: Scene) -> None:
+async def test_slow_reader_continues_from_the_log(scene: Scene) -> None:
     slow = scene.follow()
     scene.log.write(MAX_FRAMES + 450)
     await scene.polls.once(20)
@@ -132,7 +132,7 @@ async def test_position_beyond_the_log_waits_for_it(scene: Scene) -> None:
 
 
 @scene
-async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) -> None:
+async def test_failed_poll_is_retried_and_loses_nothing(scene: Scene) -> None:
     stream = scene.follow()
     scene.log.broken = True
     scene.log.write(2)
@@ -157,7 +157,7 @@ async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) 
 
 
 @scene
-async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) -> None:
+async def test_waiting_stream_wakes_for_event_and_end(scene: Scene) -> None:
     stream = scene.follow()
     waiting = asyncio.create_task(stream.next_batch(60.0))
     scene.log.write()
@@ -173,7 +173,7 @@ async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) 
 
 
 @scene
-async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene: Scene) -> None:
+async def test_own_key_event_is_noticed_if_filtered_out(scene: Scene) -> None:
     stream = scene.follow(type="KeyIssued", own="lk_own")
     scene.log.write(1, type="KeyRevoked", key_id="lk_other")
     await scene.polls.once()
@@ -187,7 +187,7 @@ async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene:
 
 
 @scene
-async def test_event_of_the_own_key_touches_at_once_however_far_behind_the_stream_is(scene: Scene) -> None:
+async def test_own_key_event_is_noticed_by_slow_streams(scene: Scene) -> None:
     scene.log.write(MAX_FRAMES + 450)
     behind = scene.follow(0, own="lk_own")
     selecting = scene.follow(0, type="KeyIssued", own="lk_own")
@@ -201,7 +201,7 @@ async def test_event_of_the_own_key_touches_at_once_however_far_behind_the_strea
 
 
 @scene
-async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scene) -> None:
+async def test_late_stream_assumes_its_key_changed(scene: Scene) -> None:
     """The hub does not tell it again what was written after its caller was judged."""
     first = scene.follow()
     scene.log.write(1)
@@ -235,7 +235,7 @@ steps = st.lists(st.sampled_from(["write", "write many", "poll", "read", "page r
 
 
 @given(steps=steps, position=st.integers(0, 130))
-def test_any_order_of_writing_polling_and_reading_gives_each_event_once(steps: list[str], position: int) -> None:
+def test_each_event_arrives_once_in_any_interleaving(steps: list[str], position: int) -> None:
     @scene
     async def play(scene: Scene) -> None:
         scene.log.write(130)

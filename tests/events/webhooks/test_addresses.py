@@ -25,7 +25,7 @@ def test_inner_addresses_are_not_reached(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 )
-def test_public_addresses_are_reached_where_that_is_enough(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert is_allowed(ipaddress.ip_address(address), NONE, public=True)
     assert not is_allowed(ipaddress.ip_address(address), NONE, public=False)
 

@@ -56,7 +56,7 @@ def test_success_is_any_2xx(receiver: Receiver, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 304, 307, 308, 400, 404, 410, 429, 500, 503])
-def test_all_else_is_a_failure_and_no_redirect_is_followed(
+def test_other_status_fails_and_redirect_is_not_followed(
     receiver: Receiver, other_receiver: Receiver, code: int
 ) -> None:
     receiver.answers = [status(code, Location=other_receiver.url)]
@@ -65,13 +65,13 @@ def test_all_else_is_a_failure_and_no_redirect_is_followed(
     assert other_receiver.deliveries == []
 
 
-def test_the_wish_of_the_receiver_is_told(receiver: Receiver) -> None:
+def test_retry_after_is_returned(receiver: Receiver) -> None:
     receiver.answers = [status(503, Retry_After="120"), status(410)]
     assert send(receiver.url) == DeliveryResult(503, "HTTP 503", retry_after_seconds=120)
     assert send(receiver.url).gone
 
 
-def test_an_answer_without_end_is_not_read(receiver: Receiver) -> None:
+def test_endless_response_is_not_read(receiver: Receiver) -> None:
     ended = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -104,12 +104,12 @@ def test_the_deadline_is_over_the_name_too(released: threading.Event, monkeypatc
 
 
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 2", b"220 mail.example ESMTP\r\n", b"\x00" * 100])
-def test_what_is_no_http_is_a_failure(receiver: Receiver, words: bytes) -> None:
+def test_non_http_response_is_a_failure(receiver: Receiver, words: bytes) -> None:
     receiver.answers = [lambda handler: handler.wfile.write(words)]
     assert send(receiver.url) == DeliveryResult(error="connection broken")
 
 
-def test_nobody_listens() -> None:
+def test_connection_refused() -> None:
     assert send(f"http://127.0.0.1:{free_port()}/") == DeliveryResult(error="connection refused")
 
 
@@ -117,7 +117,7 @@ def test_no_such_host() -> None:
     assert send("https://nowhere.invalid/") == DeliveryResult(error="host not found")
 
 
-def test_an_address_that_is_not_allowed_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
+def test_forbidden_address_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
     assert send(receiver.url) == DeliveryResult(error="address not allowed", refused=True)
     settings.WEBHOOK_ALLOWED_NETWORKS = (ip_network("10.0.0.0/8"),)
@@ -126,7 +126,7 @@ def test_an_address_that_is_not_allowed_gets_no_packet(receiver: Receiver, setti
     assert receiver.deliveries == []
 
 
-def test_a_name_is_resolved_and_checked_for_each_attempt_and_never_by_anybody_else(receiver: Receiver) -> None:
+def test_each_attempt_resolves_and_checks_the_name(receiver: Receiver) -> None:
     answers = ["127.0.0.1", "10.0.0.1"]
 
     async def resolve(host: str, port: int) -> list[Address]:
@@ -147,7 +147,7 @@ def test_an_ipv6_address_stays_in_its_brackets(receiver: Receiver) -> None:
     assert receiver.deliveries[0].headers["host"] == f"[2001:db8::1]:{receiver.port}"
 
 
-def test_no_proxy_of_the_environment_is_asked(
+def test_environment_proxy_is_not_used(
     receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -184,7 +184,7 @@ class TestTLS:
             [],
         )
 
-    def test_an_authority_that_nobody_knows(self, authority: trustme.CA) -> None:
+    def test_unknown_certificate_authority(self, authority: trustme.CA) -> None:
         assert self.send_to_server_of(trustme.CA(), "127.0.0.1") == (
             DeliveryResult(error="certificate not trusted"),
             [],
@@ -193,7 +193,7 @@ class TestTLS:
     def test_a_server_without_tls(self, receiver: Receiver) -> None:
         assert send(f"https://127.0.0.1:{receiver.port}/") == DeliveryResult(error="TLS failed")
 
-    def test_a_receiver_that_asks_for_a_certificate_of_ours(self, authority: trustme.CA) -> None:
+    def test_receiver_requires_a_client_certificate(self, authority: trustme.CA) -> None:
         """With TLS 1.3 its alert comes after the handshake, as an error that httpcore does not know; or its end does."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -70,7 +70,7 @@ def test_a_slow_endpoint_holds_up_no_other(
     assert receiver.event_ids == [2, 3, 4, 5, 6]
 
 
-def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
+def test_stop_finishes_only_the_current_attempt(
     endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
     answer_now = threading.Event()
@@ -92,9 +92,7 @@ def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
     assert WebhookEndpoint.objects.get().delivered_through == 2
 
 
-def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
-    endpoints: WebhookService, receiver: Receiver, now: Now
-) -> None:
+def test_lease_is_checked_before_each_attempt(endpoints: WebhookService, receiver: Receiver, now: Now) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(5):
         add_event()
@@ -104,7 +102,7 @@ def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
     assert receiver.event_ids == [2, 3, 4]
 
 
-def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
+def test_crash_pauses_only_its_endpoint(
     endpoints: WebhookService,
     receiver: Receiver,
     other_receiver: Receiver,
@@ -136,7 +134,7 @@ def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
     assert receiver.event_ids == [2, 3]
 
 
-def test_a_database_that_is_away_for_a_while_is_asked_again(
+def test_database_failure_is_retried(
     endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints.add({"url": receiver.url})
@@ -158,9 +156,7 @@ def test_a_database_that_is_away_for_a_while_is_asked_again(
     assert receiver.event_ids == [2]
 
 
-def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_removed_endpoint_gets_no_more_events(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     endpoint_id = endpoints.add({"url": receiver.url}).endpoint.endpoint_id
     add_event()
     add_event()
@@ -174,7 +170,7 @@ def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
     assert receiver.event_ids == [2]
 
 
-def test_a_database_that_has_gone_silent_is_asked_again_on_a_fresh_thread(
+def test_unresponsive_database_gets_a_new_thread(
     dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence, rounds = threading.Event(), iter([True, False])

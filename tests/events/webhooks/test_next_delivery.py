@@ -42,12 +42,12 @@ def test_what_is_disabled_is_not_due(pk: int, now: Now) -> None:
     assert due_endpoints(now()) == []
 
 
-def test_a_test_is_due_whatever_else(pk: int, now: Now) -> None:
+def test_test_is_due_in_any_state(pk: int, now: Now) -> None:
     change(enabled=False, disabled_reason="dead", next_attempt_at=now() + timedelta(hours=1), test_requested_at=now())
     assert due_endpoints(now()) == [pk]
 
 
-def test_a_time_of_a_clock_that_was_put_back_holds_nothing_up(pk: int, now: Now) -> None:
+def test_clock_set_back_delays_nothing(pk: int, now: Now) -> None:
     add_event()
     change(next_attempt_at=now() + MAX_DELAY)
     assert due_endpoints(now()) == []
@@ -59,7 +59,7 @@ def test_a_time_of_a_clock_that_was_put_back_holds_nothing_up(pk: int, now: Now)
     assert due_endpoints(now()) == [pk]
 
 
-def test_tests_lie_apart_and_an_event_goes_between_them(pk: int, now: Now) -> None:
+def test_events_are_sent_between_tests(pk: int, now: Now) -> None:
     event = add_event()
     change(test_requested_at=now(), tested_at=now())
     for seconds, sent in ((9, event), (1, None)):

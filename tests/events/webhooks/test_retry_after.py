@@ -31,6 +31,6 @@ def test_number_or_date(value: str, seconds: int | None) -> None:
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\A\w{3}, [0-9-]+ \w{3} [0-9]+ [0-9:]+ [-+A-Z0-9]+\Z")))
-def test_whatever_is_sent_is_read_or_passed_over(value: str) -> None:
+def test_any_text_is_parsed_or_ignored(value: str) -> None:
     seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0

@@ -54,7 +54,7 @@ def test_a_receiver_verifies_a_delivery(endpoints: WebhookService, receiver: Rec
 
 
 @pytest.mark.django_db(transaction=True)
-def test_during_a_rotation_both_secrets_verify_and_after_it_the_new_one_alone(
+def test_retiring_secret_signs_until_it_ends(
     endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     old = endpoints.add({"url": receiver.url})
@@ -72,7 +72,7 @@ def test_during_a_rotation_both_secrets_verify_and_after_it_the_new_one_alone(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_secret_is_derived_from_the_row_and_the_pepper_alone(endpoints: WebhookService, receiver: Receiver) -> None:
+def test_secret_is_derived_from_row_and_pepper(endpoints: WebhookService, receiver: Receiver) -> None:
     issued = endpoints.add({"url": receiver.url})
     row = WebhookEndpoint.objects.get()
     assert row.pepper_id == configured_peppers().current
