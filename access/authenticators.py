@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.account_changes import append_change_event
 from access.recovery_codes import make_codes
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 
 
 def begin_set_up(user: User) -> Any:
@@ -27,7 +27,7 @@ def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[s
     Return None if the code is wrong. The session gets a new key and counts as verified with a code.
     """
     with transaction.atomic():
-        bound_lock_waits()
+        set_lock_timeout()
         # `confirm` and `remove` lock the user, so that only one of them changes the user's devices at a time.
         User.objects.select_for_update().get(pk=user.pk)
         device = TOTPDevice.objects.select_for_update().filter(pk=waiting.pk, confirmed=False).first()
@@ -71,7 +71,7 @@ def remove(request: HttpRequest, user: User, *, known: str | None = None) -> boo
     loaded.
     """
     with transaction.atomic():
-        bound_lock_waits()
+        set_lock_timeout()
         # No other authenticator app can be set up or removed in the meantime.
         User.objects.select_for_update().get(pk=user.pk)
         if known is not None and names(user) != known:

@@ -15,7 +15,7 @@ from access import session_age
 from access.sign_out import tell_sign_out
 from apikeys.database_outage import outage_of
 from apikeys.read_only import connection_is_read_only
-from events.lock_timeout import note_given_up, waits
+from events.lock_timeout import record_lock_timeout, timed_out_recently
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ def _keep_use(session: SessionBase) -> None:
     # Django would save the session after the response, and fail the request if that fails. A page that only reads
     # must be shown even while the database accepts no changes.
     session.modified = False
-    if waits() or connection_is_read_only():
+    if timed_out_recently() or connection_is_read_only():
         return
     try:
         session.save()
@@ -62,6 +62,6 @@ def _keep_use(session: SessionBase) -> None:
         # The session has ended in the meantime. Django's own middleware reports that.
         session.modified = True
     except DatabaseError as error:
-        if not note_given_up(error) and not outage_of(error):
+        if not record_lock_timeout(error) and not outage_of(error):
             raise
         log.warning("session_use_not_kept", reason=outage_of(error))

@@ -8,13 +8,13 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 
 from latchkey.blank_text import is_blank
-from latchkey.secret_detection import REFUSAL, holds_secret
+from latchkey.secret_detection import REJECTION_MESSAGE, contains_secret
 
 
 def refuse_secret(text: str) -> None:
     """Raise ValidationError for a text that contains a valid secret."""
-    if holds_secret(text):
-        raise ValidationError(REFUSAL, code="secret")
+    if contains_secret(text):
+        raise ValidationError(REJECTION_MESSAGE, code="secret")
 
 
 def require_visible(text: str) -> None:

@@ -8,7 +8,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from access.recovery_codes import code_digest
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 
 
 def has_authenticator(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -31,7 +31,7 @@ def verified_device(user: User, code: str) -> Any | None:
 
 def _verified(kind: Any, user: User, token: str) -> Any | None:
     """Return the user's confirmed device of this kind if `token` is valid for it, or None."""
-    bound_lock_waits()
+    set_lock_timeout()
     # Lock the device, so that of two requests with the same code one is rejected.
     device = kind.objects.select_for_update().filter(user=user, confirmed=True).first()
     return device if device is not None and device.verify_token(token) else None

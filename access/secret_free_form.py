@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from latchkey.redaction import redact_tokens
-from latchkey.secret_detection import REFUSAL, holds_secret
+from latchkey.secret_detection import REJECTION_MESSAGE, contains_secret
 
 
 class SecretFreeForm(forms.BaseForm):
@@ -17,10 +17,14 @@ class SecretFreeForm(forms.BaseForm):
         for name, field in self.fields.items():
             place = self.add_prefix(name)
             typed = self.data.get(place)
-            if isinstance(field.widget, forms.PasswordInput) or not isinstance(typed, str) or not holds_secret(typed):
+            if (
+                isinstance(field.widget, forms.PasswordInput)
+                or not isinstance(typed, str)
+                or not contains_secret(typed)
+            ):
                 continue
             if name not in self.errors:
-                self.add_error(name, REFUSAL)
+                self.add_error(name, REJECTION_MESSAGE)
             shown: Any = self.data.copy()  # type: ignore[attr-defined]
             shown[place] = redact_tokens(typed)
             self.data = shown

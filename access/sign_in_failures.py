@@ -43,7 +43,7 @@ def _tell(type: EventType, request: HttpRequest, typed: str) -> None:
     if _is_told(type, data):
         return
     with transaction.atomic():
-        event_log.hold()
+        event_log.lock_log()
         # Check again under the lock: another process may have appended the event in the meantime.
         if not _is_told(type, data):
             origin = Origin.of_system(request_id_of(request.META))

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from access.account_changes import last_change
 from access.model_admin import OperatorModelAdmin
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 
 FIELD: Final = "known_state"
 
@@ -51,7 +51,7 @@ class KnownStateAdmin(OperatorModelAdmin):
         found = super().get_object(request, object_id, from_field)
         if found is None or request.method != "POST":
             return found
-        bound_lock_waits()
+        set_lock_timeout()
         # Django reads the row, validates the form and saves. Without the lock another change could happen in
         # between.
         self.model._default_manager.select_for_update().filter(pk=found.pk).first()

@@ -10,7 +10,7 @@ from apikeys.credential_check import Verified
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.headers import CHALLENGE
 

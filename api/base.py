@@ -20,7 +20,7 @@ from apikeys.representation import key_json, receipt_json
 from apikeys.request_context import raw_query, request_id_of
 from events.origin import Origin
 from latchkey import headers
-from latchkey.preconditions import entity_tag, expected_states
+from latchkey.preconditions import entity_tag, parse_if_match
 from latchkey.problem_catalogue import CREDENTIAL_PROBLEMS
 from latchkey.query import Query, parse_query
 from latchkey.timestamps import rfc3339
@@ -88,7 +88,7 @@ class KeyAPIView(APIView):
 
 def service_for(request: Request) -> ConfigService:
     """Return the ConfigService for the calling key, limited by its scopes and by the request's `If-Match`."""
-    expected = expected_states(request.headers.get(headers.IF_MATCH))
+    expected = parse_if_match(request.headers.get(headers.IF_MATCH))
     return ConfigService(origin_of(request), authority=caller(request), expected=expected)
 
 

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from apikeys.request_context import request_id_of
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, ProblemError, fields_of
+from latchkey.problems import MEDIA_TYPE, ProblemError, problem_headers
 
 API: Final = ("/v1/", "/health", "/metrics", "/openapi.json")
 # Preferred in this order if a client accepts several equally, as with `Accept: */*`.
@@ -90,7 +90,7 @@ def error_page(request: HttpRequest, error: ProblemError, words: Words | None = 
         context["layout"] = "admin/base_site.html"
         context |= _around(request) if works else {}
     html = render_to_string("error.html", context, request if works else None)
-    return ErrorPage(html, status=problem.status, headers={**dict(fields_of(error)), "Vary": "Accept, Cookie"})
+    return ErrorPage(html, status=problem.status, headers={**dict(problem_headers(error)), "Vary": "Accept, Cookie"})
 
 
 def _again(request: HttpRequest) -> str | None:

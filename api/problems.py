@@ -20,9 +20,9 @@ from rest_framework.response import Response
 from api.error_page import EXPIRED_FORM, UNKNOWN_HOST, Words, error_page, prefers_page
 from apikeys.database_outage import outage_of
 from apikeys.request_context import request_id_of
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
+from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body_of, problem_headers
 from latchkey.redaction import redact
 from ratelimit.stores import BucketStoreError
 
@@ -76,7 +76,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     response: Response = negotiate(PROBLEM_EXCEPTION_MAP[error.slug](), context)
     response.data = _body(request, error)
     response.content_type = MEDIA_TYPE
-    for name, value in fields_of(error):
+    for name, value in problem_headers(error):
         response[name] = value
     return response
 
@@ -128,7 +128,7 @@ def _respond(request: HttpRequest, error: ProblemError, words: Words | None = No
     if prefers_page(request):
         return error_page(request, error, words)
     response = JsonResponse(_body(request, error), status=CATALOGUE[error.slug].status, content_type=MEDIA_TYPE)
-    for name, value in fields_of(error):
+    for name, value in problem_headers(error):
         response[name] = value
     return response
 
@@ -141,7 +141,7 @@ def as_problem(exc: Exception) -> ProblemError | None:
     if slug != "unavailable":
         return _problem(slug, CATALOGUE[slug].title + ".") if slug else None
     log_unavailable(exc)
-    if not note_given_up(exc):
+    if not record_lock_timeout(exc):
         return _problem(slug, CATALOGUE[slug].title + ".")
     return _problem(slug, "The database is locked by somebody else. Nothing was changed.", RETRY_AFTER_SECONDS)
 
@@ -167,4 +167,4 @@ def _problem(slug: str, detail: str, retry_after_seconds: int | None = None) -> 
 
 def _body(request: Any, error: ProblemError) -> dict[str, object]:
     request_id = request_id_of(request.META)
-    return body_of(error, instance=request.path, request_id=request_id, public_url=settings.PUBLIC_URL)
+    return problem_body_of(error, instance=request.path, request_id=request_id, public_url=settings.PUBLIC_URL)

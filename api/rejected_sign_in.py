@@ -13,7 +13,7 @@ from api.problems import problem_of
 from apikeys.errors import QuotaExceeded
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import ProblemError, fields_of
+from latchkey.problems import ProblemError, problem_headers
 
 
 def locked_page(request: HttpRequest, response: Any = None, credentials: Any = None) -> HttpResponse:
@@ -35,7 +35,9 @@ def locked_page(request: HttpRequest, response: Any = None, credentials: Any = N
 
 def throttled_page(error: ProblemError) -> HttpResponse:
     """Return the page for a sign-in that must be tried again later."""
-    return HttpResponse(throttled_html(error), status=CATALOGUE[error.slug].status, headers=dict(fields_of(error)))
+    return HttpResponse(
+        throttled_html(error), status=CATALOGUE[error.slug].status, headers=dict(problem_headers(error))
+    )
 
 
 def throttled_html(error: ProblemError) -> str:

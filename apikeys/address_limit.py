@@ -11,8 +11,8 @@ from typing import Final
 from django.conf import settings
 
 from apikeys.errors import QuotaExceeded
-from ratelimit.limit import Limit, limit_from_text
-from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.limit import Limit, parse_limit_text
+from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 # An address that is over its limit still gets a few queries. Otherwise a valid credential that this process has
@@ -23,8 +23,8 @@ CAPACITY: Final = 10_000
 
 
 _DETAILS: Final = {
-    Attempt.CREDENTIAL: "Too many failed authentications from this address.",
-    Attempt.SIGN_IN: "Too many sign-ins from this address.",
+    AttemptKind.CREDENTIAL: "Too many failed authentications from this address.",
+    AttemptKind.SIGN_IN: "Too many sign-ins from this address.",
 }
 
 
@@ -36,7 +36,7 @@ class AddressLimit:
     """
 
     def __init__(
-        self, limiter: Limiter, limit: Limit, attempt: Attempt, clock: Callable[[], float] = monotonic
+        self, limiter: Limiter, limit: Limit, attempt: AttemptKind, clock: Callable[[], float] = monotonic
     ) -> None:
         self._limiter = limiter
         self._limit = limit
@@ -115,7 +115,7 @@ class _Address:
 
 def failure_limit() -> Limit:
     """Return AUTH_FAILURE_LIMIT. Raises ValueError if it is unlimited or invalid; a system check reports both."""
-    limit = limit_from_text(settings.AUTH_FAILURE_LIMIT)
+    limit = parse_limit_text(settings.AUTH_FAILURE_LIMIT)
     if limit is None:
         raise ValueError("AUTH_FAILURE_LIMIT cannot be unlimited")
     return limit
@@ -137,4 +137,4 @@ def charge_sign_in(address: str) -> QuotaExceeded | None:
 @cache
 def sign_in_limit() -> AddressLimit:
     """Return the sign-in limit of this process, created once."""
-    return AddressLimit(default_limiter(), failure_limit(), Attempt.SIGN_IN)
+    return AddressLimit(default_limiter(), failure_limit(), AttemptKind.SIGN_IN)

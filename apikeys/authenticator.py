@@ -29,7 +29,7 @@ from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.decision import Decision
-from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 
@@ -219,5 +219,5 @@ def default_authenticator() -> Authenticator:
         cache=default_key_cache(),
         limiter=default_limiter(),
         peppers=configured_peppers(),
-        address_limit=AddressLimit(default_limiter(), failure_limit(), Attempt.CREDENTIAL),
+        address_limit=AddressLimit(default_limiter(), failure_limit(), AttemptKind.CREDENTIAL),
     )

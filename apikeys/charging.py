@@ -78,7 +78,7 @@ class Charger:
 
     async def charge_batch_on_loop(self, requests: Sequence[tuple[Verified, int]]) -> list[ChargeResult]:
         """Take tokens like `charge_batch` if the bucket store is remote, without blocking the event loop."""
-        return self._confirmed(requests, await self._limiter.take_many_on_loop(_take_requests(requests)))
+        return self._confirmed(requests, await self._limiter.take_many_async(_take_requests(requests)))
 
     def _confirmed(
         self, requests: Sequence[tuple[Verified, int]], decisions: Sequence[DecisionResult]

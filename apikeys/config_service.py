@@ -20,19 +20,20 @@ from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
 from apikeys.search import index_statements
-from events.batched_sql import deleting, inserting, reading, run
+from events.batched_sql import delete_statement, insert_statement, run, select_statement
 from events.change import Change, change
 from events.draft import Entry
-from events.lock_timeout import bound_lock_waits, lock_bound
+from events.lock_timeout import lock_timeout_statements, set_lock_timeout
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.service import WebhookService
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import Credential, generate_key_id
 from latchkey.preconditions import PreconditionFailed, check_state
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.timestamps import rfc3339
 from latchkey.validation import clean, without_unchanged
-from ratelimit.limit import limit_from_text
+from ratelimit.limit import parse_limit_text
 from ratelimit.limiter import Limiter, default_limiter
 
 EXPIRY_BATCH: Final = 100
@@ -101,14 +102,14 @@ class ConfigService:
         now = self._now()
         cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
         if "rate_limit" not in cleaned:
-            default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
+            default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
         key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
         check_grant(self._authority, key.scopes, named=key.scopes)
         with change() as unit:
             key.save(force_insert=True)
             secret, credential = new_secret(key, slot=0, now=now)
-            run([inserting([secret]), *index_statements(key, is_new=True)])
+            run([insert_statement([secret]), *index_statements(key, is_new=True)])
             keep_secrets(key, [secret])
             self._append_event(
                 unit, EventType.KEY_ISSUED, key, now, as_json(cleaned) | ({"system": True} if system else {})
@@ -155,7 +156,7 @@ class ConfigService:
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
-        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", DEFAULT_GRACE_SECONDS))))
         with change() as unit:
             key = self._locked(key_id)
             validation.refuse_system_key(key)
@@ -183,7 +184,7 @@ class ConfigService:
             ):
                 raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
             if SecretState.RETIRING in ids:
-                run([deleting(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
+                run([delete_statement(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
                 keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
                 self._raise_epoch(key)
                 self._append_event(unit, EventType.ROTATION_FINISHED, key, now, {})
@@ -211,7 +212,7 @@ class ConfigService:
         appended = 0
         while should_continue():
             with change() as unit:
-                bound_lock_waits()
+                set_lock_timeout()
                 due = APIKey.objects.select_for_update().filter(
                     expires_at__lte=now, expiry_told=False, revoked_at__isnull=True
                 )
@@ -231,8 +232,10 @@ class ConfigService:
 
     def _locked(self, key_id: str) -> APIKey:
         """Return the key with its secrets, locked until the transaction ends."""
-        lock = reading(APIKey.objects.select_for_update().filter(key_id=key_id))
-        *_, keys, secrets = run([*lock_bound(), lock, reading(KeySecret.objects.filter(key__key_id=key_id))])
+        lock = select_statement(APIKey.objects.select_for_update().filter(key_id=key_id))
+        *_, keys, secrets = run(
+            [*lock_timeout_statements(), lock, select_statement(KeySecret.objects.filter(key__key_id=key_id))]
+        )
         if not keys:
             raise NotFound("There is no key with this id.")
         key: APIKey = keys[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from latchkey.validation import refused
+from latchkey.validation import rejected
 
 PATTERN: Final = "^[A-Za-z0-9_-]{22}$"
 _ROW_BYTES: Final = 8
@@ -29,7 +29,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, typed: str) -> "Cursor":
-        """Return the cursor that `typed` encodes. Raises Refused."""
+        """Return the cursor that `typed` encodes. Raises Rejected."""
         try:
             raw = base64.b64decode(typed + "==", altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -37,7 +37,7 @@ class Cursor:
         row = int.from_bytes(raw[:_ROW_BYTES], "big")
         # A primary key has 63 bits. The database would reject a larger number with an error.
         if len(raw) != _ROW_BYTES + _DIGEST_BYTES or row >= 1 << 63:
-            raise refused("not-a-cursor", "cursor must be the next of an earlier page, unchanged.")
+            raise rejected("not-a-cursor", "cursor must be the next of an earlier page, unchanged.")
         return cls(row, raw[_ROW_BYTES:])
 
     def belongs_to(self, filters: Mapping[str, object]) -> bool:

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from apikeys.errors import MalformedRequest
 from apikeys.models import IdempotencyRecord
-from events.batched_sql import inserting, reading, run
+from events.batched_sql import insert_statement, run, select_statement
 from events.chain import canonical
 from events.change import change
-from events.lock_timeout import lock_bound
+from events.lock_timeout import lock_timeout_statements
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters
 
@@ -97,8 +97,8 @@ def _locked(request: NamedRequest, digest: str, now: datetime) -> IdempotencyRec
     while not found:
         # The unique constraint is the lock between two simultaneous requests: the second insert waits for the
         # first.
-        add = inserting([new], ignore_conflicts=True)
-        *_, found = run([*lock_bound(), add, reading(same.select_for_update())])
+        add = insert_statement([new], ignore_conflicts=True)
+        *_, found = run([*lock_timeout_statements(), add, select_statement(same.select_for_update())])
     return found[0]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from apikeys.errors import RotationInProgress
 from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.peppers import configured_peppers
-from events.batched_sql import deleting, inserting, run, updating
+from events.batched_sql import delete_statement, insert_statement, run, update_statement
 from latchkey.credentials import Credential, generate_secret
 
 
@@ -29,13 +29,13 @@ def replace_secret(key: APIKey, grace: timedelta, now: datetime) -> tuple[dateti
     new, credential = new_secret(key, slot=1 - active.slot, now=now)
     of_key = KeySecret.objects.filter(key=key)
     if not grace:
-        run([deleting(of_key), inserting([new])])
+        run([delete_statement(of_key), insert_statement([new])])
         keep_secrets(key, [new])
         return now, credential
     active.retire(now, grace)
     ends = {"state": active.state, "expires_at": active.expires_at, "overdue_at": active.overdue_at}
     # The retiring secret has ended. It has to go first, because a key has at most one secret per state.
-    ended = [deleting(of_key.filter(state=SecretState.RETIRING))] if retiring else []
-    run([*ended, updating(of_key.filter(pk=active.pk), **ends), inserting([new])])
+    ended = [delete_statement(of_key.filter(state=SecretState.RETIRING))] if retiring else []
+    run([*ended, update_statement(of_key.filter(pk=active.pk), **ends), insert_statement([new])])
     keep_secrets(key, [active, new])
     return active.expires_at or now, credential

@@ -11,7 +11,7 @@ from apikeys.models import APIKey, APIKeyQuerySet, KeyState
 from apikeys.search import matching
 from latchkey.problems import FieldError
 from latchkey.query import Parameter, Query, choice_parameter, number_parameter, text_parameter
-from latchkey.validation import InvalidParameters, refused
+from latchkey.validation import InvalidParameters, rejected
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -39,7 +39,7 @@ class KeyPage:
 
 def _search(typed: str) -> str:
     if len(typed) > MAX_QUERY or _UNSEARCHABLE.search(typed):
-        raise refused("not-a-search", f"q must have at most {MAX_QUERY} characters and no NUL.")
+        raise rejected("not-a-search", f"q must have at most {MAX_QUERY} characters and no NUL.")
     return typed
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
 from apikeys.usage.series import sum_points, usage_of
-from latchkey.rotation import DOUBTS, RotationProgress, RotationState
+from latchkey.rotation import NOT_READY_REASONS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import Limiter
 
@@ -39,7 +39,7 @@ class Rotation:
     @property
     def doubt(self) -> str:
         """Return why the rotation isn't ready; empty if it is."""
-        return DOUBTS.get(RotationState(self.state), "")
+        return NOT_READY_REASONS.get(RotationState(self.state), "")
 
     @property
     def warning(self) -> str:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from apikeys.models import APIKey, APIKeyQuerySet, KeyWord
-from events.batched_sql import Statement, deleting, inserting
+from events.batched_sql import Statement, delete_statement, insert_statement
 
 MAX_WORD: Final = 64
 MAX_WORDS: Final = 40
@@ -32,8 +32,8 @@ def index_statements(key: APIKey, *, is_new: bool = False) -> list[Statement]:
     words = words_of(key.label, key.owner)
     others = KeyWord.objects.filter(key=key).exclude(word__in=words)
     rows = [KeyWord(key=key, word=word) for word in sorted(words)]
-    added = [inserting(rows, ignore_conflicts=True)] if rows else []
-    return added if is_new else [deleting(others), *added]
+    added = [insert_statement(rows, ignore_conflicts=True)] if rows else []
+    return added if is_new else [delete_statement(others), *added]
 
 
 def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:

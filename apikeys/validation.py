@@ -9,15 +9,13 @@ from typing import Final
 from apikeys.models import APIKey
 from latchkey.identity import MAX_OWNER_BYTES, MAX_SCOPES_BYTES, owner_value, scopes_value
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Refused, Rule, boolean, future, integer, refused, text
+from latchkey.rotation import MAX_GRACE_SECONDS
+from latchkey.validation import InvalidParameters, Rejected, Rule, boolean, future, integer, rejected, text
 from ratelimit.limit import LimitError, parse_limit
 
 MAX_SCOPES: Final = 64
 MAX_SCOPE_LENGTH: Final = 128
 MAX_METADATA_BYTES: Final = 4096
-# 30 days
-MAX_GRACE_SECONDS: Final = 2_592_000
-DEFAULT_GRACE_SECONDS: Final = 86_400
 MAX_SECRET_ID: Final = 2**63 - 1
 
 SCOPE_PATTERN: Final = r"^(\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+)$"
@@ -32,7 +30,7 @@ def is_scope(text: str) -> bool:
 def _owner(value: object, _now: datetime) -> str:
     owner = text(value, "owner")
     if len(owner_value(owner)) > MAX_OWNER_BYTES:
-        raise refused(
+        raise rejected(
             "too-long",
             f"owner must have at most {MAX_OWNER_BYTES} bytes in X-Latchkey-Owner, where a percent sign and each byte "
             "of UTF-8 that is not ASCII take three.",
@@ -42,19 +40,21 @@ def _owner(value: object, _now: datetime) -> str:
 
 def _scopes(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list):
-        raise refused("not-an-array", "scopes must be an array of strings.")
+        raise rejected("not-an-array", "scopes must be an array of strings.")
     if len(value) > MAX_SCOPES:
-        raise refused("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
+        raise rejected("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
     faults = [
         FieldError(f"/{index}", "not-a-scope", "A scope is *, verify, or like keys:read: lower case, with one colon.")
         for index, scope in enumerate(value)
         if not (isinstance(scope, str) and is_scope(scope))
     ]
     if faults:
-        raise Refused(*faults)
+        raise Rejected(*faults)
     scopes = sorted(set(value))
     if len(scopes_value(scopes)) > MAX_SCOPES_BYTES:
-        raise refused("too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, with a space between each.")
+        raise rejected(
+            "too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, with a space between each."
+        )
     return scopes
 
 
@@ -62,20 +62,20 @@ def _rate_limit(value: object, _now: datetime) -> dict[str, int] | None:
     try:
         limit = parse_limit(value)
     except LimitError as error:
-        raise Refused(*error.errors) from None
+        raise Rejected(*error.errors) from None
     return limit.as_json() if limit else None
 
 
 def _metadata(value: object, _now: datetime) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise refused("not-an-object", "metadata must be a JSON object.")
+        raise rejected("not-an-object", "metadata must be a JSON object.")
     if len(json.dumps(value).encode()) > MAX_METADATA_BYTES:
-        raise refused("too-long", f"metadata must have at most {MAX_METADATA_BYTES} bytes as JSON.")
+        raise rejected("too-long", f"metadata must have at most {MAX_METADATA_BYTES} bytes as JSON.")
     return value
 
 
 CREATE_RULES: Final[Mapping[str, Rule]] = {
-    "label": lambda value, _now: text(value, "label", empty=False),
+    "label": lambda value, _now: text(value, "label", allow_empty=False),
     "owner": _owner,
     "scopes": _scopes,
     "rate_limit": _rate_limit,

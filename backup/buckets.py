@@ -14,7 +14,7 @@ from ratelimit.bucket_file import DATA_FILE, GENERATION_KEY, LOCK_FILE, MAP_SIZE
 from ratelimit.bucket_file_check import FileState
 from ratelimit.stores import BucketStoreError, LmdbStore
 from ratelimit.stores.base import KEY_PREFIX
-from ratelimit.stores.lmdb_check import examine
+from ratelimit.stores.lmdb_check import check_file
 
 
 def bucket_path(url: str) -> Path | None:
@@ -46,7 +46,7 @@ def store_continues(path: Path, copy: Path) -> bool:
     other process may have it open.
     """
     try:
-        if any(examine(store, FileState.AT_REST) for store in (path, copy)):
+        if any(check_file(store, FileState.AT_REST) for store in (path, copy)):
             return False
         with (
             _reading(path) as current, _reading(copy) as copied, current.begin() as now, copied.begin() as then,

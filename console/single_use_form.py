@@ -9,7 +9,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.db import IntegrityError, transaction
 
 from console.models import SentForm
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 
 LIFETIME: Final = timedelta(hours=12)
 _SIGNER: Final = TimestampSigner(salt="console.single_use_form")
@@ -40,7 +40,7 @@ def mark_as_sent(token: str, now: datetime) -> None:
         # Race condition: of two concurrent submissions, the second waits here for the first to commit, and then
         # violates the primary key. The savepoint keeps the outer transaction usable after that error.
         with transaction.atomic():
-            bound_lock_waits()
+            set_lock_timeout()
             SentForm(token=value, sent_at=now).save(force_insert=True)
     except (BadSignature, IntegrityError):
         raise AlreadySubmitted from None

@@ -7,9 +7,9 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from apikeys.peppers import configured_peppers
-from events.chain_verification import Break, Place
+from events.chain_verification import Break, ChainPosition
 from events.models import ChainHead, Event, Patrol
-from events.verification import beginning, step
+from events.verification import start_position, verify_batch
 
 
 @require_safe
@@ -41,8 +41,8 @@ def verification_step(request: HttpRequest) -> JsonResponse:
     peppers = configured_peppers()
     # At most 18 digits, because more may exceed the database's integers.
     at_beginning = not (through.isascii() and through.isdigit() and len(through) < 19 and digest)
-    place = beginning(peppers) if at_beginning else Place(int(through), digest)
-    found = place if at_beginning or isinstance(place, Break) else step(place, peppers)
+    place = start_position(peppers) if at_beginning else ChainPosition(int(through), digest)
+    found = place if at_beginning or isinstance(place, Break) else verify_batch(place, peppers)
     head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
     if isinstance(found, Break):
         broken = f"The log is broken at event {found.event_id}: {found.reason}."

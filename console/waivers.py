@@ -13,7 +13,7 @@ from access.secret_free_form import SecretFreeForm
 from console.events import ReadOnlyAdmin
 from console.operator import operator_origin
 from console.time_field import HELP, TimeField
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from health.guard_rails import BY_NAME
 from health.models import Waiver
 from health.waivers import MAX_DURATION, WaiverNotFound, Waivers, clean_waiver
@@ -83,7 +83,7 @@ class WaiverAdmin(ReadOnlyAdmin):
                 # Not an error here: the waiver was ended in the meantime.
                 continue
             except OperationalError as error:
-                note_given_up(error)
+                record_lock_timeout(error)
                 text = "The database takes no changes now: the others are as before."
                 self.message_user(request, text, messages.ERROR)
                 break

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.service import WebhookService
@@ -91,7 +91,7 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
                 self.message_user(request, text, messages.ERROR)
                 continue
             except OperationalError as error:
-                note_given_up(error)
+                record_lock_timeout(error)
                 # The next webhook would wait as long, and there may be hundreds.
                 text = f"The database takes no changes now: {endpoint_id} and those after it are as before."
                 self.message_user(request, text, messages.ERROR)

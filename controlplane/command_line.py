@@ -10,7 +10,7 @@ from django.core.management import ManagementUtility
 from django.core.management.base import BaseCommand
 
 from latchkey.cli.exit_codes import COULD_NOT, INTERRUPTED, REFUSED
-from latchkey.cli.output import abandon, of_output
+from latchkey.cli.output import discard_stdout, is_stdout_error
 from latchkey.cli.standard_streams import open_standard_streams
 
 SERVE: Final = "serve"
@@ -58,11 +58,11 @@ def execute(arguments: Sequence[str]) -> None:
         # Flush here: at the end of the process it would be too late to report an error.
         sys.stdout.flush()
     except BrokenPipeError:
-        abandon()
+        discard_stdout()
     except OSError as error:
-        if not of_output(error):
+        if not is_stdout_error(error):
             raise
-        abandon()
+        discard_stdout()
         print(f"latchkey: the result cannot be written: {error.strerror}", file=sys.stderr)
         sys.exit(COULD_NOT)
     if ended is not None:

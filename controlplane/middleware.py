@@ -22,7 +22,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE
 from latchkey.request_id import resolve_request_id
 from latchkey.trace_context import parse_traceparent
-from ratelimit.headers import rate_limit_fields
+from ratelimit.headers import rate_limit_headers
 from ratelimit.throttling import decision_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -65,7 +65,7 @@ class RequestContextMiddleware:
             response["Cache-Control"] = "private, no-store"
         decision = decision_of(request.META)
         if decision is not None:
-            for name, value in rate_limit_fields(decision):
+            for name, value in rate_limit_headers(decision):
                 response[name] = value
         offer = offer_of(request.META)
         # A live stream is logged when it ends.

@@ -19,10 +19,10 @@ _SAVEPOINT: Final = "apart"
 
 
 class SavepointFailed(Exception):
-    """The statements run apart failed and were rolled back. Those before them stay. The cause is the error."""
+    """The optional statements failed and were rolled back. The required ones stay. The cause is the error."""
 
 
-def _nothing(_rows: list[tuple[Any, ...]]) -> Rows:
+def _no_rows(_rows: list[tuple[Any, ...]]) -> Rows:
     return []
 
 
@@ -32,57 +32,57 @@ class Statement:
 
     sql: str
     params: Sequence[object] = ()
-    values: Callable[[list[tuple[Any, ...]]], Rows] = _nothing
+    convert: Callable[[list[tuple[Any, ...]]], Rows] = _no_rows
 
 
-def reading(found: QuerySet[Any, Any]) -> Statement:
+def select_statement(found: QuerySet[Any, Any]) -> Statement:
     """Return the statement that reads `found`. It returns model instances, or tuples for `values_list`."""
     compiler: Any = found.query.get_compiler(connection=connection)
     text, params = compiler.as_sql()
     model, is_values = found.model, not found.query.default_cols
 
-    def values(rows: list[tuple[Any, ...]]) -> Rows:
+    def convert(rows: list[tuple[Any, ...]]) -> Rows:
         converted = compiler.results_iter(results=[rows], tuple_expected=True)
         if is_values:
             return list(converted)
         names = [field.attname for field in model._meta.concrete_fields]
         return [model.from_db(connection.alias, names, row) for row in converted]
 
-    return Statement(text, params, values)
+    return Statement(text, params, convert)
 
 
-def inserting(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Statement:
+def insert_statement(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Statement:
     """Return the statement that inserts `rows`, all of one model, and sets their primary keys.
 
     With `ignore_conflicts`, rows that conflict with existing ones are skipped, and no primary keys are set.
     """
     model = type(rows[0])
-    given = rows[0].pk is None and not ignore_conflicts
+    sets_keys = rows[0].pk is None and not ignore_conflicts
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
     query = sql.InsertQuery(model, on_conflict=OnConflict.IGNORE if ignore_conflicts else None)
     query.insert_values([field for field in fields if rows[0].pk is not None or not field.primary_key], list(rows))
     compiler: Any = query.get_compiler(connection=connection)
-    compiler.returning_fields = [model._meta.pk] if given else None
+    compiler.returning_fields = [model._meta.pk] if sets_keys else None
     ((text, params),) = compiler.as_sql()
 
-    def values(keys: list[tuple[Any, ...]]) -> Rows:
-        for row, (key,) in zip(rows, keys, strict=True) if given else ():
+    def convert(keys: list[tuple[Any, ...]]) -> Rows:
+        for row, (key,) in zip(rows, keys, strict=True) if sets_keys else ():
             row.pk = key
         for row in rows:
             row._state.adding, row._state.db = False, connection.alias
         return []
 
-    return Statement(text, params, values)
+    return Statement(text, params, convert)
 
 
-def updating(rows: QuerySet[Any, Any], **values: object) -> Statement:
+def update_statement(rows: QuerySet[Any, Any], **values: object) -> Statement:
     """Return the statement that sets these fields of `rows`."""
     query: Any = rows.query.chain(sql.UpdateQuery)
     query.add_update_values(values)
     return Statement(*query.get_compiler(connection=connection).as_sql())
 
 
-def deleting(rows: QuerySet[Any, Any]) -> Statement:
+def delete_statement(rows: QuerySet[Any, Any]) -> Statement:
     """Return the statement that deletes `rows`. No other rows may depend on them."""
     query: Any = rows.query.chain(sql.DeleteQuery)
     return Statement(*query.get_compiler(connection=connection).as_sql())
@@ -102,33 +102,33 @@ def run(statements: Sequence[Statement]) -> list[Rows]:
         cursor.execute(text)
         found = []
         for statement in statements:
-            found.append(statement.values(cursor.fetchall() if cursor.description else []))
+            found.append(statement.convert(cursor.fetchall() if cursor.description else []))
             cursor.nextset()
         return found
 
 
-def run_with_savepoint(first: Sequence[Statement], apart: Sequence[Statement]) -> list[Rows]:
-    """Run both lists in one round trip. If `apart` fails, roll back that part only and raise SetAside.
+def run_with_savepoint(required: Sequence[Statement], optional: Sequence[Statement]) -> list[Rows]:
+    """Run both lists in one round trip. If `optional` fails, roll back that part only and raise SavepointFailed.
 
-    Raise django.db.Error if `first` fails, or if the transaction can't be kept, for example after a lost
+    Raise django.db.Error if `required` fails, or if the transaction can't be kept, for example after a lost
     connection.
     """
-    if not apart:
-        return run(first)
+    if not optional:
+        return run(required)
     begin, end = (Statement(f"{verb} {_SAVEPOINT}") for verb in ("SAVEPOINT", "RELEASE SAVEPOINT"))
     try:
-        found = run([*first, begin, *apart, end])
+        found = run([*required, begin, *optional, end])
     except Error as error:
-        if not _is_undone():
+        if not _roll_back_savepoint():
             raise
         raise SavepointFailed from error
-    return [*found[: len(first)], *found[len(first) + 1 : -1]]
+    return [*found[: len(required)], *found[len(required) + 1 : -1]]
 
 
-def _is_undone() -> bool:
-    """Return whether the part run apart could be rolled back. If not, the transaction is marked for rollback."""
+def _roll_back_savepoint() -> bool:
+    """Roll back the optional statements. If that fails, mark the transaction for rollback and return False."""
     try:
-        # This fails if there is no savepoint yet, which means that `first` has failed.
+        # This fails if there is no savepoint yet, which means that `required` has failed.
         connection.savepoint_rollback(_SAVEPOINT)
         # Release it: otherwise a later failure in this transaction would find this old savepoint.
         connection.savepoint_commit(_SAVEPOINT)
@@ -140,4 +140,4 @@ def _is_undone() -> bool:
 
 def _run_one(cursor: Any, statement: Statement) -> Rows:
     cursor.execute(statement.sql, statement.params)
-    return statement.values(cursor.fetchall() if cursor.description else [])
+    return statement.convert(cursor.fetchall() if cursor.description else [])

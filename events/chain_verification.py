@@ -15,29 +15,29 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainPosition:
     """A position in the chain: an event's ID and digest. The next event must follow it."""
 
     event_id: int
     digest: str
 
 
-def follow(start: Place, events: Sequence[Event]) -> Place | Break:
+def verify_events(start: ChainPosition, events: Sequence[Event]) -> ChainPosition | Break:
     """Verify `events`, in the order of IDs, from `start` on. Return the position after them, or the first Break."""
-    place = start
+    position = start
     for event in events:
-        reason = _reason(event, place)
+        reason = _find_fault(event, position)
         if reason:
-            return Break(place.event_id + 1, reason)
-        place = Place(event.id, event.digest)
-    return place
+            return Break(position.event_id + 1, reason)
+        position = ChainPosition(event.id, event.digest)
+    return position
 
 
-def _reason(event: Event, before: Place) -> str | None:
-    if event.id != before.event_id + 1:
-        return f"event {before.event_id + 1} is missing"
+def _find_fault(event: Event, previous: ChainPosition) -> str | None:
+    if event.id != previous.event_id + 1:
+        return f"event {previous.event_id + 1} is missing"
     try:
-        digest = event.digest_after(before.digest)
+        digest = event.digest_after(previous.digest)
     except (AttributeError, TypeError, ValueError):
         return "its content cannot be read"
     return None if digest == event.digest else "its content is not what its digest covers"

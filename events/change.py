@@ -56,13 +56,13 @@ def change() -> Iterator[Change]:
     An error in any part rolls back everything. Raise TransactionManagementError if such an error was caught in
     between, or if a part runs in its own savepoint.
     """
-    whole = _open.change
-    if whole is not None:
+    outer = _open.change
+    if outer is not None:
         # A savepoint could roll the part back while its events stay in the list.
         if len(transaction.get_connection().savepoint_ids) != _open.depth:
             raise transaction.TransactionManagementError("a part of a change has no transaction of its own")
         try:
-            yield whole
+            yield outer
         except BaseException:
             transaction.set_rollback(True)
             raise

@@ -10,25 +10,25 @@ from django.db import transaction
 
 from events import log as event_log
 from events.chain import GENESIS
-from events.chain_verification import Break, Place, follow
+from events.chain_verification import Break, ChainPosition, verify_events
 from events.models import Event, Seal
 from latchkey.peppers import Peppers
 
 SEGMENT: Final = 1000
 
 
-def checkpoint_position(seals: Iterable[Seal], peppers: Peppers) -> Place | Break:
+def last_checkpoint_position(seals: Iterable[Seal], peppers: Peppers) -> ChainPosition | Break:
     """Return the position after the last of `seals`, or a Break at the first that is out of sequence or not signed."""
-    place = Place(0, GENESIS)
+    position = ChainPosition(0, GENESIS)
     for seal in seals:
-        if (seal.first_id, seal.previous_digest) != (place.event_id + 1, place.digest):
-            return Break(place.event_id + 1, "the seal over it does not follow the one before")
+        if (seal.first_id, seal.previous_digest) != (position.event_id + 1, position.digest):
+            return Break(position.event_id + 1, "the seal over it does not follow the one before")
         if seal.pepper_id not in peppers.by_id:
             return Break(seal.first_id, f"its seal was signed under the pepper {seal.pepper_id}, which is not here")
         if not hmac.compare_digest(_signature(seal, peppers), seal.signature):
             return Break(seal.first_id, "the seal over it was not signed here")
-        place = Place(seal.last_id, seal.digest)
-    return place
+        position = ChainPosition(seal.last_id, seal.digest)
+    return position
 
 
 def prune(
@@ -37,15 +37,15 @@ def prune(
     keep_from: int | None,
     peppers: Peppers,
     now: datetime,
-    go_on: Callable[[], bool] = lambda: True,
+    should_continue: Callable[[], bool] = lambda: True,
 ) -> int | Break:
     """Sign and delete the events before `before`, except those from the ID `keep_from` on. Return their number.
 
-    It works in segments of up to 1000 events, while `go_on` returns True. If a segment doesn't verify, it is kept,
-    and its Break is returned.
+    It works in segments of up to 1000 events, while `should_continue` returns True. If a segment doesn't verify, it
+    is kept, and its Break is returned.
     """
     pruned = 0
-    while go_on():
+    while should_continue():
         with transaction.atomic():
             found = _prune_segment(before, keep_from, peppers, now)
         if isinstance(found, Break):
@@ -58,15 +58,15 @@ def prune(
 
 def _prune_segment(before: datetime, keep_from: int | None, peppers: Peppers, now: datetime) -> int | Break:
     # Race condition: two processes may prune at the same time, and their checkpoints would overlap. Take turns.
-    event_log.hold()
+    event_log.lock_log()
     newest = Seal.objects.order_by("-last_id").first()
-    start = Place(newest.last_id, newest.digest) if newest else Place(0, GENESIS)
+    start = ChainPosition(newest.last_id, newest.digest) if newest else ChainPosition(0, GENESIS)
     events = Event.objects.filter(id__gt=start.event_id).order_by("id")
     if keep_from is not None:
         events = events.filter(id__lt=keep_from)
     segment = list(takewhile(lambda event: event.at < before, events[:SEGMENT]))
     # Never sign what doesn't verify: a signature would hide the manipulation permanently.
-    end = follow(start, segment)
+    end = verify_events(start, segment)
     if isinstance(end, Break) or not segment:
         return end if isinstance(end, Break) else 0
     seal = Seal(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.batched_sql import Statement, inserting, updating
+from events.batched_sql import Statement, insert_statement, update_statement
 from events.chain import canonical
 from events.models import ChainHead, Event
 from events.origin import Origin
@@ -25,7 +25,7 @@ class Draft:
 
     def __init__(self, last_id: int, digest: str) -> None:
         self.events: list[Event] = []
-        self.more: list[Statement] = []
+        self.extra_statements: list[Statement] = []
         self._last_id, self._digest = last_id, digest
 
     def add(self, entry: Entry, origin: Origin, at: datetime) -> Event:
@@ -44,13 +44,13 @@ class Draft:
         self.events.append(event)
         return event
 
-    def following(self) -> "Draft":
+    def next_draft(self) -> "Draft":
         """Return an empty draft that continues after this one."""
         return Draft(self._last_id, self._digest)
 
     def statements(self) -> list[Statement]:
         """Return the statements that write the draft. The list is empty if there is nothing to write."""
         if not self.events:
-            return self.more
-        head = updating(ChainHead.objects.filter(id=1), last_id=self._last_id, digest=self._digest)
-        return [inserting(self.events), head, *self.more]
+            return self.extra_statements
+        head = update_statement(ChainHead.objects.filter(id=1), last_id=self._last_id, digest=self._digest)
+        return [insert_statement(self.events), head, *self.extra_statements]

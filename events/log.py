@@ -13,12 +13,12 @@ from typing import Final
 from django.db import transaction
 from prometheus_client import Counter
 
-from events.batched_sql import Rows, SavepointFailed, Statement, reading, run_with_savepoint
+from events.batched_sql import Rows, SavepointFailed, Statement, run_with_savepoint, select_statement
 from events.chain import GENESIS
 from events.draft import Draft, Entry
-from events.lock_timeout import lock_bound
+from events.lock_timeout import lock_timeout_statements
 from events.models import ChainHead, Event
-from events.observers import ALONE, AppendHooks, Observer, observers_of
+from events.observers import NO_HOOKS, AppendHooks, Observer, create_observers
 from events.origin import Origin
 from events.types import EventType
 from latchkey import metric_names
@@ -48,36 +48,34 @@ def append(type: EventType, *, origin: Origin, at: datetime, key_id: str = "", d
     return append_all([Entry(type, key_id, data)], origin=origin, at=at)[0]
 
 
-def append_all(
-    entries: Sequence[Entry], *, origin: Origin, at: datetime, companion: AppendHooks = ALONE
-) -> list[Event]:
-    """Append several events, which observers see together, and run the statements of `companion` with them.
+def append_all(entries: Sequence[Entry], *, origin: Origin, at: datetime, hooks: AppendHooks = NO_HOOKS) -> list[Event]:
+    """Append several events, which observers see together, and run the statements of `hooks` with them.
 
     Raise TransactionManagementError within a change that has collected events, because those must come first.
     """
     if deferred.pending:
         raise transaction.TransactionManagementError("the change has events: append this one through it, behind them")
-    observers = observers_of(entries, origin, at)
-    draft, found = _take(companion.reads, observers)
+    observers = create_observers(entries, origin, at)
+    draft, found = _lock_and_read(hooks.reads, observers)
     for entry in entries:
         draft.add(entry, origin, at)
-    draft.more += companion.write(draft.events, found)
+    draft.extra_statements += hooks.write(draft.events, found)
     _write(draft, observers)
     return draft.events
 
 
 def observe(observer: Observer) -> None:
     """Run `observer` while the log is locked, and append what it decides. It needs a transaction, as `append` does."""
-    draft, _ = _take((), [observer])
+    draft, _ = _lock_and_read((), [observer])
     _write(draft, [observer])
 
 
-def hold() -> ChainHead:
+def lock_log() -> ChainHead:
     """Lock the log until the transaction ends, and thereby block every change that events report.
 
     Wait for others up to the lock timeout. Raise OperationalError after that.
     """
-    return _hold((), ())[0]
+    return _lock_head((), ())[0]
 
 
 def as_json(event: Event) -> dict[str, object]:
@@ -94,31 +92,31 @@ def as_json(event: Event) -> dict[str, object]:
     }
 
 
-def _take(reads: Sequence[Statement], observers: Sequence[Observer]) -> tuple[Draft, list[Rows]]:
-    """Lock the log. Return a draft that follows it, and the results of `reads`. Pass observers what they asked for."""
-    wanted = [observer.reads() for observer in observers]
+def _lock_and_read(reads: Sequence[Statement], observers: Sequence[Observer]) -> tuple[Draft, list[Rows]]:
+    """Lock the log. Return a draft that follows it and the results of `reads`, and pass observers their results."""
+    reads_by_observer = [observer.reads() for observer in observers]
     try:
-        head, found = _hold(reads, [statement for statements in wanted for statement in statements])
-    except SavepointFailed as aside:
-        _give_up(observers, aside)
-        head, found = _hold(reads, ())
+        head, found = _lock_head(reads, [statement for statements in reads_by_observer for statement in statements])
+    except SavepointFailed as failed:
+        _report_failure(observers, failed)
+        head, found = _lock_head(reads, ())
     else:
-        seen = iter(found[len(reads) :])
-        for observer, statements in zip(observers, wanted, strict=True):
-            observer.receive([next(seen) for _ in statements])
+        results = iter(found[len(reads) :])
+        for observer, statements in zip(observers, reads_by_observer, strict=True):
+            observer.receive([next(results) for _ in statements])
     return Draft(head.last_id, head.digest), found[: len(reads)]
 
 
-def _hold(reads: Sequence[Statement], apart: Sequence[Statement]) -> tuple[ChainHead, list[Rows]]:
+def _lock_head(reads: Sequence[Statement], optional: Sequence[Statement]) -> tuple[ChainHead, list[Rows]]:
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event is appended inside the transaction of its change")
-    lock = reading(ChainHead.objects.select_for_update().filter(id=1))
-    bound = lock_bound()
-    found = run_with_savepoint([*bound, lock, *reads], apart)[len(bound) :]
+    lock = select_statement(ChainHead.objects.select_for_update().filter(id=1))
+    timeout = lock_timeout_statements()
+    found = run_with_savepoint([*timeout, lock, *reads], optional)[len(timeout) :]
     if not found[0]:
         # The very first event creates the head. Then start over, in order to lock it.
         ChainHead.objects.get_or_create(id=1, defaults={"digest": GENESIS})
-        return _hold(reads, apart)
+        return _lock_head(reads, optional)
     return found[0][0], found[1:]
 
 
@@ -130,8 +128,8 @@ def _write(draft: Draft, observers: Sequence[Observer]) -> None:
     del decided[0]
     try:
         run_with_savepoint(draft.statements(), [statement for part in decided for statement in part.statements()])
-    except SavepointFailed as aside:
-        _give_up(observers, aside)
+    except SavepointFailed as failed:
+        _report_failure(observers, failed)
         decided = []
     for part in (draft, *decided):
         for event in part.events:
@@ -139,6 +137,6 @@ def _write(draft: Draft, observers: Sequence[Observer]) -> None:
             transaction.on_commit(partial(EMITTED.labels(event.type).inc))
 
 
-def _give_up(observers: Sequence[Observer], aside: SavepointFailed) -> None:
+def _report_failure(observers: Sequence[Observer], failed: SavepointFailed) -> None:
     for observer in observers:
-        observer.give_up(aside.__cause__ or aside)
+        observer.fail(failed.__cause__ or failed)

@@ -14,7 +14,7 @@ from events.origin import Origin
 class Observer(Protocol):
     """Code that runs while the log is locked, and may append events after those it was created for.
 
-    The methods are called in this order. An observer's failure does not affect the change: `give_up` gets the
+    The methods are called in this order. An observer's failure does not affect the change: `fail` gets the
     error, and nothing of the observer is written.
     """
 
@@ -30,11 +30,11 @@ class Observer(Protocol):
     def decide(self, draft: Draft) -> Draft:
         """Return the draft to write after `draft`. It may be empty."""
 
-    def give_up(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Handle `error`. Nothing that was decided is kept."""
 
 
-Observing = Callable[[Sequence[Entry], Origin, datetime], Observer | None]
+ObserverFactory = Callable[[Sequence[Entry], Origin, datetime], Observer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,18 @@ class AppendHooks:
     write: Callable[[Sequence[Event], list[Rows]], Sequence[Statement]] = lambda _events, _found: ()
 
 
-# The default, for a change that reads and writes nothing with its events.
-ALONE: Final = AppendHooks()
-"""That of a change that needs none."""
+NO_HOOKS: Final = AppendHooks()
+"""The default, for a change that reads and writes nothing with its events."""
 
-_observing: Final[list[Observing]] = []
-
-
-def observe_with(make: Observing) -> None:
-    """Register `make`, which returns an observer or None for the entries of every append in this process."""
-    if make not in _observing:
-        _observing.append(make)
+_factories: Final[list[ObserverFactory]] = []
 
 
-def observers_of(entries: Sequence[Entry], origin: Origin, at: datetime) -> list[Observer]:
+def register_observer(factory: ObserverFactory) -> None:
+    """Register `factory`, which returns an observer or None for the entries of every append in this process."""
+    if factory not in _factories:
+        _factories.append(factory)
+
+
+def create_observers(entries: Sequence[Entry], origin: Origin, at: datetime) -> list[Observer]:
     """Return the observers of these entries."""
-    return [observer for make in _observing if (observer := make(entries, origin, at)) is not None]
+    return [observer for factory in _factories if (observer := factory(entries, origin, at)) is not None]

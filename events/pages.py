@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from events.event_filter import FILTER_PARAMETERS, MAX_ID, EventFilter
 from events.models import Event
-from events.selection import MAX_ID, SELECTION, Selection
 from latchkey.query import Query, number_parameter
 
 DEFAULT_LIMIT: Final = 100
@@ -21,7 +21,7 @@ class EventPage:
 
 STREAM_QUERY: Final[Query] = (
     number_parameter("after", 0, MAX_ID, "The id of the last event that was read. Default: 0; of a stream: now."),
-    *SELECTION,
+    *FILTER_PARAMETERS,
 )
 QUERY: Final[Query] = (
     *STREAM_QUERY,
@@ -34,5 +34,5 @@ def event_page(
 ) -> EventPage:
     """Return the events with IDs above `after`. The arguments are the parsed parameters of QUERY."""
     # One more than the page needs: it shows whether another page follows.
-    found = list(Selection(type, key_id).after(after)[: limit + 1])
+    found = list(EventFilter(type, key_id).after(after)[: limit + 1])
     return EventPage(found[:limit], found[limit - 1].id if len(found) > limit else None)

@@ -7,8 +7,8 @@ from django.db import DataError
 from django.db.models import QuerySet
 
 from events.chain import GENESIS
-from events.chain_verification import Break, Place, follow
-from events.checkpoints import checkpoint_position
+from events.chain_verification import Break, ChainPosition, verify_events
+from events.checkpoints import last_checkpoint_position
 from events.models import ChainHead, Event, Seal
 from latchkey.peppers import Peppers
 
@@ -17,7 +17,7 @@ BATCH: Final = 1000
 UNREADABLE: Final = (ValueError, TypeError, OverflowError, DataError)
 
 
-def verify(peppers: Peppers) -> Iterator[Place | Break]:
+def verify(peppers: Peppers) -> Iterator[ChainPosition | Break]:
     """Verify the whole log. Yield the position after every batch, and finally a Break if there is one.
 
     A row that was changed, removed, added or swapped breaks its own digest or the sequence of IDs. A truncated log
@@ -25,44 +25,46 @@ def verify(peppers: Peppers) -> Iterator[Place | Break]:
     can write rows, checkpoints and the head, recompute all digests, and has a pepper. To detect that, keep a copy
     of the latest digest elsewhere.
     """
-    found: Place | Break | None = beginning(peppers)
+    found: ChainPosition | Break | None = start_position(peppers)
     while found is not None:
         yield found
-        found = step(found, peppers) if isinstance(found, Place) else None
+        found = verify_batch(found, peppers) if isinstance(found, ChainPosition) else None
 
 
-def beginning(peppers: Peppers) -> Place | Break:
+def start_position(peppers: Peppers) -> ChainPosition | Break:
     """Return the position after the last checkpoint, or a Break if one is invalid or an older event is left."""
     try:
-        place = checkpoint_position(Seal.objects.order_by("last_id"), peppers)
+        position = last_checkpoint_position(Seal.objects.order_by("last_id"), peppers)
     except UNREADABLE:
         return Break(1, "a seal cannot be read")
-    if isinstance(place, Place):
-        below = Event.objects.filter(id__lte=place.event_id).order_by("id").values_list("id", flat=True).first()
+    if isinstance(position, ChainPosition):
+        below = Event.objects.filter(id__lte=position.event_id).order_by("id").values_list("id", flat=True).first()
         if below is not None:
             return Break(below, "there is an event below the first that is kept")
-    return place
+    return position
 
 
-def step(place: Place, peppers: Peppers) -> Place | Break | None:
-    """Verify one batch. Return the position after it, a Break, or None if the log ends at `place` as its head says."""
+def verify_batch(position: ChainPosition, peppers: Peppers) -> ChainPosition | Break | None:
+    """Verify one batch. Return the position after it, a Break, or None if the log ends at `position`."""
     # Read the head first: the log may grow meanwhile.
     head = ChainHead.objects.filter(id=1).first() or ChainHead(digest=GENESIS)
-    events = Event.objects.filter(id__gt=place.event_id).order_by("id")[:BATCH]
+    events = Event.objects.filter(id__gt=position.event_id).order_by("id")[:BATCH]
     try:
         batch = list(events)
     except UNREADABLE:
         batch = list(_readable(events))
         if not batch:
-            return Break(place.event_id + 1, "its content cannot be read")
-    if Seal.objects.filter(last_id__gt=place.event_id).exists():
-        # The events after `place` were pruned meanwhile, so continue after the newest checkpoint.
-        return beginning(peppers)
+            return Break(position.event_id + 1, "its content cannot be read")
+    if Seal.objects.filter(last_id__gt=position.event_id).exists():
+        # The events after `position` were pruned meanwhile, so continue after the newest checkpoint.
+        return start_position(peppers)
     if batch:
-        return follow(place, batch)
-    if Place(head.last_id, head.digest) == place:
+        return verify_events(position, batch)
+    if ChainPosition(head.last_id, head.digest) == position:
         return None
-    return Break(place.event_id + 1, f"the log ends after event {place.event_id}, but its head says {head.last_id}")
+    return Break(
+        position.event_id + 1, f"the log ends after event {position.event_id}, but its head says {head.last_id}"
+    )
 
 
 def _readable(events: QuerySet[Event]) -> Iterator[Event]:

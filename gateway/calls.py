@@ -11,9 +11,9 @@ from apikeys.errors import RefusedCredential
 from gateway.check_parameters import CheckParameters
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MEDIA_TYPE, ProblemError, body_of, fields_of
+from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body_of, problem_headers
 from ratelimit.decision import Decision
-from ratelimit.headers import rate_limit_fields
+from ratelimit.headers import rate_limit_headers
 
 # Statuses that nginx passes on to its client unchanged (`deny=403`), and statuses that are mapped to 403 for it.
 # Server errors and the operator's own mistakes are never mapped: they must not look like the client's fault.
@@ -53,8 +53,8 @@ def error_response(
 ) -> GatewayResponse:
     """Return the problem response for `error`."""
     status = CATALOGUE[error.slug].status
-    body = body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
-    fields = dict([*(rate_limit_fields(decision) if decision else ()), *fields_of(error)])
+    body = problem_body_of(error, instance=call.path, request_id=call.request_id, public_url=settings.PUBLIC_URL)
+    fields = dict([*(rate_limit_headers(decision) if decision else ()), *problem_headers(error)])
     fields |= {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", headers.REQUEST_ID: call.request_id}
     if parameters.deny_as_forbidden and status in (*_PASSED_ON, *_OF_THE_CLIENT):
         # nginx (auth_request) drops the body. It builds an equivalent one from these fields.

@@ -7,14 +7,14 @@ from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check_parameters import CheckParameters, parse_check_parameters
 from latchkey import headers
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, CredentialError
 from latchkey.headers import NO_STORE
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from latchkey.problems import ProblemError
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
-from ratelimit.headers import rate_limit_fields
+from ratelimit.headers import rate_limit_headers
 
 
 def check(authenticator: Authenticator, call: Call) -> GatewayResponse:
@@ -53,8 +53,8 @@ def response_to(verified: Verified, decision: Decision, parameters: CheckParamet
         denied = InsufficientScope.for_call(missing)
         return error_response(denied, parameters, call, decision=decision, logged=logged)
     fields = [
-        *identity_fields(auth),
-        *rate_limit_fields(decision),
+        *identity_headers(auth),
+        *rate_limit_headers(decision),
         NO_STORE,
         (headers.REQUEST_ID, call.request_id),
     ]

@@ -7,7 +7,7 @@ from typing import Final
 from apikeys.validation import MAX_SCOPES, SCOPE_PATTERN, is_scope
 from latchkey.problems import FieldError
 from latchkey.query import Parameter, Query, choice_parameter, number_parameter, parse_query
-from latchkey.validation import InvalidParameters, refused
+from latchkey.validation import InvalidParameters, rejected
 from ratelimit.limit import MAX_BURST
 
 # nginx limits a word in its configuration to 4,095 bytes, and this query follows an address in one word.
@@ -20,7 +20,7 @@ _SCOPE_RULE: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like
 def _scopes(typed: str) -> list[str]:
     scopes = typed.split(" ")
     if not all(map(is_scope, scopes)):
-        raise refused("not-a-scope", _SCOPE_RULE)
+        raise rejected("not-a-scope", _SCOPE_RULE)
     return scopes
 
 

@@ -13,7 +13,7 @@ from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKe
 from apikeys.validation import MAX_SCOPES
 from latchkey.credentials import CredentialError, parse_credential
 from latchkey.problems import FieldError, ProblemError
-from latchkey.validation import InvalidParameters, Rule, clean, integer, refused
+from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST
@@ -112,15 +112,15 @@ def _limit_json(decision: Decision | None) -> dict[str, int] | None:
 
 def _credential(value: object, _now: datetime) -> str:
     if not isinstance(value, str):
-        raise refused("not-a-string", "credential must be a string: key_id:secret.")
+        raise rejected("not-a-string", "credential must be a string: key_id:secret.")
     return value
 
 
 def _scopes(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
-        raise refused("not-an-array", "scopes must be an array of strings.")
+        raise rejected("not-an-array", "scopes must be an array of strings.")
     if len(value) > MAX_SCOPES:
-        raise refused("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
+        raise rejected("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from apikeys.cache.key_cache import default_key_cache
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from health.local_health import Status, status_now
 from httpserver.stopping import is_stopping
 
@@ -37,13 +37,13 @@ class CurrentHealth:
 
     async def refresh_forever(self) -> None:
         """Check until cancelled, on its own thread. A check that misses its deadline counts as down."""
-        threads = WorkThreads("health", 1, patience_seconds=DEADLINE_SECONDS)
+        threads = ThreadPool("health", 1, timeout_seconds=DEADLINE_SECONDS)
         while True:
             self._latest = await self._check(threads)
             # Check more often while down, so that a node returns to service soon.
             await asyncio.sleep(RETRY_SECONDS if self._latest is Status.DOWN else INTERVAL_SECONDS)
 
-    async def _check(self, threads: WorkThreads) -> Status:
+    async def _check(self, threads: ThreadPool) -> Status:
         try:
             return await threads.run(status_now)
         except TimeoutError:

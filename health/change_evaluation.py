@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from events.draft import Entry
-from events.observers import observe_with
+from events.observers import register_observer
 from events.origin import Origin
 from events.types import EventType
 from health.evaluation import Evaluation
@@ -32,4 +32,4 @@ def _changed_keys_of(rail: GuardRail, key_ids: Sequence[str]) -> frozenset[str]:
     return frozenset(key_ids) if isinstance(rail, KeyGuardRail) and "" not in key_ids else frozenset()
 
 
-observe_with(evaluate_triggered)
+register_observer(evaluate_triggered)

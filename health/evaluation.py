@@ -54,7 +54,7 @@ class Evaluation:
             self._query_rails = [rail for rail in self._relevant_rails() if isinstance(rail, QueryGuardRail)]
             return [*state, *(read_violating_names(rail, self._now) for rail in self._query_rails)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
-            self.give_up(error)
+            self.fail(error)
             return ()
 
     def receive(self, found: Sequence[Rows]) -> None:
@@ -67,18 +67,18 @@ class Evaluation:
 
     def decide(self, draft: Draft) -> Draft:
         """Return what is to be written after `draft`: changes to incidents, and the events that report them."""
-        following = draft.following()
+        following = draft.next_draft()
         try:
             if not self._gave_up:
                 incidents = IncidentWriter(following, self._incidents, self._now, self._request_id)
                 for rail in self._relevant_rails():
                     incidents.apply(rail, self._finding(rail))
         except Exception as error:  # noqa: BLE001 - whatever it is, the change is kept
-            self.give_up(error)
-            return draft.following()
+            self.fail(error)
+            return draft.next_draft()
         return following
 
-    def give_up(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Log `error` and leave the work to the steward's next sweep.
 
         Raises `error` if the transaction can't be kept.

@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apikeys.models import APIKey
-from events.batched_sql import Statement, reading
-from events.query_template import Template
+from events.batched_sql import Statement, select_statement
+from events.query_template import QueryTemplate
 from health.guard_rails.base import QueryGuardRail
 from health.guard_rails.keys import KeyGuardRail
 from health.models import Incident, Waiver
@@ -32,7 +32,7 @@ def read_waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) 
     """
     # A template has room for a single key ID.
     if len(key_ids) > 1:
-        return reading(_waivers(rails, {"", *key_ids}, now))
+        return select_statement(_waivers(rails, {"", *key_ids}, now))
     return _waivers_of_one(tuple(rails)).at(now, *key_ids)
 
 
@@ -42,7 +42,7 @@ def read_violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now
     Its rows are the key ID and one bool for each guard rail.
     """
     if len(key_ids) > 1:
-        return reading(_violations(rails, key_ids, now))
+        return select_statement(_violations(rails, key_ids, now))
     return _violations_of_one(tuple(rails)).at(now, *key_ids)
 
 
@@ -58,23 +58,23 @@ def clear_templates() -> None:
 
 
 @cache
-def _incidents() -> Template:
-    return Template(lambda _now, _key_id: open_incidents_query())
+def _incidents() -> QueryTemplate:
+    return QueryTemplate(lambda _now, _key_id: open_incidents_query())
 
 
 @cache
-def _waivers_of_one(rails: tuple[str, ...]) -> Template:
-    return Template(lambda now, key_id: _waivers(rails, ("", key_id), now))
+def _waivers_of_one(rails: tuple[str, ...]) -> QueryTemplate:
+    return QueryTemplate(lambda now, key_id: _waivers(rails, ("", key_id), now))
 
 
 @cache
-def _violations_of_one(rails: tuple[KeyGuardRail, ...]) -> Template:
-    return Template(lambda now, key_id: _violations(rails, (key_id,), now))
+def _violations_of_one(rails: tuple[KeyGuardRail, ...]) -> QueryTemplate:
+    return QueryTemplate(lambda now, key_id: _violations(rails, (key_id,), now))
 
 
 @cache
-def _violating_names(rail: QueryGuardRail) -> Template:
-    return Template(lambda now, _key_id: rail.violating_names(now))
+def _violating_names(rail: QueryGuardRail) -> QueryTemplate:
+    return QueryTemplate(lambda now, _key_id: rail.violating_names(now))
 
 
 def _waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) -> QuerySet[Any, Any]:

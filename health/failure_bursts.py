@@ -25,7 +25,7 @@ def record_failure_bursts(limiter: Limiter, *, now: datetime, origin: Origin) ->
     Append an event for each new burst, and delete those that are over.
     """
     quiet_since = now - QUIET_FOR
-    over = _throttled_by_address(islice(limiter.refused_addresses(int(quiet_since.timestamp() * 1e9)), MAX_BURSTS))
+    over = _throttled_by_address(islice(limiter.throttled_addresses(int(quiet_since.timestamp() * 1e9)), MAX_BURSTS))
     known = {burst.address: burst for burst in FailureBurst.objects.all()}
     for address, (refused, used_ns) in over.items():
         if address in known:

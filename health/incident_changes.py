@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from events.batched_sql import inserting, updating
+from events.batched_sql import insert_statement, update_statement
 from events.draft import Draft, Entry
 from events.models import Event
 from events.origin import Origin
@@ -50,7 +50,7 @@ class IncidentWriter:
         self._open_incidents[rail.name] = incident
         event = self._report(rail, "degraded", finding.detail)
         incident.opened_by = event.id if event else None
-        self._draft.more.append(inserting([incident]))
+        self._draft.extra_statements.append(insert_statement([incident]))
 
     def _close_incident(self, rail: GuardRail, incident: Incident) -> None:
         del self._open_incidents[rail.name]
@@ -61,7 +61,7 @@ class IncidentWriter:
         )
 
     def _update_incident(self, incident: Incident, **values: Any) -> None:
-        self._draft.more.append(updating(Incident.objects.filter(pk=incident.pk), **values))
+        self._draft.extra_statements.append(update_statement(Incident.objects.filter(pk=incident.pk), **values))
 
     def _report(self, rail: GuardRail, status: str, detail: str) -> Event | None:
         # A notice doesn't change health, so no event reports it.

@@ -10,15 +10,15 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from events import log as event_log
-from events.batched_sql import reading, run
-from events.lock_timeout import lock_bound
+from events.batched_sql import run, select_statement
+from events.lock_timeout import lock_timeout_statements
 from events.origin import Origin
 from events.types import EventType
 from health.guard_rails import BY_NAME
 from health.models import Waiver
 from latchkey.problems import FieldError, ProblemError
 from latchkey.timestamps import rfc3339
-from latchkey.validation import InvalidParameters, Rule, clean, future, refused, text
+from latchkey.validation import InvalidParameters, Rule, clean, future, rejected, text
 
 MAX_DURATION: Final = timedelta(days=366)
 # The same command a moment later names an end that is a moment later, and means the same waiver.
@@ -33,14 +33,14 @@ class WaiverNotFound(ProblemError):
 
 def _guard_rail(value: object, _now: datetime) -> str:
     if not (isinstance(value, str) and value in BY_NAME):
-        raise refused("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
+        raise rejected("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
     return value
 
 
 def _ends_at(value: object, now: datetime) -> datetime:
     moment = future(value, "ends_at", now)
     if moment > now + MAX_DURATION:
-        raise refused(
+        raise rejected(
             "too-far", f"ends_at must lie within {MAX_DURATION.days} days; grant it again if it is still needed."
         )
     return moment
@@ -48,8 +48,8 @@ def _ends_at(value: object, now: datetime) -> datetime:
 
 RULES: Final[Mapping[str, Rule]] = {
     "guard_rail": _guard_rail,
-    "key_id": lambda value, _now: text(value, "key_id", empty=False),
-    "reason": lambda value, _now: text(value, "reason", empty=False),
+    "key_id": lambda value, _now: text(value, "key_id", allow_empty=False),
+    "reason": lambda value, _now: text(value, "reason", allow_empty=False),
     "ends_at": _ends_at,
 }
 
@@ -120,8 +120,8 @@ class Waivers:
     def _end(self, waiver_id: int, now: datetime, *, because: str) -> Waiver:
         with transaction.atomic():
             # The row is locked, so that two calls can't both end the waiver and append an event.
-            lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
-            *_, found = run([*lock_bound(), lock])
+            lock = select_statement(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
+            *_, found = run([*lock_timeout_statements(), lock])
             if not found:
                 raise WaiverNotFound("There is no waiver in force with this id.")
             waiver: Waiver = found[0]

@@ -90,7 +90,7 @@ class BufferedResponses:
         """Count the responses to `batch`, sent at `now`. The batch is sorted by the start of its requests."""
         self._responses += (size := len(batch))
         # Durations are spread evenly between the shortest and the longest: cheaper than observing every one.
-        self._seconds.observe_between(now - batch[-1].started, now - batch[0].started, size)
+        self._seconds.observe_evenly(now - batch[-1].started, now - batch[0].started, size)
         if now - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = now
             self.flush()
@@ -106,7 +106,7 @@ class BufferedResponses:
         # A negative increment raises an exception, and all buffered values would be lost.
         for status, count in {204: max(passed, 0), **others}.items():
             RESPONSES.labels(self._route, status).inc(count)
-        self._seconds.tell()
+        self._seconds.flush()
 
 
 def _call_later(seconds: float, flush: Callable[[], None]) -> object:

@@ -7,18 +7,18 @@ from datetime import timedelta
 from latchkey.duration import parse_duration
 
 
-def whole_number(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `least` to `most`, or of any whole number if both are None.
+def whole_number(minimum: int | None = None, maximum: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `minimum` to `maximum`, or of any whole number if both are None.
 
     The parser raises ArgumentTypeError.
     """
-    bounds = "" if least is None else f" from {least} to {most}"
+    bounds = "" if minimum is None else f" from {minimum} to {maximum}"
 
     def parse(text: str) -> int:
         # isdigit() alone also accepts digits of other scripts, and int() raises for very long texts.
         if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
             number = int(text)
-            if (least is None or number >= least) and (most is None or number <= most):
+            if (minimum is None or number >= minimum) and (maximum is None or number <= maximum):
                 return number
         raise ArgumentTypeError(f"it must be a whole number{bounds}")
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 
-def covers(granted: frozenset[str], wanted: str) -> bool:
-    """Return whether the scopes `granted` include the scope `wanted`.
+def covers(granted: frozenset[str], required: str) -> bool:
+    """Return whether the scopes `granted` include the scope `required`.
 
     The scope `*` allows everything. Within a scope, `*` matches any run of characters: `orders:*`
     allows `orders:read`, and a key that holds it may grant `orders:re*`. A key that holds `orders:re*`
     may not grant `orders:*`.
     """
-    if wanted in granted or "*" in granted:
+    if required in granted or "*" in granted:
         return True
-    # `wanted` may itself hold a `*`. Only a `*` in `scope` can match it, so a match
-    # means that `wanted` allows no more than `scope`.
-    return any("*" in scope and fnmatchcase(wanted, scope) for scope in granted)
+    # `required` may itself hold a `*`. Only a `*` in `scope` can match it, so a match
+    # means that `required` allows no more than `scope`.
+    return any("*" in scope and fnmatchcase(required, scope) for scope in granted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class HistogramLike(Protocol):
 
 
 class BufferedCounter:
-    """Counter that buffers increments until `tell` flushes them."""
+    """Counter that buffers increments until `flush` flushes them."""
 
     def __init__(self, counter: CounterLike) -> None:
         self._counter = counter
@@ -33,7 +33,7 @@ class BufferedCounter:
         """Add `amount` to the buffer."""
         self._pending += amount
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Flush the buffer to the Prometheus counter."""
         pending, self._pending = self._pending, 0.0
         if pending:
@@ -41,7 +41,7 @@ class BufferedCounter:
 
 
 class BufferedHistogram:
-    """Histogram that buffers values until `tell` flushes them.
+    """Histogram that buffers values until `flush` flushes them.
 
     The Prometheus histogram must have no labels, and its bucket bounds must be `bounds` and infinity. Raises
     ValueError if it has another number of buckets.
@@ -63,18 +63,18 @@ class BufferedHistogram:
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
         self._total += amount
 
-    def observe_between(self, least: float, most: float, times: int) -> None:
-        """Add `times` values to the buffer, spread evenly from `least` to `most`. A single value is `most`."""
-        bucket = bisect_left(self._bounds, most)
+    def observe_evenly(self, low: float, high: float, count: int) -> None:
+        """Add `count` values to the buffer, spread evenly from `low` to `high`. A single value is `high`."""
+        bucket = bisect_left(self._bounds, high)
         # All values fall into the same bucket, so count them in one step.
-        if bucket == bisect_left(self._bounds, least):
-            self._counts[bucket] = self._counts.get(bucket, 0) + times
-            self._total += (least + most) / 2 * times
+        if bucket == bisect_left(self._bounds, low):
+            self._counts[bucket] = self._counts.get(bucket, 0) + count
+            self._total += (low + high) / 2 * count
         else:
-            for step in range(times):
-                self.observe(most - (most - least) * step / max(times - 1, 1))
+            for step in range(count):
+                self.observe(high - (high - low) * step / max(count - 1, 1))
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Flush the buffer to the Prometheus histogram."""
         # Only a few of the histogram's buckets have values, because a flush follows every iteration of the event
         # loop.

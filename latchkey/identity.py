@@ -33,7 +33,7 @@ def scopes_value(scopes: Iterable[str]) -> str:
     return quote(" ".join(sorted(scopes)), safe=_PLAIN)
 
 
-def identity_fields(auth: AuthContext) -> list[tuple[str, str]]:
+def identity_headers(auth: AuthContext) -> list[tuple[str, str]]:
     """Return the names and values of the header fields that identify the caller."""
     return [
         (headers.LATCHKEY_KEY_ID, auth.key_id),

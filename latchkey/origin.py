@@ -7,7 +7,7 @@ _ORIGIN: Final = re.compile(
     r"([a-z][a-z0-9+.-]{0,63})://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::([1-9][0-9]{0,4}))?"
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-SHAPE: Final = (
+ORIGIN_FORMAT: Final = (
     "an origin as browsers write it: https://app.example or https://app.example:8443, in lower case, "
     "with no path and no default port; neither * nor null."
 )

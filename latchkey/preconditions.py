@@ -34,7 +34,7 @@ def entity_tag(state: int) -> str:
     return f'"{state}"'
 
 
-def expected_states(if_match: str | None) -> frozenset[int] | None:
+def parse_if_match(if_match: str | None) -> frozenset[int] | None:
     """Return the states that an `If-Match` accepts, or None if it accepts every state: it's missing or `*`.
 
     Raises MalformedPrecondition for anything other than `*` or a list of entity tags.

@@ -32,12 +32,12 @@ class FieldError:
         return FieldError(parent + self.pointer, self.code, self.detail)
 
 
-def member_pointer(name: object) -> str:
+def field_pointer(name: object) -> str:
     """Return the JSON pointer of an object's field, for its name."""
     return "/" + str(name).replace("~", "~0").replace("/", "~1")
 
 
-def bounded(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
+def limit_errors(errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
     """Return the first MAX_ERRORS errors, with their pointers cut to 256 characters and without secrets.
 
     If there are more, another error says so. At most one error beyond MAX_ERRORS is taken from `errors`.
@@ -76,7 +76,7 @@ class ProblemError(Exception):
     ) -> None:
         self.detail = redact_tokens(detail)
         super().__init__(self.detail)
-        self.errors = bounded(errors)
+        self.errors = limit_errors(errors)
         self.violated_policies = tuple(violated_policies)
         self.retry_after_seconds = retry_after_seconds
 
@@ -114,7 +114,7 @@ def problem_body(
     return body
 
 
-def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: str) -> dict[str, object]:
+def problem_body_of(error: ProblemError, *, instance: str, request_id: str, public_url: str) -> dict[str, object]:
     """Return the body of the response to an error."""
     return problem_body(
         error.slug,
@@ -127,7 +127,7 @@ def body_of(error: ProblemError, *, instance: str, request_id: str, public_url: 
     )
 
 
-def fields_of(error: ProblemError) -> list[tuple[str, str]]:
+def problem_headers(error: ProblemError) -> list[tuple[str, str]]:
     """Return the header fields of the response to an error, in addition to those of every response."""
     fields = [headers.NO_STORE]
     if CATALOGUE[error.slug].status == 401:

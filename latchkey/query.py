@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from latchkey.problems import MAX_ERRORS, FieldError
-from latchkey.validation import MAX_TEXT, InvalidParameters, Refused, moment, refused, text, whole_number
+from latchkey.problems import MAX_ERRORS, FieldError, field_pointer
+from latchkey.validation import MAX_TEXT, InvalidParameters, Rejected, parse_time, parse_whole_number, rejected, text
 
 MAX_PARAMETERS: Final = 70
 
@@ -15,7 +15,7 @@ MAX_PARAMETERS: Final = 70
 class Parameter:
     """A query parameter of a call.
 
-    `parse` returns the value of a text, which is never empty, or raises Refused with pointers into the value.
+    `parse` returns the value of a text, which is never empty, or raises Rejected with pointers into the value.
     `schema` is the JSON schema of what `parse` accepts. A parameter that `repeats` may be sent several times; its
     values form a list.
     """
@@ -30,12 +30,14 @@ class Parameter:
 Query = Sequence[Parameter]
 
 
-def number_parameter(name: str, least: int, most: int, description: str, *, default: int | None = None) -> Parameter:
-    """Return a parameter that is a whole number from `least` to `most`."""
-    schema = {"type": "integer", "minimum": least, "maximum": most}
+def number_parameter(
+    name: str, minimum: int, maximum: int, description: str, *, default: int | None = None
+) -> Parameter:
+    """Return a parameter that is a whole number from `minimum` to `maximum`."""
+    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, lambda typed: whole_number(typed, name, least, most), schema, description)
+    return Parameter(name, lambda typed: parse_whole_number(typed, name, minimum, maximum), schema, description)
 
 
 def choice_parameter(name: str, choices: Sequence[str], description: str, *, default: str | None = None) -> Parameter:
@@ -43,7 +45,7 @@ def choice_parameter(name: str, choices: Sequence[str], description: str, *, def
 
     def parse(typed: str) -> str:
         if typed not in choices:
-            raise refused("not-a-choice", f"{name} must be {' or '.join(choices)}.")
+            raise rejected("not-a-choice", f"{name} must be {' or '.join(choices)}.")
         return typed
 
     schema: dict[str, object] = {"type": "string", "enum": list(choices)}
@@ -54,13 +56,15 @@ def choice_parameter(name: str, choices: Sequence[str], description: str, *, def
 
 def time_parameter(name: str, description: str) -> Parameter:
     """Return a parameter that is a time with its offset (RFC 3339)."""
-    return Parameter(name, moment, {"type": "string", "format": "date-time"}, description)
+    return Parameter(name, parse_time, {"type": "string", "format": "date-time"}, description)
 
 
-def text_parameter(name: str, description: str, *, longest: int = MAX_TEXT) -> Parameter:
-    """Return a parameter that is a text of at most `longest` characters, with the same rules as texts in bodies."""
-    schema = {"type": "string", "minLength": 1, "maxLength": longest}
-    return Parameter(name, lambda typed: text(typed, name, longest=longest, empty=False), schema, description)
+def text_parameter(name: str, description: str, *, max_length: int = MAX_TEXT) -> Parameter:
+    """Return a parameter that is a text of at most `max_length` characters, with the same rules as texts in bodies."""
+    schema = {"type": "string", "minLength": 1, "maxLength": max_length}
+    return Parameter(
+        name, lambda typed: text(typed, name, max_length=max_length, allow_empty=False), schema, description
+    )
 
 
 def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
     Raises InvalidParameters, which lists every fault: rejected values, and parameters that are unknown,
     empty or sent twice.
     """
-    return parse_parameters(_pairs(raw), query)
+    return parse_parameters(_decode_pairs(raw), query)
 
 
 def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str, Any]:
@@ -83,11 +87,10 @@ def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str,
         if len(faults) > MAX_ERRORS:
             break
         try:
-            parameter = _wanted(name, typed, known, seen)
+            parameter = _find_parameter(name, typed, known, seen)
             value = parameter.parse(typed)
-        except Refused as refusal:
-            pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-            faults.extend(fault.under(pointer) for fault in refusal.faults)
+        except Rejected as rejection:
+            faults.extend(fault.under(field_pointer(name)) for fault in rejection.faults)
             continue
         if parameter.repeats:
             values.setdefault(name, []).append(value)
@@ -98,22 +101,22 @@ def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str,
     return values
 
 
-def _wanted(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str]) -> Parameter:
-    """Return the parameter named `name`. Raises Refused if it's unknown, repeated or empty."""
+def _find_parameter(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str]) -> Parameter:
+    """Return the parameter named `name`. Raises Rejected if it's unknown, repeated or empty."""
     parameter = known.get(name)
     # Reject unknown names instead of ignoring them: a misspelled filter would select everything.
     if parameter is None:
         names = f"The parameters are: {', '.join(known)}." if known else "This call takes no parameters."
-        raise refused("unknown-parameter", names)
+        raise rejected("unknown-parameter", names)
     if name in seen and not parameter.repeats:
-        raise refused("repeated-parameter", f"{name} is sent more than once. Send it once.")
+        raise rejected("repeated-parameter", f"{name} is sent more than once. Send it once.")
     seen.add(name)
     if not typed:
-        raise refused("empty-parameter", f"{name} has no value. Give it one, or leave it out.")
+        raise rejected("empty-parameter", f"{name} has no value. Give it one, or leave it out.")
     return parameter
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
+def _decode_pairs(raw: bytes) -> list[tuple[str, str]]:
     """Return names and texts. Raises InvalidParameters if there are more than MAX_PARAMETERS, or if it isn't UTF-8."""
     try:
         typed = raw.decode("utf-8")

@@ -4,7 +4,7 @@ import os
 import re
 from typing import Final
 
-from latchkey.secret_detection import holds_secret
+from latchkey.secret_detection import contains_secret
 
 PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -17,7 +17,7 @@ def new_request_id() -> str:
 def is_request_id(text: str) -> bool:
     """Return whether `text` can be a request ID: all of it matches PATTERN, and it holds no secret."""
     # The ID is stored with every event, so a secret in it would stay readable.
-    return PATTERN.fullmatch(text) is not None and not holds_secret(text)
+    return PATTERN.fullmatch(text) is not None and not contains_secret(text)
 
 
 def resolve_request_id(offered: str | None) -> str:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+MAX_GRACE_SECONDS: Final = 2_592_000
+"""How long an old secret can stay valid after a rotation, at most: 30 days."""
+DEFAULT_GRACE_SECONDS: Final = 86_400
+"""How long an old secret stays valid after a rotation, unless the caller names another time: 1 day."""
 QUIET_SECONDS: Final = 3600.0
 """For how many seconds only the new secret has to be in use, unless the caller names another time."""
 
@@ -21,7 +25,7 @@ class RotationState(StrEnum):
     READY = "ready"
 
 
-DOUBTS: Final = {
+NOT_READY_REASONS: Final = {
     RotationState.UNUSED: "The new secret has never been used.",
     RotationState.IN_USE: "The old secret was used within the last hour.",
     RotationState.SETTLING: "The new secret was first used less than an hour ago.",

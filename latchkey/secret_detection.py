@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from latchkey.credentials import SECRET_PATTERN, checksum
-from latchkey.problems import member_pointer
+from latchkey.problems import field_pointer
 
-REFUSAL: Final = (
+REJECTION_MESSAGE: Final = (
     "This holds a live secret, which would stay readable in the event log. Leave it out: the key ID (lk_…) says which "
     "key is meant."
 )
@@ -19,7 +19,7 @@ _WEBHOOK_SECRET: Final = re.compile(r"whsec_[0-9A-Za-z+/]{43}")
 _SHORTEST: Final = len("whsec_") + 43
 
 
-def holds_secret(text: str) -> bool:
+def contains_secret(text: str) -> bool:
     """Return whether `text` holds a key's secret, a credential in HTTP Basic form, or a webhook's signing secret.
 
     A key's secret counts only if its checksum is right, so a look-alike isn't one.
@@ -29,24 +29,24 @@ def holds_secret(text: str) -> bool:
     if len(text) < _SHORTEST or ("lks_" not in text and "bGtf" not in text and "whsec_" not in text):
         return False
     decoded = (base64.b64decode(found[0]).decode("latin-1") for found in _BASIC.finditer(text))
-    return any(map(_holds_key_secret, (text, *decoded))) or _WEBHOOK_SECRET.search(text) is not None
+    return any(map(_contains_key_secret, (text, *decoded))) or _WEBHOOK_SECRET.search(text) is not None
 
 
-def secrets_within(value: object, pointer: str = "") -> Iterator[str]:
+def find_secrets(value: object, pointer: str = "") -> Iterator[str]:
     """Yield the JSON pointer of each text and each field name in a decoded JSON value that holds a secret."""
     if isinstance(value, str):
-        if holds_secret(value):
+        if contains_secret(value):
             yield pointer
     elif isinstance(value, Mapping):
-        for name, member in value.items():
-            inner = pointer + member_pointer(name)
-            if holds_secret(str(name)):
+        for name, field in value.items():
+            inner = pointer + field_pointer(name)
+            if contains_secret(str(name)):
                 yield inner
-            yield from secrets_within(member, inner)
+            yield from find_secrets(field, inner)
     elif isinstance(value, (list, tuple)):
         for index, element in enumerate(value):
-            yield from secrets_within(element, f"{pointer}/{index}")
+            yield from find_secrets(element, f"{pointer}/{index}")
 
 
-def _holds_key_secret(text: str) -> bool:
+def _contains_key_secret(text: str) -> bool:
     return any(checksum(found[1]) == found[2] for found in SECRET_PATTERN.finditer(text))

@@ -48,14 +48,14 @@ class FoundSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnreadablePath:
     """A path that was named or found, and couldn't be read."""
 
     path: str
-    why: str
+    reason: str
 
 
-def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | Unread]:
+def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | UnreadablePath]:
     """Yield every whole secret in the named files, and in the files below the named directories.
 
     Symbolic links aren't followed. Devices, pipes and sockets below a directory are skipped.
@@ -64,14 +64,14 @@ def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | Unread]:
         try:
             mode = path.lstat().st_mode
         except OSError as error:
-            yield _unread(path, error)
+            yield _unreadable(path, error)
             continue
         if stat.S_ISDIR(mode):
             yield from _scan_directory(path)
         elif stat.S_ISREG(mode):
             yield from _scan_file(path)
         else:
-            yield Unread(_shown(path), "It is neither a file nor a directory; symbolic links are not followed")
+            yield UnreadablePath(_shown(path), "It is neither a file nor a directory; symbolic links are not followed")
 
 
 def scan_stream(stream: BinaryIO, path: str) -> Iterator[FoundSecret]:
@@ -88,16 +88,16 @@ def scan_stream(stream: BinaryIO, path: str) -> Iterator[FoundSecret]:
                 continue
             line += buffer.count(b"\n", counted, match.start())
             counted = match.start()
-            yield from _proved(match, path, line)
+            yield from _verified(match, path, line)
         kept = buffer[-_OVERLAP:]
         before += buffer.count(b"\n", 0, len(buffer) - len(kept))
 
 
-def _scan_directory(directory: Path) -> Iterator[FoundSecret | Unread]:
-    unread: list[Unread] = []
+def _scan_directory(directory: Path) -> Iterator[FoundSecret | UnreadablePath]:
+    unread: list[UnreadablePath] = []
 
     def note(error: OSError) -> None:
-        unread.append(_unread(Path(error.filename), error))
+        unread.append(_unreadable(Path(error.filename), error))
 
     for parent, directories, names in os.walk(directory, onerror=note):
         # os.walk descends in this order, so sorting makes reports reproducible.
@@ -110,7 +110,7 @@ def _scan_directory(directory: Path) -> Iterator[FoundSecret | Unread]:
     yield from unread
 
 
-def _scan_file(path: Path) -> Iterator[FoundSecret | Unread]:
+def _scan_file(path: Path) -> Iterator[FoundSecret | UnreadablePath]:
     try:
         if stat.S_ISREG(path.lstat().st_mode):
             # The file may have been replaced by a link since the check.
@@ -118,11 +118,11 @@ def _scan_file(path: Path) -> Iterator[FoundSecret | Unread]:
             with os.fdopen(descriptor, "rb", buffering=0) as stream:
                 yield from scan_stream(stream, _shown(path))
     except OSError as error:
-        yield _unread(path, error)
+        yield _unreadable(path, error)
 
 
-def _unread(path: Path, error: OSError) -> Unread:
-    return Unread(_shown(path), error.strerror or str(error))
+def _unreadable(path: Path, error: OSError) -> UnreadablePath:
+    return UnreadablePath(_shown(path), error.strerror or str(error))
 
 
 def _shown(path: Path) -> str:
@@ -130,7 +130,7 @@ def _shown(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def _proved(match: re.Match[bytes], path: str, line: int) -> Iterator[FoundSecret]:
+def _verified(match: re.Match[bytes], path: str, line: int) -> Iterator[FoundSecret]:
     """Yield the secret in `match` if its checksum is right."""
     if match["basic"] is not None:
         try:

@@ -17,7 +17,7 @@ class MalformedJSON(ValueError):
     """Text that isn't JSON or can't be acted on. The message says why and repeats none of the text."""
 
 
-def _refuse_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise MalformedJSON("NaN and Infinity are not JSON.")
 
 
@@ -35,12 +35,12 @@ def _integer(literal: str) -> int:
     return int(literal)
 
 
-def _members_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
+def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
     # The json module would silently keep the last of two fields with one name.
-    if len(members) != len(pairs):
+    if len(fields) != len(pairs):
         raise MalformedJSON("An object names the same member twice.")
-    return members
+    return fields
 
 
 def _check_text(value: object) -> None:
@@ -49,9 +49,9 @@ def _check_text(value: object) -> None:
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise MalformedJSON("A string holds a NUL or half a surrogate pair.")
     elif isinstance(value, dict):
-        for name, member in value.items():
+        for name, field_value in value.items():
             _check_text(name)
-            _check_text(member)
+            _check_text(field_value)
     elif isinstance(value, list):
         for element in value:
             _check_text(element)
@@ -85,10 +85,10 @@ def loads(document: bytes | str) -> object:
     try:
         value: object = json.loads(
             text,
-            parse_constant=_refuse_constant,
+            parse_constant=_reject_constant,
             parse_float=_finite,
             parse_int=_integer,
-            object_pairs_hook=_members_once,
+            object_pairs_hook=_unique_fields,
         )
     except json.JSONDecodeError as error:
         raise MalformedJSON(f"Not JSON at line {error.lineno}, column {error.colno}.") from None

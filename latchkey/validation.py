@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Final
 
 from latchkey.blank_text import is_blank
-from latchkey.problems import MAX_ERRORS, FieldError, ProblemError, bounded, member_pointer
-from latchkey.secret_detection import REFUSAL, secrets_within
+from latchkey.problems import MAX_ERRORS, FieldError, ProblemError, field_pointer, limit_errors
+from latchkey.secret_detection import REJECTION_MESSAGE, find_secrets
 from latchkey.timestamps import parse_rfc3339, rfc3339, whole_second
 
 MAX_TEXT: Final = 200
@@ -17,7 +17,7 @@ MAX_TEXT: Final = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Rule = Callable[[object, datetime], object]
-"""Function of a field's decoded value and the current time. It returns the clean value, or raises Refused."""
+"""Function of a field's decoded value and the current time. It returns the clean value, or raises Rejected."""
 
 
 class InvalidParameters(ProblemError):
@@ -28,11 +28,11 @@ class InvalidParameters(ProblemError):
     @classmethod
     def of(cls, faults: list[FieldError]) -> "InvalidParameters":
         """Return the error that lists `faults`. Its message has the first three."""
-        listed = bounded(faults)
+        listed = limit_errors(faults)
         return cls(" ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in listed[:3]), errors=listed)
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A value that breaks a rule. The pointers of `faults` are relative to the value."""
 
     def __init__(self, *faults: FieldError) -> None:
@@ -40,69 +40,69 @@ class Refused(Exception):
         self.faults = faults
 
 
-def refused(code: str, detail: str, pointer: str = "") -> Refused:
+def rejected(code: str, detail: str, pointer: str = "") -> Rejected:
     """Return the exception that rejects a value for one fault."""
-    return Refused(FieldError(pointer, code, detail))
+    return Rejected(FieldError(pointer, code, detail))
 
 
-def text(value: object, name: str, *, longest: int = MAX_TEXT, empty: bool = True) -> str:
-    """Return a string of at most `longest` characters without the white space around it.
+def text(value: object, name: str, *, max_length: int = MAX_TEXT, allow_empty: bool = True) -> str:
+    """Return a string of at most `max_length` characters without the white space around it.
 
-    Return "" for a string without a visible character. Raises Refused for any other value, for characters that
-    control or change the direction of text, and for "" if `empty` is False.
+    Return "" for a string without a visible character. Raises Rejected for any other value, for characters that
+    control or change the direction of text, and for "" if `allow_empty` is False.
     """
     if not isinstance(value, str):
-        raise refused("not-a-string", f"{name} must be a string.")
+        raise rejected("not-a-string", f"{name} must be a string.")
     if _CONTROL.search(value):
-        raise refused("control-character", f"{name} must hold no characters that control or turn text.")
+        raise rejected("control-character", f"{name} must hold no characters that control or turn text.")
     stripped = "" if is_blank(value) else value.strip()
-    if len(stripped) > longest:
-        raise refused("too-long", f"{name} must have at most {longest} characters.")
-    if not stripped and not empty:
-        raise refused("empty", f"{name} must not be empty.")
+    if len(stripped) > max_length:
+        raise rejected("too-long", f"{name} must have at most {max_length} characters.")
+    if not stripped and not allow_empty:
+        raise rejected("empty", f"{name} must not be empty.")
     return stripped
 
 
 def boolean(value: object, name: str) -> bool:
-    """Return `value` if it's true or false. Raises Refused."""
+    """Return `value` if it's true or false. Raises Rejected."""
     if not isinstance(value, bool):
-        raise refused("not-a-boolean", f"{name} must be true or false.")
+        raise rejected("not-a-boolean", f"{name} must be true or false.")
     return value
 
 
-def integer(value: object, name: str, least: int, most: int) -> int:
-    """Return `value` if it's a JSON integer from `least` to `most`. Raises Refused."""
+def integer(value: object, name: str, minimum: int, maximum: int) -> int:
+    """Return `value` if it's a JSON integer from `minimum` to `maximum`. Raises Rejected."""
     # In Python, True and False are integers too.
     if isinstance(value, bool) or not isinstance(value, int):
-        raise refused("not-an-integer", f"{name} must be a JSON integer.")
-    if not least <= value <= most:
-        raise refused("out-of-range", f"{name} must be from {least} to {most}.")
+        raise rejected("not-an-integer", f"{name} must be a JSON integer.")
+    if not minimum <= value <= maximum:
+        raise rejected("out-of-range", f"{name} must be from {minimum} to {maximum}.")
     return value
 
 
-def moment(value: object) -> datetime:
-    """Return the time that an RFC 3339 text with an offset names, in UTC. Raises Refused."""
+def parse_time(value: object) -> datetime:
+    """Return the time that an RFC 3339 text with an offset names, in UTC. Raises Rejected."""
     try:
         return parse_rfc3339(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise refused("not-a-time", str(error)) from None
+        raise rejected("not-a-time", str(error)) from None
 
 
 def future(value: object, name: str, now: datetime) -> datetime:
-    """Return a time after `now`, in whole seconds. Raises Refused."""
+    """Return a time after `now`, in whole seconds. Raises Rejected."""
     # Ends are shown in whole seconds, so they have to be stored that way.
-    found = whole_second(value if isinstance(value, datetime) else moment(value))
+    found = whole_second(value if isinstance(value, datetime) else parse_time(value))
     if found <= now:
-        raise refused("in-the-past", f"{name} must lie in the future.")
+        raise rejected("in-the-past", f"{name} must lie in the future.")
     return found
 
 
-def whole_number(typed: str, name: str, least: int, most: int) -> int:
-    """Return the number that a text in a query or a header names, from `least` to `most`. Raises Refused."""
+def parse_whole_number(typed: str, name: str, minimum: int, maximum: int) -> int:
+    """Return the number that a text in a query or a header names, from `minimum` to `maximum`. Raises Rejected."""
     # isdigit() alone also accepts digits of other scripts, and int() raises for very long texts.
-    if typed.isascii() and typed.isdigit() and len(typed) < 20 and least <= int(typed) <= most:
+    if typed.isascii() and typed.isdigit() and len(typed) < 20 and minimum <= int(typed) <= maximum:
         return int(typed)
-    raise refused("out-of-range", f"{name} must be a whole number from {least} to {most}.")
+    raise rejected("out-of-range", f"{name} must be a whole number from {minimum} to {maximum}.")
 
 
 def without_unchanged(values: object, current: Mapping[str, object]) -> object:
@@ -120,8 +120,8 @@ def without_unchanged(values: object, current: Mapping[str, object]) -> object:
 def _is_same(current: object, value: object) -> bool:
     if isinstance(current, datetime):
         try:
-            return rfc3339(value if isinstance(value, datetime) else moment(value)) == rfc3339(current)
-        except Refused:
+            return rfc3339(value if isinstance(value, datetime) else parse_time(value)) == rfc3339(current)
+        except Rejected:
             return False
     # Compare the JSON texts: in Python 1, 1.0 and True are equal.
     return json.dumps(current, sort_keys=True, default=str) == json.dumps(value, sort_keys=True, default=str)
@@ -153,7 +153,7 @@ def clean(
         # One fault more than the response lists is enough to say that there are more.
         if len(faults) > MAX_ERRORS:
             break
-        pointer = member_pointer(name)
+        pointer = field_pointer(name)
         rule = rules.get(name)
         if rule is None:
             known = ", ".join(rules)
@@ -161,17 +161,17 @@ def clean(
             continue
         try:
             if name not in credentials:
-                _refuse_secrets(value)
+                _reject_secrets(value)
             cleaned[name] = rule(value, now)
-        except Refused as refusal:
-            faults.extend(fault.under(pointer) for fault in refusal.faults)
+        except Rejected as rejection:
+            faults.extend(fault.under(pointer) for fault in rejection.faults)
     if faults:
         raise InvalidParameters.of(faults)
     return cleaned
 
 
-def _refuse_secrets(value: object) -> None:
-    """Raise Refused if `value` holds a live secret."""
-    found = islice(secrets_within(value), MAX_ERRORS + 1)
-    if faults := [FieldError(pointer, "secret", REFUSAL) for pointer in found]:
-        raise Refused(*faults)
+def _reject_secrets(value: object) -> None:
+    """Raise Rejected if `value` holds a live secret."""
+    found = islice(find_secrets(value), MAX_ERRORS + 1)
+    if faults := [FieldError(pointer, "secret", REJECTION_MESSAGE) for pointer in found]:
+        raise Rejected(*faults)

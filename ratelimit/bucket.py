@@ -23,7 +23,7 @@ store creates one for every request.
 TakeRequest = tuple[bytes, Limit | None, int, int, int]
 """(key, limit, cost, epoch, slot): the arguments of `take` for one request."""
 
-MOST_EPOCH: Final = (1 << 30) - 1
+MAX_EPOCH: Final = (1 << 30) - 1
 """The highest epoch that a record can have. No key changes a billion times, so a higher one is damaged or was
 written by another program. It counts as none: no record in the database could ever be as new.
 """
@@ -65,7 +65,7 @@ class Record(NamedTuple):
         record = cls._make(_unpack(raw))
         # A damaged epoch counts as none. Otherwise it would be newer than any that the database can issue, and
         # every cached record of the key would be treated as stale permanently.
-        return record if record.epoch <= MOST_EPOCH else record._replace(epoch=0)
+        return record if record.epoch <= MAX_EPOCH else record._replace(epoch=0)
 
     def dump(self) -> bytes:
         """Return the record as 56 bytes, ready to store."""
@@ -83,7 +83,7 @@ class Record(NamedTuple):
 
 EMPTY: Final = Record().dump()
 # Counters and times are copied to the database, whose integer columns have 64 bits with a sign.
-_MOST_NUMBER: Final = (1 << 63) - 1
+_MAX_INTEGER: Final = (1 << 63) - 1
 
 
 def is_plausible(raw: bytes) -> bool:
@@ -96,7 +96,7 @@ def is_plausible(raw: bytes) -> bool:
         return False
     tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, epoch = _unpack(raw)
     return bool(
-        max(tat_ns, allowed, throttled, used_ns_0, used_ns_1) <= _MOST_NUMBER
+        max(tat_ns, allowed, throttled, used_ns_0, used_ns_1) <= _MAX_INTEGER
         and epoch < 1 << 31
         and (limit_code == 0 or (0 < limit_code >> 32 <= MAX_BURST and 0 < limit_code & 0xFFFF_FFFF <= MAX_PER_SECONDS))
         and (fraction < max(limit_code >> 32, 1))
@@ -114,25 +114,27 @@ class RecordStorage(Protocol):
 
 
 def take(
-    cells: RecordStorage, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
+    records: RecordStorage, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int, now_ns: int
 ) -> Outcome:
     """Decide one request for `cost` tokens (1 to burst) with the secret in `slot`: take all of them or none.
 
     `limit` is None for an unlimited key. `epoch` is the key's epoch as the caller knows it, and `now_ns` the time
-    in nanoseconds since the Unix epoch. The key's record is read from `cells` once and written once, also if the
+    in nanoseconds since the Unix epoch. The key's record is read from `records` once and written once, also if the
     request is denied. If the record's epoch is newer than `epoch`, nothing is decided, counted or written, and the
     outcome carries the newer epoch. Raises CostExceedsBurst.
     """
-    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, known_epoch = _unpack(cells.get(key, EMPTY))
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, stored_epoch = _unpack(
+        records.get(key, EMPTY)
+    )
     # The caller's limit or secret may be stale. It has to load the key again and retry with the newer epoch.
-    if epoch < known_epoch <= MOST_EPOCH:
-        return False, 0, 0, known_epoch
+    if epoch < stored_epoch <= MAX_EPOCH:
+        return False, 0, 0, stored_epoch
     if slot:
         used_ns_1 = now_ns
     else:
         used_ns_0 = now_ns
     if limit is None:
-        cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
+        records.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
         return True, 0, 0, epoch
     # Most limits have one tick per nanosecond. That case skips a multiplication and a division of large numbers.
     ticks = limit.ticks
@@ -150,35 +152,35 @@ def take(
         limit_code, debt = limit.code, convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
         ahead_ns, fraction = divmod(debt, ticks)
         tat_ns = now_ns + ahead_ns
-    after = debt + cost * limit.price
-    if after > capacity:
+    new_debt = debt + cost * limit.price
+    if new_debt > capacity:
         # This is checked only for a request that would be denied, which keeps the check off the path of allowed
         # requests.
         if cost > limit.burst:
             raise CostExceedsBurst(cost, limit)
-        cells.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
-        return False, debt, after - capacity if ticks == 1 else -((capacity - after) // ticks), epoch
+        records.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
+        return False, debt, new_debt - capacity if ticks == 1 else -((capacity - new_debt) // ticks), epoch
     if ticks == 1:
-        tat_ns = now_ns + after
+        tat_ns = now_ns + new_debt
     else:
-        ahead_ns, fraction = divmod(after, ticks)
+        ahead_ns, fraction = divmod(new_debt, ticks)
         tat_ns = now_ns + ahead_ns
-    cells.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
-    return True, after, 0, epoch
+    records.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
+    return True, new_debt, 0, epoch
 
 
-def take_many(cells: RecordStorage, asked: Sequence[TakeRequest], now_ns: int) -> list[Outcome | CostExceedsBurst]:
+def take_many(records: RecordStorage, requests: Sequence[TakeRequest], now_ns: int) -> list[Outcome | CostExceedsBurst]:
     """Decide several requests with `take`, one after the other at the same moment.
 
-    The outcomes are in the order of `asked`. A request whose cost exceeds its burst gets the CostExceedsBurst as
+    The outcomes are in the order of `requests`. A request whose cost exceeds its burst gets the CostExceedsBurst as
     its outcome.
     """
     outcomes: list[Outcome | CostExceedsBurst] = []
-    for key, limit, cost, epoch, slot in asked:
+    for key, limit, cost, epoch, slot in requests:
         try:
-            outcomes.append(take(cells, key, limit, cost, epoch, slot, now_ns))
-        except CostExceedsBurst as refusal:
-            outcomes.append(refusal)
+            outcomes.append(take(records, key, limit, cost, epoch, slot, now_ns))
+        except CostExceedsBurst as error:
+            outcomes.append(error)
     return outcomes
 
 

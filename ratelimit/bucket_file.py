@@ -8,7 +8,7 @@ LOCK_FILE: Final = "lock.mdb"
 # The map has its final size from the start: growing it means replacing the map, which is unsafe while other
 # threads use it (ADR 4). The file is sparse: it shows this size, but only occupies the space that is reserved.
 MAP_SIZE: Final = 64 << 30
-READERS: Final = 1024
+MAX_READERS: Final = 1024
 
 # Keys of rate limit records never begin with NUL, so these entries sort before all of them and a scan can skip
 # them.
@@ -21,7 +21,7 @@ REBUILT_KEY: Final = b"\x00rebuilt"
 LAYOUT: Final = b"1"
 
 
-def lock_name(path: Path) -> bytes:
+def lock_file_identity(path: Path) -> bytes:
     """Return the value to store under LOCK_KEY: the inode and size of the lock file in the directory `path`.
 
     The value identifies which lock file belongs to the data file while processes use both. Raises OSError if

@@ -19,17 +19,26 @@ import lmdb
 from lmdb.verify import verify
 
 from ratelimit.bucket import is_plausible
-from ratelimit.bucket_file import DATA_FILE, LAYOUT, LAYOUT_KEY, LOCK_FILE, LOCK_KEY, MAP_SIZE, READERS, lock_name
+from ratelimit.bucket_file import (
+    DATA_FILE,
+    LAYOUT,
+    LAYOUT_KEY,
+    LOCK_FILE,
+    LOCK_KEY,
+    MAP_SIZE,
+    MAX_READERS,
+    lock_file_identity,
+)
 
 SOUND: Final = 0
 DAMAGED: Final = 10
-_LEAST_SECONDS: Final = 2
+_MIN_CPU_SECONDS: Final = 2
 # 4 to 10 times slower than every machine that we measured.
-_BYTES_A_SECOND: Final = 16 << 20
+_BYTES_PER_SECOND: Final = 16 << 20
 # The time limit is this many times the CPU limit: the file may be on a slow disk, or the machine may be busy.
-_WAITING: Final = 10
+_WALL_CLOCK_FACTOR: Final = 10
 # The unit of st_blocks, whatever block size the file system uses.
-_BLOCK: Final = 512
+_BLOCK_BYTES: Final = 512
 
 
 class FileState(StrEnum):
@@ -43,43 +52,43 @@ class FileState(StrEnum):
     IN_USE = "in-use"
 
 
-def fault_of(path: Path, how: FileState) -> str:
+def find_fault(path: Path, state: FileState) -> str:
     """Return what is wrong with the store in the directory `path`, or with a data file alone; empty if nothing is
     wrong.
     """
-    problems: list[str] = verify(str(path)) if how is FileState.AT_REST else []  # type: ignore[no-untyped-call]
+    problems: list[str] = verify(str(path)) if state is FileState.AT_REST else []  # type: ignore[no-untyped-call]
     if problems:
         return problems[0]
-    alone = not path.is_dir()
+    is_file = not path.is_dir()
     with lmdb.open(
         str(path),
         map_size=max(MAP_SIZE, path.stat().st_size),
-        subdir=not alone,
+        subdir=not is_file,
         readonly=True,
-        lock=how is FileState.IN_USE,
-        max_readers=READERS,
+        lock=state is FileState.IN_USE,
+        max_readers=MAX_READERS,
     ) as environment, environment.begin() as transaction:  # fmt: skip
-        return _fault_of_lock(path, bytes(transaction.get(LOCK_KEY, b"")), how) or _fault_of_entries(transaction)
+        return _find_lock_fault(path, bytes(transaction.get(LOCK_KEY, b"")), state) or _find_entry_fault(transaction)
 
 
-def _fault_of_lock(path: Path, known: bytes, how: FileState) -> str:
+def _find_lock_fault(path: Path, known: bytes, state: FileState) -> str:
     """Return what is wrong with the lock file, compared with the `known` value that its users stored; empty if
     nothing is.
     """
     try:
-        found = lock_name(path)
+        found = lock_file_identity(path)
     except OSError:
         found = b""
     if found == known:
         return ""
-    if how is FileState.IN_USE:
+    if state is FileState.IN_USE:
         return f"{LOCK_FILE} is not the one that its users share"
     # At rest any lock file will do, because it is created again. But if the same file became shorter, its users
     # crashed, so the data file may be damaged too.
     return f"{LOCK_FILE} was truncated" if found and found.split()[:1] == known.split()[:1] else ""
 
 
-def _fault_of_entries(transaction: lmdb.Transaction) -> str:
+def _find_entry_fault(transaction: lmdb.Transaction) -> str:
     last = b""
     for raw_key, value in transaction.cursor():
         key = bytes(raw_key)
@@ -98,18 +107,18 @@ def _data_file(path: Path) -> Path:
     return path / DATA_FILE if path.is_dir() else path
 
 
-def bound(path: Path) -> None:
+def limit_resources(path: Path) -> None:
     """Limit this process to the CPU time and wall-clock time that a file of this size can take; it is killed
     beyond that.
     """
-    taken = _data_file(path).stat().st_blocks * _BLOCK
-    seconds = _LEAST_SECONDS + taken // _BYTES_A_SECOND
+    allocated = _data_file(path).stat().st_blocks * _BLOCK_BYTES
+    seconds = _MIN_CPU_SECONDS + allocated // _BYTES_PER_SECOND
     # A crash is an expected result here, so it must not leave a core dump.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     # The parent may have ignored SIGALRM, and a child inherits that.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(seconds * _WAITING)
+    signal.alarm(seconds * _WALL_CLOCK_FACTOR)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -119,9 +128,9 @@ def main(arguments: Sequence[str]) -> int:
     Raises OSError, MemoryError or lmdb.Error if the failure says nothing about the file, such as a lack of memory.
     """
     path = Path(arguments[0])
-    bound(path)
+    limit_resources(path)
     try:
-        fault = fault_of(path, FileState(arguments[1]))
+        fault = find_fault(path, FileState(arguments[1]))
     except (MemoryError, lmdb.MemoryError, lmdb.ReadersFullError):
         raise
     except OSError as error:

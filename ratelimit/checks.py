@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from ratelimit.limit import LimitError, limit_from_text
+from ratelimit.limit import LimitError, parse_limit_text
 from ratelimit.stores import open_store
 
 SETTINGS: Final = "settings"
@@ -48,7 +48,7 @@ def check_limits(**_kwargs: Any) -> list[CheckMessage]:
         ("AUTH_FAILURE_LIMIT", FAILURE_LIMIT_INVALID),
     ):
         try:
-            limit = limit_from_text(getattr(settings, name))
+            limit = parse_limit_text(getattr(settings, name))
         except LimitError as error:
             messages.append(Error(f"{name} is no rate limit: {error}", hint=example, id=identifier))
             continue

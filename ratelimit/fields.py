@@ -11,7 +11,7 @@ from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.limit import Limit, LimitError, parse_limit
 
 
-def _refuse(error: LimitError) -> ValidationError:
+def _validation_error(error: LimitError) -> ValidationError:
     return ValidationError(
         [
             ValidationError(
@@ -30,7 +30,7 @@ def validate_rate_limit(value: object) -> None:
     try:
         parse_limit(value)
     except LimitError as error:
-        raise _refuse(error) from None
+        raise _validation_error(error) from None
 
 
 class StrictJSONFormField(forms.JSONField):

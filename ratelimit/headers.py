@@ -18,12 +18,12 @@ _STATE_LINES: Final = b'%b: "%b";r=%%d;t=%%d\r\n%b: %%d\r\n%b: %%d\r\n' % tuple(
 )
 
 
-def rate_limit_fields(decision: Decision) -> list[tuple[str, str]]:
+def rate_limit_headers(decision: Decision) -> list[tuple[str, str]]:
     """Return header names and values for a decision of a key's bucket; none for an unlimited key."""
-    return policy_fields(decision.limit) + state_fields(decision)
+    return policy_headers(decision.limit) + state_headers(decision)
 
 
-def policy_fields(limit: Limit | None) -> list[tuple[str, str]]:
+def policy_headers(limit: Limit | None) -> list[tuple[str, str]]:
     """Return the headers that describe the limit itself, independent of the state of its bucket."""
     if limit is None:
         return []
@@ -33,7 +33,7 @@ def policy_fields(limit: Limit | None) -> list[tuple[str, str]]:
     ]
 
 
-def state_fields(decision: Decision) -> list[tuple[str, str]]:
+def state_headers(decision: Decision) -> list[tuple[str, str]]:
     """Return the headers that describe the bucket after a decision."""
     if decision.limit is None:
         return []
@@ -48,8 +48,8 @@ def state_fields(decision: Decision) -> list[tuple[str, str]]:
     return fields
 
 
-def state_lines(decision: Decision) -> bytes:
-    """Return the `state_fields` of an allowed request as the bytes that are sent, for the gateway's fast path."""
+def encode_state_headers(decision: Decision) -> bytes:
+    """Return the `state_headers` of an allowed request as the bytes that are sent, for the gateway's fast path."""
     limit, debt = decision.limit, decision.debt
     if limit is None:
         return b""

@@ -19,151 +19,153 @@ SHARE: Final = 10
 """A lease is at most this fraction (1/SHARE) of a burst. Keys with a smaller burst are never leased."""
 
 
-class Lease:
+class TokenLease:
     """Tokens of one key that this process holds under one limit and epoch.
 
-    `left` tokens are unspent, and `spent` tokens of the last grant are spent. `uncounted` requests were allowed
-    with leased tokens and are not yet counted in the store. `debt` is the bucket's debt in ticks at `since_ns`.
-    The lease ends at `ends_ns`. The next grant asks for `size` tokens.
+    Of the last grant, `unspent` tokens are left and `spent` tokens are used. `uncounted` requests were allowed
+    with leased tokens and are not yet counted in the store. `debt` is the bucket's debt in ticks at `granted_ns`.
+    The lease ends at `expires_ns`. The next grant asks for `size` tokens.
     """
 
-    __slots__ = ("debt", "ends_ns", "epoch", "left", "limit", "since_ns", "size", "spent", "uncounted")
+    __slots__ = ("debt", "epoch", "expires_ns", "granted_ns", "limit", "size", "spent", "uncounted", "unspent")
 
-    def __init__(self, limit: Limit, epoch: int, size: int, ends_ns: int = 0) -> None:
+    def __init__(self, limit: Limit, epoch: int, size: int, expires_ns: int = 0) -> None:
         self.limit = limit
         self.epoch = epoch
         self.size = size
-        self.left = 0
+        self.unspent = 0
         self.spent = 0
         self.uncounted = 0
         self.debt = 0
-        self.since_ns = 0
-        self.ends_ns = ends_ns
+        self.granted_ns = 0
+        self.expires_ns = expires_ns
 
 
-def may_lease(asked: TakeRequest) -> bool:
+def is_leasable(request: TakeRequest) -> bool:
     """Return whether tokens for the request's key may be taken ahead of use at all."""
-    _, limit, cost, _, _ = asked
+    _, limit, cost, _, _ = request
     return limit is not None and cost <= limit.burst and limit.burst >= SHARE
 
 
 class LeaseBook:
-    """All leases of one process, with at most `most` tokens each. Each secret of a key has its own lease.
+    """All leases of one process, with at most `max_tokens` tokens each. Each secret of a key has its own lease.
 
     Times are in nanoseconds of one clock that never goes back, which the caller chooses. Only one thread may use a
     book.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._leases: dict[tuple[bytes, int], Lease] = {}
-        self._ended: list[tuple[bytes, Lease]] = []
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+        self._leases: dict[tuple[bytes, int], TokenLease] = {}
+        self._expired: list[tuple[bytes, TokenLease]] = []
 
-    def spend(self, asked: TakeRequest, now_ns: int) -> Outcome | None:
+    def spend(self, request: TakeRequest, now_ns: int) -> Outcome | None:
         """Return the outcome of the request if a lease pays for it, or None if the store has to decide it."""
-        key, limit, cost, epoch, slot = asked
+        key, limit, cost, epoch, slot = request
         lease = self._leases.get((key, slot))
-        if lease is None or lease.left < cost or now_ns >= lease.ends_ns:
+        if lease is None or lease.unspent < cost or now_ns >= lease.expires_ns:
             return None
         # Comparing identity first is cheaper, and the limit of a cached record is nearly always the same object.
         if (lease.limit is not limit and lease.limit != limit) or lease.epoch != epoch:
             return None
-        lease.left -= cost
+        lease.unspent -= cost
         lease.spent += cost
         lease.uncounted += 1
-        refilled = (now_ns - lease.since_ns) * lease.limit.ticks
+        refilled = (now_ns - lease.granted_ns) * lease.limit.ticks
         # To the client, leased tokens that are still unspent count as remaining, although the store has taken
         # them.
-        return True, max(0, lease.debt - lease.left * lease.limit.price - refilled), 0, epoch
+        return True, max(0, lease.debt - lease.unspent * lease.limit.price - refilled), 0, epoch
 
     def __len__(self) -> int:
-        return len(self._leases) + len(self._ended)
+        return len(self._leases) + len(self._expired)
 
-    def wish(self, asked: TakeRequest, waiting: int, now_ns: int) -> int:
+    def tokens_to_request(self, request: TakeRequest, waiting: int, now_ns: int) -> int:
         """Return how many tokens to ask the store for with this request, including its own; 0 to take none ahead.
 
         `waiting` is the number of tokens that all waiting requests of the key ask for, including this one.
         """
-        key, limit, cost, epoch, slot = asked
-        if limit is None or not may_lease(asked):
+        key, limit, cost, epoch, slot = request
+        if limit is None or not is_leasable(request):
             return 0
         lease = self._leases.get((key, slot))
         if lease is None:
             # The first request of a key within the time of a lease takes nothing ahead, because a second one may
             # not follow.
-            lease = self._leases[key, slot] = Lease(limit, epoch, 0, now_ns + LEASE_NS)
-        elif now_ns >= lease.ends_ns or lease.limit != limit or lease.epoch != epoch:
-            lease = self._follow(key, slot, lease, limit, epoch, now_ns)
-        ahead = min(lease.size, self._most, limit.burst // SHARE)
+            lease = self._leases[key, slot] = TokenLease(limit, epoch, 0, now_ns + LEASE_NS)
+        elif now_ns >= lease.expires_ns or lease.limit != limit or lease.epoch != epoch:
+            lease = self._replace_lease(key, slot, lease, limit, epoch, now_ns)
+        ahead = min(lease.size, self._max_tokens, limit.burst // SHARE)
         lease.size = max(1, lease.size)
-        wish = min(waiting + ahead, limit.burst)
-        return wish if wish > cost else 0
+        tokens = min(waiting + ahead, limit.burst)
+        return tokens if tokens > cost else 0
 
-    def take_uncounted(self, asked: TakeRequest) -> int:
+    def pop_uncounted(self, request: TakeRequest) -> int:
         """Return how many requests the next call of the store has to count, and treat them as counted from now on."""
-        lease = self._leases.get((asked[0], asked[4]))
+        lease = self._leases.get((request[0], request[4]))
         if lease is None:
             return 0
         uncounted, lease.uncounted = lease.uncounted, 0
         return uncounted
 
-    def return_uncounted(self, asked: TakeRequest, uncounted: int) -> None:
-        """Take back requests from `take_uncounted` that the store did not count."""
-        key, limit, _, epoch, slot = asked
+    def restore_uncounted(self, request: TakeRequest, uncounted: int) -> None:
+        """Take back requests from `pop_uncounted` that the store did not count."""
+        key, limit, _, epoch, slot = request
         if uncounted and limit is not None:
-            self._leases.setdefault((key, slot), Lease(limit, epoch, 1)).uncounted += uncounted
+            self._leases.setdefault((key, slot), TokenLease(limit, epoch, 1)).uncounted += uncounted
 
-    def put_uncounted(self, key: bytes, lapsed: Lease) -> None:
+    def keep_uncounted(self, key: bytes, expired: TokenLease) -> None:
         """Keep the request counts of a lapsed lease because the store could not be reached to count them."""
-        if lapsed.uncounted:
+        if expired.uncounted:
             # The tokens are not given back. The bucket refills them anyway, and a late credit could let more than
             # a burst through in a short window.
-            lapsed.left = 0
-            self._ended.append((key, lapsed))
+            expired.unspent = 0
+            self._expired.append((key, expired))
 
-    def grant(self, asked: TakeRequest, tokens: int, outcome: Outcome, asked_ns: int) -> Outcome:
+    def record_grant(self, request: TakeRequest, tokens: int, outcome: Outcome, requested_ns: int) -> Outcome:
         """Record that the store granted `tokens` ahead of the request's own cost, and return the outcome for the
         client.
 
-        `outcome` is the store's, and `asked_ns` is when the store was called. The returned outcome is the same,
+        `outcome` is the store's, and `requested_ns` is when the store was called. The returned outcome is the same,
         except that its debt does not include the leased tokens.
         """
-        key, limit, _, epoch, slot = asked
+        key, limit, _, epoch, slot = request
         if limit is None:
             return outcome
         lease = self._leases.get((key, slot))
         if lease is None:
-            lease = self._leases[key, slot] = Lease(limit, epoch, 1)
-        elif lease.limit != limit or lease.epoch != epoch or (lease.left and asked_ns >= lease.ends_ns):
-            lease = self._follow(key, slot, lease, limit, epoch, asked_ns)
+            lease = self._leases[key, slot] = TokenLease(limit, epoch, 1)
+        elif lease.limit != limit or lease.epoch != epoch or (lease.unspent and requested_ns >= lease.expires_ns):
+            lease = self._replace_lease(key, slot, lease, limit, epoch, requested_ns)
         else:
             # The lease was used up before its end, so the next one is larger.
-            lease.size = min(2 * lease.size, self._most)
+            lease.size = min(2 * lease.size, self._max_tokens)
         allowed, debt, wait_ns, newest = outcome
-        lease.left += tokens
+        lease.unspent += tokens
         lease.spent = 0
-        lease.debt, lease.since_ns, lease.ends_ns = debt, asked_ns, asked_ns + LEASE_NS
-        return allowed, max(0, debt - lease.left * limit.price), wait_ns, newest
+        lease.debt, lease.granted_ns, lease.expires_ns = debt, requested_ns, requested_ns + LEASE_NS
+        return allowed, max(0, debt - lease.unspent * limit.price), wait_ns, newest
 
-    def lapsed(self, now_ns: int) -> list[tuple[bytes, Lease]]:
+    def pop_expired(self, now_ns: int) -> list[tuple[bytes, TokenLease]]:
         """Remove the leases that have ended from the book. Return those with tokens to give back or requests to
         count.
         """
         for (key, slot), lease in list(self._leases.items()):
-            if now_ns < lease.ends_ns:
+            if now_ns < lease.expires_ns:
                 continue
             # The key was used, so keep an empty lease. Its size starts at what was spent, if the key is used
             # again.
             if lease.spent:
-                self._follow(key, slot, lease, lease.limit, lease.epoch, now_ns)
+                self._replace_lease(key, slot, lease, lease.limit, lease.epoch, now_ns)
             else:
                 del self._leases[key, slot]
-                self._ended.append((key, lease))
-        ended, self._ended = self._ended, []
-        return [(key, lease) for key, lease in ended if lease.left or lease.uncounted]
+                self._expired.append((key, lease))
+        expired, self._expired = self._expired, []
+        return [(key, lease) for key, lease in expired if lease.unspent or lease.uncounted]
 
-    def _follow(self, key: bytes, slot: int, ended: Lease, limit: Limit, epoch: int, now_ns: int) -> Lease:
+    def _replace_lease(
+        self, key: bytes, slot: int, expired: TokenLease, limit: Limit, epoch: int, now_ns: int
+    ) -> TokenLease:
         """Set a lease aside, to be given back, and return an empty lease that takes its place."""
-        self._ended.append((key, ended))
-        following = self._leases[key, slot] = Lease(limit, epoch, max(1, ended.spent), now_ns + LEASE_NS)
-        return following
+        self._expired.append((key, expired))
+        successor = self._leases[key, slot] = TokenLease(limit, epoch, max(1, expired.spent), now_ns + LEASE_NS)
+        return successor

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
 
-from latchkey.problems import MAX_ERRORS, FieldError, bounded, member_pointer
+from latchkey.problems import MAX_ERRORS, FieldError, field_pointer, limit_errors
 from latchkey.strict_json import MalformedJSON, loads
 
 MAX_BURST: Final = 1_000_000
@@ -21,7 +21,7 @@ class LimitError(ValueError):
     """
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        errors = bounded(errors)
+        errors = limit_errors(errors)
         super().__init__("; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors))
         self.errors = errors
 
@@ -66,16 +66,16 @@ class Limit:
         return {"burst": self.burst, "per_seconds": self.per_seconds}
 
 
-def _check_member(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
+def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
     """Return the fault of the field `name` of `value`, or None if it is valid."""
     pointer = f"/{name}"
     if name not in value:
         return FieldError(pointer, "missing", f"{name} is required.")
-    member = value[name]
+    field_value = value[name]
     # In Python a bool is an int, so true would count as 1.
-    if isinstance(member, bool) or not isinstance(member, int):
+    if isinstance(field_value, bool) or not isinstance(field_value, int):
         return FieldError(pointer, "not-an-integer", f"{name} must be a JSON integer.")
-    if not 1 <= member <= maximum:
+    if not 1 <= field_value <= maximum:
         return FieldError(pointer, "out-of-range", f"{name} must be from 1 to {maximum}.")
     return None
 
@@ -93,20 +93,20 @@ def parse_limit(value: object) -> Limit | None:
             "", "not-an-object", 'A rate limit is {"burst": n, "per_seconds": n}, or null for unlimited.'
         )
         raise LimitError((fault,))
-    errors = [error for name, maximum in _BOUNDS.items() if (error := _check_member(value, name, maximum))]
+    errors = [error for name, maximum in _BOUNDS.items() if (error := _check_field(value, name, maximum))]
     for name in value:
         # A request body can hold many thousand unknown fields; don't build an error for each.
         if len(errors) > MAX_ERRORS:
             break
         if name not in _BOUNDS:
             detail = "Only burst and per_seconds belong here."
-            errors.append(FieldError(member_pointer(name), "unknown-member", detail))
+            errors.append(FieldError(field_pointer(name), "unknown-member", detail))
     if errors:
         raise LimitError(tuple(errors))
     return Limit(value["burst"], value["per_seconds"])
 
 
-def limit_from_text(text: str) -> Limit | None:
+def parse_limit_text(text: str) -> Limit | None:
     """Return the limit that a JSON text represents, as an operator writes it in a setting. Raises LimitError."""
     try:
         value = loads(text)

@@ -11,7 +11,7 @@ from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import BucketStore, BucketStoreError
-from ratelimit.stores.base import ADDRESS_PREFIX, Taken
+from ratelimit.stores.base import ADDRESS_PREFIX, TakeResult
 from ratelimit.stores.configured import configured_store
 from ratelimit.stores.fallback import FallbackStore
 
@@ -21,7 +21,7 @@ decided, because the limit of the key has changed: `take` decides it then.
 """
 
 
-class Attempt(StrEnum):
+class AttemptKind(StrEnum):
     """Kinds of attempts that are limited per client address. The values are part of the keys in the store."""
 
     # Each kind has its own bucket. A service that keeps using an old credential doesn't keep administrators in the
@@ -33,10 +33,10 @@ class Attempt(StrEnum):
 class Limiter:
     """Takes tokens from a bucket store for keys and for client addresses. Every method may raise BucketStoreError."""
 
-    def __init__(self, store: BucketStore, tells: metrics.DecisionMetrics = metrics.UNBUFFERED) -> None:
+    def __init__(self, store: BucketStore, decision_metrics: metrics.DecisionMetrics = metrics.UNBUFFERED) -> None:
         self.store = store
-        self._tells = tells
-        self._over_network = store if isinstance(store, FallbackStore) else None
+        self._metrics = decision_metrics
+        self._fallback_store = store if isinstance(store, FallbackStore) else None
 
     @property
     def store_is_remote(self) -> bool:
@@ -53,12 +53,12 @@ class Limiter:
         """Return what decides during an outage of the store: local, deny or allow; empty if the store is on this
         host.
         """
-        return self._over_network.mode.value if self._over_network else ""
+        return self._fallback_store.mode.value if self._fallback_store else ""
 
     @property
     def lease_seconds(self) -> float:
         """Return for how many seconds leased tokens are spent without calling the store; 0 if leasing is off."""
-        return self._over_network.on_loop.lease_seconds if self._over_network else 0.0
+        return self._fallback_store.async_store.lease_seconds if self._fallback_store else 0.0
 
     def prepare(self) -> None:
         """Open a store on this host now, so that no request has to wait for it. If that fails, each request tries
@@ -77,45 +77,45 @@ class Limiter:
         decision = Decision(limit, *outcome)
         # Otherwise nothing was decided, and the retry counts.
         if decision.epoch == epoch:
-            (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
+            (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
         return decision
 
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[DecisionResult]:
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[DecisionResult]:
         """Decide several requests like `take`, in one call of the store. Their metrics share the time of the call
         equally.
         """
         started = perf_counter()
         try:
-            outcomes = self.store.take_many(asked)
+            outcomes = self.store.take_many(requests)
         except BucketStoreError:
             metrics.STORE_ERRORS.inc()
             raise
-        return self._decisions(asked, outcomes, perf_counter() - started)
+        return self._record_decisions(requests, outcomes, perf_counter() - started)
 
-    async def take_many_on_loop(self, asked: Sequence[TakeRequest]) -> list[DecisionResult]:
+    async def take_many_async(self, requests: Sequence[TakeRequest]) -> list[DecisionResult]:
         """Decide several requests like `take_many`, for a remote store, without blocking the event loop.
 
         Raises TypeError if the store is on this host.
         """
-        if self._over_network is None:
+        if self._fallback_store is None:
             raise TypeError("the store is on this host: take_many waits for nothing")
         started = perf_counter()
-        outcomes = await self._over_network.take_many_on_loop(asked)
-        return self._decisions(asked, outcomes, perf_counter() - started)
+        outcomes = await self._fallback_store.take_many_async(requests)
+        return self._record_decisions(requests, outcomes, perf_counter() - started)
 
-    async def close_loop(self) -> None:
-        """Release what `take_many_on_loop` holds. Call it when that event loop ends."""
-        if self._over_network is not None:
-            await self._over_network.close_loop()
+    async def close_async(self) -> None:
+        """Release what `take_many_async` holds. Call it when that event loop ends."""
+        if self._fallback_store is not None:
+            await self._fallback_store.close_async()
 
-    def _decisions(
-        self, asked: Sequence[TakeRequest], outcomes: Sequence[Taken | None], seconds: float
+    def _record_decisions(
+        self, requests: Sequence[TakeRequest], outcomes: Sequence[TakeResult | None], seconds: float
     ) -> list[DecisionResult]:
         """Return the decisions for `outcomes`, and record them in the metrics. All of them together took `seconds`."""
-        each = seconds / len(asked)
+        share = seconds / len(requests)
         decisions: list[DecisionResult] = []
-        for (_, limit, _, epoch, _), outcome in zip(asked, outcomes, strict=True):
-            self._tells.seconds.observe(each)
+        for (_, limit, _, epoch, _), outcome in zip(requests, outcomes, strict=True):
+            self._metrics.seconds.observe(share)
             if not isinstance(outcome, tuple):
                 if isinstance(outcome, BucketStoreError):
                     metrics.STORE_ERRORS.inc()
@@ -123,33 +123,33 @@ class Limiter:
                 continue
             decision = Decision(limit, *outcome)
             if decision.epoch == epoch:
-                (self._tells.allowed if decision.allowed else self._tells.throttled).inc()
+                (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
             decisions.append(decision)
         return decisions
 
-    def take_for_address(self, address: str, limit: Limit, attempt: Attempt = Attempt.CREDENTIAL) -> Decision:
+    def take_for_address(self, address: str, limit: Limit, kind: AttemptKind = AttemptKind.CREDENTIAL) -> Decision:
         """Take one token from the bucket that limits such attempts from `address`."""
-        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + (attempt + address).encode(), limit, 1, 0, 0))
+        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + (kind + address).encode(), limit, 1, 0, 0))
 
     def forget_idle_addresses(self, limit: Limit) -> int:
         """Delete the buckets of addresses that are full again under `limit`. Return how many were deleted."""
         # A full bucket carries no information, and an attacker with many addresses could fill the store with them.
         full_since_ns = self.store.now_ns() - limit.per_seconds * NS_PER_SECOND
-        idle = [key for key, record in self.store.usage(ADDRESS_PREFIX) if record.used_ns < full_since_ns]
+        idle = [key for key, record in self.store.scan_records(ADDRESS_PREFIX) if record.used_ns < full_since_ns]
         for key in idle:
             # The time makes the store check again: the address may have been used since it was listed.
             self.store.forget(key, full_since_ns)
         return len(idle)
 
-    def refused_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
+    def throttled_addresses(self, since_ns: int) -> Iterator[tuple[str, Record]]:
         """Yield the addresses that were denied an attempt and tried again at or after `since_ns`, with their
         records.
 
         An address that was denied both kinds of attempts is yielded twice.
         """
-        for key, record in self.store.usage(ADDRESS_PREFIX):
+        for key, record in self.store.scan_records(ADDRESS_PREFIX):
             if record.throttled and record.used_ns >= since_ns:
-                yield key.removeprefix(ADDRESS_PREFIX).decode().removeprefix(Attempt.SIGN_IN), record
+                yield key.removeprefix(ADDRESS_PREFIX).decode().removeprefix(AttemptKind.SIGN_IN), record
 
     def epoch(self, key_id: str) -> int:
         """Return the newest epoch of the key that the store knows; 0 if it does not know the key."""
@@ -169,7 +169,7 @@ class Limiter:
             metrics.STORE_ERRORS.inc()
             raise
         finally:
-            self._tells.seconds.observe(perf_counter() - started)
+            self._metrics.seconds.observe(perf_counter() - started)
 
 
 @cache

@@ -108,7 +108,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()
-    lock_timeout.forget()
+    lock_timeout.reset()
     yield
     for cache in caches:
         cache.cache_clear()

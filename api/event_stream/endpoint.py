@@ -19,7 +19,7 @@ from events.stream.hub import default_hub
 from events.stream.limits import MAX_STREAMS, StreamLimit
 from events.stream.reader import DatabaseReader
 from events.stream.stream import EventStream
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
@@ -30,9 +30,9 @@ PATH: Final = "/v1/events"
 TIMEOUT_SECONDS: Final = 5.0
 
 # Separate threads, so that opening a stream doesn't wait for the open ones, nor they for it.
-OPENING_THREADS: Final = WorkThreads("event-stream-opening", 2)
-THREADS: Final = WorkThreads("event-stream", 2, patience_seconds=TIMEOUT_SECONDS)
-STREAM_LIMIT: Final = StreamLimit(most=min(MAX_STREAMS, own_limits().connections // 2))
+OPENING_THREADS: Final = ThreadPool("event-stream-opening", 2)
+THREADS: Final = ThreadPool("event-stream", 2, timeout_seconds=TIMEOUT_SECONDS)
+STREAM_LIMIT: Final = StreamLimit(max_streams=min(MAX_STREAMS, own_limits().connections // 2))
 _reader = DatabaseReader(THREADS)
 
 

@@ -32,13 +32,13 @@ class StreamOffer:
 
     def accept(self, call: LiveCall) -> None:
         """Reserve a place for the stream. Raises TooManyStreams."""
-        self._limit.take(call.key_id)
+        self._limit.acquire(call.key_id)
         self.call = call
 
     def withdraw(self) -> None:
         """Release the place, if one was reserved. The server calls this when it is done with the request."""
         if self.call is not None:
-            self._limit.free(self.call.key_id)
+            self._limit.release(self.call.key_id)
 
 
 def make_offer(environ: dict[str, Any], offer: StreamOffer) -> None:

@@ -9,9 +9,9 @@ import structlog
 from django.db import Error
 
 from api.reauthorization import SessionAuthorization
-from events.stream.frames import HEARTBEAT, OPENING, Frame, place
+from events.stream.frames import HEARTBEAT, OPENING, Frame, encode_position
 from events.stream.stream import EventStream
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from httpserver.asgi_types import Send
 from latchkey.problems import ProblemError
 from ratelimit.stores import BucketStoreError
@@ -45,7 +45,7 @@ class EventSession:
         stream: EventStream,
         authorization: SessionAuthorization,
         send: Send,
-        threads: WorkThreads,
+        threads: ThreadPool,
         *,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         reauthorize_seconds: float = REAUTHORIZE_SECONDS,
@@ -69,7 +69,7 @@ class EventSession:
 
     async def run(self) -> None:
         """Send until the stream ends or the caller loses its authorization. Raise SlowReader."""
-        await self._send(OPENING + place(self._stream.begins_after))
+        await self._send(OPENING + encode_position(self._stream.resume_id))
         while not self._stream.ended:
             frames = await self._batch()
             if not await self._is_authorized():
@@ -83,19 +83,19 @@ class EventSession:
     async def _batch(self) -> list[Frame]:
         due = min(self._sent_at + self._heartbeat_seconds, self._authorized_at + self._reauthorize_seconds)
         try:
-            return await self._with_heartbeats(self._stream.batch(max(0.0, due - self._now()))) or []
+            return await self._with_heartbeats(self._stream.next_batch(max(0.0, due - self._now()))) or []
         except UNAVAILABLE as error:
             await self._wait_for_retry(error)
             return []
 
     async def _is_authorized(self) -> bool:
         """Return whether the caller is still authorized. While that is unknown, send heartbeats only."""
-        while self._stream.touched or self._now() >= self._authorized_at + self._reauthorize_seconds:
+        while self._stream.key_changed or self._now() >= self._authorized_at + self._reauthorize_seconds:
             if self._stream.ended:
                 return False
             # Race condition: another event about the key may arrive while `reauthorize` runs. Reset the flag before,
             # so that the event sets it again.
-            refresh, self._stream.touched = self._stream.touched, False
+            refresh, self._stream.key_changed = self._stream.key_changed, False
             try:
                 await self._with_heartbeats(
                     self._threads.run(partial(self._authorization.reauthorize, refresh=refresh))
@@ -104,7 +104,7 @@ class EventSession:
                 self.refusal = error
                 return False
             except UNAVAILABLE as error:
-                self._stream.touched |= refresh
+                self._stream.key_changed |= refresh
                 await self._wait_for_retry(error)
             else:
                 self._delayed = False
@@ -114,7 +114,7 @@ class EventSession:
     async def _with_heartbeats(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Return or raise the result of `work`, sending heartbeats meanwhile. Return None if the stream ends first."""
         task = asyncio.create_task(work)
-        first: set[asyncio.Future[Any]] = {task, self._stream.over}
+        first: set[asyncio.Future[Any]] = {task, self._stream.finished}
         try:
             while not (task.done() or self._stream.ended):
                 silent_for = max(0.0, self._sent_at + self._heartbeat_seconds - self._now())
@@ -133,7 +133,7 @@ class EventSession:
             log.warning("event_stream_delayed", error=type(error).__name__)
         self._delayed = True
         await self._send_heartbeat_if_due()
-        await self._stream.rest(self._retry_seconds)
+        await self._stream.sleep(self._retry_seconds)
 
     async def _send_heartbeat_if_due(self) -> None:
         if self._now() >= self._sent_at + self._heartbeat_seconds:

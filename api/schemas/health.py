@@ -9,7 +9,7 @@ from api.schemas.fields import KEY_ID, SOON, Shape, example, filled_text_field, 
 from health.guard_rails import BY_NAME, Severity
 from health.local_health import Status
 from health.waivers import MAX_DURATION
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 
 GUARD_RAIL_NAMES: Final = [(name, name) for name in BY_NAME]
 READY: Final = [(status.value, status.value) for status in Status if status.is_ready]
@@ -77,7 +77,7 @@ class RateLimitReport(Shape):
     """The bucket store, and the limits of all keys that are not revoked."""
 
     store = serializers.CharField()
-    fallback = serializers.ChoiceField(list(Fallback))
+    fallback = serializers.ChoiceField(list(FallbackMode))
     on_fallback = serializers.BooleanField()
     keys = whole_number_field()
     limited = whole_number_field()

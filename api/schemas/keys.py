@@ -20,9 +20,10 @@ from api.schemas.fields import (
     whole_number_field,
 )
 from apikeys.models import KeyState, SecretState
-from apikeys.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_METADATA_BYTES, MAX_SECRET_ID
+from apikeys.validation import MAX_METADATA_BYTES, MAX_SECRET_ID
 from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PATTERN
 from latchkey.identity import MAX_OWNER_BYTES
+from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
 

@@ -12,7 +12,8 @@ from events.types import EventType
 from events.webhooks.models import DisabledReason
 from events.webhooks.next_delivery import MAX_PENDING
 from events.webhooks.service import MAX_ENDPOINTS
-from events.webhooks.validation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS, MAX_URL
+from events.webhooks.validation import MAX_URL
+from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 
 WEBHOOK_ID: Final = r"^wh_[0-9a-z]{12}$"
 SIGNING: Final = r"^whsec_[0-9A-Za-z+/]{43}=$"

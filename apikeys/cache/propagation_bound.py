@@ -8,7 +8,7 @@ from django.conf import settings
 
 from apikeys.cache.key_cache import TTL_SECONDS
 from ratelimit.limiter import Limiter
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 
 _ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 
@@ -62,5 +62,5 @@ def propagation_bound(limiter: Limiter) -> PropagationBound:
         trusted_seconds=TTL_SECONDS,
         stale_seconds=settings.DIRECTORY_STALE_SECONDS,
         lease_seconds=limiter.lease_seconds,
-        decides_alone=limiter.store_is_remote and limiter.fallback != Fallback.DENY,
+        decides_alone=limiter.store_is_remote and limiter.fallback != FallbackMode.DENY,
     )

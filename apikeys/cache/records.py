@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret
-from events.batched_sql import reading, run
+from events.batched_sql import run, select_statement
 from latchkey.auth_context import AuthContext
 from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
@@ -41,8 +41,8 @@ def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
     # bucket store returns the newer epoch with the next request.
     keys, found = run(
         [
-            reading(APIKey.objects.filter(key_id__in=key_ids).order_by()),
-            reading(KeySecret.objects.filter(key__key_id__in=key_ids)),
+            select_statement(APIKey.objects.filter(key_id__in=key_ids).order_by()),
+            select_statement(KeySecret.objects.filter(key__key_id__in=key_ids)),
         ]
     )
     secrets: dict[int, list[KeySecret]] = {}

@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.duration import time_or_span_ahead
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
@@ -21,9 +22,6 @@ from latchkey.redaction import redact
 from latchkey.strict_json import MalformedJSON, loads
 from ratelimit.checks import SETTINGS
 from ratelimit.stores import BucketStoreError
-
-REFUSED: Final = 2
-COULD_NOT: Final = 3
 
 
 class KeyCommand(BaseCommand):

@@ -17,7 +17,7 @@ from django.db import transaction
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
 from apikeys.usage.high_water_marks import NO_USAGE, Counters, Marks, counters, is_below_mark
 from apikeys.usage.rows import add_usage, update_last_used
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 from latchkey.timestamps import from_ns
 from ratelimit.bucket import Record
 from ratelimit.stores import BucketStore
@@ -70,12 +70,12 @@ class UsageRollup:
 
     def _used(self) -> Iterator[tuple[str, Record]]:
         """Yield the keys that were used since the previous pass began, with their records."""
-        for key, record in self._store.usage(KEY_PREFIX, self._since_ns):
+        for key, record in self._store.scan_records(KEY_PREFIX, self._since_ns):
             if record.used_ns and record.used_ns >= self._since_ns:
                 yield key.decode(), record
 
     def _write_batch(self, records: Mapping[str, Record], marks: Marks) -> int:
-        bound_lock_waits()
+        set_lock_timeout()
         # All writers lock in the same order, so they cannot deadlock. Marks are read under the lock, so the
         # difference is what no other writer has added.
         locked = APIKey.objects.filter(key_id__in=records).select_for_update().order_by("pk")

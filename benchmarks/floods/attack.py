@@ -29,7 +29,7 @@ class _Client:
     number: int
     socket: socket.socket
     sent: float = 0.0
-    waits: bool = False
+    waiting: bool = False
     received: bytes = field(default=b"")
 
 
@@ -112,7 +112,7 @@ class Attack:
             self._send(client)
 
     def _send(self, client: _Client) -> None:
-        client.sent, client.waits, client.received = time.monotonic(), True, b""
+        client.sent, client.waiting, client.received = time.monotonic(), True, b""
         # Ignored here, because epoll reports the end of the connection.
         with suppress(OSError):
             client.socket.sendall(next(self._requests))
@@ -126,14 +126,14 @@ class Attack:
             self._close(client)
             return
         client.received += received
-        if client.waits and parse(client.received) is not None:
-            client.waits = False
+        if client.waiting and parse(client.received) is not None:
+            client.waiting = False
             self._send_later(client.number, client.sent)
 
     def _close(self, client: _Client) -> None:
         del self._clients[client.number], self._by_descriptor[client.socket.fileno()]
         client.socket.close()
-        if client.waits:
+        if client.waiting:
             self._send_later(client.number, client.sent)
 
     def _send_later(self, number: int, sent: float | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from benchmarks.leasing.shared import SharedBucket
 from ratelimit.bucket import TakeRequest
-from ratelimit.leases import LeaseBook, may_lease
+from ratelimit.leases import LeaseBook, is_leasable
 
 
 class Node:
@@ -15,7 +15,7 @@ class Node:
     def take(self, asked: TakeRequest, count: int, now_ns: int) -> int:
         """Decide `count` requests of one event loop iteration; return how many pass."""
         book = self._book
-        if book is None or not may_lease(asked):
+        if book is None or not is_leasable(asked):
             return self._store.take_each(asked, count, now_ns)
         passed = _spend(book, asked, count, now_ns)
         if passed == count:
@@ -28,18 +28,18 @@ class Node:
     def give_back(self, now_ns: int) -> None:
         """Return the tokens of ended leases to the store, like the worker's periodic sweep."""
         if self._book:
-            for key, lease in self._book.lapsed(now_ns):
-                self._store.give_back(key, lease.limit, lease.left, now_ns)
+            for key, lease in self._book.pop_expired(now_ns):
+                self._store.give_back(key, lease.limit, lease.unspent, now_ns)
 
     def _lease(self, book: LeaseBook, asked: TakeRequest, waiting: int, now_ns: int) -> bool:
         """Lease tokens for `waiting` requests; return whether the first of them passes.
 
         The tokens beyond its own cost are for the requests after it.
         """
-        wish = book.wish(asked, waiting, now_ns)
-        book.take_uncounted(asked)
+        wish = book.tokens_to_request(asked, waiting, now_ns)
+        book.pop_uncounted(asked)
         outcome, granted = self._store.take_ahead(asked, wish, now_ns)
-        return (book.grant(asked, wish - asked[2], outcome, now_ns) if granted else outcome)[0]
+        return (book.record_grant(asked, wish - asked[2], outcome, now_ns) if granted else outcome)[0]
 
 
 def _spend(book: LeaseBook, asked: TakeRequest, count: int, now_ns: int) -> int:

@@ -17,7 +17,7 @@ from console.keys.issue import issue_key
 from console.keys.key_list import key_list
 from console.keys.key_page import key_page
 from console.keys.rotation import DrainView, FinishView, RotateView
-from ratelimit.limit import limit_from_text
+from ratelimit.limit import parse_limit_text
 
 ACTIONS = {
     "rotate": RotateView,
@@ -53,7 +53,7 @@ class KeyAdmin(OperatorModelAdmin):
         return bulk_change(request, self) if request.method == "POST" else key_list(request, self, timezone.now())
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        default = limit_from_text(settings.DEFAULT_RATE_LIMIT)
+        default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)
         return issue_key(request, self, default.as_json() if default else None)
 
     def change_view(

@@ -18,7 +18,7 @@ from console.keys.changes import LimitForm, RevokeForm
 from console.keys.views import KeyModelAdmin, render
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states, stale_page_message
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
 
@@ -82,7 +82,7 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
         try:
             yield _apply(config_service_for(request, _known_states(request, key)), action, form, key)
         except OperationalError as error:
-            note_given_up(error)
+            record_lock_timeout(error)
             # The next key would wait as long. With hundreds of keys, the request would take far too long.
             left = len(keys) - number
             yield f"The database takes no changes now: {left} {'key is' if left == 1 else 'keys are'} as before."

@@ -16,7 +16,7 @@ from console.formatting import format_limit, format_relative_time
 from console.keys.bulk import ACTIONS
 from console.keys.filters import FILTERS
 from console.keys.views import KeyModelAdmin, render
-from latchkey.validation import Refused
+from latchkey.validation import Rejected
 
 PAGE: Final = 50
 HOURS: Final = 24
@@ -67,7 +67,7 @@ def _cursor(text: str, filters: dict[str, str]) -> Cursor | None:
     """Return the position to start at, or None for the first page: no cursor, a malformed one, or another list's."""
     try:
         cursor = Cursor.parse(text)
-    except Refused:
+    except Rejected:
         return None
     return cursor if cursor.belongs_to(filters) else None
 

@@ -12,13 +12,14 @@ from console.keys.secret_page import secret_page
 from console.keys.views import KeyActionView, render
 from console.single_use_form import SingleUseForm, mark_as_sent
 from events.change import change
+from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limiter import default_limiter
 
 GRACES: Final = (
     (3600, "1 hour"),
-    (86_400, "1 day"),
+    (DEFAULT_GRACE_SECONDS, "1 day"),
     (604_800, "7 days"),
-    (2_592_000, "30 days"),
+    (MAX_GRACE_SECONDS, "30 days"),
     (0, "None: the old secret ends at once"),
 )
 
@@ -26,7 +27,9 @@ GRACES: Final = (
 class RotateForm(SingleUseForm):
     """Form for the grace period: how long the old secret continues to work."""
 
-    grace_seconds = forms.TypedChoiceField(choices=GRACES, coerce=int, initial=86_400, label="The old secret works for")
+    grace_seconds = forms.TypedChoiceField(
+        choices=GRACES, coerce=int, initial=DEFAULT_GRACE_SECONDS, label="The old secret works for"
+    )
 
 
 class RotateView(KeyActionView):

@@ -21,8 +21,8 @@ from httpserver.inherited_socket import inherited_address
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
-from ratelimit.stores.base import BucketStoreAway
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.base import BucketStoreUnavailable
+from ratelimit.stores.fallback import FallbackMode
 from ratelimit.stores.redis.address import RedisAddress, parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
 
@@ -102,9 +102,9 @@ def check_bucket_store() -> None:
     try:
         limiter.store.generation()
         if limiter.store.remote:
-            _last_reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).shown)
+            _last_reached_file().write_text(parse_address(settings.BUCKET_STORE_URL).redacted)
     except BucketStoreError as error:
-        if not isinstance(error, BucketStoreAway) or limiter.fallback in ("", Fallback.DENY):
+        if not isinstance(error, BucketStoreUnavailable) or limiter.fallback in ("", FallbackMode.DENY):
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=COULD_NOT) from None
         address = parse_address(settings.BUCKET_STORE_URL)
         # In an outage, the name of a container may be unknown to DNS too, which looks like a permanent fault.
@@ -122,7 +122,7 @@ def _last_reached_file() -> Path:
 
 def _was_reached(address: RedisAddress) -> bool:
     try:
-        return _last_reached_file().read_text() == address.shown
+        return _last_reached_file().read_text() == address.redacted
     except OSError:
         return False
 

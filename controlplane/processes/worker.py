@@ -36,7 +36,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         # Import here: Django is set up only after the worker has loaded the application.
-        from events.lock_timeout import serve_with_bounds
+        from events.lock_timeout import limit_sqlite_waits
         from health.cached_response import current_health
         from health.node.steward_probe import probe_steward
         from httpserver.draining import DrainingServer
@@ -44,7 +44,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         from httpserver.tracing import shutdown_tracing
         from ratelimit.limiter import default_limiter
 
-        serve_with_bounds()
+        limit_sqlite_waits()
         limiter = default_limiter()
         limiter.prepare()
         tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
@@ -59,7 +59,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         finally:
             for task in tasks:
                 task.cancel()
-            await limiter.close_loop()
+            await limiter.close_async()
             CHECK_RESPONSES.flush()
             shutdown_tracing()
 

@@ -27,7 +27,7 @@ class Frame:
     encoded: bytes
 
 
-def frame(event: Event) -> Frame:
+def encode_frame(event: Event) -> Frame:
     """Return the event's frame."""
     # JSON in ASCII on one line: a line break would end the data field.
     data = json.dumps(as_json(event), separators=(",", ":"))
@@ -36,12 +36,12 @@ def frame(event: Event) -> Frame:
     )
 
 
-def place(event_id: int) -> bytes:
+def encode_position(event_id: int) -> bytes:
     """Return an ID without data, with which a client resumes if it is disconnected before its first event."""
     return f"id: {event_id}\n\n".encode()
 
 
-def within(frames: Sequence[Frame], size: int = MAX_BATCH_BYTES) -> list[Frame]:
+def limit_size(frames: Sequence[Frame], size: int = MAX_BATCH_BYTES) -> list[Frame]:
     """Return the first frames, up to `size` bytes in total, but at least one if there is any."""
     kept: list[Frame] = []
     for one in frames:

@@ -9,12 +9,12 @@ from typing import Final, Protocol
 import structlog
 
 from events.stream.reader import BATCH, DatabaseReader, Reader
-from events.stream.ring import Ring
-from events.threads import WorkThreads
+from events.stream.ring_buffer import RingBuffer
+from events.thread_pool import ThreadPool
 
 POLL_SECONDS: Final = 0.25
 MAX_POLL_SECONDS: Final = 5.0
-PATIENCE_SECONDS: Final = 5.0
+POLL_TIMEOUT_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 class Listener(Protocol):
     """A stream that is notified of new frames in the ring, and of the keys that they are about."""
 
-    def wake(self, key_ids: Collection[str] = ()) -> None: ...
+    def notify(self, key_ids: Collection[str] = ()) -> None: ...
 
 
-class Hub:
+class EventHub:
     """Hub of a process, on its event loop. One poll reads new events for any number of streams.
 
     A poll that fails or times out is repeated with increasing delays, up to MAX_POLL_SECONDS. It continues after
@@ -37,22 +37,22 @@ class Hub:
         self._pause = pause
         self._listeners: set[Listener] = set()
         self._polling: asyncio.Task[None] | None = None
-        self.ring = Ring(0)
+        self.ring = RingBuffer(0)
 
     @property
     def listeners(self) -> int:
         """Return the number of listeners."""
         return len(self._listeners)
 
-    def join(self, listener: Listener, head: int) -> None:
+    def subscribe(self, listener: Listener, head: int) -> None:
         """Notify `listener` from now on. `head` is an event ID up to which the log was already written."""
         self._listeners.add(listener)
         if self._polling is None:
-            self.ring = Ring(head)
+            self.ring = RingBuffer(head)
             # An empty context: what the poll logs is not about the request that happens to come first.
             self._polling = asyncio.create_task(self._poll(), name="event-poll", context=Context())
 
-    def leave(self, listener: Listener) -> None:
+    def unsubscribe(self, listener: Listener) -> None:
         """Stop notifying `listener`. Without listeners, polling stops."""
         self._listeners.discard(listener)
         if not self._listeners and self._polling is not None:
@@ -76,10 +76,10 @@ class Hub:
                 ring.add(frames)
                 key_ids = {frame.key_id for frame in frames}
                 for listener in self._listeners:
-                    listener.wake(key_ids)
+                    listener.notify(key_ids)
 
 
 @cache
-def default_hub() -> Hub:
+def default_hub() -> EventHub:
     """Return the hub of this process. It has its own thread, so that no other work delays the poll."""
-    return Hub(DatabaseReader(WorkThreads("event-poll", 1, patience_seconds=PATIENCE_SECONDS)))
+    return EventHub(DatabaseReader(ThreadPool("event-poll", 1, timeout_seconds=POLL_TIMEOUT_SECONDS)))

@@ -25,34 +25,34 @@ class TooManyStreams(ProblemError):
 class StreamLimit:
     """Thread-safe counter of open streams."""
 
-    def __init__(self, *, most: int = MAX_STREAMS, most_per_key: int = MAX_STREAMS_PER_KEY) -> None:
-        self._most = most
-        self._most_per_key = most_per_key
+    def __init__(self, *, max_streams: int = MAX_STREAMS, max_per_key: int = MAX_STREAMS_PER_KEY) -> None:
+        self._max_streams = max_streams
+        self._max_per_key = max_per_key
         self._lock = Lock()
         self._by_key: Counter[str] = Counter()
 
     @property
-    def taken(self) -> int:
+    def count(self) -> int:
         """Return the number of open streams."""
         return self._by_key.total()
 
-    def take(self, key_id: str) -> None:
-        """Reserve a slot for the key; `free` releases it. Raise TooManyStreams."""
+    def acquire(self, key_id: str) -> None:
+        """Reserve a slot for the key; `release` releases it. Raise TooManyStreams."""
         with self._lock:
-            if self.taken >= self._most:
-                self._refuse(f"This process holds {self._most} live streams and opens no more.")
-            if self._by_key[key_id] >= self._most_per_key:
-                self._refuse(f"This key has {self._most_per_key} live streams open in this process and gets no more.")
+            if self.count >= self._max_streams:
+                self._reject(f"This process holds {self._max_streams} live streams and opens no more.")
+            if self._by_key[key_id] >= self._max_per_key:
+                self._reject(f"This key has {self._max_per_key} live streams open in this process and gets no more.")
             self._by_key[key_id] += 1
-            OPEN.set(self.taken)
+            OPEN.set(self.count)
 
-    def free(self, key_id: str) -> None:
+    def release(self, key_id: str) -> None:
         """Release a slot of the key."""
         with self._lock:
             self._by_key[key_id] -= 1
             # Removes keys without a stream, so that the counter doesn't grow.
             self._by_key += Counter()
-            OPEN.set(self.taken)
+            OPEN.set(self.count)
 
-    def _refuse(self, detail: str) -> None:
+    def _reject(self, detail: str) -> None:
         raise TooManyStreams(detail, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -4,9 +4,9 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Final, Protocol
 
-from events.selection import ALL, Selection
-from events.stream.frames import Frame, frame
-from events.threads import WorkThreads
+from events.event_filter import ALL_EVENTS, EventFilter
+from events.stream.frames import Frame, encode_frame
+from events.thread_pool import ThreadPool
 
 BATCH: Final = 100
 
@@ -14,7 +14,7 @@ BATCH: Final = 100
 class Reader(Protocol):
     """Function that returns the first BATCH frames after an ID, without gaps: no event follows one that is missing."""
 
-    def __call__(self, position: int, selection: Selection = ALL) -> Awaitable[list[Frame]]: ...
+    def __call__(self, position: int, event_filter: EventFilter = ALL_EVENTS) -> Awaitable[list[Frame]]: ...
 
 
 class DatabaseReader:
@@ -23,12 +23,12 @@ class DatabaseReader:
     Event IDs are assigned in commit order, so the result of one query has no gaps.
     """
 
-    def __init__(self, threads: WorkThreads) -> None:
+    def __init__(self, threads: ThreadPool) -> None:
         self._threads = threads
 
-    async def __call__(self, position: int, selection: Selection = ALL) -> list[Frame]:
-        return await self._threads.run(partial(_read, position, selection))
+    async def __call__(self, position: int, event_filter: EventFilter = ALL_EVENTS) -> list[Frame]:
+        return await self._threads.run(partial(_read, position, event_filter))
 
 
-def _read(position: int, selection: Selection) -> list[Frame]:
-    return [frame(event) for event in selection.after(position)[:BATCH]]
+def _read(position: int, event_filter: EventFilter) -> list[Frame]:
+    return [encode_frame(event) for event in event_filter.after(position)[:BATCH]]

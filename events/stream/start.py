@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
+from events.event_filter import EventFilter
 from events.models import ChainHead
-from events.selection import Selection
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Refused, whole_number
+from latchkey.validation import InvalidParameters, Rejected, parse_whole_number
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
     """Start of a stream: after the ID `position`. `head` was the last ID of the log at that time."""
 
-    selection: Selection
+    event_filter: EventFilter
     position: int
     head: int
 
@@ -34,9 +34,9 @@ def stream_start(
         faults.append(FieldError("/after", "out-of-range", f"after must be a whole number from 0 to {head}."))
     if last_event_id:
         try:
-            position = whole_number(last_event_id, "last-event-id", 0, head)
-        except Refused as refusal:
-            faults.extend(fault.under("/last-event-id") for fault in refusal.faults)
+            position = parse_whole_number(last_event_id, "last-event-id", 0, head)
+        except Rejected as rejection:
+            faults.extend(fault.under("/last-event-id") for fault in rejection.faults)
     if faults:
         raise InvalidParameters.of(faults)
-    return StreamStart(Selection(type, key_id), position, head)
+    return StreamStart(EventFilter(type, key_id), position, head)

@@ -22,13 +22,13 @@ _DENIED: Final = tuple(
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 
-def may_reach(address: Address, networks: Sequence[Network], *, public: bool) -> bool:
+def is_allowed(address: Address, networks: Sequence[Network], *, public: bool) -> bool:
     """Return whether `address` is in one of `networks` or, if `public` is true, is a public address."""
-    meant = _translated(address)
-    return any(one in network for network in networks for one in (address, meant)) or (public and _is_public(meant))
+    target = _embedded_address(address)
+    return any(one in network for network in networks for one in (address, target)) or (public and _is_public(target))
 
 
-def _translated(address: Address) -> Address:
+def _embedded_address(address: Address) -> Address:
     """Return the IPv4 address that an IPv4-mapped (RFC 4291) or NAT64 address stands for, or the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:

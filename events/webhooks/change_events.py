@@ -6,26 +6,26 @@ from urllib.parse import urlsplit
 
 from events import log as event_log
 from events.draft import Entry
-from events.observers import ALONE, AppendHooks
+from events.observers import NO_HOOKS, AppendHooks
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.models import WebhookEndpoint
 
 
-def tell(
+def append_event(
     type: EventType,
     endpoint: WebhookEndpoint,
     origin: Origin,
     at: datetime,
     data: Mapping[str, object],
-    companion: AppendHooks = ALONE,
+    hooks: AppendHooks = NO_HOOKS,
 ) -> None:
-    """Append one event about `endpoint` at the end of the change's transaction, together with `companion`."""
+    """Append one event about `endpoint` at the end of the change's transaction, together with `hooks`."""
     entry = Entry(type, "", {"webhook_id": endpoint.endpoint_id, **data})
-    event_log.append_all([entry], origin=origin, at=at, companion=companion)
+    event_log.append_all([entry], origin=origin, at=at, hooks=hooks)
 
 
-def as_data(values: Mapping[str, object]) -> dict[str, object]:
+def event_data(values: Mapping[str, object]) -> dict[str, object]:
     """Return an endpoint's fields for an event, with the URL reduced to its origin."""
     return {name: url_origin(str(value)) if name == "url" else value for name, value in values.items()}
 

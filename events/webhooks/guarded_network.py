@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import httpcore
 import structlog
 
-from events.webhooks.addresses import Address, Network, may_reach
+from events.webhooks.addresses import Address, Network, is_allowed
 
 CONNECT_SECONDS: Final = 3.0
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
@@ -21,7 +21,7 @@ _RESOLVERS: Final = ThreadPoolExecutor(max_workers=64, thread_name_prefix="webho
 log = structlog.get_logger(__name__)
 
 
-class AddressRefused(Exception):
+class AddressNotAllowed(Exception):
     """The host has no address that a webhook may reach."""
 
 
@@ -55,7 +55,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first allowed address that answers. Raise AddressRefused if none is allowed."""
+        """Connect to the first allowed address that answers. Raise AddressNotAllowed if none is allowed."""
         failure: Exception = httpcore.ConnectError("host not found")
         for address in await self._allowed_addresses(host, port):
             try:
@@ -72,16 +72,16 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> NoReturn:
-        raise AddressRefused("address not allowed")
+        raise AddressNotAllowed("address not allowed")
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
 
     async def _allowed_addresses(self, host: str, port: int) -> list[Address]:
         found = await self._resolve(host, port)
-        allowed = [address for address in found if may_reach(address, self._networks, public=self._public)]
+        allowed = [address for address in found if is_allowed(address, self._networks, public=self._public)]
         if found and not allowed:
             # For the operator only: users who manage webhooks must not learn the addresses of internal names.
             log.warning("webhook_address_refused", host=host, address=str(found[0]))
-            raise AddressRefused("address not allowed")
+            raise AddressNotAllowed("address not allowed")
         return allowed

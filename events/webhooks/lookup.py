@@ -1,24 +1,24 @@
 """Lookup of webhooks by ID."""
 
-from events.batched_sql import reading, run
-from events.lock_timeout import lock_bound
+from events.batched_sql import run, select_statement
+from events.lock_timeout import lock_timeout_statements
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.models import WebhookEndpoint
 
 
 def find_webhook(endpoint_id: str) -> WebhookEndpoint:
     """Return the endpoint with this ID. Raise WebhookNotFound."""
-    return _found(WebhookEndpoint.objects.filter(endpoint_id=endpoint_id).first())
+    return _require(WebhookEndpoint.objects.filter(endpoint_id=endpoint_id).first())
 
 
 def lock_webhook(endpoint_id: str) -> WebhookEndpoint:
     """Return the endpoint like `find_webhook`, and lock it until the transaction ends."""
-    lock = reading(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id))
-    *_, found = run([*lock_bound(), lock])
-    return _found(found[0] if found else None)
+    lock = select_statement(WebhookEndpoint.objects.select_for_update().filter(endpoint_id=endpoint_id))
+    *_, found = run([*lock_timeout_statements(), lock])
+    return _require(found[0] if found else None)
 
 
-def _found(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:
+def _require(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:
     if endpoint is None:
         raise WebhookNotFound("There is no webhook with this id.")
     return endpoint

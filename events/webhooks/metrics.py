@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from latchkey import metric_names
 
 
-class Counted(StrEnum):
+class DeliveryOutcome(StrEnum):
     """Outcome of an attempt. The names are public API."""
 
     DELIVERED = "delivered"
@@ -20,6 +20,6 @@ class Counted(StrEnum):
 
 
 DELIVERIES: Final = Counter(metric_names.WEBHOOK_DELIVERIES, "Attempts to deliver, by what came of them.", ["outcome"])
-for _outcome in Counted:
+for _outcome in DeliveryOutcome:
     # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
     DELIVERIES.labels(_outcome.value)

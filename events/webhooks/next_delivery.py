@@ -10,11 +10,11 @@ from django.db.models import Min, Q, QuerySet
 
 from events.log import as_json
 from events.models import ChainHead, Event
-from events.webhooks.backoff import LONGEST
-from events.webhooks.delivery import Message
+from events.webhooks.backoff import MAX_DELAY
+from events.webhooks.delivery import WebhookMessage
 from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import signing_keys
-from events.webhooks.signature import signature_fields
+from events.webhooks.signature import signature_headers
 from latchkey.peppers import Peppers
 from latchkey.timestamps import rfc3339
 
@@ -24,43 +24,43 @@ MAX_PENDING: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class Delivery:
     """One delivery: of an event, or of a test if `event` is None."""
 
     endpoint: WebhookEndpoint
     event: Event | None
 
-    def message(self, peppers: Peppers, now: datetime) -> Message:
+    def message(self, peppers: Peppers, now: datetime) -> WebhookMessage:
         """Return the signed message. Raise PepperMissing."""
         # The event's ID, also in every later attempt, so that receivers can detect repetitions.
         message_id = f"evt_{self.event.id}" if self.event else f"test_{secrets.token_hex(8)}"
         shown = as_json(self.event) if self.event else _test_event(self.endpoint, now)
         body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
-        return Message(signature_fields(message_id, now, body, signing_keys(self.endpoint, peppers, now)), body)
+        return WebhookMessage(signature_headers(message_id, now, body, signing_keys(self.endpoint, peppers, now)), body)
 
 
 def due_endpoints(now: datetime) -> list[int]:
     """Return the primary keys of endpoints that have something to send and need not wait."""
     # A test is due immediately, even if the endpoint is disabled or waits after failures: tests exist to find that
     # out. TEST_PAUSE between two tests leaves room for events.
-    behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & _waits_no_more(now)
+    behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & _retry_is_due(now)
     return list(WebhookEndpoint.objects.filter(behind | _test_is_due(now)).values_list("pk", flat=True))
 
 
-def next_assignment(pk: int, now: datetime) -> Assignment | None:
+def next_delivery(pk: int, now: datetime) -> Delivery | None:
     """Return the next delivery for this endpoint, or None if it is up to date, waiting, disabled or removed."""
-    found = WebhookEndpoint.objects.filter(pk=pk)
-    if tested := found.filter(_test_is_due(now)).first():
-        return Assignment(tested, None)
-    endpoint = found.filter(_waits_no_more(now), enabled=True).first()
+    endpoints = WebhookEndpoint.objects.filter(pk=pk)
+    if tested := endpoints.filter(_test_is_due(now)).first():
+        return Delivery(tested, None)
+    endpoint = endpoints.filter(_retry_is_due(now), enabled=True).first()
     if endpoint is None:
         return None
     # Read this before the events: the log may grow meanwhile, and the cursor must not skip a new event.
     last = _last_event_id()
     event = undelivered(endpoint).order_by("id").first()
-    if not _skip(endpoint, event.id - 1 if event else last):
+    if not _advance_cursor(endpoint, event.id - 1 if event else last):
         return None
-    return Assignment(endpoint, event) if event else None
+    return Delivery(endpoint, event) if event else None
 
 
 def undelivered(endpoint: WebhookEndpoint) -> QuerySet[Event]:
@@ -69,7 +69,7 @@ def undelivered(endpoint: WebhookEndpoint) -> QuerySet[Event]:
     return events.filter(type__in=endpoint.event_types) if endpoint.event_types else events
 
 
-def pending(endpoint: WebhookEndpoint) -> int:
+def count_pending(endpoint: WebhookEndpoint) -> int:
     """Return the number of undelivered events, up to MAX_PENDING."""
     # Without a filter, the distance to the head is the number of events, which saves counting them.
     if not endpoint.event_types:
@@ -83,10 +83,10 @@ def first_undelivered() -> int | None:
     return None if cursor is None else int(cursor) + 1
 
 
-def _waits_no_more(now: datetime) -> Q:
+def _retry_is_due(now: datetime) -> Q:
     """Return the condition for endpoints whose next attempt is due."""
     # A time further ahead than the longest pause means that the clock was set back. Don't wait for it.
-    put_back = Q(next_attempt_at__gt=now + LONGEST)
+    put_back = Q(next_attempt_at__gt=now + MAX_DELAY)
     return Q(next_attempt_at=None) | Q(next_attempt_at__lte=now) | put_back
 
 
@@ -101,7 +101,7 @@ def _last_event_id() -> int:
     return head.last_id if head else 0
 
 
-def _skip(endpoint: WebhookEndpoint, through: int) -> bool:
+def _advance_cursor(endpoint: WebhookEndpoint, through: int) -> bool:
     """Move the cursor past events that the filter leaves out. Return False if another process moved it."""
     if through <= endpoint.delivered_through:
         return True

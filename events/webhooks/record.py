@@ -8,25 +8,25 @@ from django.db.models import F, QuerySet
 
 from events.origin import Origin
 from events.types import EventType
-from events.webhooks.backoff import is_dead, wait_after
-from events.webhooks.change_events import tell
-from events.webhooks.metrics import Counted
+from events.webhooks.backoff import is_dead, retry_delay
+from events.webhooks.change_events import append_event
+from events.webhooks.delivery_result import DeliveryResult
+from events.webhooks.metrics import DeliveryOutcome
 from events.webhooks.models import DisabledReason, WebhookEndpoint
-from events.webhooks.next_delivery import Assignment
-from events.webhooks.outcome import Outcome
+from events.webhooks.next_delivery import Delivery
 from latchkey.request_id import new_request_id
 from latchkey.timestamps import rfc3339
 
 log = structlog.get_logger(__name__)
 
 
-def record(assignment: Assignment, outcome: Outcome, now: datetime, jitter: float) -> Counted:
+def record_result(delivery: Delivery, result: DeliveryResult, now: datetime, jitter: float) -> DeliveryOutcome:
     """Save the outcome of an attempt. Return how it counts in the metrics."""
-    endpoint, event = assignment.endpoint, assignment.event
+    endpoint, event = delivery.endpoint, delivery.event
     if event is None:
-        return _record_test(endpoint, outcome, now)
-    if not outcome.delivered:
-        return _record_failure(endpoint, outcome, now, jitter)
+        return _record_test(endpoint, result, now)
+    if not result.delivered:
+        return _record_failure(endpoint, result, now, jitter)
     # Race condition: another process may have moved the cursor. It only moves from where it was when the event was
     # read.
     WebhookEndpoint.objects.filter(pk=endpoint.pk, delivered_through=endpoint.delivered_through).update(
@@ -35,38 +35,38 @@ def record(assignment: Assignment, outcome: Outcome, now: datetime, jitter: floa
         failing_since=None,
         next_attempt_at=None,
         last_attempt_at=now,
-        last_status=outcome.status,
+        last_status=result.status,
         last_error="",
     )
-    return Counted.DELIVERED
+    return DeliveryOutcome.DELIVERED
 
 
-def _record_test(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> Counted:
-    result = {"at": rfc3339(now), "status": outcome.status, "error": outcome.error}
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_test=result, tested_at=now)
-    answered = WebhookEndpoint.objects.filter(pk=endpoint.pk, test_requested_at=endpoint.test_requested_at)
+def _record_test(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime) -> DeliveryOutcome:
+    last_test = {"at": rfc3339(now), "status": result.status, "error": result.error}
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_test=last_test, tested_at=now)
+    tested = WebhookEndpoint.objects.filter(pk=endpoint.pk, test_requested_at=endpoint.test_requested_at)
     # A test that was requested meanwhile stays requested.
-    answered.update(test_requested_at=None)
-    return Counted.TEST_DELIVERED if outcome.delivered else Counted.TEST_FAILED
+    tested.update(test_requested_at=None)
+    return DeliveryOutcome.TEST_DELIVERED if result.delivered else DeliveryOutcome.TEST_FAILED
 
 
-def _record_failure(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime, jitter: float) -> Counted:
+def _record_failure(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime, jitter: float) -> DeliveryOutcome:
     failures = endpoint.failures + 1
     failing_since = endpoint.failing_since or now
     values: dict[str, object] = {
         "failures": failures,
         "failing_since": failing_since,
-        "next_attempt_at": now + wait_after(failures, jitter, outcome.retry_after_seconds),
+        "next_attempt_at": now + retry_delay(failures, jitter, result.retry_after_seconds),
         "last_attempt_at": now,
-        "last_status": outcome.status,
-        "last_error": outcome.error,
+        "last_status": result.status,
+        "last_error": result.error,
     }
-    log.warning("webhook_failed", webhook_id=endpoint.endpoint_id, error=outcome.error, failures=failures)
-    if outcome.gone or is_dead(failures, failing_since, now):
-        _give_up(endpoint, DisabledReason.GONE if outcome.gone else DisabledReason.DEAD, values, now)
-        return Counted.DISABLED
+    log.warning("webhook_failed", webhook_id=endpoint.endpoint_id, error=result.error, failures=failures)
+    if result.gone or is_dead(failures, failing_since, now):
+        _give_up(endpoint, DisabledReason.GONE if result.gone else DisabledReason.DEAD, values, now)
+        return DeliveryOutcome.DISABLED
     _unchanged(endpoint).update(**values)
-    return Counted.REFUSED if outcome.refused else Counted.FAILED
+    return DeliveryOutcome.REFUSED if result.refused else DeliveryOutcome.FAILED
 
 
 def _give_up(endpoint: WebhookEndpoint, reason: DisabledReason, values: dict[str, object], now: datetime) -> None:
@@ -75,8 +75,8 @@ def _give_up(endpoint: WebhookEndpoint, reason: DisabledReason, values: dict[str
     with transaction.atomic():
         if not _unchanged(endpoint).update(**final):
             return
-        told = {"reason": reason.value, "last_error": values["last_error"], "failures": values["failures"]}
-        tell(EventType.WEBHOOK_DISABLED, endpoint, Origin("system", new_request_id()), now, told)
+        data = {"reason": reason.value, "last_error": values["last_error"], "failures": values["failures"]}
+        append_event(EventType.WEBHOOK_DISABLED, endpoint, Origin("system", new_request_id()), now, data)
     log.error("webhook_disabled", webhook_id=endpoint.endpoint_id, reason=reason.value, error=values["last_error"])
 
 

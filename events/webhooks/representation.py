@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from events.webhooks.models import WebhookEndpoint
-from events.webhooks.next_delivery import pending
+from events.webhooks.next_delivery import count_pending
 from events.webhooks.secret import IssuedWebhook
 from latchkey.timestamps import rfc3339
 
@@ -25,7 +25,7 @@ def webhook_json(endpoint: WebhookEndpoint, now: datetime) -> dict[str, object]:
         "secrets": _secrets_json(endpoint, now),
         "delivery": {
             "delivered_through": endpoint.delivered_through,
-            "pending": pending(endpoint),
+            "pending": count_pending(endpoint),
             "failures": endpoint.failures,
             "failing_since": _time(endpoint.failing_since),
             "next_attempt_at": _time(endpoint.next_attempt_at),

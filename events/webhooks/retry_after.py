@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 
-def retry_after_seconds(value: str, now: datetime) -> int | None:
+def parse_retry_after(value: str, now: datetime) -> int | None:
     """Return the seconds (0 or more) that a number or a date stands for, or None for any other value."""
     if value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)

@@ -29,7 +29,7 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
-def derived_key(endpoint_id: str, salt: str, pepper_id: str, peppers: Peppers) -> bytes:
+def derive_key(endpoint_id: str, salt: str, pepper_id: str, peppers: Peppers) -> bytes:
     """Return the 32-byte signing key. Raise PepperMissing."""
     try:
         return peppers.digest(f"webhook:{endpoint_id}:{salt}", pepper_id)
@@ -44,8 +44,8 @@ def secret_text(key: bytes) -> str:
 
 def signing_keys(endpoint: WebhookEndpoint, peppers: Peppers, now: datetime) -> list[bytes]:
     """Return the keys that sign at `now`: the active one and, in a rotation, the retiring one. Raise PepperMissing."""
-    keys = [derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, peppers)]
+    keys = [derive_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, peppers)]
     if endpoint.retiring_until is not None and endpoint.retiring_until > now:
-        retiring = derived_key(endpoint.endpoint_id, endpoint.retiring_salt, endpoint.retiring_pepper_id, peppers)
+        retiring = derive_key(endpoint.endpoint_id, endpoint.retiring_salt, endpoint.retiring_pepper_id, peppers)
         keys.append(retiring)
     return keys

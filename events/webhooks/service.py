@@ -7,26 +7,27 @@ from typing import Final
 
 from django.db import transaction
 
-from events.batched_sql import Rows, Statement, inserting, reading
+from events.batched_sql import Rows, Statement, insert_statement, select_statement
 from events.models import Event
 from events.observers import AppendHooks
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks import validation
-from events.webhooks.change_events import as_data, tell
+from events.webhooks.change_events import append_event, event_data
 from events.webhooks.errors import WebhookRotationInProgress
 from events.webhooks.lookup import lock_webhook
 from events.webhooks.models import DisabledReason, WebhookEndpoint
-from events.webhooks.secret import IssuedWebhook, derived_key, new_salt, secret_text
+from events.webhooks.secret import IssuedWebhook, derive_key, new_salt, secret_text
 from latchkey.credentials import KEY_ID_ALPHABET
 from latchkey.peppers import Peppers
 from latchkey.preconditions import check_state
 from latchkey.problems import FieldError
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.timestamps import next_whole_second, rfc3339
 from latchkey.validation import InvalidParameters, clean, without_unchanged
 
 MAX_ENDPOINTS: Final = 50
-_OF_SECRETS: Final = ("revision", "salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until")
+_SECRET_FIELDS: Final = ("revision", "salt", "pepper_id", "retiring_salt", "retiring_pepper_id", "retiring_until")
 _NO_FAILURE: Final = {"failures": 0, "failing_since": None, "next_attempt_at": None}
 
 
@@ -60,12 +61,12 @@ class WebhookService:
         endpoint = WebhookEndpoint(endpoint_id=_new_id(), created_at=now, **cleaned)
         endpoint.disabled_reason = DisabledReason.NONE if endpoint.enabled else DisabledReason.OPERATOR
         with transaction.atomic():
-            shown = {name: getattr(endpoint, name) for name in ("url", "label", "event_types")}
+            data = {name: getattr(endpoint, name) for name in ("url", "label", "event_types")}
             secret = self._new_secret(endpoint)
             # Appending locks the log: the new event's ID stays the last one, and no other endpoint is added meanwhile.
-            others = reading(WebhookEndpoint.objects.order_by().values_list("pk"))
-            companion = AppendHooks([others], lambda events, found: _add(endpoint, events, found))
-            tell(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, as_data(shown), companion)
+            others = select_statement(WebhookEndpoint.objects.order_by().values_list("pk"))
+            hooks = AppendHooks([others], lambda events, found: _add(endpoint, events, found))
+            append_event(EventType.WEBHOOK_ADDED, endpoint, self._origin, now, event_data(data), hooks)
         return IssuedWebhook(endpoint, secret)
 
     def update(self, endpoint_id: str, values: object) -> WebhookEndpoint:
@@ -82,9 +83,9 @@ class WebhookService:
             changes = {name: value for name, value in cleaned.items() if getattr(endpoint, name) != value}
             if changes:
                 before = {name: getattr(endpoint, name) for name in changes}
-                _write(endpoint, {**changes, **_consequences(changes), "revision": endpoint.revision + 1})
-                told = {"from": as_data(before), "to": as_data(changes)}
-                tell(EventType.WEBHOOK_UPDATED, endpoint, self._origin, now, told)
+                _write(endpoint, {**changes, **_derived_changes(changes), "revision": endpoint.revision + 1})
+                data = {"from": event_data(before), "to": event_data(changes)}
+                append_event(EventType.WEBHOOK_UPDATED, endpoint, self._origin, now, data)
         return endpoint
 
     def rotate_secret(self, endpoint_id: str, values: object = None) -> IssuedWebhook:
@@ -95,7 +96,7 @@ class WebhookService:
         """
         now = self._now()
         cleaned = clean({} if values is None else values, validation.ROTATE_RULES, now)
-        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", validation.DEFAULT_GRACE_SECONDS))))
+        grace = timedelta(seconds=int(str(cleaned.get("grace_seconds", DEFAULT_GRACE_SECONDS))))
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
             if grace and endpoint.retiring_until is not None and endpoint.retiring_until > now:
@@ -105,9 +106,9 @@ class WebhookService:
             endpoint.retiring_pepper_id = endpoint.pepper_id if grace else ""
             endpoint.retiring_until = next_whole_second(now + grace) if grace else None
             secret = self._new_secret(endpoint)
-            endpoint.save(update_fields=_OF_SECRETS)
+            endpoint.save(update_fields=_SECRET_FIELDS)
             ends = {"retiring_secret_ends_at": rfc3339(endpoint.retiring_until or now)}
-            tell(EventType.WEBHOOK_SECRET_ROTATED, endpoint, self._origin, now, ends)
+            append_event(EventType.WEBHOOK_SECRET_ROTATED, endpoint, self._origin, now, ends)
         return IssuedWebhook(endpoint, secret)
 
     def request_test(self, endpoint_id: str) -> WebhookEndpoint:
@@ -117,16 +118,16 @@ class WebhookService:
             endpoint = self._locked(endpoint_id)
             if endpoint.test_requested_at is None:
                 _write(endpoint, {"test_requested_at": now})
-                tell(EventType.WEBHOOK_TESTED, endpoint, self._origin, now, {})
+                append_event(EventType.WEBHOOK_TESTED, endpoint, self._origin, now, {})
         return endpoint
 
     def remove(self, endpoint_id: str) -> None:
         """Delete the endpoint. Undelivered events are not delivered any more."""
         with transaction.atomic():
             endpoint = self._locked(endpoint_id)
-            shown = as_data({"url": endpoint.url, "label": endpoint.label})
+            data = event_data({"url": endpoint.url, "label": endpoint.label})
             endpoint.delete()
-            tell(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), shown)
+            append_event(EventType.WEBHOOK_REMOVED, endpoint, self._origin, self._now(), data)
 
     def _locked(self, endpoint_id: str) -> WebhookEndpoint:
         endpoint = lock_webhook(endpoint_id)
@@ -135,27 +136,27 @@ class WebhookService:
 
     def _new_secret(self, endpoint: WebhookEndpoint) -> str:
         endpoint.salt, endpoint.pepper_id = new_salt(), self._peppers.current
-        return secret_text(derived_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, self._peppers))
+        return secret_text(derive_key(endpoint.endpoint_id, endpoint.salt, endpoint.pepper_id, self._peppers))
 
 
 def _add(endpoint: WebhookEndpoint, events: Sequence[Event], found: Sequence[Rows]) -> list[Statement]:
     if len(found[0]) >= MAX_ENDPOINTS:
         raise InvalidParameters.of([FieldError("", "too-many", f"There are {MAX_ENDPOINTS} webhooks already.")])
     endpoint.delivered_through = events[-1].id
-    return [inserting([endpoint])]
+    return [insert_statement([endpoint])]
 
 
 def _new_id() -> str:
     return "wh_" + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(12))
 
 
-def _consequences(changes: Mapping[str, object]) -> dict[str, object]:
-    follow: dict[str, object] = {}
+def _derived_changes(changes: Mapping[str, object]) -> dict[str, object]:
+    derived: dict[str, object] = {}
     if "enabled" in changes:
-        follow["disabled_reason"] = DisabledReason.NONE if changes["enabled"] else DisabledReason.OPERATOR
+        derived["disabled_reason"] = DisabledReason.NONE if changes["enabled"] else DisabledReason.OPERATOR
     if "url" in changes or changes.get("enabled"):
-        follow |= _NO_FAILURE
-    return follow
+        derived |= _NO_FAILURE
+    return derived
 
 
 def _write(endpoint: WebhookEndpoint, values: Mapping[str, object]) -> None:

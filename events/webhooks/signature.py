@@ -11,7 +11,7 @@ TIMESTAMP: Final = "webhook-timestamp"
 SIGNATURE: Final = "webhook-signature"
 
 
-def signature_fields(message_id: str, sent_at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+def signature_headers(message_id: str, sent_at: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
     """Return the header fields that sign `body`: one signature per key, separated by spaces.
 
     `message_id` is the same for all attempts. `sent_at` is the time of this attempt, sent in whole seconds.

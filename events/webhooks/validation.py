@@ -11,11 +11,10 @@ from django.conf import settings
 
 from events.types import EventType
 from latchkey.problems import FieldError
-from latchkey.validation import Refused, Rule, boolean, integer, refused, text
+from latchkey.rotation import MAX_GRACE_SECONDS
+from latchkey.validation import Rejected, Rule, boolean, integer, rejected, text
 
 MAX_URL: Final = 2000
-MAX_GRACE_SECONDS: Final = 2_592_000  # 30 days
-DEFAULT_GRACE_SECONDS: Final = 86_400
 
 _PRINTABLE = re.compile(r"[!-~]+")  # ASCII, and no space
 _IPV6_AUTHORITY = re.compile(r"\[([0-9A-Fa-f:.]+)\](:[0-9]+)?")  # RFC 3986, section 3.2.2; no zone
@@ -23,18 +22,18 @@ _NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
 
 
 def _url(value: object, _now: datetime) -> str:
-    url = text(value, "url", longest=MAX_URL, empty=False)
+    url = text(value, "url", max_length=MAX_URL, allow_empty=False)
     if not _PRINTABLE.fullmatch(url):
-        raise refused("not-a-url", "url must hold printable ASCII characters alone, others percent-encoded.")
+        raise rejected("not-a-url", "url must hold printable ASCII characters alone, others percent-encoded.")
     parts = _split(url)
     if parts.scheme == "http" and not settings.WEBHOOK_ALLOWED_NETWORKS:
-        raise refused("not-https", "url must begin with https://, as WEBHOOK_ALLOWED_NETWORKS names no network.")
+        raise rejected("not-https", "url must begin with https://, as WEBHOOK_ALLOWED_NETWORKS names no network.")
     if parts.scheme not in ("http", "https"):
-        raise refused("not-https", "url must begin with https://.")
+        raise rejected("not-https", "url must begin with https://.")
     if "@" in parts.netloc:
-        raise refused("userinfo", "url must hold no user and no password.")
+        raise rejected("userinfo", "url must hold no user and no password.")
     if "#" in url:
-        raise refused("fragment", "url must have no fragment.")
+        raise rejected("fragment", "url must have no fragment.")
     return url
 
 
@@ -47,25 +46,25 @@ def _split(url: str) -> SplitResult:
         elif "[" in authority or not _NAME.fullmatch(host):
             raise ValueError
     except ValueError:
-        raise refused("not-a-url", "url must be like https://host.example/path.") from None
+        raise rejected("not-a-url", "url must be like https://host.example/path.") from None
     if port == 0:
-        raise refused("not-a-url", "url must have a port from 1 to 65535, or none.")
+        raise rejected("not-a-url", "url must have a port from 1 to 65535, or none.")
     return parts
 
 
 def _event_types(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list):
-        raise refused("not-an-array", "event_types must be an array of types; an empty one is for all.")
+        raise rejected("not-an-array", "event_types must be an array of types; an empty one is for all.")
     known = set(EventType)
     if len(value) > len(known):
-        raise refused("too-many", f"event_types has at most {len(known)} entries, one for each type.")
+        raise rejected("too-many", f"event_types has at most {len(known)} entries, one for each type.")
     faults = [
         FieldError(f"/{index}", "not-a-type", f"A type is one of {', '.join(EventType)}.")
         for index, name in enumerate(value)
         if not (isinstance(name, str) and name in known)
     ]
     if faults:
-        raise Refused(*faults)
+        raise Rejected(*faults)
     return sorted(set(value))
 
 

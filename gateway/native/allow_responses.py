@@ -9,9 +9,9 @@ from apikeys.credential_check import Verified
 from gateway.check_parameters import CheckParameters
 from latchkey import headers
 from latchkey.headers import NO_STORE
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from ratelimit.decision import Decision
-from ratelimit.headers import policy_fields, state_lines
+from ratelimit.headers import encode_state_headers, policy_headers
 
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b: %b\r\ncontent-length: 0\r\n%b\r\n"
@@ -41,7 +41,7 @@ def allow_response(
     if not decision.allowed or not (not parameters.scopes or _allows(precomputed, parameters.scopes)):
         return None
     template = _OK if parameters.allow_as_ok else _NO_CONTENT
-    return template % (date, precomputed.fields, _REQUEST_ID, request_id, state_lines(decision))
+    return template % (date, precomputed.fields, _REQUEST_ID, request_id, encode_state_headers(decision))
 
 
 def _precomputed_of(record: KeyRecord) -> _Precomputed:
@@ -54,7 +54,7 @@ def _precomputed_of(record: KeyRecord) -> _Precomputed:
         # WorkerLimits the memory: starting over is simpler than tracking which entries are still used.
         _by_key_id.clear()
     _by_key_id[key_id] = precomputed = _Precomputed(
-        record, header_lines([*identity_fields(record.auth), *policy_fields(record.limit), NO_STORE])
+        record, header_lines([*identity_headers(record.auth), *policy_headers(record.limit), NO_STORE])
     )
     return precomputed
 

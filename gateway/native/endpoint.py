@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.problems import as_problem, log_unavailable
 from apikeys.authenticator import default_authenticator
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import check, credential_of
 from gateway.check_parameters import CheckParameters, parse_check_parameters
@@ -25,7 +25,7 @@ from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
 from httpserver.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 # Queries run on threads, so that an unresponsive database blocks no other request of the worker. A request gets a
 # thread only after the cache or a key lookup has confirmed its credential, so wrong credentials can't delay valid ones.
-THREADS: Final = WorkThreads("gateway", 2, patience_seconds=TIMEOUT_SECONDS)
+THREADS: Final = ThreadPool("gateway", 2, timeout_seconds=TIMEOUT_SECONDS)
 
 
 async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from apikeys.authenticator import default_authenticator
 from apikeys.credential_check import Verified
 from apikeys.pending_authentication import AuthenticationResult
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from gateway.native.batching import Batcher
 from latchkey.credentials import Credential
 
@@ -22,7 +22,7 @@ MAX_WAITING: Final = 1000
 # A query for this many takes 2 ms of Python, and their responses 3 ms of the event loop. Others wait no longer.
 MAX_BATCH: Final = 32
 
-_THREAD: Final = WorkThreads("gateway-look-ups", 1, patience_seconds=TIMEOUT_SECONDS)
+_THREAD: Final = ThreadPool("gateway-look-ups", 1, timeout_seconds=TIMEOUT_SECONDS)
 
 
 class KeyLookup(NamedTuple):

@@ -25,4 +25,4 @@ def loop_authenticator() -> Authenticator:
 def flush() -> None:
     """Flush what was counted since the last call."""
     for pending in (_hits, _allowed, _throttled, _seconds):
-        pending.tell()
+        pending.flush()

@@ -14,7 +14,7 @@ from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import Scope, Send
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import ProblemError, fields_of
+from latchkey.problems import ProblemError, problem_headers
 
 # "Safe" as in RFC 9110, section 9.2.1.
 SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -36,6 +36,6 @@ async def send_rejection(
 
 
 def _page(error: ProblemError, request_id: str) -> GatewayResponse:
-    fields = [*fields_of(error), ("Content-Type", "text/html; charset=utf-8"), (headers.REQUEST_ID, request_id)]
+    fields = [*problem_headers(error), ("Content-Type", "text/html; charset=utf-8"), (headers.REQUEST_ID, request_id)]
     fields += [("Content-Security-Policy", CONTENT_SECURITY_POLICY), ("X-Content-Type-Options", "nosniff")]
     return GatewayResponse(CATALOGUE[error.slug].status, fields, throttled_html(error).encode())

@@ -8,7 +8,7 @@ import math
 from time import monotonic, perf_counter
 from typing import Final
 
-from events.lock_timeout import MOST_SECONDS
+from events.lock_timeout import MAX_WAIT_SECONDS
 from gateway.native.overload import SAFE, send_rejection
 from gateway.native.request import EndpointRequest
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
@@ -36,7 +36,7 @@ class WriteQueue:
     changes complete, any number of requests may wait.
     """
 
-    def __init__(self, django: ASGIApplication, max_wait_seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, django: ASGIApplication, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._django = django
         self._max_wait_seconds = max_wait_seconds
         self._lock = asyncio.Lock()

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from apikeys.validation import MAX_SCOPES, is_scope
 from gateway.check_parameters import MAX_QUERY
-from latchkey.origin import SHAPE, is_origin
+from latchkey.origin import ORIGIN_FORMAT, is_origin
 from ratelimit.limit import MAX_BURST
 
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
@@ -72,7 +72,7 @@ class Values:
         if self.listen not in _PORTS:
             raise NotUsable("--listen is a port from 1 to 65535.")
         if not all(map(is_origin, self.cors_origins)):
-            raise NotUsable(f"--cors-origin is {SHAPE}")
+            raise NotUsable(f"--cors-origin is {ORIGIN_FORMAT}")
         if len(self.cors_origins) > _MAX_ORIGINS:
             raise NotUsable(f"--cors-origin is given at most {_MAX_ORIGINS} times.")
         if not _PUBLIC_URL.fullmatch(self.public_url) or len(self.public_url) > _MAX_PUBLIC_URL:

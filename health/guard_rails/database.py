@@ -6,12 +6,12 @@ from typing import Final
 from django.db import connection
 
 from apikeys.read_only import connection_is_read_only
-from events.lock_timeout import MOST_SECONDS, waits
+from events.lock_timeout import MAX_WAIT_SECONDS, timed_out_recently
 from health.guard_rails.base import Finding, GuardRail, Severity
 from health.node import write_ahead_log
 
 _LOCKED: Final = (
-    f"Changes were given up after {MOST_SECONDS:g} s:"
+    f"Changes were given up after {MAX_WAIT_SECONDS:g} s:"
     " another session holds a lock in the database and does not release it."
 )
 
@@ -32,7 +32,7 @@ class UnwritableDatabase(GuardRail):
         connection.ensure_connection()
         if connection_is_read_only():
             return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
-        return Finding(1, _LOCKED) if waits() else None
+        return Finding(1, _LOCKED) if timed_out_recently() else None
 
 
 class GrowingLog(GuardRail):

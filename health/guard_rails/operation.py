@@ -60,7 +60,7 @@ class RebuiltBucketStore(GuardRail):
 
     def find(self, now: datetime) -> Finding | None:
         try:
-            rebuilt = default_limiter().store.rebuilt()
+            rebuilt = default_limiter().store.last_rebuild()
         except BucketStoreError:
             # DegradedBucketStore reports this.
             return None

@@ -33,7 +33,7 @@ class LocalBuckets:
 
     def reconcile(self, should_continue: Callable[[], bool]) -> None:
         """Reconcile with the store: charge to it the tokens that the local buckets lack."""
-        self._if_changed("reconcile", self._store.charge_back, should_continue)
+        self._if_changed("reconcile", self._store.reconcile, should_continue)
 
     def write_usage(self, should_continue: Callable[[], bool]) -> None:
         """Write to the database what they have counted, each request once."""
@@ -42,7 +42,7 @@ class LocalBuckets:
     def tidy(self) -> None:
         """Free what killed processes held, and forget addresses whose bucket is full again."""
         if self._local.exists:
-            self._local.tidy()
+            self._local.clean_up()
             Limiter(self._local).forget_idle_addresses(failure_limit())
 
     def _if_changed(self, name: str, work: Work, should_continue: Callable[[], bool]) -> None:
@@ -51,6 +51,6 @@ class LocalBuckets:
         if not self._local.exists:
             return
         # Read it before the work: what changes meanwhile is handled the next time.
-        changes = self._local.changes()
+        changes = self._local.last_transaction_id()
         if self._completed.get(name) != changes and work(should_continue) and should_continue():
             self._completed[name] = changes

@@ -14,12 +14,14 @@ from typing import Final
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 
+from latchkey.cli.exit_codes import COULD_NOT
+
 # Migrating a large database takes minutes.
 MAX_WAIT_SECONDS: Final = 600.0
 # "latch" in ASCII: unlikely to be another program's lock number.
 _LOCK: Final = 0x6C61746368
 _POLL_SECONDS: Final = 0.2
-_EXIT_TIMEOUT: Final = 3
+
 
 Report = Callable[[str], None]
 
@@ -83,7 +85,7 @@ def _wait(try_acquire: Callable[[], bool], holder: str, report: Report) -> None:
         if time.monotonic() > deadline:
             raise CommandError(
                 f"{holder} It has not ended in {MAX_WAIT_SECONDS:.0f} seconds. End it, or start again later.",
-                returncode=_EXIT_TIMEOUT,
+                returncode=COULD_NOT,
             )
         if not reported:
             reported = True

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from events.lock_timeout import bound_lock_waits
+from events.lock_timeout import set_lock_timeout
 from health.models import Lease
 
 
@@ -16,7 +16,7 @@ def take_lease(name: str, holder: str, *, now: datetime, duration: timedelta) ->
     """
     expires_at = now + duration
     with transaction.atomic():
-        bound_lock_waits()
+        set_lock_timeout()
         # A lease that ends further ahead than any can was written by a wrong clock, and counts as expired.
         mine_or_lapsed = Q(holder=holder) | Q(expires_at__lte=now) | Q(expires_at__gt=now + 2 * duration)
         if Lease.objects.filter(mine_or_lapsed, name=name).update(holder=holder, expires_at=expires_at):

@@ -10,7 +10,7 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
-from events.lock_timeout import note_given_up
+from events.lock_timeout import record_lock_timeout
 from health.guard_rails.operation import STEWARD_LEASE
 from health.scheduler.lease import release_lease, take_lease
 from health.scheduler.tasks import Run, Task
@@ -65,7 +65,7 @@ class Steward:
                 # An incident reports this. Each run would log it again with a traceback.
                 log.error("steward_task_failed", task=task.name, reason=f"BucketStoreError: {error}")  # noqa: TRY400
             except Exception as error:
-                note_given_up(error)
+                record_lock_timeout(error)
                 log.exception("steward_task_failed", task=task.name)
         self._runs += 1
         return True
@@ -105,7 +105,7 @@ class Steward:
         try:
             held = take_lease(STEWARD_LEASE, self._holder, now=self._now(), duration=LEASE_DURATION)
         except DatabaseError as error:
-            note_given_up(error)
+            record_lock_timeout(error)
             log.exception("steward_lease_not_taken")
             # A lease that is still held stays valid until it expires.
             return False

@@ -21,8 +21,8 @@ from apikeys.usage.rollup import UsageRollup, prune_usage
 from events import log as event_log
 from events.chain_verification import Break
 from events.checkpoints import prune
-from events.integrity_scan import patrol
-from events.lock_timeout import note_given_up
+from events.integrity_scan import scan_next_batch
+from events.lock_timeout import record_lock_timeout
 from events.models import Event
 from events.origin import Origin
 from events.webhooks.next_delivery import first_undelivered
@@ -83,8 +83,8 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("sweep", lambda run: _sweep(run, every_run=True)),
         Task("truncate_wal", lambda _run: write_ahead_log.truncate(), EVERY_MINUTE),
         Task("sweep_slow", lambda run: _sweep(run, every_run=False), EVERY_MINUTE),
-        Task("integrity_scan", lambda run: patrol(configured_peppers(), now=run.now)),
-        Task("tidy_store", lambda _run: limiter.store.tidy()),
+        Task("integrity_scan", lambda run: scan_next_batch(configured_peppers(), now=run.now)),
+        Task("tidy_store", lambda _run: limiter.store.clean_up()),
         Task("forget_addresses", lambda _run: limiter.forget_idle_addresses(failure_limit()), EVERY_MINUTE),
         Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
@@ -99,10 +99,10 @@ def _probe_write() -> None:
     """Find out whether changes are possible, even if there are none."""
     try:
         with transaction.atomic():
-            event_log.hold()
+            event_log.lock_log()
     except OperationalError as error:
         # If another session holds the lock, `unwritable_database` reports it. Only other errors fail the task.
-        if not note_given_up(error):
+        if not record_lock_timeout(error):
             raise
 
 
@@ -126,7 +126,11 @@ def _prune_events(run: Run) -> None:
         # These events and all that follow stay until that time is over.
         log.warning("events_dated_ahead", event_id=ahead)
     found = prune(
-        before, keep_from=first_undelivered(), peppers=configured_peppers(), now=run.now, go_on=run.should_continue
+        before,
+        keep_from=first_undelivered(),
+        peppers=configured_peppers(),
+        now=run.now,
+        should_continue=run.should_continue,
     )
     if isinstance(found, Break):
         log.error("events_not_pruned", event_id=found.event_id, reason=found.reason)

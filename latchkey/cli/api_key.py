@@ -3,28 +3,30 @@
 import sys
 from typing import Final
 
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.errors import CLIError
 from latchkey.credentials import Credential, parse_credential
 
 STANDARD_INPUT: Final = "-"
 
 
-def read_key(given: str | None, *, typed: bool) -> Credential:
-    """Return the key that was given, or ask for it on a terminal. `typed`: it was given on the command line.
+def read_api_key(given: str | None, *, from_command_line: bool) -> Credential:
+    """Return the key that was given, or ask for it on a terminal.
 
-    Raises Refusal if there is no key, and MalformedCredential.
+    `from_command_line`: it was given on the command line, where other users can read it.
+
+    Raises CLIError if there is no key, and MalformedCredential.
     """
     if given is None:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise Refusal(
+            raise CLIError(
                 "No API key",
                 "This call needs a key, and none is given.",
                 "Set LATCHKEY_API_KEY to key_id:secret, write api_key in a profile of the configuration file, or pipe "
                 "it in: --api-key - reads it from standard input.",
             )
         given = STANDARD_INPUT
-    elif typed and given != STANDARD_INPUT:
-        warn_of_typed_secret("--api-key")
+    elif from_command_line and given != STANDARD_INPUT:
+        warn_about_secret_argument("--api-key")
     return parse_credential(read_secret("API key (key_id:secret): ") if given == STANDARD_INPUT else given)
 
 
@@ -37,7 +39,7 @@ def read_secret(prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def warn_of_typed_secret(where: str) -> None:
+def warn_about_secret_argument(where: str) -> None:
     """Warn that other users can read a secret on a command line."""
     print(
         f"latchkey: warning: the secret in {where} can be read by others on this machine (ps) and stays in the shell's "

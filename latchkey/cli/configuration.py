@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.errors import CLIError
 
 DEFAULT_PROFILE: Final = "default"
 MAX_TIMEOUT_SECONDS: Final = 86_400
 _FORMATS: Final = ("table", "json")
-_OTHERS: Final = 0o077
+_OTHER_USERS: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unchosen(Profile):
+class NoProfileChosen(Profile):
     """An empty profile: the file has profiles, but none is chosen.
 
-    `refusal` says so. Raise it if a URL or a key is missing.
+    `error` says so. Raise it if a URL or a key is missing.
     """
 
-    refusal: Refusal
+    error: CLIError
 
 
 def default_path() -> Path:
@@ -48,56 +48,56 @@ def default_path() -> Path:
 
 
 def read_profile(path: Path | None, name: str | None) -> Profile:
-    """Return the profile `name`, or the one that the file's `profile` names, or `default`. Raises Refusal.
+    """Return the profile `name`, or the one that the file's `profile` names, or `default`. Raises CLIError.
 
     Without a file, return an empty profile, unless the file or a profile was asked for.
     """
-    place = path or default_path()
-    if path is None and name is None and not _is_there(place):
+    config_file = path or default_path()
+    if path is None and name is None and not _exists(config_file):
         return Profile()
-    document = _load(place)
+    document = _load(config_file)
     profiles = document.get("profiles", {})
     wanted = name or document.get("profile", DEFAULT_PROFILE)
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
-        raise _unusable(place, "it holds profile and [profiles.NAME], and nothing else.")
+        raise _unusable_file(config_file, "it holds profile and [profiles.NAME], and nothing else.")
     # Don't use a sole profile that isn't chosen: a command meant for one server must not reach another.
     if name is None and "profile" not in document and wanted not in profiles:
-        return Unchosen(refusal=_unchosen(place, sorted(profiles))) if profiles else Profile()
+        return NoProfileChosen(error=_no_profile_chosen(config_file, sorted(profiles))) if profiles else Profile()
     if not isinstance(wanted, str) or wanted not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
-        raise _unusable(place, f"the profile that is asked for is not there. Profiles: {known}.")
-    return _profile(place, wanted, profiles[wanted])
+        raise _unusable_file(config_file, f"the profile that is asked for is not there. Profiles: {known}.")
+    return _profile(config_file, wanted, profiles[wanted])
 
 
-def _is_there(place: Path) -> bool:
+def _exists(config_file: Path) -> bool:
     """Return whether the file exists. In a directory that can't be searched, it doesn't."""
     try:
-        return place.exists()
+        return config_file.exists()
     except OSError:
         return False
 
 
-def _load(place: Path) -> Mapping[str, Any]:
-    """Return the file's content. Raises Refusal if other users have access to the file, or if it isn't TOML."""
+def _load(config_file: Path) -> Mapping[str, Any]:
+    """Return the file's content. Raises CLIError if other users have access to the file, or if it isn't TOML."""
     try:
-        with place.open("rb") as file:
+        with config_file.open("rb") as file:
             # Look at the open file: another file could be at this path by now.
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS:
-                raise Refusal(
+            if mode & _OTHER_USERS:
+                raise CLIError(
                     "The configuration file can be read by others",
-                    f"{place} has the mode {mode:04o}, and it may hold keys.",
-                    f"chmod 600 {_quoted(place)}",
+                    f"{config_file} has the mode {mode:04o}, and it may hold keys.",
+                    f"chmod 600 {_quoted(config_file)}",
                 )
             # Some editors start a file with a byte order mark.
             return tomllib.loads(file.read().decode("utf-8-sig"))
     except OSError as error:
-        raise _unusable(place, f"it cannot be read: {error.strerror}.") from None
+        raise _unusable_file(config_file, f"it cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise _unusable(place, "it is not TOML.") from None
+        raise _unusable_file(config_file, "it is not TOML.") from None
 
 
-def _profile(place: Path, name: str, values: object) -> Profile:
+def _profile(config_file: Path, name: str, values: object) -> Profile:
     rules: Mapping[str, Callable[[Any], bool]] = {
         "url": lambda value: isinstance(value, str),
         "api_key": lambda value: isinstance(value, str),
@@ -105,28 +105,30 @@ def _profile(place: Path, name: str, values: object) -> Profile:
         "format": lambda value: value in _FORMATS,
     }
     if not isinstance(values, dict) or not set(values) <= set(rules):
-        raise _unusable(place, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
+        raise _unusable_file(config_file, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
     # Never put a value into the message: it may be a key.
-    for member, value in values.items():
-        if not rules[member](value):
-            raise _unusable(place, f"{member} of the profile {name} cannot be used.")
+    for field_name, value in values.items():
+        if not rules[field_name](value):
+            raise _unusable_file(config_file, f"{field_name} of the profile {name} cannot be used.")
     return Profile(**values)
 
 
-def _unchosen(place: Path, names: list[str]) -> Refusal:
+def _no_profile_chosen(config_file: Path, names: list[str]) -> CLIError:
     title = f"No profile is chosen. Profiles: {', '.join(names)}"
     choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" on top of the file.'
-    return Refusal(title, f"{place} does not say which profile to use, and none of them is named default.", choose)
+    return CLIError(
+        title, f"{config_file} does not say which profile to use, and none of them is named default.", choose
+    )
 
 
-def _unusable(place: Path, why: str) -> Refusal:
+def _unusable_file(config_file: Path, why: str) -> CLIError:
     example = (
         '[profiles.default], and under it url = "https://…", api_key = "lk_…:lks_…", timeout = 10, format = "table"'
     )
-    return Refusal("The configuration file cannot be used", f"{place}: {why}", f"Write it as TOML: {example}.")
+    return CLIError("The configuration file cannot be used", f"{config_file}: {why}", f"Write it as TOML: {example}.")
 
 
-def _quoted(place: Path) -> str:
+def _quoted(config_file: Path) -> str:
     from shlex import quote
 
-    return quote(str(place))
+    return quote(str(config_file))

@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.errors import CLIError
 
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed if there is no terminal to ask on.")]
 
@@ -13,7 +13,7 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed 
 def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
     """Return if `yes` is set or the person types the key ID.
 
-    `consequence` is a sentence that says what will be permanent. Raises Refusal otherwise; nothing has been
+    `consequence` is a sentence that says what will be permanent. Raises CLIError otherwise; nothing has been
     changed yet.
     """
     if yes:
@@ -21,12 +21,12 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
     # The prompt goes to standard error and the reply comes from standard input, so both must be a terminal.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         detail = f"{consequence} It cannot be undone, and there is no terminal to ask on. Nothing was changed."
-        raise Refusal("Not confirmed", detail, "If you mean it, add --yes.")
-    if _typed(f"{consequence} It cannot be undone. Type {key_id} to continue: ") != key_id:
-        raise Refusal("Not confirmed", "That is not the key ID. Nothing was changed.", "")
+        raise CLIError("Not confirmed", detail, "If you mean it, add --yes.")
+    if _prompt(f"{consequence} It cannot be undone. Type {key_id} to continue: ") != key_id:
+        raise CLIError("Not confirmed", "That is not the key ID. Nothing was changed.", "")
 
 
-def _typed(prompt: str) -> str:
+def _prompt(prompt: str) -> str:
     """Return what is typed at the prompt, or an empty string at the end of input."""
     # typer's own prompt writes a space to standard output, in front
     # of a credential that may be piped to a program.

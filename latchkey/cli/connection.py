@@ -1,16 +1,14 @@
-"""API client of one run: the server, the key, the request ID, and how long to wait."""
+"""API client of one run of the command. This module loads httpx, which `--help` doesn't need."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from latchkey.cli.api_key import read_key
-from latchkey.cli.configuration import Unchosen
-from latchkey.cli.invocation import Invocation
-from latchkey.cli.refusal import Refusal
-from latchkey.cli.verbose_log import log_call
-from latchkey.client.address import in_the_clear, server_url
-from latchkey.client.call import observe_nothing
+from latchkey.cli.errors import CLIError
+from latchkey.cli.verbose_log import log_attempt
+from latchkey.client.address import server_url
+from latchkey.client.attempt import ignore_attempt
 from latchkey.client.client import Client
 from latchkey.client.retries import RetryPolicy
 from latchkey.credentials import Credential
@@ -20,43 +18,47 @@ _NOT_WAITING: Final = RetryPolicy(attempts=3, longest_wait_seconds=0.5)
 """Below the shortest Retry-After, so that a throttled call fails immediately without --wait."""
 
 
-def connect(invocation: Invocation, *, with_key: bool) -> Client:
-    """Return the client of this run. Nothing is sent yet. Raises Refusal and MalformedCredential."""
+def check_url(url: str) -> str:
+    """Return the server's address in its usual form. Raises CLIError if it isn't one."""
     try:
-        url = server_url(invocation.url)
+        return server_url(url)
     except ValueError as error:
         remedy = "Give it as --url, as LATCHKEY_URL, or as url in a profile of the configuration file."
-        raise Refusal("The URL cannot be used", f"Refused: {error}.", remedy) from None
-    credential = _key(invocation) if with_key else None
-    if credential is not None and in_the_clear(url):
-        invocation.say("warning: http:// sends the key in the clear; use https://.")
+        raise CLIError("The URL cannot be used", f"Refused: {error}.", remedy) from None
+
+
+def open_client(
+    url: str,
+    credential: Credential | None,
+    *,
+    request_id: str,
+    timeout_seconds: float,
+    wait: bool,
+    verbose: bool,
+    say: Callable[[str], None],
+) -> Client:
+    """Return a client of the server at `url`. Nothing is sent yet. Raises CLIError.
+
+    With `wait` a throttled call is repeated later, and with `verbose` every attempt is logged. `say` writes a message
+    to standard error.
+    """
     try:
         client = Client(
             url,
             credential,
-            timeout_seconds=invocation.timeout_seconds,
-            retries=_WAITING if invocation.options.wait else _NOT_WAITING,
-            observe=log_call if invocation.options.verbose else observe_nothing,
-            sleep=partial(_sleep, invocation),
+            timeout_seconds=timeout_seconds,
+            retries=_WAITING if wait else _NOT_WAITING,
+            observe=log_attempt if verbose else ignore_attempt,
+            sleep=partial(_sleep, say),
         )
     except (OSError, ValueError, ImportError) as error:
         remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR, and the variables that name a proxy."
-        raise Refusal("The environment's TLS or proxy cannot be used", f"{type(error).__name__}.", remedy) from None
-    return client.with_request_id(invocation.request_id)
+        raise CLIError("The environment's TLS or proxy cannot be used", f"{type(error).__name__}.", remedy) from None
+    return client.with_request_id(request_id)
 
 
-def _key(invocation: Invocation) -> Credential:
-    given = invocation.options.api_key or invocation.profile.api_key
-    try:
-        return read_key(given, typed=invocation.options.typed_key)
-    except Refusal as refusal:
-        unchosen = invocation.profile
-        # A file with profiles of which none is chosen is the likely reason why the key is missing.
-        raise (unchosen.refusal if isinstance(unchosen, Unchosen) else refusal) from None
-
-
-def _sleep(invocation: Invocation, seconds: float) -> None:
+def _sleep(say: Callable[[str], None], seconds: float) -> None:
     # A short pause between attempts isn't worth a line.
     if seconds > 1:
-        invocation.say(f"waiting {seconds:.0f} s")
+        say(f"waiting {seconds:.0f} s")
     time.sleep(seconds)

@@ -40,7 +40,7 @@ class Drain:
             new_first_used=None if self._new_seen is None else now - self._new_seen, old_last_used=now - self.since
         )
 
-    def over(self, progress: RotationProgress) -> bool:
+    def is_complete(self, progress: RotationProgress) -> bool:
         """Return whether the old secret can end."""
         return progress.state(self.quiet_seconds) is RotationState.READY
 

@@ -22,14 +22,14 @@ class DrainDisplay:
         """
         used = rfc3339(last_used_at) if last_used_at else "never"
         ends = f"; it ends {rfc3339(ends_at)}" if ends_at else ""
-        waits = "the new one is not used yet" if quiet is None else f"quiet {_clock(quiet)} of {self._whole}"
+        waits = "the new one is not used yet" if quiet is None else f"quiet {_format_duration(quiet)} of {self._target}"
         text = f"old secret: last used {used}, {waits}{ends}"
-        news = (last_used_at, quiet is None)
+        state = (last_used_at, quiet is None)
         if self._live:
             sys.stderr.write(f"\r\x1b[K{text}")
-        elif news != self._shown:
+        elif state != self._shown:
             sys.stderr.write(f"{text}\n")
-        self._shown = news
+        self._shown = state
         sys.stderr.flush()
 
     def close(self) -> None:
@@ -38,11 +38,11 @@ class DrainDisplay:
             sys.stderr.write("\n")
 
     @property
-    def _whole(self) -> str:
-        return _clock(self._quiet_seconds)
+    def _target(self) -> str:
+        return _format_duration(self._quiet_seconds)
 
 
-def _clock(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Return the seconds as hours, minutes and seconds, such as 1:02:03 or 2:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)

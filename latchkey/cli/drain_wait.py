@@ -19,20 +19,20 @@ def finish_when_drained(
 ) -> None:
     """Poll both secrets until only the new one has been in use for long enough, then end the old one."""
     key, old = issued.key, issued.key.retiring
-    watcher = _watching(invocation, client, issued)
+    poller = _polling_client(invocation, client, issued)
     drain = Drain(quiet.total_seconds(), time.monotonic(), old.last_used_at if old else None, even_if_unused)
     unused = True
     try:
         with closing(DrainDisplay(drain.quiet_seconds)) as display:
-            while (retiring := _same(old, key)) is not None:
+            while (retiring := _current_retiring_secret(old, key)) is not None:
                 new_used_at = key.active.last_used_at if key.active else None
                 unused = new_used_at is None
                 progress = drain.observe(retiring.last_used_at, new_used_at, time.monotonic())
                 display.show(retiring.last_used_at, progress.quiet_seconds, retiring.expires_at)
-                if drain.over(progress):
+                if drain.is_complete(progress):
                     break
                 time.sleep(drain.poll_seconds)
-                key = watcher.keys.show(key.key_id)
+                key = poller.keys.show(key.key_id)
     except BaseException:
         # Ctrl-C arrives here too: whatever ends the wait, the old secret is still valid.
         invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key.key_id}")
@@ -41,17 +41,17 @@ def finish_when_drained(
         invocation.say(f"the old secret has already ended{', and the new one was never used' if unused else ''}")
         return
     # A later rotation may have begun. Naming the secret makes sure that only this one is ended.
-    watcher.keys.finish_rotation(key.key_id, secret_id=retiring.id)
+    poller.keys.finish_rotation(key.key_id, secret_id=retiring.id)
     invocation.say("the old secret was quiet for long enough and has ended")
 
 
-def _same(old: "Secret | None", key: "Key | KeyReceipt") -> "Secret | None":
+def _current_retiring_secret(old: "Secret | None", key: "Key | KeyReceipt") -> "Secret | None":
     """Return the retiring secret if it's the one that this rotation replaces, and not that of a later rotation."""
     retiring = key.retiring
     return retiring if old and retiring and retiring.id == old.id else None
 
 
-def _watching(invocation: Invocation, client: "Client", issued: "IssuedKey") -> "Client":
+def _polling_client(invocation: Invocation, client: "Client", issued: "IssuedKey") -> "Client":
     """Return the client to poll with: it retries for longer."""
     from latchkey.client.retries import RetryPolicy
 

@@ -4,8 +4,11 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from latchkey.cli.configuration import Profile, Unchosen, read_profile
+from latchkey.cli.api_key import read_api_key
+from latchkey.cli.configuration import NoProfileChosen, Profile, read_profile
+from latchkey.cli.errors import CLIError
 from latchkey.cli.options import Format, Options
+from latchkey.credentials import Credential
 from latchkey.request_id import new_request_id
 
 if TYPE_CHECKING:
@@ -31,15 +34,15 @@ class Invocation:
 
     @cached_property
     def profile(self) -> Profile:
-        """Return the profile in use. Raises Refusal."""
+        """Return the profile in use. Raises CLIError."""
         return read_profile(self.options.config, self.options.profile)
 
     @property
     def url(self) -> str:
-        """Return the server's address. Raises Refusal."""
+        """Return the server's address. Raises CLIError."""
         named = self.options.url or self.profile.url or self._server_url
-        if named is None and isinstance(self.profile, Unchosen):
-            raise self.profile.refusal
+        if named is None and isinstance(self.profile, NoProfileChosen):
+            raise self.profile.error
         return named or DEFAULT_URL
 
     @property
@@ -54,19 +57,42 @@ class Invocation:
 
     @cached_property
     def client(self) -> "Client":
-        """Return the client, with the key. Raises Refusal and MalformedCredential."""
-        # That module imports this one, and it brings in httpx, which `--help` doesn't need.
-        from latchkey.cli.connection import connect
-
-        return connect(self, with_key=True)
+        """Return the client, with the key. Raises CLIError and MalformedCredential."""
+        return self._connect(with_key=True)
 
     @cached_property
     def client_without_key(self) -> "Client":
-        """Return the client for the one call that needs no key. Raises Refusal."""
-        from latchkey.cli.connection import connect
-
-        return connect(self, with_key=False)
+        """Return the client for the one call that needs no key. Raises CLIError."""
+        return self._connect(with_key=False)
 
     def say(self, text: str) -> None:
         """Write a message for people to standard error, apart from the result."""
         print(f"latchkey: {text}", file=sys.stderr, flush=True)
+
+    def _connect(self, *, with_key: bool) -> "Client":
+        # Imported late, because these modules load httpx, which `--help` doesn't need.
+        from latchkey.cli.connection import check_url, open_client
+        from latchkey.client.address import is_unencrypted
+
+        url = check_url(self.url)
+        credential = self._read_credential() if with_key else None
+        if credential is not None and is_unencrypted(url):
+            self.say("warning: http:// sends the key in the clear; use https://.")
+        return open_client(
+            url,
+            credential,
+            request_id=self.request_id,
+            timeout_seconds=self.timeout_seconds,
+            wait=self.options.wait,
+            verbose=self.options.verbose,
+            say=self.say,
+        )
+
+    def _read_credential(self) -> Credential:
+        given = self.options.api_key or self.profile.api_key
+        try:
+            return read_api_key(given, from_command_line=self.options.key_from_command_line)
+        except CLIError as error:
+            profile = self.profile
+            # A file with profiles of which none is chosen is the likely reason why the key is missing.
+            raise (profile.error if isinstance(profile, NoProfileChosen) else error) from None

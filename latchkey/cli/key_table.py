@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from latchkey.cli.output import show_one
+from latchkey.cli.output import print_object
 from latchkey.cli.table import Row
 
 if TYPE_CHECKING:
     from latchkey.client.key import Key, KeyReceipt
 
 
-def show_key(key: "Key | KeyReceipt", *, as_json: bool) -> None:
+def print_key(key: "Key | KeyReceipt", *, as_json: bool) -> None:
     """Show the key with everything the server returned. As lines, show its ETag too."""
     lines = {**key_lines(key.document), **({"etag": key.etag} if key.etag else {})}
-    show_one(key.document if as_json else lines, as_json=as_json)
+    print_object(key.document if as_json else lines, as_json=as_json)
 
 
 def key_row(key: Row) -> dict[str, object]:

@@ -8,19 +8,19 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
+from latchkey.cli.error_messages import error_message, exit_code_of
+from latchkey.cli.errors import CLIError
 from latchkey.cli.exit_codes import COULD_NOT, DONE, INTERRUPTED, REFUSED
-from latchkey.cli.explanation import exit_code_of, explain
 from latchkey.cli.invocation import Invocation
-from latchkey.cli.misuse import explain_misuse
-from latchkey.cli.options import in_front
-from latchkey.cli.output import ReaderLeft, Unwritable, abandon, of_output
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.options import move_general_options_first
+from latchkey.cli.output import OutputError, ReaderClosed, discard_stdout, is_stdout_error
 from latchkey.cli.secret_output import SecretLost
 from latchkey.cli.standard_streams import open_standard_streams
+from latchkey.cli.usage_errors import usage_error_message
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
 
-_UNDECODED: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def main(arguments: Sequence[str] | None = None, *, server_url: str | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, *, server_url: str | None = Non
     started = time.perf_counter()
     open_standard_streams()
     invocation = Invocation(server_url)
-    status = _run(in_front(sys.argv[1:] if arguments is None else arguments), invocation)
+    status = _run(move_general_options_first(sys.argv[1:] if arguments is None else arguments), invocation)
     if "LATCHKEY_TELEMETRY_URL" in os.environ:
         from latchkey.cli.telemetry import report
 
@@ -46,50 +46,50 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
 
     command = typer.main.get_command(app)
     try:
-        _refuse_other_encodings(arguments)
+        _check_utf8(arguments)
         status = command.main(list(arguments), prog_name="latchkey", obj=invocation, standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else DONE
     except typer.TyperException as error:
-        print(explain_misuse(error), file=sys.stderr)
+        print(usage_error_message(error), file=sys.stderr)
         return REFUSED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except SecretLost as lost:
-        return _lost(lost)
-    except ReaderLeft:
-        abandon()
+        return _report_lost_secret(lost)
+    except ReaderClosed:
+        discard_stdout()
         return DONE
     except SystemExit as ended:
         # typer exits like this after completion, and if a pipe closes during --help.
         return COULD_NOT if ended.code and not isinstance(ended.__context__, BrokenPipeError) else DONE
-    except Unwritable as reason:
-        return _unwritten(str(reason))
+    except OutputError as reason:
+        return _report_output_error(str(reason))
     except Exception as error:  # noqa: BLE001 - the frame of the whole command
         # typer writes help and completion itself, so `write` can't catch their errors.
-        if isinstance(error, OSError) and of_output(error):
-            return _unwritten(error.strerror)
-        return _failed(error, invocation)
+        if isinstance(error, OSError) and is_stdout_error(error):
+            return _report_output_error(error.strerror)
+        return _report_failure(error, invocation)
 
 
-def _unwritten(reason: str | None) -> int:
-    abandon()
+def _report_output_error(reason: str | None) -> int:
+    discard_stdout()
     print(f"latchkey: the result cannot be written: {reason}", file=sys.stderr)
     return COULD_NOT
 
 
-def _refuse_other_encodings(arguments: Sequence[str]) -> None:
-    """Raise Refusal for arguments that aren't UTF-8."""
+def _check_utf8(arguments: Sequence[str]) -> None:
+    """Raise CLIError for arguments that aren't UTF-8."""
     # Python decodes such bytes as lone surrogates, and no request can carry those.
-    if any(not argument.isascii() and _UNDECODED.search(argument) for argument in arguments):
+    if any(not argument.isascii() and _SURROGATE.search(argument) for argument in arguments):
         remedy = "Type it as UTF-8; `locale` shows what the terminal sends."
-        raise Refusal("An argument cannot be read", "It is not UTF-8.", remedy)
+        raise CLIError("An argument cannot be read", "It is not UTF-8.", remedy)
 
 
-def _failed(error: Exception, invocation: Invocation) -> int:
+def _report_failure(error: Exception, invocation: Invocation) -> int:
     """Write what stopped the command to standard error, and return the exit code."""
-    if isinstance(error, (Refusal, ProblemError)) or _is_of_client(error):
-        print(explain(error), file=sys.stderr)
+    if isinstance(error, (CLIError, ProblemError)) or _is_client_error(error):
+        print(error_message(error), file=sys.stderr)
         return exit_code_of(error)
     print(f"latchkey: something nobody foresaw: {type(error).__name__}", file=sys.stderr)
     if invocation.options.verbose:
@@ -101,14 +101,14 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     return COULD_NOT
 
 
-def _is_of_client(error: Exception) -> bool:
+def _is_client_error(error: Exception) -> bool:
     """Return whether the client raised `error`."""
     # Don't import the module for this: if it isn't loaded, the client raised nothing.
     failures = sys.modules.get("latchkey.client.failures")
     return failures is not None and isinstance(error, failures.ClientError)
 
 
-def _lost(lost: SecretLost) -> int:
+def _report_lost_secret(lost: SecretLost) -> int:
     print(
         f"latchkey: the new secret of {lost.key_id} could not be written, and nobody knows it\n"
         f"What to do: make another: latchkey keys rotate {lost.key_id} --at-once",

@@ -18,12 +18,12 @@ class Format(StrEnum):
 class Options:
     """Options as typed or from the environment; None if neither sets one.
 
-    `typed_key`: the key was given on the command line.
+    `key_from_command_line`: the key was given on the command line.
     """
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
-    typed_key: bool = False
+    key_from_command_line: bool = False
     timeout: float | None = None
     format: Format | None = None
     profile: str | None = None
@@ -34,22 +34,22 @@ class Options:
 
 _WITH_VALUE: Final = ("--url", "--api-key", "--timeout", "--format", "--profile", "--config", "--request-id")
 # --wait isn't here: `keys rotate` has an option of its own with this name.
-_WITHOUT: Final = ("--verbose",)
+_FLAGS: Final = ("--verbose",)
 
 
-def in_front(arguments: Sequence[str]) -> list[str]:
+def move_general_options_first(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with the general options moved before the command: they may be typed anywhere up to `--`."""
     general: list[str] = []
     rest: list[str] = []
-    waiting = list(arguments)
-    while waiting:
-        argument = waiting.pop(0)
+    remaining = list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
         if argument == "--":
-            return [*general, *rest, argument, *waiting]
-        if argument in _WITHOUT or argument.partition("=")[0] in _WITH_VALUE:
+            return [*general, *rest, argument, *remaining]
+        if argument in _FLAGS or argument.partition("=")[0] in _WITH_VALUE:
             general.append(argument)
-            if argument in _WITH_VALUE and waiting:
-                general.append(waiting.pop(0))
+            if argument in _WITH_VALUE and remaining:
+                general.append(remaining.pop(0))
         else:
             rest.append(argument)
     return [*general, *rest]

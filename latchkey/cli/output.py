@@ -7,49 +7,49 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from latchkey.cli.table import Row, fields, table
+from latchkey.cli.table import Row, format_fields, format_table
 
 
-def show(result: object, *, as_json: bool, rows: Sequence[Row]) -> None:
+def print_rows(result: object, *, as_json: bool, rows: Sequence[Row]) -> None:
     """Show several things: `result` as JSON, or `rows` as a table."""
-    write(json.dumps(result, indent=2, ensure_ascii=False) if as_json else table(rows))
+    write_line(json.dumps(result, indent=2, ensure_ascii=False) if as_json else format_table(rows))
 
 
-def show_one(result: Row, *, as_json: bool) -> None:
+def print_object(result: Row, *, as_json: bool) -> None:
     """Show one thing, as JSON or as a line for each field."""
-    write(json.dumps(result, indent=2, ensure_ascii=False) if as_json else fields(result))
+    write_line(json.dumps(result, indent=2, ensure_ascii=False) if as_json else format_fields(result))
 
 
-_UNWRITABLE: Final = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
+_STDOUT_ERRORS: Final = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG)
 
 
-def of_output(error: OSError) -> bool:
+def is_stdout_error(error: OSError) -> bool:
     """Return whether the error is from standard output, not from a file that was named."""
-    return error.filename is None and error.errno in _UNWRITABLE
+    return error.filename is None and error.errno in _STDOUT_ERRORS
 
 
-class ReaderLeft(Exception):
+class ReaderClosed(Exception):
     """The program that reads standard output has closed it."""
 
 
-class Unwritable(Exception):
+class OutputError(Exception):
     """Standard output can't be written; the message says why."""
 
 
-def write(text: str) -> None:
-    """Write `text` and flush it. Raises ReaderLeft or Unwritable."""
+def write_line(text: str) -> None:
+    """Write `text` and flush it. Raises ReaderClosed or OutputError."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        raise ReaderLeft from None
+        raise ReaderClosed from None
     except OSError as error:
-        raise Unwritable(error.strerror) from None
+        raise OutputError(error.strerror) from None
 
 
-def abandon() -> None:
+def discard_stdout() -> None:
     """Replace standard output with /dev/null. Its reader gets end-of-file, even if the command continues."""
     # Text left in the buffer would fail again at the end of the process.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)

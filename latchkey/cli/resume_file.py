@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.errors import CLIError
 
 
 class ResumeFile:
@@ -14,7 +14,7 @@ class ResumeFile:
         self._path = path
 
     def read(self) -> int | None:
-        """Return the ID, or None if there is no file yet. Raises Refusal if the file holds something else."""
+        """Return the ID, or None if there is no file yet. Raises CLIError if the file holds something else."""
         try:
             text = self._path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
@@ -22,7 +22,7 @@ class ResumeFile:
         except (OSError, UnicodeDecodeError):
             text = ""
         if not (text.isascii() and text.isdigit() and len(text) < 20):
-            raise Refusal(
+            raise CLIError(
                 "The resume file cannot be used",
                 f"{self._path} holds no event's id.",
                 "Name a file that is not there yet, or one that events tail has made.",
@@ -30,7 +30,7 @@ class ResumeFile:
         return int(text)
 
     def write(self, event_id: int) -> None:
-        """Store the ID. Raises Refusal."""
+        """Store the ID. Raises CLIError."""
         try:
             # Write a new file and rename it: a process that is killed leaves the old file or the new one.
             descriptor, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
@@ -39,4 +39,4 @@ class ResumeFile:
             Path(name).replace(self._path)
         except OSError as error:
             remedy = "Name a file in a directory that you may write."
-            raise Refusal("The resume file cannot be written", f"{self._path}: {error.strerror}.", remedy) from None
+            raise CLIError("The resume file cannot be written", f"{self._path}: {error.strerror}.", remedy) from None

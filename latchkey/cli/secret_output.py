@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from latchkey.cli.output import ReaderLeft, Unwritable, abandon, write
-from latchkey.cli.refusal import Refusal
-from latchkey.cli.table import fields
+from latchkey.cli.errors import CLIError
+from latchkey.cli.output import OutputError, ReaderClosed, discard_stdout, write_line
+from latchkey.cli.table import format_fields
 
 if TYPE_CHECKING:
     from latchkey.client.key import IssuedKey
 
-_SECRET_MEMBERS: Final = ("secret", "credential")
+_SECRET_FIELDS: Final = ("secret", "credential")
 _SHOWN: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "expires_at")
 
 
@@ -35,26 +35,26 @@ class SecretOutput:
         self._written = False
 
     @contextmanager
-    def ready(self) -> Iterator["SecretOutput"]:
-        """Create the file, and remove it if the credential wasn't written. Raises Refusal."""
+    def prepared(self) -> Iterator["SecretOutput"]:
+        """Create the file, and remove it if the credential wasn't written. Raises CLIError."""
         if self._file is not None:
             # Do this before a secret is made: it can't be requested again if the file turns out to be unwritable.
-            _make(self._file)
+            _create_file(self._file)
         try:
             yield self
         finally:
             if self._file is not None and not self._written:
                 self._file.unlink(missing_ok=True)
 
-    def hand_over(self, issued: "IssuedKey", *, as_json: bool) -> None:
+    def write_credential(self, issued: "IssuedKey", *, as_json: bool) -> None:
         """Write the credential, and show the other fields of the key. Raises SecretLost."""
         try:
             if self._file is not None:
-                _fill(self._file, issued.credential.reveal())
+                _write_file(self._file, issued.credential.reveal())
                 self._written = True
             self._show(issued, as_json=as_json)
-        except (OSError, ReaderLeft, Unwritable):
-            abandon()
+        except (OSError, ReaderClosed, OutputError):
+            discard_stdout()
             # If the credential is in its file, only the display failed.
             if not self._written:
                 raise SecretLost(issued.key.key_id) from None
@@ -63,28 +63,28 @@ class SecretOutput:
         document: Mapping[str, Any] = issued.key.document
         in_file = self._file is not None
         if as_json:
-            shown = {name: value for name, value in document.items() if not (in_file and name in _SECRET_MEMBERS)}
-            write(json.dumps(shown, indent=2, ensure_ascii=False))
+            shown = {name: value for name, value in document.items() if not (in_file and name in _SECRET_FIELDS)}
+            write_line(json.dumps(shown, indent=2, ensure_ascii=False))
             return
-        print(fields({name: document[name] for name in _SHOWN if name in document}), file=sys.stderr)
+        print(format_fields({name: document[name] for name in _SHOWN if name in document}), file=sys.stderr)
         if in_file:
             print(f"The credential is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
         else:
             print("The credential is shown this once. Keep it where secrets are kept.", file=sys.stderr, flush=True)
-            write(issued.credential.reveal())
+            write_line(issued.credential.reveal())
 
 
-def _make(file: Path) -> None:
+def _create_file(file: Path) -> None:
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise Refusal("The secret's file is there already", f"{file} is not overwritten.", "Name another.") from None
+        raise CLIError("The secret's file is there already", f"{file} is not overwritten.", "Name another.") from None
     except OSError as error:
-        raise Refusal("The secret's file cannot be made", f"{file}: {error.strerror}.", "Name another.") from None
+        raise CLIError("The secret's file cannot be made", f"{file}: {error.strerror}.", "Name another.") from None
 
 
-def _fill(file: Path, credential: str) -> None:
-    """Write the credential into the file that `_make` created. Raises OSError."""
+def _write_file(file: Path, credential: str) -> None:
+    """Write the credential into the file that `_create_file` created. Raises OSError."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW), "w", encoding="ascii") as opened:
         opened.write(credential + "\n")
         # The credential isn't returned again, so it has to survive a crash of the machine.

@@ -9,7 +9,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def whole() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Hold back Ctrl-C and SIGTERM until the block is done."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:

@@ -10,29 +10,29 @@ from typing import Final
 
 from latchkey.cli.printable import printable
 
-_UNBOUNDED: Final = 100_000
-_NAMES: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
+_UNLIMITED_WIDTH: Final = 100_000
+_UNFOLDED_COLUMNS: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
 """Columns that are never folded, because people copy their values."""
 
 Row = Mapping[str, object]
 
 
-def table(rows: Sequence[Row]) -> str:
+def format_table(rows: Sequence[Row]) -> str:
     """Return columns under their names, or `(none)` without a row.
 
     On a terminal, long texts are folded within their column.
     """
     if not rows:
         return "(none)"
-    return _drawn(list(rows[0]), [[cell(value) for value in row.values()] for row in rows], heading=True)
+    return _render(list(rows[0]), [[format_cell(value) for value in row.values()] for row in rows], heading=True)
 
 
-def fields(row: Row) -> str:
+def format_fields(row: Row) -> str:
     """Return one object, with a line for each field."""
-    return _drawn(["", ""], [[name, cell(value)] for name, value in row.items()], heading=False)
+    return _render(["", ""], [[name, format_cell(value)] for name, value in row.items()], heading=False)
 
 
-def cell(value: object) -> str:
+def format_cell(value: object) -> str:
     """Return a value as a table shows it."""
     if value is None or value in ([], {}, ""):
         return "-"
@@ -43,7 +43,7 @@ def cell(value: object) -> str:
     return printable(json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value))
 
 
-def _drawn(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: bool) -> str:
+def _render(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: bool) -> str:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -53,11 +53,11 @@ def _drawn(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: boo
         box=None, pad_edge=False, show_header=heading, header_style="" if os.environ.get("NO_COLOR") else "bold"
     )
     for position, name in enumerate(names):
-        kept = name in _NAMES or (not heading and position == 0)
-        grid.add_column(Text(name.upper()), no_wrap=kept, overflow="ignore" if kept else "fold")
+        unfolded = name in _UNFOLDED_COLUMNS or (not heading and position == 0)
+        grid.add_column(Text(name.upper()), no_wrap=unfolded, overflow="ignore" if unfolded else "fold")
     for line in cells:
         grid.add_row(*(Text(text) for text in line))
-    width = shutil.get_terminal_size().columns if terminal else _UNBOUNDED
+    width = shutil.get_terminal_size().columns if terminal else _UNLIMITED_WIDTH
     console = Console(file=StringIO(), width=width, force_terminal=terminal, highlight=False, legacy_windows=False)
     with console.capture() as captured:
         console.print(grid)

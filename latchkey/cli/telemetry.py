@@ -11,11 +11,11 @@ from latchkey.trace_context import trace_of_request
 if TYPE_CHECKING:
     from latchkey.cli.invocation import Invocation
 
-LONGEST_SECONDS: Final = 0.9
+MAX_SECONDS: Final = 0.9
 
 
 def report(invocation: "Invocation", exit_code: int, *, milliseconds: int) -> None:
-    """Post the event, for LONGEST_SECONDS at most. No failure is reported."""
+    """Post the event, for MAX_SECONDS at most. No failure is reported."""
     trace = trace_of_request(invocation.request_id)
     event = {
         "command": invocation.command,
@@ -30,13 +30,13 @@ def report(invocation: "Invocation", exit_code: int, *, milliseconds: int) -> No
     # A daemon thread doesn't keep the process alive if the receiver is slow.
     sending = Thread(target=_post, args=(os.environ["LATCHKEY_TELEMETRY_URL"], event, fields), daemon=True)
     sending.start()
-    sending.join(LONGEST_SECONDS)
+    sending.join(MAX_SECONDS)
 
 
 def _post(url: str, event: dict[str, object], fields: dict[str, str]) -> None:
     try:
         import httpx
 
-        httpx.post(url, json=event, headers=fields, timeout=LONGEST_SECONDS)
+        httpx.post(url, json=event, headers=fields, timeout=MAX_SECONDS)
     except Exception:  # noqa: BLE001, S110 - it must not show in the command, whatever it is
         pass

@@ -9,21 +9,21 @@ from latchkey.redaction import redact, redact_tokens
 from latchkey.timestamps import rfc3339
 
 if TYPE_CHECKING:
-    from latchkey.client.call import Call
+    from latchkey.client.attempt import Attempt
 
 
-def log_call(call: "Call") -> None:
+def log_attempt(attempt: "Attempt") -> None:
     """Write the line of one attempt."""
     log(
         "call",
-        method=call.method,
-        path=call.path,
-        attempt=call.attempt,
-        status=call.status,
-        failure=type(call.failure).__name__ if call.failure else None,
-        milliseconds=call.milliseconds,
-        request_id=call.request_id,
-        trace_id=call.trace_id,
+        method=attempt.method,
+        path=attempt.path,
+        attempt=attempt.number,
+        status=attempt.status,
+        failure=type(attempt.failure).__name__ if attempt.failure else None,
+        milliseconds=attempt.milliseconds,
+        request_id=attempt.request_id,
+        trace_id=attempt.trace_id,
     )
 
 

@@ -13,7 +13,7 @@ def server_url(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        usable = usable and _can_be_looked_up(httpx.URL(text.strip()))
+        usable = usable and _is_valid_hostname(httpx.URL(text.strip()))
     except (ValueError, httpx.InvalidURL):
         usable = False
     # None of these messages repeats the URL, because it may hold a password.
@@ -26,7 +26,7 @@ def server_url(text: str) -> str:
     return parts.geturl().rstrip("/")
 
 
-def _can_be_looked_up(url: httpx.URL) -> bool:
+def _is_valid_hostname(url: httpx.URL) -> bool:
     """Return whether the host's name can be encoded for DNS. Raises ValueError if it can't."""
     return bool(url.host and url.raw_host.decode("ascii").encode("idna"))
 
@@ -36,7 +36,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def in_the_clear(url: str) -> bool:
+def is_unencrypted(url: str) -> bool:
     """Return whether others can read what is sent to `url` on its way."""
     parts = urlsplit(url)
     # What is sent to a loopback address never leaves the machine.

@@ -10,8 +10,8 @@ from typing import Self
 import httpx
 
 from latchkey.client.address import server_url
-from latchkey.client.call import Observe, observe_nothing
-from latchkey.client.caller import Caller
+from latchkey.client.attempt import AttemptObserver, ignore_attempt
+from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
 from latchkey.client.events import Events
 from latchkey.client.failures import WrongServer
@@ -49,7 +49,7 @@ class Client:
         *,
         timeout_seconds: float = 10.0,
         retries: RetryPolicy = NO_RETRIES,
-        observe: Observe = observe_nothing,
+        observe: AttemptObserver = ignore_attempt,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         address = server_url(url)
@@ -107,9 +107,9 @@ class Client:
         """Return the calls about the event log: pages, and the live stream."""
         return Events(self._transport)
 
-    def whoami(self) -> Caller:
+    def whoami(self) -> CallingKey:
         """Return the calling key."""
-        return Caller.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
+        return CallingKey.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
 
     def usage(
         self,
@@ -123,14 +123,14 @@ class Client:
 
         Without a key ID, return that of the calling key, which needs no scope.
         """
-        asked = {"since": since and rfc3339(since), "until": until and rfc3339(until), "step": step}
-        params = {name: value for name, value in asked.items() if value}
-        answer = self._transport.call(
+        query = {"since": since and rfc3339(since), "until": until and rfc3339(until), "step": step}
+        params = {name: value for name, value in query.items() if value}
+        response = self._transport.call(
             "GET", f"{'/v1/whoami' if key_id is None else key_path(key_id)}/usage", params=params
         )
-        if not isinstance(answer, list):
+        if not isinstance(response, list):
             raise WrongServer("The answer holds no list of usage.")
-        return [Usage.read(Document(step, "usage")) for step in answer]
+        return [Usage.read(Document(step, "usage")) for step in response]
 
     def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
         """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
@@ -144,7 +144,7 @@ class Client:
     def health(self) -> Health:
         """Return whether the server is healthy. Needs no key."""
         # A server that is down or stopping responds with 503: that is a result here, not a failure.
-        return Health.read(Document(self._transport.call("GET", "/health", also=(503,)), "health"))
+        return Health.read(Document(self._transport.call("GET", "/health", accepted_statuses=(503,)), "health"))
 
     def health_full(self) -> HealthReport:
         """Return everything that the server reports about its health."""
@@ -153,6 +153,6 @@ class Client:
     def _with(self, **changes: object) -> "Client":
         """Return a copy of this client with other values in its transport."""
         # __init__ would open connections of its own; the copy shares those of this client.
-        other = object.__new__(Client)
-        other._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
-        return other
+        copy = object.__new__(Client)
+        copy._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
+        return copy

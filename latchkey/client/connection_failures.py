@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import httpx
 
-from latchkey.client.failures import NoAnswer, RefusedConnection, TimedOut, UnknownHost, UntrustedServer
+from latchkey.client.failures import NoResponse, RefusedConnection, TimedOut, UnknownHost, UntrustedServer
 
 
-def no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
+def connection_failure(error: httpx.TransportError, host: str) -> NoResponse:
     """Return the failure behind httpx's error. Its message names the host, and nothing that was sent."""
     if isinstance(error, httpx.ProxyError):
-        return NoAnswer(f"The proxy in front of {host} does not pass the call on.")
+        return NoResponse(f"The proxy in front of {host} does not pass the call on.")
     if isinstance(error, httpx.ConnectTimeout):
         return TimedOut(f"{host} did not take the connection in time.")
     if isinstance(error, httpx.TimeoutException):
@@ -28,8 +28,8 @@ def no_answer(error: httpx.TransportError, host: str) -> NoAnswer:
         if isinstance(cause, ConnectionRefusedError):
             return RefusedConnection(f"Nothing listens at {host}.")
     if isinstance(error, httpx.ConnectError):
-        return NoAnswer(f"{host} cannot be reached.")
-    return NoAnswer(f"{host} ended the connection before it had answered.")
+        return NoResponse(f"{host} cannot be reached.")
+    return NoResponse(f"{host} ended the connection before it had answered.")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

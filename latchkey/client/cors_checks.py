@@ -3,50 +3,52 @@
 from collections.abc import Iterator
 
 from latchkey import headers
-from latchkey.client.proxy_checks import Check, Result
-from latchkey.client.proxy_probe import Probe, Seen
+from latchkey.client.proxy_checks import Check, CheckResult
+from latchkey.client.proxy_probe import Probe, ProbeResponse
 
-_ANOTHER = "https://another-origin.invalid"
+_OTHER_ORIGIN = "https://another-origin.invalid"
 _ALLOWED = "access-control-allow-origin"
 
 
-def cors_checks(probe: Probe, origin: str) -> Iterator[Check]:
-    """Yield each check as it's made. None needs a key. Raises NoAnswer."""
-    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": headers.API_KEY.lower()}
-    yield _preflight(origin, probe.ask({"Origin": origin, **asked}, "OPTIONS"))
-    yield _readable(origin, probe.ask({"Origin": origin}))
-    others = probe.ask({"Origin": _ANOTHER, **asked}, "OPTIONS"), probe.ask({"Origin": _ANOTHER})
-    allowed = next((seen.fields[_ALLOWED] for seen in others if _ALLOWED in seen.fields), None)
+def check_cors(probe: Probe, origin: str) -> Iterator[Check]:
+    """Yield each check as it's made. None needs a key. Raises NoResponse."""
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": headers.API_KEY.lower()}
+    yield _check_preflight(origin, probe.send({"Origin": origin, **preflight}, "OPTIONS"))
+    yield _check_readable(origin, probe.send({"Origin": origin}))
+    others = probe.send({"Origin": _OTHER_ORIGIN, **preflight}, "OPTIONS"), probe.send({"Origin": _OTHER_ORIGIN})
+    allowed = next(
+        (response.header_fields[_ALLOWED] for response in others if _ALLOWED in response.header_fields), None
+    )
     yield _check("another origin", [] if allowed is None else [f"allows {allowed}"], "allows none")
 
 
-def _preflight(origin: str, seen: Seen) -> Check:
-    wrong = _not_allowed(origin, seen)
-    if not 200 <= seen.status < 300:
-        wrong.insert(0, str(seen.status))
-    accepted = _names(seen, "access-control-allow-headers")
+def _check_preflight(origin: str, response: ProbeResponse) -> Check:
+    faults = _origin_faults(origin, response)
+    if not 200 <= response.status < 300:
+        faults.insert(0, str(response.status))
+    accepted = _listed_names(response, "access-control-allow-headers")
     if not accepted & {"*", headers.API_KEY.lower()}:
-        wrong.append(f"Access-Control-Allow-Headers lacks {headers.API_KEY}")
-    return _check("preflight", wrong, str(seen.status))
+        faults.append(f"Access-Control-Allow-Headers lacks {headers.API_KEY}")
+    return _check("preflight", faults, str(response.status))
 
 
-def _readable(origin: str, seen: Seen) -> Check:
+def _check_readable(origin: str, response: ProbeResponse) -> Check:
     """Check that a page can read a response that denies its request."""
     # A page that can't read a 401 sees a failed connection. After a 429 it needs to know how long to wait.
-    wrong = _not_allowed(origin, seen)
-    if not _names(seen, "access-control-expose-headers") & {"*", headers.RETRY_AFTER.lower()}:
-        wrong.append(f"Access-Control-Expose-Headers lacks {headers.RETRY_AFTER}")
-    return _check("refusal can be read", wrong, f"{seen.status} allows {origin}")
+    faults = _origin_faults(origin, response)
+    if not _listed_names(response, "access-control-expose-headers") & {"*", headers.RETRY_AFTER.lower()}:
+        faults.append(f"Access-Control-Expose-Headers lacks {headers.RETRY_AFTER}")
+    return _check("refusal can be read", faults, f"{response.status} allows {origin}")
 
 
-def _not_allowed(origin: str, seen: Seen) -> list[str]:
-    allowed = seen.fields.get(_ALLOWED)
+def _origin_faults(origin: str, response: ProbeResponse) -> list[str]:
+    allowed = response.header_fields.get(_ALLOWED)
     return [] if allowed == origin else [f"allows {allowed or 'no origin'}"]
 
 
-def _names(seen: Seen, field: str) -> set[str]:
-    return {name.strip().lower() for name in seen.fields.get(field, "").split(",")}
+def _listed_names(response: ProbeResponse, field: str) -> set[str]:
+    return {name.strip().lower() for name in response.header_fields.get(field, "").split(",")}
 
 
-def _check(name: str, wrong: list[str], right: str) -> Check:
-    return Check(name, Result.FAILED if wrong else Result.OK, ", ".join(wrong) or right)
+def _check(name: str, faults: list[str], right: str) -> Check:
+    return Check(name, CheckResult.FAILED if faults else CheckResult.OK, ", ".join(faults) or right)

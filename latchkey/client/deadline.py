@@ -26,6 +26,6 @@ class Deadline(dict[str, float]):
         return max(self._ends_at - time.monotonic(), _SHORTEST_SECONDS)
 
     @property
-    def passed(self) -> bool:
+    def expired(self) -> bool:
         """Return whether no time is left."""
         return time.monotonic() > self._ends_at

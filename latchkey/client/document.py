@@ -8,7 +8,7 @@ from latchkey.client.failures import WrongServer
 from latchkey.timestamps import parse_rfc3339
 
 _Value = TypeVar("_Value")
-_KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+_TYPE_NAMES: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
 
 
 class Document:
@@ -18,11 +18,11 @@ class Document:
     later versions of the server have more.
     """
 
-    def __init__(self, value: object, what: str) -> None:
+    def __init__(self, value: object, kind: str) -> None:
         if not isinstance(value, dict):
-            raise WrongServer(f"The answer holds no {what}.")
-        self.members: dict[str, Any] = value
-        self._what = what
+            raise WrongServer(f"The answer holds no {kind}.")
+        self.fields: dict[str, Any] = value
+        self._kind = kind
 
     def text(self, name: str) -> str:
         return self._read(name, str)
@@ -30,37 +30,37 @@ class Document:
     def integer(self, name: str) -> int:
         return self._read(name, int)
 
-    def flag(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         return self._read(name, bool)
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         return self._read(name, dict)
 
     def texts(self, name: str) -> list[str]:
-        found = self._read(name, list)
-        if not all(isinstance(element, str) for element in found):
-            raise WrongServer(f"The answer's {self._what} has a {name} that is not all text.")
-        return found
+        value = self._read(name, list)
+        if not all(isinstance(element, str) for element in value):
+            raise WrongServer(f"The answer's {self._kind} has a {name} that is not all text.")
+        return value
 
-    def documents(self, name: str, what: str) -> list["Document"]:
-        return [Document(element, what) for element in self._read(name, list)]
+    def documents(self, name: str, kind: str) -> list["Document"]:
+        return [Document(element, kind) for element in self._read(name, list)]
 
-    def document(self, name: str, what: str) -> "Document":
-        return Document(self._read(name, dict), what)
+    def document(self, name: str, kind: str) -> "Document":
+        return Document(self._read(name, dict), kind)
 
-    def moment(self, name: str) -> datetime:
+    def time(self, name: str) -> datetime:
         try:
             return parse_rfc3339(self.text(name))
         except ValueError:
-            raise WrongServer(f"The answer's {self._what} has a {name} that is no time with an offset.") from None
+            raise WrongServer(f"The answer's {self._kind} has a {name} that is no time with an offset.") from None
 
     def has(self, name: str) -> bool:
         """Return whether the field is present and not null."""
-        return self.members.get(name) is not None
+        return self.fields.get(name) is not None
 
-    def _read(self, name: str, kind: type[_Value]) -> _Value:
-        found = self.members.get(name)
+    def _read(self, name: str, expected_type: type[_Value]) -> _Value:
+        value = self.fields.get(name)
         # In Python, True and False are integers too.
-        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            raise WrongServer(f"The answer's {self._what} has no {name} that is {_KINDS[kind]}.")
-        return found
+        if not isinstance(value, expected_type) or (expected_type is int and isinstance(value, bool)):
+            raise WrongServer(f"The answer's {self._kind} has no {name} that is {_TYPE_NAMES[expected_type]}.")
+        return value

@@ -28,11 +28,11 @@ class Event:
         return cls(
             id=document.integer("id"),
             type=document.text("type"),
-            at=document.moment("at"),
+            at=document.time("at"),
             actor=document.text("actor"),
             request_id=document.text("request_id"),
             key_id=document.text("key_id") if document.has("key_id") else None,
             data=document.mapping("data"),
             digest=document.text("digest"),
-            document=document.members,
+            document=document.fields,
         )

@@ -31,8 +31,8 @@ class Events:
         self, *, after: int = 0, limit: int | None = None, type: str | None = None, key_id: str | None = None
     ) -> EventPage:
         """Return 1 to LARGEST_PAGE events with IDs above `after`: of one type or one key, if these are given."""
-        asked = {"after": after, "limit": limit, "type": type, "key_id": key_id}
-        params = {name: str(value) for name, value in asked.items() if value is not None}
+        query = {"after": after, "limit": limit, "type": type, "key_id": key_id}
+        params = {name: str(value) for name, value in query.items() if value is not None}
         page = Document(self.transport.call("GET", "/v1/events", params=params), "page")
         events = tuple(Event.read(event) for event in page.documents("items", "event"))
         return EventPage(events, page.integer("next") if page.has("next") else None)
@@ -42,11 +42,11 @@ class Events:
 
         Each page is fetched when it's needed.
         """
-        place: int | None = after
-        while place is not None:
-            page = self.page(after=place, limit=LARGEST_PAGE, type=type, key_id=key_id)
+        position: int | None = after
+        while position is not None:
+            page = self.page(after=position, limit=LARGEST_PAGE, type=type, key_id=key_id)
             yield from page.events
-            place = page.next
+            position = page.next
 
     def follow(
         self,
@@ -66,8 +66,8 @@ class Events:
         Raises ClientError if that time is over, if the stream can't be opened the first time, and if the key is no
         longer allowed to read it.
         """
-        chosen = {"type": type, "key_id": key_id}
-        params = {name: value for name, value in chosen.items() if value is not None}
+        filters = {"type": type, "key_id": key_id}
+        params = {name: value for name, value in filters.items() if value is not None}
         return Follower(self.transport, params, after, patience_seconds, opened or _ignore).events()
 
 

@@ -75,21 +75,21 @@ class CallingKeyThrottled(ReceivedProblem):
         )
 
 
-class OwnFailure(ClientError):
+class LocalFailure(ClientError):
     """Failure that no server reported. `title` and `remedy` are those of the kind, the message is that of the case."""
 
     title = "The call failed"
     remedy = ""
 
 
-class NoAnswer(OwnFailure):
+class NoResponse(LocalFailure):
     """The server couldn't be reached, or closed the connection before it had responded."""
 
     title = "No answer"
     remedy = "Try again. A change may have been made all the same: look before you repeat it."
 
 
-class UntrustedServer(NoAnswer):
+class UntrustedServer(NoResponse):
     """TLS failed. Nothing was sent."""
 
     title = "The server cannot be trusted (TLS)"
@@ -99,41 +99,41 @@ class UntrustedServer(NoAnswer):
     )
 
 
-class UnknownHost(NoAnswer):
+class UnknownHost(NoResponse):
     """The host's name has no address (DNS)."""
 
     title = "No such host (DNS)"
     remedy = "Check the host name in the URL, and that this machine resolves names of that network."
 
 
-class RefusedConnection(NoAnswer):
+class RefusedConnection(NoResponse):
     """Nothing listens at the address. Nothing was sent."""
 
     title = "The connection was refused"
     remedy = "Check the port in the URL, and that the server runs and no firewall stands in between."
 
 
-class TimedOut(NoAnswer):
+class TimedOut(NoResponse):
     """The server didn't respond in time."""
 
     title = "The server did not answer in time"
     remedy = "Try again, or allow more time. A change may have been made all the same: look before you repeat it."
 
 
-class ForeignAnswer(OwnFailure):
+class UnexpectedResponse(LocalFailure):
     """A response that isn't from Latchkey, or not from Latchkey alone."""
 
     title = "Not an answer of Latchkey"
     remedy = "Check that the URL is the address of a Latchkey server, and which proxy stands in front of it."
 
 
-class NotJSON(ForeignAnswer):
+class NotJSON(UnexpectedResponse):
     """The response isn't JSON: it's a web page, or a proxy's own message."""
 
     title = "The answer is not JSON"
 
 
-class WrongServer(ForeignAnswer):
+class WrongServer(UnexpectedResponse):
     """The response is JSON of another shape than Latchkey's, or a redirect."""
 
     title = "This is another server"

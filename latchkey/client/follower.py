@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from latchkey.client.answer import media_type
 from latchkey.client.document import Document
 from latchkey.client.event import Event
-from latchkey.client.failures import ClientError, NoAnswer, NotJSON, ReceivedProblem, WrongServer
-from latchkey.client.server_sent_events import Message, OverlongEvent, messages
+from latchkey.client.failures import ClientError, NoResponse, NotJSON, ReceivedProblem, WrongServer
+from latchkey.client.response import media_type
+from latchkey.client.server_sent_events import EventTooLarge, ServerSentEvent, parse_events
 from latchkey.client.transport import Transport
 
 STREAM: Final = "text/event-stream"
-SILENCE_SECONDS: Final = 40.0
+READ_TIMEOUT_SECONDS: Final = 40.0
 """A connection without data for this long is dead: the server sends something every 15 seconds."""
 
 _PAUSE_SECONDS: Final = 1.0
@@ -50,7 +50,7 @@ class Follower:
                 yield from self._stream()
                 self._failures = 0
             except ClientError as failure:
-                if not self._may_come_back(failure):
+                if not self._should_reconnect(failure):
                     raise
                 self._failures += 1
                 self._transport.sleep(self._pause(failure))
@@ -59,9 +59,9 @@ class Follower:
 
     def _stream(self) -> Iterator[Event]:
         """Yield the events of one connection, until it's cut or ends."""
-        fields = {"Accept": STREAM} | ({"Last-Event-ID": str(self._last)} if self._last is not None else {})
+        header_fields = {"Accept": STREAM} | ({"Last-Event-ID": str(self._last)} if self._last is not None else {})
         opened = self._transport.stream(
-            "/v1/events", params=self._params, fields=fields, silence_seconds=SILENCE_SECONDS
+            "/v1/events", params=self._params, header_fields=header_fields, read_timeout_seconds=READ_TIMEOUT_SECONDS
         )
         with opened as response:
             if media_type(response) != STREAM:
@@ -69,18 +69,18 @@ class Follower:
             self._connected_at = time.monotonic()
             self._failures = 0
             try:
-                for message in messages(response.iter_bytes()):
-                    yield from self._new(message)
-            except OverlongEvent:
+                for message in parse_events(response.iter_bytes()):
+                    yield from self._unseen_event(message)
+            except EventTooLarge:
                 raise WrongServer("The stream holds no event that ends.") from None
             finally:
                 # `patience_seconds` counts from the end of the last connection, not from its beginning.
                 self._connected_at = time.monotonic()
 
-    def _new(self, message: Message) -> Iterator[Event]:
+    def _unseen_event(self, message: ServerSentEvent) -> Iterator[Event]:
         """Yield the message's event, unless it was seen before."""
         if message.data is None:
-            self._begin(message.id)
+            self._record_start(message.id)
             return
         try:
             event = Event.read(Document(json.loads(message.data), "event"))
@@ -91,23 +91,26 @@ class Follower:
             self._last = event.id
             yield event
 
-    def _begin(self, place: str) -> None:
+    def _record_start(self, event_id: str) -> None:
         """Remember where the stream began, so that a cut before its first event loses none."""
-        if self._last is None and place.isascii() and place.isdigit() and len(place) < 20:
-            self._last = int(place)
+        if self._last is None and event_id.isascii() and event_id.isdigit() and len(event_id) < 20:
+            self._last = int(event_id)
             self._opened(self._last)
 
-    def _may_come_back(self, failure: ClientError) -> bool:
+    def _should_reconnect(self, failure: ClientError) -> bool:
         """Return whether to try again."""
         # Only after it has worked once, only for what a restart of the server may cause, and not if the server
         # asks for a pause that ends after `patience_seconds`.
-        asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
-        if self._connected_at is None or time.monotonic() - self._connected_at + (asked or 0) > self._patience_seconds:
+        retry_after = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
+        if (
+            self._connected_at is None
+            or time.monotonic() - self._connected_at + (retry_after or 0) > self._patience_seconds
+        ):
             return False
         if isinstance(failure, ReceivedProblem):
             return failure.status in (429, 500, 502, 503, 504)
-        return isinstance(failure, (NoAnswer, NotJSON))
+        return isinstance(failure, (NoResponse, NotJSON))
 
     def _pause(self, failure: ClientError) -> float:
-        asked = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
-        return float(asked or min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _LONGEST_PAUSE_SECONDS))
+        retry_after = failure.retry_after_seconds if isinstance(failure, ReceivedProblem) else None
+        return float(retry_after or min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _LONGEST_PAUSE_SECONDS))

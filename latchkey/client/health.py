@@ -17,7 +17,7 @@ class Health:
     @classmethod
     def read(cls, document: Document) -> "Health":
         """Return the health in `document`. Raises WrongServer if its shape is wrong."""
-        return cls(document.text("status"), document.members)
+        return cls(document.text("status"), document.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class HealthReport(Health):
         """Return the report in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             status=document.text("status"),
-            document=document.members,
+            document=document.fields,
             version=document.text("version"),
             uptime_seconds=document.integer("uptime_seconds"),
             degraded=tuple(document.texts("degraded")),
-            guard_rails=tuple(found.members for found in document.documents("guard_rails", "guard rail")),
+            guard_rails=tuple(found.fields for found in document.documents("guard_rails", "guard rail")),
         )

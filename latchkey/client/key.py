@@ -29,10 +29,10 @@ class Secret:
         return cls(
             id=document.integer("id"),
             state=document.text("state"),
-            created_at=document.moment("created_at"),
-            expires_at=optional_moment(document, "expires_at"),
-            first_used_at=optional_moment(document, "first_used_at"),
-            last_used_at=optional_moment(document, "last_used_at"),
+            created_at=document.time("created_at"),
+            expires_at=optional_time(document, "expires_at"),
+            first_used_at=optional_time(document, "first_used_at"),
+            last_used_at=optional_time(document, "last_used_at"),
         )
 
 
@@ -89,15 +89,15 @@ class Key:
         return cls(
             auth=auth_of(document),
             rate_limit=rate_limit_of(document),
-            enabled=document.flag("enabled"),
+            enabled=document.boolean("enabled"),
             state=document.text("state"),
-            created_at=document.moment("created_at"),
-            expires_at=optional_moment(document, "expires_at"),
-            revoked_at=optional_moment(document, "revoked_at"),
-            last_used_at=optional_moment(document, "last_used_at"),
+            created_at=document.time("created_at"),
+            expires_at=optional_time(document, "expires_at"),
+            revoked_at=optional_time(document, "revoked_at"),
+            last_used_at=optional_time(document, "last_used_at"),
             metadata=document.mapping("metadata"),
             secrets=tuple(Secret.read(secret) for secret in document.documents("secrets", "secret")),
-            document=document.members,
+            document=document.fields,
             etag=etag,
         )
 
@@ -125,9 +125,9 @@ class KeyReceipt:
 def changed_key(document: Document, etag: str | None = None) -> Key | KeyReceipt:
     """Return the key or the receipt that a change returned. Raises WrongServer if its shape is wrong."""
     # Only a whole key has a state, whatever the caller changed.
-    if "state" in document.members:
+    if "state" in document.fields:
         return Key.read(document, etag)
-    return KeyReceipt(document.text("key_id"), document.members, etag)
+    return KeyReceipt(document.text("key_id"), document.fields, etag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,6 @@ def auth_of(document: Document) -> AuthContext:
     )
 
 
-def optional_moment(document: Document, name: str) -> datetime | None:
+def optional_time(document: Document, name: str) -> datetime | None:
     """Return the field's time, or None for null."""
-    return document.moment(name) if document.has(name) else None
+    return document.time(name) if document.has(name) else None

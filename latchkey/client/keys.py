@@ -12,6 +12,7 @@ from latchkey.client.key import IssuedKey, Key, KeyReceipt, changed_key
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.transport import Transport
 from latchkey.credentials import KEY_ID_PATTERN
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.timestamps import rfc3339
 
 LARGEST_PAGE: Final = 200
@@ -80,8 +81,8 @@ class Keys:
 
         A cursor continues the list with the filters that it came with, and is rejected with others.
         """
-        asked = {"cursor": cursor, "limit": limit, **filters}
-        params = {name: str(value) for name, value in asked.items() if value is not None}
+        query = {"cursor": cursor, "limit": limit, **filters}
+        params = {name: str(value) for name, value in query.items() if value is not None}
         page = Document(self.transport.call("GET", "/v1/keys", params=params), "page")
         keys = tuple(Key.read(key) for key in page.documents("items", "key"))
         return KeyPage(keys, page.text("next") if page.has("next") else None)
@@ -107,7 +108,9 @@ class Keys:
         If the response is lost, the call is made again with the same Idempotency-Key.
         """
         name = {headers.IDEMPOTENCY_KEY: str(uuid4())}
-        received = self.transport.receive("POST", "/v1/keys", json={"label": label, **_as_json(values)}, fields=name)
+        received = self.transport.receive(
+            "POST", "/v1/keys", json={"label": label, **_as_json(values)}, header_fields=name
+        )
         document = Document(received.value, "key")
         if document.has("credential"):
             return IssuedKey.read(document, received.etag)
@@ -117,7 +120,7 @@ class Keys:
 
     def update(self, key_id: str, *, if_match: str | None = None, **changes: Unpack[KeyChanges]) -> Key | KeyReceipt:
         """Change the fields that are named. The change applies from the next request on."""
-        return self._changed("PATCH", key_id, json=_as_json(changes), if_match=if_match)
+        return self._change_key("PATCH", key_id, json=_as_json(changes), if_match=if_match)
 
     def disable(self, key_id: str, *, if_match: str | None = None) -> Key | KeyReceipt:
         """Disable the key: its requests are rejected until it's enabled again."""
@@ -129,15 +132,17 @@ class Keys:
 
     def revoke(self, key_id: str, *, if_match: str | None = None) -> None:
         """Revoke the key permanently."""
-        self.transport.call("DELETE", key_path(key_id), fields=_condition(if_match))
+        self.transport.call("DELETE", key_path(key_id), header_fields=_if_match_header(if_match))
 
-    def rotate(self, key_id: str, *, grace_seconds: int = 86_400, if_match: str | None = None) -> IssuedKey:
+    def rotate(
+        self, key_id: str, *, grace_seconds: int = DEFAULT_GRACE_SECONDS, if_match: str | None = None
+    ) -> IssuedKey:
         """Make a new secret, which only this response has.
 
-        The old one stays valid for `grace_seconds`, 0 to 2592000.
+        The old one stays valid for `grace_seconds`, 0 to MAX_GRACE_SECONDS.
         """
         path, body = f"{key_path(key_id)}/rotate", {"grace_seconds": grace_seconds}
-        received = self.transport.receive("POST", path, json=body, fields=_condition(if_match))
+        received = self.transport.receive("POST", path, json=body, header_fields=_if_match_header(if_match))
         return IssuedKey.read(Document(received.value, "key"), received.etag)
 
     def finish_rotation(
@@ -148,24 +153,26 @@ class Keys:
         `Key.rotation_progress` of `show` says if the rotation is ready for this.
         """
         body = None if secret_id is None else {"secret_id": secret_id}
-        return self._changed("POST", key_id, "/rotate/finish", json=body, if_match=if_match)
+        return self._change_key("POST", key_id, "/rotate/finish", json=body, if_match=if_match)
 
-    def _changed(
+    def _change_key(
         self, method: str, key_id: str, rest: str = "", json: object = None, if_match: str | None = None
     ) -> Key | KeyReceipt:
-        received = self.transport.receive(method, key_path(key_id) + rest, json=json, fields=_condition(if_match))
+        received = self.transport.receive(
+            method, key_path(key_id) + rest, json=json, header_fields=_if_match_header(if_match)
+        )
         return changed_key(Document(received.value, "key"), received.etag)
 
 
-def _condition(if_match: str | None) -> dict[str, str]:
+def _if_match_header(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {headers.IF_MATCH: if_match}
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _member(value) for name, value in values.items()}
+    return {name: _encode(value) for name, value in values.items()}
 
 
-def _member(value: object) -> object:
+def _encode(value: object) -> object:
     if isinstance(value, RateLimit):
         return value.as_json()
     return rfc3339(value) if isinstance(value, datetime) else value

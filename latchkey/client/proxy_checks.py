@@ -9,18 +9,18 @@ from enum import StrEnum
 from typing import Final
 
 from latchkey import headers
-from latchkey.client.proxy_probe import Probe, Seen
+from latchkey.client.proxy_probe import Probe, ProbeResponse
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 
-MOST_REQUESTS: Final = 1000
-_WITH_A_KEY: Final = (
+MAX_REQUESTS: Final = 1000
+_CHECKS_WITH_KEY: Final = (
     "right key",
     "limit is told",
     "no tunnel",
     "credential ends at the proxy",
     "only Latchkey says who calls",
 )
-_NO_KEY: Final = "give a key with --api-key"
+_KEY_NEEDED: Final = "give a key with --api-key"
 # An offer to continue with HTTP/2 on the same connection (RFC 7540, section 3.2). A proxy must not pass it on.
 _UPGRADE: Final = {
     "Connection": "Upgrade, HTTP2-Settings",
@@ -29,7 +29,7 @@ _UPGRADE: Final = {
 }
 
 
-class Result(StrEnum):
+class CheckResult(StrEnum):
     """Result of a check."""
 
     OK = "ok"
@@ -42,7 +42,7 @@ class Check:
     """A requirement and whether it's met; `detail` says what was seen."""
 
     check: str
-    result: Result
+    result: CheckResult
     detail: str
 
     def as_json(self) -> dict[str, object]:
@@ -50,103 +50,105 @@ class Check:
         return {"check": self.check, "result": self.result.value, "detail": self.detail}
 
 
-def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Iterator[Check]:
-    """Yield each check as it's made. Raises NoAnswer."""
-    without = probe.ask()
-    yield _refused("no credential", without)
-    yield _refused("what is no credential", probe.ask({headers.API_KEY: "none"}))
-    yield _refused("unknown key", probe.ask({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
+def check_proxy(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Iterator[Check]:
+    """Yield each check as it's made. Raises NoResponse."""
+    without = probe.send()
+    yield _check_denied("no credential", without)
+    yield _check_denied("what is no credential", probe.send({headers.API_KEY: "none"}))
+    yield _check_denied("unknown key", probe.send({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
     # Only a CORS preflight needs no key, and this request isn't one.
-    yield _refused("OPTIONS", probe.ask(method="OPTIONS"))
-    yield _named(without)
+    yield _check_denied("OPTIONS", probe.send(method="OPTIONS"))
+    yield _check_request_id(without)
     if credential is None:
-        for name in _WITH_A_KEY:
-            yield Check(name, Result.NOT_SEEN, _NO_KEY)
+        for name in _CHECKS_WITH_KEY:
+            yield Check(name, CheckResult.NOT_SEEN, _KEY_NEEDED)
     else:
-        yield from _with_key(probe, credential)
-    yield _over_the_limit(probe, credential if exhaust else None)
+        yield from _checks_with_key(probe, credential)
+    yield _check_over_limit(probe, credential if exhaust else None)
 
 
-def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
+def _checks_with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     """Yield the checks that need a key."""
     # The marker shows if the service echoes what it receives. The claim is a false identity that must not arrive.
     marker, claim = (f"proxy-test-{secrets.token_hex(8)}" for _ in range(2))
-    fields = {headers.API_KEY: credential.reveal(), "X-Proxy-Test": marker}
+    header_fields = {headers.API_KEY: credential.reveal(), "X-Proxy-Test": marker}
     # Many servers read `_` and `-` in a field's name as the same, so a proxy has to remove both spellings.
     claims = dict.fromkeys((headers.LATCHKEY_KEY_ID, headers.LATCHKEY_OWNER, "X_Latchkey_Owner"), claim)
-    seen = probe.ask({**fields, **claims})
-    passes = 200 <= seen.status < 300
-    yield Check("right key", Result.OK if passes else Result.FAILED, _told(seen))
-    left = seen.fields.get("ratelimit") if passes else None
+    response = probe.send({**header_fields, **claims})
+    passed = 200 <= response.status < 300
+    yield Check("right key", CheckResult.OK if passed else CheckResult.FAILED, _summary(response))
+    left = response.header_fields.get("ratelimit") if passed else None
     yield Check(
-        "limit is told", Result.OK if left else Result.NOT_SEEN, left or "no RateLimit: no limit, or the proxy's"
+        "limit is told",
+        CheckResult.OK if left else CheckResult.NOT_SEEN,
+        left or "no RateLimit: no limit, or the proxy's",
     )
-    yield _no_tunnel(probe.ask({**fields, **_UPGRADE}), marker)
+    yield _check_no_tunnel(probe.send({**header_fields, **_UPGRADE}), marker)
     token = base64.b64encode(credential.reveal().encode())
-    echoed = marker.encode() in seen.body
-    leaked = credential.secret.encode() in seen.body or token in seen.body
-    yield _stripped("credential ends at the proxy", echoed, leaked, "the service received the credential")
-    yield _stripped(
+    echoed = marker.encode() in response.body
+    leaked = credential.secret.encode() in response.body or token in response.body
+    yield _check_not_forwarded("credential ends at the proxy", echoed, leaked, "the service received the credential")
+    yield _check_not_forwarded(
         "only Latchkey says who calls",
         echoed,
-        claim.encode() in seen.body,
+        claim.encode() in response.body,
         "the service received a client's X-Latchkey-…",
     )
 
 
-def _no_tunnel(seen: Seen, marker: str) -> Check:
+def _check_no_tunnel(response: ProbeResponse, marker: str) -> Check:
     """Check that the proxy doesn't offer the service another protocol on the connection."""
     name = "no tunnel"
     # One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326.
-    if seen.status == 101:
-        return Check(name, Result.FAILED, "101: what is sent on the connection now reaches the service unchecked")
-    passed_on = re.search(rb"\bh2c\b", seen.body) is not None
-    return _stripped(name, marker.encode() in seen.body, passed_on, "the service received Upgrade: h2c")
+    if response.status == 101:
+        return Check(name, CheckResult.FAILED, "101: what is sent on the connection now reaches the service unchecked")
+    passed_on = re.search(rb"\bh2c\b", response.body) is not None
+    return _check_not_forwarded(name, marker.encode() in response.body, passed_on, "the service received Upgrade: h2c")
 
 
-def _refused(name: str, seen: Seen) -> Check:
-    wrong = []
-    if seen.status != 401:
-        wrong.append("not 401")
-    if seen.problem is None:
-        wrong.append("no problem document")
-    if "www-authenticate" not in seen.fields:
-        wrong.append("no WWW-Authenticate")
-    return Check(name, Result.FAILED if wrong else Result.OK, ", ".join([_told(seen), *wrong]))
+def _check_denied(name: str, response: ProbeResponse) -> Check:
+    faults = []
+    if response.status != 401:
+        faults.append("not 401")
+    if response.problem is None:
+        faults.append("no problem document")
+    if "www-authenticate" not in response.header_fields:
+        faults.append("no WWW-Authenticate")
+    return Check(name, CheckResult.FAILED if faults else CheckResult.OK, ", ".join([_summary(response), *faults]))
 
 
-def _named(seen: Seen) -> Check:
+def _check_request_id(response: ProbeResponse) -> Check:
     """Check that the request ID is in the header and in the body, so that a client can name a rejected request."""
-    named = seen.fields.get(headers.REQUEST_ID.lower())
-    same = seen.problem is not None and named is not None and seen.problem.get("request_id") == named
-    return Check("request id", Result.OK if same else Result.FAILED, named or "no X-Request-Id")
+    request_id = response.header_fields.get(headers.REQUEST_ID.lower())
+    same = response.problem is not None and request_id is not None and response.problem.get("request_id") == request_id
+    return Check("request id", CheckResult.OK if same else CheckResult.FAILED, request_id or "no X-Request-Id")
 
 
-def _stripped(name: str, echoed: bool, seen: bool, wrong: str) -> Check:
-    if seen:
-        return Check(name, Result.FAILED, wrong)
+def _check_not_forwarded(name: str, echoed: bool, forwarded: bool, fault: str) -> Check:
+    if forwarded:
+        return Check(name, CheckResult.FAILED, fault)
     if echoed:
-        return Check(name, Result.OK, "the service's echo is without it")
+        return Check(name, CheckResult.OK, "the service's echo is without it")
     # If the service doesn't show what it receives, the absence of the text proves nothing.
-    return Check(name, Result.NOT_SEEN, "the service does not echo what it receives")
+    return Check(name, CheckResult.NOT_SEEN, "the service does not echo what it receives")
 
 
-def _over_the_limit(probe: Probe, credential: Credential | None) -> Check:
+def _check_over_limit(probe: Probe, credential: Credential | None) -> Check:
     name = "over the limit"
     if credential is None:
-        return Check(name, Result.NOT_SEEN, "give a key that may be used up, and --exhaust")
-    for made in range(1, MOST_REQUESTS + 1):
-        seen = probe.ask({headers.API_KEY: credential.reveal()})
-        if seen.status == 429:
-            wait = seen.fields.get(headers.RETRY_AFTER.lower(), "")
-            good = seen.problem is not None and wait.isdecimal() and int(wait) > 0
-            told = f"{_told(seen)} after {made - 1} more, Retry-After: {wait or 'none'}"
-            return Check(name, Result.OK if good else Result.FAILED, told)
-        if seen.status in (401, 403, 503):
-            return Check(name, Result.FAILED, _told(seen))
-    return Check(name, Result.FAILED, f"{MOST_REQUESTS} requests passed")
+        return Check(name, CheckResult.NOT_SEEN, "give a key that may be used up, and --exhaust")
+    for attempt in range(1, MAX_REQUESTS + 1):
+        response = probe.send({headers.API_KEY: credential.reveal()})
+        if response.status == 429:
+            wait = response.header_fields.get(headers.RETRY_AFTER.lower(), "")
+            good = response.problem is not None and wait.isdecimal() and int(wait) > 0
+            summary = f"{_summary(response)} after {attempt - 1} more, Retry-After: {wait or 'none'}"
+            return Check(name, CheckResult.OK if good else CheckResult.FAILED, summary)
+        if response.status in (401, 403, 503):
+            return Check(name, CheckResult.FAILED, _summary(response))
+    return Check(name, CheckResult.FAILED, f"{MAX_REQUESTS} requests passed")
 
 
-def _told(seen: Seen) -> str:
-    problem = seen.problem
-    return f"{seen.status} {problem['type']}" if problem else str(seen.status)
+def _summary(response: ProbeResponse) -> str:
+    problem = response.problem
+    return f"{response.status} {problem['type']}" if problem else str(response.status)

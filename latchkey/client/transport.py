@@ -13,32 +13,32 @@ import httpx
 
 from latchkey import __version__, headers
 from latchkey.client.address import host_of
-from latchkey.client.answer import check_origin, failure_of, value_of
-from latchkey.client.call import Call, Observe
-from latchkey.client.connection_failures import no_answer
+from latchkey.client.attempt import Attempt, AttemptObserver
+from latchkey.client.connection_failures import connection_failure
 from latchkey.client.deadline import Deadline
 from latchkey.client.failures import ClientError, NotJSON, TimedOut
+from latchkey.client.response import check_origin, response_error, response_json
 from latchkey.client.retries import RetryPolicy
 from latchkey.credentials import Credential
 from latchkey.request_id import new_request_id
 from latchkey.trace_context import TraceContext, trace_of_request
 
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 Parameters = Mapping[str, str]
 
 
-class Sent(TypedDict, total=False):
-    """What a call sends. `also` has the statuses that are results and not failures."""
+class CallOptions(TypedDict, total=False):
+    """What a call sends. `accepted_statuses` has the statuses that are results and not failures."""
 
     params: Parameters | None
     json: object
-    fields: Parameters | None
-    also: Sequence[int]
+    header_fields: Parameters | None
+    accepted_statuses: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class CallResult:
     """A successful response: its JSON, and its `ETag` if it has one."""
 
     value: Any
@@ -58,15 +58,15 @@ class Transport:
     credential: Credential | None
     timeout_seconds: float
     retries: RetryPolicy
-    observe: Observe
+    observe: AttemptObserver
     sleep: Callable[[float], None]
     request_id: str | None = None
     trace: TraceContext | None = None
 
-    def call(self, method: str, path: str, **sent: Unpack[Sent]) -> Any:
+    def call(self, method: str, path: str, **sent: Unpack[CallOptions]) -> Any:
         """Return the JSON of the response, or None for a response without a body. Raises ClientError.
 
-        `also` has the statuses that are results and not failures.
+        `accepted_statuses` has the statuses that are results and not failures.
         """
         return self.receive(method, path, **sent).value
 
@@ -77,54 +77,56 @@ class Transport:
         *,
         params: Parameters | None = None,
         json: object = None,
-        fields: Parameters | None = None,
-        also: Sequence[int] = (),
-    ) -> Received:
+        header_fields: Parameters | None = None,
+        accepted_statuses: Sequence[int] = (),
+    ) -> CallResult:
         """Return what `call` returns, with its ETag. Raises ClientError."""
         # All attempts of a call share one request ID, so that the server's log shows them together.
-        request_id, trace = self._names()
-        named = headers.IDEMPOTENCY_KEY in (fields or {})
-        began = time.monotonic()
-        made = 0
+        request_id, trace = self._call_identity()
+        idempotent = headers.IDEMPOTENCY_KEY in (header_fields or {})
+        started = time.monotonic()
+        attempt = 0
         while True:
-            made += 1
-            left = self.retries.total_seconds - (time.monotonic() - began)
-            deadline = Deadline(min(self.timeout_seconds, left))
-            sent = {"params": params, "json": json, "fields": fields, "extensions": {"timeout": deadline}}
+            attempt += 1
+            remaining = self.retries.total_seconds - (time.monotonic() - started)
+            deadline = Deadline(min(self.timeout_seconds, remaining))
+            sent = {"params": params, "json": json, "header_fields": header_fields, "extensions": {"timeout": deadline}}
             try:
-                with self._attempt(method, path, made, request_id, trace, **sent) as response:
+                with self._attempt(method, path, attempt, request_id, trace, **sent) as response:
                     body = self._body(response, deadline)
-                    if not response.is_success and response.status_code not in also:
-                        raise failure_of(response, body)
+                    if not response.is_success and response.status_code not in accepted_statuses:
+                        raise response_error(response, body)
                     check_origin(response)
-                    value = None if response.status_code == 204 else value_of(response, body)
-                    return Received(value, _etag(response))
+                    value = None if response.status_code == 204 else response_json(response, body)
+                    return CallResult(value, _etag(response))
             except ClientError as failure:
-                spent = time.monotonic() - began
+                spent = time.monotonic() - started
                 wait = self.retries.wait_before_next(
-                    failure, method=method, made=made, named=named, spent_seconds=spent
+                    failure, method=method, attempt=attempt, idempotent=idempotent, spent_seconds=spent
                 )
                 if wait is None:
                     raise
             self.sleep(wait)
 
     @contextmanager
-    def stream(self, path: str, *, params: Parameters, fields: Parameters, silence_seconds: float) -> Iterator[Any]:
+    def stream(
+        self, path: str, *, params: Parameters, header_fields: Parameters, read_timeout_seconds: float
+    ) -> Iterator[Any]:
         """Yield the response to a GET whose body is read as it arrives. Raises ClientError, also while it's read.
 
-        `silence_seconds` is for how long nothing may arrive. The call isn't repeated.
+        `read_timeout_seconds` is for how long nothing may arrive. The call isn't repeated.
         """
-        request_id, trace = self._names()
-        timeout = httpx.Timeout(self.timeout_seconds, read=silence_seconds)
-        sent = {"params": params, "fields": fields, "timeout": timeout}
+        request_id, trace = self._call_identity()
+        timeout = httpx.Timeout(self.timeout_seconds, read=read_timeout_seconds)
+        sent = {"params": params, "header_fields": header_fields, "timeout": timeout}
         with self._attempt("GET", path, 1, request_id, trace, **sent) as response:
             if not response.is_success:
-                raise failure_of(response, self._body(response, Deadline(self.timeout_seconds)))
+                raise response_error(response, self._body(response, Deadline(self.timeout_seconds)))
             yield response
 
     @contextmanager
     def _attempt(
-        self, method: str, path: str, made: int, request_id: str, trace: TraceContext, **sent: Any
+        self, method: str, path: str, attempt: int, request_id: str, trace: TraceContext, **sent: Any
     ) -> Iterator[httpx.Response]:
         """Send one request, report it to `observe`, and turn httpx's errors into our own."""
         started = time.perf_counter()
@@ -135,7 +137,7 @@ class Transport:
                 status = response.status_code
                 yield response
         except httpx.TransportError as error:
-            failure = no_answer(error, host_of(self.url))
+            failure = connection_failure(error, host_of(self.url))
             raise failure from None
         except httpx.DecodingError:
             failure = NotJSON("The answer cannot be decoded.")
@@ -147,7 +149,7 @@ class Transport:
             if failure is not None:
                 failure.request_id = failure.request_id or request_id
             milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            self.observe(Call(method, path, made, status, failure, milliseconds, request_id, trace.trace_id))
+            self.observe(Attempt(method, path, attempt, status, failure, milliseconds, request_id, trace.trace_id))
 
     @contextmanager
     def _send(
@@ -157,34 +159,36 @@ class Transport:
         request_id: str,
         trace: TraceContext,
         *,
-        fields: Parameters | None = None,
+        header_fields: Parameters | None = None,
         **sent: Any,
     ) -> Iterator[httpx.Response]:
-        own = {
+        default_fields = {
             "User-Agent": f"latchkey/{__version__}",
             "Accept": "application/json",
             headers.REQUEST_ID: request_id,
             headers.TRACEPARENT: trace.child().traceparent,
             **({headers.API_KEY: self.credential.reveal()} if self.credential else {}),
-            **(fields or {}),
+            **(header_fields or {}),
         }
-        given = {name: value for name, value in sent.items() if value is not None}
+        options = {name: value for name, value in sent.items() if value is not None}
         # A redirect would send the key to another server.
-        with self.http.stream(method, self.url + path, headers=own, follow_redirects=False, **given) as response:
+        with self.http.stream(
+            method, self.url + path, headers=default_fields, follow_redirects=False, **options
+        ) as response:
             yield response
 
     def _body(self, response: httpx.Response, deadline: Deadline) -> bytes:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise NotJSON(f"The answer has more than {MAX_ANSWER_BYTES} bytes.")
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise NotJSON(f"The answer has more than {MAX_RESPONSE_BYTES} bytes.")
             # A read that finds data doesn't time out, so a body that keeps trickling in is cut here.
-            if deadline.passed:
+            if deadline.expired:
                 raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
         return bytes(body)
 
-    def _names(self) -> tuple[str, TraceContext]:
+    def _call_identity(self) -> tuple[str, TraceContext]:
         request_id = self.request_id or new_request_id()
         return request_id, self.trace or trace_of_request(request_id)
 

@@ -20,6 +20,4 @@ class Usage:
     @classmethod
     def read(cls, document: Document) -> "Usage":
         """Return the usage in `document`. Raises WrongServer if its shape is wrong."""
-        return cls(
-            document.moment("start"), document.integer("allowed"), document.integer("throttled"), document.members
-        )
+        return cls(document.time("start"), document.integer("allowed"), document.integer("throttled"), document.fields)

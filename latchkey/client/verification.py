@@ -53,7 +53,7 @@ class Verification:
         """Return the verification in `document`. Raises WrongServer if its shape is wrong."""
         limited = document.has("rate_limit")
         return cls(
-            valid=document.flag("valid"),
+            valid=document.boolean("valid"),
             code=document.text("code"),
             key_id=_text(document, "key_id"),
             label=_text(document, "label"),
@@ -62,7 +62,7 @@ class Verification:
             metadata=document.mapping("metadata") if document.has("metadata") else {},
             rate_limit=RemainingLimit.read(document.document("rate_limit", "rate limit")) if limited else None,
             retry_after_seconds=document.integer("retry_after") if document.has("retry_after") else None,
-            document=document.members,
+            document=document.fields,
         )
 
 

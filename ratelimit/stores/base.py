@@ -9,7 +9,7 @@ from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.call_sequence import Run
+    from ratelimit.stores.redis.call_sequence import ScriptCall
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"
@@ -23,29 +23,29 @@ class BucketStoreError(Exception):
     """Error: the store failed. This is a failure of the service, not a denial by a rate limit."""
 
 
-class BucketStoreAway(BucketStoreError):
+class BucketStoreUnavailable(BucketStoreError):
     """Error: the store could not be reached, or not in time. It may be back at any moment."""
 
 
-class OutcomeUnknown(BucketStoreAway):
+class OutcomeUnknown(BucketStoreUnavailable):
     """Error: the store was called and sent no response. It may have decided the requests, and may still do so.
 
-    `run` identifies the call, if its outcome can be found out later. `uncounted` lists keys with the number of
+    `call` identifies the call, if its outcome can be found out later. `uncounted` lists keys with the number of
     earlier requests that the same call was to count.
     """
 
-    def __init__(self, message: str, run: "Run | None" = None) -> None:
+    def __init__(self, message: str, call: "ScriptCall | None" = None) -> None:
         super().__init__(message)
-        self.run = run
+        self.call = call
         self.uncounted: tuple[tuple[bytes, int], ...] = ()
 
 
-Taken = Outcome | CostExceedsBurst | BucketStoreError
+TakeResult = Outcome | CostExceedsBurst | BucketStoreError
 """Result of one of several takes: its outcome, or the error that prevented it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuild:
     """Record of a rebuild: when the store's contents were lost and replaced by full buckets, and why.
 
     `at_ns` is in nanoseconds since the Unix epoch.
@@ -99,7 +99,7 @@ class BucketStore(Protocol):
         Raises CostExceedsBurst.
         """
 
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
         """Decide several requests in one operation, one after the other. Return their outcomes in the same order.
 
         If this raises, no request was decided, unless the error is OutcomeUnknown.
@@ -114,7 +114,7 @@ class BucketStore(Protocol):
     def reset(self, key: bytes) -> None:
         """Fill the key's bucket. Epoch and counters stay."""
 
-    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield the keys that begin with `prefix`, with their records, without blocking writers.
 
         The keys used since `since_ns` are all included. A store that cannot distinguish them yields others too. A
@@ -129,10 +129,10 @@ class BucketStore(Protocol):
     def ping(self) -> None:
         """Write to the store, because every request needs to. Raises BucketStoreError."""
 
-    def rebuilt(self) -> Rebuilt | None:
+    def last_rebuild(self) -> Rebuild | None:
         """Return when and why this host's file was last replaced by an empty one; None if it never was."""
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Clean up what killed processes left behind. The background worker calls this periodically."""
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from ratelimit import metrics
 from ratelimit.stores.base import BucketStoreError
 
 PROBE_SECONDS: Final = 0.25
-RESTLESS_SECONDS: Final = 2.0
-MOST_PAUSE_SECONDS: Final = 4.0
+FLAPPING_SECONDS: Final = 2.0
+MAX_PAUSE_SECONDS: Final = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +24,10 @@ class Breaker:
     PROBE_SECONDS, and closes the breaker with the first successful probe. So a brief failure is over quickly, and
     only the requests that were under way at its start wait for an outage.
 
-    If the breaker opens again within RESTLESS_SECONDS of closing, the first probe waits longer each time, up to
-    MOST_PAUSE_SECONDS.
+    If the breaker opens again within FLAPPING_SECONDS of closing, the first probe waits longer each time, up to
+    MAX_PAUSE_SECONDS.
 
-    `probe` raises BucketStoreError while the store is down. `pause` sleeps for a number of seconds. `elapsed`
+    `probe` raises BucketStoreError while the store is down. `pause` sleeps for a number of seconds. `clock`
     returns seconds of a clock that never goes back.
     """
 
@@ -36,13 +36,13 @@ class Breaker:
         name: str,
         probe: Callable[[], None],
         pause: Callable[[float], object] | None = None,
-        elapsed: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.closed = True
         self._name = name
         self._probe = probe
         self._pause = pause or Event().wait
-        self._elapsed = elapsed
+        self._clock = clock
         self._lock = Lock()
         self._closed_at = float("-inf")
         self._first_pause = 0.0
@@ -55,25 +55,25 @@ class Breaker:
             self.closed = False
         # A store may respond to probes but not to requests. Without a growing pause the breaker would open and
         # close all the time, and a request would wait for the time-out each time.
-        flapping = self._elapsed() - self._closed_at < RESTLESS_SECONDS
-        self._first_pause = min(max(2 * self._first_pause, PROBE_SECONDS), MOST_PAUSE_SECONDS) if flapping else 0.0
+        flapping = self._clock() - self._closed_at < FLAPPING_SECONDS
+        self._first_pause = min(max(2 * self._first_pause, PROBE_SECONDS), MAX_PAUSE_SECONDS) if flapping else 0.0
         metrics.ON_FALLBACK.set(1)
         log.error("bucket_store_lost", store=self._name, reason=str(error))
         # A daemon thread, so that an outage doesn't keep the process from ending.
-        Thread(target=self._wait_for_return, name="bucket-store-probe", daemon=True).start()
+        Thread(target=self._probe_until_up, name="bucket-store-probe", daemon=True).start()
 
-    def _wait_for_return(self) -> None:
+    def _probe_until_up(self) -> None:
         if self._first_pause:
             self._pause(self._first_pause)
-        while not self._answers():
+        while not self._probe_succeeds():
             self._pause(PROBE_SECONDS)
         metrics.ON_FALLBACK.set(0)
         log.info("bucket_store_back", store=self._name)
         # Set the time before `closed`: a request may fail and call `open` right after the breaker closes.
-        self._closed_at = self._elapsed()
+        self._closed_at = self._clock()
         self.closed = True
 
-    def _answers(self) -> bool:
+    def _probe_succeeds(self) -> bool:
         try:
             self._probe()
         except BucketStoreError:

@@ -6,7 +6,7 @@ from typing import cast
 from django.conf import settings
 
 from ratelimit.stores import BucketStore, LmdbStore, open_store
-from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
 
 
 def configured_store() -> BucketStore:
@@ -26,9 +26,9 @@ def _with_fallback(store: BucketStore) -> FallbackStore:
 
     # Redis is the only remote store.
     primary = cast(RedisStore, store)
-    mode = Fallback(settings.BUCKET_STORE_FALLBACK)
-    local = None if mode is Fallback.DENY else LmdbStore(Path(settings.DATA_DIR) / "fallback-buckets")
-    on_loop = AsyncRedisStore(primary)
+    mode = FallbackMode(settings.BUCKET_STORE_FALLBACK)
+    local = None if mode is FallbackMode.DENY else LmdbStore(Path(settings.DATA_DIR) / "fallback-buckets")
+    async_store = AsyncRedisStore(primary)
     return FallbackStore(
-        primary, local, mode, LeasingStore(on_loop, settings.TOKEN_LEASE) if settings.TOKEN_LEASE else on_loop
+        primary, local, mode, LeasingStore(async_store, settings.TOKEN_LEASE) if settings.TOKEN_LEASE else async_store
     )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ratelimit import metrics
 from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
-from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuilt, Taken
+from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuild, TakeResult
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.reconciliation import charge
+from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-_DOUBTED_SECONDS: Final = 1.0
+_UNCONFIRMED_SECONDS: Final = 1.0
 
 
-class Fallback(StrEnum):
+class FallbackMode(StrEnum):
     """What happens to requests during an outage of the remote store.
 
     `LOCAL`: this host's own buckets decide, under the same limits. `ALLOW`: every request of a key is allowed, and
@@ -58,62 +58,65 @@ class FallbackStore:
         self,
         primary: "RedisStore",
         local: LmdbStore | None,
-        mode: Fallback,
-        on_loop: "AsyncRedisStore | LeasingStore",
-        elapsed: Callable[[], float] = monotonic,
+        mode: FallbackMode,
+        async_store: "AsyncRedisStore | LeasingStore",
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.url = primary.url
         self.primary = primary
         self.local = local
         self.mode = mode
-        self._unknown = None if local is None else UnsettledRequests(local, primary)
+        self._unsettled = None if local is None else UnsettledRequests(local, primary)
         self.breaker = Breaker(primary.url, self._probe)
-        self.on_loop = on_loop
-        self._elapsed = elapsed
-        self._doubted_until = 0.0
+        self.async_store = async_store
+        self._clock = clock
+        self._unconfirmed_until = 0.0
 
     @property
     def confirms_epochs(self) -> bool:
         """Return whether a `take` now includes every published epoch."""
         # This stays false for a moment after a decision of the fallback. A caller checks it only after it has its
         # decision, and the primary may be back by then.
-        return self.breaker.closed and self._elapsed() >= self._doubted_until
+        return self.breaker.closed and self._clock() >= self._unconfirmed_until
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        asked = (key, limit, cost, epoch, slot)
-        return self._by_primary_or(lambda: self.primary.take(*asked), lambda error: self._take_alone(asked, error))
-
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
-        return self._by_primary_or(
-            lambda: self.primary.take_many(asked), lambda error: [self._taken_alone(one, error) for one in asked]
+        request = (key, limit, cost, epoch, slot)
+        return self._by_primary_or_fallback(
+            lambda: self.primary.take(*request), lambda error: self._take_locally(request, error)
         )
 
-    async def take_many_on_loop(self, asked: Sequence[TakeRequest]) -> list[Taken | None]:
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+        return self._by_primary_or_fallback(
+            lambda: self.primary.take_many(requests),
+            lambda error: [self._try_take_locally(one, error) for one in requests],
+        )
+
+    async def take_many_async(self, requests: Sequence[TakeRequest]) -> list[TakeResult | None]:
         """Decide several requests like `take_many`, without blocking the event loop.
 
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
         """
         if not self.breaker.closed:
-            return [self._taken_alone(one) for one in asked]
-        taken: Sequence[Taken | None]
+            return [self._try_take_locally(one) for one in requests]
+        results: Sequence[TakeResult | None]
         try:
-            taken = await self.on_loop.take_many(asked)
+            results = await self.async_store.take_many(requests)
         except BucketStoreError as error:
-            taken = [error] * len(asked)
-        lost = next((one for one in taken if isinstance(one, BucketStoreError)), None)
-        if lost is not None:
-            self._lost(lost)
+            results = [error] * len(requests)
+        failure = next((one for one in results if isinstance(one, BucketStoreError)), None)
+        if failure is not None:
+            self._record_failure(failure)
         return [
-            self._taken_alone(one, outcome) if isinstance(outcome, BucketStoreError) else outcome
-            for one, outcome in zip(asked, taken, strict=True)
+            self._try_take_locally(one, outcome) if isinstance(outcome, BucketStoreError) else outcome
+            for one, outcome in zip(requests, results, strict=True)
         ]
 
-    async def close_loop(self) -> None:
-        """Give leased tokens back and close connections. Call this when the event loop of `take_many_on_loop` ends."""
-        await self.on_loop.leave()
+    async def close_async(self) -> None:
+        """Give leased tokens back and close connections. Call this when the event loop of `take_many_async` ends."""
+        await self.async_store.close()
 
     def peek(self, key: bytes) -> Record:
-        return self._by_primary_or(lambda: self.primary.peek(key), lambda _: self._alone().peek(key))
+        return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         """Set the key's epoch in the primary, and in the local store if this host has used it."""
@@ -127,13 +130,13 @@ class FallbackStore:
                 with suppress(BucketStoreError):
                     self.local.set_epoch(key, epoch)
 
-    def charge_back(self, go_on: Callable[[], bool] = lambda: True) -> bool:
-        """Charge what this host granted locally to the primary, as `debts.charge` does. Return whether all was
-        charged.
+    def reconcile(self, should_continue: Callable[[], bool] = lambda: True) -> bool:
+        """Charge what this host granted locally to the primary, as long as `should_continue` returns true. Return
+        whether all was charged.
         """
         if self.local is None or not self.local.exists:
             return True
-        return charge(self.local, self.primary, go_on)
+        return charge_primary(self.local, self.primary, should_continue)
 
     def generation(self) -> str:
         return self.primary.generation()
@@ -144,83 +147,83 @@ class FallbackStore:
     def reset(self, key: bytes) -> None:
         self.primary.reset(key)
 
-    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
-        return self.primary.usage(prefix, since_ns)
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+        return self.primary.scan_records(prefix, since_ns)
 
     def forget(self, key: bytes, unused_since_ns: int | None = None) -> None:
         self.primary.forget(key, unused_since_ns)
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         if self.local is not None:
-            self.local.tidy()
-        self.primary.tidy()
+            self.local.clean_up()
+        self.primary.clean_up()
 
     def ping(self) -> None:
         """Write to the primary in one round trip. Raises BucketStoreError."""
         self.primary.ping()
 
-    def rebuilt(self) -> Rebuilt | None:
+    def last_rebuild(self) -> Rebuild | None:
         """Return when and why the local store was last rebuilt; None if it never was or this host has never used it."""
-        return self.local.rebuilt() if self.local is not None and self.local.exists else None
+        return self.local.last_rebuild() if self.local is not None and self.local.exists else None
 
     def close(self) -> None:
         if self.local is not None:
             self.local.close()
         self.primary.close()
 
-    def _by_primary_or(
-        self, primary: Callable[[], _Result], alone: Callable[[BucketStoreError | None], _Result]
+    def _by_primary_or_fallback(
+        self, primary: Callable[[], _Result], fallback: Callable[[BucketStoreError | None], _Result]
     ) -> _Result:
-        """Return the result of `primary`. If the breaker is open or `primary` fails, return the result of `alone`.
+        """Return the result of `primary`. If the breaker is open or `primary` fails, return the result of `fallback`.
 
-        `alone` gets the primary's error, or None if the primary was not called.
+        `fallback` gets the primary's error, or None if the primary was not called.
         """
         if not self.breaker.closed:
-            return alone(None)
+            return fallback(None)
         try:
             return primary()
         except BucketStoreError as error:
-            self._lost(error)
-            return alone(error)
+            self._record_failure(error)
+            return fallback(error)
 
-    def _lost(self, error: BucketStoreError) -> None:
+    def _record_failure(self, error: BucketStoreError) -> None:
         metrics.STORE_ERRORS.inc()
-        if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
+        if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
             # The failed call was also to count requests that leased tokens had paid for. Count them once it is
             # known that the primary did not.
             for key, allowed in error.uncounted:
-                self._unknown.note(key, allowed, error.run)
+                self._unsettled.add(key, allowed, error.call)
         self.breaker.open(error)
 
     def _probe(self) -> None:
         self.primary.ping()
         # Settle these before the breaker closes, while the primary responds again.
-        if self._unknown is not None:
-            self._unknown.settle()
+        if self._unsettled is not None:
+            self._unsettled.settle()
 
-    def _alone(self) -> LmdbStore:
+    def _local_store(self) -> LmdbStore:
         if self.local is None:
             raise BucketStoreError(f"{self.url} does not answer, and BUCKET_STORE_FALLBACK is deny")
-        self._doubted_until = self._elapsed() + _DOUBTED_SECONDS
+        self._unconfirmed_until = self._clock() + _UNCONFIRMED_SECONDS
         return self.local
 
-    def _take_alone(self, asked: TakeRequest, error: BucketStoreError | None = None) -> Outcome:
-        local = self._alone()
+    def _take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> Outcome:
+        local = self._local_store()
         metrics.FALLBACK_DECISIONS.inc()
-        key, limit, cost, epoch, slot = asked
+        key, limit, cost, epoch, slot = request
         # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
         # secrets.
-        if self.mode is Fallback.ALLOW and limit is not None and not key.startswith(ADDRESS_PREFIX):
+        if self.mode is FallbackMode.ALLOW and limit is not None and not key.startswith(ADDRESS_PREFIX):
             if cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
             limit = None
         # The primary may have counted this request already, so the local store must not count it yet.
-        if self._unknown is not None and isinstance(error, OutcomeUnknown) and error.run is not None:
-            return self._unknown.take((key, limit, cost, epoch, slot), error.run)
+        if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
+            return self._unsettled.take((key, limit, cost, epoch, slot), error.call)
         return local.take(key, limit, cost, epoch, slot)
 
-    def _taken_alone(self, asked: TakeRequest, error: BucketStoreError | None = None) -> Taken:
+    def _try_take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> TakeResult:
         try:
-            return self._take_alone(asked, error)
-        except (CostExceedsBurst, BucketStoreError) as refusal:
-            return refusal
+            return self._take_locally(request, error)
+        except (CostExceedsBurst, BucketStoreError) as raised:
+            return raised

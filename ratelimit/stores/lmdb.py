@@ -18,7 +18,7 @@ from ratelimit import bucket
 from ratelimit.bucket import EMPTY, CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.limit import Limit
-from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuilt, Taken
+from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
 
 # The store's own entries begin with NUL.
@@ -41,9 +41,9 @@ class LmdbStore(LmdbEnvironment):
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         """Decide one request in a write transaction, as `bucket.take` defines. This is the hot path."""
         now_ns = self.now_ns()
-        # `_look_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
-        if not self._looked_ns <= now_ns < self._look_at_ns:
-            self._look(now_ns)
+        # `_check_files_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
+        if not self._checked_ns <= now_ns < self._next_check_ns:
+            self._check_files(now_ns)
         transaction = None
         try:
             # Arguments are passed by position, which halves the cost of this call.
@@ -51,23 +51,23 @@ class LmdbStore(LmdbEnvironment):
             outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
             transaction.commit()
             return outcome
-        # Repairs are left to `_within`, which repeats the decision afterwards.
+        # Repairs are left to `_run_transaction`, which repeats the decision afterwards.
         except (lmdb.Error, struct.error):
             _abort(transaction)
         except BaseException:
             _abort(transaction)
             raise
-        return self._take_again(key, limit, cost, epoch, slot)
+        return self._retry_take(key, limit, cost, epoch, slot)
 
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
         now_ns = self.now_ns()
-        if not self._looked_ns <= now_ns < self._look_at_ns:
-            self._look(now_ns)
+        if not self._checked_ns <= now_ns < self._next_check_ns:
+            self._check_files(now_ns)
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcomes: list[Taken] = [*bucket.take_many(transaction, asked, now_ns)]
+            outcomes: list[TakeResult] = [*bucket.take_many(transaction, requests, now_ns)]
             transaction.commit()
             return outcomes
         except (lmdb.Error, struct.error):
@@ -77,10 +77,10 @@ class LmdbStore(LmdbEnvironment):
             raise
         # The transaction failed. Decide each request separately, so that one damaged record affects only its own
         # key.
-        return [self._take_alone(one) for one in asked]
+        return [self._take_single(one) for one in requests]
 
     def peek(self, key: bytes) -> Record:
-        return self._within(lambda transaction: _load(transaction, key), write=False)
+        return self._run_transaction(lambda transaction: _load(transaction, key), write=False)
 
     def generation(self) -> str:
         def read_or_name(transaction: lmdb.Transaction) -> str:
@@ -88,45 +88,45 @@ class LmdbStore(LmdbEnvironment):
             transaction.put(GENERATION_KEY, uuid4().hex.encode(), overwrite=False)
             return bytes(transaction.get(GENERATION_KEY, b"")).decode("ascii")
 
-        return self._within(read_or_name)
+        return self._run_transaction(read_or_name)
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         self._change(key, lambda known: known._replace(epoch=max(epoch, known.epoch)))
 
     def reset(self, key: bytes) -> None:
-        self.drain(key)
+        self.refill(key)
 
-    def take_uncounted(self, asked: TakeRequest) -> Outcome:
+    def take_without_counting(self, request: TakeRequest) -> Outcome:
         """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
-        `count` counts it later otherwise.
+        `add_counts` counts it later otherwise.
         """
-        key = asked[0]
+        key = request[0]
 
         def take(transaction: lmdb.Transaction) -> Outcome:
             before = _load(transaction, key)
-            outcome = _take(transaction, *asked, self.now_ns())
+            outcome = _take(transaction, *request, self.now_ns())
             after = _load(transaction, key)
             transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
             return outcome
 
-        return self._within(take, key=key)
+        return self._run_transaction(take, key=key)
 
-    def count(self, key: bytes, allowed: int, throttled: int) -> None:
+    def add_counts(self, key: bytes, allowed: int, throttled: int) -> None:
         """Add requests that were decided earlier to the key's counters."""
         self._change(
             key, lambda known: known._replace(allowed=known.allowed + allowed, throttled=known.throttled + throttled)
         )
 
-    def drain(self, key: bytes) -> Record:
+    def refill(self, key: bytes) -> Record:
         """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
 
-    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""
         first = prefix or _FIRST_KEY
         # Each batch runs in its own transaction: a long read would keep LMDB from reusing old pages, and the file
         # would grow.
-        while batch := self._batch(first, prefix):
+        while batch := self._scan_batch(first, prefix):
             yield from batch
             first = batch[-1][0] + b"\x00"
 
@@ -135,11 +135,11 @@ class LmdbStore(LmdbEnvironment):
             if unused_since_ns is None or _load(transaction, key).used_ns < unused_since_ns:
                 transaction.delete(key)
 
-        self._within(delete)
+        self._run_transaction(delete)
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Free the reader slots of killed processes."""
-        self._look_if_due()
+        self._check_files_if_due()
         # A dead reader would keep every page of its time from being reused.
         try:
             (self._environment or self._open()).reader_check()
@@ -147,36 +147,36 @@ class LmdbStore(LmdbEnvironment):
             raise BucketStoreError(f"{self.url}: {error}") from error
 
     def ping(self) -> None:
-        self._within(lambda transaction: transaction.put(PROBE_KEY, b"%d" % self.now_ns()))
+        self._run_transaction(lambda transaction: transaction.put(PROBE_KEY, b"%d" % self.now_ns()))
 
-    def rebuilt(self) -> Rebuilt | None:
-        self._look_if_due()
+    def last_rebuild(self) -> Rebuild | None:
+        self._check_files_if_due()
         try:
-            return self._file().rebuilt()
+            return self._file().last_rebuild()
         except lmdb.Error as error:
             raise BucketStoreError(f"{self.url}: {error}") from error
 
-    def changes(self) -> int:
+    def last_transaction_id(self) -> int:
         """Return the number of the last transaction of any process. While it stays the same, no record has changed."""
-        self._look_if_due()
+        self._check_files_if_due()
         return int((self._environment or self._open()).info()["last_txnid"])
 
-    def _take_again(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
+    def _retry_take(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
         """Decide one request with repairs."""
         # A separate method, because a closure inside `take` would slow down every call.
-        return self._within(
+        return self._run_transaction(
             lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
         )
 
-    def _take_alone(self, asked: TakeRequest) -> Taken:
+    def _take_single(self, request: TakeRequest) -> TakeResult:
         """Decide one request with repairs, and return an error as its outcome."""
         try:
-            return self._take_again(*asked)
-        except (CostExceedsBurst, BucketStoreError) as refusal:
-            return refusal
+            return self._retry_take(*request)
+        except (CostExceedsBurst, BucketStoreError) as error:
+            return error
 
-    def _batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
-        return self._within(lambda transaction: _read_batch(transaction, first, prefix), write=False)
+    def _scan_batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
+        return self._run_transaction(lambda transaction: _read_batch(transaction, first, prefix), write=False)
 
     def _change(self, key: bytes, change: Callable[[Record], Record]) -> Record:
         def write(transaction: lmdb.Transaction) -> Record:
@@ -184,7 +184,7 @@ class LmdbStore(LmdbEnvironment):
             transaction.put(key, change(known).dump())
             return known
 
-        return self._within(write)
+        return self._run_transaction(write)
 
 
 def _abort(transaction: lmdb.Transaction | None) -> None:

@@ -37,9 +37,9 @@ class LmdbEnvironment:
         self._environment: lmdb.Environment | None = None
         self._opened: BucketFile | None = None
         # Replaced environments stay open, because other threads may be inside them.
-        self._left_behind: list[BucketFile] = []
+        self._replaced: list[BucketFile] = []
         self._reserved = 0
-        self._looked_ns = self._look_at_ns = 0
+        self._checked_ns = self._next_check_ns = 0
 
     @property
     def exists(self) -> bool:
@@ -59,17 +59,19 @@ class LmdbEnvironment:
     def close(self) -> None:
         """Close all files. No other thread may use the store at this time."""
         with self._lock:
-            for known in (*self._left_behind, self._opened):
+            for known in (*self._replaced, self._opened):
                 if known is not None:
                     known.close()
-            self._left_behind, self._opened, self._environment, self._look_at_ns = [], None, None, 0
+            self._replaced, self._opened, self._environment, self._next_check_ns = [], None, None, 0
 
-    def _within(self, work: Callable[[lmdb.Transaction], _Result], *, write: bool = True, key: bytes = b"") -> _Result:
+    def _run_transaction(
+        self, work: Callable[[lmdb.Transaction], _Result], *, write: bool = True, key: bytes = b""
+    ) -> _Result:
         """Run `work` in a transaction and return its result, with repairs and repetitions if it fails.
 
         If the record at `key` cannot be read, it is deleted. Raises BucketStoreError.
         """
-        self._look_if_due()
+        self._check_files_if_due()
         for _ in range(_ATTEMPTS):
             environment = self._environment or self._open()
             try:
@@ -91,52 +93,52 @@ class LmdbEnvironment:
 
     def _file(self) -> BucketFile:
         with self._lock:
-            return self._opened or self._go_over()
+            return self._opened or self._reopen()
 
-    def _go_over(self, damage: str = "") -> BucketFile:
+    def _reopen(self, damage: str = "") -> BucketFile:
         """Open the file at the path, or a new one if the current file has `damage`. The caller holds the lock."""
-        left = [*self._left_behind, self._opened] if self._opened else self._left_behind
+        replaced = [*self._replaced, self._opened] if self._opened else self._replaced
         try:
-            opened = open_file(self._path, left, damage=damage)
+            opened = open_file(self._path, replaced, damage=damage)
             self._reserved = used_bytes(opened.environment) + MARGIN
         except (OSError, lmdb.Error) as error:
             raise BucketStoreError(f"{self.url} cannot be opened: {error}") from error
-        # The file may have been moved away and back, so the opened one can be one of those that were left.
-        self._left_behind = [known for known in left if known is not opened]
+        # The file may have been moved away and back, so the opened one can be one of those that were replaced.
+        self._replaced = [known for known in replaced if known is not opened]
         self._opened, self._environment = opened, opened.environment
         return opened
 
-    def _leave(self) -> None:
+    def _detach_current(self) -> None:
         if self._opened is not None:
-            self._left_behind.append(self._opened)
+            self._replaced.append(self._opened)
         self._opened = self._environment = None
 
-    def _look_if_due(self) -> None:
+    def _check_files_if_due(self) -> None:
         now_ns = self.now_ns()
-        if not self._looked_ns <= now_ns < self._look_at_ns:
-            self._look(now_ns)
+        if not self._checked_ns <= now_ns < self._next_check_ns:
+            self._check_files(now_ns)
 
-    def _look(self, now_ns: int) -> None:
+    def _check_files(self, now_ns: int) -> None:
         """Check the files once a second: switch to other files at the path, and reserve disk space ahead of use.
 
         Raises BucketStoreError if the disk is full and the reserved space is nearly used up.
         """
         with self._lock:
-            self._looked_ns, self._look_at_ns = now_ns, now_ns + NS_PER_SECOND
+            self._checked_ns, self._next_check_ns = now_ns, now_ns + NS_PER_SECOND
             opened = self._opened
             if opened is None:
                 return
             if signature(self._path) != opened.signature:
-                self._leave()
+                self._detach_current()
                 return
             try:
-                self._keep_room(used_bytes(opened.environment))
+                self._reserve_ahead(used_bytes(opened.environment))
             except lmdb.Error as error:
                 self._replace(error)
             except OSError as error:
                 raise BucketStoreError(f"{self.url}: {error}") from error
 
-    def _keep_room(self, used: int) -> None:
+    def _reserve_ahead(self, used: int) -> None:
         """Reserve disk space well before it is needed.
 
         Raises BucketStoreError if that fails and the reserved space is nearly used up.
@@ -153,7 +155,7 @@ class LmdbEnvironment:
             # process (SIGBUS).
             if left < MARGIN // 4:
                 # Try again with the next request.
-                self._look_at_ns = 0
+                self._next_check_ns = 0
                 raise BucketStoreError(f"{self.url}: {error.strerror}") from error
 
     def _repair(self, environment: lmdb.Environment, error: lmdb.Error) -> None:
@@ -170,4 +172,4 @@ class LmdbEnvironment:
 
     def _replace(self, error: lmdb.Error) -> None:
         """Set a damaged file aside and open a new one. The loss is small: the debts and counts of a few seconds."""
-        self._go_over(f"{type(error).__name__}: {error}")
+        self._reopen(f"{type(error).__name__}: {error}")

@@ -13,15 +13,15 @@ from typing import Final
 
 from ratelimit.bucket_file import DATA_FILE, LOCK_FILE
 
-KEPT: Final = 3
-_MARK: Final = ".corrupt-"
+MAX_QUARANTINED: Final = 3
+_MARKER: Final = ".corrupt-"
 # Longer than the check of all but a huge file takes.
 _WAIT_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.01
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive_access(path: Path) -> Iterator[None]:
     """Hold the lock that lets one process at a time open the store in `path` or set it aside.
 
     Raises OSError; it is a TimeoutError if another process holds the lock for _WAIT_SECONDS.
@@ -31,7 +31,7 @@ def alone(path: Path) -> Iterator[None]:
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + _WAIT_SECONDS
-        while not lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"another process has worked on {path} for {_WAIT_SECONDS:.0f} seconds")
             time.sleep(_POLL_SECONDS)
@@ -40,7 +40,7 @@ def alone(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Take the file's exclusive lock for this descriptor without waiting. Return whether that succeeded."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,32 +49,32 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def put_aside(path: Path) -> Path:
+def quarantine(path: Path) -> Path:
     """Rename the store in `path` to `PATH.corrupt-NANOSECONDS` and return the new path. Raises OSError.
 
-    Only the last KEPT of these directories stay.
+    Only the last MAX_QUARANTINED of these directories stay.
     """
-    aside = path.with_name(f"{path.name}{_MARK}{time.time_ns()}")
+    target = path.with_name(f"{path.name}{_MARKER}{time.time_ns()}")
     try:
-        path.rename(aside)
+        path.rename(target)
     except OSError:
         # `path` is a mounted volume, or its parent directory belongs to another user. Move the files within
         # `path`.
-        aside = path / aside.name
-        aside.mkdir(mode=0o700)
+        target = path / target.name
+        target.mkdir(mode=0o700)
         for name in (DATA_FILE, LOCK_FILE):
             if (path / name).exists():
-                (path / name).rename(aside / name)
-    for old in _all(path)[:-KEPT]:
+                (path / name).rename(target / name)
+    for old in _quarantined(path)[:-MAX_QUARANTINED]:
         shutil.rmtree(old, ignore_errors=True)
-    return aside
+    return target
 
 
-def _all(path: Path) -> list[Path]:
-    pattern = f"{path.name}{_MARK}*"
-    return sorted((*path.parent.glob(pattern), *path.glob(pattern)), key=_ns)
+def _quarantined(path: Path) -> list[Path]:
+    pattern = f"{path.name}{_MARKER}*"
+    return sorted((*path.parent.glob(pattern), *path.glob(pattern)), key=_quarantined_ns)
 
 
-def _ns(aside: Path) -> int:
-    digits = aside.name.rpartition("-")[2]
+def _quarantined_ns(target: Path) -> int:
+    digits = target.name.rpartition("-")[2]
     return int(digits) if digits.isascii() and digits.isdigit() else 0

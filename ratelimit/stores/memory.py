@@ -7,7 +7,7 @@ from uuid import uuid4
 from ratelimit import bucket
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
-from ratelimit.stores.base import WALL_CLOCK, Clock, Taken
+from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
 
 
 class _Records(dict[bytes, bytes]):
@@ -38,9 +38,9 @@ class MemoryStore:
         with self._lock:
             return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
 
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
         with self._lock:
-            return [*bucket.take_many(self._records, asked, self.now_ns())]
+            return [*bucket.take_many(self._records, requests, self.now_ns())]
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))
@@ -54,7 +54,7 @@ class MemoryStore:
         with self._lock:
             self._records[key] = self.peek(key)._replace(tat_ns=0, fraction=0).dump()
 
-    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         for key, raw in sorted(self._records.items()):
             if key.startswith(prefix):
                 yield key, Record.load(raw)
@@ -67,10 +67,10 @@ class MemoryStore:
     def ping(self) -> None:
         """Do nothing: memory always accepts a write."""
 
-    def rebuilt(self) -> None:
+    def last_rebuild(self) -> None:
         """Return None: there is no file."""
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Do nothing: there is nothing to clean up."""
 
     def close(self) -> None:

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 _IN_USE_NS: Final = 1_000_000_000
 
 
-def charge(local: LmdbStore, primary: "RedisStore", go_on: Callable[[], bool]) -> bool:
-    """Move the debt of the buckets of `local` to `primary`, as long as `go_on` returns true. Return whether all
-    was moved.
+def charge_primary(local: LmdbStore, primary: "RedisStore", should_continue: Callable[[], bool]) -> bool:
+    """Move the debt of the buckets of `local` to `primary`, as long as `should_continue` returns true. Return whether
+    all was moved.
 
     Each local bucket is filled and its debt is charged to the primary. Raises BucketStoreError.
     """
     complete, in_use_since_ns = True, local.now_ns() - _IN_USE_NS
-    for key, seen in local.usage(KEY_PREFIX):
+    for key, seen in local.scan_records(KEY_PREFIX):
         if not seen.tat_ns:
             continue
         # Another process may still decide by this bucket. Filling it now would grant another full bucket.
-        if seen.used_ns >= in_use_since_ns or not go_on():
+        if seen.used_ns >= in_use_since_ns or not should_continue():
             complete = False
             continue
         # Drain first, then charge. If the process dies in between, the debt is lost in the client's favor and
         # never charged twice.
-        _charge(primary, key, local.drain(key), local.now_ns())
+        _charge_bucket(primary, key, local.refill(key), local.now_ns())
     return complete
 
 
-def _charge(primary: "RedisStore", key: bytes, drained: Record, now_ns: int) -> None:
+def _charge_bucket(primary: "RedisStore", key: bytes, drained: Record, now_ns: int) -> None:
     """Charge the debt of the drained bucket to the primary, in whole tokens, rounded up, at most one burst."""
     try:
         limit = Limit.from_code(drained.limit_code)

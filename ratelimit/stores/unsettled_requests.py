@@ -7,14 +7,14 @@ from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.call_sequence import Run
+    from ratelimit.stores.redis.call_sequence import ScriptCall
     from ratelimit.stores.redis.store import RedisStore
 
 
-class _Use(NamedTuple):
-    """Requests of one key whose count depends on whether `run` was executed."""
+class _UnsettledCount(NamedTuple):
+    """Requests of one key whose count depends on whether `call` was executed."""
 
-    run: "Run"
+    call: "ScriptCall"
     key: bytes
     allowed: int
     throttled: int
@@ -31,28 +31,28 @@ class UnsettledRequests:
     def __init__(self, local: LmdbStore, primary: "RedisStore") -> None:
         self._local = local
         self._primary = primary
-        self._uses: deque[_Use] = deque()
+        self._unsettled: deque[_UnsettledCount] = deque()
 
-    def take(self, asked: TakeRequest, run: "Run") -> Outcome:
+    def take(self, request: TakeRequest, call: "ScriptCall") -> Outcome:
         """Decide the request by the local bucket and count it later. Raises the same errors as a store's `take`."""
-        outcome = self._local.take_uncounted(asked)
+        outcome = self._local.take_without_counting(request)
         # With a newer epoch nothing was decided, so there is nothing to count.
-        if outcome[3] <= asked[3]:
-            self._uses.append(_Use(run, asked[0], int(outcome[0]), int(not outcome[0])))
+        if outcome[3] <= request[3]:
+            self._unsettled.append(_UnsettledCount(call, request[0], int(outcome[0]), int(not outcome[0])))
         return outcome
 
-    def note(self, key: bytes, allowed: int, run: "Run") -> None:
-        """Count requests later that were allowed before and that `run` was to count."""
-        self._uses.append(_Use(run, key, allowed, 0))
+    def add(self, key: bytes, allowed: int, call: "ScriptCall") -> None:
+        """Count requests later that were allowed before and that `call` was to count."""
+        self._unsettled.append(_UnsettledCount(call, key, allowed, 0))
 
     def settle(self) -> None:
         """Count what the store has not counted. Call this once the store responds again. Raises BucketStoreError."""
-        while self._uses:
-            line = self._uses[0].run.line
-            # Closing the line guarantees that no run of it is executed from now on, so the last executed number is
+        while self._unsettled:
+            sequence = self._unsettled[0].call.sequence
+            # Closing the sequence guarantees that no call of it is executed from now on, so the last executed number is
             # final.
-            last = self._primary.close_line(line)
-            for use in [use for use in tuple(self._uses) if use.run.line == line]:
-                if use.run.number > last:
-                    self._local.count(use.key, use.allowed, use.throttled)
-                self._uses.remove(use)
+            last = self._primary.close_sequence(sequence)
+            for entry in [entry for entry in tuple(self._unsettled) if entry.call.sequence == sequence]:
+                if entry.call.number > last:
+                    self._local.add_counts(entry.key, entry.allowed, entry.throttled)
+                self._unsettled.remove(entry)

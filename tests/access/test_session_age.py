@@ -107,7 +107,7 @@ def test_page_is_shown_while_its_use_cannot_be_kept(
         patched.setattr(SessionStore, "save", locked)
         assert [admin.get("/admin/").status_code for _ in range(2)] == [200, 200]
         assert len(saves) == 1, "while changes wait nobody waits with them"
-    lock_timeout.forget()
+    lock_timeout.reset()
     kept = Session.objects.get().get_decoded()
     assert admin.get("/admin/").status_code == 200
     assert Session.objects.get().get_decoded() != kept

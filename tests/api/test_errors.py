@@ -15,7 +15,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from latchkey.strict_json import MalformedJSON, loads
 from tests.conftest import Caller
-from tests.ratelimit.refusals import REFUSALS, Refusal
+from tests.ratelimit.invalid_limits import INVALID_LIMITS, InvalidLimit
 
 pytestmark = pytest.mark.django_db
 
@@ -29,15 +29,15 @@ def members(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) and set(value) == {"burst", "per_seconds"} else None
 
 
-each = pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.text[:40])
+each = pytest.mark.parametrize("refusal", INVALID_LIMITS, ids=lambda refusal: refusal.text[:40])
 values = pytest.mark.parametrize(
-    "refusal", [refusal for refusal in REFUSALS if not refusal.malformed], ids=lambda refusal: refusal.text[:40]
+    "refusal", [refusal for refusal in INVALID_LIMITS if not refusal.malformed], ids=lambda refusal: refusal.text[:40]
 )
 LIMIT = {"burst": 1000, "per_seconds": 60}
 
 
 @values
-def test_model(refusal: Refusal) -> None:
+def test_model(refusal: InvalidLimit) -> None:
     key = APIKey(key_id="lk_000000000000", label="x", created_at=timezone.now(), rate_limit=loads(refusal.text))
     with pytest.raises(ValidationError) as caught:
         key.full_clean()
@@ -50,7 +50,7 @@ def test_model(refusal: Refusal) -> None:
 
 
 @each
-def test_rest_create_and_update(refusal: Refusal, api: Caller, root: IssuedKey) -> None:
+def test_rest_create_and_update(refusal: InvalidLimit, api: Caller, root: IssuedKey) -> None:
     for call, path, text in (
         (api.post, "/v1/keys", f'{{"label": "x", "rate_limit": {refusal.text}}}'),
         (api.patch, f"/v1/keys/{root.key.key_id}", f'{{"rate_limit": {refusal.text}}}'),
@@ -68,7 +68,7 @@ def test_rest_create_and_update(refusal: Refusal, api: Caller, root: IssuedKey) 
 
 @each
 @pytest.mark.parametrize("command", ["issue_key", "set_rate_limit"])
-def test_commands(refusal: Refusal, root: IssuedKey, command: str) -> None:
+def test_commands(refusal: InvalidLimit, root: IssuedKey, command: str) -> None:
     arguments = ["--label", "x"] if command == "issue_key" else [root.key.key_id]
     with pytest.raises(CommandError) as caught:
         call_command(command, *arguments, f"--rate-limit={refusal.text}", stdout=io.StringIO(), stderr=io.StringIO())
@@ -78,8 +78,8 @@ def test_commands(refusal: Refusal, root: IssuedKey, command: str) -> None:
     assert APIKey.objects.get().rate_limit == LIMIT
 
 
-@pytest.mark.parametrize("refusal", [refusal for refusal in REFUSALS if members(refusal.text)], ids=str)
-def test_admin(refusal: Refusal, root: IssuedKey, admin: Client) -> None:
+@pytest.mark.parametrize("refusal", [refusal for refusal in INVALID_LIMITS if members(refusal.text)], ids=str)
+def test_admin(refusal: InvalidLimit, root: IssuedKey, admin: Client) -> None:
     values = members(refusal.text)
     assert values
     typed = {name: json.dumps(value) for name, value in values.items()} | {"known_epoch": "1"}

@@ -78,7 +78,7 @@ def test_query_is_judged_after_the_scope(service: ConfigService) -> None:
 
 def test_stream_takes_no_limit(api: Caller) -> None:
     environ: dict[str, Any] = {"HTTP_ACCEPT": MEDIA_TYPE}
-    make_offer(environ, StreamOffer(StreamLimit(most=1)))
+    make_offer(environ, StreamOffer(StreamLimit(max_streams=1)))
     answer = api.get("/v1/events?type=KeyIssued&limit=1", **environ)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/limit")
 

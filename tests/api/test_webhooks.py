@@ -104,7 +104,7 @@ def test_a_test_is_queued_and_its_result_shown(api: Caller) -> None:
     path = f"/v1/webhooks/{create(api, url='https://127.0.0.1/', enabled=False)['id']}"
     assert api.post(f"{path}/test").status_code == 202
     assert api.get(path).json()["last_test"] is None
-    asyncio.run(Dispatcher(configured_peppers(), lambda: True).round())
+    asyncio.run(Dispatcher(configured_peppers(), lambda: True).run_once())
     result = api.get(path).json()["last_test"]
     assert (result["status"], result["error"]) == (None, "address not allowed")
 

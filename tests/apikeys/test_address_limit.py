@@ -12,7 +12,7 @@ from apikeys.errors import InvalidCredential, QuotaExceeded
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problems import ProblemError
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, default_limiter
+from ratelimit.limiter import AttemptKind, default_limiter
 from ratelimit.stores import MemoryStore
 from tests.apikeys.test_authenticator import ADDRESS, FAILURE_LIMIT, Process
 
@@ -93,7 +93,7 @@ def test_a_secret_that_was_right_once_is_looked_up_once(here: Process, service: 
 def test_a_refusal_over_the_limit_is_counted_by_the_store(here: Process, store: MemoryStore) -> None:
     """By that the steward sees that the address goes on."""
     attempts(here, 300)
-    (refused,) = default_limiter().refused_addresses(0)
+    (refused,) = default_limiter().throttled_addresses(0)
     assert (refused[0], refused[1].throttled) == (ADDRESS, 300 - FAILURE_LIMIT.burst)
 
 
@@ -115,7 +115,7 @@ def test_other_addresses_are_left_alone(here: Process) -> None:
 
 def test_addresses_are_remembered_within_bounds(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_limit, "CAPACITY", 2)
-    limit = AddressLimit(default_limiter(), Limit(1, 3600), Attempt.CREDENTIAL)
+    limit = AddressLimit(default_limiter(), Limit(1, 3600), AttemptKind.CREDENTIAL)
     for host in range(5):
         for _ in range(2):
             limit.charge(f"192.0.2.{host}")
@@ -124,8 +124,8 @@ def test_addresses_are_remembered_within_bounds(here: Process, monkeypatch: pyte
 
 def test_sign_ins_and_credentials_have_buckets_of_their_own(service: ConfigService) -> None:
     limiter, limit = default_limiter(), Limit(1, 3600)
-    credentials, sign_ins = (AddressLimit(limiter, limit, attempt) for attempt in Attempt)
+    credentials, sign_ins = (AddressLimit(limiter, limit, attempt) for attempt in AttemptKind)
     for kind in (credentials, sign_ins):
         assert kind.charge(ADDRESS) is None
         assert kind.charge(ADDRESS) is not None
-    assert [address for address, _ in limiter.refused_addresses(0)] == [ADDRESS, ADDRESS]
+    assert [address for address, _ in limiter.throttled_addresses(0)] == [ADDRESS, ADDRESS]

@@ -23,7 +23,7 @@ from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
 from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import MemoryStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +42,7 @@ class Process:
             cache=self.cache,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
-            address_limit=AddressLimit(limiter, failure_limit, Attempt.CREDENTIAL, lambda: self.monotonic),
+            address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
             now=lambda: self.wall.timestamp(),
         )
 
@@ -318,7 +318,7 @@ def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, stor
     wrong = Credential(root.key.key_id, generate_secret())
     with pytest.raises(InvalidCredential):
         here.passes(wrong)
-    assert {name for name, _ in store.usage()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
+    assert {name for name, _ in store.scan_records()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
 
 
 def test_several_are_verified_by_one_query_each_by_itself(

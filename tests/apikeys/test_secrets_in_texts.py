@@ -13,7 +13,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from events.models import Event
 from health.models import Waiver
-from latchkey.secret_detection import REFUSAL
+from latchkey.secret_detection import REJECTION_MESSAGE
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_rest_refuses_it_in_each_text(api: Caller, pasted: str, case: str) -> No
     before = Event.objects.count()
     answer = api.post(path, body_with(pasted))
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"pointer": pointer, "code": "secret", "detail": REFUSAL}]
+    assert answer.json()["errors"] == [{"pointer": pointer, "code": "secret", "detail": REJECTION_MESSAGE}]
     assert pasted not in answer.content.decode()
     assert Event.objects.count() == before
 

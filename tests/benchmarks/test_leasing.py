@@ -108,12 +108,12 @@ def test_a_window_may_hold_what_was_leased_before_it() -> None:
 
 
 def test_a_lease_of_tokens_that_nobody_paid_for_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    grant = LeaseBook.grant
+    grant = LeaseBook.record_grant
 
     def generous(book: LeaseBook, asked: TakeRequest, tokens: int, outcome: Outcome, now_ns: int) -> Outcome:
         return grant(book, asked, tokens + 1, outcome, now_ns)
 
-    monkeypatch.setattr(LeaseBook, "grant", generous)
+    monkeypatch.setattr(LeaseBook, "record_grant", generous)
     assert run(all_at_once(200, nodes=2), LIMIT, 2, 10).excess > 0
 
 

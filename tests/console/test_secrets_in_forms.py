@@ -9,7 +9,7 @@ from django.test import Client
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from health.models import Waiver
-from latchkey.secret_detection import REFUSAL
+from latchkey.secret_detection import REJECTION_MESSAGE
 from tests.console.keys.pages import EDIT, ISSUE, LIST, path, token
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ WAIVER = {
 def refused(page: Any, secret: str) -> None:
     shown = page.content.decode()
     assert page.status_code == 200
-    assert REFUSAL in shown
+    assert REJECTION_MESSAGE in shown
     assert secret not in shown
 
 

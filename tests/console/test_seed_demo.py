@@ -143,7 +143,7 @@ def test_same_seed_gives_same_data() -> None:
 def test_seed_after_first_start(store: MemoryStore) -> None:
     call_command("first_start", stdout=io.StringIO())
     assert "lks_" not in run()
-    assert all(not record.used_ns for _, record in store.usage())
+    assert all(not record.used_ns for _, record in store.scan_records())
     assert APIKey.objects.count() == KEYS + 1
 
 

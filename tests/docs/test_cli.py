@@ -12,8 +12,8 @@ from latchkey.cli.configuration import Profile
 from latchkey.cli.exit_codes import OUTCOMES
 from latchkey.cli.reference import page_with_reference
 from tests.docs.test_reference import page, rows, section
-from tests.latchkey.client.answering import CREDENTIAL, of, refusal
-from tests.latchkey.stub import Answer, stub
+from tests.latchkey.client.responses import CREDENTIAL, json_response, problem_response
+from tests.latchkey.stub import StubResponse, stub
 
 REFERENCE = "docs/reference/cli.md"
 GUIDE = "docs/how-to/use-the-cli.md"
@@ -66,19 +66,19 @@ def test_service_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
     exec(program, scope)
     may_pass = scope["may_pass"]
     assert may_pass("hunter2")[0] == 401
-    answers: list[Answer] = []
+    answers: list[StubResponse] = []
     with stub(lambda _: answers.pop(0)) as server:
         scope["latchkey"] = Client(server.url, CREDENTIAL)
         for answer, status in (
             (verdict("VALID", owner="payments"), (200, "Hello, payments.")),
             (verdict("RATE_LIMITED", retry_after=7), (429, "Retry in 7 seconds.")),
             (verdict("REVOKED"), (403, "REVOKED")),
-            (refusal(429, "quota-exceeded", retry_after="6"), (503, "Try again.")),
-            (refusal(503, "unavailable"), (503, "Try again.")),
+            (problem_response(429, "quota-exceeded", retry_after="6"), (503, "Try again.")),
+            (problem_response(503, "unavailable"), (503, "Try again.")),
         ):
             answers.append(answer)
             assert may_pass(CREDENTIAL.reveal()) == status
 
 
-def verdict(code: str, **members: object) -> Answer:
-    return of({"valid": code == "VALID", "code": code, **members})
+def verdict(code: str, **members: object) -> StubResponse:
+    return json_response({"valid": code == "VALID", "code": code, **members})

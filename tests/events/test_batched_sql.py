@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from events.batched_sql import (
     SavepointFailed,
     Statement,
-    deleting,
-    inserting,
-    reading,
+    delete_statement,
+    insert_statement,
     run,
     run_with_savepoint,
-    updating,
+    select_statement,
+    update_statement,
 )
 from events.chain import GENESIS
 from events.models import ChainHead, Event, Seal
@@ -52,11 +52,11 @@ def ids() -> list[int]:
 def test_each_statement_has_its_rows() -> None:
     found = run(
         [
-            inserting([event(1), event(2)]),
-            updating(Event.objects.filter(id=2), request_id="ä"),
-            reading(Event.objects.order_by("id")),
-            deleting(Event.objects.filter(id=1)),
-            reading(Event.objects.values_list("id", "at", "actor", "request_id")),
+            insert_statement([event(1), event(2)]),
+            update_statement(Event.objects.filter(id=2), request_id="ä"),
+            select_statement(Event.objects.order_by("id")),
+            delete_statement(Event.objects.filter(id=1)),
+            select_statement(Event.objects.values_list("id", "at", "actor", "request_id")),
         ]
     )
     assert [len(rows) for rows in found] == [0, 0, 2, 0, 1]
@@ -69,34 +69,38 @@ def test_each_statement_has_its_rows() -> None:
 @pytest.mark.django_db
 def test_postgresql_takes_them_as_one_message() -> None:
     with CaptureQueriesContext(connection) as queries:
-        run([inserting([event(1)]), reading(Event.objects.all()), reading(Event.objects.all())])
+        run(
+            [insert_statement([event(1)]), select_statement(Event.objects.all()), select_statement(Event.objects.all())]
+        )
     assert len(queries) == (1 if connection.vendor == "postgresql" else 3)
 
 
 @pytest.mark.django_db
 def test_rows_get_the_keys_that_the_database_gives() -> None:
     one, other = seal(1), seal(2)
-    run([inserting([one, other])])
+    run([insert_statement([one, other])])
     assert [found.pk for found in Seal.objects.order_by("first_id")] == [one.pk, other.pk]
     assert not one._state.adding
 
 
 @pytest.mark.django_db
-def test_what_conflicts_is_ignored_if_that_is_asked() -> None:
-    run([inserting([seal(1)])])
-    run([inserting([seal(1)], ignore_conflicts=True)])
+def test_conflicts_can_be_ignored() -> None:
+    run([insert_statement([seal(1)])])
+    run([insert_statement([seal(1)], ignore_conflicts=True)])
     assert Seal.objects.count() == 1
     with pytest.raises(IntegrityError), transaction.atomic():
-        run([inserting([seal(1)])])
+        run([insert_statement([seal(1)])])
 
 
 @pytest.mark.django_db
-def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
+def test_optional_failure_rolls_back_only_itself() -> None:
     with transaction.atomic():
         with pytest.raises(SavepointFailed) as caught:
-            run_with_savepoint([inserting([event(1)])], [inserting([event(2)]), FAILS])
+            run_with_savepoint([insert_statement([event(1)])], [insert_statement([event(2)]), FAILS])
         assert isinstance(caught.value.__cause__, DatabaseError)
-        assert run_with_savepoint([inserting([event(3)])], [reading(Event.objects.filter(id=1).values_list("id"))]) == [
+        assert run_with_savepoint(
+            [insert_statement([event(3)])], [select_statement(Event.objects.filter(id=1).values_list("id"))]
+        ) == [
             [],
             [(1,)],
         ]
@@ -104,42 +108,42 @@ def test_failure_of_what_runs_apart_undoes_that_alone() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_of_what_runs_first_is_not_set_aside_because_something_was_before() -> None:
+def test_required_failure_is_not_hidden_by_an_earlier_one() -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         with pytest.raises(SavepointFailed):
-            run_with_savepoint([inserting([event(1)])], [FAILS])
-        run_with_savepoint([inserting([event(2)]), FAILS], [inserting([event(3)])])
+            run_with_savepoint([insert_statement([event(1)])], [FAILS])
+        run_with_savepoint([insert_statement([event(2)]), FAILS], [insert_statement([event(3)])])
     assert ids() == []
 
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite takes any text")
-def test_text_that_the_database_does_not_take_is_an_error_of_the_database() -> None:
+def test_invalid_text_is_a_database_error() -> None:
     with pytest.raises(DatabaseError):
-        run([reading(Event.objects.filter(actor="a\0b"))])
+        run([select_statement(Event.objects.filter(actor="a\0b"))])
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("apart", [[], [inserting]], ids=["alone", "with more"])
-def test_failure_of_what_runs_first_undoes_all(apart: list[object]) -> None:
+@pytest.mark.parametrize("apart", [[], [insert_statement]], ids=["alone", "with more"])
+def test_required_failure_rolls_back_everything(apart: list[object]) -> None:
     """Its cause is kept: by that it is told from others."""
     with pytest.raises(DatabaseError) as caught, transaction.atomic():
-        run_with_savepoint([inserting([event(1)]), FAILS], [inserting([event(2)])] if apart else [])
+        run_with_savepoint([insert_statement([event(1)]), FAILS], [insert_statement([event(2)])] if apart else [])
     assert caught.value.__cause__ is not None
     assert ids() == []
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
-def test_statement_behind_a_lock_sees_what_the_holder_did() -> None:
+def test_statement_after_a_lock_sees_committed_data() -> None:
     """What is read by the round trip that takes the log is as it is once the log is held, and not when it was asked."""
     ChainHead.objects.create(id=1, digest=GENESIS)
     found: list[object] = []
 
     def wait() -> None:
         with transaction.atomic():
-            lock = reading(ChainHead.objects.select_for_update().values_list("last_id"))
-            found.extend(run([lock, reading(Event.objects.values_list("id"))]))
+            lock = select_statement(ChainHead.objects.select_for_update().values_list("last_id"))
+            found.extend(run([lock, select_statement(Event.objects.values_list("id"))]))
         connection.close()
 
     names = connection.get_connection_params()

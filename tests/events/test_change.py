@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events import log
-from events.batched_sql import inserting, run
+from events.batched_sql import insert_statement, run
 from events.change import Change, change
 from events.models import Event, Seal
 from events.origin import Origin
@@ -31,8 +31,8 @@ def test_events_come_last_and_in_order() -> None:
         report(whole, 1)
         with change() as part:
             report(part, 2)
-            run([inserting([seal(1)])])
-        run([inserting([seal(2)])])
+            run([insert_statement([seal(1)])])
+        run([insert_statement([seal(2)])])
         assert numbers() == []
     assert numbers() == [1, 2]
     texts = [query["sql"] for query in queries]
@@ -40,15 +40,15 @@ def test_events_come_last_and_in_order() -> None:
     assert not any("events_seal" in text for text in texts[taken:])
 
 
-def test_error_in_a_part_undoes_the_whole_though_it_is_caught() -> None:
+def test_caught_error_in_a_part_rolls_back_everything() -> None:
     with pytest.raises(TransactionManagementError), change():
-        run([inserting([seal(1)])])
+        run([insert_statement([seal(1)])])
         with pytest.raises(ZeroDivisionError), change():
             raise ZeroDivisionError
     assert not Seal.objects.exists()
 
 
-def test_change_that_fails_leaves_nothing_for_the_next_one() -> None:
+def test_failed_change_leaves_no_events() -> None:
     with pytest.raises(ZeroDivisionError), change() as whole:
         report(whole, 1)
         raise ZeroDivisionError
@@ -57,7 +57,7 @@ def test_change_that_fails_leaves_nothing_for_the_next_one() -> None:
     assert numbers() == [2]
 
 
-def test_part_that_a_savepoint_could_undo_is_refused() -> None:
+def test_part_within_a_savepoint_is_rejected() -> None:
     with pytest.raises(TransactionManagementError, match="transaction of its own"), change() as whole:
         report(whole, 1)
         with transaction.atomic(), change() as part:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.chain_verification import Break
 from events.checkpoints import prune
-from events.integrity_scan import patrol
+from events.integrity_scan import scan_next_batch
 from events.models import Event, Patrol, Seal
 from latchkey.peppers import parse_peppers
 from tests.conftest import append_only
@@ -30,7 +30,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.checkpoints.SEGMENT", 3)
 
 
-def test_a_pruned_log_verifies_from_its_last_seal() -> None:
+def test_pruned_log_verifies_from_its_last_checkpoint() -> None:
     write(10)
     assert prune_to(7) == 7
     assert [(seal.first_id, seal.last_id) for seal in Seal.objects.order_by("id")] == [(1, 3), (4, 6), (7, 7)]
@@ -43,20 +43,20 @@ def test_a_pruned_log_verifies_from_its_last_seal() -> None:
     assert first_break() is None
 
 
-def test_what_is_still_to_be_delivered_is_kept() -> None:
+def test_undelivered_events_are_not_pruned() -> None:
     write(10)
     assert prune_to(9, keep_from=5) == 4
     assert Event.objects.order_by("id")[0].id == 5
 
 
-def test_events_are_pruned_up_to_the_first_that_is_young_by_the_clock_of_its_time() -> None:
+def test_pruning_stops_at_the_first_young_event() -> None:
     write(4)
     Event.objects.filter(id=2).update(at=NOW)  # the clock stepped
     assert isinstance(prune_to(4), int)
     assert Event.objects.order_by("id")[0].id == 2
 
 
-def test_a_broken_segment_is_not_sealed() -> None:
+def test_broken_segment_is_not_signed() -> None:
     write(6)
     CHANGES["actor"](5)
     assert prune_to(6) == Break(5, "its content is not what its digest covers")
@@ -66,7 +66,7 @@ def test_a_broken_segment_is_not_sealed() -> None:
 @pytest.mark.slow("tries many examples")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(4, 9), pruned=st.integers(1, 9), data=st.data())
-def test_whatever_is_done_to_a_pruned_log_is_found(number: int, pruned: int, data: st.DataObject) -> None:
+def test_any_change_of_a_pruned_log_is_detected(number: int, pruned: int, data: st.DataObject) -> None:
     with transaction.atomic():
         write(number)
         prune_to(min(pruned, number - 1))
@@ -113,14 +113,14 @@ SEAL_CHANGES: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", SEAL_CHANGES)
-def test_seals_cannot_be_changed_unseen(name: str) -> None:
+def test_changed_checkpoint_is_detected(name: str) -> None:
     write(9)
     prune_to(6)
     SEAL_CHANGES[name]()
     assert first_break() is not None
 
 
-def test_a_seal_by_another_pepper_does_not_count() -> None:
+def test_checkpoint_with_another_pepper_is_rejected() -> None:
     write(4)
     prune(NOW, keep_from=None, peppers=parse_peppers("t1:" + "33" * 32), now=NOW)
     broken = first_break()
@@ -128,7 +128,7 @@ def test_a_seal_by_another_pepper_does_not_count() -> None:
     assert "not signed" in broken.reason
 
 
-def test_the_database_lets_go_of_sealed_events_alone() -> None:
+def test_database_deletes_only_signed_events() -> None:
     write(6)
     with connection.cursor() as cursor:
         for trigger in append_only.SQL[connection.vendor]:
@@ -157,19 +157,19 @@ def test_a_row_that_cannot_be_read_is_a_break() -> None:
         Break(2, "its content cannot be read"),
         Break(2, "its content is not what its digest covers"),
     )
-    assert patrol(PEPPERS, now=NOW) is None
-    assert patrol(PEPPERS, now=NOW) is not None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is not None
 
 
 def walk_round() -> Break | None:
     """One whole round of the patrol, which ends with a break or the end of the log."""
     while True:
-        broken = patrol(PEPPERS, now=NOW)
+        broken = scan_next_batch(PEPPERS, now=NOW)
         if broken or Patrol.objects.get().digest == "":
             return broken
 
 
-def test_patrol_finds_a_break_and_clears_it_after_a_whole_round(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_finds_a_break_and_clears_it_after_a_full_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 2)
     write(7)
     assert walk_round() is None
@@ -178,18 +178,18 @@ def test_patrol_finds_a_break_and_clears_it_after_a_whole_round(monkeypatch: pyt
     CHANGES["actor"](5)
     assert walk_round() == Break(5, "its content is not what its digest covers")
     assert Patrol.objects.get().broken_at == 5
-    assert patrol(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
     assert Patrol.objects.get().broken_at == 5, "a part of a round clears nothing"
     Event.objects.filter(id=5).update(actor=good)
     assert walk_round() is None
     assert Patrol.objects.get().broken_at is None
 
 
-def test_patrol_goes_on_over_a_log_that_is_pruned_and_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_continues_while_the_log_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 2)
     write(9)
-    assert patrol(PEPPERS, now=NOW) is None
-    assert patrol(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
+    assert scan_next_batch(PEPPERS, now=NOW) is None
     prune_to(8)
     write(1)
     assert walk_round() is None

@@ -8,12 +8,12 @@ from psycopg import errors
 
 from events import lock_timeout
 from events.lock_timeout import (
-    MOST_SECONDS,
-    REMEMBERED_SECONDS,
-    bound_lock_waits,
-    note_given_up,
-    serve_with_bounds,
-    waits,
+    MAX_WAIT_SECONDS,
+    RECENT_SECONDS,
+    limit_sqlite_waits,
+    record_lock_timeout,
+    set_lock_timeout,
+    timed_out_recently,
 )
 from tests.conftest import Clock
 
@@ -42,34 +42,34 @@ def of_sqlite(code: int) -> sqlite3.OperationalError:
     ],
 )
 def test_only_a_wait_for_a_lock_counts(cause: Exception, counts: bool) -> None:
-    assert note_given_up(caused_by(cause)) is counts
-    assert waits() is counts
+    assert record_lock_timeout(caused_by(cause)) is counts
+    assert timed_out_recently() is counts
 
 
 def test_a_wait_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(lock_timeout, "monotonic", clock.seconds)
-    assert note_given_up(caused_by(errors.LockNotAvailable("x")))
-    clock.move(REMEMBERED_SECONDS - 1)
-    assert waits()
+    assert record_lock_timeout(caused_by(errors.LockNotAvailable("x")))
+    clock.move(RECENT_SECONDS - 1)
+    assert timed_out_recently()
     clock.move(1)
-    assert not waits()
+    assert not timed_out_recently()
 
 
 @pytest.mark.django_db
-def test_transaction_is_bounded_where_it_would_wait_without_end() -> None:
+def test_transaction_gets_a_lock_timeout() -> None:
     with transaction.atomic():
-        bound_lock_waits()
+        set_lock_timeout()
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SHOW lock_timeout")
-                assert cursor.fetchone() == (f"{MOST_SECONDS:g}s",)
+                assert cursor.fetchone() == (f"{MAX_WAIT_SECONDS:g}s",)
 
 
 def test_serving_process_waits_no_longer_for_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"timeout": 20}
     monkeypatch.setitem(connections.settings["default"], "OPTIONS", options)
-    serve_with_bounds()
-    assert options == {"timeout": MOST_SECONDS}
+    limit_sqlite_waits()
+    assert options == {"timeout": MAX_WAIT_SECONDS}
     monkeypatch.setitem(connections.settings["default"], "OPTIONS", {})
-    serve_with_bounds()
+    limit_sqlite_waits()
     assert connections.settings["default"]["OPTIONS"] == {}

@@ -37,7 +37,7 @@ def test_each_digest_covers_the_one_before() -> None:
 
 
 @pytest.mark.django_db
-def test_an_event_goes_with_the_change_it_tells() -> None:
+def test_event_is_rolled_back_with_its_change() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         append(EventType.KEY_UPDATED, origin=ORIGIN, at=timezone.now(), data={})
         raise ZeroDivisionError
@@ -75,7 +75,7 @@ def test_json_has_the_public_members() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_read_has_the_digest_however_numbers_are_written() -> None:
+def test_digest_is_stable_for_all_numbers() -> None:
     numbers = [1e16, -0.0, 1e-7, 10**30, 0.1, 1.0, 2**63]
     add(metadata={"numbers": numbers, "text": "ä\u2028😀"})
     event = Event.objects.get()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db.models import F, QuerySet
 
-from events.batched_sql import inserting, reading, run
+from events.batched_sql import insert_statement, run, select_statement
 from events.models import Event
-from events.query_template import Template
+from events.query_template import QueryTemplate
 from tests.events.test_batched_sql import event
 
 pytestmark = pytest.mark.django_db
@@ -24,15 +24,15 @@ def since(now: datetime, key_id: str) -> QuerySet[Any, Any]:
 
 @pytest.mark.parametrize("moment", [NOW, NOW + timedelta(microseconds=1), NOW - timedelta(days=40)])
 def test_template_is_the_read_that_it_stands_for(moment: datetime) -> None:
-    template = Template(since)
+    template = QueryTemplate(since)
     template.at(NOW, "before")
-    made, plain = template.at(moment, "lk_0123456789ab"), reading(since(moment, "lk_0123456789ab"))
+    made, plain = template.at(moment, "lk_0123456789ab"), select_statement(since(moment, "lk_0123456789ab"))
     assert (made.sql, list(made.params)) == (plain.sql, list(plain.params))
 
 
 def test_it_finds_what_it_finds() -> None:
-    run([inserting([event(n, at=NOW - n * 30 * MINUTE, key_id=f"k{n % 2}") for n in range(1, 5)])])
-    template = Template(since)
+    run([insert_statement([event(n, at=NOW - n * 30 * MINUTE, key_id=f"k{n % 2}") for n in range(1, 5)])])
+    template = QueryTemplate(since)
     assert run([template.at(NOW, "k1"), template.at(NOW, "k0"), template.at(NOW - 30 * MINUTE, "k1")]) == [
         [(1,)],
         [],
@@ -49,9 +49,9 @@ def test_it_finds_what_it_finds() -> None:
     ],
     ids=["number", "no shift", "SQL"],
 )
-def test_what_a_template_cannot_stand_for_is_refused(build: Any) -> None:
+def test_unsupported_template_is_rejected(build: Any) -> None:
     with pytest.raises(TypeError):
-        Template(build).at(NOW)
+        QueryTemplate(build).at(NOW)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,6 @@ def test_what_a_template_cannot_stand_for_is_refused(build: Any) -> None:
     ],
     ids=["moment", "word"],
 )
-def test_parameter_that_is_bounded_is_refused(build: Any) -> None:
+def test_clamped_parameter_is_rejected(build: Any) -> None:
     with pytest.raises(TypeError):
-        Template(build).at(NOW)
+        QueryTemplate(build).at(NOW)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.chain import GENESIS
-from events.chain_verification import Break, Place
+from events.chain_verification import Break, ChainPosition
 from events.log import append
 from events.models import ChainHead, Event
 from events.origin import Origin
@@ -95,7 +95,7 @@ CHANGES: dict[str, Callable[[int], None]] = {
 @pytest.mark.slow("tries many examples")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(1, 8), which=st.integers(0, 7), how=st.sampled_from(sorted(CHANGES)))
-def test_any_change_of_any_row_is_found_where_it_is(db: None, number: int, which: int, how: str) -> None:
+def test_any_changed_row_is_detected(db: None, number: int, which: int, how: str) -> None:
     with transaction.atomic():
         write(number)
         event_id = which % number + 1
@@ -108,7 +108,7 @@ def test_any_change_of_any_row_is_found_where_it_is(db: None, number: int, which
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(2, 8), first=st.integers(0, 7), second=st.integers(0, 7))
-def test_two_rows_that_change_places_are_found(db: None, number: int, first: int, second: int) -> None:
+def test_swapped_rows_are_detected(db: None, number: int, first: int, second: int) -> None:
     one, other = sorted((first % number + 1, second % number + 1))
     if one == other:
         return
@@ -123,7 +123,7 @@ def test_two_rows_that_change_places_are_found(db: None, number: int, first: int
     assert found.event_id == one
 
 
-def test_a_log_that_is_cut_short_is_found_by_its_head() -> None:
+def test_truncated_log_is_detected() -> None:
     write(4)
     remove(id__gte=3)
     found = first_break()
@@ -139,11 +139,11 @@ def test_an_event_before_the_first_is_found() -> None:
     assert first_break() == Break(-5, "there is an event below the first that is kept")
 
 
-def test_a_log_that_goes_on_meanwhile_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_that_grows_during_verification_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.verification.BATCH", 1)
     write(1)
     walk = verify(PEPPERS)
-    assert [next(walk), next(walk)] == [Place(0, GENESIS), Place(1, Event.objects.get().digest)]
+    assert [next(walk), next(walk)] == [ChainPosition(0, GENESIS), ChainPosition(1, Event.objects.get().digest)]
     write(1)
     assert [found for found in walk if isinstance(found, Break)] == []
 
@@ -154,7 +154,7 @@ def test_a_head_that_was_changed_is_found() -> None:
     assert first_break() is not None
 
 
-def test_command_tells_and_exits() -> None:
+def test_command_reports_and_exits() -> None:
     write(3)
     out = io.StringIO()
     call_command("verify_event_log", stdout=out)
@@ -175,7 +175,7 @@ def test_command_tells_and_exits() -> None:
         "DELETE FROM events_event",
     ],
 )
-def test_the_database_refuses_to_change_events(statement: str) -> None:
+def test_database_rejects_changes_of_events(statement: str) -> None:
     write(2)
     with connection.cursor() as cursor:
         for trigger in append_only.SQL[connection.vendor]:

@@ -22,12 +22,12 @@ from gateway.native.check_head import credential_and_request_id
 from gateway.native.endpoint import check_endpoint
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import generate_key_id, generate_secret
-from latchkey.identity import identity_fields
+from latchkey.identity import identity_headers
 from ratelimit.bucket import TakeRequest
 from ratelimit.limiter import default_limiter
 from ratelimit.metrics import ALLOWED, STORE_SECONDS, THROTTLED
 from ratelimit.stores import BucketStoreError
-from ratelimit.stores.base import Taken
+from ratelimit.stores.base import TakeResult
 from tests.conftest import Caller
 from tests.gateway.endpoints import (
     Answered,
@@ -428,9 +428,9 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
         assert check(natively, credential).status == 204
 
     def broken(auth: AuthContext) -> list[tuple[str, str]]:
-        return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_fields(auth)
+        return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_headers(auth)
 
-    monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
+    monkeypatch.setattr("gateway.native.allow_responses.identity_headers", broken)
     allow_responses._by_key_id.clear()
     replies = turn((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILS, PASSES, "HTTP/1.1 401 Unauthorized", PASSES]
@@ -455,7 +455,7 @@ def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkey
     store = default_limiter().store
     real = store.take_many
 
-    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[Taken]:
+    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[TakeResult]:
         return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
 
     with monkeypatch.context() as patch:

@@ -8,7 +8,7 @@ from events.origin import Origin
 from health.failure_bursts import MAX_BURSTS, QUIET_FOR, record_failure_bursts
 from health.models import FailureBurst
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, Limiter
+from ratelimit.limiter import AttemptKind, Limiter
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
 from tests.health.guard_rails.findings import count_violations
@@ -45,7 +45,7 @@ def test_sign_ins_and_credentials_of_an_address_are_one_burst(clock: Clock) -> N
         burst = FailureBurst.objects.get()
         return burst.address, burst.refused
 
-    for attempt in (Attempt.CREDENTIAL, Attempt.SIGN_IN, Attempt.SIGN_IN):
+    for attempt in (AttemptKind.CREDENTIAL, AttemptKind.SIGN_IN, AttemptKind.SIGN_IN):
         for _ in range(2):
             limiter.take_for_address("2001:db8::/64", limit, attempt)
     assert record_bursts() == ("2001:db8::/64", 4)

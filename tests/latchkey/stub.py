@@ -24,7 +24,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class StubResponse:
     """What goes back."""
 
     status: int = 200
@@ -40,7 +40,7 @@ class Stub:
     requests: list[Request] = field(default_factory=list)
 
 
-Reply = Callable[[Request], Answer | None]
+Reply = Callable[[Request], StubResponse | None]
 
 
 @contextmanager
@@ -57,16 +57,16 @@ def stub(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             found.requests.append(request)
-            answer = reply(request)
-            if answer is None:
+            response = reply(request)
+            if response is None:
                 return
-            self.send_response(answer.status)
-            own = {"Content-Length": str(len(answer.body)), "X-Request-Id": self.headers.get("X-Request-Id", "")}
-            for name, value in (own | answer.fields).items():
+            self.send_response(response.status)
+            own = {"Content-Length": str(len(response.body)), "X-Request-Id": self.headers.get("X-Request-Id", "")}
+            for name, value in (own | response.fields).items():
                 if value:
                     self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.credential_fields import credential_from_headers
+from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import (
     ALPHABET,
     AmbiguousCredential,
@@ -26,7 +26,7 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-def test_checksum_is_crc32_in_base62_most_significant_first() -> None:
+def test_checksum_is_crc32_in_base62() -> None:
     import zlib
 
     number = zlib.crc32(b"0" * 43)
@@ -48,7 +48,7 @@ def test_generated_credentials_have_the_public_shape() -> None:
 
 
 @given(st.integers(0, 48), st.sampled_from(ALPHABET))
-def test_one_mistyped_character_is_found_by_the_checksum(position: int, character: str) -> None:
+def test_checksum_detects_one_mistyped_character(position: int, character: str) -> None:
     start = GOOD.index("lks_") + 4 + position
     mistyped = GOOD[:start] + character + GOOD[start + 1 :]
     if mistyped == GOOD:
@@ -121,7 +121,7 @@ def test_two_that_differ_are_ambiguous() -> None:
         credential_from_headers(None, f"Bearer {GOOD}, {basic(other)}")
 
 
-def test_foreign_value_in_the_same_field_is_ambiguous() -> None:
+def test_foreign_value_in_same_field_is_ambiguous() -> None:
     """Which of them a proxy on the way looked at is not known."""
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(f"{GOOD}, nonsense", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc")
@@ -137,7 +137,7 @@ def test_none_is_missing(api_key: str | None, authorization: str | None) -> None
 @pytest.mark.parametrize(
     ("api_key", "authorization"), [(None, "Bearer a.b.c"), ("", basic("alice:pw")), ("nonsense", "Bearer a.b.c")]
 )
-def test_what_is_meant_for_the_service_alone_is_malformed(api_key: str | None, authorization: str) -> None:
+def test_foreign_credential_alone_is_malformed(api_key: str | None, authorization: str) -> None:
     with pytest.raises(MalformedCredential, match="send the key as X-API-Key"):
         credential_from_headers(api_key, authorization)
 
@@ -155,14 +155,14 @@ STRAY = {
 
 
 @pytest.mark.parametrize(("text", "names"), STRAY.items())
-def test_what_is_around_a_credential_is_named(text: str, names: str) -> None:
+def test_stray_characters_are_named(text: str, names: str) -> None:
     with pytest.raises(MalformedCredential, match=f"has {names} around or inside it") as caught:
         parse_credential(text)
     assert "lks_" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", [f'"{GOOD}"', f"\ufeff{GOOD}", f"\u201c{GOOD}\u201d"])
-def test_what_is_around_a_credential_in_a_field_is_named(text: str) -> None:
+def test_stray_characters_in_a_header_are_named(text: str) -> None:
     field = text.encode().decode("latin-1")
     for fields in ((field, None), (None, f"Bearer {field}"), (field, "Bearer a.b.c")):
         with pytest.raises(MalformedCredential, match="around or inside it"):
@@ -176,16 +176,18 @@ def test_unreadable_authorization_is_malformed(authorization: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["basic A," * 3700, "," * 30_000, "bearer x," * 65])
-def test_many_values_are_refused_before_they_are_looked_at(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_values_are_rejected_unread(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anyone can send them, and each would be decoded."""
-    monkeypatch.setattr("latchkey.credential_fields.base64.b64decode", lambda *_, **__: pytest.fail("it was looked at"))
+    monkeypatch.setattr(
+        "latchkey.credential_headers.base64.b64decode", lambda *_, **__: pytest.fail("it was looked at")
+    )
     with pytest.raises(MalformedCredential):
         credential_from_headers(None, value)
     with pytest.raises(MalformedCredential):
         credential_from_headers(value, None)
 
 
-def test_field_of_another_scheme_with_many_parameters_is_none_of_ours() -> None:
+def test_digest_with_many_parameters_is_ignored() -> None:
     credential = f"{generate_key_id()}:{generate_secret()}"
     digest = "Digest " + ", ".join(f'p{number}="x"' for number in range(12))
     assert credential_from_headers(credential, digest).reveal() == credential

@@ -3,7 +3,7 @@
 import pytest
 
 from latchkey.auth_context import AuthContext
-from latchkey.identity import MAX_OWNER_BYTES, MAX_SCOPES_BYTES, identity_fields, owner_value, scopes_value
+from latchkey.identity import MAX_OWNER_BYTES, MAX_SCOPES_BYTES, identity_headers, owner_value, scopes_value
 from latchkey.validation import MAX_TEXT
 from tests.gateway.largest_key import OWNER, SCOPES
 
@@ -18,7 +18,7 @@ def test_owner(owner: str, value: str) -> None:
 
 def test_fields() -> None:
     auth = AuthContext("lk_000000000000", "label", "ö", frozenset(("b:x", "a:*")))
-    assert identity_fields(auth) == [
+    assert identity_headers(auth) == [
         ("X-Latchkey-Key-Id", "lk_000000000000"),
         ("X-Latchkey-Owner", "%C3%B6"),
         ("X-Latchkey-Scopes", "a:* b:x"),

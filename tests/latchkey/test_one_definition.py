@@ -10,7 +10,7 @@ import pytest
 
 from latchkey import (
     auth_context,
-    credential_fields,
+    credential_headers,
     credentials,
     headers,
     metric_names,
@@ -24,7 +24,7 @@ from latchkey import (
 from tests.support.commands import ROOT
 
 SHARED = (
-    auth_context, credential_fields, credentials, headers, metric_names, problem_catalogue, problems, redaction,
+    auth_context, credential_headers, credentials, headers, metric_names, problem_catalogue, problems, redaction,
     request_id, secret_detection, trace_context,
 )  # fmt: skip
 HOMES = {str(module.__file__) for module in SHARED}

@@ -8,7 +8,7 @@ from latchkey.preconditions import (
     PreconditionFailed,
     check_state,
     entity_tag,
-    expected_states,
+    parse_if_match,
 )
 
 
@@ -31,7 +31,7 @@ from latchkey.preconditions import (
     ],
 )
 def test_accepted_states(field: str | None, accepted: set[int] | None) -> None:
-    assert expected_states(field) == accepted
+    assert parse_if_match(field) == accepted
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_accepted_states(field: str | None, accepted: set[int] | None) -> None:
         ('"7",' * MAX_IF_MATCH),
     ],
 )
-def test_malformed_field_is_refused(field: str) -> None:
+def test_malformed_if_match_is_rejected(field: str) -> None:
     with pytest.raises(MalformedPrecondition, match="If-Match is"):
-        expected_states(field)
+        parse_if_match(field)
 
 
 def test_entity_tag_is_accepted_as_it_was_shown() -> None:
-    assert expected_states(entity_tag(12)) == frozenset([12])
+    assert parse_if_match(entity_tag(12)) == frozenset([12])
 
 
 def test_state_is_checked() -> None:

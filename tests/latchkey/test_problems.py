@@ -1,7 +1,7 @@
 import pytest
 
 from latchkey.problem_catalogue import CATALOGUE
-from latchkey.problems import MAX_ERRORS, FieldError, bounded, problem_body
+from latchkey.problems import MAX_ERRORS, FieldError, limit_errors, problem_body
 
 
 @pytest.mark.parametrize("slug", CATALOGUE)
@@ -15,7 +15,7 @@ def test_every_problem_has_one_shape(slug: str) -> None:
         assert body["type"] == f"https://keys.test/problems/{slug}"
 
 
-def test_errors_and_policies_are_added_where_there_are_any() -> None:
+def test_errors_and_policies_are_listed() -> None:
     body = problem_body(
         "invalid-parameters",
         detail="d",
@@ -31,19 +31,19 @@ def test_errors_and_policies_are_added_where_there_are_any() -> None:
 
 def test_errors_are_bounded_and_say_so() -> None:
     errors = [FieldError(f"/{at}", "missing", "It is required.") for at in range(MAX_ERRORS + 1)]
-    assert bounded(errors[:-1]) == tuple(errors[:-1])
-    found = bounded(errors)
+    assert limit_errors(errors[:-1]) == tuple(errors[:-1])
+    found = limit_errors(errors)
     assert found[:-1] == tuple(errors[:-1])
     assert (found[-1].pointer, found[-1].code) == ("", "more-errors")
-    assert bounded(found) == found, "an error that is passed on is bounded again"
+    assert limit_errors(found) == found, "an error that is passed on is bounded again"
 
 
-def test_no_more_errors_are_looked_for_than_are_listed() -> None:
+def test_errors_beyond_the_bound_are_not_computed() -> None:
     looked = iter(FieldError("/x", "missing", "It is required.") for _ in range(1_000_000))
-    bounded(looked)
+    limit_errors(looked)
     assert sum(1 for _ in looked) == 1_000_000 - MAX_ERRORS - 1
 
 
 def test_pointer_is_cut() -> None:
-    (found,) = bounded([FieldError("/" + "x" * 60_000, "unknown-member", "There is no such member.")])
+    (found,) = limit_errors([FieldError("/" + "x" * 60_000, "unknown-member", "There is no such member.")])
     assert len(found.pointer) == 257

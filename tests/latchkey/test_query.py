@@ -8,7 +8,7 @@ from latchkey.validation import InvalidParameters
 QUERY = (
     number_parameter("limit", 1, 200, "Rows.", default=50),
     choice_parameter("state", ["active", "revoked"], "State."),
-    text_parameter("owner", "Owner.", longest=10),
+    text_parameter("owner", "Owner.", max_length=10),
     time_parameter("since", "Time."),
     Parameter("tag", str, {"type": "string"}, "Tags.", repeats=True),
 )

@@ -8,7 +8,7 @@ from latchkey.redaction import redact
 
 
 @pytest.mark.parametrize("form", ["{0}", "x{0}y", "key=lk_abc:{0}", '{{"a": "{0}"}}', "lk_abc%3A{0}&x=1", "{0}{0}"])
-def test_secret_is_gone_wherever_it_stands(form: str) -> None:
+def test_secret_is_redacted_anywhere(form: str) -> None:
     secret = generate_secret()
     clean = redact(form.format(secret))
     assert secret not in clean
@@ -16,7 +16,7 @@ def test_secret_is_gone_wherever_it_stands(form: str) -> None:
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_basic_token_is_gone(encode: object) -> None:
+def test_basic_token_is_redacted(encode: object) -> None:
     assert callable(encode)
     token = encode(f"{generate_key_id()}:{generate_secret()}".encode()).decode()
     assert token[:30] not in redact(f"Authorization: Basic {token}")
@@ -43,7 +43,7 @@ def test_basic_token_is_gone(encode: object) -> None:
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )
-def test_named_secrets_are_gone(text: str, secret: str) -> None:
+def test_named_secrets_are_redacted(text: str, secret: str) -> None:
     assert secret not in redact(text)
 
 

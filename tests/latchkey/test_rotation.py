@@ -2,7 +2,7 @@
 
 import pytest
 
-from latchkey.rotation import DOUBTS, RotationProgress, RotationState
+from latchkey.rotation import NOT_READY_REASONS, RotationProgress, RotationState
 
 UNUSED, IN_USE, SETTLING, READY = RotationState
 
@@ -22,7 +22,7 @@ UNUSED, IN_USE, SETTLING, READY = RotationState
         (-5, -5, -5, IN_USE),
     ],
 )
-def test_quiet_counts_from_the_first_use_of_the_new_secret(
+def test_quiet_time_starts_with_the_new_secret(
     new_first_used: float | None, old_last_used: float | None, quiet_seconds: float | None, state: RotationState
 ) -> None:
     progress = RotationProgress(new_first_used, old_last_used)
@@ -34,5 +34,5 @@ def test_the_time_may_be_another() -> None:
     assert [progress.state(seconds) for seconds in (30, 30.1, 60)] == [READY, IN_USE, IN_USE]
 
 
-def test_there_is_a_doubt_for_each_state_but_one() -> None:
-    assert set(RotationState) - set(DOUBTS) == {READY}
+def test_every_unready_state_has_a_reason() -> None:
+    assert set(RotationState) - set(NOT_READY_REASONS) == {READY}

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from latchkey.credentials import generate_key_id, generate_secret
-from latchkey.secret_detection import holds_secret, secrets_within
+from latchkey.secret_detection import contains_secret, find_secrets
 
 KEY_ID, SECRET = generate_key_id(), generate_secret()
 BASIC = base64.b64encode(f"{KEY_ID}:{SECRET}".encode()).decode()
@@ -30,7 +30,7 @@ WEBHOOK_SECRET = "whsec_" + base64.b64encode(os.urandom(32)).decode()
     ids=range(9),
 )
 def test_a_secret_is_found_wherever_it_stands(text: str) -> None:
-    assert holds_secret(text)
+    assert contains_secret(text)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_secret_is_found_wherever_it_stands(text: str) -> None:
     ],
     ids=range(11),
 )
-def test_what_only_looks_like_one_is_none(text: str) -> None:
-    assert not holds_secret(text)
+def test_look_alike_is_not_a_secret(text: str) -> None:
+    assert not contains_secret(text)
 
 
 def test_each_place_in_a_value_is_named() -> None:
     value = {"a": [{"note": SECRET}, 1, None], "b/~": {SECRET: True}, "c": "x", "d": [KEY_ID], "e": SECRET}
-    assert list(secrets_within(value, "/metadata")) == [
+    assert list(find_secrets(value, "/metadata")) == [
         "/metadata/a/0/note", f"/metadata/b~1~0/{SECRET}", "/metadata/e",
     ]  # fmt: skip

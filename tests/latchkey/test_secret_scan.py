@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from latchkey import secret_scan
 from latchkey.credentials import generate_key_id, generate_secret
-from latchkey.secret_scan import FoundSecret, Unread, scan, scan_stream
+from latchkey.secret_scan import FoundSecret, UnreadablePath, scan, scan_stream
 
 KEY_ID, SECRET, OTHER = generate_key_id(), generate_secret(), generate_secret()
 
@@ -119,12 +119,14 @@ def test_links_are_not_followed_and_pipes_not_opened(tmp_path: Path) -> None:
     os.mkfifo(inside / "pipe")
     assert list(scan([inside])) == []
     (told,) = scan([inside / "file"])
-    assert isinstance(told, Unread)
-    assert "symbolic links are not followed" in told.why
+    assert isinstance(told, UnreadablePath)
+    assert "symbolic links are not followed" in told.reason
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    assert list(scan([tmp_path / "missing"])) == [Unread(str(tmp_path / "missing"), "No such file or directory")]
+    assert list(scan([tmp_path / "missing"])) == [
+        UnreadablePath(str(tmp_path / "missing"), "No such file or directory")
+    ]
 
 
 def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     assert it.path.encode().decode() == str(tmp_path / "�.txt")
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_does_not_stop_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(SECRET)
     opened = os.open
@@ -146,4 +148,4 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_scanned(tmp_path: Path, mon
     monkeypatch.setattr("latchkey.secret_scan.os.open", refuse)
     told = list(scan([tmp_path]))
     assert [Path(it.path).name for it in told] == ["a", "b", "c"]
-    assert told[1] == Unread(str(tmp_path / "b"), "Permission denied")
+    assert told[1] == UnreadablePath(str(tmp_path / "b"), "Permission denied")

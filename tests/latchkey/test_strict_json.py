@@ -48,7 +48,7 @@ def test_what_json_writes_is_read_back(value: object) -> None:
         b"\xef\xbb\xbf{}",
     ],
 )
-def test_what_is_not_strict_json_is_refused(text: bytes) -> None:
+def test_invalid_json_is_rejected(text: bytes) -> None:
     with pytest.raises(MalformedJSON):
         loads(text)
 

@@ -55,7 +55,7 @@ def test_times_that_are_read(text: str, utc: str) -> None:
         "tomorrow",
     ],
 )
-def test_times_that_are_refused_with_an_example(text: str) -> None:
+def test_invalid_time_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=EXAMPLE):
         parse_rfc3339(text)
 

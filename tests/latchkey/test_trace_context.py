@@ -33,7 +33,7 @@ def test_later_version_may_have_more() -> None:
         f'00-{TRACE}-{SPAN}-01\n{{"event": "forged"}}',
     ],
 )
-def test_any_other_is_none(text: str | None) -> None:
+def test_invalid_traceparent_is_none(text: str | None) -> None:
     assert parse_traceparent(text) is None
 
 
@@ -43,7 +43,7 @@ def test_request_id_of_ours_names_the_trace_too() -> None:
 
 
 @pytest.mark.parametrize("request_id", ["deploy-7", "0" * 32, "A" * 32])
-def test_any_other_request_id_gets_a_trace_of_its_own(request_id: str) -> None:
+def test_other_request_id_gets_its_own_trace(request_id: str) -> None:
     trace = trace_of_request(request_id)
     assert trace.trace_id != request_id
     assert parse_traceparent(trace.traceparent) == trace

@@ -66,8 +66,8 @@ def use(path: Path, random: Random) -> str:
     for number in range(_USES):
         try:
             if number % 30 == 29:
-                list(store.usage())
-                store.tidy()
+                list(store.scan_records())
+                store.clean_up()
             else:
                 store.take(random.choice(_KEYS), _LIMIT)
             failed.append("")

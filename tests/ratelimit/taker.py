@@ -34,7 +34,7 @@ class Taker:
         """Move the process's clock by the second in which it looks at its files once."""
         self._ask("wait")
 
-    def rebuilt(self) -> str:
+    def last_rebuild(self) -> str:
         """Return why the file was replaced last; empty if it never was."""
         return self._ask("rebuilt")
 
@@ -73,7 +73,7 @@ def main(path: Path) -> None:
                 ahead_ns += 1_000_000_000
                 print("waited", flush=True)
             case ["rebuilt"]:
-                rebuilt = store.rebuilt()
+                rebuilt = store.last_rebuild()
                 print(rebuilt.reason if rebuilt else "", flush=True)
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, MOST_EPOCH, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import EMPTY, MAX_EPOCH, CostExceedsBurst, Outcome, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
 
@@ -154,9 +154,7 @@ def test_equals_exact_rational_arithmetic(limit: Limit, steps: list[tuple[int, i
 
 @settings(max_examples=400, deadline=None)
 @given(LIMITS, st.lists(STEPS_BACK, min_size=1, max_size=60))
-def test_a_clock_that_steps_back_gives_nothing_and_takes_at_most_what_it_went(
-    limit: Limit, steps: list[tuple[int, int]]
-) -> None:
+def test_clock_set_back_gives_no_tokens(limit: Limit, steps: list[tuple[int, int]]) -> None:
     raw, now = EMPTY, T0
     full = tokens = Fraction(limit.burst)
     rate = Fraction(limit.burst, limit.per_seconds * SECOND)
@@ -198,7 +196,7 @@ def test_no_window_admits_more_than_the_bound(limit: Limit, steps: list[tuple[in
 
 @settings(max_examples=200, deadline=None)
 @given(LIMITS, st.integers(1, 100), st.integers(0, 10**10))
-def test_whoever_waits_as_told_passes(limit: Limit, percent: int, later: int) -> None:
+def test_request_after_retry_after_is_allowed(limit: Limit, percent: int, later: int) -> None:
     cost = max(1, limit.burst * percent // 100)
     _, raw = take(EMPTY, limit, limit.burst, 0, 0, T0)
     assert raw is not None
@@ -250,7 +248,7 @@ def test_a_stale_epoch_decides_and_counts_nothing() -> None:
     assert Record.load(changed)._replace(tat_ns=0, limit_code=0) == Record(0, 0, 4, 0, 0, T0, 0, 6)
 
 
-def test_an_unlimited_key_is_counted_and_its_old_bucket_kept() -> None:
+def test_unlimited_key_is_counted_and_keeps_its_bucket() -> None:
     limit = Limit(10, 10)
     _, raw = take(EMPTY, limit, 10, 0, 0, T0)
     assert raw is not None
@@ -262,13 +260,13 @@ def test_an_unlimited_key_is_counted_and_its_old_bucket_kept() -> None:
     assert not allowed
 
 
-def test_a_cost_above_the_burst_is_an_error_and_no_denial() -> None:
+def test_cost_above_burst_is_an_error() -> None:
     with pytest.raises(CostExceedsBurst):
         take(EMPTY, Limit(5, 1), 6, 0, 0, T0)
 
 
 def test_record_survives_its_bytes() -> None:
-    record = Record(2**64 - 1, 2**63, 3, 4, 5, 6, 999_999, MOST_EPOCH)
+    record = Record(2**64 - 1, 2**63, 3, 4, 5, 6, 999_999, MAX_EPOCH)
     assert Record.load(record.dump()) == record
     assert len(record.dump()) == 56
 

@@ -14,7 +14,7 @@ import pytest
 from ratelimit.bucket import Record
 from ratelimit.bucket_file_check import FileState
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_quarantine
-from ratelimit.stores.lmdb_check import examine
+from ratelimit.stores.lmdb_check import check_file
 from ratelimit.stores.lmdb_file import open_file, signature
 from tests.conftest import Clock
 from tests.ratelimit.power_cut import SERVED
@@ -35,21 +35,21 @@ def uses(work: Path, first: int, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.slow("uses 500 images of a file"))])
-def test_no_image_of_a_power_cut_ends_or_holds_up_a_process(tmp_path: Path, count: int) -> None:
+def test_power_cut_images_never_crash_or_block(tmp_path: Path, count: int) -> None:
     half = count // 2
     with ThreadPoolExecutor(2) as pool:
         used = list(pool.map(lambda first: uses(tmp_path / str(first), first, half), (0, half)))
     assert used == [[SERVED] * half] * 2, set(used[0] + used[1])
 
 
-def test_sound_file_stays_and_is_examined_by_each_process(tmp_path: Path) -> None:
+def test_sound_file_is_kept(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.set_epoch(b"lk_a", 7)
-    assert examine(tmp_path / "b", FileState.IN_USE) == ""
+    assert check_file(tmp_path / "b", FileState.IN_USE) == ""
     store.close()
-    assert examine(tmp_path / "b", FileState.AT_REST) == ""
+    assert check_file(tmp_path / "b", FileState.AT_REST) == ""
     assert store.peek(b"lk_a").epoch == 7
-    assert store.rebuilt() is None
+    assert store.last_rebuild() is None
     store.close()
 
 
@@ -62,24 +62,22 @@ def test_record_that_no_store_has_written_is_damage(tmp_path: Path) -> None:
             transaction.put(b"lk_a", record.dump())
         store.close()
         assert store.peek(b"lk_a") == Record()
-        rebuilt = store.rebuilt()
+        rebuilt = store.last_rebuild()
         assert rebuilt is not None
         assert rebuilt.reason == "it has a record that no store has written"
         store.close()
 
 
-def test_no_more_files_are_kept_aside_than_three(tmp_path: Path) -> None:
+def test_at_most_three_files_are_quarantined(tmp_path: Path) -> None:
     for _ in range(5):
         store = LmdbStore(tmp_path / "b")
         store.take(b"lk_a", None)
         store.close()
         os.truncate(tmp_path / "b" / "data.mdb", 4096)
-    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_quarantine.KEPT
+    assert len(list(tmp_path.glob("b.corrupt-*"))) == lmdb_quarantine.MAX_QUARANTINED
 
 
-def test_directory_that_cannot_be_renamed_keeps_its_damaged_file_inside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_volume_keeps_its_damaged_file_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that is a volume of its own."""
 
     def busy(self: Path, target: Path) -> Path:
@@ -97,13 +95,13 @@ def test_directory_that_cannot_be_renamed_keeps_its_damaged_file_inside(
     store.close()
 
 
-def test_error_that_stays_is_damage_but_not_twice_in_a_row(tmp_path: Path) -> None:
+def test_persistent_error_is_damage_but_not_twice(tmp_path: Path) -> None:
     """Whatever LMDB calls it. If the file that was made a moment ago fails too, the fault is somewhere else."""
     store, stays = LmdbStore(tmp_path / "b"), lmdb.CursorFullError("mdb_put: MDB_CURSOR_FULL")
     store.take(b"lk_a", None)
     store._repair(store._open(), stays)
     assert store.take(b"lk_a", None)[0]
-    rebuilt = store.rebuilt()
+    rebuilt = store.last_rebuild()
     assert rebuilt is not None
     assert rebuilt.reason == "damaged while it was in use: CursorFullError: mdb_put: MDB_CURSOR_FULL"
     with pytest.raises(BucketStoreError, match="a moment ago, too"):
@@ -112,7 +110,7 @@ def test_error_that_stays_is_damage_but_not_twice_in_a_row(tmp_path: Path) -> No
     store.close()
 
 
-def test_key_that_lmdb_does_not_take_costs_nobody_the_file(tmp_path: Path) -> None:
+def test_key_invalid_for_lmdb_does_not_replace_the_file(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     store.take(b"lk_a", None)
     with pytest.raises(BucketStoreError, match="BAD_VALSIZE"):
@@ -121,7 +119,7 @@ def test_key_that_lmdb_does_not_take_costs_nobody_the_file(tmp_path: Path) -> No
     store.close()
 
 
-def test_files_that_were_moved_away_and_back_are_the_same_store(tmp_path: Path, clock: Clock) -> None:
+def test_files_moved_away_and_back_are_reused(tmp_path: Path, clock: Clock) -> None:
     store = LmdbStore(tmp_path / "b", clock)
     store.set_epoch(b"lk_a", 7)
     (tmp_path / "b").rename(tmp_path / "elsewhere")
@@ -137,7 +135,7 @@ def test_files_that_were_moved_away_and_back_are_the_same_store(tmp_path: Path, 
 @pytest.mark.slow("waits for the limit on the processor's time")
 def test_examination_that_does_not_end_is_ended(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"")
-    program = "import sys, pathlib; from ratelimit.bucket_file_check import bound; bound(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
+    program = "import sys, pathlib; from ratelimit.bucket_file_check import limit_resources; limit_resources(pathlib.Path(sys.argv[1]))\nwhile 1: 0"
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
     assert done.returncode < 0
 
@@ -198,9 +196,7 @@ def takers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Tak
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_act_on_the_files_admits_one_more_bucket_at_most_and_is_noted(
-    takers: tuple[Path, Taker, Taker], act: str
-) -> None:
+def test_replaced_files_grant_at_most_one_bucket(takers: tuple[Path, Taker, Taker], act: str) -> None:
     path, first, second = takers
     if act in AS_ROOT:
         pytest.skip("root may read everything")
@@ -213,11 +209,11 @@ def test_act_on_the_files_admits_one_more_bucket_at_most_and_is_noted(
     more += first.take_all(key) + second.take_all(key)
     assert more <= BURST
     assert first.take_all(f"{key}_next") + second.take_all(f"{key}_next") == BURST, "both use one file"
-    assert first.rebuilt() == second.rebuilt() != ""
+    assert first.last_rebuild() == second.last_rebuild() != ""
     shutil.rmtree(path.with_name("away"), ignore_errors=True)
 
 
-def test_process_that_starts_between_an_act_and_the_next_look_of_others_shares_their_next_file(
+def test_late_process_shares_the_replaced_file(
     takers: tuple[Path, Taker, Taker],
 ) -> None:
     path, first, second = takers
@@ -238,7 +234,7 @@ def test_signature_is_that_of_files_that_are_used(tmp_path: Path) -> None:
     opened.close()
 
 
-def test_data_file_that_another_process_uses_with_a_new_lock_file_is_replaced(tmp_path: Path) -> None:
+def test_data_file_with_foreign_lock_file_is_replaced(tmp_path: Path) -> None:
     clock = Clock()
     store = LmdbStore(tmp_path / "b", clock)
     store.take(b"lk_a", None)
@@ -247,7 +243,7 @@ def test_data_file_that_another_process_uses_with_a_new_lock_file_is_replaced(tm
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "b")], check=True)
     clock.move(2)
     assert store.take(b"lk_a", None)[0]
-    rebuilt = store.rebuilt()
+    rebuilt = store.last_rebuild()
     assert rebuilt is not None
     assert "was replaced while they were in use" in rebuilt.reason
     store.close()

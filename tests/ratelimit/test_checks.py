@@ -7,7 +7,7 @@ def ids() -> list[str | None]:
     return [message.id for message in run_checks() if (message.id or "").startswith("ratelimit.")]
 
 
-def test_defaults_are_well() -> None:
+def test_defaults_are_valid() -> None:
     assert ids() == []
 
 
@@ -29,6 +29,6 @@ def test_each_fault_has_its_id_and_a_hint(settings: Settings, name: str, value: 
     assert all(message.hint for message in run_checks() if message.id == identifier)
 
 
-def test_several_workers_on_the_embedded_store_are_well(settings: Settings) -> None:
+def test_several_workers_can_share_lmdb(settings: Settings) -> None:
     settings.WORKERS, settings.BUCKET_STORE_URL = 8, "lmdb:///tmp/none"
     assert ids() == []

@@ -15,8 +15,8 @@ from benchmarks.redis_server import RedisServer
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore, MemoryStore
-from ratelimit.stores.base import BucketStoreAway, BucketStoreError
-from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
@@ -26,16 +26,16 @@ from tests.support.waiting import wait_until
 KEY = b"lk_0123456789ab"
 ADDRESS = b"ip:203.0.113.1"
 LIMIT = Limit(5, 3600)
-MakeStore = Callable[[Fallback], FallbackStore]
+MakeStore = Callable[[FallbackMode], FallbackStore]
 
 
 @pytest.fixture
 def make_store(server: RedisServer, tmp_path: Path, clock: Clock) -> Iterator[MakeStore]:
     made: list[FallbackStore] = []
 
-    def make(mode: Fallback) -> FallbackStore:
+    def make(mode: FallbackMode) -> FallbackStore:
         primary = RedisStore(parse_address(server.url), timeout=0.3)
-        local = None if mode is Fallback.DENY else LmdbStore(tmp_path / "fallback", clock)
+        local = None if mode is FallbackMode.DENY else LmdbStore(tmp_path / "fallback", clock)
         made.append(FallbackStore(primary, local, mode, AsyncRedisStore(primary), clock.seconds))
         return made[-1]
 
@@ -63,7 +63,7 @@ needs_redis = pytest.mark.needs("redis")
 
 @needs_redis
 def test_local_buckets_decide_under_the_same_limits(server: RedisServer, make_store: MakeStore) -> None:
-    store = make_store(Fallback.LOCAL)
+    store = make_store(FallbackMode.LOCAL)
     lose(server, store)
     assert [store.take(KEY, LIMIT)[0] for _ in range(6)] == [True] * 5 + [False]
     assert [taken[0] for taken in store.take_many([(b"lk_b", LIMIT, 3, 0, 0)] * 2)] == [True, False]  # type: ignore[index]
@@ -73,8 +73,8 @@ def test_local_buckets_decide_under_the_same_limits(server: RedisServer, make_st
 
 
 @needs_redis
-def test_allow_lets_keys_pass_and_counts_them_but_spares_no_address(server: RedisServer, make_store: MakeStore) -> None:
-    store = make_store(Fallback.ALLOW)
+def test_allow_mode_still_limits_addresses(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.ALLOW)
     lose(server, store)
     assert all(store.take(KEY, LIMIT)[0] for _ in range(50))
     assert [store.take(ADDRESS, LIMIT)[0] for _ in range(6)] == [True] * 5 + [False]
@@ -86,7 +86,7 @@ def test_allow_lets_keys_pass_and_counts_them_but_spares_no_address(server: Redi
 
 @needs_redis
 def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> None:
-    store = make_store(Fallback.DENY)
+    store = make_store(FallbackMode.DENY)
     lose(server, store)
     with pytest.raises(BucketStoreError, match="BUCKET_STORE_FALLBACK is deny"):
         store.take(KEY, LIMIT)
@@ -96,11 +96,11 @@ def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> Non
 
 @needs_redis
 @pytest.mark.parametrize("silent", [False, True])
-def test_it_goes_on_by_itself_once_redis_is_back(
+def test_primary_is_used_again_after_an_outage(
     server: RedisServer, make_store: MakeStore, clock: Clock, silent: bool
 ) -> None:
     """Killed, or stopped so that it takes connections and says nothing."""
-    store = make_store(Fallback.LOCAL)
+    store = make_store(FallbackMode.LOCAL)
     assert store.take(KEY, LIMIT)[0]
     if silent:
         server.stop()
@@ -121,17 +121,17 @@ def test_it_goes_on_by_itself_once_redis_is_back(
 
 
 @needs_redis
-def test_an_event_loop_is_answered_too(server: RedisServer, make_store: MakeStore) -> None:
-    store = make_store(Fallback.LOCAL)
+def test_event_loop_falls_back_too(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
-        asked = [(KEY, LIMIT, 1, 0, 0)]
-        assert (await store.take_many_on_loop(asked))[0][0]  # type: ignore[index]
+        requests = [(KEY, LIMIT, 1, 0, 0)]
+        assert (await store.take_many_async(requests))[0][0]  # type: ignore[index]
         server.kill()
         for _ in range(7):
-            assert isinstance((await store.take_many_on_loop(asked))[0], tuple)
+            assert isinstance((await store.take_many_async(requests))[0], tuple)
         assert not store.breaker.closed
-        await store.close_loop()
+        await store.close_async()
 
     asyncio.run(story())
     assert store.local is not None
@@ -142,27 +142,25 @@ def test_an_event_loop_is_answered_too(server: RedisServer, make_store: MakeStor
 
 @needs_redis
 def test_a_debt_is_charged_to_redis_on_return(server: RedisServer, make_store: MakeStore, clock: Clock) -> None:
-    store = make_store(Fallback.LOCAL)
+    store = make_store(FallbackMode.LOCAL)
     lose(server, store)
     for _ in range(3):
         store.take(KEY, LIMIT)
     regain(server, store)
-    assert not store.charge_back()  # another process of the host may decide by that bucket still
+    assert not store.reconcile()  # another process of the host may decide by that bucket still
     clock.move(1.1)
-    assert store.charge_back()
+    assert store.reconcile()
     assert [store.take(KEY, LIMIT)[0] for _ in range(3)] == [True, True, False]
-    assert store.charge_back()
+    assert store.reconcile()
     assert store.local is not None
     assert store.local.peek(KEY).allowed == 3
 
 
 @needs_redis
-def test_a_published_epoch_is_known_on_this_host_even_if_redis_is_away(
-    server: RedisServer, make_store: MakeStore
-) -> None:
-    store = make_store(Fallback.LOCAL)
+def test_epoch_published_during_outage_applies_locally(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
     lose(server, store)
-    with pytest.raises(BucketStoreAway):
+    with pytest.raises(BucketStoreUnavailable):
         store.set_epoch(KEY, 3)
     assert store.take(KEY, LIMIT, epoch=2) == (False, 0, 0, 3)
 
@@ -172,10 +170,10 @@ def test_a_published_epoch_is_known_on_this_host_even_if_redis_is_away(
     ("command", "error"),
     [(("CONFIG", "SET", "maxmemory", "1"), "OutOfMemoryError"), (("REPLICAOF", "127.0.0.1", "1"), "ReadOnlyError")],
 )
-def test_a_server_that_answers_and_refuses_to_write_is_away_too(
+def test_server_that_rejects_writes_counts_as_down(
     server: RedisServer, make_store: MakeStore, command: tuple[str, ...], error: str
 ) -> None:
-    store = make_store(Fallback.LOCAL)
+    store = make_store(FallbackMode.LOCAL)
     with server.client() as client:
         client.execute_command(*command)
     with pytest.raises(BucketStoreError, match=error):
@@ -191,12 +189,12 @@ class _Primary(MemoryStore):
 
     def take(self, *arguments: Any) -> Any:
         if self.away:
-            raise BucketStoreAway("away")
+            raise BucketStoreUnavailable("away")
         return super().take(*arguments)
 
     def ping(self) -> None:
         if self.away:
-            raise BucketStoreAway("away")
+            raise BucketStoreUnavailable("away")
 
     def shift_debt(self, key: bytes, limit: Limit, tokens: int) -> None:
         known = self.peek(key)
@@ -216,7 +214,7 @@ class _Primary(MemoryStore):
     after=st.lists(st.tuples(st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=8),
     loses_memory=st.booleans(),
 )
-def test_an_outage_costs_no_more_than_its_bound(
+def test_outage_grants_no_more_than_its_bound(
     limit: Limit, hosts: int, before: int, during: list[tuple[int, int, int]],
     after: list[tuple[int, int]], loses_memory: bool,
 ) -> None:  # fmt: skip
@@ -224,7 +222,7 @@ def test_an_outage_costs_no_more_than_its_bound(
     clock = Clock()
     primary = _Primary(clock)
     stores = [
-        FallbackStore(cast(Any, primary), cast(Any, _Local(clock)), Fallback.LOCAL, cast(Any, None))
+        FallbackStore(cast(Any, primary), cast(Any, _Local(clock)), FallbackMode.LOCAL, cast(Any, None))
         for _ in range(hosts)
     ]
     for store in stores:
@@ -250,7 +248,7 @@ def test_an_outage_costs_no_more_than_its_bound(
     clock.ns += 1_000_000_001
     lost_ns += 1_000_000_001
     for store in stores:
-        assert store.charge_back()
+        assert store.reconcile()
     for elapsed, requests in after:
         clock.ns += elapsed
         ask(0, requests)
@@ -259,7 +257,7 @@ def test_an_outage_costs_no_more_than_its_bound(
 class _Local(MemoryStore):
     exists = True
 
-    def drain(self, key: bytes) -> Any:
+    def refill(self, key: bytes) -> Any:
         known = self.peek(key)
         self.reset(key)
         return known
@@ -272,16 +270,16 @@ class _AlwaysTries:
 
 
 @needs_redis
-def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisServer, make_store: MakeStore) -> None:
-    store = make_store(Fallback.LOCAL)
+def test_blocked_event_loop_is_no_outage(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
-        await store.take_many_on_loop([(KEY, LIMIT, 1, 0, 0)])
-        deciding = asyncio.ensure_future(store.take_many_on_loop([(KEY, LIMIT, 1, 0, 0)]))
+        await store.take_many_async([(KEY, LIMIT, 1, 0, 0)])
+        deciding = asyncio.ensure_future(store.take_many_async([(KEY, LIMIT, 1, 0, 0)]))
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_soon(server.client().execute_command, "DEBUG", "SLEEP", "0.35")
         assert (await deciding)[0][0]  # type: ignore[index]
-        await store.close_loop()
+        await store.close_async()
 
     asyncio.run(story())
     assert store.breaker.closed
@@ -293,12 +291,10 @@ def test_an_event_loop_that_was_held_up_takes_that_for_no_outage(server: RedisSe
     limit=st.builds(Limit, st.integers(1, 40), st.integers(1, 40)),
     steps=st.lists(st.tuples(st.booleans(), st.integers(0, 20 * 10**9), st.integers(1, 60)), max_size=20),
 )
-def test_a_host_that_is_cut_off_alone_costs_a_bucket_and_its_refill(
-    limit: Limit, steps: list[tuple[bool, int, int]]
-) -> None:
+def test_single_cut_off_host_grants_one_bucket(limit: Limit, steps: list[tuple[bool, int, int]]) -> None:
     clock = Clock()
     redis = _Primary(clock)
-    cut_off = FallbackStore(cast(Any, redis), cast(Any, _Local(clock)), Fallback.LOCAL, cast(Any, None))
+    cut_off = FallbackStore(cast(Any, redis), cast(Any, _Local(clock)), FallbackMode.LOCAL, cast(Any, None))
     cut_off.breaker = cast(Any, _AlwaysTries())
     start, passed = clock.ns, 0
     for alone, elapsed, requests in steps:

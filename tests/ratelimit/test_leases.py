@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ratelimit.bucket import TakeRequest
 from ratelimit.leases import LEASE_NS, SHARE, LeaseBook
 from ratelimit.limit import NS_PER_SECOND, Limit
-from ratelimit.stores.base import BucketStoreAway, BucketStoreError
+from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.leasing_store import LeasingStore
@@ -24,106 +24,118 @@ KEY = b"lk_0123456789ab"
 LIMIT = Limit(100, 60)
 
 
-def asked(limit: Limit | None = LIMIT, cost: int = 1, epoch: int = 0, slot: int = 0) -> TakeRequest:
+def take_request(limit: Limit | None = LIMIT, cost: int = 1, epoch: int = 0, slot: int = 0) -> TakeRequest:
     return KEY, limit, cost, epoch, slot
 
 
 def granted(book: LeaseBook, tokens: int, now_ns: int = 0) -> None:
-    book.grant(asked(), tokens, (True, (tokens + 1) * LIMIT.price, 0, 0), now_ns)
+    book.record_grant(take_request(), tokens, (True, (tokens + 1) * LIMIT.price, 0, 0), now_ns)
 
 
 def test_a_lease_pays_until_it_is_used_up() -> None:
     book = LeaseBook(50)
     granted(book, 2)
-    assert [book.spend(asked(), 0) is not None for _ in range(3)] == [True, True, False]
+    assert [book.spend(take_request(), 0) is not None for _ in range(3)] == [True, True, False]
 
 
 def test_a_lease_pays_until_its_end() -> None:
     book = LeaseBook(50)
     granted(book, 5)
-    assert book.spend(asked(), LEASE_NS - 1)
-    assert book.spend(asked(), LEASE_NS) is None
+    assert book.spend(take_request(), LEASE_NS - 1)
+    assert book.spend(take_request(), LEASE_NS) is None
 
 
-@pytest.mark.parametrize("other", [asked(Limit(100, 61)), asked(epoch=1), asked(slot=1), asked(None), asked(cost=9)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        take_request(Limit(100, 61)),
+        take_request(epoch=1),
+        take_request(slot=1),
+        take_request(None),
+        take_request(cost=9),
+    ],
+)
 def test_a_lease_pays_for_nothing_else(other: TakeRequest) -> None:
     book = LeaseBook(50)
     granted(book, 5)
     assert book.spend(other, 0) is None
 
 
-def test_leases_grow_with_what_is_needed_up_to_their_share() -> None:
+def test_leases_grow_up_to_their_share() -> None:
     book = LeaseBook(50)
     sizes = []
     for _ in range(7):
-        sizes.append(max(0, book.wish(asked(), 1, 0) - 1))
+        sizes.append(max(0, book.tokens_to_request(take_request(), 1, 0) - 1))
         if sizes[-1]:
             granted(book, sizes[-1])
-        while book.spend(asked(), 0):
+        while book.spend(take_request(), 0):
             pass
     assert sizes == [0, 1, 2, 4, 8, LIMIT.burst // SHARE, LIMIT.burst // SHARE]
 
 
-def test_the_first_request_of_a_key_takes_nothing_ahead_but_for_those_that_wait() -> None:
+def test_first_request_takes_only_what_is_waiting() -> None:
     book = LeaseBook(50)
-    assert book.wish(asked(), 1, 0) == 0
-    assert LeaseBook(50).wish(asked(), 5, 0) == 5
-    assert [lease.left for _, lease in book.lapsed(LEASE_NS)] == []
+    assert book.tokens_to_request(take_request(), 1, 0) == 0
+    assert LeaseBook(50).tokens_to_request(take_request(), 5, 0) == 5
+    assert [lease.unspent for _, lease in book.pop_expired(LEASE_NS)] == []
     assert len(book) == 0
 
 
-def test_a_lease_that_was_too_large_is_followed_by_one_of_what_was_spent() -> None:
+def test_next_lease_has_the_size_that_was_spent() -> None:
     book = LeaseBook(50)
     granted(book, 10)
     for _ in range(3):
-        book.spend(asked(), 0)
-    ((key, lease),) = book.lapsed(LEASE_NS)
-    assert (key, lease.left, lease.uncounted) == (KEY, 7, 3)
-    assert book.wish(asked(), 1, LEASE_NS) == 1 + 3
+        book.spend(take_request(), 0)
+    ((key, lease),) = book.pop_expired(LEASE_NS)
+    assert (key, lease.unspent, lease.uncounted) == (KEY, 7, 3)
+    assert book.tokens_to_request(take_request(), 1, LEASE_NS) == 1 + 3
 
 
-def test_a_key_that_nobody_asks_for_leaves_the_book() -> None:
+def test_unused_key_leaves_the_book() -> None:
     book = LeaseBook(50)
     granted(book, 10)
-    assert [lease.left for _, lease in book.lapsed(LEASE_NS)] == [10]
+    assert [lease.unspent for _, lease in book.pop_expired(LEASE_NS)] == [10]
     assert len(book) == 0
 
 
-def test_a_lease_that_has_ended_pays_nothing_more_also_where_nobody_swept() -> None:
+def test_expired_lease_pays_nothing_before_a_sweep() -> None:
     """Else a request each second would gather tokens without end."""
     book = LeaseBook(50)
     for second in range(20):
         now_ns = second * (LEASE_NS + 1)
-        wish = book.wish(asked(), 1, now_ns)
+        wish = book.tokens_to_request(take_request(), 1, now_ns)
         if wish:
             granted(book, wish - 1, now_ns)
     held = 0
-    while book.spend(asked(), now_ns):
+    while book.spend(take_request(), now_ns):
         held += 1
     assert held <= LIMIT.burst // SHARE
-    given_back = sum(lease.left for _, lease in book.lapsed(now_ns))
+    given_back = sum(lease.unspent for _, lease in book.pop_expired(now_ns))
     assert given_back > 0
 
 
 def test_each_secret_of_a_key_has_a_lease_of_its_own() -> None:
     book = LeaseBook(50)
     granted(book, 2)
-    book.wish(asked(slot=1), 1, 0)
-    book.grant(asked(slot=1), 3, (True, 6 * LIMIT.price, 0, 0), 0)
-    assert [book.spend(asked(slot=slot), 0) is not None for slot in (0, 1, 0, 1, 0, 1)] == [True] * 4 + [False, True]
+    book.tokens_to_request(take_request(slot=1), 1, 0)
+    book.record_grant(take_request(slot=1), 3, (True, 6 * LIMIT.price, 0, 0), 0)
+    assert [book.spend(take_request(slot=slot), 0) is not None for slot in (0, 1, 0, 1, 0, 1)] == [True] * 4 + [
+        False,
+        True,
+    ]
 
 
 def test_tokens_of_another_epoch_are_given_back() -> None:
     book = LeaseBook(50)
     granted(book, 5)
-    book.wish(asked(epoch=1), 1, 0)
-    assert [(lease.left, lease.epoch) for _, lease in book.lapsed(0)] == [(5, 0)]
+    book.tokens_to_request(take_request(epoch=1), 1, 0)
+    assert [(lease.unspent, lease.epoch) for _, lease in book.pop_expired(0)] == [(5, 0)]
 
 
-def test_small_bursts_and_unlimited_keys_are_never_leased() -> None:
+def test_small_or_unlimited_keys_are_never_leased() -> None:
     book = LeaseBook(50)
-    assert book.wish(asked(Limit(SHARE - 1, 60)), 5, 0) == 0
-    assert book.wish(asked(None), 5, 0) == 0
+    assert book.tokens_to_request(take_request(Limit(SHARE - 1, 60)), 5, 0) == 0
+    assert book.tokens_to_request(take_request(None), 5, 0) == 0
 
 
 class Nodes:
@@ -143,7 +155,7 @@ class Nodes:
                 await story(self)
             finally:
                 for node in self.nodes:
-                    await node.leave()
+                    await node.close()
 
         try:
             asyncio.run(play())
@@ -161,7 +173,7 @@ class Nodes:
         st.tuples(st.integers(0, 2 * 10**9), st.integers(0, 2), st.integers(1, 40), st.integers(1, 3)), max_size=40
     ),
 )
-def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
+def test_leases_never_exceed_the_limit_and_count_all(
     limit: Limit, most: int, steps: list[tuple[int, int, int, int]]
 ) -> None:
     async def story(nodes: Nodes) -> None:
@@ -169,47 +181,49 @@ def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
         for elapsed, which, requests, cost in steps:
             nodes.clock.ns += elapsed
             for node in nodes.nodes:
-                await node.give_back()
+                await node.return_expired()
             cost = min(cost, limit.burst)
-            outcomes = await nodes.nodes[which].take_many([asked(limit, cost)] * requests)
+            outcomes = await nodes.nodes[which].take_many([take_request(limit, cost)] * requests)
             assert all(isinstance(outcome, tuple) for outcome in outcomes)
             admitted = sum(1 for outcome in outcomes if isinstance(outcome, tuple) and outcome[0])
             passed, tokens = passed + admitted, tokens + admitted * cost
-            bound = limit.burst + Fraction((nodes.clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND)
-            assert tokens <= bound
+            limit_resources = limit.burst + Fraction(
+                (nodes.clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND
+            )
+            assert tokens <= limit_resources
         nodes.clock.ns += LEASE_NS
         for node in nodes.nodes:
-            await node.give_back()
+            await node.return_expired()
         assert nodes.store.peek(KEY).allowed == passed
 
     Nodes(Clock(), most).run(story)
 
 
 @pytest.mark.needs("redis")
-def test_what_is_given_back_is_there_for_others() -> None:
+def test_returned_tokens_are_available_to_others() -> None:
     async def story(nodes: Nodes) -> None:
         first, second, _ = nodes.nodes
         limit = Limit(100, 10**6)
         for _ in range(20):  # so that its leases grow
-            await first.take_many([asked(limit)])
+            await first.take_many([take_request(limit)])
         nodes.clock.ns += LEASE_NS
-        await first.give_back()
-        outcomes = await second.take_many([asked(limit)] * 81)
+        await first.return_expired()
+        outcomes = await second.take_many([take_request(limit)] * 81)
         assert sum(1 for outcome in outcomes if isinstance(outcome, tuple) and outcome[0]) == 80
 
     Nodes(Clock(), 50).run(story)
 
 
 @pytest.mark.needs("redis")
-def test_a_process_that_ends_gives_its_leases_back_and_tells_what_they_let_pass() -> None:
+def test_close_returns_leases_and_counts() -> None:
     async def story(nodes: Nodes) -> None:
         first, second, _ = nodes.nodes
         limit = Limit(100, 10**6)
         for _ in range(20):
-            await first.take_many([asked(limit)])
-        await first.leave()
+            await first.take_many([take_request(limit)])
+        await first.close()
         assert nodes.store.peek(KEY).allowed == 20
-        outcomes = await second.take_many([asked(limit)] * 81)
+        outcomes = await second.take_many([take_request(limit)] * 81)
         assert sum(1 for outcome in outcomes if isinstance(outcome, tuple) and outcome[0]) == 80
 
     Nodes(Clock(), 50).run(story)
@@ -219,16 +233,16 @@ def test_a_process_that_ends_gives_its_leases_back_and_tells_what_they_let_pass(
 def test_a_batch_of_one_key_is_one_question() -> None:
     async def story(nodes: Nodes) -> None:
         node = nodes.nodes[0]
-        questions: list[int] = []
-        ask = node._on_loop.ask
+        batch_sizes: list[int] = []
+        ask = node._store.take_with_grants
 
         async def counted(asks: list[tuple[TakeRequest, bytes]]) -> object:
-            questions.append(len(asks))
+            batch_sizes.append(len(asks))
             return await ask(asks)
 
-        node._on_loop.ask = counted  # type: ignore[method-assign, assignment]
-        await node.take_many([asked(Limit(1000, 60))] * 40)
-        assert questions == [1]
+        node._store.take_with_grants = counted  # type: ignore[method-assign, assignment]
+        await node.take_many([take_request(Limit(1000, 60))] * 40)
+        assert batch_sizes == [1]
 
     Nodes(Clock(), 50).run(story)
 
@@ -240,33 +254,33 @@ class _Away(AsyncRedisStore):
         self.away = False
         self.told: list[int] = []
 
-    async def ask(self, questions):  # type: ignore[no-untyped-def]
+    async def take_with_grants(self, batch_sizes):  # type: ignore[no-untyped-def]
         if self.away:
-            raise BucketStoreAway("away")
-        self.told += [int.from_bytes(request[-4:], "little") for _, request in questions]
-        return [((True, 20 * LIMIT.price, 0, 0), True) for _ in questions]
+            raise BucketStoreUnavailable("away")
+        self.told += [int.from_bytes(request[-4:], "little") for _, request in batch_sizes]
+        return [((True, 20 * LIMIT.price, 0, 0), True) for _ in batch_sizes]
 
     async def shift(self, shifts):  # type: ignore[no-untyped-def]
         if self.away:
-            raise BucketStoreAway("away")
+            raise BucketStoreUnavailable("away")
         self.told += [int.from_bytes(shift[-4:], "little") for _, shift in shifts]
 
 
-def test_what_passed_is_told_once_the_store_is_back() -> None:
+def test_requests_are_counted_after_an_outage() -> None:
     async def story() -> None:
         clock, redis = Clock(), _Away()
         leased = LeasingStore(redis, 50, clock)
         for _ in range(20):
-            await leased.take_many([asked()])
+            await leased.take_many([take_request()])
         redis.away = True
         spent = 0
-        while not isinstance((await leased.take_many([asked()]))[0], BucketStoreError):
+        while not isinstance((await leased.take_many([take_request()]))[0], BucketStoreError):
             spent += 1
         clock.ns += LEASE_NS
-        await leased.give_back()
+        await leased.return_expired()
         redis.away = False
         clock.ns += LEASE_NS
-        await leased.give_back()
+        await leased.return_expired()
         assert spent > 0
         assert sum(redis.told) == 20 + spent
         assert leased._sweeping is not None

@@ -54,7 +54,7 @@ def test_room_is_kept_ahead_of_use(tmp_path: Path, clock: Clock) -> None:
     used = lmdb_file.used_bytes(store._environment)
     assert used > 2 << 20
     assert reserved(tmp_path / "b") >= used + (1 << 18)
-    assert sum(1 for _ in store.usage()) == 30_000
+    assert sum(1 for _ in store.scan_records()) == 30_000
     store.close()
 
 
@@ -127,13 +127,13 @@ def test_threads_in_the_store_outlive_its_file(tmp_path: Path) -> None:
             while len(done) < turn * 3000 and not all(task.done() for task in working):
                 store.peek(b"k0-0")
             store.peek(b"k0-0")  # makes the next file if nobody has
-            with lmdb_quarantine.alone(tmp_path / "b"):
-                lmdb_quarantine.put_aside(tmp_path / "b")
-            store._look(store.now_ns())
+            with lmdb_quarantine.exclusive_access(tmp_path / "b"):
+                lmdb_quarantine.quarantine(tmp_path / "b")
+            store._check_files(store.now_ns())
         for task in working:
             task.result()
     assert len(done) == sum(done) == 8 * 3000
-    assert len(store._left_behind) == 5
+    assert len(store._replaced) == 5
     store.close()
 
 
@@ -159,22 +159,22 @@ def test_reader_that_was_killed_is_tidied_away(tmp_path: Path) -> None:
     assert pages_after(500) - pages_after(0) == 0
     held = pages_after(0)
     assert pages_after(500) > held + 500
-    store.tidy()
+    store.clean_up()
     pages_after(10)
     freed = pages_after(0)
     assert pages_after(500) <= freed + 5
     store.close()
 
 
-def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Path, clock: Clock) -> None:
+def test_file_replaced_by_another_process_is_reopened(tmp_path: Path, clock: Clock) -> None:
     here = LmdbStore(tmp_path / "b", clock)
     here.take(b"k", LIMIT)
     program = """
         import sys
         from pathlib import Path
-        from ratelimit.stores import LmdbStore, lmdb_aside
+        from ratelimit.stores import LmdbStore, lmdb_quarantine
         path = Path(sys.argv[1])
-        lmdb_aside.put_aside(path)
+        lmdb_quarantine.quarantine(path)
         LmdbStore(path).set_epoch(b"k", 7)
     """
     run(program, tmp_path / "b")
@@ -184,7 +184,7 @@ def test_file_set_aside_by_another_process_is_left_for_the_new_one(tmp_path: Pat
     here.close()
 
 
-def test_file_that_was_removed_under_way_is_made_anew(tmp_path: Path, clock: Clock) -> None:
+def test_removed_file_is_created_again(tmp_path: Path, clock: Clock) -> None:
     store = LmdbStore(tmp_path / "b", clock)
     for _ in range(3):
         assert store.take(b"k", LIMIT)[0]
@@ -204,7 +204,7 @@ def test_rename_that_fails_is_an_error_once(tmp_path: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(lmdb_file, "put_aside", no_room)
+        patch.setattr(lmdb_file, "quarantine", no_room)
         with pytest.raises(BucketStoreError, match="No space left"):
             store.take(b"k", LIMIT)
     assert store.take(b"k", LIMIT)[0]
@@ -212,7 +212,7 @@ def test_rename_that_fails_is_an_error_once(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("offset", [16, 20, 21, 22, 23, 40, 4112, 4116])
-def test_any_damage_of_the_first_pages_is_mended(tmp_path: Path, offset: int) -> None:
+def test_damaged_first_pages_are_repaired(tmp_path: Path, offset: int) -> None:
     store = LmdbStore(tmp_path / "b")
     store.take(b"k", LIMIT)
     store.close()
@@ -231,14 +231,14 @@ def test_epoch_that_no_record_holds_is_an_error(tmp_path: Path) -> None:
     store.close()
 
 
-def test_record_that_cannot_be_read_is_dropped_alone(tmp_path: Path) -> None:
+def test_only_the_unreadable_record_is_dropped(tmp_path: Path) -> None:
     store = LmdbStore(tmp_path / "b")
     for key in (b"bad", b"good"):
         store.take(key, LIMIT)
     assert store._environment is not None
     with store._environment.begin(write=True) as transaction:
         transaction.put(b"bad", b"short")
-    assert [key for key, _ in store.usage()] == [b"good"]
+    assert [key for key, _ in store.scan_records()] == [b"good"]
     assert store.peek(b"bad") == Record()
     assert [store.take(b"bad", LIMIT)[0] for _ in range(3)] == [True, True, False]
     assert store.peek(b"good").allowed == 1

@@ -60,5 +60,5 @@ def test_refusals_are_plain_and_show_nothing(url: str, reason: str) -> None:
 
 def test_a_password_is_never_shown() -> None:
     address = parse_address("redis://ada:love@cache:7000/0")
-    assert "love" not in repr(address) + str(address) + address.shown
-    assert address.shown == "redis://cache:7000"
+    assert "love" not in repr(address) + str(address) + address.redacted
+    assert address.redacted == "redis://cache:7000"

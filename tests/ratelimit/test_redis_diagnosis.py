@@ -42,7 +42,7 @@ def test_outages_may_end() -> None:
 
 
 def test_silence_may_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "SECONDS", 0.05)
+    monkeypatch.setattr(diagnosis, "TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert permanent_fault(parse_address(f"redis://127.0.0.1:{port}/0")) is None
@@ -68,12 +68,12 @@ def test_other_servers(answer: bytes) -> None:
         connection.sendall(answer)
 
     with listening(reply) as port:
-        told = f"127.0.0.1:{port} is no Redis. Correct the port."
-        assert permanent_fault(parse_address(f"redis://127.0.0.1:{port}/0")) == told
+        expected = f"127.0.0.1:{port} is no Redis. Correct the port."
+        assert permanent_fault(parse_address(f"redis://127.0.0.1:{port}/0")) == expected
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
-def test_balancer_whose_server_is_down_may_find_it_again(scheme: str) -> None:
+def test_load_balancer_without_server_may_recover(scheme: str) -> None:
     with listening(lambda _: None) as port:
         assert permanent_fault(parse_address(f"{scheme}://127.0.0.1:{port}/0")) is None
 

@@ -13,7 +13,7 @@ import redis
 from benchmarks.redis_server import RedisServer, running
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
-from ratelimit.stores.base import BucketStoreAway
+from ratelimit.stores.base import BucketStoreUnavailable
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
@@ -38,21 +38,21 @@ def ask_on_loop(url: str, times: int) -> list[bool]:
     """Whether each of so many takes passes, asked from an event loop, one batch of two at a time."""
 
     async def ask() -> list[bool]:
-        on_loop = AsyncRedisStore(RedisStore(parse_address(url), timeout=5))
+        async_store = AsyncRedisStore(RedisStore(parse_address(url), timeout=5))
         passed: list[bool] = []
         try:
             for _ in range(times // 2):
-                taken = await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)] * 2)
+                taken = await async_store.take_many([(KEY, LIMIT, 1, 0, 0)] * 2)
                 passed += [isinstance(outcome, tuple) and outcome[0] for outcome in taken]
         finally:
-            await on_loop.leave()
+            await async_store.close()
             await closed()
         return passed
 
     return asyncio.run(ask())
 
 
-def test_an_event_loop_speaks_tls_with_a_password_too(with_tls: tuple[RedisServer, Path]) -> None:
+def test_event_loop_uses_tls_and_password(with_tls: tuple[RedisServer, Path]) -> None:
     server, ca = with_tls
     server.arguments += ("--requirepass", "right")
     with running(server):
@@ -69,22 +69,22 @@ def test_an_event_loop_asks_a_cluster() -> None:
         assert ask_on_loop(url, 6) == [True] * 5 + [False]
 
 
-def test_a_script_that_the_server_forgot_is_sent_again() -> None:
+def test_forgotten_script_is_sent_again() -> None:
     server = RedisServer()
     with running(server):
 
         async def story() -> None:
-            on_loop = AsyncRedisStore(RedisStore(parse_address(server.url), timeout=5))
+            async_store = AsyncRedisStore(RedisStore(parse_address(server.url), timeout=5))
             for passes in (True, True):
-                assert (await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)]))[0][0] is passes  # type: ignore[index]
+                assert (await async_store.take_many([(KEY, LIMIT, 1, 0, 0)]))[0][0] is passes  # type: ignore[index]
                 with server.client() as client:
                     client.script_flush()
-            await on_loop.leave()
+            await async_store.close()
 
         asyncio.run(story())
 
 
-def test_what_is_no_answer_of_redis_is_a_failure_of_the_store() -> None:
+def test_non_redis_response_is_a_store_error() -> None:
     def greet(connection: socket.socket) -> None:
         connection.sendall(b"+OK\r\n" * 8 + b"HTTP/1.1 400 Bad Request\r\n\r\n")
         with suppress(ConnectionError):
@@ -92,11 +92,11 @@ def test_what_is_no_answer_of_redis_is_a_failure_of_the_store() -> None:
                 pass
 
     async def story(port: int) -> None:
-        on_loop = AsyncRedisStore(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
+        async_store = AsyncRedisStore(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
         for _ in range(2):
             with pytest.raises(BucketStoreError):
-                await on_loop.take_many([(KEY, LIMIT, 1, 0, 0)])
-        await on_loop.leave()
+                await async_store.take_many([(KEY, LIMIT, 1, 0, 0)])
+        await async_store.close()
 
     with served(greet) as port:
         asyncio.run(story(port))
@@ -124,7 +124,7 @@ def test_a_password_that_is_wrong_is_no_outage() -> None:
             store = open_store(url, timeout=2)
             with pytest.raises(BucketStoreError) as caught:
                 store.take(KEY, LIMIT)
-            assert not isinstance(caught.value, BucketStoreAway)
+            assert not isinstance(caught.value, BucketStoreUnavailable)
             assert "wrong" not in str(caught.value).replace("WRONGPASS", "")
             store.close()
 

@@ -7,7 +7,7 @@ from django.test.utils import override_settings
 from benchmarks.ports import free_port
 
 
-def test_store_that_does_not_answer_is_one_line() -> None:
+def test_unreachable_store_is_reported_in_one_line() -> None:
     away = override_settings(BUCKET_STORE_URL=f"redis://127.0.0.1:{free_port()}")
     with away, pytest.raises(CommandError, match=r"^BUCKET_STORE_URL: redis://") as caught:
         call_command("selftest_limiter", processes=1, requests=1)

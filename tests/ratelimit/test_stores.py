@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratelimit.bucket import MOST_EPOCH, CostExceedsBurst, Record
+from ratelimit.bucket import MAX_EPOCH, CostExceedsBurst, Record
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStore, open_store
@@ -62,7 +62,7 @@ def make_store(store_url: str) -> Iterator[MakeStore]:
     yield make
     for store in opened:
         if store.remote:
-            for key, _ in store.usage():
+            for key, _ in store.scan_records():
                 store.forget(key)
         store.close()
 
@@ -111,34 +111,34 @@ def test_keys_have_buckets_of_their_own(bucket_store: BucketStore) -> None:
     assert not bucket_store.take(b"a", limit)[0]
 
 
-def test_usage_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Clock) -> None:
+def test_use_is_counted_by_key_and_secret(bucket_store: BucketStore, clock: Clock) -> None:
     limit = Limit(2, 60)
     bucket_store.take(b"b", None)
     for _ in range(3):
         bucket_store.take(b"a", limit, slot=1)
-    found = dict(bucket_store.usage())
+    found = dict(bucket_store.scan_records())
     assert sorted(found) == [b"a", b"b"]
     assert (found[b"a"].allowed, found[b"a"].throttled) == (2, 1)
     assert (found[b"a"].used_ns_0, found[b"a"].used_ns_1) == (0, clock.ns)
     assert found[b"b"].used_ns == clock.ns
 
 
-def test_usage_reads_past_one_batch(bucket_store: BucketStore) -> None:
+def test_scan_reads_past_one_batch(bucket_store: BucketStore) -> None:
     keys = [f"k{number:05}".encode() for number in range(2500)]
     for key in keys:
         bucket_store.take(key, None)
-    assert sorted({key for key, _ in bucket_store.usage()}) == keys
+    assert sorted({key for key, _ in bucket_store.scan_records()}) == keys
 
 
-def test_usage_of_a_prefix_is_that_of_its_keys_alone(bucket_store: BucketStore) -> None:
+def test_scan_of_a_prefix_yields_only_its_keys(bucket_store: BucketStore) -> None:
     for key in (b"ip:1", b"lk_a", b"lk_b", b"lz"):
         bucket_store.take(key, None)
-    assert sorted(key for key, _ in bucket_store.usage(b"lk_")) == [b"lk_a", b"lk_b"]
-    assert [key for key, _ in bucket_store.usage(b"ip:")] == [b"ip:1"]
-    assert [key for key, _ in bucket_store.usage(b"zz")] == []
+    assert sorted(key for key, _ in bucket_store.scan_records(b"lk_")) == [b"lk_a", b"lk_b"]
+    assert [key for key, _ in bucket_store.scan_records(b"ip:")] == [b"ip:1"]
+    assert [key for key, _ in bucket_store.scan_records(b"zz")] == []
 
 
-def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore) -> None:
+def test_epoch_only_rises_and_rejects_older_callers(bucket_store: BucketStore) -> None:
     limit = Limit(5, 60)
     bucket_store.set_epoch(KEY, 3)
     bucket_store.set_epoch(KEY, 2)
@@ -149,8 +149,8 @@ def test_epoch_only_rises_and_keeps_older_callers_out(bucket_store: BucketStore)
     assert bucket_store.peek(KEY).epoch == 4
 
 
-@pytest.mark.parametrize("epoch", [MOST_EPOCH + 1, 2**31 - 1, 2**32 - 1])
-def test_epoch_that_no_key_can_reach_stands_for_none(bucket_store: BucketStore, epoch: int) -> None:
+@pytest.mark.parametrize("epoch", [MAX_EPOCH + 1, 2**31 - 1, 2**32 - 1])
+def test_impossible_epoch_counts_as_none(bucket_store: BucketStore, epoch: int) -> None:
     """The next use replaces it, and what was spent stays spent."""
     limit = Limit(2, 60)
     bucket_store.take(KEY, limit, epoch=3)
@@ -165,8 +165,8 @@ def test_epoch_that_no_key_can_reach_stands_for_none(bucket_store: BucketStore, 
 
 
 def test_newest_epoch_that_a_key_can_reach_counts(bucket_store: BucketStore) -> None:
-    bucket_store.set_epoch(KEY, MOST_EPOCH)
-    assert bucket_store.take(KEY, Limit(5, 60), epoch=3) == (False, 0, 0, MOST_EPOCH)
+    bucket_store.set_epoch(KEY, MAX_EPOCH)
+    assert bucket_store.take(KEY, Limit(5, 60), epoch=3) == (False, 0, 0, MAX_EPOCH)
 
 
 def test_reset_fills_and_keeps_the_rest(bucket_store: BucketStore) -> None:
@@ -201,10 +201,10 @@ def test_cost_above_burst_changes_nothing(bucket_store: BucketStore) -> None:
 
 def test_generation_is_stable(bucket_store: BucketStore) -> None:
     assert bucket_store.generation() == bucket_store.generation() != ""
-    assert list(bucket_store.usage()) == []
+    assert list(bucket_store.scan_records()) == []
 
 
-def test_a_hundred_threads_let_exactly_the_burst_pass(bucket_store: BucketStore) -> None:
+def test_hundred_threads_allow_exactly_the_burst(bucket_store: BucketStore) -> None:
     limit = Limit(60, 3600)
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: bucket_store.take(KEY, limit)[0], range(1000)))
@@ -286,6 +286,6 @@ def test_lmdb_outlives_writers_killed_in_the_middle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "lmdb://", "memory://x", "redis//x", "file:///tmp/x", "lmdb"])
-def test_other_addresses_are_refused(url: str) -> None:
+def test_invalid_store_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="must be lmdb://PATH, redis://HOST, rediss://HOST or memory://"):
         open_store(url)

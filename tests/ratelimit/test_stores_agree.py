@@ -56,7 +56,7 @@ def test_every_step_has_the_same_outcome(
         store.close()
 
 
-def test_the_longest_period_and_the_largest_prime_burst_are_exact() -> None:
+def test_extreme_limits_are_exact() -> None:
     limit = Limit(999_983, 2_678_399)
     clock = Clock()
     reference, store = MemoryStore(clock), open_store(f"{redis_url()}?prefix=latchkey-test-{uuid4().hex}:", clock)

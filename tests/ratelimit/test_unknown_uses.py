@@ -11,11 +11,11 @@ from benchmarks.redis_server import RedisServer
 from ratelimit.bucket import TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore
-from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
-from ratelimit.stores.redis.call_sequence import Line, Run
+from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.layout import TAKE
 from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.needs("redis")
 
 KEY = b"lk_0123456789ab"
 LIMIT = Limit(5, 3600)
-ASKED: TakeRequest = (KEY, LIMIT, 1, 0, 0)
+REQUEST: TakeRequest = (KEY, LIMIT, 1, 0, 0)
 
 
 @pytest.fixture
 def store(server: RedisServer, tmp_path: Path) -> Iterator[FallbackStore]:
     primary = RedisStore(parse_address(server.url), timeout=0.2)
-    one = FallbackStore(primary, LmdbStore(tmp_path / "fallback"), Fallback.LOCAL, AsyncRedisStore(primary))
+    one = FallbackStore(primary, LmdbStore(tmp_path / "fallback"), FallbackMode.LOCAL, AsyncRedisStore(primary))
     yield one
     one.close()
 
@@ -43,112 +43,112 @@ def counted(store: FallbackStore) -> tuple[int, int]:
     return there.allowed + there.throttled, here.allowed + here.throttled
 
 
-def on_loop(store: FallbackStore, hang: Callable[[], None]) -> None:
+def take_on_loop(store: FallbackStore, hang: Callable[[], None]) -> None:
     async def story() -> None:
-        await store.take_many_on_loop([ASKED])
+        await store.take_many_async([REQUEST])
         hang()
-        await store.take_many_on_loop([ASKED] * 3)
-        await store.close_loop()
+        await store.take_many_async([REQUEST] * 3)
+        await store.close_async()
 
     asyncio.run(story())
 
 
-def on_a_thread(store: FallbackStore, hang: Callable[[], None]) -> None:
-    store.take(*ASKED)
+def take_on_thread(store: FallbackStore, hang: Callable[[], None]) -> None:
+    store.take(*REQUEST)
     hang()
-    store.take_many([ASKED] * 3)
+    store.take_many([REQUEST] * 3)
 
 
-@pytest.mark.parametrize("way", [on_loop, on_a_thread])
-def test_run_that_comes_late_does_nothing(server: RedisServer, store: FallbackStore, way: Any) -> None:
+@pytest.mark.parametrize("way", [take_on_loop, take_on_thread])
+def test_late_call_does_nothing(server: RedisServer, store: FallbackStore, way: Any) -> None:
     way(store, server.stop)
     server.go_on()
     wait_until(lambda: store.breaker.closed, "the breaker")
     assert counted(store) == (1, 3)
 
 
-def send(store: FallbackStore, run: Run) -> list[int]:
+def send(store: FallbackStore, call: ScriptCall) -> list[int]:
     """Let Redis have a run."""
-    question = (ASKED, layout.request_argument(ASKED))
-    told: list[int] = store.primary._run(TAKE, *store.primary.keys.take_arguments([question], b"", run))
-    return told
+    encoded = (REQUEST, layout.encode_request(REQUEST))
+    response: list[int] = store.primary._run(TAKE, *store.primary.keys.take_arguments([encoded], b"", call))
+    return response
 
 
-def next_run(store: FallbackStore) -> Run:
-    line = store.primary.new_line()
-    assert line is not None
-    return line.next_run()
+def next_call(store: FallbackStore) -> ScriptCall:
+    sequence = store.primary.new_sequence()
+    assert sequence is not None
+    return sequence.next_call()
 
 
-def test_run_whose_response_was_lost_is_counted_there_alone(store: FallbackStore) -> None:
-    assert store._unknown is not None
-    run = next_run(store)
-    send(store, run)
-    store._unknown.take(ASKED, run)
-    store._unknown.settle()
+def test_call_with_lost_response_is_counted_remotely(store: FallbackStore) -> None:
+    assert store._unsettled is not None
+    call = next_call(store)
+    send(store, call)
+    store._unsettled.take(REQUEST, call)
+    store._unsettled.settle()
     assert counted(store) == (1, 0)
 
 
-def test_run_that_never_came_is_counted_here_alone(store: FallbackStore) -> None:
+def test_undelivered_call_is_counted_locally(store: FallbackStore) -> None:
     """Also if it comes in the end."""
-    assert store._unknown is not None
-    run = next_run(store)
-    store._unknown.take(ASKED, run)
-    store._unknown.note(KEY, 4, run)
+    assert store._unsettled is not None
+    call = next_call(store)
+    store._unsettled.take(REQUEST, call)
+    store._unsettled.add(KEY, 4, call)
     assert counted(store) == (0, 0)
-    store._unknown.settle()
+    store._unsettled.settle()
     assert counted(store) == (0, 5)
-    assert len(send(store, run)) == 2
-    store._unknown.settle()
+    assert len(send(store, call)) == 2
+    store._unsettled.settle()
     assert counted(store) == (0, 5)
 
 
-def test_runs_of_a_line_that_were_executed_are_told_from_those_that_were_not(store: FallbackStore) -> None:
-    assert store._unknown is not None
-    line = store.primary.new_line()
-    assert line is not None
-    runs = [line.next_run() for _ in range(3)]
-    for run in runs[:2]:
-        send(store, run)
-    for run in runs:
-        store._unknown.take(ASKED, run)
-    store._unknown.settle()
+def test_executed_calls_of_a_sequence_are_counted_once(store: FallbackStore) -> None:
+    assert store._unsettled is not None
+    sequence = store.primary.new_sequence()
+    assert sequence is not None
+    calls = [sequence.next_call() for _ in range(3)]
+    for call in calls[:2]:
+        send(store, call)
+    for call in calls:
+        store._unsettled.take(REQUEST, call)
+    store._unsettled.settle()
     assert counted(store) == (2, 1)
 
 
-def test_what_a_lease_let_pass_is_counted_once(server: RedisServer, store: FallbackStore) -> None:
+def test_leased_requests_are_counted_once(server: RedisServer, store: FallbackStore) -> None:
     """Its uses are told to Redis with the next request, and that one comes late."""
     limit = Limit(1000, 3600)
-    leased = store.on_loop = LeasingStore(AsyncRedisStore(store.primary), 10)
-    asked = (KEY, limit, 1, 0, 0)
+    leased = store.async_store = LeasingStore(AsyncRedisStore(store.primary), 10)
+    request = (KEY, limit, 1, 0, 0)
 
     async def story() -> int:
         for _ in range(5):
-            await store.take_many_on_loop([asked] * 4)
+            await store.take_many_async([request] * 4)
         before = counted(store)[0]
         assert before < 20, "some are paid for by a lease"
         server.stop()
-        await store.take_many_on_loop([asked] * 40)
+        await store.take_many_async([request] * 40)
         server.go_on()
         await asyncio.to_thread(wait_until, lambda: store.breaker.closed, "the breaker")
-        await leased.leave()
+        await leased.close()
         return before
 
     asyncio.run(story())
     assert sum(counted(store)) == 60
 
 
-def test_run_that_did_nothing_is_no_decision() -> None:
+def test_late_call_is_no_decision() -> None:
     with pytest.raises(ValueError, match="too late"):
-        layout.outcomes_of([ASKED], [1, 2])
+        layout.parse_outcomes([REQUEST], [1, 2])
 
 
 def test_deadline_is_by_the_clock_of_redis() -> None:
-    line = Line(b"line", 0.05)
-    first = line.next_run()
+    sequence = CallSequence(b"line", 0.05)
+    first = sequence.next_call()
     assert first.deadline_ns > 10**18 * 5, "nothing is known of that clock"
-    line.note_server_time(first, 1_000 * NS_PER_SECOND)
-    second = line.next_run()
+    sequence.record_server_time(first, 1_000 * NS_PER_SECOND)
+    second = sequence.next_call()
     assert second.deadline_ns == 1_000 * NS_PER_SECOND + (second.sent_ns - first.sent_ns) + 50_000_000
-    line.note_server_time(second, 7)
-    assert line.next_run().deadline_ns < NS_PER_SECOND, "it was set back"
+    sequence.record_server_time(second, 7)
+    assert sequence.next_call().deadline_ns < NS_PER_SECOND, "it was set back"

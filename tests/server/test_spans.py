@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from latchkey import Client
 from latchkey.client.failures import ClientError
-from tests.latchkey.stub import Answer, Stub, stub
+from tests.latchkey.stub import Stub, StubResponse, stub
 from tests.server.conftest import StartServer
 from tests.support.server import RunningServer, issue
 
@@ -42,7 +42,7 @@ def traces(server: RunningServer, request_id: str) -> list[Any]:
 
 
 def test_spans_reach_the_collector(start_server: StartServer) -> None:
-    with stub(lambda _: Answer(200, {}, b"")) as collector:
+    with stub(lambda _: StubResponse(200, {}, b"")) as collector:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "50",

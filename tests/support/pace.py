@@ -18,7 +18,7 @@ from tests.support.selection import FAST
 
 MOST_STARTS: Final = {"setup": 8, "call": 4, "teardown": 4}
 """How many starts of Latchkey each phase of a fast test may take. A fixture may start a server with four workers."""
-ALONE: Final = "--alone"
+NO_HOOKS: Final = "--alone"
 _NAMED: Final = "SLOW"
 # A run without a longer phase measures nothing: no machine starts Latchkey in less than a third of this.
 _UNSUSPICIOUS_SECONDS: Final = 1.5
@@ -28,7 +28,7 @@ _seconds: dict[tuple[str, str], float] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(ALONE, action="store_true", help="fail if a test takes too long to be a fast one")
+    parser.addoption(NO_HOOKS, action="store_true", help="fail if a test takes too long to be a fast one")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -41,10 +41,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """Fail the run if a fast test is slow; a process that works for another one leaves that to it."""
     yield
     option = session.config.getoption
-    if hasattr(session.config, "workerinput") or not (option(FAST) or option(ALONE)):
+    if hasattr(session.config, "workerinput") or not (option(FAST) or option(NO_HOOKS)):
         return
     slow = suspects(_seconds)
-    if not option(ALONE):
+    if not option(NO_HOOKS):
         slow = [name for name in slow[:_MOST_SUSPECTS] if is_slow_alone(name)]
     if slow:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -84,5 +84,5 @@ def start_seconds() -> float:
 
 def is_slow_alone(name: str) -> bool:
     """Run one test in a process of its own, and return whether it takes too long there too."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ALONE, name]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", NO_HOOKS, name]
     return f"{_NAMED} {name}:" in subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from apikeys.management.key_command import KeyCommand, add_yes_argument, fields
 from apikeys.representation import issued_json
-from apikeys.validation import DEFAULT_GRACE_SECONDS
 from latchkey.arguments import duration
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from ratelimit.limiter import default_limiter
 
 

@@ -9,11 +9,12 @@ from django.core.management.base import CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
-from apikeys.management.key_command import COULD_NOT, KeyCommand
+from apikeys.management.key_command import KeyCommand
 from apikeys.peppers import configured_peppers
 from apikeys.secret_lookup import KnownSecret, find_secret
+from latchkey.cli.exit_codes import COULD_NOT
 from latchkey.redaction import redact
-from latchkey.secret_scan import FoundSecret, Unread, scan, scan_stream
+from latchkey.secret_scan import FoundSecret, UnreadablePath, scan, scan_stream
 
 FOUND: Final = 1
 STANDARD_INPUT: Final = "-"
@@ -31,9 +32,9 @@ class Command(KeyCommand):
         found: list[dict[str, object]] = []
         unread = 0
         for it in _scanned(options["paths"]):
-            if isinstance(it, Unread):
+            if isinstance(it, UnreadablePath):
                 unread += 1
-                self.say(f"Not read: {it.path}: {it.why}.")
+                self.say(f"Not read: {it.path}: {it.reason}.")
             else:
                 found.append(self._row(it))
         self.show({"items": found, "unread": unread}, options, found)
@@ -64,7 +65,7 @@ class Command(KeyCommand):
         }
 
 
-def _scanned(paths: list[str]) -> Iterator[FoundSecret | Unread]:
+def _scanned(paths: list[str]) -> Iterator[FoundSecret | UnreadablePath]:
     for path in paths:
         if path == STANDARD_INPUT:
             yield from scan_stream(sys.stdin.buffer, STANDARD_INPUT)

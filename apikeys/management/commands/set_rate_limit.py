@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import REFUSED, KeyCommand, add_limit_arguments, key_row, limit_value
+from apikeys.management.key_command import KeyCommand, add_limit_arguments, key_row, limit_value
 from apikeys.representation import key_json
+from latchkey.cli.exit_codes import REFUSED
 from ratelimit.limiter import default_limiter
 
 

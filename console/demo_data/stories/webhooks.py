@@ -9,9 +9,9 @@ from events.models import ChainHead
 from events.types import EventType
 from events.webhooks import record
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
+from events.webhooks.delivery_result import DeliveryResult
 from events.webhooks.models import WebhookEndpoint
-from events.webhooks.next_delivery import Assignment, undelivered
-from events.webhooks.outcome import Outcome
+from events.webhooks.next_delivery import Delivery, undelivered
 
 
 def webhooks(simulation: Simulation) -> Iterator[Story]:
@@ -51,7 +51,9 @@ def _dead(simulation: Simulation) -> Story:
     endpoint.refresh_from_db()
     with silenced_logger(record.__name__):
         event = undelivered(endpoint).order_by("id").first()
-        record.record(Assignment(endpoint, event), Outcome(error="host not found"), simulation.now, jitter=0)
+        record.record_result(
+            Delivery(endpoint, event), DeliveryResult(error="host not found"), simulation.now, jitter=0
+        )
 
 
 def _deliver_all(pk: int) -> None:

@@ -7,9 +7,10 @@ from typing import Any, Final
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import REFUSED, KeyCommand
+from apikeys.management.key_command import KeyCommand
 from console.demo_data.seeding import FEWEST_KEYS, MOST_KEYS, SeedResult, create_demo_data, installation_in_use
 from latchkey.arguments import whole_number
+from latchkey.cli.exit_codes import REFUSED
 
 KEYS: Final = 60
 SEED: Final = 1

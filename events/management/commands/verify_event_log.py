@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -10,9 +10,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from events.chain_verification import Break
 from events.models import Seal
 from events.verification import verify
+from latchkey.cli.exit_codes import REFUSED
 from latchkey.peppers import parse_peppers
-
-BROKEN: Final = 2
 
 
 class Command(BaseCommand):
@@ -47,4 +46,4 @@ class Command(BaseCommand):
         else:
             self.stdout.write(f"The event log is broken at event {broken.event_id}: {broken.reason}.")
         if broken is not None:
-            sys.exit(BROKEN)
+            sys.exit(REFUSED)

@@ -1,6 +1,6 @@
 """manage.py proxy_config: prints a proxy configuration that puts Latchkey in front of a service."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from gateway.proxies.render import FILES, configuration
 from gateway.proxies.values import Address, NotUsable, Values
 from latchkey.arguments import whole_number
-
-REFUSED: Final = 2
+from latchkey.cli.exit_codes import REFUSED
 
 
 class Command(BaseCommand):

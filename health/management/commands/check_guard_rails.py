@@ -6,12 +6,13 @@ from typing import Any, Final
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from apikeys.management.key_command import REFUSED, KeyCommand
+from apikeys.management.key_command import KeyCommand
 from health.guard_rails import GUARD_RAILS, Severity
 from health.incidents import degraded, open_incidents, sweep
 from health.models import Waiver
 from health.report import incident_json
 from health.waivers import waiver_json
+from latchkey.cli.exit_codes import REFUSED
 
 VIOLATED: Final = REFUSED
 

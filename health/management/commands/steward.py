@@ -13,14 +13,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apikeys.peppers import configured_peppers
-from events.lock_timeout import serve_with_bounds
-from events.threads import WorkThreads
+from events.lock_timeout import limit_sqlite_waits
+from events.thread_pool import ThreadPool
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
 from health.node.monitor import monitor_node
 from health.scheduler.heartbeat import default_heartbeat
 from health.scheduler.steward import INTERVAL_SECONDS, Steward
 from health.scheduler.tasks import tasks
+from latchkey.cli.exit_codes import COULD_NOT
 from ratelimit.checks import SETTINGS
 from ratelimit.limiter import default_limiter
 
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             with _monitored_node():
                 asyncio.run(_until_stopped())
             return
-        serve_with_bounds()
+        limit_sqlite_waits()
         steward = Steward(tasks(default_limiter()), holder=os.environ.get("LATCHKEY_STEWARD", ""))
         dispatcher = Dispatcher(
             configured_peppers(), may_send=lambda: steward.lease_left_seconds() > SENDING_LEASE_SECONDS
@@ -78,16 +79,18 @@ def _monitored_node() -> Iterator[None]:
 
 
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
-    threads = WorkThreads("steward", 1)
+    threads = ThreadPool("steward", 1)
     if not await threads.run(steward.run_once):
-        raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
-    await dispatcher.round()
+        raise CommandError(
+            "Nothing was done: another steward holds the lease, or the database is away.", returncode=COULD_NOT
+        )
+    await dispatcher.run_once()
     await threads.run(steward.resign)
 
 
 async def _serve(steward: Steward, dispatcher: Dispatcher) -> None:
     stop = _stop_event()
-    threads = WorkThreads("steward", 1)
+    threads = ThreadPool("steward", 1)
     async with asyncio.TaskGroup() as together:
         heart = together.create_task(default_heartbeat().beat_forever(steward.last_progress_at))
         # The first run takes the lease, without which nothing is delivered.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from latchkey.cli.output import show, write
+from latchkey.cli.output import print_rows, write_line
 from latchkey.cli.parameters import OptionalKeyId, invocation_of, span
 from latchkey.cli.resume_file import ResumeFile
-from latchkey.cli.signals import whole
-from latchkey.cli.table import cell
+from latchkey.cli.signals import deferred_signals
+from latchkey.cli.table import format_cell
 
 if TYPE_CHECKING:
     from latchkey.client.event import Event
@@ -36,19 +36,19 @@ def list_events(
 
     invocation = invocation_of(context)
     found: list[Event] = []
-    place: int | None = after
-    while place is not None and len(found) < limit:
-        wanted = min(LARGEST_PAGE, limit - len(found))
-        page = invocation.client.events.page(after=place, limit=wanted, type=type, key_id=key)
+    position: int | None = after
+    while position is not None and len(found) < limit:
+        page_size = min(LARGEST_PAGE, limit - len(found))
+        page = invocation.client.events.page(after=position, limit=page_size, type=type, key_id=key)
         found += page.events
-        place = page.next
+        position = page.next
     documents = [event.document for event in found]
     rows = [
         {name: document[name] for name in ("id", "at", "type", "key_id", "actor", "data")} for document in documents
     ]
-    show({"items": documents, "next": place}, as_json=invocation.as_json, rows=rows)
-    if place is not None and not invocation.as_json:
-        invocation.say(f"there are more: --after {place}")
+    print_rows({"items": documents, "next": position}, as_json=invocation.as_json, rows=rows)
+    if position is not None and not invocation.as_json:
+        invocation.say(f"there are more: --after {position}")
 
 
 @group.command("tail")
@@ -68,23 +68,23 @@ def tail(
 ) -> None:
     """Print events as they happen, each once, until Ctrl-C; with --format json an object a line."""
     invocation = invocation_of(context)
-    remembered = ResumeFile(resume_file) if resume_file else None
-    place = remembered.read() if remembered else None
-    followed = invocation.client.events.follow(
-        after=after if place is None else place,
+    resume = ResumeFile(resume_file) if resume_file else None
+    position = resume.read() if resume else None
+    stream = invocation.client.events.follow(
+        after=after if position is None else position,
         type=type,
         key_id=key,
         patience_seconds=patience.total_seconds(),
-        opened=remembered.write if remembered else None,
+        opened=resume.write if resume else None,
     )
-    for event in followed:
+    for event in stream:
         # An interrupt between the two writes would print the event again next time.
-        with whole():
-            write(json.dumps(event.document, ensure_ascii=False) if invocation.as_json else _line(event))
-            if remembered:
-                remembered.write(event.id)
+        with deferred_signals():
+            write_line(json.dumps(event.document, ensure_ascii=False) if invocation.as_json else _line(event))
+            if resume:
+                resume.write(event.id)
 
 
 def _line(event: "Event") -> str:
     shown = ("at", "type", "key_id", "actor", "data")
-    return "  ".join([str(event.id), *(cell(event.document[name]) for name in shown)])
+    return "  ".join([str(event.id), *(format_cell(event.document[name]) for name in shown)])

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 import typer
 
 from latchkey.cli.exit_codes import COULD_NOT
-from latchkey.cli.output import show_one, write
+from latchkey.cli.output import print_object, write_line
 from latchkey.cli.parameters import invocation_of
-from latchkey.cli.table import fields, table
+from latchkey.cli.table import format_fields, format_table
 
 _SHOWN: Final = ("status", "version", "revision", "uptime_seconds", "degraded", "components", "rate_limit")
 _OF_A_GUARD_RAIL: Final = ("name", "severity", "count", "since", "detail")
@@ -21,14 +21,16 @@ def health(
     invocation = invocation_of(context)
     if not full:
         found = invocation.client_without_key.health()
-        show_one(found.document, as_json=invocation.as_json)
+        print_object(found.document, as_json=invocation.as_json)
         if found.status in ("down", "stopping"):
             raise typer.Exit(COULD_NOT)
         return
     report = invocation.client.health_full()
     if invocation.as_json:
-        show_one(report.document, as_json=True)
+        print_object(report.document, as_json=True)
         return
-    write(fields({name: report.document.get(name) for name in _SHOWN}))
+    write_line(format_fields({name: report.document.get(name) for name in _SHOWN}))
     if report.guard_rails:
-        write("\n" + table([{name: rail.get(name) for name in _OF_A_GUARD_RAIL} for rail in report.guard_rails]))
+        write_line(
+            "\n" + format_table([{name: rail.get(name) for name in _OF_A_GUARD_RAIL} for rail in report.guard_rails])
+        )

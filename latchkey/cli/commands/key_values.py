@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latchkey.cli.invocation import Invocation
-from latchkey.cli.key_table import show_key
+from latchkey.cli.key_table import print_key
 from latchkey.cli.parameters import (
     Burst,
     ExpiresIn,
@@ -46,12 +46,12 @@ def create(
     values = {name: value for name, value in typed.items() if value is not None}
     values |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
     client = invocation.client
-    with SecretOutput(secret_file).ready() as output:
+    with SecretOutput(secret_file).prepared() as output:
         issued = client.keys.create(label, **values)
-        output.hand_over(issued, as_json=invocation.as_json)
+        output.write_credential(issued, as_json=invocation.as_json)
     # The hint is only for people who didn't choose a limit.
     if "rate_limit" not in values:
-        _say_limit_hint(invocation, issued.key)
+        _print_limit_hint(invocation, issued.key)
 
 
 def update(
@@ -90,10 +90,10 @@ def update(
     if not changes:
         raise typer.BadParameter("Nothing to change: name what to change, as in --label LABEL.")
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.update(key_id, if_match=if_match, **changes), as_json=invocation.as_json)
+    print_key(invocation.client.keys.update(key_id, if_match=if_match, **changes), as_json=invocation.as_json)
 
 
-def _say_limit_hint(invocation: Invocation, key: "Key | KeyReceipt") -> None:
+def _print_limit_hint(invocation: Invocation, key: "Key | KeyReceipt") -> None:
     """Write a hint to standard error if the key only verifies and has a small limit."""
     # A caller without keys:read gets a receipt, which may lack the scopes.
     if isinstance(key.document.get("scopes"), list):

@@ -8,9 +8,9 @@ import typer
 
 from latchkey.cli import output
 from latchkey.cli.confirmation import Yes, confirm
-from latchkey.cli.key_table import key_row, show_key
+from latchkey.cli.key_table import key_row, print_key
 from latchkey.cli.parameters import IfMatch, KeyId, invocation_of
-from latchkey.cli.table import fields
+from latchkey.cli.table import format_fields
 
 if TYPE_CHECKING:
     from latchkey.client.client import Client
@@ -53,15 +53,15 @@ def list_keys(
     filters: KeyFilters = {"q": q, "state": state and state.value, "owner": owner, "label": label}
     found: list[Key] = []
     while True:
-        wanted = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(found))
-        page = invocation.client.keys.page(cursor=cursor, limit=wanted, **filters)
+        page_size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(found))
+        page = invocation.client.keys.page(cursor=cursor, limit=page_size, **filters)
         found += page.keys
         cursor = page.next
         if cursor is None or len(found) == limit:
             break
     documents = [key.document for key in found]
     rows = [key_row(document) for document in documents]
-    output.show({"items": documents, "next": cursor}, as_json=invocation.as_json, rows=rows)
+    output.print_rows({"items": documents, "next": cursor}, as_json=invocation.as_json, rows=rows)
     if cursor is not None and not invocation.as_json:
         invocation.say(f"there are more, with the same filters: --cursor {cursor}")
 
@@ -70,21 +70,21 @@ def list_keys(
 def show(context: typer.Context, key_id: KeyId) -> None:
     """Show a key with its secrets' state and last use, and no secret."""
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.show(key_id), as_json=invocation.as_json)
+    print_key(invocation.client.keys.show(key_id), as_json=invocation.as_json)
 
 
 @group.command("disable")
 def disable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
     """Disable a key: its requests are rejected until it is enabled again."""
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.disable(key_id, if_match=if_match), as_json=invocation.as_json)
+    print_key(invocation.client.keys.disable(key_id, if_match=if_match), as_json=invocation.as_json)
 
 
 @group.command("enable")
 def enable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
     """Enable a disabled key again."""
     invocation = invocation_of(context)
-    show_key(invocation.client.keys.enable(key_id, if_match=if_match), as_json=invocation.as_json)
+    print_key(invocation.client.keys.enable(key_id, if_match=if_match), as_json=invocation.as_json)
 
 
 @group.command("revoke")
@@ -98,15 +98,15 @@ def revoke(
     invocation = invocation_of(context)
     client = invocation.client
     if not yes and sys.stdin.isatty():
-        shown = _shown(client, key_id)
+        current_etag = _show_before_revoking(client, key_id)
         # The person confirms what is shown, so the key must not change in between.
-        if_match = if_match or shown
+        if_match = if_match or current_etag
     confirm(key_id, f"This revokes {key_id} permanently.", yes=yes)
     client.keys.revoke(key_id, if_match=if_match)
     invocation.say(f"{key_id} is revoked")
 
 
-def _shown(client: "Client", key_id: str) -> str | None:
+def _show_before_revoking(client: "Client", key_id: str) -> str | None:
     """Show the key that is about to be revoked and return its ETag, or None if the calling key may not read keys."""
     from latchkey.client.failures import ReceivedProblem
 
@@ -116,5 +116,5 @@ def _shown(client: "Client", key_id: str) -> str | None:
         if problem.slug == "insufficient-scope":
             return None
         raise
-    print(fields(key_row(key.document)), file=sys.stderr)
+    print(format_fields(key_row(key.document)), file=sys.stderr)
     return key.etag

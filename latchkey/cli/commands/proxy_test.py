@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latchkey.cli.api_key import read_key
+from latchkey.cli.api_key import read_api_key
+from latchkey.cli.errors import CLIError
 from latchkey.cli.exit_codes import REFUSED
-from latchkey.cli.output import show
+from latchkey.cli.output import print_rows
 from latchkey.cli.parameters import invocation_of
-from latchkey.cli.refusal import Refusal
-from latchkey.origin import SHAPE, is_origin
+from latchkey.origin import ORIGIN_FORMAT, is_origin
 
 if TYPE_CHECKING:
     import httpx
@@ -33,51 +33,51 @@ def proxy_test(
     the URL doesn't respond. Only a key in --api-key is sent to the URL, never that of the environment or of a
     profile, because that is a key for Latchkey itself.
     """
-    from latchkey.client.cors_checks import cors_checks
-    from latchkey.client.proxy_checks import Result, checks
+    from latchkey.client.cors_checks import check_cors
+    from latchkey.client.proxy_checks import CheckResult, check_proxy
 
     if cors_origin is not None and not is_origin(cors_origin):
-        raise typer.BadParameter(f"--cors-origin is {SHAPE}")
+        raise typer.BadParameter(f"--cors-origin is {ORIGIN_FORMAT}")
     invocation = invocation_of(context)
-    probe_url = _usable(url)
+    probe_url = _server_url(url)
     credential = _credential(invocation, probe_url)
     if exhaust and credential is None:
         raise typer.BadParameter("--exhaust needs a key that may be used up: --api-key.")
-    with _http(invocation) as http:
+    with _http_client(invocation) as http:
         from latchkey.client.proxy_probe import Probe
 
         probe = Probe(http, probe_url, invocation.request_id, invocation.timeout_seconds)
-        found = list(cors_checks(probe, cors_origin)) if cors_origin else []
-        found = [*checks(probe, credential, exhaust=exhaust), *found]
+        found = list(check_cors(probe, cors_origin)) if cors_origin else []
+        found = [*check_proxy(probe, credential, exhaust=exhaust), *found]
     rows = [check.as_json() for check in found]
-    holds = all(check.result is not Result.FAILED for check in found)
-    show({"url": probe_url, "holds": holds, "checks": rows}, as_json=invocation.as_json, rows=rows)
+    holds = all(check.result is not CheckResult.FAILED for check in found)
+    print_rows({"url": probe_url, "holds": holds, "checks": rows}, as_json=invocation.as_json, rows=rows)
     if not holds:
         raise typer.Exit(REFUSED)
 
 
-def _usable(url: str) -> str:
+def _server_url(url: str) -> str:
     from latchkey.client.address import server_url
 
     try:
         return server_url(url)
     except ValueError as error:
-        raise Refusal("The URL cannot be used", f"Refused: {error}.", "Name what the proxy protects.") from None
+        raise CLIError("The URL cannot be used", f"Refused: {error}.", "Name what the proxy protects.") from None
 
 
 def _credential(invocation: "Invocation", url: str) -> "Credential | None":
-    from latchkey.client.address import in_the_clear
+    from latchkey.client.address import is_unencrypted
 
     # A key from the environment or a profile is for Latchkey itself, so another URL must not receive it.
-    if not invocation.options.typed_key:
+    if not invocation.options.key_from_command_line:
         return None
-    credential = read_key(invocation.options.api_key, typed=True)
-    if in_the_clear(url):
+    credential = read_api_key(invocation.options.api_key, from_command_line=True)
+    if is_unencrypted(url):
         invocation.say("warning: http:// sends the key in the clear; use https://.")
     return credential
 
 
-def _http(invocation: "Invocation") -> "httpx.Client":
+def _http_client(invocation: "Invocation") -> "httpx.Client":
     import httpx
 
     return httpx.Client(timeout=invocation.timeout_seconds)

@@ -7,21 +7,21 @@ import typer
 
 from latchkey.cli.confirmation import Yes, confirm
 from latchkey.cli.drain_wait import finish_when_drained
-from latchkey.cli.key_table import show_key
-from latchkey.cli.output import abandon
+from latchkey.cli.errors import CLIError
+from latchkey.cli.key_table import print_key
+from latchkey.cli.output import discard_stdout
 from latchkey.cli.parameters import IfMatch, KeyId, SecretFile, invocation_of, span
-from latchkey.cli.refusal import Refusal
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.problems import ProblemError
-from latchkey.rotation import DOUBTS
+from latchkey.rotation import DEFAULT_GRACE_SECONDS, NOT_READY_REASONS
 from latchkey.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from latchkey.client.client import Client
     from latchkey.client.key import Key
 
-DEFAULT_GRACE: Final = "1d"
-DEFAULT_QUIET: Final = "10m"
+DEFAULT_GRACE: Final = f"{DEFAULT_GRACE_SECONDS // 86_400}d"
+DEFAULT_QUIET_TIME: Final = "10m"
 _OWN_USE: Final = "This command itself uses the key, so it can't see if anyone else uses the new secret."
 
 
@@ -44,7 +44,7 @@ def rotate(
             metavar="SPAN",
             help="With --wait: how long the old secret has to be quiet, counted from the first use of the new one.",
         ),
-    ] = DEFAULT_QUIET,  # type: ignore[assignment]
+    ] = DEFAULT_QUIET_TIME,  # type: ignore[assignment]
     even_if_unused: Annotated[
         bool,
         typer.Option("--even-if-unused", help="With --wait: count from now on, even if the new secret is never used."),
@@ -63,7 +63,7 @@ def rotate(
     invocation = invocation_of(context)
     client = invocation.client
     if wait and not even_if_unused and client.key_id == key_id:
-        raise Refusal(
+        raise CLIError(
             "A key can't wait for the end of its own old secret",
             "It would watch with its new secret, and so couldn't see if anyone else uses that.",
             "Rotate it with another key, or add --even-if-unused to end the old secret once that is quiet.",
@@ -75,12 +75,12 @@ def rotate(
         client.keys.show(key_id)
     grace_seconds = 0 if at_once else int(grace.total_seconds())
     # Create the file first: after the rotation, the secret can't be requested again.
-    with SecretOutput(secret_file).ready() as output:
+    with SecretOutput(secret_file).prepared() as output:
         issued = client.keys.rotate(key_id, grace_seconds=grace_seconds, if_match=if_match)
-        output.hand_over(issued, as_json=invocation.as_json)
+        output.write_credential(issued, as_json=invocation.as_json)
     if wait:
         # The credential has been written. A program that reads it from a pipe doesn't have to wait for the drain.
-        abandon()
+        discard_stdout()
         finish_when_drained(invocation, client, issued, quiet, even_if_unused=even_if_unused)
 
 
@@ -101,20 +101,20 @@ def finish_rotation(
         seen = _confirm(invocation.client, key_id)
         if_match = if_match or seen.etag
     finished = invocation.client.keys.finish_rotation(key_id, secret_id=secret_id, if_match=if_match)
-    show_key(finished, as_json=invocation.as_json)
+    print_key(finished, as_json=invocation.as_json)
 
 
 def _confirm(client: "Client", key_id: str) -> "Key":
     """Return the key as it is now, and ask first if the rotation isn't ready to be finished.
 
-    Raises Refusal if the person doesn't confirm.
+    Raises CLIError if the person doesn't confirm.
     """
     try:
         key = client.keys.show(key_id)
     except ProblemError as problem:
         if problem.slug != "insufficient-scope":
             raise
-        raise Refusal(
+        raise CLIError(
             "Not finished",
             "Whether the new secret is in use can be seen only with the scope keys:read.",
             "Use a key that has it, or end the old secret unseen: add --yes.",
@@ -123,9 +123,9 @@ def _confirm(client: "Client", key_id: str) -> "Key":
     if progress is None:
         # No rotation is in progress, so there is nothing to confirm.
         return key
-    doubt = _OWN_USE if client.key_id == key_id else DOUBTS.get(progress.state())
-    if doubt:
-        confirm(key_id, f"{doubt} {_lockout(key)}", yes=False)
+    reason = _OWN_USE if client.key_id == key_id else NOT_READY_REASONS.get(progress.state())
+    if reason:
+        confirm(key_id, f"{reason} {_lockout(key)}", yes=False)
     return key
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from latchkey.cli.output import show
+from latchkey.cli.output import print_rows
 from latchkey.cli.parameters import KeyIdOrOwn, invocation_of, time_ago
 
 
@@ -37,4 +37,4 @@ def usage(
     invocation = invocation_of(context)
     steps = invocation.client.usage(key_id, since=since, until=until, step=step.value)
     rows = [found.document for found in steps]
-    show(rows, as_json=invocation.as_json, rows=rows)
+    print_rows(rows, as_json=invocation.as_json, rows=rows)

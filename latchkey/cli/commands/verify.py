@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from latchkey.cli.api_key import STANDARD_INPUT, read_secret, warn_of_typed_secret
+from latchkey.cli.api_key import STANDARD_INPUT, read_secret, warn_about_secret_argument
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
-from latchkey.cli.output import show_one
+from latchkey.cli.output import print_object
 from latchkey.cli.parameters import invocation_of
 from latchkey.credentials import parse_credential
 
@@ -32,8 +32,8 @@ def verify(
     if credential == STANDARD_INPUT:
         credential = read_secret("Credential to verify (key_id:secret): ")
     else:
-        warn_of_typed_secret("CREDENTIAL")
+        warn_about_secret_argument("CREDENTIAL")
     found = client.verify(parse_credential(credential), scopes=scope or [], cost=cost)
-    show_one(found.document, as_json=invocation.as_json)
+    print_object(found.document, as_json=invocation.as_json)
     if not found.valid:
         raise typer.Exit(COULD_NOT if found.code == RATE_LIMITED else REFUSED)

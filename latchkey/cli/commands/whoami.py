@@ -2,11 +2,11 @@
 
 import typer
 
-from latchkey.cli.output import show_one
+from latchkey.cli.output import print_object
 from latchkey.cli.parameters import invocation_of
 
 
 def whoami(context: typer.Context) -> None:
     """Show the key that calls, its scopes, its limit and what is left in its bucket."""
     invocation = invocation_of(context)
-    show_one(invocation.client.whoami().document, as_json=invocation.as_json)
+    print_object(invocation.client.whoami().document, as_json=invocation.as_json)

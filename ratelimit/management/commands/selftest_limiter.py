@@ -11,15 +11,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from latchkey.arguments import whole_number
+from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.checks import SETTINGS
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 
-FAILED: Final = 2
-COULD_NOT: Final = 3
-PATIENCE_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 5.0
 """Time-out of one response. It is long, because the test itself keeps the machine busy."""
-MOST: Final = 1_000_000
+MAX_NUMBER: Final = 1_000_000
 
 
 class Command(BaseCommand):
@@ -29,9 +28,9 @@ class Command(BaseCommand):
     help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--processes", type=whole_number(1, MOST), default=4, help="default: 4")
+        parser.add_argument("--processes", type=whole_number(1, MAX_NUMBER), default=4, help="default: 4")
         parser.add_argument(
-            "--requests", type=whole_number(1, MOST), default=5000, help="of each process; default: 5000"
+            "--requests", type=whole_number(1, MAX_NUMBER), default=5000, help="of each process; default: 5000"
         )
         parser.add_argument("--burst", type=whole_number(), default=1000, help="default: 1000")
         parser.add_argument("--per-seconds", type=whole_number(), default=3600, help="default: 3600")
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         try:
             limit = Limit(options["burst"], options["per_seconds"])
         except ValueError as error:
-            raise CommandError(f"{error}.", returncode=FAILED) from None
+            raise CommandError(f"{error}.", returncode=REFUSED) from None
         key = f"selftest:{uuid4().hex}".encode()
         processes, requests = options["processes"], options["requests"]
         started = time.time_ns()
@@ -49,32 +48,34 @@ class Command(BaseCommand):
         context = get_context("spawn")
         try:
             with context.Pool(processes) as pool:
-                admitted = sum(pool.starmap(fire, [(settings.BUCKET_STORE_URL, key, limit, requests)] * processes))
+                admitted = sum(
+                    pool.starmap(send_requests, [(settings.BUCKET_STORE_URL, key, limit, requests)] * processes)
+                )
             seconds = (time.time_ns() - started) / 1e9
-            open_store(settings.BUCKET_STORE_URL, timeout=PATIENCE_SECONDS).forget(key)
+            open_store(settings.BUCKET_STORE_URL, timeout=TIMEOUT_SECONDS).forget(key)
         except BucketStoreError as error:
             raise CommandError(f"BUCKET_STORE_URL: {error}", returncode=COULD_NOT) from None
-        asked = processes * requests
+        requested = processes * requests
         # The bucket refills while the test runs, so more than `burst` tokens may be taken.
         most = int(limit.burst + seconds * limit.burst / limit.per_seconds)
         result = {
             "store": settings.BUCKET_STORE_URL.partition("://")[0],
             "processes": processes,
-            "asked": asked,
+            "asked": requested,
             "admitted": admitted,
-            "at_least": min(asked, limit.burst),
-            "at_most": min(asked, most),
-            "exact": min(asked, limit.burst) <= admitted <= most,
+            "at_least": min(requested, limit.burst),
+            "at_most": min(requested, most),
+            "exact": min(requested, limit.burst) <= admitted <= most,
         }
         if options["format"] == "json":
             self.stdout.write(json.dumps(result, indent=2))
         else:
             self.stdout.write("\n".join(f"{name:<10} {value}" for name, value in result.items()))
         if not result["exact"]:
-            sys.exit(FAILED)
+            sys.exit(REFUSED)
 
 
-def fire(url: str, key: bytes, limit: Limit, requests: int) -> int:
+def send_requests(url: str, key: bytes, limit: Limit, requests: int) -> int:
     """Take one token `requests` times. Return how often the token was granted."""
-    store = open_store(url, timeout=PATIENCE_SECONDS)
+    store = open_store(url, timeout=TIMEOUT_SECONDS)
     return sum(store.take(key, limit)[0] for _ in range(requests))

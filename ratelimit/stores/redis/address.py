@@ -9,12 +9,12 @@ DEFAULT_PORT: Final = 6379
 DEFAULT_SENTINEL_PORT: Final = 26379
 DEFAULT_PREFIX: Final = "latchkey:"
 TIMEOUT_SECONDS: Final = 0.05
-FORMS: Final = "redis://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/DB][?prefix=,sentinel=,cluster=,ca=]"
+ADDRESS_FORMAT: Final = "redis://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/DB][?prefix=,sentinel=,cluster=,ca=]"
 
 _SCHEMES: Final = {"redis": False, "rediss": True}
 _OPTIONS: Final = frozenset(("prefix", "sentinel", "cluster", "ca"))
-_MOST_PREFIX: Final = 64
-_MOST_DB: Final = 1_000_000
+_MAX_PREFIX: Final = 64
+_MAX_DB: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ class RedisAddress:
 
     def __repr__(self) -> str:
         # The generated repr would show the password in logs and tracebacks.
-        return self.shown
+        return self.redacted
 
     @property
-    def shown(self) -> str:
+    def redacted(self) -> str:
         """Return the address without user name and password, for logs and errors."""
         hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
         return f"{'rediss' if self.tls else 'redis'}://{hosts}"
 
 
 def parse_address(url: str) -> RedisAddress:
-    """Return the address that `url` represents, in the form of FORMS.
+    """Return the address that `url` represents, in the form of ADDRESS_FORMAT.
 
     Raises ValueError. Its message contains nothing of the URL, because that may hold a password.
     """
@@ -56,7 +56,7 @@ def parse_address(url: str) -> RedisAddress:
     if "#" in url:
         raise ValueError("must have no # (write %23 in a password)")
     parts = urlsplit(url)
-    credentials, _, listed = parts.netloc.rpartition("@")
+    credentials, _, host_list = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     options = _options(parts.query)
     cluster = _flag(options.get("cluster", "false"))
@@ -64,7 +64,7 @@ def parse_address(url: str) -> RedisAddress:
     # Sentinels listen on a port of their own.
     port = DEFAULT_SENTINEL_PORT if sentinel else DEFAULT_PORT
     address = RedisAddress(
-        hosts=tuple(_host(entry, port) for entry in listed.split(",")),
+        hosts=tuple(_host(entry, port) for entry in host_list.split(",")),
         tls=_SCHEMES[parts.scheme],
         db=_db(parts.path),
         username=unquote(username) or None,
@@ -74,11 +74,11 @@ def parse_address(url: str) -> RedisAddress:
         prefix=_prefix(options.get("prefix", DEFAULT_PREFIX)),
         ca=Path(options["ca"]) if "ca" in options else None,
     )
-    _refuse_what_does_not_go_together(address)
+    _check_combination(address)
     return address
 
 
-def _refuse_what_does_not_go_together(address: RedisAddress) -> None:
+def _check_combination(address: RedisAddress) -> None:
     # Redis Cluster has a single database, numbered 0.
     if address.cluster and (address.sentinel or address.db):
         raise ValueError("with cluster=true can have neither sentinel= nor a database's number")
@@ -113,18 +113,18 @@ def _host(entry: str, default_port: int) -> tuple[str, int]:
     except ValueError:
         host = None
     if not host or parts.path or not host.isascii() or not host.isprintable() or " " in host:
-        raise ValueError(f"must be {FORMS}")
+        raise ValueError(f"must be {ADDRESS_FORMAT}")
     return host, port
 
 
 def _db(path: str) -> int:
     number = path.removeprefix("/") or "0"
-    if not (number.isascii() and number.isdigit() and int(number[:9]) < _MOST_DB and len(number) < 8):
+    if not (number.isascii() and number.isdigit() and int(number[:9]) < _MAX_DB and len(number) < 8):
         raise ValueError("must end in a database's number, if in any path")
     return int(number)
 
 
 def _prefix(prefix: str) -> str:
-    if len(prefix) > _MOST_PREFIX or not prefix.isascii() or not prefix.isprintable() or set(prefix) & set(" {}*?[]\\"):
+    if len(prefix) > _MAX_PREFIX or not prefix.isascii() or not prefix.isprintable() or set(prefix) & set(" {}*?[]\\"):
         raise ValueError("can have a prefix of up to 64 printable characters, without blanks and {}*?[]\\")
     return prefix

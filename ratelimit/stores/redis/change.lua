@@ -1,5 +1,6 @@
--- What is done to one record besides taking. KEYS: the record and, for `forget`, its index where there is one;
--- ARGV: the name of the change and what it needs.
+-- Changes one record in other ways than taking tokens.
+--
+-- KEYS: the record and, for `forget`, its index if it has one. ARGV: the name of the change, then its arguments.
 
 local key = KEYS[1]
 local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = load(key)
@@ -11,7 +12,7 @@ end
 
 local changes = {}
 
--- ARGV[2]: an epoch, made known where it is newer.
+-- ARGV[2]: an epoch, which is stored if it is newer.
 function changes.set_epoch()
   epoch = math.max(epoch, tonumber(ARGV[2]))
   return write()
@@ -23,7 +24,8 @@ function changes.reset()
   return write()
 end
 
--- ARGV[2]: the bucket as it has to be found, then as it is to be: limit, TAT and fraction. 0 where it is another one.
+-- Compare and set. ARGV[2]: the expected bucket (limit, TAT and fraction), ARGV[3]: its replacement. Returns 0 if the
+-- bucket is another one.
 function changes.replace_bucket()
   if ARGV[2] ~= struct.pack('<I8I8I4I4', limit, tat_s, tat_ns, fraction) then
     return 0
@@ -32,7 +34,8 @@ function changes.replace_bucket()
   return write()
 end
 
--- ARGV[2], [3]: drops the record unless it was used at these seconds and nanoseconds or later; '' drops it anyway.
+-- Deletes the record, unless it was used at this time or later. ARGV[2], ARGV[3]: the time's seconds and nanoseconds;
+-- '' deletes the record in any case.
 function changes.forget()
   if ARGV[2] ~= '' then
     local since_s, since_ns = tonumber(ARGV[2]), tonumber(ARGV[3])

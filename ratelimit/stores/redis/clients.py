@@ -20,18 +20,18 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from ratelimit.stores.base import BucketStoreAway, BucketStoreError
+from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable
 from ratelimit.stores.redis.address import RedisAddress
 from ratelimit.stores.redis.pipelined_connection import PipelinedConnection
 
 # redis-py reports a Cluster that is down with an exception that is not a RedisError.
-_AWAY: Final = (
+_UNAVAILABLE: Final = (
     redis.ConnectionError, redis.TimeoutError, redis.exceptions.RedisClusterException, OSError, TimeoutError,
 )  # fmt: skip
 # The minimum for a connection, because a TLS handshake takes several round trips.
 CONNECT_SECONDS: Final = 0.25
 # Concurrent commands to a Cluster. Each takes a connection, and redis-py allows 100 per node.
-_AT_ONCE: Final = 32
+_MAX_CONCURRENT: Final = 32
 
 
 class _Classes(NamedTuple):
@@ -45,7 +45,7 @@ class _Classes(NamedTuple):
 
 
 _SYNC: Final = _Classes(redis.Redis, Sentinel, redis.RedisCluster, ClusterNode)
-_ON_LOOP: Final = _Classes(redis_asyncio.Redis, AsyncSentinel, redis_asyncio.RedisCluster, AsyncClusterNode)
+_ASYNC: Final = _Classes(redis_asyncio.Redis, AsyncSentinel, redis_asyncio.RedisCluster, AsyncClusterNode)
 
 
 def connect(address: RedisAddress, timeout: float) -> Any:
@@ -57,20 +57,20 @@ def connect(address: RedisAddress, timeout: float) -> Any:
     return _client(_SYNC, address, options)
 
 
-async def commands_on_loop(address: RedisAddress, patience: float) -> "Commands":
+async def open_async_commands(address: RedisAddress, timeout_seconds: float) -> "Commands":
     """Open a connection for the running event loop, and return an object that sends commands on it.
 
     A caller that gives up on a response has to close the returned object.
     """
-    options = _options(address, patience) | {"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None}
+    options = _options(address, timeout_seconds) | {"retry": AsyncRetry(NoBackoff(), 0), "socket_timeout": None}
     # No socket time-out: the caller limits the wait for all its commands together.
-    client = _client(_ON_LOOP, address, options)
+    client = _client(_ASYNC, address, options)
     try:
         if address.cluster:
             await client.initialize()
-            return Commands(client, client.execute_command, None, Semaphore(_AT_ONCE))
-        link = PipelinedConnection(await client.connection_pool.get_connection())
-        return Commands(client, link.ask, link, nullcontext())
+            return Commands(client, client.execute_command, None, Semaphore(_MAX_CONCURRENT))
+        connection = PipelinedConnection(await client.connection_pool.get_connection())
+        return Commands(client, connection.execute, connection, nullcontext())
     except BaseException:
         await client.aclose()
         raise
@@ -80,19 +80,19 @@ async def commands_on_loop(address: RedisAddress, patience: float) -> "Commands"
 class Commands:
     """Open connection of an event loop.
 
-    `ask` sends a command within the limit `at_once` and returns an awaitable response, which may raise any
-    Exception.
+    `execute` sends a command and returns an awaitable response, which may raise any Exception. Callers hold
+    `concurrency_limit` while they wait for it.
     """
 
     client: Any
-    ask: Callable[..., Awaitable[Any]]
-    link: PipelinedConnection | None
-    at_once: AbstractAsyncContextManager[Any]
+    execute: Callable[..., Awaitable[Any]]
+    connection: PipelinedConnection | None
+    concurrency_limit: AbstractAsyncContextManager[Any]
 
     async def close(self) -> None:
         """Close the connections. Callers that wait for a response get a ConnectionError."""
-        if self.link is not None:
-            self.link.close()
+        if self.connection is not None:
+            self.connection.close()
         await self.client.aclose()
 
 
@@ -123,14 +123,14 @@ def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
     return options
 
 
-def failure(address: RedisAddress, error: Exception) -> BucketStoreError:
+def as_store_error(address: RedisAddress, error: Exception) -> BucketStoreError:
     """Return the BucketStoreError that represents `error`.
 
     Every exception is accepted, because an unexpected response can make redis-py raise ValueError, TypeError and
     others.
     """
     # redis-py derives AuthenticationError from ConnectionError, but waiting doesn't fix a wrong password.
-    away = isinstance(error, _AWAY) and not isinstance(error, redis.AuthenticationError)
+    away = isinstance(error, _UNAVAILABLE) and not isinstance(error, redis.AuthenticationError)
     # The server's message contains neither a password nor a key's name, so it can be logged.
-    words = f"{address.shown}: {type(error).__name__}: {str(error)[:200]}"
-    return BucketStoreAway(words) if away else BucketStoreError(words)
+    message = f"{address.redacted}: {type(error).__name__}: {str(error)[:200]}"
+    return BucketStoreUnavailable(message) if away else BucketStoreError(message)

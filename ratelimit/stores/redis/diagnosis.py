@@ -10,11 +10,11 @@ from typing import Final
 
 from ratelimit.stores.redis.address import RedisAddress
 
-SECONDS: Final = 2.0
+TIMEOUT_SECONDS: Final = 2.0
 _UNKNOWN: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 # Servers of every version respond to PING: +PONG, or an error such as -NOAUTH.
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
-_OF_REDIS: Final = (b"+", b"-", b"$", b"*", b":")
+_REDIS_PREFIXES: Final = (b"+", b"-", b"$", b"*", b":")
 
 
 def permanent_fault(address: RedisAddress) -> str | None:
@@ -22,25 +22,25 @@ def permanent_fault(address: RedisAddress) -> str | None:
     fault = None
     for host, port in address.hosts:
         # One host that may be in an outage is enough: with Sentinel or Cluster the others may be wrong.
-        fault = _fault(address, host, port)
+        fault = _host_fault(address, host, port)
         if fault is None:
             return None
     return fault
 
 
-def _fault(address: RedisAddress, host: str, port: int) -> str | None:
+def _host_fault(address: RedisAddress, host: str, port: int) -> str | None:
     """Return why this host and port can never work, or None if they may be in an outage."""
     try:
-        with socket.create_connection((host, port), timeout=SECONDS) as connection:
+        with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as connection:
             if address.tls:
-                with _context(address).wrap_socket(connection, server_hostname=host) as encrypted:
-                    return _foreign(_answer(encrypted), host, port)
-            answer = _answer(connection)
+                with _tls_context(address).wrap_socket(connection, server_hostname=host) as encrypted:
+                    return _not_redis(_ping_response(encrypted), host, port)
+            response = _ping_response(connection)
         # A connection that ends without a response is ambiguous: a server that requires TLS closes it, and so does
         # a load balancer whose server is down.
-        if answer == b"":
-            return f"{host}:{port} wants TLS: use rediss://." if _wants_tls(host, port) else None
-        return _foreign(answer, host, port)
+        if response == b"":
+            return f"{host}:{port} wants TLS: use rediss://." if _requires_tls(host, port) else None
+        return _not_redis(response, host, port)
     except socket.gaierror as error:
         return f"{host} is no known host. Correct the name." if error.errno in _UNKNOWN else None
     except ssl.SSLCertVerificationError as error:
@@ -58,37 +58,37 @@ def _is_plain(address: RedisAddress, host: str, port: int) -> bool:
     if not address.tls:
         return False
     try:
-        with socket.create_connection((host, port), timeout=SECONDS) as connection:
+        with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as connection:
             connection.sendall(_PING)
-            return connection.recv(64).startswith(_OF_REDIS)
+            return connection.recv(64).startswith(_REDIS_PREFIXES)
     except OSError:
         return False
 
 
-def _context(address: RedisAddress) -> ssl.SSLContext:
+def _tls_context(address: RedisAddress) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
     # The same minimum as in `clients`.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def _wants_tls(host: str, port: int) -> bool:
+def _requires_tls(host: str, port: int) -> bool:
     """Return whether a TLS handshake succeeds. The certificate is not verified."""
     context = ssl.create_default_context()
     # Only the protocol matters here: no data is sent.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with socket.create_connection((host, port), timeout=SECONDS) as connection:
+        with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as connection:
             context.wrap_socket(connection).close()
     except OSError:
         return False
     return True
 
 
-def _answer(connection: socket.socket) -> bytes | None:
+def _ping_response(connection: socket.socket) -> bytes | None:
     """Return the start of the response to a PING; empty if the connection ends, None if nothing comes in time."""
-    connection.settimeout(SECONDS)
+    connection.settimeout(TIMEOUT_SECONDS)
     try:
         connection.sendall(_PING)
         return connection.recv(64)
@@ -98,6 +98,10 @@ def _answer(connection: socket.socket) -> bytes | None:
         return b""
 
 
-def _foreign(answer: bytes | None, host: str, port: int) -> str | None:
+def _not_redis(response: bytes | None, host: str, port: int) -> str | None:
     """Return a sentence that the server is not Redis if its response shows that, or None otherwise."""
-    return None if not answer or answer.startswith(_OF_REDIS) else f"{host}:{port} is no Redis. Correct the port."
+    return (
+        None
+        if not response or response.startswith(_REDIS_PREFIXES)
+        else f"{host}:{port} is no Redis. Correct the port."
+    )

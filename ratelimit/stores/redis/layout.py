@@ -7,24 +7,24 @@ from importlib.resources import files
 from struct import Struct
 from typing import Final, NamedTuple
 
-from ratelimit.bucket import MOST_EPOCH, CostExceedsBurst, Outcome, Record, TakeRequest
+from ratelimit.bucket import MAX_EPOCH, CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
-from ratelimit.stores.base import BucketStoreError, Taken
+from ratelimit.stores.base import BucketStoreError, TakeResult
 
-SERVERS_CLOCK: Final = b""
+SERVER_CLOCK: Final = b""
 
 _RECORD: Final = Struct("<QQQQIIQIQII")
 _REQUEST: Final = Struct("<IBBQQIQIQII")
 _BUCKET: Final = Struct("<QQII")
 _SHIFT: Final = Struct("<QQIQIBI")
 _TIME: Final = Struct("<QI")
-_ALLOWED, _NEWER_EPOCH, _OTHER_LIMIT, _EXCEEDS_BURST, _ALLOWED_MORE = 1, 2, 3, 4, 5
+_ALLOWED, _NEWER_EPOCH, _LIMIT_CHANGED, _EXCEEDS_BURST, _ALLOWED_WITH_GRANT = 1, 2, 3, 4, 5
 _UNLIMITED: Final = (0, 0, 0, 0, 0)
-_ANSWER: Final = 4
-_TIMES: Final = 2
+_NUMBERS_PER_REQUEST: Final = 4
+_TIME_NUMBERS: Final = 2
 # Larger numbers mean that the record is damaged. record.lua has the same bounds.
-_MOST_SECONDS: Final = 1 << 33
-_MOST_COUNT: Final = 1 << 53
+_MAX_SECONDS: Final = 1 << 33
+_MAX_COUNT: Final = 1 << 53
 
 
 class Script(NamedTuple):
@@ -44,18 +44,18 @@ SHIFT: Final = _script("shift.lua")
 CHANGE: Final = _script("change.lua")
 
 
-class OtherLimit(Exception):
+class LimitChanged(Exception):
     """Error: the bucket was last used under another limit. Nothing was taken; its debt has to be converted first."""
 
 
-def time_argument(now_ns: int) -> bytes:
+def encode_time(now_ns: int) -> bytes:
     """Return a time as an argument for a script."""
     return _TIME.pack(*divmod(now_ns, NS_PER_SECOND))
 
 
 # Most requests share a few limits and a cost of 1, so this saves the division for each request.
 @lru_cache(maxsize=4096)
-def _priced(limit: Limit | None, cost: int) -> tuple[int, int, int, int, int]:
+def _encode_limit(limit: Limit | None, cost: int) -> tuple[int, int, int, int, int]:
     """Return the limit's code, its period in nanoseconds, its ticks, and the price of `cost` tokens in nanoseconds
     and ticks.
     """
@@ -64,86 +64,86 @@ def _priced(limit: Limit | None, cost: int) -> tuple[int, int, int, int, int]:
     return limit.code, limit.per_seconds * NS_PER_SECOND, limit.ticks, *divmod(cost * limit.price, limit.ticks)
 
 
-def request_argument(asked: TakeRequest, *, more: int = 0, count: int = 1) -> bytes:
+def encode_request(request: TakeRequest, *, more: int = 0, count: int = 1) -> bytes:
     """Return a request as an argument for take.lua.
 
     The script takes `more` tokens in all if the bucket has them (0: no more), and the request's own cost
     otherwise. If the request is allowed, it counts `count` requests, which include earlier ones that leased tokens
     paid for.
     """
-    _, limit, cost, epoch, slot = asked
+    _, limit, cost, epoch, slot = request
     if limit is not None and cost > limit.burst:
         # The script still has to compare the epoch first: the cost may be valid under the key's current limit.
         return _REQUEST.pack(epoch, slot, 1, 0, 0, 0, 0, 0, 0, 0, count)
-    priced = _priced(limit, cost)
-    extra = _priced(limit, more)[3:] if more and limit is not None else (0, 0)
+    priced = _encode_limit(limit, cost)
+    extra = _encode_limit(limit, more)[3:] if more and limit is not None else (0, 0)
     return _REQUEST.pack(epoch, slot, 0, *priced, *extra, count)
 
 
-def shift_argument(limit: Limit, tokens: int, *, back: bool, count: int) -> bytes:
+def encode_shift(limit: Limit, tokens: int, *, back: bool, count: int) -> bytes:
     """Return a change of a bucket as an argument for shift.lua.
 
     With `back` the tokens are given back, otherwise they are added to the debt. `count` is how many allowed
     requests to count.
     """
-    return _SHIFT.pack(*_priced(limit, tokens), back, count)
+    return _SHIFT.pack(*_encode_limit(limit, tokens), back, count)
 
 
-def server_ns(answers: Sequence[int]) -> int:
+def parse_server_ns(numbers: Sequence[int]) -> int:
     """Return the time of the server at which take.lua ran, in nanoseconds since the Unix epoch."""
-    seconds, nanoseconds = answers[-2:]
+    seconds, nanoseconds = numbers[-2:]
     return seconds * NS_PER_SECOND + nanoseconds
 
 
-def outcomes_of(asked: Sequence[TakeRequest], answers: Sequence[int]) -> "list[Taken | OtherLimit]":
+def parse_outcomes(requests: Sequence[TakeRequest], numbers: Sequence[int]) -> "list[TakeResult | LimitChanged]":
     """Return the outcomes that take.lua's response encodes, one per request.
 
-    Raises ValueError if the script did nothing because the run came too late.
+    Raises ValueError if the script did nothing because the call came too late.
     """
-    if asked and len(answers) == _TIMES:
-        raise ValueError("the run came too late")
+    if requests and len(numbers) == _TIME_NUMBERS:
+        raise ValueError("the call came too late")
     return [
-        _outcome(one, *answers[at : at + _ANSWER])
-        for one, at in zip(asked, range(0, len(answers) - _TIMES, _ANSWER), strict=True)
+        _outcome(one, *numbers[at : at + _NUMBERS_PER_REQUEST])
+        for one, at in zip(requests, range(0, len(numbers) - _TIME_NUMBERS, _NUMBERS_PER_REQUEST), strict=True)
     ]
 
 
-def _outcome(asked: TakeRequest, status: int, debt_ns: int, fraction: int, epoch: int) -> "Taken | OtherLimit":
-    _, limit, cost, _, _ = asked
+def _outcome(request: TakeRequest, status: int, debt_ns: int, fraction: int, epoch: int) -> "TakeResult | LimitChanged":
+    _, limit, cost, _, _ = request
     if status == _NEWER_EPOCH:
         return False, 0, 0, epoch
-    if status == _OTHER_LIMIT:
-        return OtherLimit()
+    if status == _LIMIT_CHANGED:
+        return LimitChanged()
     if limit is None:
         return True, 0, 0, epoch
     if status == _EXCEEDS_BURST:
         return CostExceedsBurst(cost, limit)
     debt = debt_ns * limit.ticks + fraction
-    if status in (_ALLOWED, _ALLOWED_MORE):
+    if status in (_ALLOWED, _ALLOWED_WITH_GRANT):
         return True, debt, 0, epoch
     return False, debt, -((limit.capacity - debt - cost * limit.price) // limit.ticks), epoch
 
 
-def granted(answers: Sequence[int]) -> list[bool]:
+def parse_grants(numbers: Sequence[int]) -> list[bool]:
     """Return for each request whether it got all the tokens that it asked for ahead of its cost."""
-    return [status == _ALLOWED_MORE for status in answers[:-_TIMES:_ANSWER]]
+    return [status == _ALLOWED_WITH_GRANT for status in numbers[:-_TIME_NUMBERS:_NUMBERS_PER_REQUEST]]
 
 
-def single(taken: "Taken | OtherLimit") -> Outcome:
-    """Return the outcome of one take, or raise it if it is a CostExceedsBurst, BucketStoreError or OtherLimit."""
-    if isinstance(taken, CostExceedsBurst | BucketStoreError | OtherLimit):
-        raise taken
-    return taken
+def outcome_or_raise(result: "TakeResult | LimitChanged") -> Outcome:
+    """Return the outcome of one take, or raise it if it is a CostExceedsBurst, BucketStoreError or LimitChanged."""
+    if isinstance(result, CostExceedsBurst | BucketStoreError | LimitChanged):
+        raise result
+    return result
 
 
-def load(raw: bytes | None) -> Record:
+def parse_record(raw: bytes | None) -> Record:
     """Return the record that Redis holds; an empty one if there is none, or if Latchkey did not write it."""
     if raw is None or len(raw) != _RECORD.size:
         return Record()
     code, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = _RECORD.unpack(
         raw
     )
-    if max(tat_s, used_s_0, used_s_1) >= _MOST_SECONDS or max(allowed, throttled) >= _MOST_COUNT:
+    if max(tat_s, used_s_0, used_s_1) >= _MAX_SECONDS or max(allowed, throttled) >= _MAX_COUNT:
         return Record()
     return Record(
         tat_ns=tat_s * NS_PER_SECOND + tat_ns,
@@ -153,10 +153,10 @@ def load(raw: bytes | None) -> Record:
         used_ns_0=used_s_0 * NS_PER_SECOND + used_ns_0,
         used_ns_1=used_s_1 * NS_PER_SECOND + used_ns_1,
         fraction=fraction,
-        epoch=epoch if epoch <= MOST_EPOCH else 0,
+        epoch=epoch if epoch <= MAX_EPOCH else 0,
     )
 
 
-def bucket_argument(code: int, tat_ns: int, fraction: int) -> bytes:
+def encode_bucket(code: int, tat_ns: int, fraction: int) -> bytes:
     """Return a bucket as an argument for the change `replace_bucket`."""
     return _BUCKET.pack(code, *divmod(tat_ns, NS_PER_SECOND), fraction)

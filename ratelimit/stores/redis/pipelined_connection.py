@@ -32,12 +32,12 @@ class PipelinedConnection(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._transport.set_protocol(self)
 
-    def ask(self, *arguments: bytes | str | int) -> asyncio.Future[Any]:
+    def execute(self, *arguments: bytes | str | int) -> asyncio.Future[Any]:
         """Send a command, and return a future for its response. The future raises redis.RedisError."""
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
+        response = asyncio.get_running_loop().create_future()
+        self._waiting.append(response)
         self._transport.write(hiredis.pack_command(arguments))  # type: ignore[arg-type]
-        return answer
+        return response
 
     def close(self) -> None:
         """Close the connection. Callers that wait for a response get a ConnectionError."""
@@ -49,8 +49,8 @@ class PipelinedConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._reader.feed(data)
-            while (answer := self._reader.gets()) is not False:
-                self._settle(answer)
+            while (response := self._reader.gets()) is not False:
+                self._settle(response)
         except (hiredis.HiredisError, IndexError):
             # The data is not the Redis protocol, or responds to no command.
             self.close()
@@ -58,15 +58,17 @@ class PipelinedConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(redis.ConnectionError("The server closed the connection." if exc is None else str(exc)))
 
-    def _settle(self, answer: Any) -> None:
+    def _settle(self, response: Any) -> None:
         waiting = self._waiting.popleft()
         if waiting.done():
             return
-        if isinstance(answer, hiredis.ReplyError):
-            words = str(answer)
-            waiting.set_exception(NoScriptError(words) if words.startswith(_NO_SCRIPT) else redis.ResponseError(words))
+        if isinstance(response, hiredis.ReplyError):
+            message = str(response)
+            waiting.set_exception(
+                NoScriptError(message) if message.startswith(_NO_SCRIPT) else redis.ResponseError(message)
+            )
         else:
-            waiting.set_result(answer)
+            waiting.set_result(response)
 
     def _fail(self, error: redis.ConnectionError) -> None:
         while self._waiting:

@@ -1,10 +1,10 @@
--- What the scripts have in common: the time, and the records as Redis holds them. It stands at the head of each.
+-- Shared by all scripts, and put in front of each: the time, and the encoding of records in Redis.
 
 local RECORD = '<I8I8I8I8I4I4I8I4I8I4I4'
 local RECORD_BYTES = 68
 local BILLION = 1000000000
 
--- The time that an argument gives: '' is the server's own.
+-- Returns the time in an argument, as seconds and nanoseconds; '' stands for the server's clock.
 local function time_of(argument)
   if argument == '' then
     local time = redis.call('TIME')
@@ -13,20 +13,22 @@ local function time_of(argument)
   return struct.unpack('<I8I4', argument)
 end
 
--- What is beyond these bounds was damaged.
+-- Returns whether the numbers are within their bounds. layout.py has the same bounds. Larger numbers mean damage.
 local function is_sane(allowed, throttled, tat_s, used_s_0, used_s_1)
   return math.max(tat_s, used_s_0, used_s_1) < 8589934592 and math.max(allowed, throttled) < 9007199254740992
 end
 
--- The record: limit, allowed, throttled, TAT (seconds, nanoseconds) and fraction, last use of either secret (the same),
--- epoch. Zeros where there is none, or what is there is damaged or of another type; it is replaced then.
+-- Returns the record: limit, allowed, throttled, TAT (seconds, nanoseconds) and fraction, last use of each secret
+-- (seconds, nanoseconds), epoch. Returns zeros if there is no record, or if it is damaged or of another type. The next
+-- write replaces it then.
 local function load(key)
   local raw = redis.pcall('GET', key)
   if type(raw) == 'string' and #raw == RECORD_BYTES then
     local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch =
       struct.unpack(RECORD, raw)
     if is_sane(allowed, throttled, tat_s, used_s_0, used_s_1) then
-      -- As MOST_EPOCH of ratelimit/bucket.py: a key could never reach it, and be neither changed nor revoked at once.
+      -- MAX_EPOCH of ratelimit/bucket.py. No key can reach a higher epoch, so with one in the record, changes and
+      -- revocations would have no effect.
       if epoch >= 1073741824 then
         epoch = 0
       end
@@ -36,17 +38,17 @@ local function load(key)
   return 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 end
 
--- Replaces the record by what `load` would return.
+-- Writes the record. The arguments are the values that `load` returns.
 local function save(key, ...)
   redis.call('SET', key, struct.pack(RECORD, ...))
 end
 
--- The moment that lies so many nanoseconds behind another.
+-- Returns the time that is `by` nanoseconds after another.
 local function later(s, ns, by)
   return s + math.floor((ns + by) / BILLION), (ns + by) % BILLION
 end
 
--- Nanoseconds and ticks, with so many more; or fewer, where these are negative.
+-- Adds nanoseconds and ticks, both of which may be negative.
 local function plus(ns, fraction, more_ns, more_fraction, ticks)
   ns, fraction = ns + more_ns, fraction + more_fraction
   if fraction >= ticks then
@@ -57,7 +59,7 @@ local function plus(ns, fraction, more_ns, more_fraction, ticks)
   return ns, fraction
 end
 
--- A debt drawn in to what a bucket can owe: from nothing to its whole period.
+-- Limits a debt to what a bucket can lack: from nothing to its whole period.
 local function within(period, debt, fraction)
   if debt < 0 then
     return 0, 0
@@ -67,7 +69,7 @@ local function within(period, debt, fraction)
   return debt, fraction
 end
 
--- What a bucket owes at a moment: from then until its TAT.
+-- Returns a bucket's debt at a time: what is missing from then until its TAT.
 local function debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
   return within(period, (tat_s - now_s) * BILLION + (tat_ns - now_ns), fraction)
 end

@@ -1,15 +1,15 @@
--- Adds debts to buckets, or gives tokens back to them, within what a bucket can hold; and counts requests that were let
--- pass. A bucket of another limit is left alone, and its requests are counted anyway.
+-- Adds debts to buckets or gives tokens back to them, within what a bucket can hold, and counts allowed requests. A
+-- bucket under another limit stays unchanged, but its requests are counted.
 --
--- KEYS: the records. ARGV: the time ('' for the server's own), then what becomes of each: a limit, its period and ticks,
--- nanoseconds and ticks of debt, whether they are given back, and the count of requests.
+-- KEYS: the records. ARGV: the time ('' for the server's clock), then one change for each record: the limit, its period
+-- and ticks, nanoseconds and ticks of debt, whether they are given back, and the count of requests.
 
 local SHIFT = '<I8I8I4I8I4I1I4'
 
 local now_s, now_ns = time_of(ARGV[1])
 
-for place, key in ipairs(KEYS) do
-  local of_limit, period, ticks, by, by_fraction, back, count = struct.unpack(SHIFT, ARGV[place + 1])
+for position, key in ipairs(KEYS) do
+  local of_limit, period, ticks, by, by_fraction, back, count = struct.unpack(SHIFT, ARGV[position + 1])
   local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch = load(key)
   allowed = allowed + count
   if limit == of_limit or limit == 0 then

@@ -12,22 +12,22 @@ import redis
 
 from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest, convert_debt
 from ratelimit.limit import NS_PER_SECOND, Limit
-from ratelimit.stores.base import BucketStoreAway, BucketStoreError, Clock, OutcomeUnknown, Taken
+from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
-from ratelimit.stores.redis.call_sequence import CLOSED, Line
-from ratelimit.stores.redis.clients import connect, failure
-from ratelimit.stores.redis.keys import Keys, Question
-from ratelimit.stores.redis.layout import CHANGE, SERVERS_CLOCK, SHIFT, TAKE, OtherLimit, Script
+from ratelimit.stores.redis.call_sequence import CLOSED, CallSequence
+from ratelimit.stores.redis.clients import as_store_error, connect
+from ratelimit.stores.redis.key_names import EncodedRequest, KeyNames
+from ratelimit.stores.redis.layout import CHANGE, SERVER_CLOCK, SHIFT, TAKE, LimitChanged, Script
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
 _INDEXED_SECONDS: Final = 3600
 _PROBE: Final = b"probe"
 # take.lua updates a key's entry in the index only once in this time.
-_WINDOW_SECONDS: Final = 5
+_INDEX_UPDATE_SECONDS: Final = 5
 # The same value as in take.lua.
-_LINE_SECONDS: Final = 86_400
+_SEQUENCE_SECONDS: Final = 86_400
 
 
 class RedisStore:
@@ -42,45 +42,45 @@ class RedisStore:
     confirms_epochs = True
 
     def __init__(self, address: RedisAddress, clock: Clock | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.url = address.shown
+        self.url = address.redacted
         self.address = address
         self.timeout = timeout
-        self.keys = Keys(address)
+        self.keys = KeyNames(address)
         self._clock = clock
-        self._lines = local()
+        self._sequences = local()
 
     def time_argument(self) -> bytes:
         """Return the time as an argument for a script; by default it names the server's clock."""
-        return layout.time_argument(self._clock()) if self._clock else SERVERS_CLOCK
+        return layout.encode_time(self._clock()) if self._clock else SERVER_CLOCK
 
     def now_ns(self) -> int:
         if self._clock is not None:
             return self._clock()
-        with self._failing():
+        with self._store_errors():
             seconds, microseconds = self._client.time(**self._one_node)
         return int(seconds) * NS_PER_SECOND + int(microseconds) * 1000
 
     def generation(self) -> str:
-        with self._failing():
+        with self._store_errors():
             self._client.set(self.keys.generation, uuid4().hex, nx=True)
             return bytes(self._client.get(self.keys.generation) or b"").decode("ascii")
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        asked = (key, limit, cost, epoch, slot)
+        request = (key, limit, cost, epoch, slot)
         # Another process may change the limit again between the conversion and the next attempt.
         for _ in range(_ATTEMPTS):
             try:
-                return layout.single(self._ask([asked])[0])
-            except OtherLimit:
+                return layout.outcome_or_raise(self._take_all([request])[0])
+            except LimitChanged:
                 self.convert(key, limit)
         raise BucketStoreError(f"{self.url}: the limit of a key changes again and again")
 
-    def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
-        return [self._settled(one, taken) for one, taken in zip(asked, self._ask(asked), strict=True)]
+    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+        return [self._resolve(one, result) for one, result in zip(requests, self._take_all(requests), strict=True)]
 
     def peek(self, key: bytes) -> Record:
-        with self._failing():
-            return layout.load(self._client.get(self.keys.record(key)))
+        with self._store_errors():
+            return layout.parse_record(self._client.get(self.keys.record(key)))
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         self._change(key, b"set_epoch", epoch)
@@ -96,18 +96,18 @@ class RedisStore:
         """Add `tokens` to the debt of the key's bucket, up to a full bucket. A bucket under another limit stays
         unchanged.
         """
-        shift = layout.shift_argument(limit, tokens, back=False, count=0)
+        shift = layout.encode_shift(limit, tokens, back=False, count=0)
         self._run(SHIFT, *self.keys.shift_arguments([(key, shift)], self.time_argument()))
 
-    def new_line(self) -> Line | None:
-        """Return a new line for runs of take.lua; None with Cluster."""
+    def new_sequence(self) -> CallSequence | None:
+        """Return a new sequence for calls of take.lua; None with Cluster."""
         # A test's clock doesn't advance like the server's, so deadlines would make no sense with it.
-        return self.keys.new_line(None if self._clock else self.timeout)
+        return self.keys.new_sequence(None if self._clock else self.timeout)
 
-    def close_line(self, line: bytes) -> int:
-        """Prevent all further runs of this line from being executed, and return the number of the last one that was."""
-        with self._failing():
-            return int(self._client.set(line, CLOSED, ex=_LINE_SECONDS, get=True) or 0)
+    def close_sequence(self, sequence: bytes) -> int:
+        """Prevent further calls of this sequence from being executed. Return the number of the last one that was."""
+        with self._store_errors():
+            return int(self._client.set(sequence, CLOSED, ex=_SEQUENCE_SECONDS, get=True) or 0)
 
     def convert(self, key: bytes, limit: Limit | None) -> None:
         """Convert the debt of the key's bucket to `limit`."""
@@ -116,31 +116,31 @@ class RedisStore:
         known, now_ns = self.peek(key), self.now_ns()
         debt = convert_debt(limit, known.tat_ns, known.fraction, known.limit_code, now_ns)
         ahead_ns, fraction = divmod(debt, limit.ticks)
-        found = layout.bucket_argument(known.limit_code, known.tat_ns, known.fraction)
-        wanted = layout.bucket_argument(limit.code, now_ns + ahead_ns, fraction)
+        expected = layout.encode_bucket(known.limit_code, known.tat_ns, known.fraction)
+        replacement = layout.encode_bucket(limit.code, now_ns + ahead_ns, fraction)
         # Compare and set: the script writes only if the bucket is still the one that was read. Otherwise the
         # caller repeats.
-        self._change(key, b"replace_bucket", found, wanted)
+        self._change(key, b"replace_bucket", expected, replacement)
 
-    def usage(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in no particular order. If there is an index, only keys used since `since_ns` are read."""
-        with self._failing():
-            names = iter(self._names(prefix, since_ns))
+        with self._store_errors():
+            names = iter(self._record_names(prefix, since_ns))
             while batch := list(islice(names, _SCAN_BATCH)):
                 for name, raw in zip(batch, self._records(batch), strict=True):
-                    key = self.keys.of_record(name)
+                    key = self.keys.key_of(name)
                     if raw is not None and key.startswith(prefix):
-                        yield key, layout.load(raw)
+                        yield key, layout.parse_record(raw)
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Remove keys from the index that were not used for an hour."""
         # No reader of the index looks back further than an hour.
         if self.keys.used is not None:
             oldest = self.now_ns() // NS_PER_SECOND - _INDEXED_SECONDS
-            with self._failing():
+            with self._store_errors():
                 self._client.zremrangebyscore(self.keys.used, "-inf", oldest)
 
-    def rebuilt(self) -> None:
+    def last_rebuild(self) -> None:
         """Return None: there is no file on this host."""
 
     def ping(self) -> None:
@@ -160,58 +160,58 @@ class RedisStore:
     def _one_node(self) -> dict[str, Any]:
         return {"target_nodes": redis.RedisCluster.RANDOM} if self.address.cluster else {}
 
-    def _ask(self, asked: Sequence[TakeRequest]) -> list[Taken | OtherLimit]:
+    def _take_all(self, requests: Sequence[TakeRequest]) -> list[TakeResult | LimitChanged]:
         now = self.time_argument()
-        answers: list[Taken | OtherLimit] = []
-        for together in self.keys.together([(one, layout.request_argument(one)) for one in asked]):
-            told = self._take(together, now)
-            with self._failing():
-                answers += layout.outcomes_of([one for one, _ in together], told)
-        return answers
+        results: list[TakeResult | LimitChanged] = []
+        for group in self.keys.group_by_call([(one, layout.encode_request(one)) for one in requests]):
+            response = self._take(group, now)
+            with self._store_errors():
+                results += layout.parse_outcomes([one for one, _ in group], response)
+        return results
 
-    def _take(self, questions: Sequence[Question], now: bytes) -> Any:
-        """Run take.lua once, on the line of this thread. Raises OutcomeUnknown if no response comes."""
-        line: Line | None = getattr(self._lines, "of_thread", None) or self.new_line()
-        self._lines.of_thread = line
-        run = None if line is None else line.next_run()
+    def _take(self, requests: Sequence[EncodedRequest], now: bytes) -> Any:
+        """Run take.lua once, in the sequence of this thread. Raises OutcomeUnknown if no response comes."""
+        sequence: CallSequence | None = getattr(self._sequences, "current", None) or self.new_sequence()
+        self._sequences.current = sequence
+        call = None if sequence is None else sequence.next_call()
         try:
-            told = self._run(TAKE, *self.keys.take_arguments(questions, now, run))
-        except BucketStoreAway as error:
-            # The line ends here. The next run starts a new one, so this one can be closed to find out what
+            response = self._run(TAKE, *self.keys.take_arguments(requests, now, call))
+        except BucketStoreUnavailable as error:
+            # The sequence ends here. The next call starts a new one, so this one can be closed to find out what
             # happened.
-            self._lines.of_thread = None
-            raise OutcomeUnknown(str(error), run) from error
-        if line is not None and run is not None:
-            with self._failing():
-                line.note_server_time(run, layout.server_ns(told))
-        return told
+            self._sequences.current = None
+            raise OutcomeUnknown(str(error), call) from error
+        if sequence is not None and call is not None:
+            with self._store_errors():
+                sequence.record_server_time(call, layout.parse_server_ns(response))
+        return response
 
-    def _settled(self, asked: TakeRequest, taken: Taken | OtherLimit) -> Taken:
-        if not isinstance(taken, OtherLimit):
-            return taken
+    def _resolve(self, request: TakeRequest, result: TakeResult | LimitChanged) -> TakeResult:
+        if not isinstance(result, LimitChanged):
+            return result
         try:
-            return self.take(*asked)
-        except (CostExceedsBurst, BucketStoreError) as refusal:
-            return refusal
+            return self.take(*request)
+        except (CostExceedsBurst, BucketStoreError) as error:
+            return error
 
     def _change(self, key: bytes, *arguments: Any, index: bytes | None = None) -> None:
         self._run(CHANGE, [self.keys.record(key), *([index] if index else [])], arguments)
 
     def _run(self, script: Script, names: Sequence[bytes], arguments: Sequence[Any]) -> Any:
-        with self._failing():
+        with self._store_errors():
             try:
                 return self._client.evalsha(script.sha, len(names), *names, *arguments)
             except redis.exceptions.NoScriptError:
                 # The server restarted or failed over and lost its scripts. EVAL loads this one again.
                 return self._client.eval(script.text, len(names), *names, *arguments)
 
-    def _names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
+    def _record_names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
         index = self.keys.index(prefix)
         if index is None or (index == self.keys.used and since_ns == 0):
-            scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.pattern(prefix), count=_SCAN_BATCH)
+            scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.scan_pattern(prefix), count=_SCAN_BATCH)
             return scanned
         # An index entry can be older than the key's last use by this much.
-        since = since_ns // NS_PER_SECOND - _WINDOW_SECONDS
+        since = since_ns // NS_PER_SECOND - _INDEX_UPDATE_SECONDS
         return list(self._client.zrangebyscore(index, since if since_ns else "-inf", "+inf"))
 
     def _records(self, names: Sequence[bytes]) -> list[bytes | None]:
@@ -220,11 +220,11 @@ class RedisStore:
         return list(self._client.mget(names))
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _store_errors(self) -> Iterator[None]:
         """Convert every exception of redis-py to a BucketStoreError."""
         try:
             yield
         except BucketStoreError:
             raise
         except Exception as error:
-            raise failure(self.address, error) from error
+            raise as_store_error(self.address, error) from error

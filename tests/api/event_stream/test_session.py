@@ -9,13 +9,13 @@ from django.db import InterfaceError, OperationalError
 
 from api.event_stream.session import EventSession, SlowReader
 from apikeys.errors import RevokedKey
-from events.stream.frames import HEARTBEAT, OPENING, place
+from events.stream.frames import HEARTBEAT, OPENING, encode_position
 from events.stream.stream import EventStream
 from latchkey.credentials import Credential
 from ratelimit.stores import BucketStoreError
 from tests.events.stream.streams import Scene, scene
 
-BEGUN = OPENING + place(0)
+BEGUN = OPENING + encode_position(0)
 
 
 class Client:
@@ -128,7 +128,7 @@ async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Sc
     scene.log.write(1, key_id="lk_own")
     await scene.polls.once()
     await client.has(b"id: 1")
-    assert not stream.touched
+    assert not stream.key_changed
     stream.close()
     await running
     assert authorization.asked == [True]
@@ -270,9 +270,9 @@ async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
 @scene
 async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
     scene.log.write(3)
-    for position, begins_after in ((None, 3), (0, 0), (2, 2)):
+    for position, resume_id in ((None, 3), (0, 0), (2, 2)):
         stream, client = scene.follow(position), Client()
         stream.end()
         await session(stream, client, FakeAuthorization()).run()
         stream.close()
-        assert client.received == OPENING + place(begins_after)
+        assert client.received == OPENING + encode_position(resume_id)

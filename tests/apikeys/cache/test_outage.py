@@ -26,7 +26,7 @@ from events.origin import Origin
 from latchkey.credentials import Credential, generate_secret
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, Limiter
+from ratelimit.limiter import AttemptKind, Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
 from tests.apikeys.cache.test_query_deadlines import OnServer
 
@@ -77,7 +77,7 @@ class Process:
             cache=self.cache,
             limiter=limiter,
             peppers=configured_peppers(),
-            address_limit=AddressLimit(limiter, Limit(3, 60), Attempt.CREDENTIAL, lambda: self.seconds),
+            address_limit=AddressLimit(limiter, Limit(3, 60), AttemptKind.CREDENTIAL, lambda: self.seconds),
             now=lambda: timezone.now().timestamp(),
         )
 

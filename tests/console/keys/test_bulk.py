@@ -10,7 +10,7 @@ from psycopg.errors import LockNotAvailable
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.lock_timeout import waits
+from events.lock_timeout import timed_out_recently
 from tests.console.keys.pages import FORMS, LIST, path
 
 pytestmark = pytest.mark.django_db
@@ -90,7 +90,7 @@ def test_interrupted_bulk_change_reports_progress(
     page = admin.post(LIST, {**chosen, **known}, follow=True).content.decode()
     assert "1 key changed." in page
     assert "The database takes no changes now: 2 keys are as before." in page
-    assert waits()
+    assert timed_out_recently()
     assert list(APIKey.objects.exclude(revoked_at=None).values_list("key_id", flat=True)) == seen
 
 

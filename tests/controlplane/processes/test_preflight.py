@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from controlplane.processes import preflight
-from ratelimit.stores.base import BucketStoreAway
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.base import BucketStoreUnavailable
+from ratelimit.stores.fallback import FallbackMode
 
 URL = "redis://:hunter2@valkey:6379/0"
 
@@ -25,7 +25,7 @@ class Store:
 
     def generation(self) -> bytes:
         if self.away:
-            raise BucketStoreAway("redis://valkey:6379: ConnectionError: Name or service not known")
+            raise BucketStoreUnavailable("redis://valkey:6379: ConnectionError: Name or service not known")
         return b"1"
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class Store:
 def store(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Store:
     store = Store()
     settings.DATA_DIR, settings.BUCKET_STORE_URL = tmp_path, URL
-    limiter = SimpleNamespace(store=store, fallback=Fallback.LOCAL)
+    limiter = SimpleNamespace(store=store, fallback=FallbackMode.LOCAL)
     monkeypatch.setattr(preflight, "default_limiter", lambda: limiter)
     monkeypatch.setattr(preflight, "permanent_fault", lambda _: "valkey is no known host. Correct the name.")
     return store

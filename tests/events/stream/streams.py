@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import OperationalError
 
-from events.selection import ALL, Selection
+from events.event_filter import ALL_EVENTS, EventFilter
 from events.stream.frames import Frame
-from events.stream.hub import Hub
+from events.stream.hub import EventHub
 from events.stream.reader import BATCH
 from events.stream.start import StreamStart
 from events.stream.stream import EventStream
@@ -31,26 +31,26 @@ class Log:
         for number in range(len(self.written) + 1, len(self.written) + 1 + count):
             self.written.append(Frame(number, type, key_id, (b"id: %d\n\n" % number).rjust(size)))
 
-    async def __call__(self, position: int, selection: Selection = ALL) -> list[Frame]:
+    async def __call__(self, position: int, event_filter: EventFilter = ALL_EVENTS) -> list[Frame]:
         self.reads += 1
         if self.broken:
             raise OperationalError("away")
-        found = [frame for frame in self.written[position:] if selection.admits(frame.type, frame.key_id)]
+        found = [frame for frame in self.written[position:] if event_filter.matches(frame.type, frame.key_id)]
         meanwhile, self.meanwhile = self.meanwhile, None
         await (meanwhile() if meanwhile else asyncio.sleep(0))
         return found[:BATCH]
 
 
 class Polls:
-    """The pauses between a hub's polls: each lasts until `once` is called. `waits` are the seconds it wanted."""
+    """The pauses between a hub's polls: each lasts until `once` is called. `pauses` are the seconds it wanted."""
 
     def __init__(self) -> None:
-        self.waits: list[float] = []
+        self.pauses: list[float] = []
         self._due = asyncio.Semaphore(0)
         self._arrived = asyncio.Semaphore(0)
 
     async def __call__(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        self.pauses.append(seconds)
         self._arrived.release()
         try:
             await self._due.acquire()
@@ -73,21 +73,21 @@ class Scene:
     def __init__(self) -> None:
         self.log = Log()
         self.polls = Polls()
-        self.hub = Hub(self.log, pause=self.polls)
+        self.hub = EventHub(self.log, pause=self.polls)
 
     def follow(
         self, position: int | None = None, *, type: str | None = None, key_id: str | None = None, own: str | None = None
     ) -> EventStream:
         """A stream after `position`, or from now on."""
         head = len(self.log.written)
-        start = StreamStart(Selection(type, key_id), head if position is None else position, head)
+        start = StreamStart(EventFilter(type, key_id), head if position is None else position, head)
         return EventStream(self.hub, self.log, start, own_key_id=own)
 
 
 async def ids(stream: EventStream) -> list[int]:
     """The ids of what the stream has now."""
     found: list[int] = []
-    while frames := await stream.batch(0.0):
+    while frames := await stream.next_batch(0.0):
         found += [frame.id for frame in frames]
     return found
 

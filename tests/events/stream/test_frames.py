@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from events.log import as_json
 from events.models import Event
-from events.stream.frames import HEARTBEAT, OPENING, Frame, frame, place, within
+from events.stream.frames import HEARTBEAT, OPENING, Frame, encode_frame, encode_position, limit_size
 
 
-def test_frame_is_one_event_on_three_lines_whatever_its_texts_hold() -> None:
+def test_frame_has_three_lines_for_any_text() -> None:
     event = Event(
         id=7,
         type="KeyIssued",
@@ -17,7 +17,7 @@ def test_frame_is_one_event_on_three_lines_whatever_its_texts_hold() -> None:
         data_json=json.dumps({"label": "a\nb\r\n\ndata: x\u2028\u0085é"}),
         digest="0" * 64,
     )
-    first, second, data, *rest = frame(event).encoded.decode("ascii").split("\n")
+    first, second, data, *rest = encode_frame(event).encoded.decode("ascii").split("\n")
     assert (first, second, rest) == ("id: 7", "event: KeyIssued", ["", ""])
     assert json.loads(data.removeprefix("data: ")) == as_json(event)
 
@@ -28,12 +28,12 @@ def test_opening_and_heartbeat_are_no_events() -> None:
     assert HEARTBEAT.endswith(b"\n\n")
 
 
-def test_within_a_size_are_the_first_frames_and_one_at_least() -> None:
+def test_size_limit_keeps_at_least_one_frame() -> None:
     frames = [Frame(number, "", "", b"x" * 30) for number in range(5)]
-    assert [len(within(frames, size)) for size in (1, 30, 59, 60, 61, 1000)] == [1, 1, 1, 2, 2, 5]
-    assert within(frames[:2]) == frames[:2]
-    assert within([]) == []
+    assert [len(limit_size(frames, size)) for size in (1, 30, 59, 60, 61, 1000)] == [1, 1, 1, 2, 2, 5]
+    assert limit_size(frames[:2]) == frames[:2]
+    assert limit_size([]) == []
 
 
-def test_place_is_an_id_without_an_event() -> None:
-    assert place(7) == b"id: 7\n\n"
+def test_position_is_an_id_without_an_event() -> None:
+    assert encode_position(7) == b"id: 7\n\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from apikeys.config_service import ConfigService
-from events.selection import MAX_ID, Selection
+from events.event_filter import MAX_ID, EventFilter
 from events.stream.start import StreamStart, stream_start
 from latchkey.validation import InvalidParameters
 
@@ -18,11 +18,11 @@ def three(service: ConfigService) -> None:
 
 
 def test_stream_begins_now(three: None) -> None:
-    assert stream_start() == stream_start(last_event_id="") == StreamStart(Selection(), 3, 3)
+    assert stream_start() == stream_start(last_event_id="") == StreamStart(EventFilter(), 3, 3)
 
 
 def test_empty_log_has_the_head_0() -> None:
-    assert stream_start() == StreamStart(Selection(), 0, 0)
+    assert stream_start() == StreamStart(EventFilter(), 0, 0)
 
 
 def test_last_event_id_wins_over_after(three: None) -> None:
@@ -33,18 +33,18 @@ def test_last_event_id_wins_over_after(three: None) -> None:
 
 def test_selection_is_taken_over(three: None) -> None:
     start = stream_start(type="KeyIssued", key_id="lk_0123456789ab")
-    assert start.selection == Selection("KeyIssued", "lk_0123456789ab")
+    assert start.event_filter == EventFilter("KeyIssued", "lk_0123456789ab")
 
 
 @pytest.mark.parametrize("after", [4, MAX_ID])
-def test_after_beyond_the_log_is_refused_like_a_last_event_id(three: None, after: int) -> None:
-    with pytest.raises(InvalidParameters) as refusal:
+def test_after_beyond_the_log_is_rejected(three: None, after: int) -> None:
+    with pytest.raises(InvalidParameters) as caught:
         stream_start(after=after)
-    assert [error.pointer for error in refusal.value.errors] == ["/after"]
+    assert [error.pointer for error in caught.value.errors] == ["/after"]
 
 
 @pytest.mark.parametrize("last_event_id", ["x", "-1", "1.0", "4", "9" * 30, "1, 2"])
-def test_last_event_id_that_is_of_no_event_here_is_refused(three: None, last_event_id: str) -> None:
-    with pytest.raises(InvalidParameters) as refusal:
+def test_unknown_last_event_id_is_rejected(three: None, last_event_id: str) -> None:
+    with pytest.raises(InvalidParameters) as caught:
         stream_start(last_event_id=last_event_id, after=4)
-    assert [error.pointer for error in refusal.value.errors] == ["/after", "/last-event-id"]
+    assert [error.pointer for error in caught.value.errors] == ["/after", "/last-event-id"]

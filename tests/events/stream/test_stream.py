@@ -6,16 +6,16 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.selection import ALL
+from events.event_filter import ALL_EVENTS
 from events.stream.hub import MAX_POLL_SECONDS, POLL_SECONDS
-from events.stream.ring import MAX_FRAMES
+from events.stream.ring_buffer import MAX_FRAMES
 from events.stream.start import StreamStart
 from events.stream.stream import EventStream
 from tests.events.stream.streams import Scene, ids, scene
 
 
 @scene
-async def test_each_stream_gets_each_event_and_the_log_is_read_once(scene: Scene) -> None:
+async def test_many_streams_read_the_log_once(scene: Scene) -> None:
     streams = [scene.follow() for _ in range(50)]
     scene.log.write(3)
     await scene.polls.once()
@@ -27,7 +27,7 @@ async def test_each_stream_gets_each_event_and_the_log_is_read_once(scene: Scene
 
 
 @scene
-async def test_stream_begins_now_where_nothing_else_is_asked(scene: Scene) -> None:
+async def test_stream_starts_now_by_default(scene: Scene) -> None:
     scene.log.write(5)
     first = scene.follow()
     scene.log.write(2)
@@ -41,7 +41,7 @@ async def test_stream_begins_now_where_nothing_else_is_asked(scene: Scene) -> No
 
 
 @scene
-async def test_stream_in_the_past_reads_pages_and_then_the_ring(scene: Scene) -> None:
+async def test_old_stream_reads_pages_then_the_ring(scene: Scene) -> None:
     scene.log.write(250)
     stream = scene.follow(20)
     scene.log.write(5)
@@ -54,7 +54,7 @@ async def test_stream_in_the_past_reads_pages_and_then_the_ring(scene: Scene) ->
 
 
 @scene
-async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_nor_repeated(scene: Scene) -> None:
+async def test_events_during_a_page_read_arrive_once(scene: Scene) -> None:
     scene.log.write(150)
     stream = scene.follow(0)
 
@@ -65,7 +65,7 @@ async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_no
     received: list[int] = []
     for _ in range(3):
         scene.log.meanwhile = meanwhile
-        received += [frame.id for frame in await stream.batch(0.0)]
+        received += [frame.id for frame in await stream.next_batch(0.0)]
     scene.log.meanwhile = None
     await scene.polls.once()
     received += await ids(stream)
@@ -74,22 +74,22 @@ async def test_events_that_the_hub_gets_while_a_page_is_read_are_neither_lost_no
 
 
 @scene
-async def test_many_events_that_are_not_selected_are_passed_over_at_once(scene: Scene) -> None:
+async def test_filtered_events_are_skipped_without_waiting(scene: Scene) -> None:
     stream = scene.follow(key_id="lk_a")
     scene.log.write(250, key_id="lk_b")
     scene.log.write(1)
     await scene.polls.once(3)
     async with asyncio.timeout(10):
-        assert [frame.id for frame in await stream.batch(60.0)] == [251]
+        assert [frame.id for frame in await stream.next_batch(60.0)] == [251]
     stream.close()
 
 
 @scene
-async def test_reader_that_falls_behind_the_ring_goes_on_from_the_log(scene: Scene) -> None:
+async def test_slow_reader_continues_from_the_log(scene: Scene) -> None:
     slow = scene.follow()
     scene.log.write(MAX_FRAMES + 450)
     await scene.polls.once(20)
-    assert not scene.hub.ring.reaches_back_to(0)
+    assert not scene.hub.ring.covers_since(0)
     assert await ids(slow) == list(range(1, MAX_FRAMES + 451))
     slow.close()
 
@@ -100,7 +100,7 @@ async def test_large_events_come_a_few_at_a_time(scene: Scene) -> None:
     past, now = scene.follow(0), scene.follow()
     scene.log.write(30, size=100_000)
     await scene.polls.once()
-    assert [len(await stream.batch(0.0)) for stream in (past, now)] == [2, 2]
+    assert [len(await stream.next_batch(0.0)) for stream in (past, now)] == [2, 2]
     assert await ids(past) == list(range(3, 61))
     assert await ids(now) == list(range(33, 61))
     past.close()
@@ -132,30 +132,39 @@ async def test_position_beyond_the_log_waits_for_it(scene: Scene) -> None:
 
 
 @scene
-async def test_failing_poll_is_made_again_later_and_loses_nothing(scene: Scene) -> None:
+async def test_failed_poll_is_retried_and_loses_nothing(scene: Scene) -> None:
     stream = scene.follow()
     scene.log.broken = True
     scene.log.write(2)
     await scene.polls.once(7)
     assert await ids(stream) == []
-    assert scene.polls.waits == [POLL_SECONDS, 0.5, 1.0, 2.0, 4.0, MAX_POLL_SECONDS, MAX_POLL_SECONDS, MAX_POLL_SECONDS]
+    assert scene.polls.pauses == [
+        POLL_SECONDS,
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        MAX_POLL_SECONDS,
+        MAX_POLL_SECONDS,
+        MAX_POLL_SECONDS,
+    ]
     scene.log.broken = False
     scene.log.write(1)
     await scene.polls.once()
-    assert scene.polls.waits[-1] == POLL_SECONDS
+    assert scene.polls.pauses[-1] == POLL_SECONDS
     assert await ids(stream) == [1, 2, 3]
     stream.close()
 
 
 @scene
-async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) -> None:
+async def test_waiting_stream_wakes_for_event_and_end(scene: Scene) -> None:
     stream = scene.follow()
-    waiting = asyncio.create_task(stream.batch(60.0))
+    waiting = asyncio.create_task(stream.next_batch(60.0))
     scene.log.write()
     await scene.polls.once()
     assert [frame.id for frame in await waiting] == [1]
-    waiting = asyncio.create_task(stream.batch(60.0))
-    resting = asyncio.create_task(stream.rest(60.0))
+    waiting = asyncio.create_task(stream.next_batch(60.0))
+    resting = asyncio.create_task(stream.sleep(60.0))
     await asyncio.sleep(0)
     stream.end()
     assert await waiting == []
@@ -164,42 +173,42 @@ async def test_waiting_stream_is_woken_by_an_event_and_by_its_end(scene: Scene) 
 
 
 @scene
-async def test_event_of_the_own_key_touches_also_where_it_is_not_selected(scene: Scene) -> None:
+async def test_own_key_event_is_noticed_if_filtered_out(scene: Scene) -> None:
     stream = scene.follow(type="KeyIssued", own="lk_own")
     scene.log.write(1, type="KeyRevoked", key_id="lk_other")
     await scene.polls.once()
-    assert await stream.batch(0.0) == []
-    touched = [stream.touched]
+    assert await stream.next_batch(0.0) == []
+    touched = [stream.key_changed]
     scene.log.write(1, type="KeyRevoked", key_id="lk_own")
     await scene.polls.once()
-    assert await stream.batch(60.0) == []
-    assert [*touched, stream.touched] == [False, True]
+    assert await stream.next_batch(60.0) == []
+    assert [*touched, stream.key_changed] == [False, True]
     stream.close()
 
 
 @scene
-async def test_event_of_the_own_key_touches_at_once_however_far_behind_the_stream_is(scene: Scene) -> None:
+async def test_own_key_event_is_noticed_by_slow_streams(scene: Scene) -> None:
     scene.log.write(MAX_FRAMES + 450)
     behind = scene.follow(0, own="lk_own")
     selecting = scene.follow(0, type="KeyIssued", own="lk_own")
     other = scene.follow(0, own="lk_other")
-    assert [len(await stream.batch(0.0)) for stream in (behind, selecting, other)] == [100, 100, 100]
+    assert [len(await stream.next_batch(0.0)) for stream in (behind, selecting, other)] == [100, 100, 100]
     scene.log.write(1, type="KeyRevoked", key_id="lk_own")
     await scene.polls.once()
-    assert [stream.touched for stream in (behind, selecting, other)] == [True, True, False]
+    assert [stream.key_changed for stream in (behind, selecting, other)] == [True, True, False]
     for stream in (behind, selecting, other):
         stream.close()
 
 
 @scene
-async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scene) -> None:
+async def test_late_stream_assumes_its_key_changed(scene: Scene) -> None:
     """The hub does not tell it again what was written after its caller was judged."""
     first = scene.follow()
     scene.log.write(1)
     await scene.polls.once()
-    late = EventStream(scene.hub, scene.log, StreamStart(ALL, 0, 0), own_key_id="lk_own")
+    late = EventStream(scene.hub, scene.log, StreamStart(ALL_EVENTS, 0, 0), own_key_id="lk_own")
     on_time = scene.follow(own="lk_own")
-    assert [stream.touched for stream in (first, late, on_time)] == [False, True, False]
+    assert [stream.key_changed for stream in (first, late, on_time)] == [False, True, False]
     for stream in (first, late, on_time):
         stream.close()
 
@@ -207,7 +216,7 @@ async def test_stream_that_joins_when_the_log_has_gone_on_is_touched(scene: Scen
 @scene
 async def test_hub_forgets_200_streams_that_were_dropped(scene: Scene) -> None:
     streams = [scene.follow() for _ in range(200)]
-    waiting = [asyncio.create_task(stream.batch(60.0)) for stream in streams]
+    waiting = [asyncio.create_task(stream.next_batch(60.0)) for stream in streams]
     await asyncio.sleep(0)
     assert scene.hub.listeners == 200
     for stream in streams:
@@ -226,7 +235,7 @@ steps = st.lists(st.sampled_from(["write", "write many", "poll", "read", "page r
 
 
 @given(steps=steps, position=st.integers(0, 130))
-def test_any_order_of_writing_polling_and_reading_gives_each_event_once(steps: list[str], position: int) -> None:
+def test_each_event_arrives_once_in_any_interleaving(steps: list[str], position: int) -> None:
     @scene
     async def play(scene: Scene) -> None:
         scene.log.write(130)
@@ -250,7 +259,7 @@ async def take(scene: Scene, stream: EventStream, step: str, received: list[int]
         await scene.polls.once()
     else:
         scene.log.meanwhile = partial(poll_meanwhile, scene) if step == "page race" else None
-        received += [frame.id for frame in await stream.batch(0.0)]
+        received += [frame.id for frame in await stream.next_batch(0.0)]
         scene.log.meanwhile = None
 
 

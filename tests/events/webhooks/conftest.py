@@ -72,10 +72,10 @@ def add_event(type: EventType = EventType.KEY_UPDATED, **data: object) -> Event:
 
 @pytest.fixture
 def dispatcher(now: Now) -> Dispatcher:
-    return Dispatcher(configured_peppers(), lambda: True, now=now, jitter=lambda: 1.0, elapsed=now.elapsed)
+    return Dispatcher(configured_peppers(), lambda: True, now=now, jitter=lambda: 1.0, clock=now.elapsed)
 
 
 @pytest.fixture
 def play(dispatcher: Dispatcher) -> Callable[[], None]:
     """Plays one round of the dispatcher to its end."""
-    return lambda: asyncio.run(dispatcher.round())
+    return lambda: asyncio.run(dispatcher.run_once())

@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Delivery:
+class ReceivedDelivery:
     """One request as it came."""
 
     path: str
@@ -57,8 +57,8 @@ class Receiver:
     port: int
     scheme: str = "http"
     answers: list[Answer] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
-    arrived: "queue.Queue[Delivery]" = field(default_factory=queue.Queue)
+    deliveries: list[ReceivedDelivery] = field(default_factory=list)
+    arrived: "queue.Queue[ReceivedDelivery]" = field(default_factory=queue.Queue)
 
     @property
     def url(self) -> str:
@@ -68,7 +68,7 @@ class Receiver:
     def event_ids(self) -> list[int]:
         return [delivery.event["id"] for delivery in self.deliveries]
 
-    def wait(self) -> Delivery:
+    def wait(self) -> ReceivedDelivery:
         """The next delivery, once it has come."""
         return self.arrived.get(timeout=PATIENCE_SECONDS)
 
@@ -78,7 +78,7 @@ class Receiver:
         if len(body) < length:
             return  # its sender was killed: no receiver takes half a body for a delivery
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        delivery = Delivery(handler.path, headers, body)
+        delivery = ReceivedDelivery(handler.path, headers, body)
         self.deliveries.append(delivery)
         answer = self.answers.pop(0) if self.answers else status(204)
         self.arrived.put(delivery)

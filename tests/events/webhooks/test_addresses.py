@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from events.webhooks.addresses import may_reach
+from events.webhooks.addresses import is_allowed
 
 NONE: tuple[ipaddress.IPv4Network, ...] = ()
 
@@ -19,15 +19,15 @@ NONE: tuple[ipaddress.IPv4Network, ...] = ()
     ],
 )  # fmt: skip
 def test_inner_addresses_are_not_reached(address: str) -> None:
-    assert not may_reach(ipaddress.ip_address(address), NONE, public=True)
+    assert not is_allowed(ipaddress.ip_address(address), NONE, public=True)
 
 
 @pytest.mark.parametrize(
     "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 )
-def test_public_addresses_are_reached_where_that_is_enough(address: str) -> None:
-    assert may_reach(ipaddress.ip_address(address), NONE, public=True)
-    assert not may_reach(ipaddress.ip_address(address), NONE, public=False)
+def test_public_addresses_are_allowed(address: str) -> None:
+    assert is_allowed(ipaddress.ip_address(address), NONE, public=True)
+    assert not is_allowed(ipaddress.ip_address(address), NONE, public=False)
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -43,5 +43,5 @@ def test_public_addresses_are_reached_where_that_is_enough(address: str) -> None
 )
 def test_allowed_networks_are_reached(network: str, inside: str, outside: str, public: bool) -> None:
     networks = [ipaddress.ip_network(network)]
-    assert may_reach(ipaddress.ip_address(inside), networks, public=public)
-    assert not may_reach(ipaddress.ip_address(outside), networks, public=public)
+    assert is_allowed(ipaddress.ip_address(inside), networks, public=public)
+    assert not is_allowed(ipaddress.ip_address(outside), networks, public=public)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.webhooks.backoff import is_dead, wait_after
+from events.webhooks.backoff import is_dead, retry_delay
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -14,17 +14,17 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
         (12, 3600), (100_000, 3600),
     ],
 )  # fmt: skip
-def test_the_pause_doubles_up_to_an_hour_and_jitter_takes_up_to_half(failures: int, seconds: float) -> None:
-    assert wait_after(failures, 1.0) == timedelta(seconds=seconds)
-    assert wait_after(failures, 0.0) == timedelta(seconds=seconds / 2)
-    assert wait_after(failures, 0.5) == timedelta(seconds=seconds * 0.75)
+def test_pause_doubles_up_to_an_hour(failures: int, seconds: float) -> None:
+    assert retry_delay(failures, 1.0) == timedelta(seconds=seconds)
+    assert retry_delay(failures, 0.0) == timedelta(seconds=seconds / 2)
+    assert retry_delay(failures, 0.5) == timedelta(seconds=seconds * 0.75)
 
 
 @pytest.mark.parametrize(
     ("retry_after", "seconds"), [(None, 20), (0, 20), (19, 20), (21, 21), (3600, 3600), (3601, 3600), (10**9, 3600)]
 )
-def test_retry_after_makes_it_longer_never_shorter_up_to_an_hour(retry_after: int | None, seconds: int) -> None:
-    assert wait_after(3, 1.0, retry_after) == timedelta(seconds=seconds)
+def test_retry_after_extends_the_pause_up_to_an_hour(retry_after: int | None, seconds: int) -> None:
+    assert retry_delay(3, 1.0, retry_after) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from pytest_django import Settings
 from benchmarks.ports import free_port
 from events.webhooks import delivery
 from events.webhooks.addresses import Address
-from events.webhooks.delivery import Message, deliver
-from events.webhooks.outcome import Outcome
+from events.webhooks.delivery import WebhookMessage, deliver
+from events.webhooks.delivery_result import DeliveryResult
 from tests.events.webhooks.receiver import PATIENCE_SECONDS, Receiver, after, receiving, status
 
-MESSAGE = Message({"webhook-id": "evt_1"}, b'{"id":1}')
+MESSAGE = WebhookMessage({"webhook-id": "evt_1"}, b'{"id":1}')
 
 
-def send(url: str) -> Outcome:
+def send(url: str) -> DeliveryResult:
     return asyncio.run(deliver(url, MESSAGE))
 
 
@@ -35,7 +35,7 @@ def released() -> Iterator[threading.Event]:
 
 
 def test_what_is_sent(receiver: Receiver) -> None:
-    assert send(receiver.url) == Outcome(204)
+    assert send(receiver.url) == DeliveryResult(204)
     (sent,) = receiver.deliveries
     assert sent.path == "/hook?token=t0ken"
     assert sent.body == MESSAGE.body
@@ -56,22 +56,22 @@ def test_success_is_any_2xx(receiver: Receiver, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 304, 307, 308, 400, 404, 410, 429, 500, 503])
-def test_all_else_is_a_failure_and_no_redirect_is_followed(
+def test_other_status_fails_and_redirect_is_not_followed(
     receiver: Receiver, other_receiver: Receiver, code: int
 ) -> None:
     receiver.answers = [status(code, Location=other_receiver.url)]
-    assert send(receiver.url) == Outcome(code, f"HTTP {code}")
+    assert send(receiver.url) == DeliveryResult(code, f"HTTP {code}")
     assert send(receiver.url).gone is False
     assert other_receiver.deliveries == []
 
 
-def test_the_wish_of_the_receiver_is_told(receiver: Receiver) -> None:
+def test_retry_after_is_returned(receiver: Receiver) -> None:
     receiver.answers = [status(503, Retry_After="120"), status(410)]
-    assert send(receiver.url) == Outcome(503, "HTTP 503", retry_after_seconds=120)
+    assert send(receiver.url) == DeliveryResult(503, "HTTP 503", retry_after_seconds=120)
     assert send(receiver.url).gone
 
 
-def test_an_answer_without_end_is_not_read(receiver: Receiver) -> None:
+def test_endless_response_is_not_read(receiver: Receiver) -> None:
     ended = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -84,7 +84,7 @@ def test_an_answer_without_end_is_not_read(receiver: Receiver) -> None:
             ended.set()
 
     receiver.answers = [endless]
-    assert send(receiver.url) == Outcome(200)
+    assert send(receiver.url) == DeliveryResult(200)
     assert ended.wait(PATIENCE_SECONDS)
 
 
@@ -93,47 +93,47 @@ def test_the_deadline_is_over_all_of_it(
 ) -> None:
     monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
     receiver.answers = [after(partial(released.wait, PATIENCE_SECONDS), status(204))]
-    assert send(receiver.url) == Outcome(error="time-out")
+    assert send(receiver.url) == DeliveryResult(error="time-out")
 
 
 def test_the_deadline_is_over_the_name_too(released: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
     monkeypatch.setattr("socket.getaddrinfo", lambda *args: released.wait(PATIENCE_SECONDS) and [])
-    assert send("https://slow.example/") == Outcome(error="time-out")
+    assert send("https://slow.example/") == DeliveryResult(error="time-out")
     released.set()
 
 
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 2", b"220 mail.example ESMTP\r\n", b"\x00" * 100])
-def test_what_is_no_http_is_a_failure(receiver: Receiver, words: bytes) -> None:
+def test_non_http_response_is_a_failure(receiver: Receiver, words: bytes) -> None:
     receiver.answers = [lambda handler: handler.wfile.write(words)]
-    assert send(receiver.url) == Outcome(error="connection broken")
+    assert send(receiver.url) == DeliveryResult(error="connection broken")
 
 
-def test_nobody_listens() -> None:
-    assert send(f"http://127.0.0.1:{free_port()}/") == Outcome(error="connection refused")
+def test_connection_refused() -> None:
+    assert send(f"http://127.0.0.1:{free_port()}/") == DeliveryResult(error="connection refused")
 
 
 def test_no_such_host() -> None:
-    assert send("https://nowhere.invalid/") == Outcome(error="host not found")
+    assert send("https://nowhere.invalid/") == DeliveryResult(error="host not found")
 
 
-def test_an_address_that_is_not_allowed_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
+def test_forbidden_address_gets_no_packet(receiver: Receiver, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
-    assert send(receiver.url) == Outcome(error="address not allowed", refused=True)
+    assert send(receiver.url) == DeliveryResult(error="address not allowed", refused=True)
     settings.WEBHOOK_ALLOWED_NETWORKS = (ip_network("10.0.0.0/8"),)
     assert send("https" + receiver.url.removeprefix("http")).refused
     assert send("http://8.8.8.8/").refused
     assert receiver.deliveries == []
 
 
-def test_a_name_is_resolved_and_checked_for_each_attempt_and_never_by_anybody_else(receiver: Receiver) -> None:
+def test_each_attempt_resolves_and_checks_the_name(receiver: Receiver) -> None:
     answers = ["127.0.0.1", "10.0.0.1"]
 
     async def resolve(host: str, port: int) -> list[Address]:
         return [ip_address(answers.pop(0))]
 
     url = f"http://hooks.invalid:{receiver.port}/"
-    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)) == Outcome(204)
+    assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)) == DeliveryResult(204)
     assert receiver.deliveries[0].headers["host"] == f"hooks.invalid:{receiver.port}"
     assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)).error == "address not allowed"
 
@@ -147,7 +147,7 @@ def test_an_ipv6_address_stays_in_its_brackets(receiver: Receiver) -> None:
     assert receiver.deliveries[0].headers["host"] == f"[2001:db8::1]:{receiver.port}"
 
 
-def test_no_proxy_of_the_environment_is_asked(
+def test_environment_proxy_is_not_used(
     receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -163,31 +163,37 @@ class TestTLS:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        delivery._tls.cache_clear()
+        delivery._tls_context.cache_clear()
         yield authority
-        delivery._tls.cache_clear()
+        delivery._tls_context.cache_clear()
 
-    def send_to_server_of(self, authority: trustme.CA, name: str) -> tuple[Outcome, list[Any]]:
+    def send_to_server_of(self, authority: trustme.CA, name: str) -> tuple[DeliveryResult, list[Any]]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name).configure_cert(context)
         with receiving(context) as receiver:
             return send(receiver.url), receiver.deliveries
 
     def test_a_trusted_certificate_of_the_host(self, authority: trustme.CA) -> None:
-        outcome, deliveries = self.send_to_server_of(authority, "127.0.0.1")
-        assert outcome == Outcome(204)
+        result, deliveries = self.send_to_server_of(authority, "127.0.0.1")
+        assert result == DeliveryResult(204)
         assert len(deliveries) == 1
 
     def test_a_certificate_of_another_host(self, authority: trustme.CA) -> None:
-        assert self.send_to_server_of(authority, "hooks.example") == (Outcome(error="certificate not trusted"), [])
+        assert self.send_to_server_of(authority, "hooks.example") == (
+            DeliveryResult(error="certificate not trusted"),
+            [],
+        )
 
-    def test_an_authority_that_nobody_knows(self, authority: trustme.CA) -> None:
-        assert self.send_to_server_of(trustme.CA(), "127.0.0.1") == (Outcome(error="certificate not trusted"), [])
+    def test_unknown_certificate_authority(self, authority: trustme.CA) -> None:
+        assert self.send_to_server_of(trustme.CA(), "127.0.0.1") == (
+            DeliveryResult(error="certificate not trusted"),
+            [],
+        )
 
     def test_a_server_without_tls(self, receiver: Receiver) -> None:
-        assert send(f"https://127.0.0.1:{receiver.port}/") == Outcome(error="TLS failed")
+        assert send(f"https://127.0.0.1:{receiver.port}/") == DeliveryResult(error="TLS failed")
 
-    def test_a_receiver_that_asks_for_a_certificate_of_ours(self, authority: trustme.CA) -> None:
+    def test_receiver_requires_a_client_certificate(self, authority: trustme.CA) -> None:
         """With TLS 1.3 its alert comes after the handshake, as an error that httpcore does not know; or its end does."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -199,9 +205,9 @@ class TestTLS:
 
     @pytest.mark.parametrize("error", [ssl.SSLError(1, "bad record mac"), ConnectionResetError(), OSError(5, "x")])
     def test_errors_of_the_socket_are_failures(self, error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def post(*_: object) -> Outcome:
+        async def post(*_: object) -> DeliveryResult:
             raise error
 
         monkeypatch.setattr(delivery, "_post", post)
         wanted = "TLS failed" if isinstance(error, ssl.SSLError) else "connection broken"
-        assert send("https://hooks.example/") == Outcome(error=wanted)
+        assert send("https://hooks.example/") == DeliveryResult(error=wanted)

@@ -11,14 +11,14 @@ import pytest
 from django.db import OperationalError, connection
 
 from apikeys.peppers import configured_peppers
-from events.threads import WorkThreads
+from events.thread_pool import ThreadPool
 from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.dispatcher import Dispatcher
 from events.webhooks.models import WebhookEndpoint
-from events.webhooks.next_delivery import Assignment, due_endpoints, next_assignment
+from events.webhooks.next_delivery import Delivery, due_endpoints, next_delivery
 from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
-from tests.events.webhooks.receiver import PATIENCE_SECONDS, Delivery, Receiver, after, status
+from tests.events.webhooks.receiver import PATIENCE_SECONDS, ReceivedDelivery, Receiver, after, status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Play = Callable[[], None]
@@ -41,7 +41,7 @@ async def running(dispatcher: Dispatcher) -> AsyncIterator[None]:
         await asyncio.wait_for(task, PATIENCE_SECONDS)
 
 
-def arrival(receiver: Receiver) -> Awaitable[Delivery]:
+def arrival(receiver: Receiver) -> Awaitable[ReceivedDelivery]:
     return asyncio.to_thread(receiver.wait)
 
 
@@ -70,7 +70,7 @@ def test_a_slow_endpoint_holds_up_no_other(
     assert receiver.event_ids == [2, 3, 4, 5, 6]
 
 
-def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
+def test_stop_finishes_only_the_current_attempt(
     endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
     answer_now = threading.Event()
@@ -92,19 +92,17 @@ def test_stopping_finishes_the_attempt_under_way_and_begins_no_other(
     assert WebhookEndpoint.objects.get().delivered_through == 2
 
 
-def test_without_the_lease_nothing_is_sent_and_it_is_asked_before_each_attempt(
-    endpoints: WebhookService, receiver: Receiver, now: Now
-) -> None:
+def test_lease_is_checked_before_each_attempt(endpoints: WebhookService, receiver: Receiver, now: Now) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(5):
         add_event()
-    asyncio.run(Dispatcher(configured_peppers(), lambda: False, now=now).round())
+    asyncio.run(Dispatcher(configured_peppers(), lambda: False, now=now).run_once())
     assert receiver.deliveries == []
-    asyncio.run(Dispatcher(configured_peppers(), lambda: len(receiver.deliveries) < 3, now=now).round())
+    asyncio.run(Dispatcher(configured_peppers(), lambda: len(receiver.deliveries) < 3, now=now).run_once())
     assert receiver.event_ids == [2, 3, 4]
 
 
-def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
+def test_crash_pauses_only_its_endpoint(
     endpoints: WebhookService,
     receiver: Receiver,
     other_receiver: Receiver,
@@ -119,13 +117,13 @@ def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
 
     broken = WebhookEndpoint.objects.get(url=receiver.url).pk
 
-    def crash(pk: int, *args: Any) -> Assignment | None:
+    def crash(pk: int, *args: Any) -> Delivery | None:
         if pk == broken:
             raise ZeroDivisionError
-        return next_assignment(pk, *args)
+        return next_delivery(pk, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher_module, "next_assignment", crash)
+        patch.setattr(dispatcher_module, "next_delivery", crash)
         play()
     assert other_receiver.event_ids == [3]
     assert "webhook_crashed" in caplog.text
@@ -136,7 +134,7 @@ def test_a_crash_ends_neither_the_dispatcher_nor_is_it_repeated_at_once(
     assert receiver.event_ids == [2, 3]
 
 
-def test_a_database_that_is_away_for_a_while_is_asked_again(
+def test_database_failure_is_retried(
     endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints.add({"url": receiver.url})
@@ -158,9 +156,7 @@ def test_a_database_that_is_away_for_a_while_is_asked_again(
     assert receiver.event_ids == [2]
 
 
-def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_removed_endpoint_gets_no_more_events(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     endpoint_id = endpoints.add({"url": receiver.url}).endpoint.endpoint_id
     add_event()
     add_event()
@@ -174,7 +170,7 @@ def test_an_endpoint_that_is_removed_meanwhile_gets_no_more(
     assert receiver.event_ids == [2]
 
 
-def test_a_database_that_has_gone_silent_is_asked_again_on_a_fresh_thread(
+def test_unresponsive_database_gets_a_new_thread(
     dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     silence, rounds = threading.Event(), iter([True, False])
@@ -188,7 +184,7 @@ def test_a_database_that_has_gone_silent_is_asked_again_on_a_fresh_thread(
         return []
 
     monkeypatch.setattr(dispatcher_module, "due_endpoints", silent)
-    monkeypatch.setattr(dispatcher, "_database", WorkThreads("test", 1, patience_seconds=0.02))
+    monkeypatch.setattr(dispatcher, "_database", ThreadPool("test", 1, timeout_seconds=0.02))
 
     async def play() -> None:
         async with running(dispatcher):

@@ -37,9 +37,7 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("webhook_deliveries_total", {"outcome": outcome}) or 0.0
 
 
-def test_each_failure_waits_longer_and_nothing_is_sent_meanwhile(
-    endpoint_id: str, receiver: Receiver, play: Play, now: Now
-) -> None:
+def test_each_failure_waits_longer(endpoint_id: str, receiver: Receiver, play: Play, now: Now) -> None:
     began = now()
     for failures, pause in enumerate((5, 10, 20, 40), 1):
         play()
@@ -64,7 +62,7 @@ def test_success_ends_the_failure(endpoint_id: str, receiver: Receiver, play: Pl
     assert (found.last_status, found.last_error, found.last_attempt_at) == (204, "", now())
 
 
-def test_dead_after_three_days_and_revived_where_it_stopped(
+def test_dead_endpoint_resumes_where_it_stopped(
     endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     disabled = counted("disabled")
@@ -100,14 +98,14 @@ def test_an_hour_short_of_three_days_it_still_lives(endpoint_id: str, play: Play
     assert not row().enabled
 
 
-def test_gone_is_believed_at_once(endpoint_id: str, receiver: Receiver, play: Play) -> None:
+def test_410_disables_immediately(endpoint_id: str, receiver: Receiver, play: Play) -> None:
     receiver.answers = [status(410)]
     play()
     assert (row().enabled, row().disabled_reason, row().last_status) == (False, "gone", 410)
     assert Event.objects.get(type="WebhookDisabled").data["reason"] == "gone"
 
 
-def test_refused_addresses_are_told(endpoint_id: str, receiver: Receiver, play: Play, settings: Settings) -> None:
+def test_forbidden_address_is_reported(endpoint_id: str, receiver: Receiver, play: Play, settings: Settings) -> None:
     refused = counted("refused")
     settings.WEBHOOK_ALLOWED_NETWORKS = ()
     play()
@@ -116,14 +114,14 @@ def test_refused_addresses_are_told(endpoint_id: str, receiver: Receiver, play: 
     assert receiver.deliveries == []
 
 
-def test_a_pepper_that_is_gone_is_told(endpoint_id: str, receiver: Receiver, play: Play) -> None:
+def test_missing_pepper_is_reported(endpoint_id: str, receiver: Receiver, play: Play) -> None:
     WebhookEndpoint.objects.update(pepper_id="p0")
     play()
     assert row().last_error == "pepper p0 is missing"
     assert receiver.deliveries == []
 
 
-def test_a_new_url_is_tried_at_once(
+def test_new_url_is_tried_immediately(
     endpoint_id: str, endpoints: WebhookService, other_receiver: Receiver, play: Play
 ) -> None:
     play()
@@ -133,7 +131,7 @@ def test_a_new_url_is_tried_at_once(
     assert other_receiver.event_ids == [2, 3]
 
 
-def test_a_failure_does_not_count_against_what_was_changed_meanwhile(
+def test_failure_is_ignored_after_a_change(
     endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     def change() -> None:
@@ -147,7 +145,7 @@ def test_a_failure_does_not_count_against_what_was_changed_meanwhile(
 
 
 @pytest.mark.parametrize(("code", "error", "outcome"), [(204, "", "test_delivered"), (500, "HTTP 500", "test_failed")])
-def test_a_test_is_sent_at_once_and_changes_nothing_else(
+def test_test_is_sent_immediately_and_changes_nothing(
     endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play, now: Now, code: int, error: str,
     outcome: str,
 ) -> None:  # fmt: skip
@@ -171,7 +169,7 @@ def test_a_test_is_sent_at_once_and_changes_nothing_else(
     assert len(receiver.deliveries) == 2
 
 
-def test_an_answer_from_before_it_was_enabled_again_disables_nothing(
+def test_stale_410_disables_nothing(
     endpoint_id: str, endpoints: WebhookService, receiver: Receiver, play: Play
 ) -> None:
     def change() -> None:
@@ -186,7 +184,7 @@ def test_an_answer_from_before_it_was_enabled_again_disables_nothing(
 
 
 @pytest.mark.parametrize("tested", [False, True])
-def test_what_nobody_foresaw_in_an_attempt_is_a_failure_like_others(
+def test_unexpected_error_counts_as_a_failure(
     endpoint_id: str, endpoints: WebhookService, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch, tested: bool
 ) -> None:
     async def crash(*_: object) -> None:

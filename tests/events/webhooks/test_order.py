@@ -25,9 +25,7 @@ def cursor() -> int:
     return WebhookEndpoint.objects.get().delivered_through
 
 
-def test_what_happens_after_the_addition_is_delivered_in_order(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_later_events_are_delivered_in_order(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     add_event()
     endpoints.add({"url": receiver.url})
     ids = [add_event().id for _ in range(5)]
@@ -38,7 +36,7 @@ def test_what_happens_after_the_addition_is_delivered_in_order(
     assert len(receiver.deliveries) == 5
 
 
-def test_an_event_that_fails_is_sent_again_before_any_later_one(
+def test_failed_event_is_sent_before_later_ones(
     endpoints: WebhookService, receiver: Receiver, play: Play, now: Now
 ) -> None:
     endpoints.add({"url": receiver.url})
@@ -56,7 +54,7 @@ def test_an_event_that_fails_is_sent_again_before_any_later_one(
     assert cursor() == 4
 
 
-def test_killed_between_the_answer_and_the_cursor_gives_a_repeat_and_no_gap(
+def test_crash_before_recording_repeats_the_event(
     endpoints: WebhookService, receiver: Receiver, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoints.add({"url": receiver.url})
@@ -67,17 +65,15 @@ def test_killed_between_the_answer_and_the_cursor_gives_a_repeat_and_no_gap(
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher_module, "record", killed)
+        patch.setattr(dispatcher_module, "record_result", killed)
         play()
     assert (receiver.event_ids, cursor()) == ([2], 1)
-    asyncio.run(Dispatcher(configured_peppers(), lambda: True, now=now).round())
+    asyncio.run(Dispatcher(configured_peppers(), lambda: True, now=now).run_once())
     assert receiver.event_ids == [2, 2, 3]
     assert cursor() == 3
 
 
-def test_a_filter_passes_over_events_and_the_cursor_over_what_is_left_out(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_cursor_skips_filtered_events(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     endpoints.add({"url": receiver.url, "event_types": ["KeyRevoked", "KeyIssued"]})
     kinds = [EventType.KEY_UPDATED, EventType.KEY_REVOKED, EventType.KEY_UPDATED, EventType.KEY_ISSUED]
     ids = [add_event(kind).id for kind in [*kinds, EventType.KEY_UPDATED]]
@@ -86,9 +82,7 @@ def test_a_filter_passes_over_events_and_the_cursor_over_what_is_left_out(
     assert cursor() == ids[-1]
 
 
-def test_events_that_are_no_longer_in_the_log_are_passed_over(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_pruned_events_are_skipped(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     endpoints.add({"url": receiver.url})
     for _ in range(4):
         add_event()
@@ -101,9 +95,7 @@ def test_events_that_are_no_longer_in_the_log_are_passed_over(
     assert cursor() == 9
 
 
-def test_a_cursor_that_somebody_else_has_moved_is_not_moved_back(
-    endpoints: WebhookService, receiver: Receiver, play: Play
-) -> None:
+def test_cursor_moved_by_another_process_stays(endpoints: WebhookService, receiver: Receiver, play: Play) -> None:
     endpoints.add({"url": receiver.url})
     add_event()
     add_event()

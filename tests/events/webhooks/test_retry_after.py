@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.webhooks.retry_after import retry_after_seconds
+from events.webhooks.retry_after import parse_retry_after
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
@@ -27,10 +27,10 @@ NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_number_or_date(value: str, seconds: int | None) -> None:
-    assert retry_after_seconds(value, NOW) == seconds
+    assert parse_retry_after(value, NOW) == seconds
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\A\w{3}, [0-9-]+ \w{3} [0-9]+ [0-9:]+ [-+A-Z0-9]+\Z")))
-def test_whatever_is_sent_is_read_or_passed_over(value: str) -> None:
-    seconds = retry_after_seconds(value, NOW)
+def test_any_text_is_parsed_or_ignored(value: str) -> None:
+    seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0

@@ -13,7 +13,7 @@ from tests.events.webhooks.receiver import Receiver, status
 
 
 @pytest.mark.django_db(transaction=True)
-def test_neither_database_nor_events_nor_logs_hold_a_secret(
+def test_secret_is_not_stored_or_logged(
     endpoints: WebhookService,
     receiver: Receiver,
     play: Callable[[], None],

@@ -69,10 +69,10 @@ class Crowd:
             await self.replies[place].done.wait()
             self.order.append(place)
 
-        waits = [asyncio.create_task(wait(place)) for place in range(len(self.replies))]
+        waiting = [asyncio.create_task(wait(place)) for place in range(len(self.replies))]
         await asyncio.sleep(0)
         assert all(map(asks_at_once, self.replies))
-        await asyncio.gather(*waits)
+        await asyncio.gather(*waiting)
 
 
 def test_those_that_wait_share_a_look_up(batches: list[int]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from apikeys.config_service import IssuedKey
 from controlplane.wsgi import application as wsgi
-from events.lock_timeout import waits
+from events.lock_timeout import timed_out_recently
 from gateway.native.write_queue import WriteQueue, is_write
 from tests.controlplane.posting import Busy, post
 from tests.gateway.endpoints import natively, scope_of
@@ -53,11 +53,11 @@ def test_change_whose_turn_does_not_come_is_refused_and_told() -> None:
         app = WriteQueue(django, max_wait_seconds=0.01)
         first = asyncio.create_task(post(app, KEYS))
         await asyncio.sleep(0)
-        assert not waits()
+        assert not timed_out_recently()
         for status, fields, body in await asyncio.gather(*(post(app, KEYS) for _ in range(20))):
             assert (status, fields["retry-after"], b"/problems/unavailable" in body) == (503, "5", True)
         assert django.asked == 1
-        assert not waits(), "a change that takes long is no lock of somebody else"
+        assert not timed_out_recently(), "a change that takes long is no lock of somebody else"
         status, fields, body = await post(app, BULK, accept="text/html")
         assert (status, fields["content-type"]) == (503, "text/html; charset=utf-8")
         assert b"Nothing was changed" in body

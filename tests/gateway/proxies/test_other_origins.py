@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from latchkey import headers
-from latchkey.client.cors_checks import cors_checks
-from latchkey.client.proxy_checks import Result
+from latchkey.client.cors_checks import check_cors
+from latchkey.client.proxy_checks import CheckResult
 from latchkey.client.proxy_probe import Probe
 from latchkey.credentials import generate_key_id, generate_secret
 from tests.gateway.proxies.conftest import NAMES, SCOPE, Keys
@@ -154,8 +154,8 @@ def test_refusals_can_be_read(proxy: Proxy, keys: Keys) -> None:
 
 def test_proxy_test_finds_nothing_wrong(proxy: Proxy) -> None:
     with proxy.client() as client:
-        found = list(cors_checks(Probe(client, proxy.url, "id", 30.0), APP))
-    assert [check for check in found if check.result is not Result.OK] == []
+        found = list(check_cors(Probe(client, proxy.url, "id", 30.0), APP))
+    assert [check for check in found if check.result is not CheckResult.OK] == []
 
 
 def test_fields_of_the_service_give_way(proxy: Proxy, keys: Keys) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from benchmarks.ports import free_port
-from latchkey.client.proxy_checks import MOST_REQUESTS
+from latchkey.client.proxy_checks import MAX_REQUESTS
 from latchkey.credentials import generate_key_id, generate_secret
 from tests.gateway.proxies.conftest import Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy
-from tests.latchkey.stub import PROBLEM, Answer, Request, stub
+from tests.latchkey.stub import PROBLEM, Request, StubResponse, stub
 from tests.support.commands import ROOT
 
 pytestmark = pytest.mark.slow("runs the remote command before proxies")
@@ -105,46 +105,49 @@ def test_key_of_the_environment_is_not_sent(service: Echo) -> None:
     assert "--exhaust needs a key" in refused.err
 
 
-def _refusal(request: Request, **members: Any) -> Answer:
+def _refusal(request: Request, **members: Any) -> StubResponse:
     body = {"type": "about:blank", "status": 401, "request_id": request.fields["x-request-id"]} | members
-    return Answer(401, {**PROBLEM, "WWW-Authenticate": "Bearer"}, json.dumps(body).encode())
+    return StubResponse(401, {**PROBLEM, "WWW-Authenticate": "Bearer"}, json.dumps(body).encode())
 
 
-def _throttle(retry_after: str) -> Callable[[Request], Answer]:
+def _throttle(retry_after: str) -> Callable[[Request], StubResponse]:
     body = json.dumps({"type": "about:blank", "status": 429}).encode()
     fields = {**PROBLEM, "Retry-After": retry_after} if retry_after else PROBLEM
 
-    def answer(request: Request) -> Answer:
-        return Answer(429, fields, body) if "lk_" in request.fields.get("x-api-key", "") else _refusal(request)
+    def answer(request: Request) -> StubResponse:
+        return StubResponse(429, fields, body) if "lk_" in request.fields.get("x-api-key", "") else _refusal(request)
 
     return answer
 
 
-FAULTS: dict[str, tuple[str, Callable[[Request], Answer]]] = {
-    "html": ("no credential", lambda _: Answer(401, {"Content-Type": "text/html", "WWW-Authenticate": "x"}, b"no")),
-    "403": ("no credential", lambda request: Answer(403, PROBLEM, _refusal(request).body)),
-    "no challenge": ("no credential", lambda request: Answer(401, PROBLEM, _refusal(request).body)),
+FAULTS: dict[str, tuple[str, Callable[[Request], StubResponse]]] = {
+    "html": (
+        "no credential",
+        lambda _: StubResponse(401, {"Content-Type": "text/html", "WWW-Authenticate": "x"}, b"no"),
+    ),
+    "403": ("no credential", lambda request: StubResponse(403, PROBLEM, _refusal(request).body)),
+    "no challenge": ("no credential", lambda request: StubResponse(401, PROBLEM, _refusal(request).body)),
     "another status": ("no credential", lambda request: _refusal(request, status=403)),
     "another id": ("request id", lambda request: _refusal(request, request_id="other")),
     "OPTIONS passes": (
         "OPTIONS",
-        lambda request: Answer(204) if request.method == "OPTIONS" else _refusal(request),
+        lambda request: StubResponse(204) if request.method == "OPTIONS" else _refusal(request),
     ),
-    "500": ("unknown key", lambda _: Answer(500, PROBLEM, b"{}")),
+    "500": ("unknown key", lambda _: StubResponse(500, PROBLEM, b"{}")),
     "no key passes": ("right key", _refusal),
     "tunnel": (
         "no tunnel",
         lambda request: (
-            Answer(101, {"Connection": "Upgrade", "Upgrade": "h2c"}, b"")
+            StubResponse(101, {"Connection": "Upgrade", "Upgrade": "h2c"}, b"")
             if request.fields.get("upgrade") == "h2c"
-            else Answer()
+            else StubResponse()
         ),
     ),
     "no wait": ("over the limit", _throttle("")),
     "wait of none": ("over the limit", _throttle("0")),
     "no limit": (
         "over the limit",
-        lambda request: Answer() if "lk_" in request.fields.get("x-api-key", "") else _refusal(request),
+        lambda request: StubResponse() if "lk_" in request.fields.get("x-api-key", "") else _refusal(request),
     ),
 }
 
@@ -156,4 +159,4 @@ def test_faults(fault: str) -> None:
         ran = run(server.url, "--exhaust", key=credential())
     assert ran.exit_code == 2
     assert ran.results[check] == "failed"
-    assert len(server.requests) <= MOST_REQUESTS + 6
+    assert len(server.requests) <= MAX_REQUESTS + 6

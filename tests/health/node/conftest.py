@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import MonitoredNode, StartNode
 
@@ -14,7 +14,7 @@ from tests.health.node.monitored_node import MonitoredNode, StartNode
 def start_node(tmp_path: Path, clock: Clock) -> Iterator[StartNode]:
     nodes: list[MonitoredNode] = []
 
-    def start(name: str, mode: Fallback = Fallback.LOCAL) -> MonitoredNode:
+    def start(name: str, mode: FallbackMode = FallbackMode.LOCAL) -> MonitoredNode:
         nodes.append(MonitoredNode(name, tmp_path, clock, mode))
         nodes[-1].check()
         return nodes[-1]

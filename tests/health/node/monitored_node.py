@@ -22,7 +22,7 @@ from health.scheduler.tasks import tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, LmdbStore, MemoryStore
-from ratelimit.stores.fallback import Fallback, FallbackStore
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from tests.conftest import Clock
 
 LIMIT = Limit(100, 86_400)
@@ -48,10 +48,10 @@ class Primary(MemoryStore):
 class MonitoredNode:
     """Node: its stores, its own process, and its clock."""
 
-    def __init__(self, name: str, data_dir: Path, clock: Clock, mode: Fallback = Fallback.LOCAL) -> None:
+    def __init__(self, name: str, data_dir: Path, clock: Clock, mode: FallbackMode = FallbackMode.LOCAL) -> None:
         self.primary = Primary(clock)
-        self.local = None if mode is Fallback.DENY else LmdbStore(data_dir / name, clock)
-        self.store = FallbackStore(cast(Any, self.primary), self.local, mode, on_loop=cast(Any, object()))
+        self.local = None if mode is FallbackMode.DENY else LmdbStore(data_dir / name, clock)
+        self.store = FallbackStore(cast(Any, self.primary), self.local, mode, async_store=cast(Any, object()))
         self.node = Node(name * 32, f"web-{name}")
         self.clock = clock
         self.monitor = self.start_monitor()
@@ -78,7 +78,7 @@ class MonitoredNode:
         """Take tokens from its local buckets for this many requests."""
         assert self.local
         for _ in range(times):
-            assert self.local.take(key_id.encode(), None if self.store.mode is Fallback.ALLOW else LIMIT)[0]
+            assert self.local.take(key_id.encode(), None if self.store.mode is FallbackMode.ALLOW else LIMIT)[0]
 
 
 StartNode = Callable[..., MonitoredNode]

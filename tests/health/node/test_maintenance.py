@@ -11,7 +11,7 @@ from apikeys.usage.rollup import UsageRollup
 from health.models import StoreOutage
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import (
     StartNode,
@@ -114,14 +114,14 @@ def test_node_without_local_decisions_has_no_bucket_file(start_node: StartNode, 
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("mode", [Fallback.LOCAL, Fallback.ALLOW])
+@pytest.mark.parametrize("mode", [FallbackMode.LOCAL, FallbackMode.ALLOW])
 def test_local_buckets_are_scanned_only_after_changes(
-    service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch, mode: Fallback
+    service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch, mode: FallbackMode
 ) -> None:
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a", mode)
     assert node.local
-    scans, usage = list[bytes](), node.local.usage
+    scans, usage = list[bytes](), node.local.scan_records
 
     def scan_and_be_overtaken(prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         scans.append(prefix)
@@ -129,7 +129,7 @@ def test_local_buckets_are_scanned_only_after_changes(
         if overtaking:
             node.decide_locally(key_id, overtaking.pop())
 
-    monkeypatch.setattr(node.local, "usage", scan_and_be_overtaken)
+    monkeypatch.setattr(node.local, "scan_records", scan_and_be_overtaken)
     for requests in (2, 4):
         overtaking = [1]
         node.decide_locally(key_id, 1)
@@ -145,6 +145,6 @@ def test_quiet_addresses_are_forgotten(start_node: StartNode) -> None:
     assert node.local
     node.local.take(b"ip:203.0.113.1", Limit(20, 60))
     node.check(20)
-    assert len(list(node.local.usage(b"ip:"))) == 1
+    assert len(list(node.local.scan_records(b"ip:"))) == 1
     node.check(300)
-    assert list(node.local.usage(b"ip:")) == []
+    assert list(node.local.scan_records(b"ip:")) == []

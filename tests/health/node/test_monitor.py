@@ -10,7 +10,7 @@ from health.models import StoreOutage
 from health.node.identity import Node
 from health.node.monitor import CHECK_SECONDS, CONFIRM_SECONDS, NodeMonitor
 from ratelimit.stores import BucketStore, BucketStoreError, MemoryStore
-from ratelimit.stores.fallback import Fallback
+from ratelimit.stores.fallback import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import (
     StartNode,
@@ -56,11 +56,11 @@ def test_single_failed_probe_reports_nothing(start_node: StartNode) -> None:
 @pytest.mark.parametrize(
     ("mode", "effect"),
     [
-        (Fallback.DENY, "requests with a key get 503."),
-        (Fallback.ALLOW, "every request of a key that is in order passes, without a limit."),
+        (FallbackMode.DENY, "requests with a key get 503."),
+        (FallbackMode.ALLOW, "every request of a key that is in order passes, without a limit."),
     ],
 )
-def test_incident_names_the_fallback(start_node: StartNode, mode: Fallback, effect: str) -> None:
+def test_incident_names_the_fallback(start_node: StartNode, mode: FallbackMode, effect: str) -> None:
     node = start_node("a", mode)
     node.primary.is_down = True
     node.check(2)

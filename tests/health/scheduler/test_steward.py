@@ -126,7 +126,7 @@ def test_idle_addresses_are_forgotten(clock: Clock) -> None:
     limiter.take_for_address("203.0.113.2", limit)
     clock.move(31)
     assert Steward(tasks(limiter), now=lambda: NOW).run_once()
-    assert [key for key, _ in store.usage()] == [b"ip:203.0.113.2", b"lk_000000000000"]
+    assert [key for key, _ in store.scan_records()] == [b"ip:203.0.113.2", b"lk_000000000000"]
 
 
 def test_progress_is_noted_per_task_and_batch() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.latchkey.cli.running import Latchkey
-from tests.latchkey.stub import Answer, stub
+from tests.latchkey.stub import StubResponse, stub
 from tests.support.server import RunningServer
 
 KEY = {
@@ -60,7 +60,7 @@ def test_disable_enable_and_revoke(latchkey: Latchkey, key: dict[str, Any]) -> N
     assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
 
 
-def test_change_of_a_state_that_is_no_more_is_refused(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_change_of_an_outdated_state_is_rejected(latchkey: Latchkey, key: dict[str, Any]) -> None:
     key_id = key["key_id"]
     (etag,) = (line.split()[1] for line in latchkey.run("keys", "show", key_id).out.splitlines() if "etag" in line)
     assert etag == '"1"'
@@ -77,7 +77,7 @@ def test_change_of_a_state_that_is_no_more_is_refused(latchkey: Latchkey, key: d
 
 
 @pytest.mark.parametrize("command", [["revoke"], ["rotate", "--at-once"], ["finish-rotation"]], ids=" ".join)
-def test_what_cannot_be_undone_needs_a_yes_without_a_terminal(
+def test_irreversible_command_needs_yes_without_terminal(
     latchkey: Latchkey, key: dict[str, Any], command: list[str]
 ) -> None:
     latchkey.json("keys", "rotate", key["key_id"])
@@ -87,7 +87,7 @@ def test_what_cannot_be_undone_needs_a_yes_without_a_terminal(
     assert latchkey.json("keys", "show", key["key_id"]) == before
 
 
-def test_key_that_only_verifies_comes_with_a_hint_about_its_limit(latchkey: Latchkey) -> None:
+def test_verify_only_key_shows_a_limit_hint(latchkey: Latchkey) -> None:
     create = ("keys", "create", "--label", "service", "--scope", "verify")
     hinted = latchkey.run(*create)
     assert "times 2 as headroom" in hinted.err
@@ -97,7 +97,7 @@ def test_key_that_only_verifies_comes_with_a_hint_about_its_limit(latchkey: Latc
     assert "headroom" not in latchkey.run(*create, "--scope", "keys:read").err
 
 
-def test_list_pages_by_itself_and_by_cursor(latchkey: Latchkey) -> None:
+def test_list_follows_pages_and_accepts_a_cursor(latchkey: Latchkey) -> None:
     for number in range(3):
         latchkey.run("keys", "create", "--label", f"listed {number}")
     page = latchkey.json("keys", "list", "--q", "listed", "--limit", "2")
@@ -195,7 +195,7 @@ def test_health(latchkey: Latchkey) -> None:
 
 
 def test_health_of_a_server_that_is_down(latchkey: Latchkey) -> None:
-    with stub(lambda _: Answer(503, body=b'{"status": "down"}')) as service:
+    with stub(lambda _: StubResponse(503, body=b'{"status": "down"}')) as service:
         ran = latchkey.at(service.url).run("health")
     assert (ran.exit_code, ran.out) == (3, "status  down\n")
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from latchkey.cli.configuration import Profile, Unchosen, default_path, read_profile
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.configuration import NoProfileChosen, Profile, default_path, read_profile
+from latchkey.cli.errors import CLIError
 
 WORK = Profile(url="https://keys.example", timeout=2)
 FILE = """profile = "work"
@@ -22,13 +22,13 @@ def written(path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_profile_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+def test_named_profile_is_used(tmp_path: Path) -> None:
     file = written(tmp_path / "config.toml", FILE)
     assert read_profile(file, None) == WORK
     assert read_profile(file, "other") == Profile(format="json")
 
 
-def test_byte_order_mark_ahead_of_the_file_is_no_matter(tmp_path: Path) -> None:
+def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     assert read_profile(written(tmp_path / "config.toml", f"\ufeff{FILE}"), None) == WORK
 
 
@@ -48,9 +48,7 @@ def test_file_without_profiles_is_no_fault(tmp_path: Path) -> None:
     assert read_profile(written(tmp_path / "config.toml", ""), None) == Profile()
 
 
-def test_account_without_a_home_or_with_one_that_it_may_not_enter_has_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inaccessible_home_has_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bool:
         raise PermissionError(13, "Permission denied")
 
@@ -64,23 +62,23 @@ def test_account_without_a_home_or_with_one_that_it_may_not_enter_has_no_file(
 
 
 def test_sole_profile_is_named_and_not_used(tmp_path: Path) -> None:
-    unchosen = read_profile(written(tmp_path / "config.toml", '[profiles.staging]\nurl = "https://a.example"'), None)
-    assert isinstance(unchosen, Unchosen)
-    assert (unchosen.url, unchosen.api_key) == (None, None)
-    assert unchosen.refusal.title == "No profile is chosen. Profiles: staging"
-    assert "--profile staging" in unchosen.refusal.remedy
+    profile = read_profile(written(tmp_path / "config.toml", '[profiles.staging]\nurl = "https://a.example"'), None)
+    assert isinstance(profile, NoProfileChosen)
+    assert (profile.url, profile.api_key) == (None, None)
+    assert profile.error.title == "No profile is chosen. Profiles: staging"
+    assert "--profile staging" in profile.error.remedy
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
-def test_file_of_others_is_refused(tmp_path: Path, mode: int) -> None:
+def test_file_open_to_others_is_rejected(tmp_path: Path, mode: int) -> None:
     file = written(tmp_path / "con fig.toml", FILE, mode)
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(CLIError) as raised:
         read_profile(file, None)
     assert raised.value.remedy == f"chmod 600 '{file}'"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("no toml", "it is not TOML"),
         ("\xff", "it is not TOML"),
@@ -97,16 +95,16 @@ def test_file_of_others_is_refused(tmp_path: Path, mode: int) -> None:
         ("profile = ['b']", "Profiles: none."),
     ],
 )
-def test_file_that_cannot_be_used(tmp_path: Path, content: str, told: str) -> None:
+def test_file_that_cannot_be_used(tmp_path: Path, content: str, expected: str) -> None:
     file = tmp_path / "config.toml"
     file.touch(mode=0o600)
     file.write_bytes(content.encode("latin-1"))
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(CLIError) as raised:
         read_profile(file, None)
-    assert told in str(raised.value)
+    assert expected in str(raised.value)
 
 
-def test_file_and_profile_that_are_asked_for_must_be_there(tmp_path: Path) -> None:
+def test_named_file_and_profile_must_exist(tmp_path: Path) -> None:
     for path, name in ((tmp_path / "config.toml", None), (None, "work")):
-        with pytest.raises(Refusal):
+        with pytest.raises(CLIError):
             read_profile(path, name)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from latchkey.cli.confirmation import confirm
-from latchkey.cli.refusal import Refusal
+from latchkey.cli.errors import CLIError
 from tests.support.terminal import Terminal
 
 KEY_ID = "lk_000000000000"
@@ -31,6 +31,6 @@ def test_standard_output_stays_empty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("typed", ["yes\n", "", "\n"], ids=["another text", "end of input", "nothing"])
 def test_anything_else_changes_nothing(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
     asked(monkeypatch, typed)
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(CLIError) as raised:
         confirm(KEY_ID, "This ends it.", yes=False)
-    assert "not the key ID" in str(refused.value)
+    assert "not the key ID" in str(raised.value)

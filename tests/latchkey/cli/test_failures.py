@@ -12,7 +12,7 @@ import trustme
 from benchmarks.ports import free_port
 from latchkey.credentials import checksum
 from tests.latchkey.cli.running import Latchkey, Ran
-from tests.latchkey.stub import JSON, PROBLEM, Answer, stub
+from tests.latchkey.stub import JSON, PROBLEM, StubResponse, stub
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
@@ -62,7 +62,7 @@ def test_unknown_key(latchkey: Latchkey) -> None:
         ("revoke", ("(401 revoked-key)", "Revocation is permanent")),
     ],
 )
-def test_key_that_may_no_more(
+def test_expired_disabled_or_revoked_key(
     latchkey: Latchkey, server: RunningServer, key: dict[str, Any], change: str, told: tuple[str, ...]
 ) -> None:
     if change == "expire":
@@ -92,7 +92,7 @@ def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
     assert slow.run("--wait", "whoami").exit_code == 0
 
 
-def test_refused_by_a_rule(latchkey: Latchkey) -> None:
+def test_validation_failure(latchkey: Latchkey) -> None:
     ran = latchkey.run("keys", "create", "--label", " ", "--burst", "0", "--per-seconds", "9999999")
     told = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
     failed(ran, 2, *told, "What to do: ", "Request id: ")
@@ -128,7 +128,7 @@ def test_untrusted_certificate(latchkey: Latchkey, tmp_path: Path) -> None:
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(tls)
-    with stub(lambda _: Answer(body=b'{"status": "ok"}'), tls) as service:
+    with stub(lambda _: StubResponse(body=b'{"status": "ok"}'), tls) as service:
         failed(latchkey.at(service.url).run("health"), 3, "cannot be trusted (TLS)", "SSL_CERT_FILE")
         authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
         assert latchkey.at(service.url).run("health", SSL_CERT_FILE=str(tmp_path / "authority.pem")).exit_code == 0
@@ -144,41 +144,47 @@ HTML = {"Content-Type": "text/html"}
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("response", "told"),
     [
-        (Answer(200, HTML, b"<html>"), ("The answer is not JSON", "200 with text/html", "Check that the URL")),
-        (Answer(502, HTML, b"<html>"), ("The answer is not JSON", "The proxy in front says that it cannot reach it.")),
-        (Answer(200, JSON, b'{"a": 1}'), ("This is another server", "no key_id that is text", "Check that the URL")),
-        (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
+        (StubResponse(200, HTML, b"<html>"), ("The answer is not JSON", "200 with text/html", "Check that the URL")),
+        (
+            StubResponse(502, HTML, b"<html>"),
+            ("The answer is not JSON", "The proxy in front says that it cannot reach it."),
+        ),
+        (
+            StubResponse(200, JSON, b'{"a": 1}'),
+            ("This is another server", "no key_id that is text", "Check that the URL"),
+        ),
+        (StubResponse(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
         (None, ("No answer", "ended the connection before it had answered")),
     ],
 )
-def test_foreign_answer(latchkey: Latchkey, answer: Answer | None, told: tuple[str, ...]) -> None:
-    with stub(lambda _: answer) as service:
+def test_unexpected_response(latchkey: Latchkey, response: StubResponse | None, told: tuple[str, ...]) -> None:
+    with stub(lambda _: response) as service:
         failed(latchkey.at(service.url).run("whoami"), 3, *told)
 
 
-def problem(status: int, slug: str, **fields: str) -> Answer:
+def problem(status: int, slug: str, **fields: str) -> StubResponse:
     body = {"type": f"https://keys.example/problems/{slug}", "title": "From afar\x1b[2J", "detail": "Why."}
-    return Answer(status, PROBLEM | fields, json.dumps(body).encode())
+    return StubResponse(status, PROBLEM | fields, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("response", "told"),
     [
         (problem(500, "internal-error"), ("(500 internal-error)", "give the request id to an operator")),
         (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "Retry in 10 seconds.")),
     ],
 )
-def test_server_error(latchkey: Latchkey, answer: Answer, told: tuple[str, ...]) -> None:
-    with stub(lambda _: answer) as service:
+def test_server_error(latchkey: Latchkey, response: StubResponse, told: tuple[str, ...]) -> None:
+    with stub(lambda _: response) as service:
         ran = latchkey.at(service.url).run("whoami")
     failed(ran, 3, *told, r"From afar\x1b[2J")
     assert "\x1b" not in ran.err
 
 
-def test_server_that_is_not_latchkey_but_well(latchkey: Latchkey) -> None:
-    with stub(lambda _: Answer(200, JSON | {"X-Request-Id": ""}, b'{"status": "ok"}')) as service:
+def test_other_healthy_server(latchkey: Latchkey) -> None:
+    with stub(lambda _: StubResponse(200, JSON | {"X-Request-Id": ""}, b'{"status": "ok"}')) as service:
         failed(latchkey.at(service.url).run("health"), 3, "This is another server", "no X-Request-Id")
 
 

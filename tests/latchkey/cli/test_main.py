@@ -7,9 +7,9 @@ import pytest
 import typer
 
 from latchkey.cli.app import app
-from latchkey.cli.explanation import explain
+from latchkey.cli.error_messages import error_message
 from latchkey.cli.main import main
-from latchkey.cli.options import in_front
+from latchkey.cli.options import move_general_options_first
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters
 
@@ -59,7 +59,7 @@ def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
     ],
 )
 def test_general_options_are_put_in_front(typed: list[str], read: list[str]) -> None:
-    assert in_front(typed) == read
+    assert move_general_options_first(typed) == read
 
 
 OF_LIBRARIES = ("Value error", "Input should", "unable to parse", "pydantic", "Traceback", "nobody foresaw")
@@ -83,7 +83,7 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
             yield [*path, *required, *wrong]
 
 
-def test_no_refusal_speaks_the_words_of_a_library(
+def test_usage_errors_hide_library_messages(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LATCHKEY_URL", "ftp://nowhere")
@@ -97,13 +97,13 @@ def test_no_refusal_speaks_the_words_of_a_library(
     assert tried > 30
 
 
-def test_each_fault_is_told_once() -> None:
+def test_each_fault_is_reported_once() -> None:
     faults = [
         FieldError("/type", "not-a-type", "type is one of KeyIssued."),
         FieldError("/limit", "x", "limit is low."),
     ]
-    assert explain(InvalidParameters.of(faults)).splitlines()[1:3] == [
+    assert error_message(InvalidParameters.of(faults)).splitlines()[1:3] == [
         "  /type: type is one of KeyIssued.",
         "  /limit: limit is low.",
     ]
-    assert len(explain(InvalidParameters.of(faults)).splitlines()) == 4
+    assert len(error_message(InvalidParameters.of(faults)).splitlines()) == 4

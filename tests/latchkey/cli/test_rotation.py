@@ -25,7 +25,7 @@ def until(running: "subprocess.Popen[str]", told: str) -> str:
     raise AssertionError(f"it did not say: {told}")
 
 
-def test_use_of_both_secrets_is_seen_and_quiet_of_the_old_one_ends_it(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_wait_ends_old_secret_once_quiet(latchkey: Latchkey, key: dict[str, Any]) -> None:
     with latchkey.running("keys", "rotate", key["key_id"], "--wait", "--quiet", "2s") as running:
         assert running.stdout is not None
         until(running, "old secret: last used never, the new one is not used yet; it ends 20")
@@ -39,19 +39,19 @@ def test_use_of_both_secrets_is_seen_and_quiet_of_the_old_one_ends_it(latchkey: 
     assert (use(latchkey, key["credential"]), use(latchkey, new)) == (401, 200)
 
 
-def test_secret_whose_successor_is_unused_ends_with_its_grace_alone(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_wait_ends_with_grace_if_new_secret_is_unused(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.run("keys", "rotate", key["key_id"], "--grace", "3s", "--wait", "--quiet", "1s")
     assert (ran.exit_code, "quiet" in ran.err) == (0, False)
     assert ran.err.endswith("the old secret has already ended, and the new one was never used\n")
 
 
-def test_unused_successor_can_be_let_count(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_unused_new_secret_can_count_as_used(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.run("keys", "rotate", key["key_id"], "--wait", "--quiet", "1s", "--even-if-unused")
     assert (ran.exit_code, ran.err.endswith("was quiet for long enough and has ended\n")) == (0, True)
     assert use(latchkey, key["credential"]) == 401
 
 
-def test_rotation_that_somebody_else_finishes(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_rotation_finished_by_another_client(latchkey: Latchkey, key: dict[str, Any]) -> None:
     with latchkey.running("keys", "rotate", key["key_id"], "--wait", "--quiet", "10s") as running:
         until(running, "old secret: ")
         assert latchkey.run("keys", "finish-rotation", key["key_id"], "--yes").exit_code == 0
@@ -69,7 +69,7 @@ def test_interrupted_drain_says_how_to_go_on(latchkey: Latchkey, key: dict[str, 
     assert use(latchkey, key["credential"]) == 200
 
 
-def test_key_that_rotates_itself_watches_with_its_new_secret(latchkey: Latchkey) -> None:
+def test_self_rotation_polls_with_the_new_secret(latchkey: Latchkey) -> None:
     own = latchkey.json("keys", "create", "--label", "own", "--scope", "keys:read", "--scope", "keys:write")
     arguments = ("keys", "rotate", own["key_id"], "--wait", "--quiet", "1s")
     refused = latchkey.with_key(own["credential"]).run(*arguments)
@@ -79,7 +79,7 @@ def test_key_that_rotates_itself_watches_with_its_new_secret(latchkey: Latchkey)
     assert latchkey.with_key(ran.out.strip()).run("whoami").exit_code == 0
 
 
-def test_finishing_asks_while_the_rotation_is_not_ready(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_finish_asks_unless_rotation_is_ready(latchkey: Latchkey, key: dict[str, Any]) -> None:
     new = latchkey.json("keys", "rotate", key["key_id"])["credential"]
     unused = latchkey.run("keys", "finish-rotation", key["key_id"])
     assert (unused.exit_code, "The new secret has never been used." in unused.err) == (2, True)

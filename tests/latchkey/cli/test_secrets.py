@@ -21,7 +21,7 @@ def secret_of(credential: str | None) -> str:
     return str(credential).partition(":")[2]
 
 
-def test_new_credential_stands_alone_on_standard_output(latchkey: Latchkey) -> None:
+def test_stdout_has_only_the_new_credential(latchkey: Latchkey) -> None:
     ran = latchkey.run("keys", "create", "--label", "piped")
     (line,) = ran.out.splitlines()
     assert latchkey.with_key(line).run("whoami").exit_code == 0
@@ -43,7 +43,7 @@ def test_secret_file(latchkey: Latchkey, output: str) -> None:
     assert latchkey.with_key(credential).run("whoami").exit_code == 0
 
 
-def test_secret_file_is_not_overwritten_and_no_key_is_made(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_existing_secret_file_is_kept(latchkey: Latchkey, key: dict[str, Any]) -> None:
     (latchkey.home / "old").write_text("mine")
     ran = latchkey.run("keys", "create", "--label", "never made", "--secret-file", "old")
     assert (ran.exit_code, ran.out) == (2, "")
@@ -56,7 +56,7 @@ def test_secret_file_is_not_overwritten_and_no_key_is_made(latchkey: Latchkey, k
 
 
 @pytest.mark.parametrize("target", ["> /dev/full", "| true"])
-def test_secret_that_cannot_be_written_is_told(latchkey: Latchkey, target: str) -> None:
+def test_unwritable_secret_is_reported(latchkey: Latchkey, target: str) -> None:
     command = f"{latchkey.program} keys create --label lost {target}; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], env=latchkey.environment({}), capture_output=True, text=True, check=False
@@ -123,10 +123,10 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
             connection = http.client.HTTPConnection(target.netloc, timeout=10)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             connection.request(self.command, target.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
+            response = connection.getresponse()
+            content = response.read()
+            self.send_response(response.status)
+            for name, value in response.getheaders():
                 if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
                     self.send_header(name, value)
             self.end_headers()
@@ -147,7 +147,7 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
     thread.join()
 
 
-def test_proxy_that_logs_names_of_fields_sees_no_secret(latchkey: Latchkey, proxy: tuple[str, list[str]]) -> None:
+def test_header_names_hold_no_secret(latchkey: Latchkey, proxy: tuple[str, list[str]]) -> None:
     url, log = proxy
     created = latchkey.run("--verbose", "keys", "create", "--label", "by proxy", http_proxy=url)
     assert created.exit_code == 0

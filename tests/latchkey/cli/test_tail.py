@@ -27,10 +27,10 @@ def relay(server: RunningServer) -> Iterator[Relay]:
 
 def change(latchkey: Latchkey, key: dict[str, Any], label: str) -> None:
     """An event, written without the command, which would take its time."""
-    answer = httpx.patch(
+    response = httpx.patch(
         f"{latchkey.url}/v1/keys/{key['key_id']}", json={"label": label}, headers={"X-API-Key": str(latchkey.api_key)}
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 def read(running: "subprocess.Popen[str]", events: int) -> list[str]:
@@ -48,7 +48,7 @@ def end(running: "subprocess.Popen[str]") -> str:
     return out
 
 
-def test_cut_streams_are_resumed_and_each_event_is_printed_once(
+def test_cut_stream_resumes_without_duplicates(
     latchkey: Latchkey, key: dict[str, Any], relay: Relay, tmp_path: Path
 ) -> None:
     follow = ("events", "tail", "--key", key["key_id"], "--format", "json", "--resume-file", "place")
@@ -69,7 +69,7 @@ def test_cut_streams_are_resumed_and_each_event_is_printed_once(
     assert [path.name for path in tmp_path.iterdir()] == ["place"]
 
 
-def test_first_run_remembers_where_it_began(latchkey: Latchkey, key: dict[str, Any], tmp_path: Path) -> None:
+def test_first_run_stores_its_start(latchkey: Latchkey, key: dict[str, Any], tmp_path: Path) -> None:
     follow = ("events", "tail", "--key", key["key_id"], "--format", "json", "--resume-file", "place")
     with latchkey.running(*follow):
         deadline = time.monotonic() + 20
@@ -98,7 +98,7 @@ def test_stream_that_stays_away_is_given_up(latchkey: Latchkey, key: dict[str, A
         assert (running.returncode, "The connection was refused" in err) == (3, True)
 
 
-def test_key_that_may_no_more_ends_it(latchkey: Latchkey) -> None:
+def test_rejected_key_ends_the_stream(latchkey: Latchkey) -> None:
     reader = latchkey.json("keys", "create", "--label", "reader", "--scope", "events:read")
     with latchkey.with_key(reader["credential"]).running("events", "tail", "--after", "0") as running:
         assert running.stdout is not None

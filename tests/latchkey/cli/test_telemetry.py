@@ -8,7 +8,7 @@ import pytest
 
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.dripping import dripping
-from tests.latchkey.stub import Answer, stub
+from tests.latchkey.stub import StubResponse, stub
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
@@ -26,9 +26,7 @@ def test_request_id_of_a_failed_call_finds_its_line(latchkey: Latchkey, server: 
     assert (line["event"], line["status"], line["trace_id"]) == ("request", 404, request_id)
 
 
-def test_request_id_finds_the_event_of_what_was_done_and_the_failure_after_it(
-    latchkey: Latchkey, server: RunningServer, key: dict[str, Any]
-) -> None:
+def test_request_id_links_event_and_failure(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
     named = ("--request-id", "deploy-7.b")
     assert latchkey.run("keys", "rotate", key["key_id"], *named).exit_code == 0
     assert "Request id: deploy-7.b\n" in latchkey.run("keys", "rotate", key["key_id"], *named).err
@@ -56,7 +54,7 @@ def test_stream_line_carries_the_trace(latchkey: Latchkey, server: RunningServer
 
 
 def test_each_run_posts_one_event(latchkey: Latchkey, root: str) -> None:
-    with stub(lambda _: Answer(204, {}, b"")) as collector:
+    with stub(lambda _: StubResponse(204, {}, b"")) as collector:
         where = {"LATCHKEY_TELEMETRY_URL": f"{collector.url}/v1/runs?token=x"}
         done = latchkey.run("whoami", "--request-id", "run.1", **where)
         refused = latchkey.run("keys", "show", "lk_000000000000", **where)

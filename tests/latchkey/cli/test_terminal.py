@@ -48,7 +48,7 @@ def test_reader_that_leaves_early(latchkey: Latchkey, key: dict[str, Any]) -> No
         assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-def test_key_is_asked_for_and_not_shown(latchkey: Latchkey, root: str) -> None:
+def test_key_prompt_does_not_echo(latchkey: Latchkey, root: str) -> None:
     exit_code, shown = on_terminal(latchkey.with_key(None), "whoami", typed=root)
     assert exit_code == 0
     assert "API key (key_id:secret): " in shown
@@ -65,7 +65,7 @@ def test_revocation_is_confirmed(latchkey: Latchkey, key: dict[str, Any]) -> Non
     assert latchkey.json("keys", "show", key_id)["state"] == "revoked"
 
 
-def test_end_of_a_rotation_that_is_not_ready_is_confirmed(latchkey: Latchkey, key: dict[str, Any]) -> None:
+def test_finishing_an_unready_rotation_asks_first(latchkey: Latchkey, key: dict[str, Any]) -> None:
     key_id = latchkey.json("keys", "rotate", key["key_id"])["key_id"]
     exit_code, shown = on_terminal(latchkey, "keys", "finish-rotation", key_id, columns=200, typed="yes")
     assert (exit_code, "The new secret has never been used." in shown, "Nothing was changed" in shown) == (

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from latchkey import Client, headers
-from latchkey.client.call import Call
+from latchkey.client.attempt import Attempt
 from latchkey.client.deadline import Deadline
 from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, WrongServer
 from latchkey.client.key import Key, KeyReceipt
@@ -18,20 +18,20 @@ from latchkey.client.verification import RemainingLimit
 from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.trace_context import parse_traceparent
-from tests.latchkey.client.answering import CREDENTIAL, KEY, KEY_ID, of, refusal
-from tests.latchkey.stub import Answer, Request, Stub
+from tests.latchkey.client.responses import CREDENTIAL, KEY, KEY_ID, json_response, problem_response
+from tests.latchkey.stub import Request, Stub, StubResponse
 
 
-def test_key_has_types(client: Client, answers: list[Answer]) -> None:
-    answers.append(of(KEY))
+def test_key_has_types(client: Client, responses: list[StubResponse]) -> None:
+    responses.append(json_response(KEY))
     key = client.keys.show(KEY_ID)
     assert (key.key_id, key.auth.allows("orders:read"), key.rate_limit) == (KEY_ID, True, RateLimit(5, 60))
     assert (key.created_at, key.expires_at) == (datetime(2027, 1, 31, 9, 30, tzinfo=UTC), None)
     assert key.document["of_a_later_version"] == 1
 
 
-def test_issued_key_does_not_show_its_secret(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers.append(of({**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}, 201))
+def test_issued_key_does_not_show_its_secret(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses.append(json_response({**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}, 201))
     end = datetime(2027, 1, 31, tzinfo=UTC)
     issued = client.keys.create("billing", scopes=["a:b"], rate_limit=RateLimit(1, 2), expires_at=end)
     assert issued.credential == CREDENTIAL
@@ -45,24 +45,24 @@ def test_issued_key_does_not_show_its_secret(client: Client, answers: list[Answe
     }
 
 
-def test_creation_whose_answer_was_lost_is_made_again_under_the_same_name(
-    client: Client, answers: list[Answer], server: Stub, waits: list[float]
+def test_create_is_retried_with_the_same_idempotency_key(
+    client: Client, responses: list[StubResponse], server: Stub, sleeps: list[float]
 ) -> None:
     issued = {**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
-    answers += [refusal(503, "unavailable"), of(issued, 201, ETag='"1"')]
+    responses += [problem_response(503, "unavailable"), json_response(issued, 201, ETag='"1"')]
     assert client.with_retries(RetryPolicy()).keys.create("billing").key.etag == '"1"'
     first, again = server.requests
     assert first.body == again.body
     assert len(first.fields["idempotency-key"]) == 36
     assert first.fields["idempotency-key"] == again.fields["idempotency-key"]
-    answers.append(of(issued, 201))
+    responses.append(json_response(issued, 201))
     client.keys.create("billing")
     assert server.requests[-1].fields["idempotency-key"] != first.fields["idempotency-key"]
 
 
-def test_key_whose_secret_was_lost_gets_another(client: Client, answers: list[Answer], server: Stub) -> None:
+def test_key_whose_secret_was_lost_gets_another(client: Client, responses: list[StubResponse], server: Stub) -> None:
     rotated = {**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
-    answers += [of(KEY, 201, ETag='W/"1"'), of(rotated, ETag='"2"')]
+    responses += [json_response(KEY, 201, ETag='W/"1"'), json_response(rotated, ETag='"2"')]
     issued = client.keys.create("billing")
     assert (issued.credential, issued.key.etag) == (CREDENTIAL, '"2"')
     rotation = server.requests[-1]
@@ -71,9 +71,9 @@ def test_key_whose_secret_was_lost_gets_another(client: Client, answers: list[An
     assert rotation.fields["if-match"] == '"1"', "a proxy that compresses has made it weak"
 
 
-def test_changes_name_the_state_on_which_they_were_decided(client: Client, answers: list[Answer], server: Stub) -> None:
-    issued = of({**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()})
-    answers += [of(KEY, ETag='"7"')] * 5 + [issued, Answer(204, {"Content-Type": ""}, b"")]
+def test_changes_send_if_match(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    issued = json_response({**KEY, "secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()})
+    responses += [json_response(KEY, ETag='"7"')] * 5 + [issued, StubResponse(204, {"Content-Type": ""}, b"")]
     etag = client.keys.show(KEY_ID).etag
     client.keys.update(KEY_ID, label="x", if_match=etag)
     client.keys.disable(KEY_ID, if_match=etag)
@@ -83,18 +83,18 @@ def test_changes_name_the_state_on_which_they_were_decided(client: Client, answe
     client.keys.revoke(KEY_ID, if_match=etag)
     assert [request.fields.get("if-match") for request in server.requests] == [None, *['"7"'] * 6]
     assert json.loads(server.requests[4].body) == {"secret_id": 3}
-    answers.append(of(KEY))
+    responses.append(json_response(KEY))
     client.keys.update(KEY_ID, label="x")
     assert "if-match" not in server.requests[-1].fields
 
 
-def test_a_key_that_may_not_read_gets_receipts(client: Client, answers: list[Answer]) -> None:
+def test_a_key_that_may_not_read_gets_receipts(client: Client, responses: list[StubResponse]) -> None:
     new = {"secret": CREDENTIAL.secret, "credential": CREDENTIAL.reveal()}
-    answers += [
-        of({"key_id": KEY_ID, "enabled": False}),
-        of({"key_id": KEY_ID}),
-        of({"key_id": KEY_ID, **new}),
-        of(KEY),
+    responses += [
+        json_response({"key_id": KEY_ID, "enabled": False}),
+        json_response({"key_id": KEY_ID}),
+        json_response({"key_id": KEY_ID, **new}),
+        json_response(KEY),
     ]
     assert client.keys.disable(KEY_ID) == KeyReceipt(KEY_ID, {})
     assert client.keys.finish_rotation(KEY_ID) == KeyReceipt(KEY_ID, {})
@@ -104,17 +104,17 @@ def test_a_key_that_may_not_read_gets_receipts(client: Client, answers: list[Ans
     assert isinstance(client.keys.enable(KEY_ID), Key)
 
 
-def test_usage_of_a_key_and_of_the_one_that_calls(client: Client, answers: list[Answer], server: Stub) -> None:
+def test_usage_of_a_key_and_of_the_one_that_calls(client: Client, responses: list[StubResponse], server: Stub) -> None:
     step = {"start": "2027-01-31T09:00:00Z", "allowed": 7, "throttled": 2}
-    answers += [of([step]), of([])]
+    responses += [json_response([step]), json_response([])]
     (found,) = client.usage(step="hour")
     assert (found.start, found.allowed, found.throttled) == (datetime(2027, 1, 31, 9, tzinfo=UTC), 7, 2)
     assert client.usage(KEY_ID) == []
     assert [request.target for request in server.requests] == ["/v1/whoami/usage?step=hour", f"/v1/keys/{KEY_ID}/usage"]
 
 
-def test_unlimited_is_said_and_absent_is_not(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers += [of(KEY), of(KEY)]
+def test_unlimited_is_said_and_absent_is_not(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses += [json_response(KEY), json_response(KEY)]
     client.keys.update(KEY_ID, rate_limit=None)
     client.keys.update(KEY_ID, label="other")
     assert [json.loads(request.body) for request in server.requests] == [{"rate_limit": None}, {"label": "other"}]
@@ -127,8 +127,8 @@ def test_time_without_its_zone_is_not_sent(client: Client, server: Stub) -> None
     assert server.requests == []
 
 
-def test_pages_are_one_iterator(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers += [of({"items": [KEY, KEY], "next": "abc"}), of({"items": [KEY], "next": None})]
+def test_pages_are_one_iterator(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses += [json_response({"items": [KEY, KEY], "next": "abc"}), json_response({"items": [KEY], "next": None})]
     assert len(list(client.keys.list(state="active"))) == 3
     assert [request.target for request in server.requests] == [
         "/v1/keys?limit=200&state=active",
@@ -136,9 +136,9 @@ def test_pages_are_one_iterator(client: Client, answers: list[Answer], server: S
     ]
 
 
-def test_problem_carries_the_fields_of_the_server(client: Client, answers: list[Answer]) -> None:
+def test_problem_carries_the_fields_of_the_server(client: Client, responses: list[StubResponse]) -> None:
     fault = {"pointer": "/label", "code": "empty", "detail": "label must not be empty."}
-    answers.append(refusal(422, "invalid-parameters", errors=[fault], instance="/v1/keys", request_id="r.1"))
+    responses.append(problem_response(422, "invalid-parameters", errors=[fault], instance="/v1/keys", request_id="r.1"))
     with pytest.raises(ReceivedProblem) as raised:
         client.keys.create("")
     problem = raised.value
@@ -149,37 +149,39 @@ def test_problem_carries_the_fields_of_the_server(client: Client, answers: list[
     assert problem.remedy
 
 
-def throttled(seconds: int, policy: str = "key") -> Answer:
+def throttled(seconds: int, policy: str = "key") -> StubResponse:
     quota = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-    return refusal(429, "", type=quota, retry_after=str(seconds), **{"violated-policies": [policy]})
+    return problem_response(429, "", type=quota, retry_after=str(seconds), **{"violated-policies": [policy]})
 
 
 @pytest.mark.parametrize(
     "call", [lambda client: client.verify(CREDENTIAL), lambda client: client.keys.show(KEY_ID)], ids=["verify", "show"]
 )
-@pytest.mark.parametrize("answer", [throttled(7), refusal(503, "unavailable", retry_after="7")], ids=["429", "503"])
+@pytest.mark.parametrize(
+    "response", [throttled(7), problem_response(503, "unavailable", retry_after="7")], ids=["429", "503"]
+)
 def test_no_call_waits_by_default(
     client: Client,
-    answers: list[Answer],
+    responses: list[StubResponse],
     server: Stub,
-    waits: list[float],
+    sleeps: list[float],
     call: Callable[[Client], object],
-    answer: Answer,
+    response: StubResponse,
 ) -> None:
-    answers += [answer, of(KEY)]
+    responses += [response, json_response(KEY)]
     with pytest.raises(ReceivedProblem):
         call(client)
-    assert (waits, len(server.requests)) == ([], 1)
+    assert (sleeps, len(server.requests)) == ([], 1)
 
 
-def test_client_that_is_to_wait_waits_as_long_as_it_is_told(
-    client: Client, answers: list[Answer], waits: list[float]
+def test_client_with_retries_waits_for_retry_after(
+    client: Client, responses: list[StubResponse], sleeps: list[float]
 ) -> None:
     patient = client.with_retries(RetryPolicy())
-    answers += [throttled(7), throttled(7), of(KEY)]
+    responses += [throttled(7), throttled(7), json_response(KEY)]
     assert patient.keys.disable(KEY_ID).key_id == KEY_ID
-    assert waits == [7.0, 7.0]
-    answers.append(throttled(61))
+    assert sleeps == [7.0, 7.0]
+    responses.append(throttled(61))
     with pytest.raises(CallingKeyThrottled) as raised:
         patient.keys.disable(KEY_ID)
     assert (raised.value.slug, raised.value.retry_after_seconds) == ("quota-exceeded", 61)
@@ -187,22 +189,22 @@ def test_client_that_is_to_wait_waits_as_long_as_it_is_told(
     assert str(raised.value) == "The rate limit of the calling key is exceeded. Retry in 61 seconds."
 
 
-def test_throttled_address_is_not_the_key(client: Client, answers: list[Answer]) -> None:
-    answers.append(throttled(7, "address"))
+def test_throttled_address_is_not_the_key(client: Client, responses: list[StubResponse]) -> None:
+    responses.append(throttled(7, "address"))
     with pytest.raises(ReceivedProblem) as raised:
         client.verify(CREDENTIAL)
     assert not isinstance(raised.value, CallingKeyThrottled)
 
 
-def test_change_is_not_sent_twice(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers.append(refusal(503, "unavailable"))
+def test_change_is_not_sent_twice(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses.append(problem_response(503, "unavailable"))
     with pytest.raises(ReceivedProblem):
         client.keys.rotate(KEY_ID)
     assert len(server.requests) == 1
 
 
-def test_calls_carry_one_request_id_and_one_trace(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers += [of(KEY)] * 4
+def test_calls_carry_one_request_id_and_one_trace(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses += [json_response(KEY)] * 4
     named = client.with_request_id("deploy.7")
     for caller in (named, named, client, client):
         caller.keys.show(KEY_ID)
@@ -216,12 +218,12 @@ def test_calls_carry_one_request_id_and_one_trace(client: Client, answers: list[
         client.with_request_id("a b")
 
 
-def test_watcher_sees_each_attempt_and_no_secret(server: Stub, answers: list[Answer]) -> None:
-    seen: list[Call] = []
-    answers += [refusal(503, "unavailable"), of(KEY)]
+def test_watcher_sees_each_attempt_and_no_secret(server: Stub, responses: list[StubResponse]) -> None:
+    seen: list[Attempt] = []
+    responses += [problem_response(503, "unavailable"), json_response(KEY)]
     with Client(server.url, CREDENTIAL.reveal(), retries=RetryPolicy(2, 0), observe=seen.append) as client:
         client.keys.show(KEY_ID)
-    assert [(call.attempt, call.status) for call in seen] == [(1, 503), (2, 200)]
+    assert [(call.number, call.status) for call in seen] == [(1, 503), (2, 200)]
     assert isinstance(seen[0].failure, ReceivedProblem)
     assert CREDENTIAL.secret not in repr(seen) + repr(client._transport)
 
@@ -251,8 +253,8 @@ def test_what_is_no_credential(server: Stub) -> None:
         Client(server.url, "hunter2")
 
 
-def test_request_of_the_stub_is_what_the_contract_says(client: Client, answers: list[Answer], server: Stub) -> None:
-    answers.append(of({"valid": True, "code": "VALID", "key_id": KEY_ID, "retry_after": None}))
+def test_requests_follow_the_contract(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses.append(json_response({"valid": True, "code": "VALID", "key_id": KEY_ID, "retry_after": None}))
     assert client.verify(CREDENTIAL, scopes=["a:b"]).valid, "also without the other members"
     request: Request = server.requests[0]
     assert (request.method, request.target) == ("POST", "/v1/verify")
@@ -265,8 +267,10 @@ REFUSED = {**dict.fromkeys(KNOWN), "rate_limit": None, "retry_after": None, "val
 
 
 @pytest.mark.parametrize("code", ["VALID", "INSUFFICIENT_SCOPE", "RATE_LIMITED"])
-def test_verdict_on_a_key_that_was_charged_has_its_fields(client: Client, answers: list[Answer], code: str) -> None:
-    answers.append(of({**KNOWN, "valid": code == "VALID", "code": code, "rate_limit": LEFT, "retry_after": 3}))
+def test_verification_of_a_charged_key_has_its_fields(client: Client, responses: list[StubResponse], code: str) -> None:
+    responses.append(
+        json_response({**KNOWN, "valid": code == "VALID", "code": code, "rate_limit": LEFT, "retry_after": 3})
+    )
     verdict = client.verify(CREDENTIAL)
     assert (verdict.valid, verdict.code, verdict.label, verdict.owner) == (code == "VALID", code, "billing", "payments")
     assert (verdict.scopes, verdict.metadata) == (frozenset({"a:b"}), {"team": 7})
@@ -274,21 +278,23 @@ def test_verdict_on_a_key_that_was_charged_has_its_fields(client: Client, answer
 
 
 @pytest.mark.parametrize("code", ["INVALID", "DISABLED", "EXPIRED", "REVOKED"])
-def test_verdict_on_a_key_that_was_not_charged_has_none(client: Client, answers: list[Answer], code: str) -> None:
-    answers.append(of({**REFUSED, "code": code}))
+def test_verification_of_an_uncharged_key_has_no_fields(
+    client: Client, responses: list[StubResponse], code: str
+) -> None:
+    responses.append(json_response({**REFUSED, "code": code}))
     verdict = client.verify(CREDENTIAL)
     assert (verdict.key_id, verdict.label, verdict.owner, verdict.rate_limit) == (None, None, None, None)
     assert (verdict.scopes, verdict.metadata) == (frozenset(), {})
 
 
 @pytest.mark.parametrize("member", [{"rate_limit": {"limit": 5}}, {"scopes": "a:b"}, {"metadata": []}, {"owner": 1}])
-def test_verdict_of_another_shape(client: Client, answers: list[Answer], member: dict[str, object]) -> None:
-    answers.append(of({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
+def test_verdict_of_another_shape(client: Client, responses: list[StubResponse], member: dict[str, object]) -> None:
+    responses.append(json_response({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
     with pytest.raises(WrongServer):
         client.verify(CREDENTIAL)
 
 
-def test_every_step_of_an_attempt_has_the_time_that_is_left(client: Client) -> None:
+def test_steps_of_an_attempt_share_one_deadline(client: Client) -> None:
     seen: list[object] = []
 
     def reply(request: httpx.Request) -> httpx.Response:

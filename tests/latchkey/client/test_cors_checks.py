@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from latchkey.client.cors_checks import cors_checks
+from latchkey.client.cors_checks import check_cors
 from latchkey.client.proxy_probe import Probe
 from latchkey.origin import is_origin
 
@@ -20,14 +20,14 @@ RIGHT = {
 def results(fields: Mapping[str, str] | None = None, *, preflight: int = 204, others: str = "") -> dict[str, str]:
     """The results before a proxy that adds these fields, answers a preflight so, and allows `others` to all."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         status = preflight if "Access-Control-Request-Method" in request.headers else 401
         if request.headers["Origin"] == APP:
             return httpx.Response(status, headers={**RIGHT, **(fields or {})})
         return httpx.Response(401, headers={"Access-Control-Allow-Origin": others} if others else {})
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
-        return {check.check: check.result.value for check in cors_checks(Probe(http, "http://proxy/", "id", 5.0), APP)}
+    with httpx.Client(transport=httpx.MockTransport(response)) as http:
+        return {check.check: check.result.value for check in check_cors(Probe(http, "http://proxy/", "id", 5.0), APP)}
 
 
 def test_right() -> None:

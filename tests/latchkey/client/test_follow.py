@@ -7,11 +7,11 @@ import pytest
 
 from latchkey import Client
 from latchkey.client.failures import ReceivedProblem
-from tests.latchkey.client.answering import refusal
-from tests.latchkey.stub import Answer, Stub
+from tests.latchkey.client.responses import problem_response
+from tests.latchkey.stub import Stub, StubResponse
 
 
-def frames(*ids: int) -> Answer:
+def frames(*ids: int) -> StubResponse:
     event: dict[str, Any] = {
         "at": "2027-01-31T09:30:00Z",
         "actor": "system",
@@ -21,44 +21,49 @@ def frames(*ids: int) -> Answer:
         "digest": "",
     }
     lines = [f"id: {i}\nevent: KeyIssued\ndata: {json.dumps({**event, 'id': i, 'type': 'KeyIssued'})}\n\n" for i in ids]
-    return Answer(200, {"Content-Type": "text/event-stream"}, "".join(lines).encode())
+    return StubResponse(200, {"Content-Type": "text/event-stream"}, "".join(lines).encode())
 
 
-def test_stream_goes_on_after_its_cuts(client: Client, answers: list[Answer], server: Stub, waits: list[float]) -> None:
-    answers += [frames(3, 4), refusal(503, "unavailable", retry_after="10"), frames(4, 5), frames()]
+def test_stream_resumes_after_cuts(
+    client: Client, responses: list[StubResponse], server: Stub, sleeps: list[float]
+) -> None:
+    responses += [frames(3, 4), problem_response(503, "unavailable", retry_after="10"), frames(4, 5), frames()]
     followed = client.events.follow(after=2, type="KeyIssued")
     assert [next(followed).id for _ in range(3)] == [3, 4, 5]
     assert [request.fields["last-event-id"] for request in server.requests] == ["2", "4", "4"]
     assert {request.target for request in server.requests} == {"/v1/events?type=KeyIssued"}
-    assert waits == [1.0, 10.0]
+    assert sleeps == [1.0, 10.0]
 
 
-def test_stream_that_cannot_be_opened_fails_at_once(client: Client, answers: list[Answer], waits: list[float]) -> None:
-    answers.append(refusal(503, "unavailable"))
+def test_stream_that_cannot_be_opened_fails(client: Client, responses: list[StubResponse], sleeps: list[float]) -> None:
+    responses.append(problem_response(503, "unavailable"))
     with pytest.raises(ReceivedProblem):
         next(client.events.follow())
-    answers += [frames(1), refusal(401, "revoked-key")]
+    responses += [frames(1), problem_response(401, "revoked-key")]
     followed = client.events.follow()
     assert next(followed).id == 1
     with pytest.raises(ReceivedProblem):
         next(followed)
-    assert waits == [1.0]
+    assert sleeps == [1.0]
 
 
-def test_stream_that_is_cut_before_its_first_event_goes_on_where_it_began(
-    client: Client, answers: list[Answer], server: Stub
-) -> None:
+def test_stream_cut_before_its_first_event_resumes(client: Client, responses: list[StubResponse], server: Stub) -> None:
     began: list[int] = []
-    answers += [Answer(200, {"Content-Type": "text/event-stream"}, b"retry: 2000\n: open\n\nid: 6\n\n"), frames(7)]
+    responses += [
+        StubResponse(200, {"Content-Type": "text/event-stream"}, b"retry: 2000\n: open\n\nid: 6\n\n"),
+        frames(7),
+    ]
     assert next(client.events.follow(opened=began.append)).id == 7
     assert [request.fields.get("last-event-id") for request in server.requests] == [None, "6"]
     assert began == [6]
 
 
-def test_stream_does_not_wait_beyond_its_patience(client: Client, answers: list[Answer], waits: list[float]) -> None:
-    answers += [frames(1), refusal(429, "quota-exceeded", retry_after="3600")]
+def test_stream_does_not_wait_beyond_its_patience(
+    client: Client, responses: list[StubResponse], sleeps: list[float]
+) -> None:
+    responses += [frames(1), problem_response(429, "quota-exceeded", retry_after="3600")]
     followed = client.events.follow(patience_seconds=60)
     assert next(followed).id == 1
     with pytest.raises(ReceivedProblem):
         next(followed)
-    assert waits == [1.0]
+    assert sleeps == [1.0]

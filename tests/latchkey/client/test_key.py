@@ -8,7 +8,7 @@ from latchkey.client.document import Document
 from latchkey.client.key import Key
 from latchkey.rotation import RotationState
 from latchkey.timestamps import rfc3339
-from tests.latchkey.client.answering import KEY
+from tests.latchkey.client.responses import KEY
 
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC)
 

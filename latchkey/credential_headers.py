@@ -15,9 +15,9 @@ from latchkey.credentials import (
 )
 
 # The parameters of a Digest or OAuth field are separated by commas, so they count as values too.
-_MOST_VALUES: Final = 64
+_MAX_VALUES: Final = 64
 
-_NONE: Final = (
+_MISSING: Final = (
     "The request carries no API key. Send it as X-API-Key: key_id:secret, or as Authorization: Bearer key_id:secret."
 )
 _FOREIGN: Final = (
@@ -29,11 +29,11 @@ _FOREIGN: Final = (
 def _values(field: str) -> list[str]:
     """Return the comma-separated values of a field, which a client may have sent several times.
 
-    A field with more than _MOST_VALUES values is replaced by one value that isn't a credential.
+    A field with more than _MAX_VALUES values is replaced by one value that isn't a credential.
     """
-    values = field.split(",", _MOST_VALUES)
+    values = field.split(",", _MAX_VALUES)
     # Anyone can send 30 KB of commas, so don't look at each value. No client sends that many.
-    return values if len(values) <= _MOST_VALUES else ["Bearer"]
+    return values if len(values) <= _MAX_VALUES else ["Bearer"]
 
 
 def _from_api_key(field: str) -> set[str]:
@@ -68,7 +68,7 @@ def _has_credential(texts: set[str]) -> bool:
     return any(map(CREDENTIAL_PATTERN.fullmatch, texts))
 
 
-def _not_foreign(one: set[str], other: set[str]) -> set[str]:
+def _without_foreign_field(one: set[str], other: set[str]) -> set[str]:
     """Return the texts of both fields, without those of a field that has no credential if the other one has one."""
     if one and other and _has_credential(one) != _has_credential(other):
         return one if _has_credential(one) else other
@@ -86,9 +86,9 @@ def credential_from_headers(api_key: str | None, authorization: str | None) -> C
     texts = _from_api_key(api_key) if api_key else set()
     if authorization:
         # One of the fields may be meant for the service behind Latchkey, so what it holds isn't an error.
-        texts = _not_foreign(texts, _from_authorization(authorization))
+        texts = _without_foreign_field(texts, _from_authorization(authorization))
     if not texts:
-        raise MissingCredential(_NONE)
+        raise MissingCredential(_MISSING)
     if len(texts) == 1:
         return parse_credential(texts.pop(), otherwise=_FOREIGN)
     if _has_credential(texts):

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from latchkey.cli.errors import CLIError
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.cli.printable import printable
-from latchkey.cli.refusal import Refusal
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 from latchkey.redaction import redact
@@ -27,13 +27,13 @@ _REMEDIES: Final = {
 
 def exit_code_of(failure: Exception) -> int:
     """Return REFUSED if the call would be rejected again, or COULD_NOT if it may succeed later or elsewhere."""
-    if isinstance(failure, Refusal):
+    if isinstance(failure, CLIError):
         return REFUSED
     status = _status(failure)
     return REFUSED if status is not None and status < 500 and status not in _TRANSIENT else COULD_NOT
 
 
-def explain(failure: Exception) -> str:
+def error_message(failure: Exception) -> str:
     """Return the lines for standard error."""
     lines = [f"latchkey: {_title(failure)}", *_reasons(failure)]
     remedy = _remedy(failure)

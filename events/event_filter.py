@@ -9,31 +9,33 @@ from events.models import Event
 from events.types import EventType
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.query import Parameter, Query, choice_parameter
-from latchkey.validation import refused
+from latchkey.validation import rejected
 
 MAX_ID: Final = (1 << 63) - 1
 
 
-def _key_id(typed: str) -> str:
+def _parse_key_id(typed: str) -> str:
     if not KEY_ID_PATTERN.fullmatch(typed):
-        raise refused("not-a-key-id", "key_id must be lk_ and 12 characters of 0-9 and a-z.")
+        raise rejected("not-a-key-id", "key_id must be lk_ and 12 characters of 0-9 and a-z.")
     return typed
 
 
-SELECTION: Final[Query] = (
+FILTER_PARAMETERS: Final[Query] = (
     choice_parameter("type", list(EventType), "Events of this type."),
-    Parameter("key_id", _key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Events of this key."),
+    Parameter(
+        "key_id", _parse_key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Events of this key."
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class EventFilter:
     """Filter by `type` and `key_id`. None means no restriction."""
 
     type: str | None = None
     key_id: str | None = None
 
-    def admits(self, type: str, key_id: str) -> bool:
+    def matches(self, type: str, key_id: str) -> bool:
         """Return whether an event of this type and key passes the filter."""
         return self.type in (None, type) and self.key_id in (None, key_id)
 
@@ -47,4 +49,4 @@ class Selection:
         return events.order_by("id")
 
 
-ALL: Final = Selection()
+ALL_EVENTS: Final = EventFilter()

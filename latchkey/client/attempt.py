@@ -1,4 +1,4 @@
-"""Record of one call, for logs."""
+"""Record of one attempt of a call, for logs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from latchkey.client.failures import ClientError
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Attempt:
     """One attempt of a call. `path` has no query.
 
     `status` is None without a response, and `failure` is None if the attempt succeeded. `milliseconds` is the time
@@ -16,7 +16,7 @@ class Call:
 
     method: str
     path: str
-    attempt: int
+    number: int
     status: int | None
     failure: ClientError | None
     milliseconds: float
@@ -24,8 +24,8 @@ class Call:
     trace_id: str
 
 
-Observe = Callable[[Call], None]
+AttemptObserver = Callable[[Attempt], None]
 
 
-def observe_nothing(_call: Call) -> None:
-    """Ignore the call. This is the default."""
+def ignore_attempt(_attempt: Attempt) -> None:
+    """Ignore the attempt. This is the default."""

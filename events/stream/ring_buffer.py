@@ -9,7 +9,7 @@ MAX_FRAMES: Final = 1000
 MAX_BYTES: Final = 8 * 1024 * 1024
 
 
-class Ring:
+class RingBuffer:
     """Frames without gaps up to the ID `head`. The oldest are dropped beyond `frames` frames or `size` bytes."""
 
     def __init__(self, head: int, *, frames: int = MAX_FRAMES, size: int = MAX_BYTES) -> None:
@@ -28,7 +28,7 @@ class Ring:
         while len(self._frames) > self._most_frames or self._bytes > self._most_bytes:
             self._bytes -= len(self._frames.popleft().encoded)
 
-    def reaches_back_to(self, position: int) -> bool:
+    def covers_since(self, position: int) -> bool:
         """Return whether the ring contains every frame after the ID `position`."""
         oldest = self._frames[0].id if self._frames else self.head + 1
         return position >= oldest - 1

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from events.selection import ALL
+from events.event_filter import ALL_EVENTS
 from events.stream import reader
 from events.stream.frames import Frame
-from events.stream.hub import Hub
+from events.stream.hub import EventHub
 from events.stream.start import StreamStart
 from events.stream.stream import EventStream
-from events.threads import MAX_STUCK, WorkThreads
+from events.thread_pool import MAX_STUCK, ThreadPool
 from tests.events.stream.streams import Polls, ids
 
 PATIENCE = 0.02
@@ -33,7 +33,7 @@ def play(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_work_returns_and_raises() -> None:
-    threads = WorkThreads("test", 1, patience_seconds=20)
+    threads = ThreadPool("test", 1, timeout_seconds=20)
 
     async def test() -> None:
         assert await threads.run(lambda: 7) == 7
@@ -43,8 +43,8 @@ def test_work_returns_and_raises() -> None:
     play(test)
 
 
-def test_what_waits_behind_stuck_work_goes_on_with_a_fresh_thread(silence: threading.Event) -> None:
-    threads = WorkThreads("test", 1, patience_seconds=PATIENCE)
+def test_work_behind_stuck_work_gets_a_new_thread(silence: threading.Event) -> None:
+    threads = ThreadPool("test", 1, timeout_seconds=PATIENCE)
 
     async def test() -> None:
         stuck = asyncio.create_task(threads.run(silence.wait))
@@ -59,7 +59,7 @@ def test_what_waits_behind_stuck_work_goes_on_with_a_fresh_thread(silence: threa
 
 def test_waiting_for_a_thread_takes_no_patience() -> None:
     patience = 25 * PATIENCE  # each gets that much more than it needs, as the machine may be busy
-    threads = WorkThreads("test", 1, patience_seconds=patience)
+    threads = ThreadPool("test", 1, timeout_seconds=patience)
     first = threading.Event()
 
     async def test() -> None:
@@ -70,8 +70,8 @@ def test_waiting_for_a_thread_takes_no_patience() -> None:
     play(test)
 
 
-def test_threads_that_are_stuck_are_bounded_and_come_back(silence: threading.Event) -> None:
-    threads = WorkThreads("test", 1, patience_seconds=PATIENCE)
+def test_stuck_threads_are_bounded_and_recover(silence: threading.Event) -> None:
+    threads = ThreadPool("test", 1, timeout_seconds=PATIENCE)
 
     async def test() -> None:
         for _ in range(MAX_STUCK):
@@ -89,8 +89,8 @@ def test_threads_that_are_stuck_are_bounded_and_come_back(silence: threading.Eve
     play(test)
 
 
-def test_caller_who_leaves_takes_queued_work_along(silence: threading.Event) -> None:
-    threads, done = WorkThreads("test", 1), []
+def test_cancelled_caller_cancels_queued_work(silence: threading.Event) -> None:
+    threads, done = ThreadPool("test", 1), []
 
     async def test() -> None:
         first = asyncio.create_task(threads.run(silence.wait))
@@ -107,21 +107,21 @@ def test_caller_who_leaves_takes_queued_work_along(silence: threading.Event) -> 
     assert done == ["third"]
 
 
-def test_poll_outlives_a_database_that_has_gone_silent(
+def test_poll_survives_an_unresponsive_database(
     silence: threading.Event, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    waits: list[Callable[[], object]] = [silence.wait]
+    waiting: list[Callable[[], object]] = [silence.wait]
 
-    def read(position: int, _selection: object) -> list[Frame]:
-        if waits:
-            waits.pop()()
+    def read(position: int, _event_filter: object) -> list[Frame]:
+        if waiting:
+            waiting.pop()()
         return [Frame(1, "KeyIssued", "lk_a", b"")] if position == 0 else []
 
     monkeypatch.setattr(reader, "_read", read)
 
     async def test() -> None:
-        read_events, polls = reader.DatabaseReader(WorkThreads("test", 1, patience_seconds=PATIENCE)), Polls()
-        stream = EventStream(Hub(read_events, pause=polls), read_events, StreamStart(ALL, 0, 0))
+        read_events, polls = reader.DatabaseReader(ThreadPool("test", 1, timeout_seconds=PATIENCE)), Polls()
+        stream = EventStream(EventHub(read_events, pause=polls), read_events, StreamStart(ALL_EVENTS, 0, 0))
         await polls.once(2)
         assert await ids(stream) == [1]
         stream.close()

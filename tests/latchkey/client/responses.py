@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from latchkey.credentials import Credential, generate_key_id, generate_secret
-from tests.latchkey.stub import PROBLEM, Answer
+from tests.latchkey.stub import PROBLEM, StubResponse
 
 KEY_ID = generate_key_id()
 CREDENTIAL = Credential(KEY_ID, generate_secret())
@@ -35,11 +35,11 @@ KEY: dict[str, Any] = {
 }
 
 
-def of(value: object, status: int = 200, **fields: str) -> Answer:
-    return Answer(status, {"Content-Type": "application/json", **fields}, json.dumps(value).encode())
+def json_response(value: object, status: int = 200, **fields: str) -> StubResponse:
+    return StubResponse(status, {"Content-Type": "application/json", **fields}, json.dumps(value).encode())
 
 
-def refusal(status: int, slug: str, *, retry_after: str | None = None, **members: object) -> Answer:
+def problem_response(status: int, slug: str, *, retry_after: str | None = None, **members: object) -> StubResponse:
     body = {
         "type": f"https://keys.example/problems/{slug}",
         "title": "No",
@@ -48,4 +48,4 @@ def refusal(status: int, slug: str, *, retry_after: str | None = None, **members
         **members,
     }
     fields = PROBLEM | ({"Retry-After": retry_after} if retry_after else {})
-    return Answer(status, fields, json.dumps(body).encode())
+    return StubResponse(status, fields, json.dumps(body).encode())

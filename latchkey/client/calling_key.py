@@ -11,7 +11,7 @@ from latchkey.client.rate_limit import RateLimit, rate_limit_of
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class CallingKey:
     """The calling key. `remaining` is the number of tokens left in its bucket, None if it's unlimited."""
 
     auth: AuthContext
@@ -21,12 +21,12 @@ class Caller:
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
-    def read(cls, document: Document) -> "Caller":
+    def read(cls, document: Document) -> "CallingKey":
         """Return the caller in `document`. Raises WrongServer if its shape is wrong."""
         return cls(
             auth=auth_of(document),
             rate_limit=rate_limit_of(document),
             remaining=document.integer("remaining") if document.has("remaining") else None,
             request_id=document.text("request_id"),
-            document=document.members,
+            document=document.fields,
         )

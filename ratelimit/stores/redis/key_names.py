@@ -7,19 +7,19 @@ from uuid import uuid4
 from ratelimit.bucket import TakeRequest
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.call_sequence import Line, Run
+from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 
-Question = tuple[TakeRequest, bytes]
+EncodedRequest = tuple[TakeRequest, bytes]
 """A request, and its encoding for take.lua."""
 Shift = tuple[bytes, bytes]
 """A key, and the encoding for shift.lua of the change to its bucket."""
 
 _Item = TypeVar("_Item")
-_SPECIAL: Final = b"*?[]\\^"
+_GLOB_CHARACTERS: Final = b"*?[]\\^"
 
 
-class Keys:
-    """Names of records, lines and indices under the prefix of an address.
+class KeyNames:
+    """Names of records, call sequences and indices under the prefix of an address.
 
     Two indices avoid reading every record: `used` has the time of each key's last use, and `addresses` lists the
     addresses that have a bucket. With Cluster both are None, because a script can only access the keys of one
@@ -30,7 +30,7 @@ class Keys:
         prefix = address.prefix.encode()
         self._cluster = address.cluster
         self._records = prefix + b"bucket:"
-        self._lines = prefix + b"line:"
+        self._sequences = prefix + b"line:"
         self.generation = prefix + b"generation"
         self.used = None if address.cluster else prefix + b"used"
         self.addresses = None if address.cluster else prefix + b"addresses"
@@ -39,7 +39,7 @@ class Keys:
         """Return the name of the key's record."""
         return self._records + key
 
-    def of_record(self, name: bytes) -> bytes:
+    def key_of(self, name: bytes) -> bytes:
         """Return the key whose record has this name."""
         return name.removeprefix(self._records)
 
@@ -49,38 +49,40 @@ class Keys:
             return self.addresses
         return self.used if key.startswith(KEY_PREFIX) else None
 
-    def pattern(self, prefix: bytes) -> bytes:
+    def scan_pattern(self, prefix: bytes) -> bytes:
         """Return the pattern with which SCAN finds the records of keys that begin with `prefix`."""
-        literal = b"".join(b"\\%c" % byte if byte in _SPECIAL else b"%c" % byte for byte in self._records + prefix)
+        literal = b"".join(
+            b"\\%c" % byte if byte in _GLOB_CHARACTERS else b"%c" % byte for byte in self._records + prefix
+        )
         return literal + b"*"
 
-    def together(self, several: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    def group_by_call(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         """Yield the groups of items that one call of a script can handle: all of them, or single items with Cluster."""
         if not self._cluster:
-            yield several
+            yield items
             return
-        for one in several:
-            yield [one]
+        for item in items:
+            yield [item]
 
-    def new_line(self, timeout: float | None) -> Line | None:
-        """Return a line with a unique name; None with Cluster, whose scripts can only access the keys of one slot.
+    def new_sequence(self, timeout: float | None) -> CallSequence | None:
+        """Return a sequence with a unique name; None with Cluster, whose scripts can only access the keys of one slot.
 
-        `timeout` is for how many seconds a run of the line may be executed; None means without a limit.
+        `timeout` is for how many seconds a call of the sequence may be executed; None means without a limit.
         """
-        return None if self._cluster else Line(self._lines + uuid4().hex.encode(), timeout)
+        return None if self._cluster else CallSequence(self._sequences + uuid4().hex.encode(), timeout)
 
     def take_arguments(
-        self, questions: Sequence[Question], now: bytes, run: Run | None
+        self, requests: Sequence[EncodedRequest], now: bytes, call: ScriptCall | None
     ) -> tuple[list[bytes], list[bytes]]:
         """Return the key names and arguments for a call of take.lua."""
-        names = [self._records + asked[0] for asked, _ in questions]
-        if run is not None:
-            names.append(run.line)
+        names = [self._records + request[0] for request, _ in requests]
+        if call is not None:
+            names.append(call.sequence)
         # All keys of one call are of the same kind, so the first one determines the index.
-        index = self.index(questions[0][0][0])
+        index = self.index(requests[0][0][0])
         if index is not None:
             names.append(index)
-        return names, [now, b"" if run is None else run.argument(), *(request for _, request in questions)]
+        return names, [now, b"" if call is None else call.argument(), *(request for _, request in requests)]
 
     def shift_arguments(self, shifts: Sequence[Shift], now: bytes) -> tuple[list[bytes], list[bytes]]:
         """Return the key names and arguments for a call of shift.lua."""

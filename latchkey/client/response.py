@@ -13,11 +13,11 @@ from latchkey.problems import MEDIA_TYPE, FieldError
 
 _JSON: Final = ("application/json", MEDIA_TYPE)
 _PROXY_STATUSES: Final = (502, 503, 504)
-_OF_THE_ADDRESS: Final = "address"
+_ADDRESS_POLICY: Final = "address"
 """Policy of a 429 that isn't about a key's limit: the client's address sent too many wrong credentials."""
 
 
-def failure_of(response: httpx.Response, body: bytes) -> ClientError:
+def response_error(response: httpx.Response, body: bytes) -> ClientError:
     """Return the error that a response without success stands for."""
     try:
         failure = _failure(response, body)
@@ -30,13 +30,13 @@ def failure_of(response: httpx.Response, body: bytes) -> ClientError:
 
 def _failure(response: httpx.Response, body: bytes) -> ClientError:
     if response.is_redirect:
-        return WrongServer(_redirected(response))
+        return WrongServer(_redirect_message(response))
     if media_type(response) == MEDIA_TYPE:
-        return _problem(response, Document(value_of(response, body), "problem"))
+        return _parse_problem(response, Document(response_json(response, body), "problem"))
     if media_type(response) in _JSON:
         return WrongServer(f"The answer is a {response.status_code} of another kind than Latchkey's.")
     by_proxy = " The proxy in front says that it cannot reach it." if response.status_code in _PROXY_STATUSES else ""
-    return NotJSON(f"The answer is a {response.status_code} with {_kind(response)}.{by_proxy}")
+    return NotJSON(f"The answer is a {response.status_code} with {_media_type_text(response)}.{by_proxy}")
 
 
 def check_origin(response: httpx.Response) -> None:
@@ -46,10 +46,10 @@ def check_origin(response: httpx.Response) -> None:
         raise WrongServer(f"The answer has no {headers.REQUEST_ID}.")
 
 
-def value_of(response: httpx.Response, body: bytes) -> Any:
+def response_json(response: httpx.Response, body: bytes) -> Any:
     """Return the JSON of a response. Raises NotJSON."""
     if media_type(response) not in _JSON:
-        raise NotJSON(f"The answer is a {response.status_code} with {_kind(response)}.")
+        raise NotJSON(f"The answer is a {response.status_code} with {_media_type_text(response)}.")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -58,31 +58,31 @@ def value_of(response: httpx.Response, body: bytes) -> Any:
 
 def media_type(response: httpx.Response) -> str:
     """Return the media type of the body in lower case, without its parameters."""
-    kind: str = response.headers.get("Content-Type", "")
-    return kind.partition(";")[0].strip().lower()
+    content_type: str = response.headers.get("Content-Type", "")
+    return content_type.partition(";")[0].strip().lower()
 
 
-def _problem(response: httpx.Response, document: Document) -> ReceivedProblem:
-    kind = document.text("type")
-    slug = "quota-exceeded" if kind == QUOTA_EXCEEDED_TYPE else kind.rpartition("/")[2]
-    known = CATALOGUE.get(slug)
+def _parse_problem(response: httpx.Response, document: Document) -> ReceivedProblem:
+    type_uri = document.text("type")
+    slug = "quota-exceeded" if type_uri == QUOTA_EXCEEDED_TYPE else type_uri.rpartition("/")[2]
+    problem_type = CATALOGUE.get(slug)
     policies = document.texts("violated-policies") if document.has("violated-policies") else []
     # A 429 for the client's address doesn't say that the calling key's limit is exceeded.
-    of_the_key = slug == "quota-exceeded" and _OF_THE_ADDRESS not in policies
-    return (CallingKeyThrottled if of_the_key else ReceivedProblem)(
+    is_key_limit = slug == "quota-exceeded" and _ADDRESS_POLICY not in policies
+    return (CallingKeyThrottled if is_key_limit else ReceivedProblem)(
         document.text("detail"),
         slug=slug,
         status=response.status_code,
-        title=document.text("title") if document.has("title") or known is None else known.title,
+        title=document.text("title") if document.has("title") or problem_type is None else problem_type.title,
         instance=document.text("instance") if document.has("instance") else "",
         request_id=document.text("request_id") if document.has("request_id") else "",
         errors=[
-            FieldError(fault.text("pointer"), fault.text("code"), fault.text("detail"))
-            for fault in (document.documents("errors", "error") if document.has("errors") else [])
+            FieldError(error.text("pointer"), error.text("code"), error.text("detail"))
+            for error in (document.documents("errors", "error") if document.has("errors") else [])
         ],
         violated_policies=policies,
         retry_after_seconds=_retry_after(response),
-        document=document.members,
+        document=document.fields,
     )
 
 
@@ -93,7 +93,7 @@ def _retry_after(response: httpx.Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _redirected(response: httpx.Response) -> str:
+def _redirect_message(response: httpx.Response) -> str:
     try:
         target = response.url.join(response.headers["Location"])
     except (KeyError, httpx.InvalidURL):
@@ -103,5 +103,5 @@ def _redirected(response: httpx.Response) -> str:
     return f"The answer leads to {str(origin).rstrip('/')}, and a key is not sent on by itself; use that URL."
 
 
-def _kind(response: httpx.Response) -> str:
+def _media_type_text(response: httpx.Response) -> str:
     return media_type(response) or "no media type"

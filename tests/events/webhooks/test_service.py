@@ -30,7 +30,7 @@ def faults(values: object, endpoints: WebhookService) -> list[tuple[str, str]]:
     return [(fault.pointer, fault.code) for fault in caught.value.errors]
 
 
-def told() -> dict[str, Any]:
+def last_event() -> dict[str, Any]:
     event = Event.objects.last()
     assert event is not None
     return {"type": event.type, "actor": event.actor, **event.data}
@@ -74,7 +74,7 @@ def told() -> dict[str, Any]:
         ("https://hooks.example/" + "x" * 1979, "too-long"),
     ],
 )
-def test_urls_that_are_refused(endpoints: WebhookService, url: object, code: str) -> None:
+def test_invalid_urls_are_rejected(endpoints: WebhookService, url: object, code: str) -> None:
     assert faults({"url": url}, endpoints) == [("/url", code)]
 
 
@@ -93,7 +93,7 @@ def test_urls_that_are_refused(endpoints: WebhookService, url: object, code: str
         "https://hooks.example/" + "x" * 1978,
     ],
 )
-def test_urls_that_are_taken(endpoints: WebhookService, url: str) -> None:
+def test_valid_urls_are_accepted(endpoints: WebhookService, url: str) -> None:
     assert endpoints.add({"url": url}).endpoint.url == url
 
 
@@ -103,7 +103,7 @@ def test_without_allowed_networks_it_is_https(endpoints: WebhookService, setting
     assert endpoints.add({"url": URL})
 
 
-def test_every_fault_is_told_at_once(endpoints: WebhookService) -> None:
+def test_all_faults_are_reported_together(endpoints: WebhookService) -> None:
     values = {"label": "x" * 201, "event_types": ["KeyIssued", "KeyEaten", 1, []], "enabled": "yes", "secret": "mine"}
     assert faults(values, endpoints) == [
         ("/url", "missing"),
@@ -117,7 +117,7 @@ def test_every_fault_is_told_at_once(endpoints: WebhookService) -> None:
     assert faults({"url": URL, "event_types": "KeyIssued"}, endpoints) == [("/event_types", "not-an-array")]
 
 
-def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: WebhookService, now: Now) -> None:
+def test_add_starts_at_end_of_log_and_reports_origin_only(endpoints: WebhookService, now: Now) -> None:
     for _ in range(3):
         add_event()
     issued = endpoints.add({"url": URL, "label": "pager", "event_types": ["KeyRevoked", "KeyIssued", "KeyRevoked"]})
@@ -126,7 +126,7 @@ def test_add_begins_at_the_end_of_the_log_and_tells_the_origin_alone(endpoints: 
     assert row.event_types == ["KeyIssued", "KeyRevoked"]
     assert issued.secret.startswith(PREFIX)
     assert issued.secret not in repr(issued)
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookAdded",
         "actor": "command:test",
         "webhook_id": row.endpoint_id,
@@ -147,12 +147,12 @@ def test_there_are_at_most_fifty(endpoints: WebhookService, monkeypatch: pytest.
     assert Event.objects.count() == 2
 
 
-def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: WebhookService) -> None:
+def test_update_reports_only_real_changes(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     endpoints.update(endpoint_id, {"url": URL, "label": "", "enabled": True})
     assert Event.objects.count() == 1
     endpoints.update(endpoint_id, {"url": "https://other.example:8443/?token=t0ken", "enabled": False})
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookUpdated",
         "actor": "command:test",
         "webhook_id": endpoint_id,
@@ -162,7 +162,7 @@ def test_update_tells_what_changed_and_nothing_where_nothing_did(endpoints: Webh
     assert find_webhook(endpoint_id).disabled_reason == "operator"
 
 
-def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookService, settings: Settings) -> None:
+def test_unchanged_url_is_not_validated_again(endpoints: WebhookService, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ("10.0.0.0/8",)
     url = "http://hooks.example/path"
     webhook = endpoints.add({"url": url}).endpoint
@@ -173,7 +173,7 @@ def test_own_url_is_no_change_whatever_the_rules_are_now(endpoints: WebhookServi
         endpoints.update(webhook.endpoint_id, {"url": url + "2"})
 
 
-def test_another_change_leaves_the_reason_and_the_failures(endpoints: WebhookService) -> None:
+def test_other_change_keeps_reason_and_failures(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     WebhookEndpoint.objects.update(enabled=False, disabled_reason="dead", failures=12)
     endpoints.update(endpoint_id, {"label": "pager", "enabled": False})
@@ -197,12 +197,12 @@ def test_a_change_does_not_turn_back_the_cursor(endpoints: WebhookService, monke
     assert find_webhook(endpoint_id).delivered_through == 9
 
 
-def test_rotation_makes_another_secret_and_one_at_a_time(endpoints: WebhookService, now: Now) -> None:
+def test_rotation_creates_one_secret_at_a_time(endpoints: WebhookService, now: Now) -> None:
     first = endpoints.add({"url": URL})
     endpoint_id = first.endpoint.endpoint_id
     second = endpoints.rotate_secret(endpoint_id)
     assert second.secret != first.secret
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookSecretRotated",
         "actor": "command:test",
         "webhook_id": endpoint_id,
@@ -221,7 +221,7 @@ def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookService, now
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     requested = now()
     endpoints.request_test(endpoint_id)
-    assert told() == {"type": "WebhookTested", "actor": "command:test", "webhook_id": endpoint_id}
+    assert last_event() == {"type": "WebhookTested", "actor": "command:test", "webhook_id": endpoint_id}
     now.move(seconds=1)
     endpoints.request_test(endpoint_id)
     assert find_webhook(endpoint_id).test_requested_at == requested
@@ -229,7 +229,7 @@ def test_a_test_that_waits_is_not_requested_again(endpoints: WebhookService, now
 
 
 @pytest.mark.parametrize("grace", [-1, 2_592_001, 1.5, "60", True, None])
-def test_a_grace_is_a_number_of_seconds_up_to_thirty_days(endpoints: WebhookService, grace: object) -> None:
+def test_invalid_grace_is_rejected(endpoints: WebhookService, grace: object) -> None:
     endpoint_id = endpoints.add({"url": URL}).endpoint.endpoint_id
     with pytest.raises(InvalidParameters):
         endpoints.rotate_secret(endpoint_id, {"grace_seconds": grace})
@@ -239,7 +239,7 @@ def test_a_grace_is_a_number_of_seconds_up_to_thirty_days(endpoints: WebhookServ
 def test_remove_ends_it(endpoints: WebhookService) -> None:
     endpoint_id = endpoints.add({"url": URL, "label": "pager"}).endpoint.endpoint_id
     endpoints.remove(endpoint_id)
-    assert told() == {
+    assert last_event() == {
         "type": "WebhookRemoved",
         "actor": "command:test",
         "webhook_id": endpoint_id,

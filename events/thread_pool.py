@@ -14,70 +14,70 @@ MAX_STUCK: Final = 4
 T = TypeVar("T")
 
 
-class WorkThreads:
+class ThreadPool:
     """Pool of `threads` threads, named after `name`. Further work waits.
 
     As for a Django request, database connections that are broken or too old are closed before and after the work,
     and pooled ones are returned.
 
-    Work that takes longer than `patience_seconds`, for example on an unresponsive connection, is abandoned: the
+    Work that takes longer than `timeout_seconds`, for example on an unresponsive connection, is abandoned: the
     work behind it continues on new threads. That happens at most MAX_STUCK times, until a stuck thread returns.
     """
 
-    def __init__(self, name: str, threads: int, *, patience_seconds: float | None = None) -> None:
+    def __init__(self, name: str, threads: int, *, timeout_seconds: float | None = None) -> None:
         self._name = name
         self._threads = threads
-        self._patience_seconds = patience_seconds
+        self._timeout_seconds = timeout_seconds
         self._stuck: set[Future[Any]] = set()
-        self._executor = self._fresh()
+        self._executor = self._new_executor()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return or raise the result of `work`. Raise TimeoutError if it takes too long or if all threads are stuck."""
         context = copy_context()
         while True:
-            self._refuse_where_all_are_stuck()
-            began: list[float] = []
+            self._check_not_all_stuck()
+            started: list[float] = []
             executor = self._executor
-            submitted = executor.submit(context.run, _tidily, began, work)
+            submitted = executor.submit(context.run, _with_fresh_connections, started, work)
             result = asyncio.wrap_future(submitted)
             try:
-                await self._wait(result, began)
+                await self._wait(result, started)
             except asyncio.CancelledError:
                 result.cancel()
                 raise
             if not result.done():
                 result.cancel()
-                self._give_up(submitted, executor)
+                self._replace_stuck_executor(submitted, executor)
             if not result.cancelled():
                 return result.result()
 
-    async def _wait(self, result: asyncio.Future[T], began: list[float]) -> None:
-        left = self._patience_seconds
+    async def _wait(self, result: asyncio.Future[T], started: list[float]) -> None:
+        left = self._timeout_seconds
         while not result.done() and (left is None or left > 0):
             await asyncio.wait([result], timeout=left)
-            if self._patience_seconds is not None and began:
-                left = began[0] + self._patience_seconds - monotonic()
+            if self._timeout_seconds is not None and started:
+                left = started[0] + self._timeout_seconds - monotonic()
 
-    def _give_up(self, stuck: Future[T], executor: ThreadPoolExecutor) -> None:
+    def _replace_stuck_executor(self, stuck: Future[T], executor: ThreadPoolExecutor) -> None:
         self._stuck.add(stuck)
         # Otherwise another work item was stuck in the same pool, and the pool has been replaced already.
         if executor is self._executor:
-            self._executor = self._fresh()
+            self._executor = self._new_executor()
             # Work that waits behind it is cancelled. Its `run` wakes up and submits it to the new pool.
             executor.shutdown(wait=False, cancel_futures=True)
-        raise TimeoutError(f"{self._name}: no answer for {self._patience_seconds} s")
+        raise TimeoutError(f"{self._name}: no answer for {self._timeout_seconds} s")
 
-    def _refuse_where_all_are_stuck(self) -> None:
+    def _check_not_all_stuck(self) -> None:
         self._stuck = {one for one in self._stuck if not one.done()}
         if len(self._stuck) >= MAX_STUCK * self._threads:
             raise TimeoutError(f"{self._name}: {len(self._stuck)} threads are stuck")
 
-    def _fresh(self) -> ThreadPoolExecutor:
+    def _new_executor(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
 
 
-def _tidily(began: list[float], work: Callable[[], T]) -> T:
-    began.append(monotonic())
+def _with_fresh_connections(started: list[float], work: Callable[[], T]) -> T:
+    started.append(monotonic())
     close_old_connections()
     try:
         return work()

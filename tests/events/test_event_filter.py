@@ -3,13 +3,13 @@
 import pytest
 from django.db import connection
 
-from events.selection import Selection
+from events.event_filter import EventFilter
 
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what the table holds")
-@pytest.mark.parametrize("selection", [Selection(type="KeyIssued"), Selection(key_id="lk_0123456789ab")])
-def test_filtered_reads_begin_at_the_id_and_need_no_sorting(selection: Selection) -> None:
+@pytest.mark.parametrize("selection", [EventFilter(type="KeyIssued"), EventFilter(key_id="lk_0123456789ab")])
+def test_filtered_reads_use_the_index(selection: EventFilter) -> None:
     plan = selection.after(7)[:100].explain()
     assert "SEARCH" in plan
     assert "id>?" in plan

@@ -8,7 +8,7 @@ from latchkey.redaction import redact
 if TYPE_CHECKING:
     from typer import TyperException
 
-_WORDS: Final[Mapping[str, str]] = {
+_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "int_parsing": "it must be a whole number",
     "int_parsing_size": "it must be a whole number of fewer digits",
     "float_parsing": "it must be a number",
@@ -18,10 +18,10 @@ _WORDS: Final[Mapping[str, str]] = {
 _OTHER: Final = "this value cannot be used"
 
 
-def explain_misuse(error: "TyperException") -> str:
+def usage_error_message(error: "TyperException") -> str:
     """Return the lines for standard error."""
-    if (words := _words(error.__cause__)) is not None:
-        error.message = words
+    if (description := _describe(error.__cause__)) is not None:
+        error.message = description
     # An argument may hold a secret, and the message may repeat arguments.
     text = redact(error.format_message())
     # A group without a command already shows which commands it has.
@@ -32,7 +32,7 @@ def explain_misuse(error: "TyperException") -> str:
     return f"latchkey: {text}\nWhat to do: '{command} --help' shows how it is written."
 
 
-def _words(cause: object) -> str | None:
+def _describe(cause: object) -> str | None:
     """Return what is wrong with a value that pydantic rejected, or None if the error isn't from pydantic."""
     errors = getattr(cause, "errors", None)
     if not callable(errors):
@@ -41,8 +41,10 @@ def _words(cause: object) -> str | None:
     context = first.get("ctx", {})
     if first["type"] == "value_error":
         return str(context["error"])
-    return _WORDS.get(first["type"], _OTHER).format(**{name: _plain(value) for name, value in context.items()})
+    return _DESCRIPTIONS.get(first["type"], _OTHER).format(
+        **{name: _without_fraction(value) for name, value in context.items()}
+    )
 
 
-def _plain(value: object) -> object:
+def _without_fraction(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,7 +1,7 @@
 """Errors of the command itself, as opposed to those of the server."""
 
 
-class Refusal(Exception):
+class CLIError(Exception):
     """The command refuses to continue.
 
     `title` says what happened, the message why, and `remedy` what to type instead. None of them repeats a secret.

@@ -1,4 +1,4 @@
-"""Outcome of a delivery attempt."""
+"""Result of a delivery attempt."""
 
 import socket
 import ssl
@@ -21,7 +21,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryResult:
     """Result of an attempt: the response's status, if there is one, and a short fixed text for a failure, or "".
 
     The text never quotes a response. `refused`: nothing was sent, because no address was allowed.
@@ -44,7 +44,7 @@ class Outcome:
         return self.status == GONE
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Return the short text for a connection that failed or broke."""
     causes = list(_causes(error))
     for kind, text in _REASONS:
