@@ -92,7 +92,7 @@ def test_every_time_has_its_zone(admin: Client, service: ConfigService, root: Is
     service.rotate(root.key.key_id)
     service.webhooks.add({"url": "https://hooks.example.com/x"})
     service.issue({"label": "x", "rate_limit": None})
-    Waivers(Origin.of_command("test")).submit_waiver({"guard_rail": "unused_key", "reason": "x", "ends_at": ends})
+    Waivers(Origin.of_command("test")).grant({"guard_rail": "unused_key", "reason": "x", "ends_at": ends})
     incident = f"/admin/health/incident/{Incident.objects.latest('pk').pk}/change/"
     for path in ("/admin/", *LISTS, incident, key_url(root.key), "/admin/guard-rails/"):
         page = re.sub(
