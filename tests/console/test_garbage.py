@@ -1,4 +1,4 @@
-"""Whatever stands in the address of a page of the admin, the answer is no crash."""
+"""Malformed addresses and parameters of the admin never cause an internal error."""
 
 import random
 import re
@@ -30,7 +30,7 @@ NAMES = (
 
 
 def routes(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
-    """Each path below /admin/, with its parameters left open."""
+    """Yield every path below /admin/, with its parameters as placeholders."""
     for pattern in patterns:
         route = prefix + str(pattern.pattern).removesuffix("$").removeprefix("^")
         if isinstance(pattern, URLResolver):
@@ -40,7 +40,7 @@ def routes(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[st
 
 
 def paths() -> list[str]:
-    """Each path below /admin/ but signing out and the last one, which takes every path that no other takes."""
+    """Return every path below /admin/ except sign-out and the last one, which matches every other path."""
     (site,) = (one for one in get_resolver().url_patterns if isinstance(one, URLResolver) and one.app_name == "admin")
     return [path for path in routes(site.url_patterns, "/admin/") if "(?P" not in path and "logout" not in path]
 
@@ -52,7 +52,7 @@ def visit(client: Client, path: str, query: dict[str, str]) -> None:
 
 @pytest.fixture
 def addresses(service: ConfigService, root: IssuedKey) -> list[str]:
-    """Names and numbers of rows that are there, and some that cannot be."""
+    """Return names and numbers of existing rows, and some that can't exist."""
     endpoint = service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"}).endpoint
     ends_at = (timezone.now() + timedelta(days=1)).isoformat()
     Waivers(Origin("system", "r")).grant({"guard_rail": "unlimited_key", "reason": "a", "ends_at": ends_at})
@@ -61,8 +61,8 @@ def addresses(service: ConfigService, root: IssuedKey) -> list[str]:
 
 
 @pytest.fixture
-def visitor(client: Client, service: ConfigService) -> Callable[[str], Client]:
-    """Signs in with a role."""
+def sign_in(client: Client, service: ConfigService) -> Callable[[str], Client]:
+    """Return a function that signs in with a role."""
 
     def enter(role: str) -> Client:
         user = User.objects.create_user(role, is_staff=True, is_superuser=role == "superuser")
@@ -75,30 +75,30 @@ def visitor(client: Client, service: ConfigService) -> Callable[[str], Client]:
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "superuser"])
-def test_no_address_crashes(visitor: Callable[[str], Client], addresses: list[str], role: str) -> None:
-    client, chance = visitor(role), random.Random(role)
+def test_no_address_crashes(sign_in: Callable[[str], Client], addresses: list[str], role: str) -> None:
+    client, rng = sign_in(role), random.Random(role)
     for path in paths():
-        chosen = [*addresses[:3], *chance.sample(addresses[3:], 2)] if "<" in path else [""]
+        chosen = [*addresses[:3], *rng.sample(addresses[3:], 2)] if "<" in path else [""]
         for address in chosen:
-            query = {name: chance.choice(VALUES) for name in chance.sample(NAMES, 3)}
+            query = {name: rng.choice(VALUES) for name in rng.sample(NAMES, 3)}
             visit(client, re.sub(r"<[^>]+>", lambda _, address=address: address, path), query)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("role", "names"), [("viewer", 8), ("operator", 8), ("superuser", len(NAMES))])
 def test_no_list_parameter_crashes(
-    visitor: Callable[[str], Client], addresses: list[str], role: str, names: int
+    sign_in: Callable[[str], Client], addresses: list[str], role: str, names: int
 ) -> None:
-    client, chance = visitor(role), random.Random(role)
+    client, rng = sign_in(role), random.Random(role)
     lists = [path for path in paths() if path.count("/") == 4 and "<" not in path]
     assert len(lists) >= 7
     for path in lists:
-        for name in chance.sample(NAMES, names):
-            for value in VALUES if name in ("p", "o") else chance.sample(VALUES, 1):
+        for name in rng.sample(NAMES, names):
+            for value in VALUES if name in ("p", "o") else rng.sample(VALUES, 1):
                 visit(client, path, {name: value})
 
 
-def test_other_tables_cannot_be_queried(visitor: Callable[[str], Client], root: IssuedKey) -> None:
-    client = visitor("superuser")
+def test_other_tables_cannot_be_queried(sign_in: Callable[[str], Client], root: IssuedKey) -> None:
+    client = sign_in("superuser")
     asked = {"app_label": "auth", "model_name": "group", "field_name": "user", "term": ""}
     assert client.get("/admin/autocomplete/", asked).status_code == 404
     assert client.get("/admin/r/1/1/").status_code == 404

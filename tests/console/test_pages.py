@@ -1,4 +1,4 @@
-"""The pages that are no model's: the dashboard, the guard rails and the verification of the log."""
+"""Pages that belong to no model: the dashboard, the guard rails and the verification of the log."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -37,7 +37,7 @@ def test_guard_rail_page_shows_states(admin: Client, service: ConfigService) -> 
 
 
 def verify(admin: Client) -> dict[str, object]:
-    """The last step of a verification, as the page makes it."""
+    """Verify the log as the page does; return the last response."""
     step = admin.post(STEP).json()
     while not step["done"]:
         step = admin.post(STEP, {"through": step["through"], "digest": step["digest"]}).json()

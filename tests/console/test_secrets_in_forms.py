@@ -1,4 +1,4 @@
-"""A live secret that is pasted into a form of the admin is refused, and the page with the error doesn't show it."""
+"""A live secret that is pasted into a form of the admin is rejected, and the page with the error doesn't show it."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ WAIVER = {
 }
 
 
-def refused(page: Any, secret: str) -> None:
+def assert_rejected(page: Any, secret: str) -> None:
     shown = page.content.decode()
     assert page.status_code == 200
     assert REJECTION_MESSAGE in shown
@@ -40,22 +40,22 @@ def test_issue_form(admin: Client, root: IssuedKey, field: str) -> None:
     assert page.status_code == 200
     assert root.credential.secret not in shown
     if field != "burst":  # its own rule says more
-        refused(page, root.credential.secret)
+        assert_rejected(page, root.credential.secret)
     assert APIKey.objects.count() == 1
 
 
 @pytest.mark.parametrize("field", ["label", "owner", "scopes", "metadata"])
 def test_edit_form(admin: Client, root: IssuedKey, field: str) -> None:
     pasted = root.credential.reveal()
-    typed = {"metadata": f'{{"a": "{pasted}"}}', "scopes": f'["{pasted}"]'}.get(field, pasted)
-    refused(admin.post(path(root.key), {**EDIT, field: typed}), root.credential.secret)
+    value = {"metadata": f'{{"a": "{pasted}"}}', "scopes": f'["{pasted}"]'}.get(field, pasted)
+    assert_rejected(admin.post(path(root.key), {**EDIT, field: value}), root.credential.secret)
     root.key.refresh_from_db()
     assert (root.key.label, root.key.owner, root.key.metadata) == ("root", "", {})
 
 
 def test_waiver_form(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
-    refused(admin.post("/admin/health/waiver/add/", {**WAIVER, "reason": secret}), secret)
+    assert_rejected(admin.post("/admin/health/waiver/add/", {**WAIVER, "reason": secret}), secret)
     too_long = admin.post("/admin/health/waiver/add/", {**WAIVER, "key_id": secret})
     assert secret not in too_long.content.decode()
     assert not Waiver.objects.exists()
@@ -66,13 +66,13 @@ def test_users(admin: Client, root: IssuedKey, field: str) -> None:
     eve = User.objects.create_user("eve")
     secret = root.credential.secret
     page = admin.post(f"/admin/auth/user/{eve.pk}/change/", {**USER, field: f"{secret}@a.example"})
-    refused(page, secret)
+    assert_rejected(page, secret)
     assert User.objects.get(pk=eve.pk).username == "eve"
 
 
 def test_new_user_form(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
-    refused(admin.post("/admin/auth/user/add/", {**PASSWORDS, "username": secret}), secret)
+    assert_rejected(admin.post("/admin/auth/user/add/", {**PASSWORDS, "username": secret}), secret)
     assert User.objects.count() == 1
 
 
@@ -85,7 +85,7 @@ def test_password_may_look_like_a_secret(admin: Client, root: IssuedKey) -> None
 
 def test_group_form(admin: Client, root: IssuedKey) -> None:
     before = Group.objects.count()
-    refused(admin.post("/admin/auth/group/add/", {"name": root.credential.secret}), root.credential.secret)
+    assert_rejected(admin.post("/admin/auth/group/add/", {"name": root.credential.secret}), root.credential.secret)
     assert Group.objects.count() == before
 
 

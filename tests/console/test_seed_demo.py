@@ -1,4 +1,4 @@
-"""The demo's data set: real where it is read by rules, and the same for the same seed."""
+"""Data set of the demo: consistent with the guard rails, and the same for the same seed."""
 
 import io
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ NOW = datetime(2027, 3, 17, 14, 25, 10, tzinfo=UTC)
 OPEN = {"unlimited_key", "expiring_key", "overdue_rotation", "dead_webhook", "unused_key"}
 
 
-class NotKept(Exception):
-    """Takes back what a transaction did."""
+class RollBack(Exception):
+    """Exception that rolls back the transaction."""
 
 
 def run(*arguments: str) -> str:
@@ -43,7 +43,7 @@ def run(*arguments: str) -> str:
 
 
 def seeded(seed: int) -> dict[str, list[Any]]:
-    """What a seed makes, without what is random for safety's sake; nothing of it is kept."""
+    """Return the data that a seed creates, without IDs and secrets, and roll it back."""
     found: dict[str, list[Any]] = {}
     try:
         with transaction.atomic():
@@ -52,14 +52,14 @@ def seeded(seed: int) -> dict[str, list[Any]]:
             found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
             found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
             found["totals"] = list(UsageTotal.objects.order_by("step", "start").values_list("step", "start", "allowed"))
-            raise NotKept
-    except NotKept:
+            raise RollBack
+    except RollBack:
         return found
 
 
 @pytest.fixture(scope="class")
 def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """What `seed_demo` prints; the tests of the class share the data, and none of them keeps a change."""
+    """Return the output of `seed_demo`. The tests of the class share the data, and none of them changes it."""
     default_limiter.cache_clear()
     with django_db_blocker.unblock(), transaction.atomic():
         yield run()
@@ -68,10 +68,10 @@ def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 
 @pytest.mark.usefixtures("demo")
 class TestSeeded:
-    """What the rules find in the data."""
+    """Consistency of the data."""
 
     def test_incidents_match_the_guard_rails(self, demo: str) -> None:
-        """The chain holds, a sweep of all guard rails finds nothing new, and each incident is told by its events."""
+        """The chain is intact, a sweep finds nothing new, and events report every incident."""
         assert f"keys            {KEYS}" in demo
         call_command("verify_event_log", stdout=io.StringIO())
         before = list(Incident.objects.order_by("pk").values())
@@ -93,10 +93,10 @@ class TestSeeded:
             "sustained_throttling",
         }
         for incident in closed.exclude(severity="notice"):
-            told = [Event.objects.get(id=event) for event in (incident.opened_by, incident.closed_by) if event]
-            assert [event.data["component"] for event in told] == [incident.guard_rail] * 2
-            assert [event.at for event in told] == [incident.opened_at, incident.closed_at]
-            assert [event.data["status"] for event in told] == ["degraded", "ok"]
+            events = [Event.objects.get(id=event) for event in (incident.opened_by, incident.closed_by) if event]
+            assert [event.data["component"] for event in events] == [incident.guard_rail] * 2
+            assert [event.at for event in events] == [incident.opened_at, incident.closed_at]
+            assert [event.data["status"] for event in events] == ["degraded", "ok"]
         moments = list(Event.objects.order_by("id").values_list("at", flat=True))
         assert moments == sorted(moments)
 
@@ -148,7 +148,7 @@ def test_seed_after_first_start(store: MemoryStore) -> None:
 
 
 def test_installation_in_use_is_refused(service: ConfigService) -> None:
-    service.issue({"label": "somebody's"})
+    service.issue({"label": "existing"})
     with pytest.raises(CommandError, match="in use") as caught:
         run()
     assert (caught.value.returncode, APIKey.objects.count()) == (2, 1)

@@ -1,4 +1,4 @@
-"""Keys to measure with: found as real ones are, and usable by nobody."""
+"""Synthetic keys for measurements: found like real keys, and usable by no one."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_ids_differ() -> None:
 
 
 def test_number_of_queries_is_constant() -> None:
-    """At 60 keys as at 1,200, where a common word is no longer looked up by a list."""
+    """With 60 keys and with 1,200, where a common word is no longer looked up by a list."""
     browser = AdminBrowser()
     fill(0, 60)
     few = {name: browser.queries(path) for name, path in browser.paths(60).items()}

@@ -1,4 +1,4 @@
-"""Times in the admin: the rules of REST, the zone beside each, and nothing offered that would be refused."""
+"""Times in the admin: validated as over REST, shown with their zone, and suggested only if they are valid."""
 
 import re
 from datetime import timedelta
@@ -21,25 +21,25 @@ from tests.console.keys.pages import EDIT
 pytestmark = pytest.mark.django_db
 WAIVER = "/admin/health/waiver/add/"
 LISTS = ("/admin/events/event/", "/admin/health/incident/", "/admin/health/waiver/", "/admin/auth/user/")
-REFUSED = (
+INVALID = (
     "03/04/2027", "04/03/27", "2027-03-28", "2027-03-28 02:30", "2027-03-28T02:30:00", "2027-02-30T00:00:00Z",
     "2027-12-31T23:59:60Z", "Mar 28, 2027", "01:00",
 )  # fmt: skip
 
 
-def edit(admin: Client, key: APIKey, typed: str) -> Any:
-    response = admin.post(key_url(key), {**EDIT, "known_epoch": str(key.epoch), "expires_at": typed})
+def submit_edit(admin: Client, key: APIKey, value: str) -> Any:
+    response = admin.post(key_url(key), {**EDIT, "known_epoch": str(key.epoch), "expires_at": value})
     key.refresh_from_db()
     return response
 
 
-def grant(admin: Client, typed: str) -> Any:
-    return admin.post(WAIVER, {"guard_rail": "unlimited_key", "key_id": "", "reason": "x", "ends_at": typed})
+def submit_waiver(admin: Client, value: str) -> Any:
+    return admin.post(WAIVER, {"guard_rail": "unlimited_key", "key_id": "", "reason": "x", "ends_at": value})
 
 
-@pytest.mark.parametrize("typed", REFUSED)
-def test_times_rejected_by_rest_are_rejected(admin: Client, root: IssuedKey, typed: str) -> None:
-    for response in (edit(admin, root.key, typed), grant(admin, typed)):
+@pytest.mark.parametrize("value", INVALID)
+def test_times_rejected_by_rest_are_rejected(admin: Client, root: IssuedKey, value: str) -> None:
+    for response in (submit_edit(admin, root.key, value), submit_waiver(admin, value)):
         assert response.status_code == 200
         assert f"A time is written as in {EXAMPLE}" in response.content.decode()
     assert root.key.expires_at is None
@@ -47,21 +47,21 @@ def test_times_rejected_by_rest_are_rejected(admin: Client, root: IssuedKey, typ
 
 
 def test_times_accepted_by_rest_are_accepted(admin: Client, root: IssuedKey) -> None:
-    for typed, utc in (
+    for value, utc in (
         ("2099-03-28T02:30:00Z", "2099-03-28T02:30:00Z"),
         ("2099-03-28 02:30:00.9+02:00", "2099-03-28T00:30:00Z"),
     ):
-        assert edit(admin, root.key, typed).status_code == 302
+        assert submit_edit(admin, root.key, value).status_code == 302
         assert root.key.expires_at is not None
         assert root.key.expires_at.microsecond == 0
         assert rfc3339(root.key.expires_at) == utc
         assert f'value="{utc}"' in admin.get(key_url(root.key)).content.decode()
-    assert edit(admin, root.key, "").status_code == 302
+    assert submit_edit(admin, root.key, "").status_code == 302
     assert root.key.expires_at is None
 
 
 def test_past_expiry_does_not_block_other_changes(admin: Client, root: IssuedKey) -> None:
-    """Also if it was stored with a fraction, which no page shows."""
+    """Also if it was stored with a fraction of a second, which no page shows."""
     APIKey.objects.update(expires_at=timezone.now() - timedelta(days=1, microseconds=1))
     root.key.refresh_from_db()
     assert root.key.expires_at is not None
@@ -71,18 +71,18 @@ def test_past_expiry_does_not_block_other_changes(admin: Client, root: IssuedKey
     assert root.key.label == "renamed"
 
 
-def offered(page: str) -> list[str]:
+def suggested_times(page: str) -> list[str]:
     found = re.search(r"<datalist[^>]*>(.*?)</datalist>", page)
     assert found
     return re.findall(r'<option value="([^"]*)">', unescape(found.group(1)))
 
 
 def test_suggested_times_are_accepted(admin: Client, root: IssuedKey) -> None:
-    for typed in offered(admin.get(key_url(root.key)).content.decode()):
-        assert edit(admin, root.key, typed).status_code == 302
+    for value in suggested_times(admin.get(key_url(root.key)).content.decode()):
+        assert submit_edit(admin, root.key, value).status_code == 302
     page = admin.get(WAIVER).content.decode()
-    for number, typed in enumerate(offered(page), 1):
-        assert grant(admin, typed).status_code == 302
+    for number, value in enumerate(suggested_times(page), 1):
+        assert submit_waiver(admin, value).status_code == 302
         assert Waiver.objects.count() == number
 
 

@@ -19,8 +19,8 @@ def webhook(service: ConfigService) -> WebhookEndpoint:
     return WebhookEndpoint.objects.get()
 
 
-def apply(client: Client, action: str, webhook: WebhookEndpoint, revision: int | None = None) -> Any:
-    """Acts from a list that shows the webhook's revision."""
+def run_action(client: Client, action: str, webhook: WebhookEndpoint, revision: int | None = None) -> Any:
+    """Run an action from a list that shows the webhook's revision."""
     shown = WebhookEndpoint.objects.get(pk=webhook.pk).revision if revision is None else revision
     sent = {"action": action, "_selected_action": [webhook.pk], f"known_epoch_{webhook.pk}": shown}
     return client.post(LIST, sent, follow=True)
@@ -33,18 +33,18 @@ def test_stale_webhook_list_changes_nothing(
     text = admin.get(LIST).content.decode()
     assert f'name="known_epoch_{webhook.pk}" value="{webhook.revision}"' in text
     service.webhooks.update(webhook.endpoint_id, {"url": "https://hooks.example/moved"})
-    answer = apply(admin, action, webhook, webhook.revision).content.decode()
+    answer = run_action(admin, action, webhook, webhook.revision).content.decode()
     assert f"{webhook.endpoint_id} was changed after this list was loaded" in answer
     found = WebhookEndpoint.objects.get()
     assert (found.enabled, found.test_requested_at) == (True, None)
 
 
 def test_actions_go_through_the_service_with_the_user_as_actor(admin: Client, webhook: WebhookEndpoint) -> None:
-    apply(admin, "disable", webhook)
+    run_action(admin, "disable", webhook)
     assert WebhookEndpoint.objects.get().disabled_reason == "operator"
-    apply(admin, "enable", webhook)
+    run_action(admin, "enable", webhook)
     assert WebhookEndpoint.objects.get().enabled
-    apply(admin, "send_test", webhook)
+    run_action(admin, "send_test", webhook)
     assert WebhookEndpoint.objects.get().test_requested_at is not None
     assert list(Event.objects.values_list("type", "actor"))[2:] == [
         ("WebhookUpdated", "user:ada"),
@@ -74,5 +74,5 @@ def test_a_viewer_changes_nothing(client: Client, webhook: WebhookEndpoint) -> N
     viewer.user_permissions.add(Permission.objects.get(codename="view_webhookendpoint"))
     client.force_login(viewer)
     assert client.get(LIST).status_code == 200
-    apply(client, "disable", webhook)
+    run_action(client, "disable", webhook)
     assert WebhookEndpoint.objects.get().enabled

@@ -74,7 +74,7 @@ def _leaked_secret(simulation: Simulation) -> Story:
 
 def _credential_guessing(simulation: Simulation) -> Story:
     """Play a client that tries credentials, and then gives up."""
-    # A separate store with the clock of the play: the buckets of the installation must not see these attempts.
+    # A separate store with the simulated clock: the buckets of the installation must not see these attempts.
     limiter = Limiter(MemoryStore(lambda: int(simulation.now.timestamp() * 1e9)))
     yield simulation.ago(days=13, hours=7)
     for _ in range(_ATTEMPTS):

@@ -1,5 +1,5 @@
 "use strict";
-// Copies what a button names, and says so to those who hear the page.
+// Copies the field that a button names, and announces it to screen readers.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -13,12 +13,12 @@ document.addEventListener("click", async (event) => {
   }
   word.textContent = "Copied";
 });
-// Shows the state of a rotation anew, while the page is looked at.
+// Refreshes the state of a rotation while the page is visible.
 for (const part of document.querySelectorAll("[data-live]")) {
   setInterval(async () => {
     if (document.hidden) return;
-    const answer = await fetch(part.dataset.live, { credentials: "same-origin" });
-    if (answer.ok && !answer.redirected) part.innerHTML = await answer.text();
+    const response = await fetch(part.dataset.live, { credentials: "same-origin" });
+    if (response.ok && !response.redirected) part.innerHTML = await response.text();
   }, 5000);
 }
 // Verifies the event log step by step, and shows how far it has come.
@@ -32,12 +32,12 @@ for (const form of document.querySelectorAll("[data-verify]")) {
     bar.hidden = false;
     button.disabled = true;
     for (;;) {
-      const answer = await fetch(form.dataset.verify, { method: "POST", body, credentials: "same-origin" });
-      if (!answer.ok || answer.redirected) {
+      const response = await fetch(form.dataset.verify, { method: "POST", body, credentials: "same-origin" });
+      if (!response.ok || response.redirected) {
         word.textContent = "It could not be verified now. Load the page again.";
         break;
       }
-      const step = await answer.json();
+      const step = await response.json();
       bar.max = Math.max(step.last, 1);
       bar.value = step.through ?? 0;
       word.textContent = step.broken ?? `${step.through} of ${step.last} events hold.`;
