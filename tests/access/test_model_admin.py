@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
-from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
+from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from events.models import Event
@@ -117,13 +117,13 @@ def test_an_action_is_bounded_and_says_so(admin: Client, rows: None) -> None:
     now = timezone.now()
     Waiver.objects.bulk_create(
         Waiver(guard_rail="unused_key", reason="x", granted_by="t", granted_at=now, ends_at=now + timedelta(days=1))
-        for _ in range(MOST_AT_ONCE)
+        for _ in range(MAX_ROWS_PER_ACTION)
     )
     path = list_of(Waiver)
     all_matching = {"action": "end", "_selected_action": [waiver.pk], "select_across": "1"}
     page = admin.post(f"{path}?p=1", all_matching, follow=True)
     assert page.redirect_chain == [(f"{path}?p=1", 302)]
-    assert f"At most {MOST_AT_ONCE} at a time" in page.content.decode()
+    assert f"At most {MAX_ROWS_PER_ACTION} at a time" in page.content.decode()
     assert not Waiver.objects.exclude(ended_at=None).exists()
     chosen = list(Waiver.objects.values_list("pk", flat=True))
     assert "At most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()

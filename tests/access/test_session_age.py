@@ -23,7 +23,7 @@ HOUR = 3600.0
 def test_idle(seconds: float, ended: str | None) -> None:
     session = SessionStore()
     session_age.begin(session, NOW)
-    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+    assert session_age.end_reason(session, NOW + seconds, IDLE) == ended
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(12 * HOUR - 1, None), (12 * HOUR, "age")])
@@ -31,24 +31,24 @@ def test_use_keeps_it_up_to_the_oldest_age(seconds: float, ended: str | None) ->
     session = SessionStore()
     session_age.begin(session, NOW)
     for used in range(0, int(seconds), 600):
-        session_age.use(session, NOW + used, IDLE)
-    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+        session_age.record_use(session, NOW + used, IDLE)
+    assert session_age.end_reason(session, NOW + seconds, IDLE) == ended
 
 
 def test_a_use_right_after_another_is_no_write() -> None:
     session = SessionStore()
     session_age.begin(session, NOW)
     session.modified = False
-    session_age.use(session, NOW + 29, IDLE)
+    session_age.record_use(session, NOW + 29, IDLE)
     assert not session.modified
-    session_age.use(session, NOW + 30, IDLE)
+    session_age.record_use(session, NOW + 30, IDLE)
     assert session.modified
 
 
 def test_one_that_was_never_begun_begins() -> None:
     session = SessionStore()
-    assert session_age.why_ended(session, NOW, IDLE) is None
-    assert session_age.why_ended(session, NOW + 1800, IDLE) == "idle"
+    assert session_age.end_reason(session, NOW, IDLE) is None
+    assert session_age.end_reason(session, NOW + 1800, IDLE) == "idle"
 
 
 def leave(person: Person, member: str, seconds: float) -> None:

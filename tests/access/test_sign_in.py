@@ -72,7 +72,7 @@ def test_failures_are_told_once_a_minute_and_never_with_an_unknown_name(ada: Per
 
 
 def test_failures_are_bounded_over_all_addresses(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.sign_in_failures.MOST_A_PERIOD", 3)
+    monkeypatch.setattr("access.sign_in_failures.MAX_PER_PERIOD", 3)
     for host in range(1, 6):
         ada.sign_in(password="wrong", REMOTE_ADDR=f"192.0.2.{host}")
     assert Event.objects.count() == 3
