@@ -25,7 +25,7 @@ KEY_MEMBERS = [
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def test_whoami_tells_the_caller(api: Caller, root: IssuedKey) -> None:
+def test_whoami_returns_caller(api: Caller, root: IssuedKey) -> None:
     response = api.get("/v1/whoami", headers={"X-Request-Id": "trace-1"})
     assert response.status_code == 200
     assert response.json() == {
@@ -44,14 +44,14 @@ def test_whoami_tells_the_caller(api: Caller, root: IssuedKey) -> None:
     assert response["X-RateLimit-Reset"] == "1"
 
 
-def test_known_key_costs_no_query_through_the_whole_stack(api: Caller) -> None:
+def test_cached_key_needs_no_query(api: Caller) -> None:
     api.get("/v1/whoami")
     with CaptureQueriesContext(connection) as queries:
         assert api.get("/v1/whoami").status_code == 200
     assert len(queries) == 0
 
 
-def test_create_shows_the_secret_this_once(api: Caller) -> None:
+def test_create_shows_secret_once(api: Caller) -> None:
     wanted = {
         "label": "billing",
         "owner": "ada",
@@ -77,7 +77,7 @@ def test_create_shows_the_secret_this_once(api: Caller) -> None:
     assert Caller(body["credential"]).get("/v1/whoami").status_code == 200
 
 
-def test_show_tells_last_use_of_each_secret(api: Caller, service: ConfigService) -> None:
+def test_show_returns_last_use_of_each_secret(api: Caller, service: ConfigService) -> None:
     issued = service.issue({"label": "x"})
     path = f"/v1/keys/{issued.key.key_id}"
     assert api.get(path).json()["last_used_at"] is None
@@ -91,7 +91,7 @@ def test_show_tells_last_use_of_each_secret(api: Caller, service: ConfigService)
     assert body["last_used_at"] == retiring["last_used_at"]
 
 
-def test_slot_taken_over_does_not_show_the_use_of_the_secret_before(api: Caller, service: ConfigService) -> None:
+def test_reused_slot_hides_use_of_previous_secret(api: Caller, service: ConfigService) -> None:
     issued = service.issue({"label": "x"})
     Caller(issued.credential.reveal()).get("/v1/whoami")
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_slot_taken_over_does_not_show_the_use_of_the_secret_before(api: Caller,
     assert secret["last_used_at"] is None
 
 
-def test_list_is_paged_newest_first(api: Caller, service: ConfigService) -> None:
+def test_pages_are_newest_first(api: Caller, service: ConfigService) -> None:
     made = [service.issue({"label": f"k{number}"}).key.key_id for number in range(5)][::-1]
     found: list[str] = []
     cursor = ""
@@ -114,7 +114,7 @@ def test_list_is_paged_newest_first(api: Caller, service: ConfigService) -> None
     assert len(found) == len(set(found)) == 6
 
 
-def test_list_takes_a_constant_number_of_queries(api: Caller, service: ConfigService) -> None:
+def test_number_of_queries_is_constant(api: Caller, service: ConfigService) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert api.get("/v1/keys").status_code == 200
@@ -138,7 +138,7 @@ def test_list_takes_a_constant_number_of_queries(api: Caller, service: ConfigSer
         ("rotating", {"rotating"}),
     ],
 )
-def test_list_by_state(api: Caller, service: ConfigService, state: str, labels: set[str]) -> None:
+def test_filter_by_state(api: Caller, service: ConfigService, state: str, labels: set[str]) -> None:
     service.issue({"label": "plain"})
     service.issue({"label": "unlimited", "rate_limit": None})
     service.update(service.issue({"label": "disabled"}).key.key_id, {"enabled": False})
@@ -152,7 +152,7 @@ def test_list_by_state(api: Caller, service: ConfigService, state: str, labels: 
         assert {item["state"] for item in items} == {state}
 
 
-def test_list_by_search(api: Caller, service: ConfigService) -> None:
+def test_search(api: Caller, service: ConfigService) -> None:
     one = service.issue({"label": "Billing EU", "owner": "ada"}).key.key_id
     two = service.issue({"label": "other", "owner": "Adam"}).key.key_id
 
@@ -183,13 +183,13 @@ def test_list_by_search(api: Caller, service: ConfigService) -> None:
         ("q=" + "x" * 201, "/q"),
     ],
 )
-def test_list_refuses_bad_parameters(api: Caller, query: str, pointer: str) -> None:
+def test_invalid_list_parameters_are_rejected(api: Caller, query: str, pointer: str) -> None:
     response = api.get(f"/v1/keys?{query}")
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
-def test_patch_changes_what_is_sent(api: Caller, service: ConfigService) -> None:
+def test_patch_changes_sent_fields(api: Caller, service: ConfigService) -> None:
     key_id = service.issue({"label": "x", "owner": "ada"}).key.key_id
     body = api.patch(f"/v1/keys/{key_id}", {"label": "y", "rate_limit": None, "enabled": False}).json()
     assert (body["label"], body["owner"], body["rate_limit"], body["state"]) == ("y", "ada", None, "disabled")
@@ -210,7 +210,7 @@ def test_delete_revokes(api: Caller, service: ConfigService) -> None:
     assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "already-revoked")
 
 
-def test_rotation_over_rest(api: Caller, service: ConfigService) -> None:
+def test_rotation(api: Caller, service: ConfigService) -> None:
     issued = service.issue({"label": "x"})
     path = f"/v1/keys/{issued.key.key_id}/rotate"
     response = api.post(path, {"grace_seconds": 3600})
@@ -264,7 +264,7 @@ def test_usage_by_step(api: Caller, root: IssuedKey) -> None:
         ("until=0001-01-01T12:00:00Z", "/since"),
     ],
 )
-def test_usage_refuses_bad_parameters(api: Caller, root: IssuedKey, query: str, pointer: str) -> None:
+def test_invalid_usage_parameters_are_rejected(api: Caller, root: IssuedKey, query: str, pointer: str) -> None:
     response = api.get(f"/v1/keys/{root.key.key_id}/usage?{query}")
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
@@ -286,7 +286,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), CALLS)
-def test_each_call_needs_its_scope_and_its_refusal_is_charged(
+def test_call_requires_scope_and_denial_is_charged(
     service: ConfigService, store: MemoryStore, root: IssuedKey, method: str, path: str, scope: str
 ) -> None:
     others = sorted({"keys:read", "keys:write", "events:read", "health:read", "metrics:read"} - {scope})
@@ -302,13 +302,13 @@ def test_each_call_needs_its_scope_and_its_refusal_is_charged(
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), CALLS)
-def test_each_call_needs_a_key(anonymous: Caller, method: str, path: str, scope: str) -> None:
+def test_call_requires_key(anonymous: Caller, method: str, path: str, scope: str) -> None:
     response = getattr(anonymous, method)(path.format("lk_000000000000"))
     assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="Latchkey"')
     assert response.json()["type"].endswith("/problems/missing-credential")
 
 
-def test_over_budget_is_429_until_the_time_it_tells(service: ConfigService, store: MemoryStore) -> None:
+def test_exhausted_key_gets_429_with_retry_after(service: ConfigService, store: MemoryStore) -> None:
     issued = service.issue({"label": "x", "rate_limit": {"burst": 2, "per_seconds": 3600}})
     caller = Caller(issued.credential.reveal())
     assert [caller.get("/v1/whoami").status_code for _ in range(3)] == [200, 200, 429]
@@ -321,7 +321,7 @@ def test_over_budget_is_429_until_the_time_it_tells(service: ConfigService, stor
     assert store.peek(issued.key.key_id.encode()).throttled == 2
 
 
-def test_over_budget_is_told_before_a_missing_scope(service: ConfigService) -> None:
+def test_429_precedes_403(service: ConfigService) -> None:
     issued = service.issue({"label": "x", "rate_limit": {"burst": 1, "per_seconds": 3600}})
     caller = Caller(issued.credential.reveal())
     assert [caller.get("/v1/keys").status_code for _ in range(2)] == [403, 429]
@@ -334,7 +334,7 @@ def test_unlimited_key_has_no_rate_limit_fields(service: ConfigService) -> None:
     assert not [name for name in response.headers if "ratelimit" in name.lower()]
 
 
-def test_failed_guesses_end_in_429_for_the_address(root: IssuedKey, anonymous: Caller) -> None:
+def test_address_with_failures_gets_429(root: IssuedKey, anonymous: Caller) -> None:
     anonymous.credentials(HTTP_X_API_KEY=f"{root.key.key_id}:{generate_secret()}")
     answers = [anonymous.get("/v1/whoami") for _ in range(21)]
     assert [answer.status_code for answer in answers] == [401] * 20 + [429]
@@ -344,7 +344,7 @@ def test_failed_guesses_end_in_429_for_the_address(root: IssuedKey, anonymous: C
     assert Caller(root.credential.reveal()).get("/v1/whoami").status_code == 200
 
 
-def test_a_406_costs_what_a_200_costs(service: ConfigService, store: MemoryStore) -> None:
+def test_406_costs_one_token(service: ConfigService, store: MemoryStore) -> None:
     issued = service.issue({"label": "x"})
     caller = Caller(issued.credential.reveal())
     response = caller.get("/v1/whoami", headers={"Accept": "image/png"})

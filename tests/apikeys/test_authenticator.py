@@ -60,7 +60,7 @@ def tokens_used(store: MemoryStore, key: IssuedKey) -> int:
     return store.peek(key.key.key_id.encode()).allowed
 
 
-def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+def test_cached_key_needs_no_query(here: Process, root: IssuedKey) -> None:
     assert here.passes(root.credential)
     with CaptureQueriesContext(connection) as queries:
         for _ in range(20):
@@ -68,7 +68,7 @@ def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
     assert len(queries) == 0
 
 
-def test_record_ages_out(here: Process, root: IssuedKey) -> None:
+def test_record_expires(here: Process, root: IssuedKey) -> None:
     here.passes(root.credential)
     here.monotonic += TTL_SECONDS
     with CaptureQueriesContext(connection) as queries:
@@ -84,7 +84,7 @@ def test_record_ages_out(here: Process, root: IssuedKey) -> None:
         (lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}), InvalidCredential),
     ],
 )
-def test_change_made_elsewhere_holds_for_the_next_request_here(
+def test_change_applies_to_next_request(
     here: Process, service: ConfigService, root: IssuedKey, store: MemoryStore, change: object, refusal: type
 ) -> None:
     assert callable(change)
@@ -95,9 +95,7 @@ def test_change_made_elsewhere_holds_for_the_next_request_here(
     assert tokens_used(store, root) == 1
 
 
-def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_new_limit_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.update(root.key.key_id, {"rate_limit": {"burst": 9, "per_seconds": 86400}})
     assert here.passes(root.credential)
     service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
@@ -106,9 +104,7 @@ def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
     assert [here.passes(root.credential) for _ in range(3)] == [True, True, False]
 
 
-def test_enabling_again_elsewhere_lifts_a_cached_refusal(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_enabling_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.update(root.key.key_id, {"enabled": False})
     with pytest.raises(DisabledKey):
         here.passes(root.credential)
@@ -116,9 +112,7 @@ def test_enabling_again_elsewhere_lifts_a_cached_refusal(
     assert here.passes(root.credential)
 
 
-def test_new_secret_made_elsewhere_works_here_at_once_and_the_old_until_it_is_finished(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_rotation_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
     here.passes(root.credential)
     rotated = service.rotate(root.key.key_id)
     assert here.passes(rotated.credential)
@@ -129,7 +123,7 @@ def test_new_secret_made_elsewhere_works_here_at_once_and_the_old_until_it_is_fi
     assert here.passes(rotated.credential)
 
 
-def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_old_secret_ends_on_time(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.rotate(root.key.key_id, {"grace_seconds": 60})
     end = root.key.secrets.get(state="retiring").expires_at
     assert end is not None
@@ -141,7 +135,7 @@ def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigS
         here.passes(root.credential)
 
 
-def test_key_expires_at_its_second(here: Process, service: ConfigService) -> None:
+def test_key_expires_on_time(here: Process, service: ConfigService) -> None:
     """That is the one which is shown, also if the row has a fraction, as rows of earlier versions do."""
     end = whole_second(timezone.now() + timedelta(days=1))
     issued = service.issue({"label": "x", "expires_at": end + timedelta(milliseconds=900)})
@@ -154,9 +148,7 @@ def test_key_expires_at_its_second(here: Process, service: ConfigService) -> Non
         here.passes(issued.credential)
 
 
-def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
-    here: Process, root: IssuedKey, store: MemoryStore
-) -> None:
+def test_wrong_secret_is_charged_to_address_not_key(here: Process, root: IssuedKey, store: MemoryStore) -> None:
     wrong = Credential(root.key.key_id, generate_secret())
     for _ in range(3):
         with pytest.raises(InvalidCredential):
@@ -170,7 +162,7 @@ def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
+def test_reauthentication_is_not_counted_or_charged(
     here: Process, service: ConfigService, root: IssuedKey, refresh: bool
 ) -> None:
     def counted() -> float | None:
@@ -188,7 +180,7 @@ def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
         here.authenticator.authenticate(root.credential, ADDRESS)
 
 
-def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:
+def test_unknown_key_and_wrong_secret_get_same_error(here: Process, root: IssuedKey) -> None:
     answers = []
     for credential in (
         Credential(root.key.key_id, generate_secret()),
@@ -200,7 +192,7 @@ def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, r
     assert answers[0] == answers[1]
 
 
-def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_wrong_secret_hides_key_state(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.revoke(root.key.key_id)
     with pytest.raises(InvalidCredential):
         here.passes(Credential(root.key.key_id, generate_secret()))
@@ -238,7 +230,7 @@ KEYS: dict[str, Callable[[ConfigService, str], object]] = {
 
 @pytest.mark.parametrize("age", [None, 0.0, TTL_SECONDS], ids=["not in memory", "in memory", "too old"])
 @pytest.mark.parametrize("state", KEYS)
-def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
+def test_wrong_secret_costs_same_work_as_unknown_key(
     root: IssuedKey, service: ConfigService, state: str, age: float | None
 ) -> None:
     peppers = configured_peppers()
@@ -253,7 +245,7 @@ def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
         assert work_of_a_wrong_secret(process, root.key.key_id) == unknown
 
 
-def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: IssuedKey) -> None:
+def test_wrong_secret_keeps_cached_record(here: Process, root: IssuedKey) -> None:
     assert here.passes(root.credential)
     with pytest.raises(InvalidCredential):
         here.passes(Credential(root.key.key_id, generate_secret()))
@@ -262,9 +254,7 @@ def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: Issu
     assert len(queries) == 0
 
 
-def test_a_refused_state_costs_no_query_once_it_is_known(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_cached_denial_needs_no_query(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.revoke(root.key.key_id)
     with pytest.raises(RevokedKey):
         here.passes(root.credential)
@@ -273,14 +263,14 @@ def test_a_refused_state_costs_no_query_once_it_is_known(
     assert len(queries) == 0
 
 
-def test_secrets_of_an_older_pepper_work_until_it_is_gone(service: ConfigService, root: IssuedKey) -> None:
+def test_older_pepper_works_while_configured(service: ConfigService, root: IssuedKey) -> None:
     both = parse_peppers("t3:" + "33" * 32 + ",t2:" + "22" * 32)
     assert Process(default_limiter(), both).passes(root.credential)
     with pytest.raises(InvalidCredential):
         Process(default_limiter(), parse_peppers("t3:" + "33" * 32)).passes(root.credential)
 
 
-def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_lost_store_record_gets_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.update(root.key.key_id, {"label": "later"})
     here.passes(root.credential)
     default_limiter().store.forget(root.key.key_id.encode())
@@ -288,7 +278,7 @@ def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: Con
     assert default_limiter().epoch(root.key.key_id) == 2
 
 
-def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
+def test_cache_is_bounded(root: IssuedKey, service: ConfigService) -> None:
     directory = KeyCache(capacity=2)
     keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
     for key_id in keys:
@@ -300,7 +290,7 @@ def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
     assert directory.cached(keys[0]) is None
 
 
-def test_database_restored_from_a_backup_is_the_truth(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_restored_database_is_authoritative(here: Process, service: ConfigService, root: IssuedKey) -> None:
     """The store has heard of a later epoch than the database knows: no endless reloading, and the next change holds."""
     default_limiter().publish_epoch(root.key.key_id, 99)
     assert here.passes(root.credential)
@@ -312,7 +302,7 @@ def test_database_restored_from_a_backup_is_the_truth(here: Process, service: Co
         here.passes(root.credential)
 
 
-def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
+def test_bucket_store_gets_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
     """Only IDs of keys, addresses, and the numbers of a record."""
     here.passes(root.credential)
     wrong = Credential(root.key.key_id, generate_secret())
@@ -321,9 +311,7 @@ def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, stor
     assert {name for name, _ in store.usage()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
 
 
-def test_several_are_verified_by_one_query_each_by_itself(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_batch_is_authenticated_with_one_query(here: Process, service: ConfigService, root: IssuedKey) -> None:
     cold = [service.issue({"label": f"cold {number}"}).credential for number in range(3)]
     unknown = [Credential(generate_key_id(), generate_secret()) for _ in range(3)]
     swapped = [Credential(cold[0].key_id, cold[1].secret), Credential(cold[1].key_id, unknown[0].secret)]
@@ -340,7 +328,7 @@ def test_several_are_verified_by_one_query_each_by_itself(
     assert len(queries) == (3 if connection.vendor == "sqlite" else 2), "PostgreSQL takes two together"
 
 
-def test_several_are_charged_each_to_its_address(here: Process) -> None:
+def test_batch_is_charged_per_address(here: Process) -> None:
     tries = [(Credential(generate_key_id(), generate_secret()), ADDRESS) for _ in range(FAILURE_LIMIT.burst + 2)]
     found = here.authenticator.authenticate_batch([*tries, (tries[0][0], "192.0.2.1")])
     assert [type(one) for one in found] == [

@@ -128,7 +128,9 @@ def prepare(case: Case, key: IssuedKey, service: ConfigService) -> str:
 
 @pytest.mark.parametrize("warm", [True, False], ids=["in memory", "not in memory"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_every_door_answers_alike(ask: Ask, case: Case, warm: bool, key: IssuedKey, service: ConfigService) -> None:
+def test_every_endpoint_returns_same_response(
+    ask: Ask, case: Case, warm: bool, key: IssuedKey, service: ConfigService
+) -> None:
     if warm:
         assert check(ask, key.credential.reveal()).status == 204
         default_limiter().store.reset(key.key.key_id.encode())
@@ -147,7 +149,7 @@ def test_every_door_answers_alike(ask: Ask, case: Case, warm: bool, key: IssuedK
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.code], ids=lambda case: case.name)
 @pytest.mark.parametrize("verify", [by_django, natively], ids=["django", "native"])
-def test_verify_says_the_same(verify: Ask, case: Case, key: IssuedKey, service: ConfigService) -> None:
+def test_verify_returns_same_result(verify: Ask, case: Case, key: IssuedKey, service: ConfigService) -> None:
     asker = service.issue({"label": "shop", "scopes": ["verify"]}).credential.reveal()
     credential = prepare(case, key, service)
     body = json.dumps({"credential": credential, "scopes": case.scopes, "cost": case.cost}).encode()
@@ -158,7 +160,7 @@ def test_verify_says_the_same(verify: Ask, case: Case, key: IssuedKey, service: 
     assert answer.fields["x-ratelimit-remaining"] == "59"
 
 
-def test_who_calls_is_told_in_ascii(ask: Ask, key: IssuedKey) -> None:
+def test_identity_fields_are_ascii(ask: Ask, key: IssuedKey) -> None:
     fields = check(ask, key.credential.reveal()).fields
     assert fields["x-latchkey-key-id"] == key.key.key_id
     assert fields["x-latchkey-owner"] == "Zo%C3%AB & co. 100%25"
@@ -177,17 +179,17 @@ def test_any_method(ask: Ask, key: IssuedKey, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PROPFIND", "BREW"])
-def test_any_method_that_django_does_not_know(key: IssuedKey, method: str) -> None:
+def test_method_unknown_to_django(key: IssuedKey, method: str) -> None:
     assert check(at_once, key.credential.reveal(), method=method).status == 204
     assert check(natively, key.credential.reveal(), method=method).status == 204
 
 
-def test_a_body_is_none_of_its_business(ask: Ask, key: IssuedKey) -> None:
+def test_body_is_ignored(ask: Ask, key: IssuedKey) -> None:
     answer = ask("POST", "/v1/check", "", {"X-API-Key": key.credential.reveal()}, b"{not json")
     assert answer.status == 204
 
 
-def test_over_the_limit(ask: Ask, key: IssuedKey) -> None:
+def test_rate_limit_exceeded(ask: Ask, key: IssuedKey) -> None:
     credential = key.credential.reveal()
     assert [check(ask, credential).status for _ in range(6)] == [204] * 5 + [429]
     answer = check(ask, credential, "scope=users:write")  # the limit is judged before the scope
@@ -198,7 +200,7 @@ def test_over_the_limit(ask: Ask, key: IssuedKey) -> None:
 
 
 @pytest.mark.parametrize("query", ["deny=403", "scope=orders:read&deny=403"])
-def test_for_proxies_that_pass_on_no_429(ask: Ask, key: IssuedKey, query: str) -> None:
+def test_deny_403_replaces_429(ask: Ask, key: IssuedKey, query: str) -> None:
     credential = key.credential.reveal()
     for _ in range(5):
         assert check(ask, credential, query).status == 204
@@ -241,7 +243,7 @@ FIELDS = [
 
 @pytest.mark.parametrize("warm", [True, False], ids=["in memory", "not in memory"])
 @pytest.mark.parametrize(("api_key", "authorization", "status", "slug"), FIELDS)
-def test_each_pair_of_fields(
+def test_pairs_of_credential_fields(
     ask: Ask, api_key: str | None, authorization: str | None, status: int, slug: str, warm: bool, key: IssuedKey
 ) -> None:
     credential = key.credential.reveal()
@@ -263,16 +265,14 @@ def test_each_pair_of_fields(
 @pytest.mark.parametrize(
     ("authorization", "is_plain"), [(JWT, True), (f"{JWT},Bearer x", False), ("Bearer lk_x", False), (AWS4, False)]
 )
-def test_token_of_the_service_is_passed_over_on_the_fast_path(
-    authorization: str, is_plain: bool, key: IssuedKey
-) -> None:
+def test_fast_path_ignores_token_of_service(authorization: str, is_plain: bool, key: IssuedKey) -> None:
     """What may hold a credential of ours is left to the whole rule."""
     fields = [(b"x-api-key", key.credential.reveal().encode()), (b"authorization", authorization.encode())]
     for ordered in (fields, fields[::-1]):
         assert credential_and_request_id(ordered)[0] == (key.credential if is_plain else None)
 
 
-def test_request_id_with_a_secret_is_replaced(ask: Ask, key: IssuedKey) -> None:
+def test_request_id_with_secret_is_replaced(ask: Ask, key: IssuedKey) -> None:
     sent = {"X-Request-Id": key.credential.secret}
     for credential in (key.credential.reveal(), "nonsense"):
         answer = check(ask, credential, **sent)
@@ -297,7 +297,7 @@ def test_request_id_with_a_secret_is_replaced(ask: Ask, key: IssuedKey) -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_a_misspelt_question_is_no_pass(ask: Ask, key: IssuedKey, query: str, pointer: str) -> None:
+def test_invalid_query_is_rejected(ask: Ask, key: IssuedKey, query: str, pointer: str) -> None:
     answer = check(ask, key.credential.reveal(), query)
     assert (answer.status, [error["pointer"] for error in answer.problem["errors"]]) == (422, [pointer])
 
@@ -320,7 +320,7 @@ def test_every_way_to_send_a_credential(ask: Ask, key: IssuedKey, fields: Callab
 
 
 @pytest.mark.parametrize("value", ["{}", "Token {}", "Bearer{}", "Digest {}"], ids=str)
-def test_what_is_no_scheme_of_ours_is_no_credential(ask: Ask, key: IssuedKey, value: str) -> None:
+def test_other_scheme_is_no_credential(ask: Ask, key: IssuedKey, value: str) -> None:
     answer = ask("GET", "/v1/check", "", {"Authorization": value.format(key.credential.reveal())})
     assert (answer.status, answer.slug) == (401, "missing-credential")
 
@@ -338,7 +338,7 @@ def test_request_id(ask: Ask, key: IssuedKey, offered: str, kept: bool) -> None:
             assert answer.problem["request_id"] == found
 
 
-def test_what_memory_settles_asks_no_database(key: IssuedKey) -> None:
+def test_cached_key_needs_no_query(key: IssuedKey) -> None:
     credential = key.credential.reveal()
     assert check(natively, credential).by == "application"
     with no_threads():
@@ -347,7 +347,7 @@ def test_what_memory_settles_asks_no_database(key: IssuedKey) -> None:
             assert check(at_once, other).by == "at once"
 
 
-def test_change_holds_for_the_next_request_at_once(key: IssuedKey, service: ConfigService) -> None:
+def test_change_applies_to_next_request(key: IssuedKey, service: ConfigService) -> None:
     credential = key.credential.reveal()
     assert [check(at_once, credential).status for _ in range(2)] == [204, 204]
     service.update(key.key.key_id, {"scopes": ["users:read"], "owner": "bo"})
@@ -360,7 +360,7 @@ def test_change_holds_for_the_next_request_at_once(key: IssuedKey, service: Conf
     assert check(at_once, new).slug == "revoked-key"
 
 
-def test_counted_as_any_request_is(ask: Ask, key: IssuedKey) -> None:
+def test_metrics_count_every_request(ask: Ask, key: IssuedKey) -> None:
     def counted() -> tuple[float, ...]:
         malformed = AUTH_FAILURES.labels("malformed-credential")._value.get()
         observed = sum(bucket.get() for bucket in STORE_SECONDS._buckets)
@@ -373,14 +373,14 @@ def test_counted_as_any_request_is(ask: Ask, key: IssuedKey) -> None:
     assert [after - was for was, after in zip(before, counted(), strict=True)] == [5, 2, 1, 7]
 
 
-def test_wrong_secrets_are_paid_by_the_address_and_never_by_the_key(ask: Ask, key: IssuedKey) -> None:
+def test_wrong_secret_is_charged_to_address_not_key(ask: Ask, key: IssuedKey) -> None:
     statuses = [check(ask, _of_another(key.credential.reveal())).status for _ in range(22)]
     assert statuses == [401] * 20 + [429] * 2
     assert check(ask, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/check"), ("GET", "/v1/whoami"), ("POST", "/v1/verify")])
-def test_attempts_over_the_limit_of_an_address_are_not_looked_up(
+def test_attempts_over_limit_are_not_looked_up(
     ask: Ask, method: str, path: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.AUTH_FAILURE_LIMIT = '{"burst": 3, "per_seconds": 86400}'
@@ -419,7 +419,7 @@ def first_lines(replies: list[FakeReply]) -> list[str]:
 PASSES, FAILS = "HTTP/1.1 204 No Content", "HTTP/1.1 500 Internal Server Error"
 
 
-def test_fault_of_one_request_is_not_that_of_its_turn(
+def test_failure_affects_only_its_request(
     key: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = service.issue({"label": "poison"})
@@ -437,7 +437,7 @@ def test_fault_of_one_request_is_not_that_of_its_turn(
     assert check(at_once, credentials[1]).fields["x-ratelimit-remaining"] == "1"
 
 
-def test_what_somebody_wrote_into_the_database_is_one_line(key: IssuedKey) -> None:
+def test_database_values_cannot_inject_fields(key: IssuedKey) -> None:
     evil = ["a:b\r\nX-Latchkey-Owner: root", "✓:x"]
     APIKey.objects.filter(pk=key.key.pk).update(scopes=evil, owner="a\r\nX-Evil: 1")
     for _ in range(2):
@@ -449,7 +449,7 @@ def test_what_somebody_wrote_into_the_database_is_one_line(key: IssuedKey) -> No
     assert answer.by == "at once"
 
 
-def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_failure_for_one_charges_others_once(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     credential = key.credential.reveal()
     assert check(natively, credential).status == 204
     store = default_limiter().store
@@ -465,7 +465,7 @@ def test_store_that_fails_for_one_charges_the_others_once(key: IssuedKey, monkey
     assert check(at_once, credential).fields["x-ratelimit-remaining"] == "1"
 
 
-def test_store_that_fails_for_all_leaves_it_to_the_application(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_failure_for_all_goes_to_application(key: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     credential = key.credential.reveal()
     assert check(natively, credential).status == 204
     with monkeypatch.context() as patch:
@@ -474,13 +474,13 @@ def test_store_that_fails_for_all_leaves_it_to_the_application(key: IssuedKey, m
     assert check(at_once, credential).fields["x-ratelimit-remaining"] == "3"
 
 
-def test_more_than_one_turn_may_hold_is_decided_in_turns(service: ConfigService) -> None:
+def test_large_batch_is_decided_in_parts(service: ConfigService) -> None:
     many = service.issue({"label": "many", "rate_limit": {"burst": 150, "per_seconds": 86400}}).credential.reveal()
     assert check(natively, many).status == 204
     assert Counter(first_lines(turn(*[(many, "")] * 200))) == {PASSES: 149, "HTTP/1.1 429 Too Many Requests": 51}
 
 
-def test_client_that_leaves_in_mid_body_is_not_charged(key: IssuedKey) -> None:
+def test_disconnect_during_body_is_not_charged(key: IssuedKey) -> None:
     async def leave() -> list[object]:
         sent: list[object] = []
 
@@ -498,12 +498,12 @@ def test_client_that_leaves_in_mid_body_is_not_charged(key: IssuedKey) -> None:
     assert check(natively, key.credential.reveal()).fields["x-ratelimit-remaining"] == "4"
 
 
-def test_many_parameters_are_one_fault(ask: Ask, key: IssuedKey) -> None:
+def test_many_parameters_are_one_error(ask: Ask, key: IssuedKey) -> None:
     answer = check(ask, key.credential.reveal(), "&".join("x" * 2000))
     assert [error["code"] for error in answer.problem["errors"]] == ["too-many"]
 
 
-def test_asking_without_the_scope(key: IssuedKey, service: ConfigService) -> None:
+def test_verify_requires_scope(key: IssuedKey, service: ConfigService) -> None:
     for door in (by_django, natively):
         fields = {"X-API-Key": key.credential.reveal(), "Content-Type": "application/json"}
         answer = door("POST", "/v1/verify", "", fields, b'{"credential": "x"}')
@@ -511,7 +511,7 @@ def test_asking_without_the_scope(key: IssuedKey, service: ConfigService) -> Non
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"credential": 1}', b"[]", b'{"credential": "x", "cost": 0}'])
-def test_verify_refuses_alike(root: IssuedKey, body: bytes) -> None:
+def test_verify_rejects_same_bodies(root: IssuedKey, body: bytes) -> None:
     fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
     one, other = (door("POST", "/v1/verify", "", fields, body) for door in (by_django, natively))
     assert (one.status, one.slug, one.problem.get("errors")) == (other.status, other.slug, other.problem.get("errors"))
@@ -524,7 +524,7 @@ def test_verify_takes_no_query(root: IssuedKey, door: Ask) -> None:
     assert (answer.status, [error["pointer"] for error in answer.problem["errors"]]) == (422, ["/cost"])
 
 
-def test_odd_calls_of_verify_are_answered_by_django(api: Caller, root: IssuedKey) -> None:
+def test_unusual_verify_calls_go_to_django(api: Caller, root: IssuedKey) -> None:
     fields = {"X-API-Key": root.credential.reveal()}
     assert natively("GET", "/v1/verify", "", fields).status == 405
     assert natively("POST", "/v1/verify", "", {**fields, "Content-Type": "text/plain"}, b"x").status == 415

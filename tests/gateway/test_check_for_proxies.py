@@ -20,7 +20,7 @@ def credential(service: ConfigService) -> str:
 
 @DOORS
 @pytest.mark.parametrize("query", ["allow=200", "scope=a:b&allow=200"])
-def test_yes_is_200(ask: Ask, credential: str, query: str) -> None:
+def test_allow_200_replaces_204(ask: Ask, credential: str, query: str) -> None:
     """Also where the answer is made in memory, as the second one is; all else stays as it is."""
     for left in ("1", "0"):
         answer = check(ask, credential, query)
@@ -34,7 +34,7 @@ def test_yes_is_200(ask: Ask, credential: str, query: str) -> None:
 
 
 @DOORS
-def test_kind_of_problem(ask: Ask, credential: str) -> None:
+def test_problem_field_names_slug(ask: Ask, credential: str) -> None:
     found = {}
     for name, given in (("missing", None), ("wrong", "none"), ("right", credential)):
         for query in ("scope=x:y&deny=403", "scope=x:y"):
@@ -47,13 +47,13 @@ def test_kind_of_problem(ask: Ask, credential: str) -> None:
 
 @DOORS
 @pytest.mark.parametrize("query", ["allow=204", "allow=", "allow=200&allow=200"])
-def test_another_yes_is_refused(ask: Ask, credential: str, query: str) -> None:
+def test_invalid_allow_is_rejected(ask: Ask, credential: str, query: str) -> None:
     answer = check(ask, credential, query)
     assert (answer.status, answer.problem["errors"][0]["pointer"]) == (422, "/allow")
 
 
 @DOORS
-def test_largest_answer_leaves_room_in_a_page_of_memory(ask: Ask, service: ConfigService) -> None:
+def test_largest_response_fits_proxy_buffer(ask: Ask, service: ConfigService) -> None:
     """nginx takes 4 KiB of header from /v1/check if its configuration does not say more."""
     credential = service.issue(LARGEST).credential.reveal()
     for _ in range(2):

@@ -123,7 +123,7 @@ def taken(shared: SharedStore, key: IssuedKey) -> int:
     return shared.peek(key.key.key_id.encode()).allowed
 
 
-def test_a_known_key_passes_until_its_record_is_too_old(here: Process, key: IssuedKey, database: Database) -> None:
+def test_cached_key_is_allowed_until_record_is_too_old(here: Process, key: IssuedKey, database: Database) -> None:
     assert here.passes(key.credential)
     database.away = True
     here.seconds += STALE_SECONDS - 0.001
@@ -135,7 +135,7 @@ def test_a_known_key_passes_until_its_record_is_too_old(here: Process, key: Issu
         here.passes(key.credential)
 
 
-def test_an_old_record_is_used_only_in_an_outage(
+def test_old_record_is_used_only_in_outage(
     here: Process, key: IssuedKey, service: ConfigService, shared: SharedStore
 ) -> None:
     """Where the publication failed, and the database answers, the bound is TTL_SECONDS."""
@@ -147,7 +147,7 @@ def test_an_old_record_is_used_only_in_an_outage(
         here.passes(key.credential)
 
 
-def test_while_the_database_is_down_no_request_tries_it(here: Process, key: IssuedKey, database: Database) -> None:
+def test_requests_do_not_query_database_that_is_down(here: Process, key: IssuedKey, database: Database) -> None:
     here.passes(key.credential)
     database.away = True
     here.seconds += TTL_SECONDS
@@ -160,7 +160,7 @@ def test_while_the_database_is_down_no_request_tries_it(here: Process, key: Issu
     assert database.asked == []
 
 
-def test_a_wrong_secret_gets_what_an_unknown_key_gets(here: Process, key: IssuedKey, database: Database) -> None:
+def test_wrong_secret_and_unknown_key_get_same_error(here: Process, key: IssuedKey, database: Database) -> None:
     here.passes(key.credential)
     database.away = True
     for seconds in (0.0, TTL_SECONDS):
@@ -173,7 +173,7 @@ def test_a_wrong_secret_gets_what_an_unknown_key_gets(here: Process, key: Issued
         assert seconds == 0.0 or refusals[0] == refusals[1]
 
 
-def test_a_change_that_was_published_holds_in_the_outage(
+def test_published_change_applies_in_outage(
     here: Process, key: IssuedKey, service: ConfigService, shared: SharedStore, database: Database
 ) -> None:
     here.passes(key.credential)
@@ -189,7 +189,7 @@ def test_a_change_that_was_published_holds_in_the_outage(
     assert taken(shared, key) == 1
 
 
-def test_a_refusal_that_is_confirmed_stays_one(
+def test_confirmed_denial_applies_in_outage(
     here: Process, key: IssuedKey, service: ConfigService, database: Database
 ) -> None:
     service.revoke(key.key.key_id)
@@ -201,7 +201,7 @@ def test_a_refusal_that_is_confirmed_stays_one(
         here.passes(key.credential)
 
 
-def test_without_the_store_an_old_record_is_not_used(
+def test_old_record_is_not_used_without_store(
     here: Process, key: IssuedKey, shared: SharedStore, database: Database
 ) -> None:
     here.passes(key.credential)
@@ -217,7 +217,7 @@ def test_without_the_store_an_old_record_is_not_used(
     assert here.passes(key.credential)
 
 
-def test_a_store_that_goes_over_to_its_fallback_in_between_admits_no_old_record(
+def test_fallback_during_request_rejects_old_record(
     here: Process, key: IssuedKey, shared: SharedStore, database: Database
 ) -> None:
     here.passes(key.credential)
@@ -238,7 +238,7 @@ def test_a_store_that_goes_over_to_its_fallback_in_between_admits_no_old_record(
     assert isinstance(charged, Decision)
 
 
-def test_a_store_that_goes_over_to_its_fallback_lets_the_database_decide(
+def test_fallback_during_request_reads_database(
     here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database
 ) -> None:
     """Where that answers: also when it was too slow to have read the record again in time."""
@@ -257,7 +257,7 @@ def test_a_store_that_goes_over_to_its_fallback_lets_the_database_decide(
 
 
 @pytest.mark.parametrize(("confirms", "away"), [(True, False), (True, True), (False, False), (False, True)])
-def test_a_process_that_was_stopped_in_between_acts_on_nothing_old(
+def test_suspended_process_uses_no_old_record(
     here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database,
     confirms: bool, away: bool,
 ) -> None:  # fmt: skip
@@ -275,7 +275,7 @@ def test_a_process_that_was_stopped_in_between_acts_on_nothing_old(
     assert not isinstance(charged, Decision)
 
 
-def test_who_takes_no_token_asks_the_store_about_an_old_record(
+def test_ensure_fresh_checks_store_for_old_record(
     here: Process, key: IssuedKey, shared: SharedStore, service: ConfigService, database: Database
 ) -> None:
     here.passes(key.credential)
@@ -291,7 +291,7 @@ def test_who_takes_no_token_asks_the_store_about_an_old_record(
     here.authenticator.ensure_fresh(verified)
 
 
-def test_records_in_use_are_read_ahead_together(
+def test_used_records_are_refreshed_in_one_query(
     here: Process, service: ConfigService, shared: SharedStore, database: Database
 ) -> None:
     keys = [service.issue({"label": "x"}) for _ in range(3)]
@@ -316,9 +316,7 @@ def test_records_in_use_are_read_ahead_together(
     assert database.asked == [[keys[2].key.key_id]]
 
 
-def test_a_record_that_is_being_read_again_makes_no_request_wait(
-    here: Process, key: IssuedKey, database: Database
-) -> None:
+def test_refresh_blocks_no_request(here: Process, key: IssuedKey, database: Database) -> None:
     """A database that is slow, or silent and not yet known to be: the request does not ask it too."""
     here.passes(key.credential)
     here.seconds += REFRESHED_AFTER_SECONDS
@@ -330,7 +328,7 @@ def test_a_record_that_is_being_read_again_makes_no_request_wait(
     assert not here.cache.database_is_down
 
 
-def test_reading_ahead_never_brings_back_what_was_loaded_anew(
+def test_refresh_does_not_overwrite_newer_record(
     here: Process, key: IssuedKey, service: ConfigService, database: Database
 ) -> None:
     here.passes(key.credential)
@@ -351,9 +349,7 @@ def test_reading_ahead_never_brings_back_what_was_loaded_anew(
     assert database.asked == []
 
 
-def test_reading_ahead_keeps_the_epoch_of_a_restored_database(
-    here: Process, key: IssuedKey, database: Database
-) -> None:
+def test_refresh_keeps_newer_epoch(here: Process, key: IssuedKey, database: Database) -> None:
     here.limiter.publish_epoch(key.key.key_id, 99)
     here.passes(key.credential)
     here.seconds += REFRESHED_AFTER_SECONDS
@@ -364,7 +360,7 @@ def test_reading_ahead_keeps_the_epoch_of_a_restored_database(
     assert database.asked == []
 
 
-def test_what_did_not_change_stays_the_same_record(here: Process, key: IssuedKey) -> None:
+def test_unchanged_record_stays_same_object(here: Process, key: IssuedKey) -> None:
     here.passes(key.credential)
     before = here.cache.cached(key.key.key_id)
     here.seconds += REFRESHED_AFTER_SECONDS
@@ -373,7 +369,7 @@ def test_what_did_not_change_stays_the_same_record(here: Process, key: IssuedKey
     assert here.cache.cached(key.key.key_id) is before
 
 
-def test_the_database_is_tried_until_it_answers(here: Process, key: IssuedKey, database: Database) -> None:
+def test_database_is_tried_until_it_responds(here: Process, key: IssuedKey, database: Database) -> None:
     here.passes(key.credential)
     database.away = True
     here.seconds += TTL_SECONDS
@@ -389,7 +385,7 @@ def test_the_database_is_tried_until_it_answers(here: Process, key: IssuedKey, d
         here.passes(Credential("lk_000000000000", generate_secret()))
 
 
-def test_a_connection_that_has_ended_while_it_was_idle_does_not_speak_for_the_database(
+def test_broken_idle_connection_is_not_an_outage(
     here: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.passes(key.credential)
@@ -409,9 +405,7 @@ def test_a_connection_that_has_ended_while_it_was_idle_does_not_speak_for_the_da
     assert next(answers, "both") == "both"
 
 
-def test_a_silent_database_is_down_and_whoever_waits_for_it_is_cut_off(
-    here: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unresponsive_database_closes_waiting_connections(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the thread finds out by its own read frees those that wait with it."""
     waiting, server = socket.socketpair()
     found: list[bytes] = []
