@@ -1,4 +1,4 @@
-"""Every rate limit that is none is refused by every door: model, REST, command and admin."""
+"""Every invalid rate limit is rejected everywhere: by the model, REST, the command and the admin."""
 
 import io
 import json

@@ -14,7 +14,7 @@ from latchkey.problems import ProblemError
 from ratelimit.limit import Limit
 from ratelimit.limiter import Attempt, default_limiter
 from ratelimit.stores import MemoryStore
-from tests.apikeys.test_authenticator import ADDRESS, FAILURE_LIMIT, Process
+from tests.apikeys.process import ADDRESS, FAILURE_LIMIT, Process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ELSEWHERE = "203.0.113.8"

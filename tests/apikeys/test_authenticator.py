@@ -1,7 +1,6 @@
-"""The authenticator, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
+"""Authenticator: cached keys, wrong secrets, and batches."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -10,54 +9,26 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from apikeys.address_limit import AddressLimit
-from apikeys.authenticator import Authenticator
 from apikeys.cache.key_cache import TTL_SECONDS, KeyCache
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.credential_check import Verified
-from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.errors import InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.models import APIKey
 from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
-from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
-from ratelimit.limiter import Attempt, Limiter, default_limiter
+from ratelimit.limiter import default_limiter
 from ratelimit.stores import MemoryStore
+from tests.apikeys.process import ADDRESS, FAILURE_LIMIT, Process, tokens_used
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ADDRESS = "203.0.113.7"
-FAILURE_LIMIT = Limit(3, 60)
-
-
-class Process:
-    """A worker with a directory of its own and the store that all share."""
-
-    def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
-        self.monotonic = 100.0
-        self.wall = timezone.now()
-        self.cache = KeyCache(clock=lambda: self.monotonic)
-        self.authenticator = Authenticator(
-            cache=self.cache,
-            limiter=limiter,
-            peppers=peppers or configured_peppers(),
-            address_limit=AddressLimit(limiter, failure_limit, Attempt.CREDENTIAL, lambda: self.monotonic),
-            now=lambda: self.wall.timestamp(),
-        )
-
-    def passes(self, credential: Credential) -> bool:
-        """One whole request; False where its bucket denies it."""
-        return self.authenticator.charge(self.authenticator.authenticate(credential, ADDRESS), ADDRESS)[1].allowed
 
 
 @pytest.fixture
 def here() -> Process:
     return Process(default_limiter())
-
-
-def tokens_used(store: MemoryStore, key: IssuedKey) -> int:
-    return store.peek(key.key.key_id.encode()).allowed
 
 
 def test_cached_key_needs_no_query(here: Process, root: IssuedKey) -> None:
@@ -74,78 +45,6 @@ def test_record_expires(here: Process, root: IssuedKey) -> None:
     with CaptureQueriesContext(connection) as queries:
         here.passes(root.credential)
     assert len(queries) > 0
-
-
-@pytest.mark.parametrize(
-    ("change", "refusal"),
-    [
-        (lambda service, key_id: service.revoke(key_id), RevokedKey),
-        (lambda service, key_id: service.update(key_id, {"enabled": False}), DisabledKey),
-        (lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}), InvalidCredential),
-    ],
-)
-def test_change_applies_to_next_request(
-    here: Process, service: ConfigService, root: IssuedKey, store: MemoryStore, change: object, refusal: type
-) -> None:
-    assert callable(change)
-    here.passes(root.credential)
-    change(service, root.key.key_id)
-    with pytest.raises(refusal):
-        here.passes(root.credential)
-    assert tokens_used(store, root) == 1
-
-
-def test_new_limit_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.update(root.key.key_id, {"rate_limit": {"burst": 9, "per_seconds": 86400}})
-    assert here.passes(root.credential)
-    service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
-    assert not here.passes(root.credential)
-    service.update(root.key.key_id, {"rate_limit": {"burst": 3, "per_seconds": 3600}})
-    assert [here.passes(root.credential) for _ in range(3)] == [True, True, False]
-
-
-def test_enabling_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.update(root.key.key_id, {"enabled": False})
-    with pytest.raises(DisabledKey):
-        here.passes(root.credential)
-    service.update(root.key.key_id, {"enabled": True})
-    assert here.passes(root.credential)
-
-
-def test_rotation_applies_to_next_request(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    here.passes(root.credential)
-    rotated = service.rotate(root.key.key_id)
-    assert here.passes(rotated.credential)
-    assert here.passes(root.credential)
-    service.finish_rotation(root.key.key_id)
-    with pytest.raises(InvalidCredential):
-        here.passes(root.credential)
-    assert here.passes(rotated.credential)
-
-
-def test_old_secret_ends_on_time(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.rotate(root.key.key_id, {"grace_seconds": 60})
-    end = root.key.secrets.get(state="retiring").expires_at
-    assert end is not None
-    assert end == whole_second(end)
-    here.wall = end - timedelta(milliseconds=1)
-    assert here.passes(root.credential)
-    here.wall = end
-    with pytest.raises(InvalidCredential):
-        here.passes(root.credential)
-
-
-def test_key_expires_on_time(here: Process, service: ConfigService) -> None:
-    """That is the one which is shown, also if the row has a fraction, as rows of earlier versions do."""
-    end = whole_second(timezone.now() + timedelta(days=1))
-    issued = service.issue({"label": "x", "expires_at": end + timedelta(milliseconds=900)})
-    assert issued.key.expires_at == end
-    APIKey.objects.update(expires_at=end + timedelta(milliseconds=900))
-    here.wall = end - timedelta(milliseconds=1)
-    assert here.passes(issued.credential)
-    here.wall = end
-    with pytest.raises(ExpiredKey):
-        here.passes(issued.credential)
 
 
 def test_wrong_secret_is_charged_to_address_not_key(here: Process, root: IssuedKey, store: MemoryStore) -> None:
@@ -209,7 +108,7 @@ class CountingPeppers(Peppers):
 
 
 def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], int]:
-    """What a door asks of the authenticator about a wrong secret: the queries, without their values, and how many digests."""
+    """Return the queries, without their values, and the number of digests that a wrong secret causes."""
     credential = Credential(key_id, generate_secret())
     before = CountingPeppers.made
     with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
@@ -270,36 +169,16 @@ def test_older_pepper_works_while_configured(service: ConfigService, root: Issue
         Process(default_limiter(), parse_peppers("t3:" + "33" * 32)).passes(root.credential)
 
 
-def test_lost_store_record_gets_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.update(root.key.key_id, {"label": "later"})
-    here.passes(root.credential)
-    default_limiter().store.forget(root.key.key_id.encode())
-    assert here.passes(root.credential)
-    assert default_limiter().epoch(root.key.key_id) == 2
-
-
 def test_cache_is_bounded(root: IssuedKey, service: ConfigService) -> None:
-    directory = KeyCache(capacity=2)
+    cache = KeyCache(capacity=2)
     keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
     for key_id in keys:
-        directory.load(key_id)
+        cache.load(key_id)
     with CaptureQueriesContext(connection) as queries:
-        assert directory.cached(keys[1])
-        assert directory.cached(keys[2])
+        assert cache.cached(keys[1])
+        assert cache.cached(keys[2])
     assert len(queries) == 0
-    assert directory.cached(keys[0]) is None
-
-
-def test_restored_database_is_authoritative(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    """The store has heard of a later epoch than the database knows: no endless reloading, and the next change holds."""
-    default_limiter().publish_epoch(root.key.key_id, 99)
-    assert here.passes(root.credential)
-    with CaptureQueriesContext(connection) as queries:
-        assert here.passes(root.credential)
-    assert len(queries) == 0
-    service.update(root.key.key_id, {"enabled": False})
-    with pytest.raises(DisabledKey):
-        here.passes(root.credential)
+    assert cache.cached(keys[0]) is None
 
 
 def test_bucket_store_gets_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:

@@ -11,10 +11,10 @@ from gateway.logged_checks import MOST_KEYS, EveryKey, parse_logged_checks
 from gateway.native import endpoint, metrics
 from httpserver import access_log
 from latchkey.credentials import generate_key_id, generate_secret
-from tests.gateway.endpoints import at_once, by_django, natively
+from tests.gateway.endpoints import by_django, by_fast_path, natively
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DOORS = pytest.mark.parametrize("ask", [natively, at_once], ids=["native", "at_once"])
+ENDPOINTS = pytest.mark.parametrize("ask", [natively, by_fast_path], ids=["native", "fast_path"])
 REQUEST_ID = "request-of-proxy"
 Lines = list[dict[str, Any]]
 
@@ -48,13 +48,13 @@ def key(service: ConfigService) -> IssuedKey:
     return service.issue({"label": "customer", "rate_limit": {"burst": 5, "per_seconds": 86_400}})
 
 
-@DOORS
+@ENDPOINTS
 def test_allowed_check_is_not_logged_by_default(ask: Any, key: IssuedKey, lines: Lines) -> None:
     assert [check(ask, key.credential.reveal()) for _ in range(2)] == [204, 204]
     assert lines == []
 
 
-@DOORS
+@ENDPOINTS
 @pytest.mark.parametrize("every", [True, False], ids=["all", "named"])
 def test_checks_of_logged_key_are_logged(
     ask: Any, every: bool, key: IssuedKey, root: IssuedKey, lines: Lines, monkeypatch: pytest.MonkeyPatch
@@ -72,7 +72,7 @@ def test_checks_of_logged_key_are_logged(
     assert told(lines, "key_id") == ([(root.key.key_id,)] if every else [])
 
 
-@DOORS
+@ENDPOINTS
 def test_denied_check_logs_known_key(ask: Any, key: IssuedKey, service: ConfigService, lines: Lines) -> None:
     """The id that a wrong secret came with is only claimed: anybody can send it."""
     credential, key_id = key.credential.reveal(), key.key.key_id

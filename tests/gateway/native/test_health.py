@@ -48,7 +48,7 @@ def test_query_parameters_are_ignored(query: str) -> None:
 
 @pytest.mark.django_db
 def test_django_returns_same_response() -> None:
-    one, other = (door("GET", "/health", "", {}) for door in (by_django, natively))
+    one, other = (endpoint("GET", "/health", "", {}) for endpoint in (by_django, natively))
     assert (one.status, one.body, one.fields["content-type"]) == (
         other.status,
         other.body,

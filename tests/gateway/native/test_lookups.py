@@ -12,7 +12,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.pending_authentication import AuthenticationResult
 from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
-from tests.gateway.endpoints import FakeReply, asks_at_once, natively, scope_of
+from tests.gateway.endpoints import FakeReply, accepted_by_fast_path, natively, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ class Crowd:
 
         waits = [asyncio.create_task(wait(place)) for place in range(len(self.replies))]
         await asyncio.sleep(0)
-        assert all(map(asks_at_once, self.replies))
+        assert all(map(accepted_by_fast_path, self.replies))
         await asyncio.gather(*waits)
 
 
