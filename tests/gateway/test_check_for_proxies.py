@@ -1,11 +1,10 @@
-"""What /v1/check says only to proxies that ask for it: 200 for a yes, and the kind of problem beside the body."""
+"""Parameters of /v1/check for proxies: 200 in place of 204, and the kind of problem in a header field."""
 
 import pytest
 
 from apikeys.config_service import ConfigService
-from tests.gateway.endpoints import by_django, by_fast_path, natively
+from tests.gateway.endpoints import Ask, by_django, by_fast_path, check, natively
 from tests.gateway.largest_key import LARGEST
-from tests.gateway.test_check import Ask, check
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENDPOINTS = pytest.mark.parametrize("ask", [by_django, natively, by_fast_path], ids=["django", "native", "fast path"])

@@ -80,7 +80,7 @@ async def test_events_are_sent_and_counted(scene: Scene) -> None:
     stream.close()
     await running
     assert client.received == BEGUN + b"id: 1\n\nid: 2\n\n"
-    assert (one.sent, one.refusal, client.finished) == (2, None, True)
+    assert (one.sent, one.denial, client.finished) == (2, None, True)
 
 
 @scene
@@ -103,7 +103,7 @@ async def test_stream_ends_when_caller_is_denied(scene: Scene) -> None:
     refused = RevokedKey("This key was revoked.")
     one = session(stream, client, FakeAuthorization(refused), reauthorize_seconds=0.01)
     await one.run()
-    assert (one.refusal, client.finished, client.received) == (refused, True, BEGUN)
+    assert (one.denial, client.finished, client.received) == (refused, True, BEGUN)
     stream.close()
 
 
