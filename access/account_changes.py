@@ -15,7 +15,7 @@ from events.types import EventType
 SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "permissions")
 """Fields whose values appear in events. Of all other fields, events only say that they changed."""
 
-LOOKED_BACK: Final = 100
+MAX_EVENTS_SEARCHED: Final = 100
 
 
 def append_change_event(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
@@ -46,10 +46,10 @@ def changes_of(form: Any, *, added: bool) -> dict[str, object]:
 def last_change(subject: User | Group) -> str:
     """Return who changed `subject` last and when, as " by user:ada at 2026-11-28 17:53:00 UTC".
 
-    Empty if none of the last LOOKED_BACK events is about it.
+    Empty if none of the last MAX_EVENTS_SEARCHED events is about it.
     """
     name = _name(subject)
-    for event in Event.objects.filter(type=EventType.OPERATOR_CHANGED).order_by("-id")[:LOOKED_BACK]:
+    for event in Event.objects.filter(type=EventType.OPERATOR_CHANGED).order_by("-id")[:MAX_EVENTS_SEARCHED]:
         if event.data["subject"] == name:
             return f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC"
     return ""

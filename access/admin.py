@@ -20,16 +20,16 @@ from access import authenticators
 from access.account_changes import append_change_event, changes_of
 from access.second_factor import has_authenticator
 from access.secret_free_form import SecretFreeForm
-from access.stale_form_guard import KnownStateAdmin, StaleFormGuardForm
+from access.stale_form_guard import StaleFormGuardAdmin, StaleFormGuardForm
 
-GRANTED = ("apikeys", "events", "health", "auth")
+GRANTABLE_APPS = ("apikeys", "events", "health", "auth")
 
 for _model in (User, Group, TOTPDevice, StaticDevice):
     # django-otp registers pages for its devices, and they show the authenticators' keys.
     admin.site.unregister(_model)
 
 
-class EventLoggingAdmin(KnownStateAdmin):
+class EventLoggingAdmin(StaleFormGuardAdmin):
     """Admin that appends an event for each change, in the same transaction, instead of Django's own log entries."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
@@ -114,10 +114,10 @@ class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
         super().save_model(request, obj, form, change)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_change_permission(request, obj) and _within_reach(request, obj)
+        return super().has_change_permission(request, obj) and _may_change(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _within_reach(request, obj)
+        return super().has_delete_permission(request, obj) and _may_change(request, obj)
 
     def get_urls(self) -> list[URLPattern]:
         reset = self.admin_site.admin_view(self.reset_authenticator)
@@ -145,7 +145,7 @@ class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
             return redirect("admin:auth_user_change", user.pk)
         context = {**self.admin_site.each_context(request), "title": "Reset the authenticator?", "original": user}
         context |= {"opts": self.opts, "has_authenticator": has_authenticator(user)}
-        context |= {"known_authenticators": authenticators.names(user)}
+        context |= {"known_authenticators": authenticators.identifier(user)}
         return TemplateResponse(request, "access/reset.html", context)
 
 
@@ -157,10 +157,10 @@ class RoleAdmin(EventLoggingAdmin, GroupAdmin):
     fields = ("name", "permissions")
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
-        kwargs["queryset"] = Permission.objects.filter(content_type__app_label__in=GRANTED)
+        kwargs["queryset"] = Permission.objects.filter(content_type__app_label__in=GRANTABLE_APPS)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
-def _within_reach(request: HttpRequest, user: User | None) -> bool:
+def _may_change(request: HttpRequest, user: User | None) -> bool:
     """Return whether the signed-in user may change this user."""
     return user is None or not user.is_superuser or request.user.is_superuser

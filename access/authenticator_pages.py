@@ -28,7 +28,7 @@ View = Callable[..., HttpResponse]
 _KEY_GROUP: Final = 4
 
 
-def _private(view: View) -> View:
+def _signed_in(view: View) -> View:
     """Decorate a view that only the signed-in user may see."""
 
     @wraps(view)
@@ -40,7 +40,7 @@ def _private(view: View) -> View:
     return never_cache(sensitive_post_parameters()(inner))
 
 
-def _proven(view: View) -> View:
+def _with_proof(view: View) -> View:
     """Decorate a view that accepts only POST, with the password and, if there is an authenticator app, its code."""
 
     @wraps(view)
@@ -48,25 +48,25 @@ def _proven(view: View) -> View:
         form = ProofForm(request, request.POST)
         return view(request) if form.is_valid() else _overview(request, form)
 
-    return _private(require_POST(inner))
+    return _signed_in(require_POST(inner))
 
 
-@_private
+@_signed_in
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """Show whether the user has an authenticator app, and the possible actions."""
     return _overview(request, ProofForm(request))
 
 
-@_proven
+@_with_proof
 def set_up(request: HttpRequest) -> HttpResponse:
     """Show a new key, as QR code and as text, to this session only, until its first code is confirmed."""
     device = authenticators.begin_set_up(request.user)  # type: ignore[arg-type]
-    pending_set_up.note(request.session, device, time.time())
+    pending_set_up.begin(request.session, device, time.time())
     return _key_page(request, device, ConfirmationForm(label_suffix=""))
 
 
-@_private
+@_signed_in
 @require_POST
 def confirm(request: HttpRequest) -> HttpResponse:
     """Activate the new authenticator app with its first code, and show recovery codes, once."""
@@ -74,22 +74,22 @@ def confirm(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     device = pending_set_up.pending_device(request.session, user, time.time())
     if device is None:
-        return _begin_again(request, "The set-up took too long, or was begun elsewhere. Begin again.")
+        return _restart(request, "The set-up took too long, or was begun elsewhere. Begin again.")
     # An invalid form counts as a wrong code too.
     codes = None
     if form.is_valid():
         codes = authenticators.confirm(request, user, device, form.cleaned_data["code"])
     if codes is not None:
-        pending_set_up.forget(request.session)
+        pending_set_up.end(request.session)
         return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
     if not pending_set_up.count_wrong_code(request.session):
-        pending_set_up.forget(request.session)
-        return _begin_again(request, "Too many codes were wrong. Check the clock of the authenticator and begin again.")
+        pending_set_up.end(request.session)
+        return _restart(request, "Too many codes were wrong. Check the clock of the authenticator and begin again.")
     form.add_error("code", "That code is wrong or expired. Enter the next one.")
     return _key_page(request, device, form)
 
 
-@_proven
+@_with_proof
 def renew_codes(request: HttpRequest) -> HttpResponse:
     """Show new recovery codes, once. The old ones end."""
     if not has_authenticator(request.user):
@@ -98,7 +98,7 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
     return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
 
 
-@_proven
+@_with_proof
 def remove(request: HttpRequest) -> HttpResponse:
     """Remove the authenticator app, unless one is required."""
     if settings.ADMIN_REQUIRE_TOTP:
@@ -109,7 +109,7 @@ def remove(request: HttpRequest) -> HttpResponse:
     return redirect("admin:authenticator")
 
 
-def _begin_again(request: HttpRequest, why: str) -> HttpResponse:
+def _restart(request: HttpRequest, why: str) -> HttpResponse:
     messages.warning(request, why)
     return redirect("admin:authenticator")
 

@@ -21,8 +21,8 @@ def begin_set_up(user: User) -> Any:
         return TOTPDevice.objects.create(user=user, name="authenticator", confirmed=False)
 
 
-def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[str] | None:
-    """Replace all other devices of the user with the `waiting` one, if `code` is valid. Return new recovery codes.
+def confirm(request: HttpRequest, user: User, pending: Any, code: str) -> list[str] | None:
+    """Replace all other devices of the user with the `pending` one, if `code` is valid. Return new recovery codes.
 
     Return None if the code is wrong. The session gets a new key and counts as verified with a code.
     """
@@ -30,7 +30,7 @@ def confirm(request: HttpRequest, user: User, waiting: Any, code: str) -> list[s
         set_lock_timeout()
         # `confirm` and `remove` lock the user, so that only one of them changes the user's devices at a time.
         User.objects.select_for_update().get(pk=user.pk)
-        device = TOTPDevice.objects.select_for_update().filter(pk=waiting.pk, confirmed=False).first()
+        device = TOTPDevice.objects.select_for_update().filter(pk=pending.pk, confirmed=False).first()
         if device is None:
             return None
         # django-otp locks a device for some seconds after a wrong code, to prevent guessing. Here the key is on
@@ -56,7 +56,7 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
     return codes
 
 
-def names(user: User) -> str:
+def identifier(user: User) -> str:
     """Return an identifier of the user's current authenticator app, for a page on which an administrator decides
     about it.
     """
@@ -67,14 +67,14 @@ def names(user: User) -> str:
 def remove(request: HttpRequest, user: User, *, known: str | None = None) -> bool:
     """Remove the authenticator app and the recovery codes of a user.
 
-    Return False and remove nothing if `known` is not what `names` returns: the app was replaced after the page was
+    Return False and remove nothing if `known` is not what `identifier` returns: the app was replaced after the page was
     loaded.
     """
     with transaction.atomic():
         set_lock_timeout()
         # No other authenticator app can be set up or removed in the meantime.
         User.objects.select_for_update().get(pk=user.pk)
-        if known is not None and names(user) != known:
+        if known is not None and identifier(user) != known:
             return False
         for kind in (TOTPDevice, StaticDevice):
             kind.objects.filter(user=user).delete()

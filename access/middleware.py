@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from access import session_age
-from access.sign_out import tell_sign_out
+from access.sign_out import append_sign_out_event
 from apikeys.database_outage import outage_of
 from apikeys.read_only import connection_is_read_only
 from events.lock_timeout import record_lock_timeout, timed_out_recently
@@ -30,26 +30,26 @@ class SessionAgeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            _judge(request, time.time())
+            _check_age(request, time.time())
         return self.get_response(request)
 
 
-def _judge(request: HttpRequest, now: float) -> None:
+def _check_age(request: HttpRequest, now: float) -> None:
     """End the session if it is too old, or record its use."""
-    because = session_age.why_ended(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
-    if because is not None:
+    reason = session_age.end_reason(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
+    if reason is not None:
         with transaction.atomic():
-            tell_sign_out(request, because)
+            append_sign_out_event(request, reason)
             logout(request)
         messages.info(request, "You were signed out: the session was too old, or not used for too long.")
     # Background requests of a page don't count as use: a page that is left open must not keep its session alive.
     elif request.headers.get("Sec-Fetch-Dest") != "empty":
-        session_age.use(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
+        session_age.record_use(request.session, now, settings.ADMIN_IDLE_TIMEOUT)
         if request.session.modified and request.method in ("GET", "HEAD"):
-            _keep_use(request.session)
+            _save_use(request.session)
 
 
-def _keep_use(session: SessionBase) -> None:
+def _save_use(session: SessionBase) -> None:
     """Save the use of the session now."""
     # Django would save the session after the response, and fail the request if that fails. A page that only reads
     # must be shown even while the database accepts no changes.

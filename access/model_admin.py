@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.urls import reverse
 
-MOST_AT_ONCE: Final = 500
+MAX_ROWS_PER_ACTION: Final = 500
 """The maximum number of rows that one action changes. Each is a transaction with its event, within one request."""
 _FILTER_LOOKUPS: Final = ("", "__exact", "__isnull", "__id__exact")
 
@@ -43,9 +43,9 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         all_matching = forms.BooleanField(required=False).to_python(request.POST.get("select_across"))
         # The slice ends the count early: a list can have a million rows.
-        count = queryset[: MOST_AT_ONCE + 1].count() if all_matching else len(chosen)
-        if count > MOST_AT_ONCE:
-            text = f"At most {MOST_AT_ONCE} at a time, and these are more. Nothing was changed. Narrow the list."
+        count = queryset[: MAX_ROWS_PER_ACTION + 1].count() if all_matching else len(chosen)
+        if count > MAX_ROWS_PER_ACTION:
+            text = f"At most {MAX_ROWS_PER_ACTION} at a time, and these are more. Nothing was changed. Narrow the list."
         elif not all(is_row_number(pk) for pk in chosen):
             text = "Choose rows of this list. Nothing was changed."
         else:

@@ -10,7 +10,7 @@ from django.urls import reverse_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from access.account_changes import append_change_event
-from access.proof import is_proven, what_was_wrong
+from access.proof import failure_message, is_proven
 from access.second_factor import has_authenticator
 from access.sign_in import CodeField
 
@@ -39,7 +39,7 @@ class OwnPasswordForm(PasswordChangeForm):
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and not is_proven(self.request, given["old_password"], given.get("code", "")):
-            self.add_error("old_password", what_was_wrong(self))
+            self.add_error("old_password", failure_message(self))
         return given
 
 

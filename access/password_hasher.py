@@ -17,16 +17,16 @@ class SerialArgon2PasswordHasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        with _alone():
+        with _exclusive():
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with _alone():
+        with _exclusive():
             return super().verify(password, encoded)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive() -> Iterator[None]:
     """Hold the exclusive lock on DATA_DIR within the block."""
     descriptor = os.open(settings.DATA_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -29,7 +29,7 @@ def is_proven(request: HttpRequest, password: str, code: str = "") -> bool:
     return authenticate(request, username=name, password=password, otp_token=code) is not None
 
 
-def what_was_wrong(form: forms.Form) -> str:
+def failure_message(form: forms.Form) -> str:
     """Return the message about a failed proof."""
     return _WRONG if "code" in form.fields else _WRONG_WITHOUT_CODE
 
@@ -50,7 +50,7 @@ class ProofForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
         if not self.errors and not is_proven(self.request, given["password"], given.get("code", "")):
-            raise forms.ValidationError(what_was_wrong(self))
+            raise forms.ValidationError(failure_message(self))
         return given
 
 

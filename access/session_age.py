@@ -5,7 +5,7 @@ from typing import Final
 
 from django.contrib.sessions.backends.base import SessionBase
 
-OLDEST: Final = timedelta(hours=12)
+MAX_AGE: Final = timedelta(hours=12)
 _BEGUN: Final = "access.begun_at"
 _USED: Final = "access.used_at"
 _STEPS: Final = 60
@@ -16,16 +16,16 @@ def begin(session: SessionBase, now: float) -> None:
     session[_BEGUN] = session[_USED] = now
 
 
-def why_ended(session: SessionBase, now: float, idle: timedelta) -> str | None:
+def end_reason(session: SessionBase, now: float, idle: timedelta) -> str | None:
     """Return "age" or "idle" if the session is over, or None. A session that was never started starts now."""
     if _BEGUN not in session or _USED not in session:
         begin(session, now)
-    if now - session[_BEGUN] >= OLDEST.total_seconds():
+    if now - session[_BEGUN] >= MAX_AGE.total_seconds():
         return "age"
     return "idle" if now - session[_USED] >= idle.total_seconds() else None
 
 
-def use(session: SessionBase, now: float, idle: timedelta) -> None:
+def record_use(session: SessionBase, now: float, idle: timedelta) -> None:
     """Record a use of the session."""
     # Each record is a write to the database, so skip it if the last one is recent.
     if now - session[_USED] >= idle.total_seconds() / _STEPS:

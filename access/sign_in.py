@@ -21,7 +21,7 @@ from apikeys.request_context import address_of
 from events import log as event_log
 from events.types import EventType
 
-LONGEST_CODE = 32
+MAX_CODE_LENGTH = 32
 
 
 class CodeField(forms.CharField):
@@ -32,7 +32,7 @@ class CodeField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         attributes = {"autocomplete": "one-time-code", "autocapitalize": "off", "spellcheck": "false"}
         widget = forms.TextInput(attrs=attributes)
-        super().__init__(required=False, max_length=LONGEST_CODE, widget=widget, **kwargs)
+        super().__init__(required=False, max_length=MAX_CODE_LENGTH, widget=widget, **kwargs)
 
 
 class SignInForm(AdminAuthenticationForm):
@@ -78,11 +78,11 @@ class SignInView(LoginView):
         with transaction.atomic():
             login(self.request, user)
             begin(self.request.session, time.time())
-            _tell(self.request, user)
+            _append_sign_in_event(self.request, user)
         return HttpResponseRedirect(self.get_success_url())
 
 
-def _tell(request: HttpRequest, user: User) -> None:
+def _append_sign_in_event(request: HttpRequest, user: User) -> None:
     """Append the event of the sign-in."""
     device = cast("Any", user).otp_device if hasattr(user, "otp_device") else None
     factor = "none" if device is None else "recovery code" if isinstance(device, StaticDevice) else "authenticator"

@@ -8,11 +8,11 @@ from events import log as event_log
 from events.types import EventType
 
 
-def tell_sign_out(request: HttpRequest, because: str) -> None:
-    """Append the event that the session ends, within the caller's transaction. `because` is asked, idle or age."""
+def append_sign_out_event(request: HttpRequest, reason: str) -> None:
+    """Append the event that the session ends, within the caller's transaction. `reason` is asked, idle or age."""
     event_log.append(
         EventType.OPERATOR_SIGNED_OUT,
         origin=user_origin(request, request.user),
         at=timezone.now(),
-        data={"because": because},
+        data={"because": reason},
     )

@@ -16,7 +16,7 @@ from access import authenticator_pages as pages
 from access.own_password import OwnPasswordView
 from access.requirements import is_signed_in, lacks_authenticator
 from access.sign_in import SignInView
-from access.sign_out import tell_sign_out
+from access.sign_out import append_sign_out_event
 
 # No page here uses them, and both reveal data of tables that no page shows.
 _UNUSED: Final = ("autocomplete", "view_on_site")
@@ -68,5 +68,5 @@ class OperatorSite(AdminSite):
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
         with transaction.atomic():
             if request.method == "POST":
-                tell_sign_out(request, "asked")
+                append_sign_out_event(request, "asked")
             return super().logout(request, extra_context)

@@ -41,7 +41,7 @@ class StaleFormGuardForm(forms.ModelForm):  # type: ignore[type-arg]
         return super().clean()
 
 
-class KnownStateAdmin(OperatorModelAdmin):
+class StaleFormGuardAdmin(OperatorModelAdmin):
     """Admin whose forms contain their state, and that locks the row until the change is saved."""
 
     form = StaleFormGuardForm

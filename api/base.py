@@ -42,7 +42,7 @@ class KeyAPIView(APIView):
     """Base class of views that a key calls.
 
     `scopes` names the scope that each method needs; a method without one needs none. `queries` has the query
-    parameters of each method; all others are rejected. `asked` holds the parsed parameters of the request. While
+    parameters of each method; all others are rejected. `parameters` holds the parsed parameters of the request. While
     the database is known to be down, a view that `needs_database` fails immediately, without taking a token.
 
     `problems` and `tag` are only for the OpenAPI document: the problems of a method in addition to
@@ -59,7 +59,7 @@ class KeyAPIView(APIView):
     problems: ClassVar[dict[str, tuple[str, ...]]] = {}
     tag: ClassVar[str] = ""
     needs_database: ClassVar[bool] = True
-    asked: dict[str, Any]
+    parameters: dict[str, Any]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate the request, take its token, check its scope and parse its query."""
@@ -75,7 +75,7 @@ class KeyAPIView(APIView):
         self.check_permissions(request)
         # An unsupported method is a 405, whatever its query says.
         if request.method and hasattr(self, request.method.lower()):
-            self.asked = parse_query(raw_query(request.META), self.query_of(request))
+            self.parameters = parse_query(raw_query(request.META), self.query_of(request))
 
     def query_of(self, request: Request) -> Query:
         """Return the query parameters that this request may send."""

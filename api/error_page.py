@@ -19,43 +19,45 @@ _SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageText:
     """Texts of a page: its title, and what the reader can do. Between them, the page shows the problem's `detail`."""
 
     title: str
     next_step: str
 
 
-WORDS: Final = {
-    "malformed-request": Words(
+TEXTS: Final = {
+    "malformed-request": PageText(
         "This request can't be used", "Open the page again without what follows the ? in its address."
     ),
-    "forbidden": Words(
+    "forbidden": PageText(
         "You don't have permission",
         "Your account can't open this page. Ask an administrator for the permission, or sign in with another account.",
     ),
-    "not-found": Words(
+    "not-found": PageText(
         "Page not found",
         "The address may be mistyped or old, or what it showed was removed. Start again from a page below.",
     ),
-    "method-not-allowed": Words(
+    "method-not-allowed": PageText(
         "This page can't be opened that way", "It takes a form that another page sends. Start again from a page below."
     ),
-    "too-large": Words("That was too much", "Go back and send less: 64 KiB at most."),
-    "internal-error": Words(
+    "too-large": PageText("That was too much", "Go back and send less: 64 KiB at most."),
+    "internal-error": PageText(
         "Something went wrong",
         "Try again. If it happens again, give the request ID to the operator of this server: the cause is in the log.",
     ),
-    "unavailable": Words(
+    "unavailable": PageText(
         "Not available right now",
         "Try again in a few seconds. If it lasts, the operator finds the cause at /health/full.",
     ),
 }
-EXPIRED_FORM: Final = Words(
+EXPIRED_FORM: Final = PageText(
     "This form has expired",
     "Open the page again and send the form from there. If that fails too, allow cookies for this site.",
 )
-UNKNOWN_HOST: Final = Words("This address isn't served", "Use the address that the operator of this server gave you.")
+UNKNOWN_HOST: Final = PageText(
+    "This address isn't served", "Use the address that the operator of this server gave you."
+)
 
 
 class ErrorPage(HttpResponse):
@@ -69,36 +71,36 @@ def prefers_page(request: HttpRequest) -> bool:
     return request.get_preferred_type([*_PROBLEM_TYPES, *_PAGE_TYPES]) in _PAGE_TYPES
 
 
-def error_page(request: HttpRequest, error: ProblemError, words: Words | None = None) -> ErrorPage:
+def error_page(request: HttpRequest, error: ProblemError, text: PageText | None = None) -> ErrorPage:
     """Return the page for `error`, in the style of the admin below /admin and in the public style elsewhere."""
     problem = CATALOGUE[error.slug]
-    said = words or WORDS.get(error.slug) or Words(problem.title, problem.remedy)
+    shown = text or TEXTS.get(error.slug) or PageText(problem.title, problem.remedy)
     context = {
-        "title": said.title,
+        "title": shown.title,
         # Without its own detail, a problem repeats its type's title, which says less than the page's title. Omit it.
         "detail": error.detail.removesuffix(problem.title + "."),
-        "next_step": said.next_step,
+        "next_step": shown.next_step,
         "status": problem.status,
         "slug": error.slug,
         "request_id": request_id_of(request.META),
         "layout": "page.html",
-        "again": _again(request) if problem.status == 400 or words is EXPIRED_FORM else None,
+        "again": _retry_path(request) if problem.status == 400 or text is EXPIRED_FORM else None,
     }
     # A page for a 5xx avoids everything that may be broken: session, user and database.
     works = problem.status < _SERVER_ERROR
     if request.path.startswith("/admin/"):
         context["layout"] = "admin/base_site.html"
-        context |= _around(request) if works else {}
+        context |= _admin_context(request) if works else {}
     html = render_to_string("error.html", context, request if works else None)
     return ErrorPage(html, status=problem.status, headers={**dict(problem_headers(error)), "Vary": "Accept, Cookie"})
 
 
-def _again(request: HttpRequest) -> str | None:
+def _retry_path(request: HttpRequest) -> str | None:
     """Return the path to open again, or None if no page has this path."""
     # A path without a page may lead to another site, as //example.com does.
     return request.path if request.resolver_match else None
 
 
-def _around(request: HttpRequest) -> dict[str, Any]:
+def _admin_context(request: HttpRequest) -> dict[str, Any]:
     """Return the context of the admin's layout, if the request got far enough to have a user."""
     return admin.site.each_context(request) if hasattr(request, "user") else {}

@@ -53,8 +53,8 @@ class EventCollection(KeyAPIView):
         """
         offer = offer_of(request.META)
         if offer is not None and _wants_stream(request):
-            return open_stream(request, offer, self.scopes["GET"], self.asked)
-        page = event_page(**self.asked)
+            return open_stream(request, offer, self.scopes["GET"], self.parameters)
+        page = event_page(**self.parameters)
         return Response({"items": [as_json(event) for event in page.events], "next": page.next})
 
 

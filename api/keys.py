@@ -27,7 +27,7 @@ class KeyCollection(KeyAPIView):
     def get(self, request: Request) -> Response:
         """List keys, newest first, a page at a time."""
         now = timezone.now()
-        page = key_page(now, **self.asked)
+        page = key_page(now, **self.parameters)
         limiter = default_limiter()
         return Response({"items": [key_json(key, now, limiter) for key in page.keys], "next": page.next})
 

@@ -42,8 +42,8 @@ def document() -> tuple[bytes, str]:
 def openapi_page(request: HttpRequest) -> HttpResponse:
     """Return the document, or 304 if the client has it. Raise InvalidParameters if the request has query parameters."""
     parse_query(raw_query(request.META), ())
-    answer = HttpResponse(document()[0], content_type=_MEDIA_TYPE)
-    answer["Content-Disposition"] = 'inline; filename="Latchkey.json"'
+    response = HttpResponse(document()[0], content_type=_MEDIA_TYPE)
+    response["Content-Disposition"] = 'inline; filename="Latchkey.json"'
     # Clients must revalidate, which usually gets a 304.
-    answer["Cache-Control"] = "no-cache"
-    return answer
+    response["Cache-Control"] = "no-cache"
+    return response

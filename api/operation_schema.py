@@ -17,7 +17,7 @@ _REQUEST_ID: Final = {"$ref": "#/components/headers/RequestId"}
 _RETRY_AFTER: Final = {"$ref": "#/components/headers/RetryAfter"}
 
 
-class CallSchema(AutoSchema):
+class OperationSchema(AutoSchema):
     """Schema of an operation. The first sentence of the method's docstring is the summary, the rest the description."""
 
     def get_summary(self) -> str:

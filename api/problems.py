@@ -17,7 +17,7 @@ from drf_problems.utils import register_exception
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from api.error_page import EXPIRED_FORM, UNKNOWN_HOST, Words, error_page, prefers_page
+from api.error_page import EXPIRED_FORM, UNKNOWN_HOST, PageText, error_page, prefers_page
 from apikeys.database_outage import outage_of
 from apikeys.request_context import request_id_of
 from events.lock_timeout import record_lock_timeout
@@ -81,12 +81,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     return response
 
 
-def problem_response(request: HttpRequest, slug: str, detail: str, words: Words | None = None) -> HttpResponse:
-    """Return a problem response outside REST views. `words` replace the usual texts of its page."""
-    return _respond(request, _problem(slug, detail), words)
+def problem_response(request: HttpRequest, slug: str, detail: str, text: PageText | None = None) -> HttpResponse:
+    """Return a problem response outside REST views. `text` replaces the usual text of its page."""
+    return _respond(request, _problem(slug, detail), text)
 
 
-def problem_of(request: HttpRequest, exc: Exception) -> HttpResponse | None:
+def response_to_error(request: HttpRequest, exc: Exception) -> HttpResponse | None:
     """Return the response to an expected exception, or None for any other."""
     error = as_problem(exc)
     return _respond(request, error) if error is not None else None
@@ -124,9 +124,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problem_response(request, "internal-error", "The request could not be completed.")
 
 
-def _respond(request: HttpRequest, error: ProblemError, words: Words | None = None) -> HttpResponse:
+def _respond(request: HttpRequest, error: ProblemError, text: PageText | None = None) -> HttpResponse:
     if prefers_page(request):
-        return error_page(request, error, words)
+        return error_page(request, error, text)
     response = JsonResponse(_body(request, error), status=CATALOGUE[error.slug].status, content_type=MEDIA_TYPE)
     for name, value in problem_headers(error):
         response[name] = value

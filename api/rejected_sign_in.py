@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from api.error_page import prefers_page
-from api.problems import problem_of
+from api.problems import response_to_error
 from apikeys.errors import QuotaExceeded
 from latchkey import headers
 from latchkey.problem_catalogue import CATALOGUE
@@ -23,9 +23,9 @@ def locked_page(request: HttpRequest, response: Any = None, credentials: Any = N
     seconds = round(settings.ADMIN_LOCKOUT_DURATION.total_seconds())
     if not prefers_page(request):
         error = QuotaExceeded("Too many sign-ins failed.", violated_policies=("address",), retry_after_seconds=seconds)
-        answer = problem_of(request, error)
-        assert answer is not None  # noqa: S101 - it is a ProblemError
-        return answer
+        problem = response_to_error(request, error)
+        assert problem is not None  # noqa: S101 - it is a ProblemError
+        return problem
     now = timezone.now()
     words = timesince(now - settings.ADMIN_LOCKOUT_DURATION, now)
     html = render_to_string("locked.html", {"duration": words}, request)

@@ -21,7 +21,7 @@ class KeyUsage(KeyAPIView):
     @extend_schema(operation_id="key_usage", responses=keys.Usage(many=True))
     def get(self, request: Request, key_id: str) -> Response:
         """Show a key's use: requests that were allowed and throttled, by step. Steps without a request are left out."""
-        return Response(usage_json(find_key(key_id), timezone.now(), **self.asked))
+        return Response(usage_json(find_key(key_id), timezone.now(), **self.parameters))
 
 
 class OwnUsage(KeyAPIView):
@@ -34,4 +34,4 @@ class OwnUsage(KeyAPIView):
         """Show the calling key's own use: requests that were allowed and throttled, by step. Steps without a request
         are left out.
         """
-        return Response(usage_json(find_key(caller(request).key_id), timezone.now(), **self.asked))
+        return Response(usage_json(find_key(caller(request).key_id), timezone.now(), **self.parameters))

@@ -46,11 +46,11 @@ class WebhookCollection(KeyAPIView):
         """Add a webhook. Needs `events:read` too. No other response shows its signing secret. With an Idempotency-Key
         that was sent before, the response is the same without `secret`, and with the origin of the URL alone.
         """
-        writer = _writer_of_readers(request)
-        return created(request, lambda: self._create(request, writer))
+        service = _service_of_event_reader(request)
+        return created(request, lambda: self._create(request, service))
 
-    def _create(self, request: Request, writer: WebhookService) -> Creation:
-        issued, now = writer.add(request.data), timezone.now()
+    def _create(self, request: Request, service: WebhookService) -> Creation:
+        issued, now = service.add(request.data), timezone.now()
         body = issued_webhook_json(issued, now)
         # A URL may contain a token, and this response is stored.
         again = {**webhook_json(issued.endpoint, now), "url": url_origin(issued.endpoint.url)}
@@ -80,7 +80,7 @@ class WebhookItem(KeyAPIView):
         where delivery stopped. Without `webhooks:read` the response has `id` and the fields that were sent, and no
         others.
         """
-        endpoint = _writer_of_readers(request).update(webhook_id, request.data)
+        endpoint = _service_of_event_reader(request).update(webhook_id, request.data)
         return Response(_changed_json(request, endpoint, written=request.data), headers=etag(endpoint.revision))
 
     @extend_schema(operation_id="remove_webhook", parameters=[IF_MATCH], responses={204: None})
@@ -130,7 +130,7 @@ class WebhookTest(KeyAPIView):
         return Response(_changed_json(request, endpoint), status=202, headers=etag(endpoint.revision))
 
 
-def _writer_of_readers(request: Request) -> WebhookService:
+def _service_of_event_reader(request: Request) -> WebhookService:
     """Return the service that writes webhooks. Raises InsufficientScope if the key may not read events."""
     # Through a webhook the key would receive all events.
     require_scope(caller(request), "events:read")

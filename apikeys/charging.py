@@ -19,7 +19,7 @@ from ratelimit.decision import Decision
 from ratelimit.limiter import DecisionResult, Limiter
 from ratelimit.stores import BucketStoreError
 
-UNCONFIRMED: Final = "a record of the key is old, and nothing tells whether the key has changed since"
+UNCONFIRMED: Final = "a cached record of the key is old, and a change of the key since cannot be ruled out"
 
 ChargeResult = DecisionResult
 """Result of one of several charges. None means that the key has changed and nothing was taken."""

@@ -148,8 +148,7 @@ class ConfigService:
         return key
 
     def rotate(self, key_id: str, values: object = None) -> IssuedKey:
-        """Create a new secret for the key. The old one still works for `grace_seconds` (0 to 2592000, default one
-        day).
+        """Create a new secret for the key. The old one still works for `grace_seconds` (default: one day).
 
         A grace of 0 ends all older secrets immediately. Raises RotationInProgress if the grace is not 0 and an
         older secret is still retiring.

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
+from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
 from events.lock_timeout import record_lock_timeout
@@ -49,7 +49,7 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
     search_fields = ("endpoint_id", "label")
     actions = ("send_test", "enable", "disable")
     # One page must hold all rows of an action, because the page contains the state that each webhook had.
-    list_per_page = MOST_AT_ONCE
+    list_per_page = MAX_ROWS_PER_ACTION
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: WebhookEndpoint) -> SafeString:

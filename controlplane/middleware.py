@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from api.error_page import ErrorPage, prefers_page
 from api.event_stream.handoff import offer_of
-from api.problems import problem_of, problem_response
+from api.problems import problem_response, response_to_error
 from api.rejected_sign_in import throttled_page
 from apikeys.client_address import client_address
 from apikeys.errors import QuotaExceeded
@@ -122,4 +122,4 @@ class ProblemMiddleware:
         """
         if isinstance(exception, QuotaExceeded) and prefers_page(request):
             return throttled_page(exception)
-        return problem_of(request, exception)
+        return response_to_error(request, exception)

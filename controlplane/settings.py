@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from access.session_age import OLDEST
+from access.session_age import MAX_AGE
 from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
@@ -172,7 +172,7 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 OTP_TOTP_ISSUER = f"Latchkey ({_public.hostname})"
 
-SESSION_COOKIE_AGE = int(OLDEST.total_seconds())
+SESSION_COOKIE_AGE = int(MAX_AGE.total_seconds())
 _https = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -203,7 +203,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "api.operation_schema.CallSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.operation_schema.OperationSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,

@@ -88,7 +88,7 @@ async def _follow(
             address=call.authorization.address,
             started=started,
             events=session.sent,
-            refused=session.refusal.slug if session.refusal else None,
+            refused=session.denial.slug if session.denial else None,
         )
 
 

@@ -37,7 +37,7 @@ class EventSession:
     """Sender of a stream's events, with a heartbeat after HEARTBEAT_SECONDS of silence.
 
     It re-authorizes the caller every REAUTHORIZE_SECONDS, and after an event about the caller's own key before it
-    sends anything else. `sent` counts events. `refusal` is the reason why the caller was cut off, if it was.
+    sends anything else. `sent` counts events. `denial` is the reason why the caller was cut off, if it was.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class EventSession:
         self._authorized_at = self._now()
         self._delayed = False
         self.sent = 0
-        self.refusal: ProblemError | None = None
+        self.denial: ProblemError | None = None
 
     async def run(self) -> None:
         """Send until the stream ends or the caller loses its authorization. Raise SlowReader."""
@@ -101,7 +101,7 @@ class EventSession:
                     self._threads.run(partial(self._authorization.reauthorize, refresh=refresh))
                 )
             except ProblemError as error:
-                self.refusal = error
+                self.denial = error
                 return False
             except UNAVAILABLE as error:
                 self._stream.key_changed |= refresh

@@ -141,9 +141,9 @@ class RotationReceipt(Shape):
     credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$")
 
 
-def readable_or(name: str, whole: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:
+def readable_or(name: str, full: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:
     """Return the schema of a call's response: `receipt` applies to a caller that may not read what it changed."""
-    return PolymorphicProxySerializer(name, [whole, receipt], resource_type_field_name=None)
+    return PolymorphicProxySerializer(name, [full, receipt], resource_type_field_name=None)
 
 
 CHANGED_KEY: Final = readable_or("ChangedKey", Key, KeyReceipt)

@@ -74,8 +74,8 @@ class KeyCommand(BaseCommand):
         if not (sys.stdin.isatty() and self.stderr.isatty()):
             nothing_done = "It cannot be undone, and there is no terminal to ask on. Nothing was changed."
             raise CommandError(f"{consequence} {nothing_done} If you mean it, add --yes.", returncode=REFUSED)
-        asked = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
-        self.stderr.write(asked, style_func=str, ending="")
+        question = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
+        self.stderr.write(question, style_func=str, ending="")
         # The question has no line end, so it would stay in the buffer.
         self.stderr.flush()
         if sys.stdin.readline().strip() != options["key_id"]:

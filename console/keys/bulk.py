@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from access.model_admin import MOST_AT_ONCE
+from access.model_admin import MAX_ROWS_PER_ACTION
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.changes import LimitForm, RevokeForm
@@ -37,8 +37,8 @@ def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
     action, selected = request.POST.get("action", ""), request.POST.getlist(ACTION_CHECKBOX_NAME)
     # The path includes the search, the filter and the page on which the keys were selected.
     back = request.get_full_path()
-    if len(selected) > MOST_AT_ONCE:
-        messages.warning(request, f"At most {MOST_AT_ONCE} keys at a time. Nothing was changed.")
+    if len(selected) > MAX_ROWS_PER_ACTION:
+        messages.warning(request, f"At most {MAX_ROWS_PER_ACTION} keys at a time. Nothing was changed.")
         return redirect(back)
     selected = [key_id for key_id in selected if KEY_ID_PATTERN.fullmatch(key_id)]
     found = list(APIKey.objects.filter(key_id__in=selected).order_by("-pk"))

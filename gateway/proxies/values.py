@@ -80,7 +80,7 @@ class Values:
 
     def query(self, **also: str) -> str:
         """Return the query string for /v1/check, with the parameters in `also` first."""
-        asked = [*also.items(), *(("scope", scope) for scope in self.scopes)]
+        parameters = [*also.items(), *(("scope", scope) for scope in self.scopes)]
         if self.cost != 1:
-            asked.append(("cost", str(self.cost)))
-        return urlencode(asked, safe=":*")
+            parameters.append(("cost", str(self.cost)))
+        return urlencode(parameters, safe=":*")

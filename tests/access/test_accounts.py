@@ -54,7 +54,7 @@ def last() -> tuple[str, dict[str, Any]]:
     return event.actor, event.data
 
 
-def test_a_new_user_is_staff_without_a_role(root: Person) -> None:
+def test_new_user_is_staff_without_a_role(root: Person) -> None:
     assert root.browser.post(f"{USERS}add/", NEW).status_code == 302
     eve = User.objects.get(username="eve")
     assert (eve.is_staff, eve.is_superuser, eve.groups.count()) == (True, False, 0)
@@ -64,7 +64,7 @@ def test_a_new_user_is_staff_without_a_role(root: Person) -> None:
     )
 
 
-def test_a_role_that_is_given_is_told(root: Person, person: Any) -> None:
+def test_granted_role_appends_event(root: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
     form = form_of(root, bob, groups=[role("operator")], email="bob@example.test")
     assert root.browser.post(f"{USERS}{bob.pk}/change/", form).status_code == 302
@@ -78,7 +78,7 @@ def test_a_role_that_is_given_is_told(root: Person, person: Any) -> None:
     assert "bob@" not in Event.objects.latest("id").data_json
 
 
-def test_what_changes_nothing_is_not_told(root: Person, person: Any) -> None:
+def test_unchanged_form_appends_no_event(root: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
     before = Event.objects.count()
     dates = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
@@ -86,7 +86,7 @@ def test_what_changes_nothing_is_not_told(root: Person, person: Any) -> None:
     assert Event.objects.count() == before
 
 
-def test_a_password_that_is_set_is_told_without_it(root: Person, person: Any) -> None:
+def test_password_event_does_not_contain_password(root: Person, person: Any) -> None:
     bob = person("bob").user
     form = {"password1": "another long pass phrase", "password2": "another long pass phrase", "usable_password": "true"}
     assert root.browser.post(f"{USERS}{bob.pk}/password/", {**form, "set-password": "1"}).status_code == 302
@@ -98,14 +98,14 @@ def test_a_password_that_is_set_is_told_without_it(root: Person, person: Any) ->
     assert bob.check_password("another long pass phrase")
 
 
-def test_ones_own_password(root: Person) -> None:
+def test_own_password_change(root: Person) -> None:
     form = {"old_password": PASSWORD, "new_password1": "yet another phrase", "new_password2": "yet another phrase"}
     assert root.browser.post("/admin/password_change/", form).status_code == 302
     assert last() == ("user:ada", {"subject": "user:ada", "did": "changed", "fields": ["password"]})
     assert root.may_enter()
 
 
-def test_no_page_shows_a_hash(root: Person) -> None:
+def test_no_page_shows_password_hash(root: Person) -> None:
     for page in ("", f"{root.user.pk}/change/", f"{root.user.pk}/password/"):
         text = root.browser.get(USERS + page).content.decode()
         assert root.user.password[-12:] not in text
@@ -113,7 +113,7 @@ def test_no_page_shows_a_hash(root: Person) -> None:
 
 
 @pytest.mark.parametrize("by_action", [False, True])
-def test_a_deletion_is_told(root: Person, person: Any, by_action: bool) -> None:
+def test_deletion_appends_event(root: Person, person: Any, by_action: bool) -> None:
     bob = person("bob").user
     if by_action:
         chosen = {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"}
@@ -124,13 +124,13 @@ def test_a_deletion_is_told(root: Person, person: Any, by_action: bool) -> None:
     assert last() == ("user:ada", {"subject": "user:bob", "did": "deleted"})
 
 
-def test_permissions_of_a_group_are_told(root: Person) -> None:
+def test_group_permissions_append_event(root: Person) -> None:
     form = {"name": "readers", "permissions": [Permission.objects.get(codename="view_event").pk]}
     assert root.browser.post("/admin/auth/group/add/", form).status_code == 302
     assert last()[1]["to"] == {"name": "readers", "permissions": ["events.view_event"]}
 
 
-def test_a_change_and_its_event_are_kept_together(root: Person, person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_and_event_are_one_transaction(root: Person, person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bob = person("bob").user
 
     def break_down(*args: object, **kwargs: object) -> None:
@@ -150,7 +150,7 @@ def test_a_change_and_its_event_are_kept_together(root: Person, person: Any, mon
     assert User.objects.get(username="bob").check_password(PASSWORD)
 
 
-def test_an_administrator_cannot_become_a_superuser(chief: Person) -> None:
+def test_administrator_cannot_become_superuser(chief: Person) -> None:
     form = form_of(chief, chief.user, is_superuser="on", user_permissions=[Permission.objects.latest("pk").pk])
     chief.browser.post(f"{USERS}{chief.user.pk}/change/", form)
     chief.user.refresh_from_db()
@@ -159,18 +159,18 @@ def test_an_administrator_cannot_become_a_superuser(chief: Person) -> None:
 
 
 @pytest.mark.parametrize("page", ["change", "delete", "password", "authenticator"])
-def test_an_administrator_cannot_touch_a_superuser(chief: Person, ada: Person, page: str) -> None:
+def test_administrator_cannot_change_superuser(chief: Person, ada: Person, page: str) -> None:
     answer = chief.browser.post(f"{USERS}{ada.user.pk}/{page}/", {"post": "yes"})
     assert answer.status_code == 403
     assert User.objects.filter(username="ada").exists()
 
 
-def test_nor_by_an_action(chief: Person, ada: Person) -> None:
+def test_administrator_cannot_delete_superuser_by_action(chief: Person, ada: Person) -> None:
     chief.browser.post(USERS, {"action": "delete_selected", "_selected_action": [ada.user.pk], "post": "yes"})
     assert User.objects.filter(username="ada").exists()
 
 
-def test_a_page_of_an_earlier_state_saves_nothing(root: Person, chief: Person, person: Any) -> None:
+def test_stale_user_form_is_rejected(root: Person, chief: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
     page = f"{USERS}{bob.pk}/change/"
     stale = form_of(chief, bob, email="bob@example.test")
@@ -188,7 +188,7 @@ def test_a_page_of_an_earlier_state_saves_nothing(root: Person, chief: Person, p
     assert chief.browser.post(page, fresh).status_code == 302
 
 
-def test_a_page_of_a_group_of_an_earlier_state_saves_nothing(root: Person) -> None:
+def test_stale_group_form_is_rejected(root: Person) -> None:
     page = f"/admin/auth/group/{role('viewer')}/change/"
     first = known_state(root, page)
     permission = Permission.objects.get(codename="view_event").pk
@@ -200,7 +200,7 @@ def test_a_page_of_a_group_of_an_earlier_state_saves_nothing(root: Person) -> No
     assert Group.objects.get(name="viewer").permissions.count() == 1
 
 
-def test_a_user_who_is_no_longer_active_is_out(root: Person, person: Any) -> None:
+def test_deactivated_user_is_signed_out(root: Person, person: Any) -> None:
     bob = person("bob", "viewer")
     bob.sign_in()
     assert bob.may_enter()
@@ -210,7 +210,7 @@ def test_a_user_who_is_no_longer_active_is_out(root: Person, person: Any) -> Non
     assert not bob.may_enter()
 
 
-def test_a_role_that_is_taken_away_is_gone_with_the_next_request(root: Person, person: Any) -> None:
+def test_removed_role_applies_to_next_request(root: Person, person: Any) -> None:
     bob = person("bob", "viewer")
     bob.sign_in()
     assert bob.browser.get("/admin/events/event/").status_code == 200
@@ -218,7 +218,7 @@ def test_a_role_that_is_taken_away_is_gone_with_the_next_request(root: Person, p
     assert bob.browser.get("/admin/events/event/").status_code == 403
 
 
-def test_another_password_ends_the_other_sessions(person: Any) -> None:
+def test_new_password_ends_other_sessions(person: Any) -> None:
     bob = person("bob")
     elsewhere = Person(bob.user, bob.clock)
     for one in (bob, elsewhere):

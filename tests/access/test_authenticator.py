@@ -17,7 +17,7 @@ def told() -> list[Any]:
     return [event.data["did"] for event in Event.objects.filter(type="OperatorChanged")]
 
 
-def test_no_set_up_without_the_password(ada: Person) -> None:
+def test_set_up_requires_password(ada: Person) -> None:
     ada.sign_in()
     page = ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": "wrong"})
     assert "Wrong password." in page.content.decode()
@@ -37,7 +37,7 @@ def confirm(ada: Person, code: str) -> Any:
     return ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": code})
 
 
-def test_after_wrong_first_codes_the_key_is_still_there_and_the_right_code_works(ada: Person) -> None:
+def test_right_code_works_after_wrong_first_codes(ada: Person) -> None:
     begin(ada)
     for code in ("", "000000", "12"):
         page = confirm(ada, code)
@@ -48,7 +48,7 @@ def test_after_wrong_first_codes_the_key_is_still_there_and_the_right_code_works
     assert confirm(ada, ada.code()).status_code == 302, "nothing waits for a code any more"
 
 
-def test_another_session_is_shown_no_key_of_a_set_up(ada: Person) -> None:
+def test_other_session_does_not_see_set_up_key(ada: Person) -> None:
     begin(ada)
     elsewhere = Person(ada.user, ada.clock, ada.key)
     elsewhere.sign_in()
@@ -58,7 +58,7 @@ def test_another_session_is_shown_no_key_of_a_set_up(ada: Person) -> None:
     assert not TOTPDevice.objects.get().confirmed
 
 
-def test_a_set_up_ends_after_ten_minutes(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_set_up_expires_after_ten_minutes(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     now = ada.clock.seconds()
     monkeypatch.setattr("access.authenticator_pages.time", SimpleNamespace(time=lambda: now))
     begin(ada)
@@ -70,14 +70,14 @@ def test_a_set_up_ends_after_ten_minutes(ada: Person, monkeypatch: pytest.Monkey
     assert ada.key not in answer.content.decode().replace(" ", "")
 
 
-def test_wrong_first_codes_are_bounded(ada: Person) -> None:
+def test_wrong_first_codes_are_limited(ada: Person) -> None:
     begin(ada)
     assert [confirm(ada, "000000").status_code for _ in range(10)] == [200] * 9 + [302]
     assert confirm(ada, ada.code()).status_code == 302
     assert not TOTPDevice.objects.get().confirmed
 
 
-def test_renewing_ends_the_old_one_its_codes_and_other_sessions(ada: Person) -> None:
+def test_renewal_ends_old_app_codes_and_other_sessions(ada: Person) -> None:
     codes = ada.set_up()
     old, elsewhere = ada.key, Person(ada.user, ada.clock, ada.key)
     elsewhere.sign_in(code=elsewhere.code())
@@ -92,14 +92,14 @@ def test_renewing_ends_the_old_one_its_codes_and_other_sessions(ada: Person) -> 
     assert told() == ["authenticator set up", "authenticator renewed"]
 
 
-def test_setting_up_ends_sessions_that_gave_no_code(ada: Person) -> None:
+def test_set_up_ends_sessions_without_code(ada: Person) -> None:
     elsewhere = Person(ada.user, ada.clock)
     elsewhere.sign_in()
     ada.set_up()
     assert not elsewhere.may_enter()
 
 
-def test_removing_needs_password_and_code(ada: Person) -> None:
+def test_removal_requires_password_and_code(ada: Person) -> None:
     ada.set_up()
     for form in ({"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}, {"code": ada.code()}):
         ada.browser.post(f"{AUTHENTICATOR}remove/", form)
@@ -112,7 +112,7 @@ def test_removing_needs_password_and_code(ada: Person) -> None:
     assert told() == ["authenticator set up", "authenticator removed"]
 
 
-def test_where_it_is_required_nothing_else_opens_before(ada: Person, settings: Any) -> None:
+def test_required_app_must_be_set_up_first(ada: Person, settings: Any) -> None:
     settings.ADMIN_REQUIRE_TOTP = True
     ada.sign_in()
     for page in ("/admin/", "/admin/events/event/", "/admin/password_change/", "/admin/auth/user/"):
@@ -124,14 +124,14 @@ def test_where_it_is_required_nothing_else_opens_before(ada: Person, settings: A
     assert TOTPDevice.objects.count() == 1
 
 
-def test_where_it_is_required_one_can_sign_out_before(ada: Person, settings: Any) -> None:
+def test_sign_out_works_before_required_set_up(ada: Person, settings: Any) -> None:
     settings.ADMIN_REQUIRE_TOTP = True
     ada.sign_in()
     assert ada.browser.post("/admin/logout/").status_code == 200
     assert ada.browser.get(AUTHENTICATOR)["Location"].startswith("/admin/login/")
 
 
-def test_an_administrator_resets_that_of_another(ada: Person, person: Any) -> None:
+def test_administrator_resets_app_of_other_user(ada: Person, person: Any) -> None:
     bob = person("bob", "administrator")
     bob.set_up()
     ada.sign_in()
@@ -148,7 +148,7 @@ def test_an_administrator_resets_that_of_another(ada: Person, person: Any) -> No
     assert (event.actor, event.data) == ("user:ada", {"subject": "user:bob", "did": "authenticator removed"})
 
 
-def test_keys_and_codes_are_in_the_one_answer_alone(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_and_codes_are_shown_once(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
     codes = ada.set_up()
     for page in (AUTHENTICATOR, "/admin/", "/admin/auth/user/", f"/admin/auth/user/{ada.user.pk}/change/"):
         assert_absent(ada, codes, ada.browser.get(page).content.decode())
@@ -167,7 +167,7 @@ def assert_absent(person: Person, codes: list[str], text: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["set-up", "confirm", "codes"])
-def test_no_answer_is_kept(ada: Person, page: str) -> None:
+def test_responses_are_not_cached(ada: Person, page: str) -> None:
     ada.set_up()
     answer = ada.browser.post(f"{AUTHENTICATOR}{page}/", {"password": PASSWORD, "code": ada.code()})
     assert "no-store" in answer["Cache-Control"]

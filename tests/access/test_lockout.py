@@ -19,7 +19,7 @@ def fail(person: Person, times: int = LIMIT, **extra: Any) -> Any:
     return response
 
 
-def test_the_fifth_failure_locks_also_for_the_right_password(ada: Person) -> None:
+def test_fifth_failure_locks_out_right_password(ada: Person) -> None:
     assert fail(ada, LIMIT - 1).status_code == 200
     assert fail(ada, 1).status_code == 429
     answer = ada.sign_in()
@@ -30,7 +30,7 @@ def test_the_fifth_failure_locks_also_for_the_right_password(ada: Person) -> Non
     assert (locked.actor, locked.data) == ("system", {"name": "ada", "address": "127.0.0.1"})
 
 
-def test_it_ends_after_the_duration_whatever_was_tried_meanwhile(ada: Person) -> None:
+def test_lockout_ends_after_duration(ada: Person) -> None:
     fail(ada, LIMIT + 3)
     attempt = AccessAttempt.objects.get()
     assert attempt.failures_since_start == LIMIT
@@ -39,19 +39,19 @@ def test_it_ends_after_the_duration_whatever_was_tried_meanwhile(ada: Person) ->
     assert ada.sign_in().status_code == 302
 
 
-def test_a_success_forgets_the_failures(ada: Person) -> None:
+def test_success_resets_failures(ada: Person) -> None:
     fail(ada, LIMIT - 1)
     ada.sign_in()
     assert fail(ada, LIMIT - 1).status_code == 200
 
 
-def test_another_address_and_another_name_are_not_locked(ada: Person, person: Any) -> None:
+def test_other_address_and_name_are_not_locked(ada: Person, person: Any) -> None:
     fail(ada)
     assert ada.sign_in(REMOTE_ADDR="192.0.2.9").status_code == 302
     assert person("bob").sign_in().status_code == 302
 
 
-def test_an_unknown_name_is_locked_alike(ada: Person) -> None:
+def test_unknown_name_is_locked_too(ada: Person) -> None:
     known = fail(ada)
     ada.user.username = "nobody"
     unknown = fail(ada)
@@ -60,14 +60,14 @@ def test_an_unknown_name_is_locked_alike(ada: Person) -> None:
     assert [event.data["name"] for event in Event.objects.filter(type="OperatorLockedOut")] == ["ada", "unknown"]
 
 
-def test_programs_get_a_problem(ada: Person) -> None:
+def test_api_client_gets_problem(ada: Person) -> None:
     fail(ada)
     answer = ada.sign_in(headers={"accept": "application/json"})
     assert (answer.status_code, answer["Content-Type"]) == (429, "application/problem+json")
     assert answer.json()["violated-policies"] == ["address"]
 
 
-def test_a_wrong_code_counts_as_a_wrong_password(ada: Person) -> None:
+def test_wrong_code_counts_like_wrong_password(ada: Person) -> None:
     ada.set_up()
     ada.browser.post("/admin/logout/")
     for _ in range(LIMIT):
@@ -75,7 +75,7 @@ def test_a_wrong_code_counts_as_a_wrong_password(ada: Person) -> None:
     assert answer.status_code == 429
 
 
-def test_x_forwarded_for_counts_from_trusted_proxies_alone(ada: Person) -> None:
+def test_only_trusted_proxies_set_x_forwarded_for(ada: Person) -> None:
     for host in range(LIMIT):
         answer = ada.sign_in(password="wrong", headers={"x-forwarded-for": f"192.0.2.{host}"})
     assert answer.status_code == 429
@@ -86,18 +86,18 @@ def test_x_forwarded_for_counts_from_trusted_proxies_alone(ada: Person) -> None:
     assert Event.objects.filter(type="OperatorLockedOut", data_json__contains='"198.51.100.7"').count() == 1
 
 
-def test_an_ipv6_customer_is_one_address(ada: Person) -> None:
+def test_ipv6_network_is_one_address(ada: Person) -> None:
     for host in range(LIMIT):
         answer = ada.sign_in(password="wrong", REMOTE_ADDR=f"2001:db8::{host:x}")
     assert answer.status_code == 429
     assert ada.sign_in(REMOTE_ADDR="2001:db8:0:1::1").status_code == 302
 
 
-def test_what_is_not_an_address_is_counted_too(ada: Person) -> None:
+def test_unknown_address_is_counted_too(ada: Person) -> None:
     assert fail(ada, REMOTE_ADDR="").status_code == 429
 
 
-def test_nothing_that_was_typed_is_kept(ada: Person) -> None:
+def test_typed_text_is_not_stored(ada: Person) -> None:
     secret = "hunter2hunter2"
     for form in ({"username": "ada", "password": secret, "code": secret}, {"username": secret, "password": PASSWORD}):
         ada.browser.post("/admin/login/", form)
@@ -119,7 +119,7 @@ NEW = {"new_password1": "yet another phrase", "new_password2": "yet another phra
         ("/admin/authenticator/remove/", {}, "password"),
     ],
 )
-def test_a_wrong_proof_counts_as_a_wrong_sign_in(ada: Person, page: str, form: dict[str, str], field: str) -> None:
+def test_wrong_proof_counts_like_failed_sign_in(ada: Person, page: str, form: dict[str, str], field: str) -> None:
     ada.sign_in()
     wrong = [ada.browser.post(page, {**form, field: "wrong"}).status_code for _ in range(LIMIT)]
     assert wrong == [200] * (LIMIT - 1) + [429]
@@ -131,14 +131,14 @@ def test_a_wrong_proof_counts_as_a_wrong_sign_in(ada: Person, page: str, form: d
 
 
 @pytest.mark.parametrize("code", ["12", "abcd-efgh-jkmn"], ids=["authenticator", "recovery"])
-def test_a_wrong_code_in_a_proof_counts_as_well(ada: Person, code: str) -> None:
+def test_wrong_code_in_proof_counts_too(ada: Person, code: str) -> None:
     ada.set_up()
     form = {**NEW, "old_password": PASSWORD, "code": code}
     assert [ada.browser.post(PASSWORD_PAGE, form).status_code for _ in range(LIMIT)][-1] == 429
     assert ada.sign_in(code=ada.code()).status_code == 429
 
 
-def test_the_password_is_changed_with_the_code_of_an_authenticator(ada: Person) -> None:
+def test_password_change_requires_code(ada: Person) -> None:
     ada.set_up()
     form = {**NEW, "old_password": PASSWORD}
     assert "Wrong password or code" in ada.browser.post(PASSWORD_PAGE, form).content.decode()
@@ -147,7 +147,7 @@ def test_the_password_is_changed_with_the_code_of_an_authenticator(ada: Person) 
     assert ada.user.check_password(NEW["new_password1"])
 
 
-def test_a_form_that_is_refused_anyway_is_no_attempt(ada: Person) -> None:
+def test_invalid_form_is_not_an_attempt(ada: Person) -> None:
     ada.sign_in()
     short = {"old_password": "wrong", "new_password1": "short", "new_password2": "short"}
     assert [ada.browser.post(PASSWORD_PAGE, short).status_code for _ in range(LIMIT + 1)] == [200] * (LIMIT + 1)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
-from access.model_admin import MOST_AT_ONCE, OperatorModelAdmin
+from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from events.models import Event
@@ -27,7 +27,7 @@ MODELS = {model.__name__: model_admin for model, model_admin in django_admin.sit
 SHOWN_FILTERS = {"is_active", "is_superuser", "groups", "type", "severity", "state"}
 
 
-def test_django_finds_no_fault_in_a_page() -> None:
+def test_django_admin_checks_pass() -> None:
     assert django_admin.site.check(None) == []
 
 
@@ -45,14 +45,14 @@ def rows(service: ConfigService, root: IssuedKey) -> None:
     assert Incident.objects.exists()
 
 
-def test_every_model_has_this_base() -> None:
+def test_every_model_admin_has_this_base() -> None:
     assert set(MODELS) == {"User", "Group", "APIKey", "Event", "Incident", "Waiver", "WebhookEndpoint"}
     assert all(isinstance(model_admin, OperatorModelAdmin) for model_admin in MODELS.values())
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "APIKey"])
-def test_no_column_answers_a_lookup_that_no_filter_has(admin: Client, rows: None, name: str) -> None:
+def test_only_filters_allow_lookups(admin: Client, rows: None, name: str) -> None:
     """The answer is the same whether the lookup is right or wrong."""
     model = MODELS[name].model
     lookups = ("", "__startswith", "__gt", "__in", "__password__startswith")
@@ -61,13 +61,13 @@ def test_no_column_answers_a_lookup_that_no_filter_has(admin: Client, rows: None
             assert admin.get(list_of(model), {field.name + lookup: "0"}).status_code == 400, (field.name, lookup)
 
 
-def test_the_list_of_keys_knows_no_lookups(admin: Client, rows: None) -> None:
+def test_key_list_allows_no_lookups(admin: Client, rows: None) -> None:
     for field in APIKey._meta.get_fields():
         page = admin.get(list_of(APIKey), {f"{field.name}__startswith": "~~~"}).content.decode()
         assert "unlimited" in page.partition('id="result_list"')[2], field.name
 
 
-def test_a_salt_cannot_be_guessed(client: Client, rows: None) -> None:
+def test_salt_cannot_be_guessed_by_lookups(client: Client, rows: None) -> None:
     viewer = User.objects.create_user("vi", is_staff=True)
     viewer.groups.add(Group.objects.get(name="viewer"))
     client.force_login(viewer)
@@ -83,7 +83,7 @@ def test_a_salt_cannot_be_guessed(client: Client, rows: None) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_filter_and_order_that_a_list_offers_works(admin: Client, rows: None, name: str) -> None:
+def test_every_offered_filter_and_order_works(admin: Client, rows: None, name: str) -> None:
     path = list_of(MODELS[name].model)
     offered = set(re.findall(r'href="(\?[^"]+)"', admin.get(path).content.decode()))
     assert offered or name in ("Group", "Waiver", "APIKey")
@@ -91,7 +91,7 @@ def test_every_filter_and_order_that_a_list_offers_works(admin: Client, rows: No
         assert admin.get(path + unescape(query)).status_code == 200, query
 
 
-def test_rows_with_a_public_name_are_linked_by_it(admin: Client, rows: None, root: IssuedKey) -> None:
+def test_rows_are_linked_by_public_name(admin: Client, rows: None, root: IssuedKey) -> None:
     webhook = WebhookEndpoint.objects.get()
     for path, address in (
         ("/admin/apikeys/apikey/", root.key.key_id),
@@ -105,25 +105,25 @@ def test_rows_with_a_public_name_are_linked_by_it(admin: Client, rows: None, roo
         assert links <= {address, "add"}
 
 
-def test_the_history_of_a_row_is_in_the_event_log(admin: Client, rows: None, root: IssuedKey) -> None:
+def test_history_links_to_event_log(admin: Client, rows: None, root: IssuedKey) -> None:
     answer = admin.get(f"/admin/apikeys/apikey/{root.key.key_id}/history/")
     assert answer["Location"] == f"/admin/events/event/?q={root.key.key_id}"
     assert admin.get(f"/admin/auth/user/{User.objects.get().pk}/history/")["Location"] == "/admin/events/event/"
     assert admin.get("/admin/auth/user/999/history/").status_code == 404
 
 
-def test_an_action_is_bounded_and_says_so(admin: Client, rows: None) -> None:
+def test_action_on_too_many_rows_is_rejected(admin: Client, rows: None) -> None:
     waiver = Waiver.objects.get()
     now = timezone.now()
     Waiver.objects.bulk_create(
         Waiver(guard_rail="unused_key", reason="x", granted_by="t", granted_at=now, ends_at=now + timedelta(days=1))
-        for _ in range(MOST_AT_ONCE)
+        for _ in range(MAX_ROWS_PER_ACTION)
     )
     path = list_of(Waiver)
     all_matching = {"action": "end", "_selected_action": [waiver.pk], "select_across": "1"}
     page = admin.post(f"{path}?p=1", all_matching, follow=True)
     assert page.redirect_chain == [(f"{path}?p=1", 302)]
-    assert f"At most {MOST_AT_ONCE} at a time" in page.content.decode()
+    assert f"At most {MAX_ROWS_PER_ACTION} at a time" in page.content.decode()
     assert not Waiver.objects.exclude(ended_at=None).exists()
     chosen = list(Waiver.objects.values_list("pk", flat=True))
     assert "At most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()
@@ -132,7 +132,7 @@ def test_an_action_is_bounded_and_says_so(admin: Client, rows: None) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["x", "9" * 30, "-1", "\x00", "٣"])
-def test_what_is_no_row_is_refused(admin: Client, rows: None, chosen: str) -> None:
+def test_action_on_invalid_row_is_rejected(admin: Client, rows: None, chosen: str) -> None:
     page = admin.post(list_of(Waiver), {"action": "end", "_selected_action": [chosen]}, follow=True)
     assert "Choose rows of this list" in page.content.decode()
     assert Event.objects.filter(type="WaiverEnded").count() == 0

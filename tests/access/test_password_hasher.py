@@ -15,11 +15,11 @@ class CheapHasher(SerialArgon2PasswordHasher):
     time_cost = 1
 
 
-def test_the_server_hashes_with_it() -> None:
+def test_server_uses_this_hasher() -> None:
     assert configured.PASSWORD_HASHERS == ["access.password_hasher.SerialArgon2PasswordHasher"]
 
 
-def test_one_hash_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_run_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call opens the lock's file for itself, so threads exclude each other as processes do."""
     at_work, most, begun = 0, 0, threading.Barrier(4)
     real = Argon2PasswordHasher.encode
@@ -43,7 +43,7 @@ def test_one_hash_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert most == 1
 
 
-def test_a_hash_with_other_parameters_is_verified_and_renewed() -> None:
+def test_hash_with_other_parameters_is_renewed() -> None:
     class Before(CheapHasher):
         parallelism = 8
 

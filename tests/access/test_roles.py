@@ -96,21 +96,21 @@ def somebody(request: pytest.FixtureRequest, person: Callable[..., Person]) -> t
     return RANK.index(request.param), one
 
 
-def test_pages(somebody: tuple[int, Person], places: dict[str, object]) -> None:
+def test_role_opens_its_pages(somebody: tuple[int, Person], places: dict[str, object]) -> None:
     rank, one = somebody
     for page, needed in PAGES.items():
         expected = 200 if rank >= RANK.index(needed) else 403
         assert one.browser.get(page.format(**places)).status_code == expected, page
 
 
-def test_permissions(somebody: tuple[int, Person]) -> None:
+def test_role_has_its_permissions(somebody: tuple[int, Person]) -> None:
     rank, one = somebody
     for name, needed in PERMISSIONS.items():
         expected = needed is not None and rank >= RANK.index(needed)
         assert one.user.has_perm(name) is expected, name
 
 
-def test_actions(somebody: tuple[int, Person], places: dict[str, object]) -> None:
+def test_role_has_its_actions(somebody: tuple[int, Person], places: dict[str, object]) -> None:
     """Nothing of these is done below an operator."""
     rank, one = somebody
     for page, action, chosen in (
@@ -124,14 +124,14 @@ def test_actions(somebody: tuple[int, Person], places: dict[str, object]) -> Non
     assert (Waiver.objects.get().ended_at is not None) is may
 
 
-def test_nobody_without_a_session(client: Any, places: dict[str, object]) -> None:
+def test_pages_require_session(client: Any, places: dict[str, object]) -> None:
     for page in PAGES:
         answer = client.get(page.format(**places))
         assert answer.status_code == 302, page
         assert answer["Location"].startswith("/admin/login/"), page
 
 
-def test_the_first_administrator_has_the_role(db: None) -> None:
+def test_first_administrator_has_role(db: None) -> None:
     call_command("first_start", stdout=StringIO())
     first = User.objects.get()
     assert first.is_superuser

@@ -20,7 +20,7 @@ def wary(ada: Person) -> Person:
     return ada
 
 
-def test_who_has_one_needs_its_code(wary: Person) -> None:
+def test_user_with_app_needs_code(wary: Person) -> None:
     assert wary.sign_in().status_code == 200
     assert not wary.may_enter()
     assert wary.sign_in(code=wary.code()).status_code == 302
@@ -29,12 +29,12 @@ def test_who_has_one_needs_its_code(wary: Person) -> None:
     assert Event.objects.filter(type="OperatorChanged").count() == 1
 
 
-def test_a_code_may_be_typed_in_two_halves(wary: Person) -> None:
+def test_code_may_contain_space(wary: Person) -> None:
     code = wary.code()
     assert wary.sign_in(code=f"{code[:3]} {code[3:]}").status_code == 302
 
 
-def test_a_code_works_once(wary: Person) -> None:
+def test_code_works_once(wary: Person) -> None:
     code = wary.code()
     assert wary.sign_in(code=code).status_code == 302
     wary.browser = browser()
@@ -43,7 +43,7 @@ def test_a_code_works_once(wary: Person) -> None:
     assert wary.sign_in(code=wary.code()).status_code == 302
 
 
-def test_the_code_that_confirmed_does_not_sign_in(ada: Person) -> None:
+def test_confirmation_code_does_not_sign_in(ada: Person) -> None:
     ada.sign_in()
     ada.key = key_on(ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": PASSWORD}))
     code = ada.code()
@@ -52,20 +52,20 @@ def test_the_code_that_confirmed_does_not_sign_in(ada: Person) -> None:
     assert ada.sign_in(code=code).status_code == 200
 
 
-def test_after_a_wrong_code_even_the_right_one_has_to_wait(wary: Person) -> None:
+def test_right_code_has_to_wait_after_wrong_one(wary: Person) -> None:
     wary.sign_in(code="000000")
     assert wary.sign_in(code=wary.code()).status_code == 200
     patience()
     assert wary.sign_in(code=wary.code()).status_code == 302
 
 
-def test_a_code_of_long_ago_is_wrong(wary: Person) -> None:
+def test_old_code_is_wrong(wary: Person) -> None:
     code = wary.code()
     wary.clock.move(90)
     assert wary.sign_in(code=code).status_code == 200
 
 
-def test_a_recovery_code_works_once_and_closes_no_authenticator(ada: Person) -> None:
+def test_recovery_code_works_once(ada: Person) -> None:
     codes = ada.set_up()
     assert len(set(codes)) == 10
     for code, status in ((codes[0].upper().replace("-", " "), 302), (codes[0], 200)):
@@ -77,14 +77,14 @@ def test_a_recovery_code_works_once_and_closes_no_authenticator(ada: Person) -> 
 
 
 @pytest.mark.parametrize("kind", ["authenticator", "recovery code"])
-def test_codes_are_of_their_user(ada: Person, person: Any, kind: str) -> None:
+def test_recovery_codes_belong_to_one_user(ada: Person, person: Any, kind: str) -> None:
     codes, bob = ada.set_up(), person("bob")
     bob.set_up()
     bob.browser = browser()
     assert bob.sign_in(code=ada.code() if kind == "authenticator" else codes[0]).status_code == 200
 
 
-def test_new_recovery_codes_end_the_old_ones(ada: Person) -> None:
+def test_new_recovery_codes_replace_old_ones(ada: Person) -> None:
     old = ada.set_up()
     page = ada.browser.post(f"{AUTHENTICATOR}codes/", {"password": PASSWORD, "code": ada.code()})
     new = codes_on(page)

@@ -20,35 +20,35 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(0, None), (1799, None), (1800, "idle")])
-def test_idle(seconds: float, ended: str | None) -> None:
+def test_idle_session_ends(seconds: float, ended: str | None) -> None:
     session = SessionStore()
     session_age.begin(session, NOW)
-    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+    assert session_age.end_reason(session, NOW + seconds, IDLE) == ended
 
 
 @pytest.mark.parametrize(("seconds", "ended"), [(12 * HOUR - 1, None), (12 * HOUR, "age")])
-def test_use_keeps_it_up_to_the_oldest_age(seconds: float, ended: str | None) -> None:
+def test_use_extends_session_up_to_max_age(seconds: float, ended: str | None) -> None:
     session = SessionStore()
     session_age.begin(session, NOW)
     for used in range(0, int(seconds), 600):
-        session_age.use(session, NOW + used, IDLE)
-    assert session_age.why_ended(session, NOW + seconds, IDLE) == ended
+        session_age.record_use(session, NOW + used, IDLE)
+    assert session_age.end_reason(session, NOW + seconds, IDLE) == ended
 
 
-def test_a_use_right_after_another_is_no_write() -> None:
+def test_frequent_use_is_not_written() -> None:
     session = SessionStore()
     session_age.begin(session, NOW)
     session.modified = False
-    session_age.use(session, NOW + 29, IDLE)
+    session_age.record_use(session, NOW + 29, IDLE)
     assert not session.modified
-    session_age.use(session, NOW + 30, IDLE)
+    session_age.record_use(session, NOW + 30, IDLE)
     assert session.modified
 
 
-def test_one_that_was_never_begun_begins() -> None:
+def test_unstarted_session_starts_now() -> None:
     session = SessionStore()
-    assert session_age.why_ended(session, NOW, IDLE) is None
-    assert session_age.why_ended(session, NOW + 1800, IDLE) == "idle"
+    assert session_age.end_reason(session, NOW, IDLE) is None
+    assert session_age.end_reason(session, NOW + 1800, IDLE) == "idle"
 
 
 def leave(person: Person, member: str, seconds: float) -> None:
@@ -60,7 +60,7 @@ def leave(person: Person, member: str, seconds: float) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("member", "seconds", "because"), [("used", 1801, "idle"), ("begun", 12 * HOUR, "age")])
-def test_a_session_that_is_over_is_gone(ada: Person, member: str, seconds: float, because: str) -> None:
+def test_ended_session_is_deleted(ada: Person, member: str, seconds: float, because: str) -> None:
     ada.sign_in()
     key = ada.browser.session.session_key or ""
     leave(ada, member, seconds)
@@ -73,7 +73,7 @@ def test_a_session_that_is_over_is_gone(ada: Person, member: str, seconds: float
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("fetched", "status"), [("document", 200), ("empty", 302)])
-def test_what_a_page_fetches_by_itself_is_no_use(ada: Person, fetched: str, status: int) -> None:
+def test_background_request_is_not_use(ada: Person, fetched: str, status: int) -> None:
     ada.sign_in()
     leave(ada, "used", 1700)
     assert ada.browser.get("/admin/", headers={"sec-fetch-dest": fetched}).status_code == 200
@@ -82,7 +82,7 @@ def test_what_a_page_fetches_by_itself_is_no_use(ada: Person, fetched: str, stat
 
 
 @pytest.mark.django_db
-def test_signing_in_again_begins_anew(ada: Person) -> None:
+def test_new_sign_in_starts_new_session(ada: Person) -> None:
     ada.sign_in()
     leave(ada, "begun", 11 * HOUR)
     ada.sign_in()
@@ -91,7 +91,7 @@ def test_signing_in_again_begins_anew(ada: Person) -> None:
 
 
 @pytest.mark.django_db
-def test_page_is_shown_while_its_use_cannot_be_kept(
+def test_page_is_shown_if_use_cannot_be_saved(
     admin: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     admin.get("/admin/")

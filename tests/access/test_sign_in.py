@@ -11,7 +11,7 @@ def told() -> list[tuple[str, str, dict[str, object]]]:
     return [(event.type, event.actor, event.data) for event in Event.objects.all()]
 
 
-def test_sign_in_and_out_are_told(ada: Person) -> None:
+def test_sign_in_and_out_append_events(ada: Person) -> None:
     assert ada.sign_in()["Location"] == "/admin/"
     assert ada.may_enter()
     assert ada.browser.post("/admin/logout/").status_code == 200
@@ -22,7 +22,7 @@ def test_sign_in_and_out_are_told(ada: Person) -> None:
     ]
 
 
-def test_session_key_changes_at_sign_in_and_ends_at_sign_out(ada: Person) -> None:
+def test_session_key_changes_at_sign_in(ada: Person) -> None:
     planted = SessionStore()
     planted.create()
     ada.browser.cookies["sessionid"] = planted.session_key or ""
@@ -34,7 +34,7 @@ def test_session_key_changes_at_sign_in_and_ends_at_sign_out(ada: Person) -> Non
     assert not ada.may_enter()
 
 
-def test_one_answer_whatever_was_wrong(ada: Person) -> None:
+def test_same_response_for_every_failure(ada: Person) -> None:
     ada.set_up()
     ada.browser = browser()
     wrong = [
@@ -48,7 +48,7 @@ def test_one_answer_whatever_was_wrong(ada: Person) -> None:
     assert len(texts) == 1
 
 
-def test_who_is_no_staff_gets_the_same_answer(ada: Person) -> None:
+def test_same_response_for_user_without_staff(ada: Person) -> None:
     ada.user.is_staff = False
     ada.user.save()
     right = ada.sign_in().context["form"].non_field_errors()
@@ -56,13 +56,13 @@ def test_who_is_no_staff_gets_the_same_answer(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
-def test_a_name_that_no_user_can_have_is_refused(ada: Person, name: str) -> None:
+def test_impossible_name_is_rejected(ada: Person, name: str) -> None:
     response = ada.browser.post("/admin/login/", {"username": name, "password": PASSWORD})
     assert response.status_code == 200
     assert response.context["form"].errors
 
 
-def test_failures_are_told_once_a_minute_and_never_with_an_unknown_name(ada: Person) -> None:
+def test_failure_events_are_limited_and_hide_unknown_names(ada: Person) -> None:
     for name in ("ada", "ada", "hunter2-in-the-wrong-box", "another"):
         ada.browser.post("/admin/login/", {"username": name, "password": "hunter2"})
     assert told() == [
@@ -71,21 +71,21 @@ def test_failures_are_told_once_a_minute_and_never_with_an_unknown_name(ada: Per
     ]
 
 
-def test_failures_are_bounded_over_all_addresses(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access.sign_in_failures.MOST_A_PERIOD", 3)
+def test_failure_events_are_limited_over_all_addresses(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("access.sign_in_failures.MAX_PER_PERIOD", 3)
     for host in range(1, 6):
         ada.sign_in(password="wrong", REMOTE_ADDR=f"192.0.2.{host}")
     assert Event.objects.count() == 3
 
 
-def test_sign_in_leads_to_this_site_alone(ada: Person) -> None:
+def test_sign_in_redirects_only_to_this_site(ada: Person) -> None:
     form = {"username": "ada", "password": PASSWORD, "code": ""}
     for elsewhere in ("https://evil.example/", "//evil.example/", "javascript:alert(1)"):
         answer = browser().post("/admin/login/", {**form, "next": elsewhere})
         assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
-def test_cookies_are_for_this_site_over_tls_and_not_for_scripts(ada: Person) -> None:
+def test_cookies_are_secure_and_http_only(ada: Person) -> None:
     ada.browser.get("/admin/login/")
     ada.sign_in()
     for name in ("sessionid", "csrftoken"):

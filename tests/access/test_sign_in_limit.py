@@ -46,7 +46,7 @@ def try_names(times: int, **extra: Any) -> list[Any]:
     ]
 
 
-def test_random_names_are_refused_before_anything_is_hashed_or_queried(hashes: list[str]) -> None:
+def test_throttled_sign_in_runs_no_hash_and_no_query(hashes: list[str]) -> None:
     assert {answer.status_code for answer in try_names(LIMIT)} == {200}
     hashes.clear()
     with CaptureQueriesContext(connection) as queries:
@@ -58,25 +58,25 @@ def test_random_names_are_refused_before_anything_is_hashed_or_queried(hashes: l
     assert f"Too many sign-ins from this address. Retry in {seconds} seconds." in refused[0].content.decode()
 
 
-def test_programs_get_a_problem(hashes: list[str]) -> None:
+def test_api_client_gets_problem(hashes: list[str]) -> None:
     answer = try_names(LIMIT + 1, headers={"accept": "application/json"})[-1]
     assert (answer.status_code, answer["Content-Type"]) == (429, "application/problem+json")
     assert answer.json()["violated-policies"] == ["address"]
 
 
-def test_an_administrator_at_another_address_signs_in(ada: Person) -> None:
+def test_other_address_can_sign_in(ada: Person) -> None:
     try_names(LIMIT + 1)
     assert ada.sign_in().status_code == 429
     assert ada.sign_in(REMOTE_ADDR=ELSEWHERE).status_code == 302
 
 
-def test_credentials_that_fail_at_the_same_address_keep_nobody_out(ada: Person) -> None:
+def test_failed_credentials_do_not_block_sign_in(ada: Person) -> None:
     for _ in range(LIMIT + 2):
         ada.browser.get("/v1/whoami", headers={"X-API-Key": "lk_000000000000:lks_" + "0" * 43 + "1mkfB0"})
     assert ada.sign_in().status_code == 302
 
 
-def test_a_proof_of_who_is_there_is_charged_alike(ada: Person, hashes: list[str]) -> None:
+def test_proof_is_charged_too(ada: Person, hashes: list[str]) -> None:
     ada.sign_in()
     hashes.clear()
     tries = [ada.browser.post(f"{AUTHENTICATOR}set-up/", {"password": "wrong"}) for _ in range(LIMIT)]
@@ -86,7 +86,7 @@ def test_a_proof_of_who_is_there_is_charged_alike(ada: Person, hashes: list[str]
     assert hashes == []
 
 
-def test_operators_get_in_while_the_bucket_store_is_out(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_in_works_while_bucket_store_is_down(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise BucketStoreError("no room")
 

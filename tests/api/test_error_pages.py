@@ -38,7 +38,7 @@ def page(client: Client, path: str, status: int, method: str = "get") -> str:
     return text_of(getattr(client, method)(path, headers={"accept": BROWSER}), status)
 
 
-def test_not_found_in_the_admin(admin: Client) -> None:
+def test_not_found_in_admin(admin: Client) -> None:
     for path in (
         "no-such-page/",
         "apikeys/apikey/lk_000000000000/change/",
@@ -50,20 +50,20 @@ def test_not_found_in_the_admin(admin: Client) -> None:
         assert "Log out" in text, "it has what is around every page of the admin"
 
 
-def test_no_permission(viewer: Client) -> None:
+def test_missing_permission(viewer: Client) -> None:
     text = page(viewer, "/admin/apikeys/apikey/add/", 403)
     assert "Ask an administrator for the permission" in text
     assert "Log out" in text
 
 
-def test_host_that_is_not_served(client: Client) -> None:
+def test_unknown_host(client: Client) -> None:
     answer = client.get("//evil.example/", headers={"accept": BROWSER, "host": "evil.example"})
     text = text_of(answer, 400)
     assert "ALLOWED_HOSTS" in text
     assert "//evil.example" not in text
 
 
-def test_form_that_has_expired(admin: Client) -> None:
+def test_expired_form(admin: Client) -> None:
     forger = Client(enforce_csrf_checks=True)
     forger.cookies = admin.cookies
     text = page(forger, "/admin/password_change/", 403, "post")
@@ -71,20 +71,20 @@ def test_form_that_has_expired(admin: Client) -> None:
     assert '<a class="action" href="/admin/password_change/">Open the page again</a>' in text
 
 
-def test_method_that_does_not_apply(admin: Client) -> None:
+def test_method_not_allowed(admin: Client) -> None:
     answer = admin.get("/admin/authenticator/set-up/", headers={"accept": BROWSER})
     assert "opened that way" in text_of(answer, 405)
     assert answer["Allow"] == "POST"
     assert answer["X-Frame-Options"] == "DENY"
 
 
-def test_list_that_is_filtered_by_what_it_has_no_filter_for(admin: Client) -> None:
+def test_unknown_list_filter(admin: Client) -> None:
     text = page(admin, "/admin/events/event/?digest__startswith=0", 400)
     assert 'href="/admin/events/event/">Open the page again' in text
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("lks_cause"), 500), (OperationalError("lks_cause"), 503)])
-def test_what_breaks_needs_nothing_that_may_be_broken(
+def test_server_error_page_needs_no_database(
     admin: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     def crash(*_: object, **__: object) -> None:
@@ -109,12 +109,12 @@ def test_public_paths(client: Client, path: str) -> None:
     "accept",
     ["", "*/*", "application/json", "application/problem+json", "application/json, text/html", "text/html;q=0.5, */*"],
 )
-def test_programs_get_a_problem(admin: Client, path: str, accept: str) -> None:
+def test_api_client_gets_problem(admin: Client, path: str, accept: str) -> None:
     answer = admin.get(path, headers={"accept": accept} if accept else {})
     assert answer["Content-Type"] == "application/problem+json", answer.status_code
 
 
-def test_the_api_has_no_pages(api: Caller) -> None:
+def test_api_paths_have_no_pages(api: Caller) -> None:
     for path in ("/v1/nowhere", "/v1/keys/lk_000000000000", "/health/nothing", "/openapi.json/"):
         answer = api.get(path, headers={"accept": BROWSER})
         assert (answer.status_code >= 400, answer["Content-Type"]) == (True, "application/problem+json"), path

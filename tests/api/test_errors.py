@@ -1,4 +1,4 @@
-"""Every rate limit that is none is refused by every door: model, REST, command and admin."""
+"""Every invalid rate limit is rejected everywhere: by the model, REST, the command and the admin."""
 
 import io
 import json
@@ -37,7 +37,7 @@ LIMIT = {"burst": 1000, "per_seconds": 60}
 
 
 @values
-def test_model(refusal: InvalidLimit) -> None:
+def test_model_errors(refusal: InvalidLimit) -> None:
     key = APIKey(key_id="lk_000000000000", label="x", created_at=timezone.now(), rate_limit=loads(refusal.text))
     with pytest.raises(ValidationError) as caught:
         key.full_clean()
@@ -50,7 +50,7 @@ def test_model(refusal: InvalidLimit) -> None:
 
 
 @each
-def test_rest_create_and_update(refusal: InvalidLimit, api: Caller, root: IssuedKey) -> None:
+def test_rest_errors(refusal: InvalidLimit, api: Caller, root: IssuedKey) -> None:
     for call, path, text in (
         (api.post, "/v1/keys", f'{{"label": "x", "rate_limit": {refusal.text}}}'),
         (api.patch, f"/v1/keys/{root.key.key_id}", f'{{"rate_limit": {refusal.text}}}'),
@@ -68,7 +68,7 @@ def test_rest_create_and_update(refusal: InvalidLimit, api: Caller, root: Issued
 
 @each
 @pytest.mark.parametrize("command", ["issue_key", "set_rate_limit"])
-def test_commands(refusal: InvalidLimit, root: IssuedKey, command: str) -> None:
+def test_command_errors(refusal: InvalidLimit, root: IssuedKey, command: str) -> None:
     arguments = ["--label", "x"] if command == "issue_key" else [root.key.key_id]
     with pytest.raises(CommandError) as caught:
         call_command(command, *arguments, f"--rate-limit={refusal.text}", stdout=io.StringIO(), stderr=io.StringIO())
@@ -79,7 +79,7 @@ def test_commands(refusal: InvalidLimit, root: IssuedKey, command: str) -> None:
 
 
 @pytest.mark.parametrize("refusal", [refusal for refusal in INVALID_LIMITS if members(refusal.text)], ids=str)
-def test_admin(refusal: InvalidLimit, root: IssuedKey, admin: Client) -> None:
+def test_admin_errors(refusal: InvalidLimit, root: IssuedKey, admin: Client) -> None:
     values = members(refusal.text)
     assert values
     typed = {name: json.dumps(value) for name, value in values.items()} | {"known_epoch": "1"}
@@ -90,7 +90,7 @@ def test_admin(refusal: InvalidLimit, root: IssuedKey, admin: Client) -> None:
 
 
 @pytest.mark.parametrize(("burst", "per_seconds"), [("true", "1"), ("1.5", "1"), ("0", "1"), ("x", "1"), ("5", "")])
-def test_command_flags(root: IssuedKey, burst: str, per_seconds: str) -> None:
+def test_command_flag_errors(root: IssuedKey, burst: str, per_seconds: str) -> None:
     with pytest.raises(CommandError) as caught:
         call_command("set_rate_limit", root.key.key_id, f"--burst={burst}", f"--per-seconds={per_seconds}")
     assert caught.value.returncode == 2

@@ -15,7 +15,7 @@ def other(service: ConfigService, root: IssuedKey) -> str:
     return key_id
 
 
-def test_pages_go_on_where_they_stopped(api: Caller, other: str) -> None:
+def test_pages_continue_after_previous(api: Caller, other: str) -> None:
     page = api.get("/v1/events?limit=3").json()
     assert [event["id"] for event in page["items"]] == [1, 2, 3]
     assert page["next"] == 3
@@ -47,13 +47,13 @@ def test_filters(api: Caller, root: IssuedKey, other: str) -> None:
         ("key_id=lk_x", "/key_id"),
     ],
 )
-def test_bad_filters_are_refused(api: Caller, query: str, pointer: str) -> None:
+def test_invalid_filters_are_rejected(api: Caller, query: str, pointer: str) -> None:
     response = api.get(f"/v1/events?{query}")
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
-def test_no_event_holds_a_secret(api: Caller, service: ConfigService) -> None:
+def test_no_event_contains_secret(api: Caller, service: ConfigService) -> None:
     issued = api.post("/v1/keys", {"label": "x"}).json()
     rotated = api.post(f"/v1/keys/{issued['key_id']}/rotate").json()
     text = api.get("/v1/events").content.decode()

@@ -24,14 +24,14 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return found
 
 
-def test_many_requests_build_it_once(client: Client, builds: list[object]) -> None:
+def test_document_is_built_once(client: Client, builds: list[object]) -> None:
     bodies = {client.get("/openapi.json", headers={"Host": "localhost"}).content for _ in range(5)}
     assert len(bodies) == 1
     assert builds == [None]
     assert json.loads(bodies.pop())["openapi"].startswith("3.1")
 
 
-def test_client_that_has_it_gets_304(client: Client) -> None:
+def test_current_document_gets_304(client: Client) -> None:
     first = client.get("/openapi.json")
     assert first["Content-Type"] == "application/vnd.oai.openapi+json"
     again = client.get("/openapi.json", headers={"If-None-Match": first["ETag"]})

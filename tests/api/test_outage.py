@@ -26,7 +26,7 @@ def used(root: IssuedKey) -> int:
 
 
 @pytest.mark.usefixtures("down")
-def test_what_needs_the_database_is_refused_at_once_and_costs_nothing(api: Caller, root: IssuedKey) -> None:
+def test_call_without_database_fails_fast_and_free(api: Caller, root: IssuedKey) -> None:
     path = f"/v1/keys/{root.key.key_id}"
     before = used(root)
     with CaptureQueriesContext(connection) as queries:
@@ -41,7 +41,7 @@ def test_what_needs_the_database_is_refused_at_once_and_costs_nothing(api: Calle
 
 
 @pytest.mark.usefixtures("down")
-def test_what_does_not_need_it_is_answered(api: Caller, root: IssuedKey) -> None:
+def test_call_that_needs_no_database_works(api: Caller, root: IssuedKey) -> None:
     before = used(root)
     assert [api.get(path).status_code for path in ("/v1/whoami", "/metrics")] == [200, 200]
     asked = {"credential": root.credential.reveal()}
@@ -49,21 +49,19 @@ def test_what_does_not_need_it_is_answered(api: Caller, root: IssuedKey) -> None
     assert used(root) == before + 4
 
 
-def test_the_report_tells_of_the_directory(api: Caller, settings: Settings) -> None:
+def test_report_shows_key_cache(api: Caller, settings: Settings) -> None:
     settings.DIRECTORY_STALE_SECONDS = 30
     assert api.get("/health/full").json()["components"]["key_directory"] == {"status": "ok", "stale_seconds": 30}
 
 
-def test_health_takes_the_database_for_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.local_health.database_responds", lambda: False)
+def test_health_reports_database_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("health.local_health.database_answers", lambda: False)
     assert anonymous.get("/health").status_code == 503
     assert default_key_cache().database_is_down
 
 
 @pytest.mark.usefixtures("down")
-def test_observers_are_not_let_in_by_an_old_record_that_nobody_confirms(
-    api: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unconfirmed_old_record_opens_no_report(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise BucketStoreError("away")
 

@@ -37,14 +37,14 @@ def change(api: Caller, method: str, path: str, body: object, if_match: str) -> 
         {"expires_at": "2099-01-01T00:00:00Z"}, {"metadata": {"team": 7}},
     ],
 )  # fmt: skip
-def test_etag_goes_up_with_every_change(api: Caller, path: str, values: dict[str, Any]) -> None:
+def test_etag_changes_with_every_change(api: Caller, path: str, values: dict[str, Any]) -> None:
     assert api.get(path)["ETag"] == '"1"'
     assert api.patch(path, values)["ETag"] == '"2"'
     assert api.patch(path, values)["ETag"] == '"2"'  # it is so already
     assert api.get(path)["ETag"] == '"2"'
 
 
-def test_every_response_that_shows_a_key_has_its_etag(api: Caller) -> None:
+def test_every_key_response_has_etag(api: Caller) -> None:
     created = api.post("/v1/keys", {"label": "x"})
     path = created["Location"]
     assert created["ETag"] == api.get(path)["ETag"] == '"1"'
@@ -55,7 +55,7 @@ def test_every_response_that_shows_a_key_has_its_etag(api: Caller) -> None:
 
 
 @pytest.mark.parametrize(("method", "rest", "body"), CHANGES)
-def test_stale_change_is_refused_and_changes_nothing(
+def test_stale_if_match_is_rejected(
     api: Caller, service: ConfigService, path: str, method: str, rest: str, body: object
 ) -> None:
     service.rotate(path.removeprefix("/v1/keys/"))
@@ -71,27 +71,27 @@ def test_stale_change_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize(("method", "rest", "body"), CHANGES)
 @pytest.mark.parametrize("if_match", ['"1"', "*", '"0", "1"'])
-def test_change_of_the_state_that_was_read_is_made(
+def test_current_if_match_is_accepted(
     api: Caller, path: str, method: str, rest: str, body: object, if_match: str
 ) -> None:
     assert change(api, method, path + rest, body, if_match).status_code in (200, 204)
 
 
 @pytest.mark.parametrize(("method", "rest", "body"), CHANGES)
-def test_malformed_if_match_is_refused(api: Caller, path: str, method: str, rest: str, body: object) -> None:
+def test_malformed_if_match_is_rejected(api: Caller, path: str, method: str, rest: str, body: object) -> None:
     refused = change(api, method, path + rest, body, "1")
     assert refused.status_code == 400
     assert "with its quotes" in refused.json()["detail"]
     assert api.get(path)["ETag"] == '"1"'
 
 
-def test_what_cannot_be_changed_at_all_says_so_first(api: Caller, path: str) -> None:
+def test_revoked_precedes_stale(api: Caller, path: str) -> None:
     assert change(api, "patch", "/v1/keys/lk_000000000000", {}, '"1"').status_code == 404
     assert api.delete(path).status_code == 204
     assert change(api, "delete", path, None, '"1"').status_code == 409
 
 
-def test_state_is_checked_under_the_lock_of_the_change(service: ConfigService, root: IssuedKey) -> None:
+def test_if_match_is_checked_under_lock(service: ConfigService, root: IssuedKey) -> None:
     key_id = root.key.key_id
     deciding = ConfigService(service._origin, expected={1})
     assert deciding.update(key_id, {"label": "first"}).epoch == 2
@@ -104,7 +104,7 @@ def living(key_id: str) -> dict[str, int]:
     return dict(KeySecret.objects.filter(key__key_id=key_id).values_list("state", "pk"))
 
 
-def test_finish_ends_the_secret_that_it_names(api: Caller, service: ConfigService, path: str) -> None:
+def test_finish_ends_named_secret(api: Caller, service: ConfigService, path: str) -> None:
     key_id = path.removeprefix("/v1/keys/")
     service.rotate(key_id)
     first = living(key_id)
@@ -121,11 +121,11 @@ def test_finish_ends_the_secret_that_it_names(api: Caller, service: ConfigServic
 
 
 @pytest.mark.parametrize("body", [{"secret_id": "1"}, {"secret_id": True}, {"secret_id": 0}, {"secret": 1}, []])
-def test_finish_refuses_what_it_does_not_understand(api: Caller, path: str, body: object) -> None:
+def test_finish_rejects_invalid_body(api: Caller, path: str, body: object) -> None:
     assert api.post(f"{path}/rotate/finish", body).status_code == 422
 
 
-def test_webhook_is_changed_in_the_state_that_was_read(api: Caller) -> None:
+def test_webhook_if_match(api: Caller) -> None:
     created = api.post("/v1/webhooks", {"url": "https://hooks.example/"})
     path, first = created["Location"], created["ETag"]
     assert api.get(path)["ETag"] == first

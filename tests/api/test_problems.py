@@ -51,7 +51,7 @@ def check(response: Any, status: int, slug: str, path: str) -> dict[str, Any]:
         ("post", "/admin/login/x", 302, ""),
     ],
 )
-def test_without_a_key(client: Client, method: str, path: str, status: int, slug: str) -> None:
+def test_missing_credential(client: Client, method: str, path: str, status: int, slug: str) -> None:
     response = getattr(client, method)(path)
     if slug:
         check(response, status, slug, path)
@@ -76,34 +76,34 @@ def test_without_a_key(client: Client, method: str, path: str, status: int, slug
         (b"", "application/json", 422, "invalid-parameters"),
     ],
 )
-def test_bodies(api: Caller, content: bytes, media_type: str, status: int, slug: str) -> None:
+def test_rejected_bodies(api: Caller, content: bytes, media_type: str, status: int, slug: str) -> None:
     check(api.post("/v1/keys", content, content_type=media_type), status, slug, "/v1/keys")
 
 
-def test_put_is_405_and_names_what_is(api: Caller) -> None:
+def test_put_is_405_with_allow(api: Caller) -> None:
     response = api.put("/v1/keys", {})
     check(response, 405, "method-not-allowed", "/v1/keys")
     assert {"GET", "POST"} <= set(response["Allow"].split(", "))
 
 
-def test_unknown_method_is_refused_ahead_of_the_metrics(client: Client) -> None:
+def test_unknown_method_is_not_a_metric_label(client: Client) -> None:
     check(client.generic("PROPFIND", "/v1/keys"), 405, "method-not-allowed", "/v1/keys")
 
 
-def test_accept_that_nothing_fits(api: Caller) -> None:
+def test_not_acceptable(api: Caller) -> None:
     check(api.get("/v1/whoami", headers={"Accept": "image/png"}), 406, "not-acceptable", "/v1/whoami")
 
 
-def test_host_that_is_not_served(client: Client) -> None:
+def test_unknown_host(client: Client) -> None:
     check(client.get("/admin/", headers={"Host": "evil.example"}), 400, "malformed-request", "/admin/")
 
 
-def test_type_is_never_from_the_host(api: Caller) -> None:
+def test_type_ignores_host_field(api: Caller) -> None:
     response = api.get("/v1/keys/lk_000000000000", headers={"Host": "localhost"})
     assert response.json()["type"].startswith("https://keys.example.test/")
 
 
-def test_form_without_its_token() -> None:
+def test_form_without_csrf_token() -> None:
     check(Client(enforce_csrf_checks=True).post("/admin/login/"), 403, "forbidden", "/admin/login/")
 
 
@@ -123,7 +123,7 @@ def test_ambiguous_credential(root: IssuedKey, service: ConfigService) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/whoami", "/admin/login/"])
-def test_crash_shows_nothing_of_its_cause(
+def test_crash_hides_cause(
     root: IssuedKey, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, slug: str, path: str
 ) -> None:
     def crash(*_: object, **__: object) -> None:
@@ -136,7 +136,7 @@ def test_crash_shows_nothing_of_its_cause(
     assert str(error) not in str(body)
 
 
-def test_crash_is_signalled_and_logged_under_the_request_id(
+def test_crash_is_logged_with_request_id(
     root: IssuedKey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[object] = []
@@ -151,7 +151,7 @@ def test_crash_is_signalled_and_logged_under_the_request_id(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_store_that_fails_is_503(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_store_is_503(api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise BucketStoreError("no room")
 
@@ -160,7 +160,7 @@ def test_store_that_fails_is_503(api: Caller, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("slug", CATALOGUE)
-def test_every_type_has_a_page(client: Client, slug: str) -> None:
+def test_every_problem_type_has_page(client: Client, slug: str) -> None:
     response = client.get(f"/problems/{slug}")
     problem = CATALOGUE[slug]
     assert response.json() == {
@@ -174,7 +174,7 @@ def test_every_type_has_a_page(client: Client, slug: str) -> None:
     assert f"<h1>{problem.title.replace(chr(39), '&#x27;')}</h1>" in page.content.decode()
 
 
-def test_debug_shows_no_secret(root: IssuedKey, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def test_debug_page_shows_no_secret(root: IssuedKey, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.DEBUG = True
     monkeypatch.setattr("api.whoami.decision_of", lambda _: 1 / 0)
     caller = Caller(root.credential.reveal(), raise_request_exception=False)
@@ -183,7 +183,7 @@ def test_debug_shows_no_secret(root: IssuedKey, monkeypatch: pytest.MonkeyPatch,
         assert root.credential.secret not in page
 
 
-def test_outage_is_one_line_without_a_traceback_or_a_secret() -> None:
+def test_outage_logs_one_line_without_secret() -> None:
     """Each request of an outage writes it, and so does each wrong credential that too many others wait before."""
     secret = generate_secret()
     error = OperationalError(f'connection failed: password "{secret}" \n' + "DETAIL: more\n" * 100)

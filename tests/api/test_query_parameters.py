@@ -63,20 +63,20 @@ def test_rejected_call_changes_nothing(api: Caller, service: ConfigService) -> N
     assert (key.revoked_at, key.epoch) == (None, 1)
 
 
-def test_method_that_is_not_there_is_405_whatever_the_query(api: Caller) -> None:
+def test_405_precedes_invalid_query(api: Caller) -> None:
     assert api.put("/v1/keys?x=1").status_code == 405
 
 
-def test_openapi_document_takes_none(anonymous: Caller) -> None:
+def test_openapi_document_takes_no_parameters(anonymous: Caller) -> None:
     assert anonymous.get("/openapi.json?format=yaml").status_code == 422
 
 
-def test_query_is_judged_after_the_scope(service: ConfigService) -> None:
+def test_scope_is_checked_before_query(service: ConfigService) -> None:
     nobody = Caller(service.issue({"label": "job"}).credential.reveal())
     assert nobody.get("/v1/keys?stat=revoked").status_code == 403
 
 
-def test_stream_takes_no_limit(api: Caller) -> None:
+def test_stream_rejects_limit(api: Caller) -> None:
     environ: dict[str, Any] = {"HTTP_ACCEPT": MEDIA_TYPE}
     make_offer(environ, StreamOffer(StreamLimit(max_streams=1)))
     answer = api.get("/v1/events?type=KeyIssued&limit=1", **environ)
@@ -94,7 +94,7 @@ def listed(api: Caller, query: str) -> list[str]:
     return [item["key_id"] for item in api.get(f"/v1/keys?{query}").json()["items"]]
 
 
-def test_owner_and_label_are_compared_exactly(api: Caller, four: list[str]) -> None:
+def test_owner_and_label_match_exactly(api: Caller, four: list[str]) -> None:
     assert listed(api, "owner=payments") == four[2:]
     assert listed(api, "owner=%20payments%20") == four[2:]
     assert listed(api, "owner=payment") == listed(api, "owner=Payments") == listed(api, "owner=nobody") == []
@@ -109,7 +109,7 @@ def test_filters_are_combined(api: Caller, service: ConfigService, four: list[st
     assert listed(api, "label=one&q=pay&state=active") == []
 
 
-def test_cursor_goes_on_with_the_same_filters_alone(api: Caller, four: list[str]) -> None:
+def test_cursor_requires_same_filters(api: Caller, four: list[str]) -> None:
     page: dict[str, Any] = api.get("/v1/keys?owner=payments&limit=1").json()
     cursor = page["next"]
     assert listed(api, f"owner=payments&cursor={cursor}") == [four[3]]
@@ -119,7 +119,7 @@ def test_cursor_goes_on_with_the_same_filters_alone(api: Caller, four: list[str]
 
 
 @pytest.mark.parametrize("name", ["owner", "label"])
-def test_filter_is_answered_from_an_index(api: Caller, four: list[str], name: str) -> None:
+def test_filter_uses_index(api: Caller, four: list[str], name: str) -> None:
     with CaptureQueriesContext(connection) as queries:
         api.get(f"/v1/keys?{name}=one")
     sql = next(query["sql"] for query in queries if "ORDER BY" in query["sql"] and f'"{name}" =' in query["sql"])

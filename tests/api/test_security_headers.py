@@ -19,7 +19,7 @@ INLINE = re.compile(r"<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascr
 HTML = {"accept": "text/html"}
 
 
-def test_the_policy_is_strict() -> None:
+def test_policy_is_strict() -> None:
     directives = dict(part.split(" ", 1) for part in CONTENT_SECURITY_POLICY.split("; "))
     assert directives == {
         "default-src": "'self'",
@@ -32,7 +32,7 @@ def test_the_policy_is_strict() -> None:
 
 
 @pytest.mark.parametrize("page", [*PUBLIC, *FOR_OPERATORS])
-def test_every_page_has_it_and_nothing_inline(admin: Client, client: Client, page: str) -> None:
+def test_every_page_has_policy_and_no_inline_code(admin: Client, client: Client, page: str) -> None:
     answer = (Client() if page in PUBLIC else admin).get(page, headers=HTML)
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert answer["Content-Security-Policy"] == (DOCS_POLICY if page == "/docs/" else CONTENT_SECURITY_POLICY)
@@ -44,10 +44,10 @@ def test_every_page_has_it_and_nothing_inline(admin: Client, client: Client, pag
     assert not INLINE.findall(answer.content.decode())
 
 
-def test_our_templates_have_nothing_inline() -> None:
+def test_templates_have_no_inline_code() -> None:
     for path in (settings.BASE_DIR / "templates").rglob("*.html"):
         assert not INLINE.findall(path.read_text(encoding="utf-8")), path
 
 
-def test_what_is_no_page_has_none(client: Client) -> None:
+def test_other_responses_have_no_policy(client: Client) -> None:
     assert "Content-Security-Policy" not in client.get("/openapi.json")

@@ -32,7 +32,7 @@ def caller_with(service: ConfigService, *scopes: str) -> Caller:
     return Caller(service.issue({"label": "x", "scopes": list(scopes)}).credential.reveal())
 
 
-def test_create_shows_the_secret_this_once(api: Caller) -> None:
+def test_create_shows_secret_once(api: Caller) -> None:
     response = api.post("/v1/webhooks", {"url": URL, "label": "pager", "event_types": ["KeyRevoked"]})
     body = response.json()
     assert response.status_code == 201
@@ -67,7 +67,7 @@ def test_create_shows_the_secret_this_once(api: Caller) -> None:
     }
 
 
-def test_pending_counts_what_the_filter_lets_through(api: Caller, service: ConfigService) -> None:
+def test_pending_counts_filtered_events(api: Caller, service: ConfigService) -> None:
     some, all_ = create(api, event_types=["KeyIssued"]), create(api)
     service.update(service.issue({"label": "x"}).key.key_id, {"label": "y"})
     listed = api.get("/v1/webhooks").json()["items"]
@@ -85,7 +85,7 @@ def test_update_and_remove(api: Caller) -> None:
     ]  # fmt: skip
 
 
-def test_rotation_shows_the_new_secret_and_one_at_a_time(api: Caller) -> None:
+def test_rotation_shows_new_secret(api: Caller) -> None:
     made = create(api)
     path = f"/v1/webhooks/{made['id']}/rotate-secret"
     response = api.post(path, {"grace_seconds": 60})
@@ -100,7 +100,7 @@ def test_rotation_shows_the_new_secret_and_one_at_a_time(api: Caller) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_test_is_queued_and_its_result_shown(api: Caller) -> None:
+def test_test_delivery_is_queued_and_shown(api: Caller) -> None:
     path = f"/v1/webhooks/{create(api, url='https://127.0.0.1/', enabled=False)['id']}"
     assert api.post(f"{path}/test").status_code == 202
     assert api.get(path).json()["last_test"] is None
@@ -119,7 +119,7 @@ def test_unknown_ids_are_not_found(api: Caller, method: str, end: str) -> None:
         assert response.json()["type"].endswith("/problems/not-found")
 
 
-def test_every_fault_at_once(api: Caller) -> None:
+def test_all_errors_are_returned(api: Caller) -> None:
     response = api.post("/v1/webhooks", {"url": "http://hooks.example", "event_types": ["KeyEaten"], "salt": "x"})
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/url", "/event_types/0", "/salt"]
@@ -134,7 +134,7 @@ def test_every_fault_at_once(api: Caller) -> None:
         (["webhooks:read"], 403, 200),
     ],
 )
-def test_who_sees_all_events_through_a_webhook_may_read_them(
+def test_create_requires_events_read(
     service: ConfigService, scopes: list[str], create_status: int, list_status: int
 ) -> None:
     caller = caller_with(service, *scopes)
@@ -142,7 +142,7 @@ def test_who_sees_all_events_through_a_webhook_may_read_them(
     assert caller.get("/v1/webhooks").status_code == list_status
 
 
-def test_changing_a_webhook_needs_the_scope_too(api: Caller, service: ConfigService) -> None:
+def test_update_requires_events_read(api: Caller, service: ConfigService) -> None:
     path = f"/v1/webhooks/{create(api)['id']}"
     writer = caller_with(service, "webhooks:write")
     refusal = writer.patch(path, {"url": "https://evil.example/"})
@@ -153,7 +153,7 @@ def test_changing_a_webhook_needs_the_scope_too(api: Caller, service: ConfigServ
     assert writer.delete(path).status_code == 204
 
 
-def test_actor_and_request_stand_in_the_event(api: Caller) -> None:
+def test_event_has_actor_and_request_id(api: Caller) -> None:
     response = api.post("/v1/webhooks", {"url": URL}, headers={"X-Request-Id": "trace-7"})
     event = Event.objects.get(type="WebhookAdded")
     assert event.actor.startswith("key:lk_")

@@ -43,7 +43,9 @@ def webhook_path(service: ConfigService) -> str:
         ("post", "/rotate/finish", None, {"key_id"}),
     ],
 )
-def test_of_a_key(service: ConfigService, key_path: str, method: str, path: str, body: Any, members: set[str]) -> None:
+def test_receipt_of_key(
+    service: ConfigService, key_path: str, method: str, path: str, body: Any, members: set[str]
+) -> None:
     writer = caller_with(service, "keys:write")
     assert writer.get(key_path).status_code == 403
     answer = getattr(writer, method)(key_path + path, body)
@@ -54,7 +56,7 @@ def test_of_a_key(service: ConfigService, key_path: str, method: str, path: str,
     assert both.patch(key_path, {}).json() == both.get(key_path).json()
 
 
-def test_what_was_sent_comes_back_as_it_is_kept(service: ConfigService, key_path: str) -> None:
+def test_receipt_has_stored_values(service: ConfigService, key_path: str) -> None:
     writer = caller_with(service, "keys:write", "orders:*")
     sent = {"label": "  new  ", "scopes": ["orders:write", "orders:read"]}
     shown = writer.patch(key_path, sent).json()
@@ -70,7 +72,7 @@ def test_what_was_sent_comes_back_as_it_is_kept(service: ConfigService, key_path
         ("post", "/test", None, 202, {"id"}),
     ],
 )
-def test_of_a_webhook(
+def test_receipt_of_webhook(
     service: ConfigService, webhook_path: str, method: str, path: str, body: Any, status: int, members: set[str]
 ) -> None:
     writer = caller_with(service, "webhooks:write", "events:read")
@@ -85,7 +87,7 @@ def test_of_a_webhook(
 
 @pytest.mark.parametrize("call", ["rotate", "take away"])
 @pytest.mark.parametrize("reads", [True, False])
-def test_refusal_names_scopes_of_another_key_to_readers_alone(service: ConfigService, call: str, reads: bool) -> None:
+def test_denial_shows_scopes_only_to_readers(service: ConfigService, call: str, reads: bool) -> None:
     path = f"/v1/keys/{service.issue({'label': 'x', 'scopes': ['payroll:read', 'orders:read']}).key.key_id}"
     writer = caller_with(service, "keys:write", *(["keys:read"] if reads else []))
     answer = writer.post(f"{path}/rotate") if call == "rotate" else writer.patch(path, {"scopes": ["made:up"]})
@@ -94,7 +96,7 @@ def test_refusal_names_scopes_of_another_key_to_readers_alone(service: ConfigSer
     assert ("made:up" in answer.json()["detail"]) is (call == "take away")
 
 
-def test_own_usage_needs_no_scope_and_is_the_callers_alone(service: ConfigService, root: IssuedKey) -> None:
+def test_own_usage_needs_no_scope(service: ConfigService, root: IssuedKey) -> None:
     caller = service.issue({"label": "x"})
     now = timezone.now()
     for key, allowed in ((root.key, 7), (caller.key, 3)):
@@ -106,7 +108,7 @@ def test_own_usage_needs_no_scope_and_is_the_callers_alone(service: ConfigServic
     assert client.get("/v1/whoami/usage?step=second").json()["errors"][0]["pointer"] == "/step"
 
 
-def test_the_document_says_what_receipts_have(anonymous: Caller) -> None:
+def test_openapi_document_describes_receipts(anonymous: Caller) -> None:
     schemas = anonymous.get("/openapi.json").json()["components"]["schemas"]
     for answer, receipt, members in (
         ("ChangedKey", "KeyReceipt", {"key_id", *validation.UPDATE_RULES}),

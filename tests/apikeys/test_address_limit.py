@@ -14,7 +14,7 @@ from latchkey.problems import ProblemError
 from ratelimit.limit import Limit
 from ratelimit.limiter import AttemptKind, default_limiter
 from ratelimit.stores import MemoryStore
-from tests.apikeys.test_authenticator import ADDRESS, FAILURE_LIMIT, Process
+from tests.apikeys.process import ADDRESS, FAILURE_LIMIT, Process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ELSEWHERE = "203.0.113.8"
@@ -43,13 +43,13 @@ def use_up(process: Process) -> None:
     attempts(process, FAILURE_LIMIT.burst + 1 + LOOK_UP_BURST)
 
 
-def test_attempts_over_the_limit_do_not_query_the_database(here: Process) -> None:
+def test_attempts_over_limit_do_not_query(here: Process) -> None:
     refusals, queries = attempts(here, 300)
     assert refusals == [InvalidCredential] * FAILURE_LIMIT.burst + [QuotaExceeded] * (300 - FAILURE_LIMIT.burst)
     assert queries == FAILURE_LIMIT.burst + 1 + LOOK_UP_BURST
 
 
-def test_an_address_over_the_limit_gets_a_look_up_now_and_then(here: Process) -> None:
+def test_address_over_limit_gets_occasional_lookup(here: Process) -> None:
     use_up(here)
     here.monotonic += LOOK_UP_SECONDS - 0.001
     assert attempts(here, 5)[1] == 0
@@ -59,7 +59,7 @@ def test_an_address_over_the_limit_gets_a_look_up_now_and_then(here: Process) ->
     assert attempts(here, 5)[1] == LOOK_UP_BURST
 
 
-def test_a_right_key_that_is_not_cached_still_passes_behind_such_an_address(here: Process, root: IssuedKey) -> None:
+def test_uncached_valid_key_is_allowed_from_address_over_limit(here: Process, root: IssuedKey) -> None:
     use_up(here)
     with pytest.raises(QuotaExceeded):
         here.passes(root.credential)
@@ -68,7 +68,7 @@ def test_a_right_key_that_is_not_cached_still_passes_behind_such_an_address(here
     assert all(here.passes(root.credential) for _ in range(20)), "it is cached now"
 
 
-def test_a_key_whose_record_is_old_needs_no_look_up_that_is_left(here: Process, root: IssuedKey) -> None:
+def test_key_with_old_record_needs_no_lookup(here: Process, root: IssuedKey) -> None:
     """A key that is used now and then passes, although those who attack from its address win every look-up."""
     assert here.passes(root.credential)
     here.monotonic += 10 * TTL_SECONDS
@@ -76,7 +76,7 @@ def test_a_key_whose_record_is_old_needs_no_look_up_that_is_left(here: Process, 
     assert here.passes(root.credential)
 
 
-def test_a_secret_that_was_right_once_is_looked_up_once(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_formerly_valid_secret_is_looked_up_once(here: Process, service: ConfigService, root: IssuedKey) -> None:
     assert here.passes(root.credential)
     service.rotate(root.key.key_id, {"grace_seconds": 0})
     here.monotonic += TTL_SECONDS
@@ -90,14 +90,14 @@ def test_a_secret_that_was_right_once_is_looked_up_once(here: Process, service: 
     assert counted[1:] == [0, 0]
 
 
-def test_a_refusal_over_the_limit_is_counted_by_the_store(here: Process, store: MemoryStore) -> None:
+def test_denial_over_limit_is_counted_by_store(here: Process, store: MemoryStore) -> None:
     """By that the steward sees that the address goes on."""
     attempts(here, 300)
     (refused,) = default_limiter().throttled_addresses(0)
     assert (refused[0], refused[1].throttled) == (ADDRESS, 300 - FAILURE_LIMIT.burst)
 
 
-def test_a_token_that_came_back_pays_for_one_attempt(
+def test_refilled_token_pays_for_one_attempt(
     here: Process, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_up(here)
@@ -108,12 +108,12 @@ def test_a_token_that_came_back_pays_for_one_attempt(
     assert queries == 2, "of the attempt that the token pays, and of the one that shows that there are no more"
 
 
-def test_other_addresses_are_left_alone(here: Process) -> None:
+def test_other_addresses_are_unaffected(here: Process) -> None:
     use_up(here)
     assert attempts(here, 3, ELSEWHERE) == ([InvalidCredential] * 3, 3)
 
 
-def test_addresses_are_remembered_within_bounds(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_stored_addresses_is_limited(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_limit, "CAPACITY", 2)
     limit = AddressLimit(default_limiter(), Limit(1, 3600), AttemptKind.CREDENTIAL)
     for host in range(5):
@@ -122,7 +122,7 @@ def test_addresses_are_remembered_within_bounds(here: Process, monkeypatch: pyte
     assert list(limit._addresses) == ["192.0.2.3", "192.0.2.4"]
 
 
-def test_sign_ins_and_credentials_have_buckets_of_their_own(service: ConfigService) -> None:
+def test_sign_ins_and_credentials_have_separate_buckets(service: ConfigService) -> None:
     limiter, limit = default_limiter(), Limit(1, 3600)
     credentials, sign_ins = (AddressLimit(limiter, limit, attempt) for attempt in AttemptKind)
     for kind in (credentials, sign_ins):

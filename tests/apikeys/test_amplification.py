@@ -23,7 +23,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_refusal_is_short(api: Caller, kind: str) -> None:
+def test_error_response_is_short(api: Caller, kind: str) -> None:
     path, body = BODIES[kind]
     response = api.post(path, body, content_type="application/json")
     assert 400 <= response.status_code < 500

@@ -1,7 +1,6 @@
-"""The authenticator, with two processes in mind: `here` has a key cached, the change is made elsewhere."""
+"""Authenticator: cached keys, wrong secrets, and batches."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -10,45 +9,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from apikeys.address_limit import AddressLimit
-from apikeys.authenticator import Authenticator
 from apikeys.cache.key_cache import TTL_SECONDS, KeyCache
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.credential_check import Verified
-from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, QuotaExceeded, RevokedKey
+from apikeys.errors import InvalidCredential, QuotaExceeded, RevokedKey
 from apikeys.models import APIKey
 from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
-from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
-from ratelimit.limiter import AttemptKind, Limiter, default_limiter
+from ratelimit.limiter import default_limiter
 from ratelimit.stores import MemoryStore
+from tests.apikeys.process import ADDRESS, FAILURE_LIMIT, Process, tokens_used
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ADDRESS = "203.0.113.7"
-FAILURE_LIMIT = Limit(3, 60)
-
-
-class Process:
-    """A worker with a directory of its own and the store that all share."""
-
-    def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
-        self.monotonic = 100.0
-        self.wall = timezone.now()
-        self.cache = KeyCache(clock=lambda: self.monotonic)
-        self.authenticator = Authenticator(
-            cache=self.cache,
-            limiter=limiter,
-            peppers=peppers or configured_peppers(),
-            address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
-            now=lambda: self.wall.timestamp(),
-        )
-
-    def passes(self, credential: Credential) -> bool:
-        """One whole request; False where its bucket denies it."""
-        return self.authenticator.charge(self.authenticator.authenticate(credential, ADDRESS), ADDRESS)[1].allowed
 
 
 @pytest.fixture
@@ -56,11 +31,7 @@ def here() -> Process:
     return Process(default_limiter())
 
 
-def tokens_used(store: MemoryStore, key: IssuedKey) -> int:
-    return store.peek(key.key.key_id.encode()).allowed
-
-
-def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
+def test_cached_key_needs_no_query(here: Process, root: IssuedKey) -> None:
     assert here.passes(root.credential)
     with CaptureQueriesContext(connection) as queries:
         for _ in range(20):
@@ -68,7 +39,7 @@ def test_known_key_costs_no_query(here: Process, root: IssuedKey) -> None:
     assert len(queries) == 0
 
 
-def test_record_ages_out(here: Process, root: IssuedKey) -> None:
+def test_record_expires(here: Process, root: IssuedKey) -> None:
     here.passes(root.credential)
     here.monotonic += TTL_SECONDS
     with CaptureQueriesContext(connection) as queries:
@@ -76,87 +47,7 @@ def test_record_ages_out(here: Process, root: IssuedKey) -> None:
     assert len(queries) > 0
 
 
-@pytest.mark.parametrize(
-    ("change", "refusal"),
-    [
-        (lambda service, key_id: service.revoke(key_id), RevokedKey),
-        (lambda service, key_id: service.update(key_id, {"enabled": False}), DisabledKey),
-        (lambda service, key_id: service.rotate(key_id, {"grace_seconds": 0}), InvalidCredential),
-    ],
-)
-def test_change_made_elsewhere_holds_for_the_next_request_here(
-    here: Process, service: ConfigService, root: IssuedKey, store: MemoryStore, change: object, refusal: type
-) -> None:
-    assert callable(change)
-    here.passes(root.credential)
-    change(service, root.key.key_id)
-    with pytest.raises(refusal):
-        here.passes(root.credential)
-    assert tokens_used(store, root) == 1
-
-
-def test_new_limit_made_elsewhere_holds_for_the_next_request_here(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
-    service.update(root.key.key_id, {"rate_limit": {"burst": 9, "per_seconds": 86400}})
-    assert here.passes(root.credential)
-    service.update(root.key.key_id, {"rate_limit": {"burst": 1, "per_seconds": 3600}})
-    assert not here.passes(root.credential)
-    service.update(root.key.key_id, {"rate_limit": {"burst": 3, "per_seconds": 3600}})
-    assert [here.passes(root.credential) for _ in range(3)] == [True, True, False]
-
-
-def test_enabling_again_elsewhere_lifts_a_cached_refusal(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
-    service.update(root.key.key_id, {"enabled": False})
-    with pytest.raises(DisabledKey):
-        here.passes(root.credential)
-    service.update(root.key.key_id, {"enabled": True})
-    assert here.passes(root.credential)
-
-
-def test_new_secret_made_elsewhere_works_here_at_once_and_the_old_until_it_is_finished(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
-    here.passes(root.credential)
-    rotated = service.rotate(root.key.key_id)
-    assert here.passes(rotated.credential)
-    assert here.passes(root.credential)
-    service.finish_rotation(root.key.key_id)
-    with pytest.raises(InvalidCredential):
-        here.passes(root.credential)
-    assert here.passes(rotated.credential)
-
-
-def test_old_secret_ends_by_itself_at_its_second(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.rotate(root.key.key_id, {"grace_seconds": 60})
-    end = root.key.secrets.get(state="retiring").expires_at
-    assert end is not None
-    assert end == whole_second(end)
-    here.wall = end - timedelta(milliseconds=1)
-    assert here.passes(root.credential)
-    here.wall = end
-    with pytest.raises(InvalidCredential):
-        here.passes(root.credential)
-
-
-def test_key_expires_at_its_second(here: Process, service: ConfigService) -> None:
-    """That is the one which is shown, also if the row has a fraction, as rows of earlier versions do."""
-    end = whole_second(timezone.now() + timedelta(days=1))
-    issued = service.issue({"label": "x", "expires_at": end + timedelta(milliseconds=900)})
-    assert issued.key.expires_at == end
-    APIKey.objects.update(expires_at=end + timedelta(milliseconds=900))
-    here.wall = end - timedelta(milliseconds=1)
-    assert here.passes(issued.credential)
-    here.wall = end
-    with pytest.raises(ExpiredKey):
-        here.passes(issued.credential)
-
-
-def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
-    here: Process, root: IssuedKey, store: MemoryStore
-) -> None:
+def test_wrong_secret_is_charged_to_address_not_key(here: Process, root: IssuedKey, store: MemoryStore) -> None:
     wrong = Credential(root.key.key_id, generate_secret())
     for _ in range(3):
         with pytest.raises(InvalidCredential):
@@ -170,7 +61,7 @@ def test_wrong_secret_is_paid_by_the_address_and_never_by_the_key(
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
+def test_reauthentication_is_not_counted_or_charged(
     here: Process, service: ConfigService, root: IssuedKey, refresh: bool
 ) -> None:
     def counted() -> float | None:
@@ -188,7 +79,7 @@ def test_confirming_is_no_attempt_so_it_is_neither_counted_nor_paid(
         here.authenticator.authenticate(root.credential, ADDRESS)
 
 
-def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, root: IssuedKey) -> None:
+def test_unknown_key_and_wrong_secret_get_same_error(here: Process, root: IssuedKey) -> None:
     answers = []
     for credential in (
         Credential(root.key.key_id, generate_secret()),
@@ -200,7 +91,7 @@ def test_unknown_key_and_wrong_secret_are_told_apart_by_nothing(here: Process, r
     assert answers[0] == answers[1]
 
 
-def test_refusal_of_state_needs_the_right_secret(here: Process, service: ConfigService, root: IssuedKey) -> None:
+def test_wrong_secret_hides_key_state(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.revoke(root.key.key_id)
     with pytest.raises(InvalidCredential):
         here.passes(Credential(root.key.key_id, generate_secret()))
@@ -217,7 +108,7 @@ class CountingPeppers(Peppers):
 
 
 def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], int]:
-    """What a door asks of the authenticator about a wrong secret: the queries, without their values, and how many digests."""
+    """Return the queries, without their values, and the number of digests that a wrong secret causes."""
     credential = Credential(key_id, generate_secret())
     before = CountingPeppers.made
     with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
@@ -238,7 +129,7 @@ KEYS: dict[str, Callable[[ConfigService, str], object]] = {
 
 @pytest.mark.parametrize("age", [None, 0.0, TTL_SECONDS], ids=["not in memory", "in memory", "too old"])
 @pytest.mark.parametrize("state", KEYS)
-def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
+def test_wrong_secret_costs_same_work_as_unknown_key(
     root: IssuedKey, service: ConfigService, state: str, age: float | None
 ) -> None:
     peppers = configured_peppers()
@@ -253,7 +144,7 @@ def test_a_wrong_secret_costs_the_same_work_as_an_unknown_id(
         assert work_of_a_wrong_secret(process, root.key.key_id) == unknown
 
 
-def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: IssuedKey) -> None:
+def test_wrong_secret_keeps_cached_record(here: Process, root: IssuedKey) -> None:
     assert here.passes(root.credential)
     with pytest.raises(InvalidCredential):
         here.passes(Credential(root.key.key_id, generate_secret()))
@@ -262,9 +153,7 @@ def test_a_wrong_secret_leaves_the_cached_record_alone(here: Process, root: Issu
     assert len(queries) == 0
 
 
-def test_a_refused_state_costs_no_query_once_it_is_known(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_cached_denial_needs_no_query(here: Process, service: ConfigService, root: IssuedKey) -> None:
     service.revoke(root.key.key_id)
     with pytest.raises(RevokedKey):
         here.passes(root.credential)
@@ -273,46 +162,26 @@ def test_a_refused_state_costs_no_query_once_it_is_known(
     assert len(queries) == 0
 
 
-def test_secrets_of_an_older_pepper_work_until_it_is_gone(service: ConfigService, root: IssuedKey) -> None:
+def test_older_pepper_works_while_configured(service: ConfigService, root: IssuedKey) -> None:
     both = parse_peppers("t3:" + "33" * 32 + ",t2:" + "22" * 32)
     assert Process(default_limiter(), both).passes(root.credential)
     with pytest.raises(InvalidCredential):
         Process(default_limiter(), parse_peppers("t3:" + "33" * 32)).passes(root.credential)
 
 
-def test_lost_store_contents_take_up_the_epoch_again(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    service.update(root.key.key_id, {"label": "later"})
-    here.passes(root.credential)
-    default_limiter().store.forget(root.key.key_id.encode())
-    assert here.passes(root.credential)
-    assert default_limiter().epoch(root.key.key_id) == 2
-
-
-def test_directory_is_bounded(root: IssuedKey, service: ConfigService) -> None:
-    directory = KeyCache(capacity=2)
+def test_cache_is_bounded(root: IssuedKey, service: ConfigService) -> None:
+    cache = KeyCache(capacity=2)
     keys = [service.issue({"label": "x"}).key.key_id for _ in range(3)]
     for key_id in keys:
-        directory.load(key_id)
+        cache.load(key_id)
     with CaptureQueriesContext(connection) as queries:
-        assert directory.cached(keys[1])
-        assert directory.cached(keys[2])
+        assert cache.cached(keys[1])
+        assert cache.cached(keys[2])
     assert len(queries) == 0
-    assert directory.cached(keys[0]) is None
+    assert cache.cached(keys[0]) is None
 
 
-def test_database_restored_from_a_backup_is_the_truth(here: Process, service: ConfigService, root: IssuedKey) -> None:
-    """The store has heard of a later epoch than the database knows: no endless reloading, and the next change holds."""
-    default_limiter().publish_epoch(root.key.key_id, 99)
-    assert here.passes(root.credential)
-    with CaptureQueriesContext(connection) as queries:
-        assert here.passes(root.credential)
-    assert len(queries) == 0
-    service.update(root.key.key_id, {"enabled": False})
-    with pytest.raises(DisabledKey):
-        here.passes(root.credential)
-
-
-def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
+def test_bucket_store_gets_no_secret(here: Process, root: IssuedKey, store: MemoryStore) -> None:
     """Only IDs of keys, addresses, and the numbers of a record."""
     here.passes(root.credential)
     wrong = Credential(root.key.key_id, generate_secret())
@@ -321,9 +190,7 @@ def test_the_bucket_store_is_told_no_secret(here: Process, root: IssuedKey, stor
     assert {name for name, _ in store.scan_records()} == {root.key.key_id.encode(), f"ip:{ADDRESS}".encode()}
 
 
-def test_several_are_verified_by_one_query_each_by_itself(
-    here: Process, service: ConfigService, root: IssuedKey
-) -> None:
+def test_batch_is_authenticated_with_one_query(here: Process, service: ConfigService, root: IssuedKey) -> None:
     cold = [service.issue({"label": f"cold {number}"}).credential for number in range(3)]
     unknown = [Credential(generate_key_id(), generate_secret()) for _ in range(3)]
     swapped = [Credential(cold[0].key_id, cold[1].secret), Credential(cold[1].key_id, unknown[0].secret)]
@@ -340,7 +207,7 @@ def test_several_are_verified_by_one_query_each_by_itself(
     assert len(queries) == (3 if connection.vendor == "sqlite" else 2), "PostgreSQL takes two together"
 
 
-def test_several_are_charged_each_to_its_address(here: Process) -> None:
+def test_batch_is_charged_per_address(here: Process) -> None:
     tries = [(Credential(generate_key_id(), generate_secret()), ADDRESS) for _ in range(FAILURE_LIMIT.burst + 2)]
     found = here.authenticator.authenticate_batch([*tries, (tries[0][0], "192.0.2.1")])
     assert [type(one) for one in found] == [

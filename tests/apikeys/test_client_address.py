@@ -28,11 +28,11 @@ def test_client_address(peer: str, forwarded: str, expected: str) -> None:
     assert client_address(peer, forwarded, TRUSTED) == expected
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert client_address("127.0.0.1", "198.51.100.1", ()) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("entry", ["10.0.0.0/33", "proxy", "*"])
-def test_other_networks_are_refused(entry: str) -> None:
+def test_invalid_networks_are_rejected(entry: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_networks([entry])

@@ -46,14 +46,14 @@ def test_issue_key() -> None:
     assert event.actor == "command:issue_key"
 
 
-def test_issue_key_takes_a_time_too() -> None:
+def test_issue_key_accepts_time() -> None:
     end = "2099-03-28T02:30:00Z"
     assert run_json("issue_key", "--label", "ci", "--expires-in", end)["expires_at"] == end
     with pytest.raises(CommandError, match=r"it is a time, as in .*, or a span"):
         run("issue_key", "--label", "ci", "--expires-in", "2099-03-28")
 
 
-def test_issue_key_as_table_shows_the_credential_once() -> None:
+def test_issue_key_table_shows_credential_once() -> None:
     out, err = run("issue_key", "--label", "ci", "--unlimited")
     assert out.count("lks_") == 1
     assert "unlimited" in out
@@ -96,7 +96,9 @@ def test_rotate_finish_and_revoke(root: IssuedKey) -> None:
 
 @pytest.mark.parametrize("command", [["revoke_key"], ["rotate_key", "--at-once"], ["finish_rotation"]], ids=" ".join)
 class TestConfirmation:
-    def test_is_needed_without_a_terminal(self, root: IssuedKey, service: ConfigService, command: list[str]) -> None:
+    def test_yes_is_required_without_terminal(
+        self, root: IssuedKey, service: ConfigService, command: list[str]
+    ) -> None:
         service.rotate(root.key.key_id, {})
         before = list(Event.objects.values_list("type", flat=True))
         with pytest.raises(CommandError, match=r"no terminal to ask on.*add --yes") as caught:
@@ -105,7 +107,7 @@ class TestConfirmation:
         assert list(Event.objects.values_list("type", flat=True)) == before
 
     @pytest.mark.parametrize("right", [True, False])
-    def test_is_the_key_id_on_a_terminal(
+    def test_confirmation_on_terminal_is_key_id(
         self, root: IssuedKey, service: ConfigService, command: list[str], right: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service.rotate(root.key.key_id, {})
@@ -119,7 +121,7 @@ class TestConfirmation:
         assert (Event.objects.count() > before) is right
 
 
-def test_secret_that_cannot_be_written_is_said(root: IssuedKey) -> None:
+def test_unwritable_secret_is_reported(root: IssuedKey) -> None:
     for command in (["issue_key", "--label", "x"], ["rotate_key", root.key.key_id]):
         with pytest.raises(CommandError, match="could not be written, and is lost") as caught:
             call_command(*command, stdout=Full(), stderr=io.StringIO())
@@ -131,7 +133,7 @@ class Full(io.StringIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_key_that_only_verifies_comes_with_a_hint_about_its_limit() -> None:
+def test_verify_key_gets_limit_hint() -> None:
     issue = ("issue_key", "--label", "x", "--scope", "verify")
     err = run(*issue)[1]
     assert "60 per 60 s" in err
@@ -147,7 +149,7 @@ def own_commands() -> Iterator[tuple[str, BaseCommand]]:
             yield name, load_command_class(app, name)
 
 
-def test_arguments_are_refused_in_plain_words() -> None:
+def test_invalid_arguments_are_explained() -> None:
     """argparse names a type by its function, and an enumeration's value by its class."""
     checked = 0
     for name, command in own_commands():
@@ -163,7 +165,7 @@ def test_arguments_are_refused_in_plain_words() -> None:
     assert checked > 20
 
 
-def test_refused_argument_is_repeated_without_its_secret(capsys: pytest.CaptureFixture[str], root: IssuedKey) -> None:
+def test_invalid_argument_is_shown_without_secret(capsys: pytest.CaptureFixture[str], root: IssuedKey) -> None:
     with pytest.raises(SystemExit):
         load_command_class("apikeys", "show_key").run_from_argv(
             ["manage.py", "show_key", "x", root.credential.reveal()]
@@ -186,7 +188,7 @@ def test_refused_argument_is_repeated_without_its_secret(capsys: pytest.CaptureF
         ["list_keys", "--cursor", "x"],
     ],
 )
-def test_refusals_exit_2_and_change_nothing(arguments: list[str]) -> None:
+def test_rejection_exits_2_and_changes_nothing(arguments: list[str]) -> None:
     with pytest.raises(CommandError) as caught:
         run(*arguments)
     assert caught.value.returncode == 2
@@ -194,12 +196,12 @@ def test_refusals_exit_2_and_change_nothing(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("span", ["90", "d", "0d", "-1d", "1y", "9" * 20 + "d", "999999999w", "1.5d"])
-def test_other_spans_are_refused(span: str) -> None:
+def test_invalid_durations_are_rejected(span: str) -> None:
     with pytest.raises(CommandError):
         run("issue_key", "--label", "x", f"--expires-in={span}")
 
 
-def test_revocation_that_is_confirmed_is_of_the_key_that_was_shown(
+def test_confirmed_revocation_requires_shown_state(
     root: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key_id = root.key.key_id
@@ -220,7 +222,7 @@ def test_revocation_that_is_confirmed_is_of_the_key_that_was_shown(
     assert APIKey.objects.get().revoked_at is not None
 
 
-def test_finish_rotation_ends_the_secret_that_it_names(root: IssuedKey) -> None:
+def test_finish_rotation_ends_named_secret(root: IssuedKey) -> None:
     retiring, active = run_json("rotate_key", root.key.key_id)["secrets"]
     with pytest.raises(CommandError, match="is not the one that is retiring"):
         run("finish_rotation", root.key.key_id, "--yes", "--secret", str(active["id"]))

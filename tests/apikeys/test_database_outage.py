@@ -25,7 +25,7 @@ def raised(error: Error, cause: Exception | None) -> Error:
         (raised(ProgrammingError("x"), errors.InvalidSchemaName("x")), "lacks Latchkey's schema"),
     ],
 )
-def test_outage_is_told_in_words(error: Error, told: str) -> None:
+def test_outage_is_described(error: Error, told: str) -> None:
     assert told in outage_of(error)
 
 
@@ -38,12 +38,12 @@ def test_outage_is_told_in_words(error: Error, told: str) -> None:
         ValueError("x"),
     ],
 )
-def test_fault_of_the_program_is_no_outage(error: Exception) -> None:
+def test_programming_error_is_not_an_outage(error: Exception) -> None:
     assert outage_of(error) == ""
 
 
 @pytest.mark.django_db
-def test_change_that_the_database_refuses_is_unavailable(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_to_standby_is_unavailable(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> IssuedKey:
         raise InternalError("cannot execute INSERT in a read-only transaction") from errors.ReadOnlySqlTransaction("x")
 

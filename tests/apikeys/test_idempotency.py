@@ -24,7 +24,7 @@ def create(api: Caller, body: object = BODY, name: str = NAME, path: str = "/v1/
     return api.post(path, body, headers={"Idempotency-Key": name})
 
 
-def test_same_request_makes_one_key_and_shows_its_secret_once(api: Caller, service: ConfigService) -> None:
+def test_repeated_request_creates_one_key(api: Caller, service: ConfigService) -> None:
     first = create(api)
     service.update(first.json()["key_id"], {"label": "changed since"})
     again = create(api, {"metadata": {"b": [2], "a": 1}, "label": "retry"})
@@ -37,7 +37,7 @@ def test_same_request_makes_one_key_and_shows_its_secret_once(api: Caller, servi
     assert APIKey.objects.exclude(label="root").count() == 1
 
 
-def test_nothing_that_is_kept_holds_the_secret_or_the_name(api: Caller) -> None:
+def test_stored_record_has_no_secret_or_name(api: Caller) -> None:
     secret = create(api).json()["secret"]
     kept = json.dumps(list(IdempotencyRecord.objects.values()), default=str)
     assert APIKey.objects.latest("pk").key_id in kept
@@ -54,7 +54,7 @@ def test_nothing_that_is_kept_holds_the_secret_or_the_name(api: Caller) -> None:
         (BODY, "/v1/waivers"),
     ],
 )
-def test_another_request_under_the_same_name_is_refused(api: Caller, body: object, path: str) -> None:
+def test_name_cannot_be_reused_for_other_request(api: Caller, body: object, path: str) -> None:
     create(api)
     refused = create(api, body, path=path)
     assert refused.status_code == 422
@@ -62,26 +62,26 @@ def test_another_request_under_the_same_name_is_refused(api: Caller, body: objec
     assert APIKey.objects.exclude(label="root").count() == 1
 
 
-def test_name_belongs_to_the_calling_key(api: Caller, service: ConfigService) -> None:
+def test_name_belongs_to_calling_key(api: Caller, service: ConfigService) -> None:
     other = Caller(service.issue({"label": "other", "scopes": ["*"]}).credential.reveal())
     assert create(api).json()["key_id"] != create(other).json()["key_id"]
 
 
-def test_refused_request_keeps_the_name_free(api: Caller) -> None:
+def test_rejected_request_does_not_use_name(api: Caller) -> None:
     assert create(api, {"label": ""}).status_code == 422
     assert IdempotencyRecord.objects.count() == 0
     assert create(api).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["", "a b", "é", "x" * 256])
-def test_name_that_is_none_is_refused(api: Caller, name: str) -> None:
+def test_invalid_name_is_rejected(api: Caller, name: str) -> None:
     refused = create(api, name=name)
     assert refused.status_code == 400
     assert "Idempotency-Key" in refused.json()["detail"]
     assert APIKey.objects.exclude(label="root").count() == 0
 
 
-def test_name_is_free_again_after_a_day(api: Caller) -> None:
+def test_name_is_free_after_a_day(api: Caller) -> None:
     first = create(api).json()["key_id"]
     IdempotencyRecord.objects.update(created_at=timezone.now() - KEPT_FOR)
     second = create(api, {"label": "another"}).json()
@@ -90,7 +90,7 @@ def test_name_is_free_again_after_a_day(api: Caller) -> None:
     assert create(api, {"label": "another"}).json()["key_id"] == second["key_id"]
 
 
-def test_sweep_forgets_what_is_a_day_old(api: Caller) -> None:
+def test_prune_deletes_day_old_records(api: Caller) -> None:
     create(api, name="old")
     create(api, name="new")
     now = timezone.now() + timedelta(hours=23)
@@ -100,7 +100,7 @@ def test_sweep_forgets_what_is_a_day_old(api: Caller) -> None:
     assert IdempotencyRecord.objects.count() == 1
 
 
-def test_webhook_is_added_once(api: Caller) -> None:
+def test_webhook_is_created_once(api: Caller) -> None:
     body = {"url": "https://hooks.example/path?token=t0ken"}
     first, again = (create(api, body, path="/v1/webhooks") for _ in range(2))
     expected = {name: value for name, value in first.json().items() if name != "secret"}

@@ -58,11 +58,11 @@ def rotating(clock: Clock) -> Rotating:
     return Rotating(clock)
 
 
-def test_idle_old_secret_is_not_quiet_while_the_new_one_is_unused(rotating: Rotating) -> None:
+def test_not_ready_while_new_secret_is_unused(rotating: Rotating) -> None:
     assert [rotating.state_after(seconds) for seconds in (0, 5 * HOUR, 24 * HOUR)] == ["unused"] * 3
 
 
-def test_quiet_counts_from_the_first_use_of_the_new_secret(rotating: Rotating) -> None:
+def test_quiet_time_starts_with_first_use_of_new_secret(rotating: Rotating) -> None:
     rotating.state_after(5 * HOUR)
     rotating.use(NEW)
     assert rotating.state_after(0) == "settling"
@@ -76,14 +76,14 @@ def test_quiet_counts_from_the_first_use_of_the_new_secret(rotating: Rotating) -
     assert [rotating.state_after(seconds) for seconds in (HOUR - 1, 1)] == ["in-use", "ready"]
 
 
-def test_first_use_that_is_not_written_down_is_the_last_one(rotating: Rotating) -> None:
+def test_unwritten_first_use_equals_last_use(rotating: Rotating) -> None:
     rotating.use(NEW)
     assert rotating.state_after(2 * HOUR) == "ready"
     rotating.use(NEW)
     assert rotating.state_after(0) == "settling"
 
 
-def test_first_use_of_a_secret_that_was_used_before_it_was_noted(rotating: Rotating) -> None:
+def test_first_use_of_secret_used_before_upgrade(rotating: Rotating) -> None:
     """As of one that is older than the column."""
     before = rotating.now() + timedelta(hours=1)
     KeySecret.objects.filter(slot=NEW).update(last_used_at=before)
@@ -94,7 +94,7 @@ def test_first_use_of_a_secret_that_was_used_before_it_was_noted(rotating: Rotat
     assert (new.first_used_at, new.last_used_at) == (before, rotating.now())
 
 
-def test_there_is_no_rotation(rotating: Rotating, clock: Clock) -> None:
+def test_no_rotation(rotating: Rotating, clock: Clock) -> None:
     service = rotating.service
     assert rotating.state_after(864_000) == "none", "its grace is over"
     clock.move(-864_000)
@@ -105,7 +105,7 @@ def test_there_is_no_rotation(rotating: Rotating, clock: Clock) -> None:
     assert rotating.found() is None, "neither secret works"
 
 
-def test_warning_names_the_secret_its_last_use_and_how_many_requests(rotating: Rotating) -> None:
+def test_warning_names_secret_last_use_and_requests(rotating: Rotating) -> None:
     rotating.use(OLD)
     rotating.write_down()
     rotation = rotating.found()
@@ -138,7 +138,7 @@ def secrets(issued: IssuedKey) -> int:
         ({NEW: 0.9, OLD: 2}, "new secret was first used less than an hour ago"),
     ],
 )
-def test_command_ends_no_secret_that_is_in_use_unless_told(
+def test_command_requires_yes_to_end_used_secret(
     service: ConfigService, root: IssuedKey, used: dict[int, float], doubt: str
 ) -> None:
     service.rotate(root.key.key_id)
@@ -153,7 +153,7 @@ def test_command_ends_no_secret_that_is_in_use_unless_told(
 
 
 @pytest.mark.parametrize(("typed", "left"), [("lk_000000000000", 2), (None, 1)])
-def test_command_asks_on_a_terminal(
+def test_command_asks_on_terminal(
     service: ConfigService, root: IssuedKey, monkeypatch: pytest.MonkeyPatch, typed: str | None, left: int
 ) -> None:
     service.rotate(root.key.key_id)
@@ -163,7 +163,7 @@ def test_command_asks_on_a_terminal(
     assert secrets(root) == left
 
 
-def test_command_ends_a_drained_one_without_asking(service: ConfigService, root: IssuedKey) -> None:
+def test_command_ends_unused_secret_without_asking(service: ConfigService, root: IssuedKey) -> None:
     service.rotate(root.key.key_id)
     at = timezone.now() - timedelta(hours=1, seconds=1)
     KeySecret.objects.filter(slot=NEW).update(first_used_at=at, last_used_at=timezone.now())

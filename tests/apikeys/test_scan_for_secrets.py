@@ -40,11 +40,11 @@ def file(tmp_path: Path, root: IssuedKey) -> Path:
     return path
 
 
-def test_nothing(tmp_path: Path) -> None:
+def test_file_without_secret(tmp_path: Path) -> None:
     assert run(str(tmp_path)) == (0, "(none)\n", "")
 
 
-def test_a_secret_that_works_here(file: Path, root: IssuedKey) -> None:
+def test_usable_secret(file: Path, root: IssuedKey) -> None:
     code, out, err = run(str(file))
     assert code == 1
     assert f"{file}  2     {root.credential.secret[:8]}…" in out
@@ -63,7 +63,7 @@ def test_a_secret_that_works_here(file: Path, root: IssuedKey) -> None:
     ]
 
 
-def test_a_secret_of_elsewhere(tmp_path: Path) -> None:
+def test_secret_of_other_installation(tmp_path: Path) -> None:
     key_id = generate_key_id()
     (tmp_path / "log").write_text(f"{key_id}:{generate_secret()}")
     (it,) = items(str(tmp_path))
@@ -72,7 +72,7 @@ def test_a_secret_of_elsewhere(tmp_path: Path) -> None:
     assert (code, err) == (1, "")
 
 
-def test_a_retiring_secret_and_one_that_has_ended(file: Path, root: IssuedKey, service: ConfigService) -> None:
+def test_retiring_and_ended_secret(file: Path, root: IssuedKey, service: ConfigService) -> None:
     service.rotate(root.key.key_id)
     (it,) = items(str(file))
     assert (it["secret_state"], it["works_here"]) == ("retiring", True)
@@ -81,20 +81,20 @@ def test_a_retiring_secret_and_one_that_has_ended(file: Path, root: IssuedKey, s
     assert (it["key_id"], it["secret_state"], it["works_here"]) == (None, None, False)
 
 
-def test_the_secret_of_a_revoked_key(file: Path, root: IssuedKey, service: ConfigService) -> None:
+def test_secret_of_revoked_key(file: Path, root: IssuedKey, service: ConfigService) -> None:
     service.revoke(root.key.key_id)
     (it,) = items(str(file))
     assert (it["key_state"], it["works_here"]) == ("revoked", False)
     assert run(str(file))[0] == 1
 
 
-def test_the_secret_of_a_disabled_key_works_again_some_day(file: Path, root: IssuedKey, service: ConfigService) -> None:
+def test_secret_of_disabled_key_is_usable(file: Path, root: IssuedKey, service: ConfigService) -> None:
     service.update(root.key.key_id, {"enabled": False})
     (it,) = items(str(file))
     assert (it["key_state"], it["works_here"]) == ("disabled", True)
 
 
-def test_a_digest_under_an_older_pepper(file: Path, root: IssuedKey, settings: Any) -> None:
+def test_digest_under_older_pepper(file: Path, root: IssuedKey, settings: Any) -> None:
     from apikeys.peppers import configured_peppers
 
     settings.SECRET_PEPPERS = f"new:{'33' * 32},{settings.SECRET_PEPPERS}"
@@ -106,7 +106,7 @@ def test_a_digest_under_an_older_pepper(file: Path, root: IssuedKey, settings: A
     assert it["works_here"] is True
 
 
-def test_without_the_database(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_database(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found is told all the same."""
 
     def broken(*arguments: object) -> None:
@@ -125,7 +125,7 @@ def test_standard_input(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (it["path"], it["line"], it["key_id"]) == ("-", 3, root.key.key_id)
 
 
-def test_what_is_not_read(tmp_path: Path, file: Path) -> None:
+def test_unread_file_is_reported(tmp_path: Path, file: Path) -> None:
     code, out, err = run(str(tmp_path / "missing"))
     assert (code, out) == (3, "(none)\n")
     assert err == f"Not read: {tmp_path / 'missing'}: No such file or directory.\n"

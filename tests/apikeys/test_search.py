@@ -20,7 +20,7 @@ def find(service: ConfigService) -> Find:
     return lambda query: [key.label for key in matching(APIKey.objects.all(), query).order_by("pk")]
 
 
-def test_words_are_without_case_accents_and_punctuation() -> None:
+def test_words_ignore_case_accents_and_punctuation() -> None:
     assert words_of("Zoë's  nightly-export_2", "ΣΊΣΥΦΟΣ Straße") == {
         "zoe", "s", "nightly", "export", "2", "σισυφοσ", "strasse"
     }  # fmt: skip
@@ -48,7 +48,7 @@ def test_queries(find: Find, query: str, labels: list[str], most_listed: int, mo
     assert find(query) == labels
 
 
-def test_a_key_is_found_by_what_it_is_called_now(find: Find, service: ConfigService) -> None:
+def test_search_uses_current_label_and_owner(find: Find, service: ConfigService) -> None:
     key = APIKey.objects.get(label="Billing worker")
     service.update(key.key_id, {"label": "invoices"})
     assert find("worker") == []

@@ -48,7 +48,7 @@ def pasted(request: pytest.FixtureRequest, root: IssuedKey) -> str:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_rest_refuses_it_in_each_text(api: Caller, pasted: str, case: str) -> None:
+def test_rest_rejects_secret_in_every_text(api: Caller, pasted: str, case: str) -> None:
     path, body_with, pointer = CASES[case]
     before = Event.objects.count()
     answer = api.post(path, body_with(pasted))
@@ -58,7 +58,7 @@ def test_rest_refuses_it_in_each_text(api: Caller, pasted: str, case: str) -> No
     assert Event.objects.count() == before
 
 
-def test_rest_refuses_it_in_a_change(api: Caller, root: IssuedKey) -> None:
+def test_rest_rejects_secret_in_change(api: Caller, root: IssuedKey) -> None:
     answer = api.patch(f"/v1/keys/{root.key.key_id}", {"label": root.credential.reveal(), "metadata": {"a": "fine"}})
     assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/label"]
     root.key.refresh_from_db()
@@ -66,7 +66,7 @@ def test_rest_refuses_it_in_a_change(api: Caller, root: IssuedKey) -> None:
 
 
 @pytest.mark.parametrize("body", [{"label": "x", "metadata": None}, {"label": "x", "rate_limit": None}, {"label": "x"}])
-def test_no_problem_repeats_a_members_name_with_a_secret(api: Caller, root: IssuedKey, body: Body) -> None:
+def test_problem_redacts_secret_in_field_name(api: Caller, root: IssuedKey, body: Body) -> None:
     credential = root.credential.reveal()
     for name in ("metadata", "rate_limit"):
         if name in body:
@@ -79,27 +79,27 @@ def test_no_problem_repeats_a_members_name_with_a_secret(api: Caller, root: Issu
 
 
 @pytest.mark.parametrize("path", ["/v1/keys/{}", "/v1/keys/lk_000000000000/{}", "/{}", "/v1/webhooks/{}", "/admin/{}"])
-def test_no_problem_repeats_a_secret_in_the_path(api: Caller, pasted: str, path: str) -> None:
+def test_problem_redacts_secret_in_path(api: Caller, pasted: str, path: str) -> None:
     answer = api.get(path.format(pasted))
     assert answer.status_code in (302, 404)
     assert pasted not in answer.content.decode()
 
 
 @pytest.mark.parametrize("query", ["limit={}", "cursor={}", "state={}", "{}=1"])
-def test_no_problem_repeats_a_secret_in_the_query(api: Caller, pasted: str, query: str) -> None:
+def test_problem_redacts_secret_in_query(api: Caller, pasted: str, query: str) -> None:
     for path in ("/v1/keys", "/v1/events", "/v1/check"):
         answer = api.get(f"{path}?{query.format(pasted)}")
         assert pasted not in answer.content.decode()
 
 
-def test_a_request_id_with_a_secret_is_replaced(api: Caller, root: IssuedKey) -> None:
+def test_request_id_with_secret_is_replaced(api: Caller, root: IssuedKey) -> None:
     answer = api.post("/v1/keys", {"label": "x"}, HTTP_X_REQUEST_ID=root.credential.secret)
     assert len(answer["X-Request-Id"]) == 32
     assert Event.objects.latest("id").request_id == answer["X-Request-Id"]
 
 
 @pytest.mark.parametrize("text", ["\u200b", "\ufeff", "\u2800", "\u3164"])
-def test_text_that_looks_empty_is_empty(api: Caller, text: str) -> None:
+def test_invisible_text_is_empty(api: Caller, text: str) -> None:
     answers = {
         "/label": api.post("/v1/keys", {"label": text}),
         "/reason": api.post("/v1/waivers", {**WAIVER, "reason": text}),
@@ -125,7 +125,7 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_refuse_it_and_repeat_none(root: IssuedKey, command: str) -> None:
+def test_commands_reject_secret_without_repeating_it(root: IssuedKey, command: str) -> None:
     text, out = root.credential.reveal(), io.StringIO()
     if "email" in command:
         text = f"{root.credential.secret}@example.test"

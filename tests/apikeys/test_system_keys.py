@@ -18,7 +18,7 @@ from tests.conftest import Caller
 LABEL = "health check of web-1:8000"
 
 
-def test_replaces_that_of_the_same_label_and_no_other(service: ConfigService) -> None:
+def test_replaces_key_with_same_label(service: ConfigService) -> None:
     other = replace_system_key(service, label="health check of web-2:8000", scopes=["health:read"])
     namesake = service.issue({"label": LABEL})
     first = replace_system_key(service, label=LABEL, scopes=["health:read"])
@@ -29,7 +29,7 @@ def test_replaces_that_of_the_same_label_and_no_other(service: ConfigService) ->
     assert Event.objects.filter(key_id=second.key.key_id).get().data["system"] is True
 
 
-def test_the_health_check_reads_health_and_nothing_else(service: ConfigService) -> None:
+def test_health_check_key_only_reads_health(service: ConfigService) -> None:
     key = replace_system_key(service, label=LABEL, scopes=["health:read"])
     caller = Caller(key.credential.reveal())
     assert caller.get("/health/full").status_code == 200
@@ -39,7 +39,7 @@ def test_the_health_check_reads_health_and_nothing_else(service: ConfigService) 
 @pytest.mark.parametrize(
     "values", [{"label": "mine"}, {"scopes": ["*"]}, {"rate_limit": None}, {"enabled": True, "metadata": {"a": 1}}]
 )
-def test_refuses_to_become_anybodys_key(service: ConfigService, values: dict[str, object]) -> None:
+def test_system_key_cannot_be_changed(service: ConfigService, values: dict[str, object]) -> None:
     key_id = replace_system_key(service, label=LABEL, scopes=["health:read"]).key.key_id
     with pytest.raises(InvalidParameters) as refusal:
         service.update(key_id, values)
@@ -49,7 +49,7 @@ def test_refuses_to_become_anybodys_key(service: ConfigService, values: dict[str
     assert service.update(key_id, {"enabled": False}).enabled is False
 
 
-def test_no_key_can_disable_or_revoke_it(api: Caller, service: ConfigService) -> None:
+def test_no_key_can_disable_or_revoke_system_key(api: Caller, service: ConfigService) -> None:
     path = f"/v1/keys/{replace_system_key(service, label=LABEL, scopes=['health:read']).key.key_id}"
     assert api.patch(path, {"enabled": False}).status_code == 422
     assert api.delete(path).status_code == 422
@@ -57,11 +57,11 @@ def test_no_key_can_disable_or_revoke_it(api: Caller, service: ConfigService) ->
     assert APIKey.objects.get(label=LABEL).enabled
 
 
-def test_rest_cannot_make_one(api: Caller) -> None:
+def test_rest_cannot_create_system_key(api: Caller) -> None:
     assert api.post("/v1/keys", {"label": "mine", "system": True}).status_code == 422
 
 
-def test_no_guard_rail_about_keys_is_breached(service: ConfigService) -> None:
+def test_system_key_violates_no_guard_rail(service: ConfigService) -> None:
     key = replace_system_key(service, label=LABEL, scopes=["health:read"]).key
     plain = service.issue({"label": "never expires"}).key
     long_after = datetime.now(UTC) + timedelta(days=1000)
@@ -70,7 +70,7 @@ def test_no_guard_rail_about_keys_is_breached(service: ConfigService) -> None:
     assert len([rail for rail in rails if rail.unwaived(long_after).filter(pk=plain.pk).exists()]) == 3
 
 
-def test_those_of_servers_that_are_no_more_are_revoked(service: ConfigService) -> None:
+def test_unused_system_keys_are_revoked(service: ConfigService) -> None:
     now = datetime.now(UTC)
     gone, alive = (replace_system_key(service, label=f"{LABEL}{n}", scopes=["health:read"]).key for n in (1, 2))
     service.issue({"label": "an operator's"})
@@ -81,7 +81,7 @@ def test_those_of_servers_that_are_no_more_are_revoked(service: ConfigService) -
     assert list(APIKey.objects.exclude(revoked_at=None)) == [gone]
 
 
-def test_the_admin_shows_what_it_is_and_offers_to_revoke(admin: Client, service: ConfigService) -> None:
+def test_admin_offers_to_revoke_system_key(admin: Client, service: ConfigService) -> None:
     key = replace_system_key(service, label=LABEL, scopes=["health:read"]).key
     page = admin.get(f"/admin/apikeys/apikey/{key.key_id}/change/").content.decode()
     assert '<span class="badge">system</span>' in page

@@ -26,7 +26,7 @@ def totals() -> dict[str, int]:
     )
 
 
-def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock) -> None:
+def test_usage_is_written_once(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
     rollup, name, limit = UsageRollup(store), key.key_id.encode(), Limit(3, 86400)
     for _ in range(5):
@@ -49,7 +49,7 @@ def test_use_is_written_once_by_the_minute(service: ConfigService, clock: Clock)
     assert key.last_used_at == datetime.fromtimestamp(clock.seconds(), UTC)
 
 
-def test_a_writer_that_dies_loses_nothing_and_counts_nothing_twice(
+def test_killed_writer_loses_and_repeats_nothing(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
@@ -69,7 +69,7 @@ def test_a_writer_that_dies_loses_nothing_and_counts_nothing_twice(
     assert totals() == {"allowed": 4, "throttled": 0}
 
 
-def test_lost_store_contents_begin_a_new_count(service: ConfigService, clock: Clock) -> None:
+def test_lost_store_contents_start_new_count(service: ConfigService, clock: Clock) -> None:
     key = service.issue({"label": "x"}).key
     for _ in range(2):
         store = MemoryStore(clock)
@@ -78,7 +78,7 @@ def test_lost_store_contents_begin_a_new_count(service: ConfigService, clock: Cl
     assert totals()["allowed"] == 2
 
 
-def test_a_clock_that_steps_back_hides_no_use(service: ConfigService, clock: Clock) -> None:
+def test_clock_set_back_hides_no_usage(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
     rollup = UsageRollup(store)
     store.take(key.key_id.encode(), None)
@@ -89,7 +89,7 @@ def test_a_clock_that_steps_back_hides_no_use(service: ConfigService, clock: Clo
     assert totals()["allowed"] == 2
 
 
-def test_a_record_that_was_lost_and_begun_anew_stops_nothing(service: ConfigService, clock: Clock) -> None:
+def test_lost_and_restarted_record_is_counted(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
     rollup = UsageRollup(store)
     lost, other = (service.issue({"label": "x"}).key.key_id.encode() for _ in range(2))
@@ -103,7 +103,7 @@ def test_a_record_that_was_lost_and_begun_anew_stops_nothing(service: ConfigServ
     assert totals()["allowed"] == 7
 
 
-def test_a_request_that_is_written_late_is_seen(service: ConfigService, clock: Clock) -> None:
+def test_late_record_is_counted(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
     rollup, key = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
     rollup.write_pending()
@@ -113,14 +113,14 @@ def test_a_request_that_is_written_late_is_seen(service: ConfigService, clock: C
     assert rollup.write_pending() == 1
 
 
-def test_what_is_no_key_is_passed_over(service: ConfigService, clock: Clock) -> None:
+def test_other_records_are_ignored(service: ConfigService, clock: Clock) -> None:
     store = MemoryStore(clock)
     for name in (b"ip:203.0.113.7", b"selftest:1", b"lk_000000000000"):
         store.take(name, None)
     assert UsageRollup(store).write_pending() == 0
 
 
-def test_more_keys_than_one_batch(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_batches(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apikeys.usage.rollup.BATCH", 3)
     store = MemoryStore(clock)
     for _ in range(7):
@@ -130,7 +130,7 @@ def test_more_keys_than_one_batch(service: ConfigService, clock: Clock, monkeypa
     assert APIKey.objects.filter(last_used_at__isnull=True).count() == 0
 
 
-def test_last_use_is_the_secrets_own(root: IssuedKey, service: ConfigService) -> None:
+def test_last_use_belongs_to_secret(root: IssuedKey, service: ConfigService) -> None:
     store = MemoryStore()
     service.rotate(root.key.key_id)
     store.take(root.key.key_id.encode(), None, slot=1)
@@ -140,7 +140,7 @@ def test_last_use_is_the_secrets_own(root: IssuedKey, service: ConfigService) ->
     assert used[1] is not None
 
 
-def test_old_rows_go_by_the_retention_of_their_step(service: ConfigService) -> None:
+def test_prune_follows_retention_of_step(service: ConfigService) -> None:
     key, now = service.issue({"label": "x"}).key, datetime(2027, 1, 31, 12, tzinfo=UTC)
     for step, retention in RETENTION.items():
         for age in (retention + timedelta(seconds=1), retention):
@@ -151,9 +151,7 @@ def test_old_rows_go_by_the_retention_of_their_step(service: ConfigService) -> N
     }
 
 
-def test_writers_that_overlap_count_nothing_twice(
-    service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_writers_count_once(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
     name, late = key.key_id.encode(), UsageRollup(store)
     for _ in range(5):
@@ -173,7 +171,7 @@ def test_writers_that_overlap_count_nothing_twice(
     assert totals() == {"allowed": 15, "throttled": 0}
 
 
-def test_a_writer_that_has_to_stop_goes_on_later(service: ConfigService, clock: Clock) -> None:
+def test_stopped_writer_continues_later(service: ConfigService, clock: Clock) -> None:
     store, key = MemoryStore(clock), service.issue({"label": "x"}).key
     store.take(key.key_id.encode(), None)
     rollup = UsageRollup(store)
@@ -192,7 +190,7 @@ class ReplicatedStore(MemoryStore):
         self._records[key] = record._replace(allowed=record.allowed - lost).dump()
 
 
-def test_two_stores_count_for_one_key(service: ConfigService, clock: Clock) -> None:
+def test_two_stores_add_up(service: ConfigService, clock: Clock) -> None:
     shared, own = MemoryStore(clock), MemoryStore(clock)
     name = service.issue({"label": "x"}).key.key_id.encode()
     rollups = [UsageRollup(shared), UsageRollup(own)]
@@ -206,7 +204,7 @@ def test_two_stores_count_for_one_key(service: ConfigService, clock: Clock) -> N
     assert sorted(UsageMark.objects.values_list("allowed", flat=True)) == [6, 8]
 
 
-def test_ledgers_of_two_stores_that_overlap_lose_nothing(
+def test_concurrent_rollups_of_two_stores_lose_nothing(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, own = MemoryStore(clock), MemoryStore(clock)
@@ -224,7 +222,7 @@ def test_ledgers_of_two_stores_that_overlap_lose_nothing(
     assert totals()["allowed"] == UsageTotal.objects.get(step="day").allowed == 3
 
 
-def test_a_store_that_went_back_counts_nothing_twice(service: ConfigService, clock: Clock) -> None:
+def test_rolled_back_store_counts_nothing_twice(service: ConfigService, clock: Clock) -> None:
     store = ReplicatedStore(clock)
     rollup, name = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
     for _ in range(10):
@@ -240,7 +238,7 @@ def test_a_store_that_went_back_counts_nothing_twice(service: ConfigService, clo
     assert totals()["allowed"] == 12
 
 
-def test_of_a_store_that_went_back_what_grew_all_the_same_is_counted(service: ConfigService, clock: Clock) -> None:
+def test_rolled_back_store_counts_growth(service: ConfigService, clock: Clock) -> None:
     store, limit = ReplicatedStore(clock), Limit(3, 86400)
     rollup, name = UsageRollup(store), service.issue({"label": "x"}).key.key_id.encode()
     for _ in range(4):
@@ -266,7 +264,7 @@ def test_last_use_never_moves_back(service: ConfigService, clock: Clock) -> None
     assert totals()["allowed"] == 2
 
 
-def test_marks_of_stores_that_are_gone_are_forgotten(
+def test_marks_of_unused_stores_are_pruned(
     service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apikeys.usage.high_water_marks._PRUNE_BATCH", 2)

@@ -1,8 +1,8 @@
-"""The doors of the gateway: Django, the native application, and the native door that answers at once."""
+"""Endpoints of the gateway, called as a server does: Django, the native application, and the fast path."""
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,13 +12,14 @@ from django.test import Client
 from controlplane.asgi import application
 from gateway.native.fast_path import CHECK_FAST_PATH
 from httpserver.fast_path import Head
+from latchkey.credentials import generate_secret
 
 HOST = "127.0.0.1"
 
 
 @dataclass
 class Answered:
-    """An answer; `by` is who gave it."""
+    """A response; `by` is what returned it."""
 
     status: int
     fields: dict[str, str]
@@ -33,12 +34,27 @@ class Answered:
 
     @property
     def slug(self) -> str:
-        """The last part of the problem's type; "" where the answer is none."""
+        """Return the last part of the problem's type; "" if the response is no problem."""
         return str(self.problem["type"]).rpartition("/")[2].rpartition("#")[2] if self.status >= 400 else ""
 
 
+Ask = Callable[..., Answered]
+"""A function that sends a request to one endpoint, as those below do."""
+
+
+def check(ask: Ask, credential: str | None, query: str = "", method: str = "GET", **more: str) -> Answered:
+    """Call /v1/check."""
+    fields = {**({"X-API-Key": credential} if credential is not None else {}), **more}
+    return ask(method, "/v1/check", query, fields)
+
+
+def with_wrong_secret(credential: str) -> str:
+    """Return a credential of the same key with another secret."""
+    return f"{credential.partition(':')[0]}:{generate_secret()}"
+
+
 def by_django(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
-    """As Django answers, by its test client."""
+    """Return the response of Django, by its test client."""
     content_type = fields.get("Content-Type", "application/octet-stream")
     rest = {name: value for name, value in fields.items() if name != "Content-Type"}
     target = f"{path}?{query}" if query else path
@@ -50,7 +66,7 @@ def by_django(method: str, path: str, query: str, fields: dict[str, str], body: 
 
 @dataclass
 class FakeReply:
-    """What the protocol hands to the door that answers at once."""
+    """The reply that the protocol hands to the fast path."""
 
     scope: dict[str, Any]
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,14 +82,14 @@ class FakeReply:
         self.done.set()
 
     def abort(self) -> None:
-        raise AssertionError("the door has no answer")
+        raise AssertionError("the fast path has no response")
 
 
-def asks_at_once(reply: FakeReply) -> bool:
-    """Whether the door sees to the request."""
+def accepted_by_fast_path(reply: FakeReply) -> bool:
+    """Return whether the fast path takes over the reply."""
     scope = reply.scope
-    reading = CHECK_FAST_PATH.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
-    return reading is not None and CHECK_FAST_PATH.accept(reading, reply)
+    head = CHECK_FAST_PATH.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return head is not None and CHECK_FAST_PATH.accept(head, reply)
 
 
 def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:
@@ -100,19 +116,19 @@ async def _by_application(scope: dict[str, Any], body: bytes) -> Answered:
 
 
 def natively(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
-    """As the server's application answers."""
+    """Return the response of the native application."""
     sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
     return asyncio.run(_by_application(scope_of(method, path, query, sent), body))
 
 
-def at_once(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
-    """As the server answers: at once where it can, else by its application."""
+def by_fast_path(method: str, path: str, query: str, fields: dict[str, str], body: bytes = b"") -> Answered:
+    """Return the response of the fast path if it accepts the request, and of the application otherwise."""
 
     async def ask() -> Answered:
         sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
         scope = scope_of(method, path, query, sent)
         reply = FakeReply(scope)
-        if path == "/v1/check" and not body and asks_at_once(reply):
+        if path == "/v1/check" and not body and accepted_by_fast_path(reply):
             await reply.done.wait()
         return _parsed(reply.whole) if reply.whole is not None else await _by_application(scope, body)
 
@@ -124,12 +140,12 @@ def _parsed(whole: bytes) -> Answered:
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.split(": ", 1) for line in lines]
     fields = {name.lower(): value for name, value in pairs}
-    return Answered(int(first.split()[1]), fields, body, "at once")
+    return Answered(int(first.split()[1]), fields, body, "fast path")
 
 
 @contextmanager
 def no_threads() -> Iterator[None]:
-    """Nothing in the block may ask the database on a thread."""
+    """Fail if the block queries the database on a thread."""
     from gateway.native import endpoint
 
     threads, endpoint.THREADS = endpoint.THREADS, None  # type: ignore[assignment,misc]

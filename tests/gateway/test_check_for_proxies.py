@@ -1,14 +1,13 @@
-"""What /v1/check says only to proxies that ask for it: 200 for a yes, and the kind of problem beside the body."""
+"""Parameters of /v1/check for proxies: 200 in place of 204, and the kind of problem in a header field."""
 
 import pytest
 
 from apikeys.config_service import ConfigService
-from tests.gateway.endpoints import at_once, by_django, natively
+from tests.gateway.endpoints import Ask, by_django, by_fast_path, check, natively
 from tests.gateway.largest_key import LARGEST
-from tests.gateway.test_check import Ask, check
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DOORS = pytest.mark.parametrize("ask", [by_django, natively, at_once], ids=["django", "native", "at once"])
+ENDPOINTS = pytest.mark.parametrize("ask", [by_django, natively, by_fast_path], ids=["django", "native", "fast path"])
 
 
 @pytest.fixture
@@ -18,9 +17,9 @@ def credential(service: ConfigService) -> str:
     return service.issue(values).credential.reveal()
 
 
-@DOORS
+@ENDPOINTS
 @pytest.mark.parametrize("query", ["allow=200", "scope=a:b&allow=200"])
-def test_yes_is_200(ask: Ask, credential: str, query: str) -> None:
+def test_allow_200_replaces_204(ask: Ask, credential: str, query: str) -> None:
     """Also where the answer is made in memory, as the second one is; all else stays as it is."""
     for left in ("1", "0"):
         answer = check(ask, credential, query)
@@ -33,8 +32,8 @@ def test_yes_is_200(ask: Ask, credential: str, query: str) -> None:
     assert check(ask, None, query).status == 401
 
 
-@DOORS
-def test_kind_of_problem(ask: Ask, credential: str) -> None:
+@ENDPOINTS
+def test_problem_field_names_slug(ask: Ask, credential: str) -> None:
     found = {}
     for name, given in (("missing", None), ("wrong", "none"), ("right", credential)):
         for query in ("scope=x:y&deny=403", "scope=x:y"):
@@ -45,15 +44,15 @@ def test_kind_of_problem(ask: Ask, credential: str) -> None:
     assert check(ask, credential, "deny=403").fields["x-latchkey-problem"] == "quota-exceeded"
 
 
-@DOORS
+@ENDPOINTS
 @pytest.mark.parametrize("query", ["allow=204", "allow=", "allow=200&allow=200"])
-def test_another_yes_is_refused(ask: Ask, credential: str, query: str) -> None:
+def test_invalid_allow_is_rejected(ask: Ask, credential: str, query: str) -> None:
     answer = check(ask, credential, query)
     assert (answer.status, answer.problem["errors"][0]["pointer"]) == (422, "/allow")
 
 
-@DOORS
-def test_largest_answer_leaves_room_in_a_page_of_memory(ask: Ask, service: ConfigService) -> None:
+@ENDPOINTS
+def test_largest_response_fits_proxy_buffer(ask: Ask, service: ConfigService) -> None:
     """nginx takes 4 KiB of header from /v1/check if its configuration does not say more."""
     credential = service.issue(LARGEST).credential.reveal()
     for _ in range(2):

@@ -11,10 +11,10 @@ from gateway.logged_checks import MOST_KEYS, EveryKey, parse_logged_checks
 from gateway.native import endpoint, metrics
 from httpserver import access_log
 from latchkey.credentials import generate_key_id, generate_secret
-from tests.gateway.endpoints import at_once, by_django, natively
+from tests.gateway.endpoints import by_django, by_fast_path, natively
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DOORS = pytest.mark.parametrize("ask", [natively, at_once], ids=["native", "at_once"])
+ENDPOINTS = pytest.mark.parametrize("ask", [natively, by_fast_path], ids=["native", "fast_path"])
 REQUEST_ID = "request-of-proxy"
 Lines = list[dict[str, Any]]
 
@@ -48,15 +48,15 @@ def key(service: ConfigService) -> IssuedKey:
     return service.issue({"label": "customer", "rate_limit": {"burst": 5, "per_seconds": 86_400}})
 
 
-@DOORS
-def test_check_that_lets_pass_leaves_no_line_by_default(ask: Any, key: IssuedKey, lines: Lines) -> None:
+@ENDPOINTS
+def test_allowed_check_is_not_logged_by_default(ask: Any, key: IssuedKey, lines: Lines) -> None:
     assert [check(ask, key.credential.reveal()) for _ in range(2)] == [204, 204]
     assert lines == []
 
 
-@DOORS
+@ENDPOINTS
 @pytest.mark.parametrize("every", [True, False], ids=["all", "named"])
-def test_each_check_of_a_logged_key_leaves_one_line(
+def test_checks_of_logged_key_are_logged(
     ask: Any, every: bool, key: IssuedKey, root: IssuedKey, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log(monkeypatch, EveryKey() if every else frozenset([key.key.key_id]))
@@ -72,10 +72,8 @@ def test_each_check_of_a_logged_key_leaves_one_line(
     assert told(lines, "key_id") == ([(root.key.key_id,)] if every else [])
 
 
-@DOORS
-def test_refused_check_names_the_key_as_far_as_it_is_known(
-    ask: Any, key: IssuedKey, service: ConfigService, lines: Lines
-) -> None:
+@ENDPOINTS
+def test_denied_check_logs_known_key(ask: Any, key: IssuedKey, service: ConfigService, lines: Lines) -> None:
     """The id that a wrong secret came with is only claimed: anybody can send it."""
     credential, key_id = key.credential.reveal(), key.key.key_id
     unknown = generate_key_id()
@@ -92,7 +90,7 @@ def test_refused_check_names_the_key_as_far_as_it_is_known(
     ]  # fmt: skip
 
 
-def test_rest_names_them_alike(key: IssuedKey, service: ConfigService, lines: Lines) -> None:
+def test_rest_logs_same_fields(key: IssuedKey, service: ConfigService, lines: Lines) -> None:
     key_id = key.key.key_id
     by_django("GET", "/v1/whoami", "", {"X-API-Key": f"{key_id}:{generate_secret()}"})
     service.revoke(key_id)
@@ -101,9 +99,7 @@ def test_rest_names_them_alike(key: IssuedKey, service: ConfigService, lines: Li
 
 
 @pytest.mark.parametrize("ask", [by_django, natively], ids=["django", "native"])
-def test_line_of_verify_names_who_asks_whom_it_asks_about_and_the_verdict(
-    ask: Any, root: IssuedKey, key: IssuedKey, lines: Lines
-) -> None:
+def test_verify_logs_caller_key_and_verdict(ask: Any, root: IssuedKey, key: IssuedKey, lines: Lines) -> None:
     fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
     asked = [key.credential.reveal(), f"{key.key.key_id}:{generate_secret()}", "nonsense"]
     for credential in asked:
@@ -114,7 +110,7 @@ def test_line_of_verify_names_who_asks_whom_it_asks_about_and_the_verdict(
     ]
 
 
-def test_setting_is_read() -> None:
+def test_setting_is_parsed() -> None:
     one, other = generate_key_id(), generate_key_id()
     assert one in parse_logged_checks(["All"])
     assert not parse_logged_checks(["refused"])
@@ -135,7 +131,7 @@ def test_setting_is_read() -> None:
         ["lk_0123456789ab"] * (MOST_KEYS + 1),
     ],
 )
-def test_setting_that_makes_no_sense_is_refused_and_not_repeated(entries: list[str]) -> None:
+def test_invalid_setting_is_rejected_without_repeating_it(entries: list[str]) -> None:
     with pytest.raises(ValueError, match=rf"^must be all, refused, or up to {MOST_KEYS} key ids") as caught:
         parse_logged_checks(entries)
     assert "lk_" not in str(caught.value)

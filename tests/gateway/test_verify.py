@@ -67,9 +67,7 @@ def test_unlimited_key(service_key: Caller, service: ConfigService) -> None:
     assert (found["code"], found["rate_limit"]) == ("VALID", None)
 
 
-def test_states_are_told_only_to_who_has_the_secret(
-    service_key: Caller, client_key: IssuedKey, service: ConfigService
-) -> None:
+def test_wrong_secret_hides_key_state(service_key: Caller, client_key: IssuedKey, service: ConfigService) -> None:
     key, credential = client_key.key, client_key.credential.reveal()
     wrong = service.rotate(service.issue({"label": "y"}).key.key_id, {"grace_seconds": 0}).credential.reveal()
     of_another = f"{key.key_id}:{wrong.partition(':')[2]}"
@@ -90,7 +88,7 @@ def test_states_are_told_only_to_who_has_the_secret(
         assert verify(service_key, bad) == {"valid": False, "code": "INVALID", "retry_after": None, **nothing}
 
 
-def test_wrong_credentials_lock_no_service_out(service_key: Caller, client_key: IssuedKey) -> None:
+def test_wrong_credentials_do_not_block_service(service_key: Caller, client_key: IssuedKey) -> None:
     for _ in range(30):  # AUTH_FAILURE_LIMIT is 20 an address
         assert verify(service_key, "lk_x")["code"] == "INVALID"
     assert verify(service_key, client_key.credential.reveal())["code"] == "VALID"
@@ -104,17 +102,17 @@ def test_wrong_credentials_lock_no_service_out(service_key: Caller, client_key: 
         ({"credential": "x", "cost": True, "who": 1}, ["/cost", "/who"]),
     ],
 )
-def test_refused_questions(service_key: Caller, values: dict[str, object], pointers: list[str]) -> None:
+def test_invalid_parameters_are_rejected(service_key: Caller, values: dict[str, object], pointers: list[str]) -> None:
     response = service_key.post("/v1/verify", values)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == pointers
 
 
-def test_cost_above_the_burst(service_key: Caller, client_key: IssuedKey) -> None:
+def test_cost_above_burst(service_key: Caller, client_key: IssuedKey) -> None:
     response = service_key.post("/v1/verify", {"credential": client_key.credential.reveal(), "cost": 4})
     assert [error["code"] for error in response.json()["errors"]] == ["above-burst"]
 
 
-def test_asking_needs_the_scope(client_key: IssuedKey) -> None:
+def test_scope_is_required(client_key: IssuedKey) -> None:
     caller = Caller(client_key.credential.reveal())
     assert caller.post("/v1/verify", {"credential": "x"}).status_code == 403

@@ -80,11 +80,11 @@ async def test_events_are_sent_and_counted(scene: Scene) -> None:
     stream.close()
     await running
     assert client.received == BEGUN + b"id: 1\n\nid: 2\n\n"
-    assert (one.sent, one.refusal, client.finished) == (2, None, True)
+    assert (one.sent, one.denial, client.finished) == (2, None, True)
 
 
 @scene
-async def test_silence_is_filled_with_heartbeats_and_confirmations(scene: Scene) -> None:
+async def test_idle_stream_sends_heartbeats_and_reauthorizes(scene: Scene) -> None:
     stream, client, authorization = scene.follow(), Client(), FakeAuthorization()
     running = asyncio.create_task(
         session(stream, client, authorization, heartbeat_seconds=0.01, reauthorize_seconds=0.01).run()
@@ -98,17 +98,17 @@ async def test_silence_is_filled_with_heartbeats_and_confirmations(scene: Scene)
 
 
 @scene
-async def test_caller_who_is_refused_later_is_let_go(scene: Scene) -> None:
+async def test_stream_ends_when_caller_is_denied(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
     refused = RevokedKey("This key was revoked.")
     one = session(stream, client, FakeAuthorization(refused), reauthorize_seconds=0.01)
     await one.run()
-    assert (one.refusal, client.finished, client.received) == (refused, True, BEGUN)
+    assert (one.denial, client.finished, client.received) == (refused, True, BEGUN)
     stream.close()
 
 
 @scene
-async def test_event_of_the_own_key_is_not_sent_before_the_caller_is_confirmed(scene: Scene) -> None:
+async def test_own_key_event_waits_for_reauthorization(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
     authorization = FakeAuthorization(RevokedKey("This key was revoked."))
     running = asyncio.create_task(session(stream, client, authorization).run())
@@ -121,7 +121,7 @@ async def test_event_of_the_own_key_is_not_sent_before_the_caller_is_confirmed(s
 
 
 @scene
-async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Scene) -> None:
+async def test_own_key_event_is_sent_if_still_authorized(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
     authorization = FakeAuthorization()
     running = asyncio.create_task(session(stream, client, authorization).run())
@@ -135,7 +135,7 @@ async def test_event_of_the_own_key_is_sent_where_the_caller_still_may(scene: Sc
 
 
 @scene
-async def test_while_nobody_can_tell_events_wait_and_the_stream_stays(scene: Scene) -> None:
+async def test_events_wait_while_authorization_is_unknown(scene: Scene) -> None:
     stream, client = scene.follow(own="lk_own"), Client()
     authorization = FakeAuthorization(
         OperationalError("away"), BucketStoreError("away"), InterfaceError("away"), TimeoutError()
@@ -165,7 +165,7 @@ class Hanging:
 
 
 @scene
-async def test_heartbeats_go_on_while_the_confirmation_hangs(scene: Scene) -> None:
+async def test_heartbeats_continue_during_slow_reauthorization(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
     one = EventSession(stream, FakeAuthorization(), client.send, threads, heartbeat_seconds=0.01)  # type: ignore[arg-type]
     running = asyncio.create_task(one.run())
@@ -180,7 +180,7 @@ async def test_heartbeats_go_on_while_the_confirmation_hangs(scene: Scene) -> No
 
 
 @scene
-async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
+async def test_heartbeats_continue_during_slow_read(scene: Scene) -> None:
     scene.log.write(1)
     answered = asyncio.Event()
 
@@ -198,7 +198,7 @@ async def test_heartbeats_go_on_while_a_page_is_read(scene: Scene) -> None:
 
 
 @scene
-async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
+async def test_stream_can_end_during_reauthorization(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
     one = EventSession(stream, FakeAuthorization(), client.send, threads)  # type: ignore[arg-type]
     running = asyncio.create_task(one.run())
@@ -212,7 +212,7 @@ async def test_stream_ends_while_the_confirmation_hangs(scene: Scene) -> None:
 
 
 @scene
-async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scene: Scene) -> None:
+async def test_key_change_during_reauthorization_repeats_it(scene: Scene) -> None:
     stream, client, threads = scene.follow(own="lk_own"), Client(), Hanging()
     authorization = FakeAuthorization()
     one = EventSession(stream, authorization, client.send, threads)  # type: ignore[arg-type]
@@ -230,7 +230,7 @@ async def test_key_that_is_changed_while_it_is_confirmed_is_confirmed_again(scen
 
 
 @scene
-async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene: Scene) -> None:
+async def test_denied_caller_gets_no_more_replayed_events(scene: Scene) -> None:
     scene.log.write(250)
     stream, client = scene.follow(0, own="lk_own"), Client()
     client.reading.clear()
@@ -245,7 +245,7 @@ async def test_caller_who_is_refused_while_replaying_is_sent_nothing_more(scene:
 
 
 @scene
-async def test_stream_in_the_past_waits_for_a_database_that_is_away(scene: Scene) -> None:
+async def test_replay_waits_while_database_is_down(scene: Scene) -> None:
     scene.log.write(3)
     scene.log.broken = True
     stream, client = scene.follow(0), Client()
@@ -259,7 +259,7 @@ async def test_stream_in_the_past_waits_for_a_database_that_is_away(scene: Scene
 
 
 @scene
-async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
+async def test_slow_client_is_disconnected(scene: Scene) -> None:
     stream, client = scene.follow(), Client()
     client.reading.clear()
     with pytest.raises(SlowReader):
@@ -268,7 +268,7 @@ async def test_client_that_takes_nothing_is_let_go(scene: Scene) -> None:
 
 
 @scene
-async def test_reader_learns_where_its_stream_begins(scene: Scene) -> None:
+async def test_stream_reports_its_start(scene: Scene) -> None:
     scene.log.write(3)
     for position, resume_id in ((None, 3), (0, 0), (2, 2)):
         stream, client = scene.follow(position), Client()

@@ -11,7 +11,7 @@ from tests.support.stores import ON_SERVICES, chosen
 
 
 @pytest.mark.needs("postgresql")
-def test_session_is_known_before_it_is_handed_out() -> None:
+def test_connection_is_tracked_before_use() -> None:
     with ConnectionPool(postgresql_url(), min_size=1, connection_class=ClosableConnection) as pool:
         pool.wait(10)
         (session,) = pool._pool
@@ -20,5 +20,5 @@ def test_session_is_known_before_it_is_handed_out() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.skipif(chosen() != ON_SERVICES, reason="SQLite has no pool")
-def test_pool_of_the_settings_has_such_sessions() -> None:
+def test_configured_pool_uses_closable_connections() -> None:
     assert settings.DATABASES["default"]["OPTIONS"]["pool"]["connection_class"] is ClosableConnection

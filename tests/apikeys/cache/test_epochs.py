@@ -40,7 +40,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_kind_of_change_is_published_again_once(service: ConfigService, root: IssuedKey, change: object) -> None:
+def test_each_kind_of_change_is_republished_once(service: ConfigService, root: IssuedKey, change: object) -> None:
     assert callable(change)
     change(service, root.key.key_id)
     lose(root)
@@ -49,7 +49,7 @@ def test_each_kind_of_change_is_published_again_once(service: ConfigService, roo
     assert publish_recent_epochs(default_limiter(), timezone.now()) == 0
 
 
-def test_finishing_and_enabling_are_published_again(service: ConfigService, root: IssuedKey) -> None:
+def test_finish_and_enable_are_republished(service: ConfigService, root: IssuedKey) -> None:
     service.rotate(root.key.key_id)
     service.finish_rotation(root.key.key_id)
     service.update(root.key.key_id, {"enabled": False})
@@ -60,7 +60,7 @@ def test_finishing_and_enabling_are_published_again(service: ConfigService, root
     assert epoch_of(root) == 5
 
 
-def test_a_publication_that_failed_is_mended(
+def test_failed_publication_is_repeated(
     service: ConfigService, root: IssuedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -75,9 +75,7 @@ def test_a_publication_that_failed_is_mended(
     assert epoch_of(root) == 2
 
 
-def test_the_window_reaches_back_as_far_as_records_may_be_used(
-    service: ConfigService, root: IssuedKey, settings: Settings
-) -> None:
+def test_window_covers_every_usable_record(service: ConfigService, root: IssuedKey, settings: Settings) -> None:
     settings.DIRECTORY_STALE_SECONDS = 60
     service.revoke(root.key.key_id)
     lose(root)
@@ -86,16 +84,14 @@ def test_the_window_reaches_back_as_far_as_records_may_be_used(
     assert publish_recent_epochs(default_limiter(), changed + timedelta(seconds=90)) == 1
 
 
-def test_a_store_that_knows_more_is_left_alone(service: ConfigService, root: IssuedKey) -> None:
+def test_newer_epoch_in_store_stays(service: ConfigService, root: IssuedKey) -> None:
     service.update(root.key.key_id, {"label": "y"})
     default_limiter().publish_epoch(root.key.key_id, 99)
     assert publish_recent_epochs(default_limiter(), timezone.now()) == 0
     assert epoch_of(root) == 99
 
 
-def test_it_goes_in_batches_and_stops_when_it_is_told_to(
-    service: ConfigService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_stop_on_request(service: ConfigService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "BATCH", 2)
     keys = [service.issue({"label": "x"}) for _ in range(5)]
     for key in keys:
@@ -106,15 +102,13 @@ def test_it_goes_in_batches_and_stops_when_it_is_told_to(
     assert publish_recent_epochs(default_limiter(), timezone.now()) == 3
 
 
-def test_where_nothing_changed_it_costs_one_query(service: ConfigService, root: IssuedKey) -> None:
+def test_one_query_if_nothing_changed(service: ConfigService, root: IssuedKey) -> None:
     with CaptureQueriesContext(connection) as queries:
         publish_recent_epochs(default_limiter(), timezone.now() + timedelta(hours=1))
     assert len(queries) == 1
 
 
-def test_epoch_that_no_key_can_reach_makes_no_key_impossible_to_revoke(
-    service: ConfigService, root: IssuedKey, api: Caller
-) -> None:
+def test_key_with_impossible_epoch_can_be_revoked(service: ConfigService, root: IssuedKey, api: Caller) -> None:
     """Nor late: a damaged store, or a stranger who writes there, is corrected by the next check."""
     key = service.issue({"label": "damaged"})
     default_limiter().store.set_epoch(key.key.key_id.encode(), 2**31 - 1)

@@ -30,12 +30,12 @@ FIELD = "X-Latchkey-Effective-By"
         (300.0, False, False, 300.0),
     ],
 )
-def test_rule(lease: float, alone: bool, published: bool, seconds: float) -> None:
+def test_bound(lease: float, alone: bool, published: bool, seconds: float) -> None:
     reach = PropagationBound(trusted_seconds=5.0, stale_seconds=120.0, lease_seconds=lease, decides_alone=alone)
     assert reach.after_publication(published=published) == seconds
 
 
-def test_without_staleness_the_age_of_a_record_is_the_bound() -> None:
+def test_record_age_is_bound_without_staleness() -> None:
     reach = PropagationBound(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
     assert reach.after_publication(published=False) == 5.0
 
@@ -43,7 +43,7 @@ def test_without_staleness_the_age_of_a_record_is_the_bound() -> None:
 @pytest.mark.parametrize(
     ("microseconds", "rounded"), [(0, 0), (1, 1000), (999, 1000), (1000, 1000), (999_001, 1_000_000)]
 )
-def test_the_time_is_never_told_too_early(microseconds: int, rounded: int) -> None:
+def test_time_is_rounded_up(microseconds: int, rounded: int) -> None:
     reach = PropagationBound(trusted_seconds=5.0, stale_seconds=0.0, lease_seconds=0.0, decides_alone=False)
     second = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
     now = second + timedelta(microseconds=microseconds)
@@ -60,7 +60,7 @@ class Remote(Limiter):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("fallback", "seconds"), [("local", 5), ("allow", 5), ("deny", 2)])
-def test_the_service_asks_the_limiter(root: IssuedKey, fallback: str, seconds: int) -> None:
+def test_service_uses_limiter(root: IssuedKey, fallback: str, seconds: int) -> None:
     limiter = Remote(MemoryStore())
     limiter.fallback = fallback
     service = ConfigService(Origin("command:test", "r"), limiter=limiter, now=lambda: NOW)
@@ -70,7 +70,7 @@ def test_the_service_asks_the_limiter(root: IssuedKey, fallback: str, seconds: i
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_that_changes_nothing_is_published_again(root: IssuedKey, service: ConfigService) -> None:
+def test_change_without_effect_is_published_again(root: IssuedKey, service: ConfigService) -> None:
     service.update(root.key.key_id, {"label": "y"})
     default_limiter().store.forget(root.key.key_id.encode())
     service.update(root.key.key_id, {"label": "y"})
@@ -81,7 +81,7 @@ def test_a_change_that_changes_nothing_is_published_again(root: IssuedKey, servi
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_change_over_rest_tells_from_when_on_it_holds(
+def test_every_rest_change_returns_effective_by(
     api: Caller, service: ConfigService, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DIRECTORY_STALE_SECONDS = 77
@@ -113,7 +113,7 @@ def test_every_change_over_rest_tells_from_when_on_it_holds(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_openapi_document_tells_of_it(anonymous: Caller) -> None:
+def test_openapi_document_has_effective_by(anonymous: Caller) -> None:
     paths = anonymous.get("/openapi.json").json()["paths"]
     calls = [
         (f"/v1/keys/{{key_id}}{path}", method, status)

@@ -19,7 +19,7 @@ class OnServer:
         self.connection = connection
 
 
-def test_who_waits_too_long_is_cut_off_by_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_closes_own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     here, server = socket.socketpair()
     other, server_of_other = socket.socketpair()
     with here, server, other, server_of_other:
@@ -32,7 +32,7 @@ def test_who_waits_too_long_is_cut_off_by_himself(monkeypatch: pytest.MonkeyPatc
             other.recv(1)
 
 
-def test_a_connection_that_is_made_after_the_first_was_cut_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_closes_second_connection_too(monkeypatch: pytest.MonkeyPatch) -> None:
     one, server_of_one = socket.socketpair()
     two, server_of_two = socket.socketpair()
     with one, server_of_one, two, server_of_two:
@@ -45,7 +45,7 @@ def test_a_connection_that_is_made_after_the_first_was_cut_is_cut_too(monkeypatc
                 assert waiting.recv(1) == b""
 
 
-def test_who_is_answered_in_time_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_response_in_time_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     here, server = socket.socketpair()
     with here, server:
         monkeypatch.setattr("apikeys.cache.query_deadlines.connections", {"default": OnServer(here)})

@@ -48,7 +48,7 @@ def play(story: "Callable[[Trips], object]", **options: int) -> Trips:
     return asyncio.run(run())
 
 
-def test_what_is_asked_while_a_round_is_under_way_goes_with_the_next() -> None:
+def test_items_during_batch_join_next_batch() -> None:
     async def story(trips: Trips) -> None:
         trips.enqueue(1)
         await run_loop()
@@ -60,7 +60,7 @@ def test_what_is_asked_while_a_round_is_under_way_goes_with_the_next() -> None:
     assert play(story).batches == [[1], [2, 3]]
 
 
-def test_many_that_wait_go_ahead_of_the_end_of_the_first() -> None:
+def test_many_waiting_items_start_another_batch() -> None:
     async def story(trips: Trips) -> None:
         trips.enqueue(0)
         await run_loop()
@@ -71,7 +71,7 @@ def test_many_that_wait_go_ahead_of_the_end_of_the_first() -> None:
     play(story)
 
 
-def test_a_round_carries_so_many_at_the_most_and_so_many_are_under_way() -> None:
+def test_batch_size_and_number_are_limited() -> None:
     async def story(trips: Trips) -> None:
         trips.enqueue(*range(500))
         await run_loop()
@@ -81,7 +81,7 @@ def test_a_round_carries_so_many_at_the_most_and_so_many_are_under_way() -> None
     assert [number for batch in found.batches for number in batch] == list(range(500))
 
 
-def test_the_end_of_a_turn_comes_once_a_turn_and_in_a_context_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_of_iteration_runs_once_in_empty_context(monkeypatch: pytest.MonkeyPatch) -> None:
     of_request: ContextVar[str] = ContextVar("of_request", default="nobody's")
     seen: list[str] = []
     monkeypatch.setattr(fast_path, "_decide", lambda: seen.append(of_request.get()))

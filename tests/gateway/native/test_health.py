@@ -33,7 +33,7 @@ def no_django(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_django")
 @pytest.mark.parametrize(("status", "code"), [(Status.OK, 200), (Status.DEGRADED, 200), (Status.DOWN, 503)])
-def test_it_needs_no_thread(status: Status, code: int) -> None:
+def test_probe_needs_no_thread(status: Status, code: int) -> None:
     current_health()._latest = status
     answer = natively("GET", "/health", "", {"X-Request-Id": "probe-1"})
     assert (answer.status, answer.body) == (code, b'{"status":"%s"}' % status.encode())
@@ -42,13 +42,13 @@ def test_it_needs_no_thread(status: Status, code: int) -> None:
 
 @pytest.mark.usefixtures("no_django")
 @pytest.mark.parametrize("query", ["t=1798761600", "t=&t=", "verbose"])
-def test_monitors_may_append_parameters(query: str) -> None:
+def test_query_parameters_are_ignored(query: str) -> None:
     assert natively("GET", "/health", query, {}).status == 200
 
 
 @pytest.mark.django_db
-def test_django_says_the_same() -> None:
-    one, other = (door("GET", "/health", "", {}) for door in (by_django, natively))
+def test_django_returns_same_response() -> None:
+    one, other = (endpoint("GET", "/health", "", {}) for endpoint in (by_django, natively))
     assert (one.status, one.body, one.fields["content-type"]) == (
         other.status,
         other.body,
@@ -65,7 +65,7 @@ def test_django_says_the_same() -> None:
         ("GET", {"Host": "elsewhere.example"}),
     ],
 )
-def test_odd_requests_are_djangos(method: str, fields: dict[str, str]) -> None:
+def test_unusual_requests_go_to_django(method: str, fields: dict[str, str]) -> None:
     scope = scope_of(method, "/health", "", fields)
     if "Host" in fields:
         scope["headers"] = [(b"host", fields["Host"].encode())]
@@ -74,12 +74,12 @@ def test_odd_requests_are_djangos(method: str, fields: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("host", [HOST, f"{HOST}:8000", "localhost:8000"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_probes_are_not(method: str, host: str) -> None:
+def test_plain_probes_do_not_go_to_django(method: str, host: str) -> None:
     scope = scope_of(method, "/health", "", {"Accept": "application/json"})
     scope["headers"][0] = (b"host", host.encode())
     assert is_health_probe(scope)
 
 
-def test_before_the_first_look_it_is_djangos() -> None:
+def test_unknown_status_goes_to_django() -> None:
     current_health()._latest = None
     assert not is_health_probe(scope_of("GET", "/health", "", {}))

@@ -12,7 +12,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.pending_authentication import AuthenticationResult
 from gateway.native import lookups, metrics
 from latchkey.credentials import Credential, generate_key_id, generate_secret
-from tests.gateway.endpoints import FakeReply, asks_at_once, natively, scope_of
+from tests.gateway.endpoints import FakeReply, accepted_by_fast_path, natively, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,29 +71,29 @@ class Crowd:
 
         waiting = [asyncio.create_task(wait(place)) for place in range(len(self.replies))]
         await asyncio.sleep(0)
-        assert all(map(asks_at_once, self.replies))
+        assert all(map(accepted_by_fast_path, self.replies))
         await asyncio.gather(*waiting)
 
 
-def test_those_that_wait_share_a_look_up(batches: list[int]) -> None:
+def test_waiting_requests_share_lookup(batches: list[int]) -> None:
     crowd = Crowd([unknown() for _ in range(1 + 3 * lookups.MAX_BATCH)]).come()
     assert crowd.statuses() == {b"401": len(crowd.replies)}
     assert batches == [1] + [lookups.MAX_BATCH] * 3
 
 
-def test_one_alone_waits_for_nobody(batches: list[int], key: IssuedKey) -> None:
+def test_single_request_does_not_wait(batches: list[int], key: IssuedKey) -> None:
     assert Crowd([key.credential.reveal()]).come().statuses() == {b"204": 1}
     assert batches == [1]
 
 
-def test_a_known_key_is_answered_ahead_of_a_crowd_that_came_before_it(key: IssuedKey) -> None:
+def test_cached_key_does_not_wait_for_lookups(key: IssuedKey) -> None:
     known = key.credential.reveal()
     Crowd([known]).come()
     crowd = Crowd([*(unknown() for _ in range(200)), known]).come()
     assert crowd.order[0] == 200
 
 
-def test_a_right_key_in_the_crowd_gets_in_and_nobody_else(key: IssuedKey) -> None:
+def test_only_valid_key_of_many_is_allowed(key: IssuedKey) -> None:
     right = key.credential.reveal()
     wrong = f"{key.key.key_id}:{generate_secret()}"
     damaged = right[:-1] + ("a" if right[-1] != "a" else "b")
@@ -102,9 +102,7 @@ def test_a_right_key_in_the_crowd_gets_in_and_nobody_else(key: IssuedKey) -> Non
     assert b"malformed-credential" in (crowd.replies[4].whole or b"")
 
 
-def test_a_crowd_beyond_the_line_is_refused_and_the_line_goes_on(
-    monkeypatch: pytest.MonkeyPatch, batches: list[int]
-) -> None:
+def test_full_queue_rejects_and_continues(monkeypatch: pytest.MonkeyPatch, batches: list[int]) -> None:
     monkeypatch.setattr(lookups, "MAX_WAITING", 10)
     crowd = Crowd([unknown() for _ in range(40)]).come()
     assert crowd.statuses() == {b"401": 11, b"503": 29}
@@ -112,7 +110,7 @@ def test_a_crowd_beyond_the_line_is_refused_and_the_line_goes_on(
     assert Crowd([unknown()]).come().statuses() == {b"401": 1}
 
 
-def test_other_forms_of_the_call_wait_in_the_same_line(batches: list[int], key: IssuedKey) -> None:
+def test_other_calls_share_queue(batches: list[int], key: IssuedKey) -> None:
     body = b"a body, so that the application answers"
     assert natively("GET", "/v1/check", "", {"X-API-Key": unknown()}, body).status == 401
     assert (
@@ -122,7 +120,7 @@ def test_other_forms_of_the_call_wait_in_the_same_line(batches: list[int], key: 
     assert natively("GET", "/v1/check", "", {"X-API-Key": key.credential.reveal()}, body).status == 204
 
 
-def test_what_nobody_foresaw_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> list[AuthenticationResult]:
         raise RuntimeError("nobody foresaw that")
 

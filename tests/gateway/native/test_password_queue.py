@@ -30,19 +30,19 @@ HASHING = [
 
 
 @pytest.mark.parametrize(("name", "arguments"), HASHING)
-def test_pages_that_hash_have_the_thread(name: str, arguments: tuple[int, ...]) -> None:
+def test_hashing_pages_use_queue(name: str, arguments: tuple[int, ...]) -> None:
     path = reverse(name, args=arguments)
     assert may_hash_password(scope_of("POST", path, "", {}))
     assert not may_hash_password(scope_of("GET", path, "", {}))
 
 
 @pytest.mark.parametrize("path", ["/v1/keys", "/admin/apikeys/apikey/issue/", "/health"])
-def test_other_requests_have_not(path: str) -> None:
+def test_other_requests_do_not_use_queue(path: str) -> None:
     assert not may_hash_password(scope_of("POST", path, "", {}))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_thread_by_what_a_request_costs(root: IssuedKey, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_run_on_their_threads(root: IssuedKey, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sign-in hashes on the thread for that. A known key has threads that no one else's requests can hold."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.create_superuser("ada", password="a long enough pass phrase")
@@ -80,7 +80,7 @@ def test_thread_by_what_a_request_costs(root: IssuedKey, settings: Settings, mon
 LOGIN = "/admin/login/"
 
 
-def test_one_address_leaves_room_for_others_and_all_have_a_bound() -> None:
+def test_requests_are_limited_per_address_and_in_total() -> None:
     async def crowd() -> None:
         django = Busy()
         app = PasswordQueue(django)

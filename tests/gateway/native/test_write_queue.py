@@ -15,17 +15,17 @@ from tests.gateway.endpoints import natively, scope_of
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
-def test_other_methods_change(method: str) -> None:
+def test_unsafe_methods_are_writes(method: str) -> None:
     assert is_write(scope_of(method, "/v1/keys", "", {}))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
-def test_safe_methods_change_nothing(method: str) -> None:
+def test_safe_methods_are_not_writes(method: str) -> None:
     assert not is_write(scope_of(method, "/v1/keys", "", {}))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_changes_have_a_thread_of_their_own(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_have_own_thread(root: IssuedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
     respond = wsgi.get_response
 
@@ -47,7 +47,7 @@ KEYS = "/v1/keys"
 BULK = "/admin/apikeys/apikey/"
 
 
-def test_change_whose_turn_does_not_come_is_refused_and_told() -> None:
+def test_write_that_waits_too_long_is_rejected() -> None:
     async def crowd() -> None:
         django = Busy(201)
         app = WriteQueue(django, max_wait_seconds=0.01)
@@ -68,7 +68,7 @@ def test_change_whose_turn_does_not_come_is_refused_and_told() -> None:
     asyncio.run(crowd())
 
 
-def test_client_that_does_not_read_holds_up_no_other_change() -> None:
+def test_slow_reader_blocks_no_write() -> None:
     async def crowd() -> None:
         django, read = Busy(201), asyncio.Event()
         django.free.set()
@@ -89,7 +89,7 @@ async def turns_of_the_loop() -> None:
         await asyncio.sleep(0)
 
 
-def test_it_is_crowded_while_others_wait_for_their_turn() -> None:
+def test_crowded_while_requests_wait() -> None:
     async def crowd() -> None:
         django = Busy(201)
         app = WriteQueue(django)
@@ -106,7 +106,7 @@ def test_it_is_crowded_while_others_wait_for_their_turn() -> None:
     asyncio.run(crowd())
 
 
-def test_who_waits_while_changes_are_made_is_not_refused() -> None:
+def test_waiting_write_is_kept_while_others_complete() -> None:
     async def crowd() -> None:
         async def slow(_scope: object, _receive: object, send: Any) -> None:
             await asyncio.sleep(0.02)

@@ -31,7 +31,7 @@ def status_of(proxy: Proxy, head: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_request_that_cannot_be_read(proxy: Proxy, keys: Keys, fault: str) -> None:
+def test_unreadable_request(proxy: Proxy, keys: Keys, fault: str) -> None:
     head = f"GET /x HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys.new()['credential']}\r\n{FAULTS[fault]}\r\n"
     status, header = status_of(proxy, head)
     assert status in (200, 400, 431), "what the proxy drops or passes is for the service"
@@ -39,7 +39,7 @@ def test_request_that_cannot_be_read(proxy: Proxy, keys: Keys, fault: str) -> No
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_request_without_a_host_costs_nothing(proxy: Proxy, keys: Keys, service: Echo, version: str) -> None:
+def test_request_without_host_costs_nothing(proxy: Proxy, keys: Keys, service: Echo, version: str) -> None:
     key = keys.new(rate_limit={"burst": 3, "per_seconds": 3600})
     before = len(service.seen)
     status, header = status_of(proxy, f"GET /x HTTP/{version}\r\nX-API-Key: {key['credential']}\r\n\r\n")
@@ -51,7 +51,7 @@ def test_request_without_a_host_costs_nothing(proxy: Proxy, keys: Keys, service:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_cost_that_the_key_can_never_pay(
+def test_cost_above_burst(
     name: str, keys: Keys, latchkey: RunningServer, service: Echo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     key = keys.new(rate_limit={"burst": 5, "per_seconds": 60})

@@ -47,7 +47,7 @@ def test_values_are_filled_in(proxy: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", FILES)
-def test_nothing_asked_but_a_key(proxy: str) -> None:
+def test_only_key_is_required(proxy: str) -> None:
     """Without a scope and with the usual cost the query says neither; a client's own query never stands there."""
     text = printed(proxy, "--upstream", "http://127.0.0.1:9000")
     assert f"/v1/check{ {'nginx': '?deny=403', 'caddy': '?', 'envoy': '?allow=200'}.get(proxy, '') }" in text
@@ -55,7 +55,7 @@ def test_nothing_asked_but_a_key(proxy: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", FILES)
-def test_every_option_together(proxy: str) -> None:
+def test_all_options_together(proxy: str) -> None:
     text = printed(
         proxy, "--upstream", "http://b", "--cors-origin", "https://app.example", "--cors-origin", "capacitor://[::1]:9",
         "--cors-origin", "https://app.example", "--keep-authorization", "--websocket",
@@ -112,7 +112,7 @@ def test_every_option_together(proxy: str) -> None:
         ("--listen", "65536"),
     ],
 )
-def test_refuses_in_one_line(option: str, value: str) -> None:
+def test_invalid_options_are_rejected_in_one_line(option: str, value: str) -> None:
     arguments = [f"{option}={value}"] if option == "--upstream" else ["--upstream=http://a", f"{option}={value}"]
     with pytest.raises(CommandError) as refused:
         printed("nginx", *arguments)
@@ -121,7 +121,7 @@ def test_refuses_in_one_line(option: str, value: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_refuses_more_origins_than_make_sense() -> None:
+def test_too_many_origins_are_rejected() -> None:
     arguments = [f"--cors-origin=https://app{number}.example" for number in range(65)]
     printed("nginx", "--upstream=http://a", *arguments[:64])
     with pytest.raises(CommandError, match="at most 64"):
@@ -129,7 +129,7 @@ def test_refuses_more_origins_than_make_sense() -> None:
 
 
 @pytest.mark.parametrize("separator", [":", "."])
-def test_every_credential_is_known_in_authorization(separator: str) -> None:
+def test_every_credential_form_is_recognized(separator: str) -> None:
     for _ in range(200):
         credential = f"{generate_key_id()}{separator}{generate_secret()}"
         encoded = base64.b64encode(credential.encode()).decode()
@@ -138,11 +138,11 @@ def test_every_credential_is_known_in_authorization(separator: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["Bearer eyJhbGciOiJIUzI1NiJ9.eyJsa18iOiIxIn0.lks_abc", "Basic bGs6bGtzXw==", "lk_"])
-def test_what_is_the_service_s_is_no_credential(value: str) -> None:
+def test_authorization_of_service_is_no_credential(value: str) -> None:
     assert not re.search(CREDENTIAL, value)
 
 
-def test_refuses_scopes_that_no_check_takes() -> None:
+def test_invalid_scopes_are_rejected() -> None:
     arguments = [argument for number in range(60) for argument in ("--scope", f"{'a' * 60}{number}:b")]
     with pytest.raises(CommandError, match="--scope is too long"):
         printed("nginx", "--upstream=http://a", *arguments)
@@ -151,7 +151,7 @@ def test_refuses_scopes_that_no_check_takes() -> None:
 @pytest.mark.parametrize(
     "url", ['https://a"', "https://a/$x", "https://a/}", "https://a/'x", "https://a/\nx", f"https://a/{'x' * 1000}"]
 )
-def test_refuses_a_public_url_that_says_more(url: str) -> None:
+def test_invalid_public_url_is_rejected(url: str) -> None:
     here = Address("127.0.0.1", 8000)
     with pytest.raises(NotUsable, match="PUBLIC_URL"):
         Values(here, (here,), url)
@@ -214,7 +214,7 @@ def test_traefik_with_other_origins_and_authorization() -> None:
     assert longest == "protected-websocket-credential", "by which Traefik tries it first"
 
 
-def test_traefik_asks_one_node() -> None:
+def test_traefik_calls_one_node() -> None:
     nodes = (Address("a", 1), Address("b", 2))
     with pytest.raises(NotUsable, match="one address"):
         configuration("traefik", Values(Address("c", 3), nodes, "https://a"))

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from latchkey.client.cors_checks import check_cors
 
 from latchkey import headers
-from latchkey.client.cors_checks import check_cors
 from latchkey.client.proxy_checks import CheckResult
 from latchkey.client.proxy_probe import Probe
 from latchkey.credentials import generate_key_id, generate_secret
@@ -98,7 +98,7 @@ def varies(answer: httpx.Response, name: str) -> bool:
     return name.lower() in [value.lower() for value in answer.headers.get_list("Vary", split_commas=True)]
 
 
-def test_preflight_is_answered_without_the_service(proxy: Proxy, service: Echo) -> None:
+def test_preflight_does_not_reach_service(proxy: Proxy, service: Echo) -> None:
     before = len(service.seen)
     asked = {"Origin": APP, ASKED: "PUT", "Access-Control-Request-Headers": "x-api-key,x-tenant"}
     with proxy.client() as client:
@@ -127,7 +127,7 @@ def test_preflight_is_answered_without_the_service(proxy: Proxy, service: Echo) 
         ),
     ],
 )
-def test_what_is_no_preflight_needs_a_key(proxy: Proxy, service: Echo, method: str, fields: dict[str, str]) -> None:
+def test_other_options_request_requires_key(proxy: Proxy, service: Echo, method: str, fields: dict[str, str]) -> None:
     before = len(service.seen)
     with proxy.client() as client:
         answer = client.request(method, "/", headers=fields)
@@ -137,7 +137,7 @@ def test_what_is_no_preflight_needs_a_key(proxy: Proxy, service: Echo, method: s
         assert cors_fields(answer) == {}
 
 
-def test_refusals_can_be_read(proxy: Proxy, keys: Keys) -> None:
+def test_denials_can_be_read(proxy: Proxy, keys: Keys) -> None:
     latchkey = public_url(keys.server)
     poor = keys.new(rate_limit={"burst": 1, "per_seconds": 3600})["credential"]
     with proxy.client(headers={"Origin": APP}) as client:
@@ -152,13 +152,13 @@ def test_refusals_can_be_read(proxy: Proxy, keys: Keys) -> None:
         assert readable(answer), slug
 
 
-def test_proxy_test_finds_nothing_wrong(proxy: Proxy) -> None:
+def test_proxy_test_passes(proxy: Proxy) -> None:
     with proxy.client() as client:
         found = list(check_cors(Probe(client, proxy.url, "id", 30.0), APP))
     assert [check for check in found if check.result is not CheckResult.OK] == []
 
 
-def test_fields_of_the_service_give_way(proxy: Proxy, keys: Keys) -> None:
+def test_fields_of_service_are_replaced(proxy: Proxy, keys: Keys) -> None:
     with proxy.client(headers={"X-API-Key": keys.new()["credential"]}) as client:
         allowed = client.get("/", headers={"Origin": APP})
         others = client.get("/", headers={"Origin": "https://other.example"}), client.get("/")
@@ -172,7 +172,7 @@ def test_fields_of_the_service_give_way(proxy: Proxy, keys: Keys) -> None:
 @pytest.mark.parametrize(
     "value", ["Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "Basic YWxpY2U6cHc=", "AWS4-HMAC-SHA256 a=1, b=2"]
 )
-def test_authorization_is_the_service_s(proxy: Proxy, keys: Keys, value: str) -> None:
+def test_authorization_reaches_service(proxy: Proxy, keys: Keys, value: str) -> None:
     with proxy.client(headers={"X-API-Key": keys.new()["credential"], "Authorization": value}) as client:
         seen = received(client.get("/"))
     assert seen["authorization"] == [value]
@@ -185,14 +185,14 @@ def _of(scheme: str, credential: str) -> str:
 
 @pytest.mark.parametrize("scheme", ["bearer", "basic", "Token"])
 @pytest.mark.parametrize("separator", [":", "."])
-def test_no_credential_reaches_the_service(proxy: Proxy, keys: Keys, scheme: str, separator: str) -> None:
+def test_no_credential_reaches_service(proxy: Proxy, keys: Keys, scheme: str, separator: str) -> None:
     """A key of another client, which Latchkey is not even sent: it would be a second credential."""
     other = _of(scheme, f"{generate_key_id()}{separator}{generate_secret()}")
     with proxy.client(headers={"X-API-Key": keys.new()["credential"], "Authorization": other}) as client:
         assert "authorization" not in received(client.get("/"))
 
 
-def test_second_authorization_is_seen(proxy: Proxy, keys: Keys) -> None:
+def test_second_authorization_is_checked(proxy: Proxy, keys: Keys) -> None:
     credential = keys.new()["credential"]
     fields = [("X-API-Key", credential), ("Authorization", "Bearer a.b.c"), ("Authorization", f"Bearer {credential}")]
     with proxy.client(headers=fields) as client:
@@ -201,7 +201,7 @@ def test_second_authorization_is_seen(proxy: Proxy, keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "basic"])
-def test_key_in_authorization_is_none(proxy: Proxy, keys: Keys, service: Echo, scheme: str) -> None:
+def test_key_in_authorization_is_ignored(proxy: Proxy, keys: Keys, service: Echo, scheme: str) -> None:
     before = len(service.seen)
     with proxy.client(headers={"Authorization": _of(scheme, keys.new()["credential"])}) as client:
         answer = client.get("/")

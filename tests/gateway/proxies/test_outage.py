@@ -42,7 +42,7 @@ def eventually_passes(proxy: Proxy, credential: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_stopped_and_started_again(
+def test_latchkey_stopped_and_restarted(
     name: str, latchkey: RunningServer, keys: Keys, service: Echo, tmp_path: Path
 ) -> None:
     credential = keys.new()["credential"]
@@ -67,9 +67,9 @@ def test_stopped_and_started_again(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_opened(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
-    """The switch of docs/how-to/fail-open-or-closed.md: what passes unchecked still carries no credential and no
-    forged caller; and while Latchkey answers, it is heeded.
+def test_failing_open(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
+    """The switch of docs/gateway: what passes unchecked still carries no credential and nobody's word for who calls;
+    and while Latchkey answers, it is heeded.
     """
     nowhere = replace(latchkey, port=free_port())
     sent = {"X-API-Key": "a credential", "X-Latchkey-Key-Id": "lk_000000000000"}
@@ -133,7 +133,7 @@ def odd_latchkey() -> Iterator[_OddServer]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_neither_yes_nor_no(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
+def test_unexpected_status_denies(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
     """A redirect, a fault of the configuration, an error: the client is told 503, and the service is not asked. A page
     of another origin can read it.
     """
@@ -154,7 +154,7 @@ def test_neither_yes_nor_no(name: str, latchkey: RunningServer, service: Echo, t
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_opened_by_what(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
+def test_failing_open_on_which_errors(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
     """Latchkey that fails opens it; a configuration that asks for what there is not does not."""
     with odd_latchkey() as odd:
         stand_in = replace(latchkey, port=odd.server_address[1])
@@ -166,7 +166,7 @@ def test_opened_by_what(name: str, latchkey: RunningServer, service: Echo, tmp_p
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_silence(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
+def test_unresponsive_latchkey(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
     """A Latchkey that takes the connection and says nothing holds a client for seconds, not for a minute."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stand_in = replace(latchkey, port=silent.getsockname()[1])
@@ -179,7 +179,7 @@ def test_silence(name: str, latchkey: RunningServer, service: Echo, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_asked(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
+def test_call_to_latchkey(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
     """One fixed question, with the credential and without the body and the cookies, over connections that stay."""
     sent = {"Authorization": "Bearer x", "X-API-Key": "y", "Cookie": "session=1", "X-Forwarded-For": "203.0.113.9"}
     with odd_latchkey() as odd:

@@ -86,17 +86,17 @@ def test_nothing_listens() -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://a", "http://a?b", "http://user@a", "x"])
-def test_url_that_is_none(url: str) -> None:
+def test_invalid_url(url: str) -> None:
     assert run(url).exit_code == 2
 
 
-def test_origin_that_is_none() -> None:
+def test_invalid_origin() -> None:
     ran = run("http://127.0.0.1:1", "--cors-origin", "https://app.example/")
     assert ran.exit_code == 2
     assert "--cors-origin is an origin as browsers write it" in " ".join(ran.err.split())
 
 
-def test_key_of_the_environment_is_not_sent(service: Echo) -> None:
+def test_key_from_environment_is_not_sent(service: Echo) -> None:
     """It is a key for Latchkey itself, and may do everything."""
     ran = run(service.url, LATCHKEY_API_KEY=credential())
     assert ran.results["right key"] == "not seen"

@@ -61,7 +61,7 @@ def largest(keys: Keys) -> dict[str, Any]:
     return keys.new(**LARGEST)
 
 
-def test_what_the_rules_allow_reaches_the_service(chain: Chain, largest: dict[str, Any]) -> None:
+def test_largest_allowed_fields_reach_service(chain: Chain, largest: dict[str, Any]) -> None:
     sent = {"X-API-Key": ",".join([largest["credential"]] * 64), "X-Request-Id": REQUEST_ID}
     with chain.proxy.client(headers=sent) as client:
         answer = client.get("/orders")
@@ -73,7 +73,7 @@ def test_what_the_rules_allow_reaches_the_service(chain: Chain, largest: dict[st
     assert answer.headers["X-RateLimit-Limit"] == str(MAX_BURST)
 
 
-def test_the_smallest_header_has_room(proxy: Proxy, largest: dict[str, Any]) -> None:
+def test_smallest_header_limit_suffices(proxy: Proxy, largest: dict[str, Any]) -> None:
     """For a client's own fields too."""
     with proxy.client(headers={"X-API-Key": largest["credential"], "X-Request-Id": REQUEST_ID}) as client:
         fields = client.get("/orders").json()["headers"]
@@ -92,7 +92,7 @@ def older(keys: Keys) -> str:
     return credential
 
 
-def test_key_from_before_the_bounds(chain: Chain, older: str) -> None:
+def test_key_beyond_new_bounds(chain: Chain, older: str) -> None:
     """The packs carry it to services with room for it."""
     with chain.proxy.client(headers={"X-API-Key": older}) as client:
         answer = client.get("/orders")
@@ -156,7 +156,7 @@ def expect_no_outage(proxy: Proxy, head: str, passes: tuple[int, ...] = (200,)) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_longest_question(
+def test_longest_query(
     name: str, keys: Keys, latchkey: RunningServer, service: Echo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     scopes = [f"{'a' * 51}{number:02}:b" for number in range(MAX_SCOPES)]
@@ -168,7 +168,7 @@ def test_longest_question(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_large_answer_of_the_service(
+def test_large_response_of_service(
     name: str, keys: Keys, latchkey: RunningServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with (

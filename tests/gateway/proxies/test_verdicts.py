@@ -51,7 +51,7 @@ def problem(response: httpx.Response, slug: str, latchkey: str) -> dict[str, Any
     return document
 
 
-def test_passes(proxy: Proxy, keys: Keys) -> None:
+def test_allowed_request_reaches_service(proxy: Proxy, keys: Keys) -> None:
     """The service learns who calls, not with what; the client learns what is left of the limit."""
     key = keys.new(owner="Zoë & Söhne", scopes=[SCOPE, "orders:write"], rate_limit={"burst": 5, "per_seconds": 3600})
     sent = {"X-API-Key": key["credential"], "Cookie": "session=1", "X-Request-Id": "mine-1", **SPOOFED}
@@ -91,7 +91,7 @@ def test_authorization(proxy: Proxy, keys: Keys, scheme: str) -> None:
         assert "authorization" not in received(client.get("/", headers={"Authorization": f"{scheme} {token}"}))
 
 
-def test_refuses(proxy: Proxy, keys: Keys, service: Echo) -> None:
+def test_denied_request_does_not_reach_service(proxy: Proxy, keys: Keys, service: Echo) -> None:
     """Each kind of refusal is told as Latchkey tells it, and nothing reaches the service."""
     latchkey = public_url(keys.server)
     revoked, disabled = keys.new(), keys.new()
@@ -139,7 +139,7 @@ def test_limit_is_exact(proxy: Proxy, keys: Keys) -> None:
             assert 0 < int(answer.headers["Retry-After"]) <= 180
 
 
-def test_body_and_method_reach_the_service(proxy: Proxy, keys: Keys) -> None:
+def test_body_and_method_reach_service(proxy: Proxy, keys: Keys) -> None:
     fields = {"X-API-Key": keys.new()["credential"]}
     body = json.dumps({"lines": ["é" * 50] * 4000}).encode()
     with proxy.client(headers=fields) as client:
@@ -156,7 +156,7 @@ def test_body_and_method_reach_the_service(proxy: Proxy, keys: Keys) -> None:
 @pytest.mark.parametrize(
     "path", ["/a%2Fb%20c/%E2%82%AC?q=%26&deny=1&cost=9", "/a//b", "/v1/check?cost=7", "/a;b=1/'$x"]
 )
-def test_path_reaches_the_service_as_it_is(proxy: Proxy, keys: Keys, path: str) -> None:
+def test_path_reaches_service_unchanged(proxy: Proxy, keys: Keys, path: str) -> None:
     key = keys.new(rate_limit={"burst": 5, "per_seconds": 3600})
     url = httpx.URL(proxy.url).copy_with(raw_path=path.encode())
     with proxy.client() as client:
@@ -166,7 +166,7 @@ def test_path_reaches_the_service_as_it_is(proxy: Proxy, keys: Keys, path: str) 
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
-def test_errors_of_the_service_pass_as_they_are(proxy: Proxy, keys: Keys, status: int) -> None:
+def test_errors_of_service_are_unchanged(proxy: Proxy, keys: Keys, status: int) -> None:
     with proxy.client() as client:
         answer = client.get(f"/status/{status}", headers={"X-API-Key": keys.new()["credential"]})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
@@ -174,7 +174,7 @@ def test_errors_of_the_service_pass_as_they_are(proxy: Proxy, keys: Keys, status
 
 
 @pytest.mark.parametrize("offered", ['a"},{"b', "x" * 129, "", "a b"])
-def test_request_id_that_is_none(proxy: Proxy, keys: Keys, offered: str) -> None:
+def test_invalid_request_id(proxy: Proxy, keys: Keys, offered: str) -> None:
     """It gets into no answer and no JSON."""
     with proxy.client(headers={"X-Request-Id": offered}) as client:
         refused = client.get("/")
@@ -185,7 +185,7 @@ def test_request_id_that_is_none(proxy: Proxy, keys: Keys, offered: str) -> None
 
 
 @pytest.mark.parametrize("more", ["keep-alive", "Upgrade"])
-def test_client_cannot_have_fields_dropped(proxy: Proxy, keys: Keys, more: str) -> None:
+def test_client_cannot_remove_fields(proxy: Proxy, keys: Keys, more: str) -> None:
     """`Connection` names fields that end with a hop: not those that say who calls."""
     key = keys.new()
     named = {"Connection": f"{more}, X-Latchkey-Key-Id, X-Forwarded-For, X-Request-Id"}
@@ -197,7 +197,7 @@ def test_client_cannot_have_fields_dropped(proxy: Proxy, keys: Keys, more: str) 
         assert seen["x-forwarded-for"]
 
 
-def test_latchkey_sees_the_client(proxy: Proxy, keys: Keys) -> None:
+def test_latchkey_sees_client_address(proxy: Proxy, keys: Keys) -> None:
     """What the client says of its address is not believed, by Latchkey nor by the service."""
     transport = httpx.HTTPTransport(local_address="127.0.0.9")
     spoofed = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
