@@ -1,1 +1,1 @@
-"""Latchkey beside its peers, measured in one run: `python -m benchmarks`."""
+"""Benchmarks of Latchkey and its peers: `python -m benchmarks`."""

@@ -1,9 +1,8 @@
-"""A throw-away Latchkey: its data directory, its server, and keys to call it with."""
+"""A temporary Latchkey: its data directory, its server, and keys to call it with."""
 
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,52 +14,35 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, Final
 
-from benchmarks import paths, server
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.peer_environment import ROOT
-from benchmarks.ports import free_port
+from benchmarks import servers
+from benchmarks.measurement import ROOT, CouldNotMeasure
 from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_ALLOWED
+from tests.support.ports import free_port
 
-Limit = dict[str, int]
+HIGH_LIMIT: Final = {"burst": 1_000_000, "per_seconds": 1}
+"""A limit that no load generator reaches, so that the bucket is still read and written."""
 
-UNLIMITED_LIKE: Final[Limit] = {"burst": 1_000_000, "per_seconds": 1}
-"""A limit, so that the bucket is asked and written, that no load generator reaches."""
-
-PRODUCT: Final = "controlplane.asgi:application"
-_UNUSED_PORT: Final = 8000  # in PUBLIC_URL alone: nothing is served
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
+_APPLICATION: Final = "benchmarks.app:application"
 _GUNICORN: Final = ("-m", "controlplane.server.gunicorn_server")
 
 
 class Installation:
-    """Latchkey on SQLite and a bucket store in `directory`, or at `store`, with one key that may do anything.
+    """Latchkey on SQLite and lmdb in `directory`, unless `settings` say otherwise, with one key that has all scopes."""
 
-    `application` is what it serves; `settings` are beside or in place of those of `environment`.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        workers: int,
-        store: str | None = None,
-        application: str = PRODUCT,
-        settings: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        self._directory = directory
-        self._application = application
+    def __init__(self, directory: Path, *, workers: int, settings: Mapping[str, str] = NO_SETTINGS) -> None:
+        self.directory = directory
         self.port = free_port()
         self._environment = {**environment(directory, self.port, workers), **settings}
-        if store is not None:
-            self._environment["BUCKET_STORE_URL"] = store
-        self._manage("migrate", "--verbosity", "0")
-        limit = ["--burst", str(UNLIMITED_LIKE["burst"]), "--per-seconds", str(UNLIMITED_LIKE["per_seconds"])]
-        issued = json.loads(self._manage("issue_key", "--label", "benchmark", "--scope", "*", *limit, "--format=json"))
-        self.credential: str = issued["credential"]
+        self.run("manage.py", "migrate", "--verbosity", "0")
+        limit = ["--burst", str(HIGH_LIMIT["burst"]), "--per-seconds", str(HIGH_LIMIT["per_seconds"])]
+        issue = ["issue_key", "--label", "benchmark", "--scope", "*", *limit, "--format=json"]
+        self.credential: str = json.loads(self.run("manage.py", *issue))["credential"]
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """Runs gunicorn as `manage.py serve` does, without the steward, which answers no request."""
-        metrics = self._directory / "metrics"
+        """Serve `benchmarks.app` as `manage.py serve` would, without the background worker."""
+        metrics = self.directory / "metrics"
         metrics.mkdir()
         serving = {
             **self._environment,
@@ -69,89 +51,68 @@ class Installation:
             "LATCHKEY_STARTED_AT": str(time.time()),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         }
-        command = [sys.executable, *_GUNICORN, self._application]
-        with server.running(command, serving, self._directory / "server.log"):
+        with servers.running([sys.executable, *_GUNICORN, _APPLICATION], serving, self.directory / "server.log"):
             yield
 
     @contextmanager
     def served(self) -> Iterator[int]:
-        """Run `manage.py serve` without the steward, which starts late; the id of its process."""
+        """Run `manage.py serve`, without the background worker, which starts late. Yields the id of its process."""
         command = [sys.executable, "manage.py", "serve", "--no-steward", "--bind", f"127.0.0.1:{self.port}"]
-        with server.running(command, self._environment, self._directory / "server.log") as process:
-            server.wait_until_answering(self.port)
+        with servers.running(command, self._environment, self.directory / "server.log") as process:
+            servers.wait_until_ready(self.port)
             yield process.pid
 
-    def issue(self, limit: Limit, scopes: Sequence[str] = ()) -> str:
-        """The credential of a new key under `limit`."""
-        body = json.dumps({"label": "benchmark", "rate_limit": limit, "scopes": list(scopes)})
+    def issue(self, limit: Mapping[str, int], scopes: Sequence[str] = ()) -> str:
+        """Return the credential of a new key."""
+        body = json.dumps({"label": "benchmark", "rate_limit": dict(limit), "scopes": list(scopes)})
         fields = {"Content-Type": "application/json", "X-API-Key": self.credential}
-        issued: dict[str, Any] = json.loads(self._call("POST", paths.KEYS, body, fields))
-        return str(issued["credential"])
+        return str(json.loads(self._call("POST", "/v1/keys", body, fields))["credential"])
 
     def allowed_total(self) -> int:
-        """The server's own count of the requests that a bucket let pass, over all workers."""
+        """Return the server's own count of allowed requests, over all workers."""
         return self._metric(RATE_LIMIT_ALLOWED)
 
     def streams_open(self) -> int:
-        """How many event streams the workers hold open now."""
+        """Return how many event streams the workers have open."""
         return self._metric(EVENT_STREAMS_OPEN)
 
     def on_fallback(self) -> bool:
-        """Whether a worker decides without the bucket store now."""
+        """Return whether a worker decides without the bucket store."""
         return self._metric(ON_FALLBACK) > 0
 
+    def run(self, *arguments: str) -> str:
+        """Return the output of this Python with these arguments and the settings of this Latchkey."""
+        return servers.output_of(
+            [sys.executable, *arguments], {**self._environment, "DJANGO_SETTINGS_MODULE": "controlplane.settings"}
+        )
+
     def _metric(self, name: str) -> int:
-        """The sum of a metric over its labels."""
-        values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", paths.METRICS), re.MULTILINE)
+        """Return the sum of a metric over its labels."""
+        values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", "/metrics"), re.MULTILINE)
         return int(sum(map(float, values)))
 
-    def _call(self, method: str, path: str, body: str | None = None, fields: dict[str, str] | None = None) -> str:
+    def _call(self, method: str, path: str, body: str | None = None, fields: Mapping[str, str] = NO_SETTINGS) -> str:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body, fields or {})
+        connection.request(method, path, body, dict(fields))
         response = connection.getresponse()
         text = response.read().decode()
         connection.close()
         if response.status not in (200, 201):
-            raise CouldNotMeasure(f"{method} {path} was answered with {response.status}: {text}")
+            raise CouldNotMeasure(f"{method} {path} returned {response.status}: {text}")
         return text
-
-    def _manage(self, *arguments: str) -> str:
-        return self.run("manage.py", *arguments)
-
-    def run(self, *arguments: str) -> str:
-        """The output of a command of this Python, with the settings of this Latchkey."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env={**self._environment, "DJANGO_SETTINGS_MODULE": "controlplane.settings"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise CouldNotMeasure(f"{' '.join(arguments[:2])} failed: {done.stderr}")
-        return done.stdout
 
 
 @contextmanager
-def installation(
-    *,
-    workers: int,
-    store: str | None = None,
-    application: str = PRODUCT,
-    settings: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[Installation]:
-    """A Latchkey that is served for as long as the context lasts, and then removed."""
+def installation(*, workers: int, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Installation]:
+    """Serve a new Latchkey for as long as the context lasts, and then remove it."""
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        latchkey = Installation(
-            Path(directory), workers=workers, store=store, application=application, settings=settings
-        )
+        latchkey = Installation(Path(directory), workers=workers, settings=settings)
         with latchkey.serving():
             yield latchkey
 
 
 def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
-    """Everything that decides where data goes and what a request costs, so that no `.env` and no shell has a say."""
+    """Return all settings that decide where data goes and what a request costs: no `.env` and no shell adds to them."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(ROOT),
@@ -173,19 +134,10 @@ def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
 
 
 def probe(module: str, *arguments: object, database: str) -> Any:
-    """What `module` of ours prints as JSON, in a process of its own with settings of its own, on that database. Raises
-    CouldNotMeasure.
+    """Return what a module of this package prints as JSON, in its own process, with Latchkey's settings and a database.
+    Raises CouldNotMeasure.
     """
     with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        settings = environment(Path(directory), _UNUSED_PORT, 1)
-        done = subprocess.run(
-            [sys.executable, "-m", module, *map(str, arguments)],
-            cwd=ROOT,
-            env={**settings, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "controlplane.settings"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise CouldNotMeasure(f"{module} failed: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+        settings = environment(Path(directory), free_port(), 1) | {"DATABASE_URL": database}
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        return json.loads(servers.output_of(command, {**settings, "DJANGO_SETTINGS_MODULE": "controlplane.settings"}))

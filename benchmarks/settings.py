@@ -1,5 +1,5 @@
-"""The product's settings, with the benchmark's own paths beside the product's."""
+"""The product's settings, with the URLs of the benchmarks."""
 
 from controlplane.settings import *  # noqa: F403
 
-ROOT_URLCONF = "benchmarks.urls"
+ROOT_URLCONF = "benchmarks.bare_view"

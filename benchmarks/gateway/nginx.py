@@ -1,6 +1,6 @@
-"""nginx with one worker process: its own limit by a field of the header, and its question to /v1/check.
+"""nginx with one worker process: its own limit by a field of the header, and its calls of /v1/check.
 
-Both locations answer a picture of 43 bytes from memory. `return` would answer ahead of the limit and of the question.
+Both locations respond with an image of 43 bytes from memory. `return` would respond before the limit and the call.
 """
 
 import http.client
@@ -11,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import paths, server
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.gateway.wrk import CONNECTIONS, program
-from benchmarks.ports import free_port
+from benchmarks import servers
+from benchmarks.gateway.wrk import CONNECTIONS
+from benchmarks.measurement import CouldNotMeasure
+from tests.support.ports import free_port
 
 LIMITED: Final = "/limited"
-ASKED: Final = "/asked"
-_REFUSING: Final = "/refusing"
+ASKING: Final = "/asking"
+_STRICT: Final = "/strict"
 _CONFIGURATION: Final = """
 daemon off;
 worker_processes 1;
@@ -40,19 +40,19 @@ http {{
         server 127.0.0.1:{latchkey} max_fails=0;
         keepalive {connections};
         keepalive_requests 1000000000;
-        keepalive_timeout 1s;  # less than a round, so that each shares its connections out anew
+        keepalive_timeout 1s;  # less than a round, so that each distributes its connections again
     }}
     server {{
         listen 127.0.0.1:{port} backlog=1024;
-        location = {limited} {{
+        location = /limited {{
             limit_req zone=generous burst=1000000 nodelay;
             empty_gif;
         }}
-        location = {refusing} {{
+        location = /strict {{
             limit_req zone=strict;
             empty_gif;
         }}
-        location = {asked} {{
+        location = /asking {{
             auth_request /check;
             auth_request_set $key_id $upstream_http_x_latchkey_key_id;
             add_header X-Key-Id $key_id;
@@ -60,7 +60,7 @@ http {{
         }}
         location = /check {{
             internal;
-            proxy_pass http://latchkey{check};
+            proxy_pass http://latchkey/v1/check?scope=orders:read;
             proxy_http_version 1.1;
             proxy_pass_request_body off;
             proxy_set_header Content-Length "";
@@ -73,43 +73,28 @@ http {{
 
 @contextmanager
 def nginx(latchkey: int) -> Iterator[int]:
-    """Runs it in front of the Latchkey at that port; yields its own port."""
+    """Run nginx in front of the Latchkey on that port; yields its own port."""
     port = free_port()
-    with TemporaryDirectory(prefix="latchkey-bench-") as made:
-        directory = Path(made)
-        configuration = directory / "nginx.conf"
-        configuration.write_text(_configuration(directory, port, latchkey), encoding="utf-8")
-        command = [program("nginx"), "-p", made, "-e", "stderr", "-c", str(configuration)]
-        with server.running(command, {"PATH": os.environ.get("PATH", os.defpath)}, directory / "server.log"):
-            server.wait_until_answering(port)
-            _prove(port)
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
+        file = Path(directory) / "nginx.conf"
+        configuration = _CONFIGURATION.format(
+            directory=directory, port=port, latchkey=latchkey, connections=CONNECTIONS
+        )
+        file.write_text(configuration, encoding="utf-8")
+        command = [servers.program("nginx"), "-p", directory, "-e", "stderr", "-c", str(file)]
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        with servers.running(command, environment, Path(directory) / "server.log"):
+            servers.wait_until_ready(port)
+            # The limit must count, and no request may pass without a key.
+            statuses = [_status(port, path) for path in (_STRICT, _STRICT, LIMITED, ASKING)]
+            if statuses != [200, 429, 200, 401]:
+                raise CouldNotMeasure(f"nginx does not limit or does not call /v1/check: it returned {statuses}.")
             yield port
-
-
-def _configuration(directory: Path, port: int, latchkey: int) -> str:
-    return _CONFIGURATION.format(
-        directory=directory,
-        port=port,
-        latchkey=latchkey,
-        connections=CONNECTIONS,
-        limited=LIMITED,
-        refusing=_REFUSING,
-        asked=ASKED,
-        check=paths.CHECK,
-    )
-
-
-def _prove(port: int) -> None:
-    """That the limit counts where the picture is answered, and that nobody passes without a key."""
-    statuses = [_status(port, path) for path in (_REFUSING, _REFUSING, LIMITED, ASKED)]
-    if statuses != [200, 429, 200, 401]:
-        raise CouldNotMeasure(f"nginx does not limit or not ask: it answered {statuses}.")
 
 
 def _status(port: int, path: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    fields = {} if path == ASKED else {"X-API-Key": "anybody"}
-    connection.request("GET", path, headers=fields)
-    response = connection.getresponse()
+    connection.request("GET", path, headers={} if path == ASKING else {"X-API-Key": "any"})
+    status = connection.getresponse().status
     connection.close()
-    return response.status
+    return status

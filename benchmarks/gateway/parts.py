@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from http.client import HTTPConnection
 from typing import Final
 
-from benchmarks import paths
-from benchmarks.balance import wait_for_workers
+from benchmarks.gateway.peers import PATH
 from benchmarks.gateway.wrk import Wrk
 from benchmarks.installation import installation
-from benchmarks.section import Section
-from benchmarks.series import Series
+from benchmarks.load import workers_of
+from benchmarks.measurement import Section, series_of
 
 WHOLE: Final = "a whole check"
 OTHER: Final = "all else"
@@ -41,11 +40,11 @@ _SECONDS: Final = 2
 
 
 def measure(rounds: int) -> list[Section]:
-    """The microseconds of each part: its share of the samples, of the time that one check takes at full load."""
+    """Return the microseconds of each part: its share of the samples times the time of one check at full load."""
     taken: dict[str, list[float]] = {name: [] for name in (WHOLE, *PARTS, OTHER)}
-    with installation(workers=1, application="benchmarks.gateway.profiled_app:application") as latchkey:
-        wait_for_workers(latchkey.port, 1)
-        wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{paths.CHECK}", latchkey.credential)
+    with installation(workers=1, settings={"BENCHMARK_PROFILE": "true"}) as latchkey:
+        workers_of(latchkey.port, 1)
+        wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{PATH}", latchkey.credential)
         wrk.run(1)
         for _ in range(rounds):
             _samples(latchkey.port)
@@ -53,26 +52,21 @@ def measure(rounds: int) -> list[Section]:
             taken[WHOLE].append(whole)
             for name, share in shares(_samples(latchkey.port)).items():
                 taken[name].append(whole * share)
-    series = tuple(Series(name, tuple(rounds)) for name, rounds in taken.items())
-    return [Section("gateway-parts", "Where the time of a check goes, 1 worker", "µs", WHOLE, series, ())]
+    title = "Where the time of a check goes, 1 worker"
+    return [Section("gateway-parts", title, "µs", WHOLE, series_of(taken))]
 
 
 def shares(samples: Mapping[str, int]) -> dict[str, float]:
-    """Each part's share of the samples, by its name."""
+    """Return each part's share of the samples, by name. `samples` are counts by `module:function`."""
     found = Counter[str]()
-    for place, number in samples.items():
-        found[part_of(place)] += number
+    for place, count in samples.items():
+        found[next((name for name, modules in PARTS.items() if place.startswith(modules)), OTHER)] += count
     return {name: found[name] / max(1, found.total()) for name in (*PARTS, OTHER)}
-
-
-def part_of(place: str) -> str:
-    """The part to which a sample belongs."""
-    return next((name for name, beginnings in PARTS.items() if place.startswith(beginnings)), OTHER)
 
 
 def _samples(port: int) -> dict[str, int]:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", paths.PROFILE)
+    connection.request("GET", "/profile")
     samples: dict[str, int] = json.loads(connection.getresponse().read())
     connection.close()
     return samples

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.ports import free_port
 from gates.image.commands import run
 from gates.image.container import RESTRAINTS, containers
 from gates.image.engine import engine
 from tests.backup.installation import DATABASES
 from tests.gates.image import built
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 from tests.support.postgresql import drop_database, new_database
 
 pytestmark = [pytest.mark.needs("images"), pytest.mark.slow("builds and runs container images")]
