@@ -8,12 +8,16 @@ import json
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from statistics import quantiles
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.databases import databases
-from benchmarks.installation import probe
+from benchmarks.databases import postgresql
+from benchmarks.installation import environment
 from benchmarks.measurement import Condition, Section, Series
+from benchmarks.servers import output_of
+from tests.support.ports import free_port
 
 KEYS: Final = 1_000_000
 QUICK_KEYS: Final = 20_000
@@ -24,10 +28,14 @@ EMPTY_PAGE: Final = "empty page"
 def sections(*, quick: bool) -> list[Section]:
     """Measure times and queries on SQLite, and on PostgreSQL if a server responds."""
     keys, rounds, requests = (QUICK_KEYS, 3, 20) if quick else (KEYS, 11, 40)
+    command = [sys.executable, "-m", "benchmarks.admin", str(keys), str(rounds), str(requests)]
     found = []
-    with databases() as urls:
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory, postgresql() as server:
+        settings = environment(Path(directory), free_port(), 1) | {"DJANGO_SETTINGS_MODULE": "controlplane.settings"}
+        urls = {"SQLite": settings["DATABASE_URL"]} | ({"PostgreSQL": server} if server else {})
         for database, url in urls.items():
-            found += of_database(database, keys, probe("benchmarks.admin", keys, rounds, requests, database=url))
+            measured = json.loads(output_of(command, settings | {"DATABASE_URL": url}))
+            found += of_database(database, keys, measured)
     return found
 
 

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -27,24 +28,18 @@ _SHARE: Final = 12
 WRITERS: Final = _NODES * _WORKERS * _SHARE
 
 
+@dataclass(frozen=True, slots=True)
 class Nodes:
-    """The nodes, and a connection of each writer to one of their workers, in turn."""
+    """One of the nodes, and a connection of each writer to one of their workers, in turn."""
 
-    def __init__(self, first: Installation, connections: list[socket.socket]) -> None:
-        self._first = first
-        self._load = Load(connections)
-        body, json_type = json.dumps({"label": "benchmark"}), "application/json"
-        self._request = post_request("/v1/keys", body, x_api_key=first.credential, content_type=json_type)
+    first: Installation
+    load: Load
 
     def rate(self, changes: int) -> float:
         """Make so many changes; return how many per second that is."""
-        return changes / self._load.send_all(self._request, changes, status=201).seconds
-
-    def verify(self) -> None:
-        """Raise CouldNotMeasure if the event log is broken."""
-        found = json.loads(self._first.run("manage.py", "verify_event_log", "--format=json"))
-        if not found["holds"]:
-            raise CouldNotMeasure(f"The event log is broken: {found}")
+        body, json_type = json.dumps({"label": "benchmark"}), "application/json"
+        request = post_request("/v1/keys", body, x_api_key=self.first.credential, content_type=json_type)
+        return changes / self.load.send_all(request, changes, status=201).seconds
 
 
 def sections(*, quick: bool) -> list[Section]:
@@ -63,7 +58,9 @@ def sections(*, quick: bool) -> list[Section]:
             for name, nodes in served.items():
                 rates[name].append(nodes.rate(changes))
         for nodes in served.values():
-            nodes.verify()
+            verified = json.loads(nodes.first.run("manage.py", "verify_event_log", "--format=json"))
+            if not verified["holds"]:
+                raise CouldNotMeasure(f"The event log is broken: {verified}")
     title = f"Keys issued by {WRITERS} writers through {_NODES} nodes of {_WORKERS} workers, PostgreSQL"
     return [Section("changes", title, "changes/s", next(iter(DISTANCES)), series_of(rates))]
 
@@ -93,4 +90,4 @@ def _nodes(database: str, round_trip: float) -> Iterator[Nodes]:
             stack.enter_context(nodes[-1].serving())
             load = stack.enter_context(connect(nodes[-1].port, workers=_WORKERS, connections=_SHARE * _WORKERS))
             connections += load.connections
-        yield Nodes(nodes[0], connections)
+        yield Nodes(nodes[0], Load(connections))

@@ -1,12 +1,10 @@
-"""Temporary databases to measure on."""
+"""A temporary PostgreSQL database to measure on."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -29,11 +27,3 @@ def postgresql() -> Iterator[str | None]:
             yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-@contextmanager
-def databases() -> Iterator[dict[str, str]]:
-    """Yield the URLs of new databases by their system: SQLite, and PostgreSQL if a server responds."""
-    with TemporaryDirectory(prefix="latchkey-bench-") as directory, postgresql() as server:
-        found = {"SQLite": f"sqlite:///{Path(directory) / 'latchkey.sqlite3'}"}
-        yield found | ({"PostgreSQL": server} if server else {})

@@ -75,17 +75,11 @@ def _latchkey(url: Callable[[], str], quota: Quota) -> Callable[[str], bool]:
     return lambda key: take(key.encode(), limit)[0]
 
 
-def _throttled(quota: Quota, *, bare: bool) -> Callable[[str], bool]:
-    """`Throttled.limit` is the library's documented call. The bare limiter is one layer below, without its checks of
-    arguments, its waiting and its hooks.
-    """
+def _throttled(quota: Quota) -> Callable[[str], bool]:
     library, limiters = import_module("throttled"), import_module("throttled.rate_limiter")
     rate, store = limiters.per_duration(timedelta(seconds=quota.per_seconds), quota.burst), library.MemoryStore()
-    if bare:
-        limiter = import_module("throttled.rate_limiter.gcra").GCRARateLimiter(rate, store)
-    else:
-        limiter = library.Throttled(using="gcra", quota=rate, store=store)
-    return lambda key: not limiter.limit(key).limited
+    limit = library.Throttled(using="gcra", quota=rate, store=store).limit
+    return lambda key: not limit(key).limited
 
 
 def _limits(strategy: str, quota: Quota) -> Callable[[str], bool]:
@@ -115,8 +109,7 @@ def _candidates(directory: Path) -> dict[str, Candidate]:
     return {
         LMDB: partial(_latchkey, lambda: f"lmdb://{mkdtemp(dir=directory)}"),
         "latchkey memory://": partial(_latchkey, lambda: "memory://"),
-        THROTTLED: partial(_throttled, bare=False),
-        "throttled-py, bare limiter": partial(_throttled, bare=True),
+        THROTTLED: _throttled,
         "limits, fixed window": partial(_limits, "FixedWindowRateLimiter"),
         "limits, moving window": partial(_limits, "MovingWindowRateLimiter"),
         "DRF SimpleRateThrottle": _rest_framework,

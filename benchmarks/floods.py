@@ -1,6 +1,6 @@
 """What clients without a credential can do to those with one: each flood against its own server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -13,11 +13,7 @@ from tests.support.floods.kinds import FLOODS, Flood
 from tests.support.floods.target import STATUSES, Target, few_descriptors
 
 WORKERS: Final = 2
-_IDLE: Final = "idle"
 _WARM_UP_SECONDS: Final = 2.0
-
-Effects = Mapping[str, Sequence[Effect]]
-"""By flood, one a round."""
 
 
 def sections(*, quick: bool) -> list[Section]:
@@ -26,38 +22,27 @@ def sections(*, quick: bool) -> list[Section]:
     return of_floods({flood.name: _effects(flood, rounds, idle_seconds, seconds) for flood in FLOODS})
 
 
-def of_floods(effects: Effects) -> list[Section]:
-    """Return the sections: the latency of each path, and the memory. A line of each is a flood."""
-    return [*(_latency(path, effects) for path in STATUSES), _memory(effects)]
+def of_floods(effects: Mapping[str, Sequence[Effect]]) -> list[Section]:
+    """Return a section for each path, and one for the memory. A line of each is a flood."""
 
+    def section(name: str, title: str, unit: str, value: Callable[[Effect], float], bounds: list[Condition]) -> Section:
+        series = [Series(flood, tuple(map(value, of_flood))) for flood, of_flood in effects.items()]
+        return Section(name, f"{title}, {WORKERS} workers", unit, series[0].name, series, bounds)
 
-def _latency(path: str, effects: Effects) -> Section:
-    idle = {name: [one.idle_p99_ms(path) for one in of_name] for name, of_name in effects.items()}
-    flooded = {name: [one.flooded[path].percentile_ms(95) for one in of_name] for name, of_name in effects.items()}
-    text = f"share of requests within {TIMES_IDLE} x its idle p99"
-    conditions = [
-        Condition(f"{path} in {name}: {text}", median(one.share(path) for one in of_name), ">=", SHARE)
-        for name, of_name in effects.items()
+    found = []
+    for path in STATUSES:
+        title = f"Requests to {path} in a flood with a good response within {TIMES_IDLE} x the idle p99"
+        bounds = [
+            Condition(f"{path} in {flood}", median(one.share(path) for one in of_flood), ">=", SHARE)
+            for flood, of_flood in effects.items()
+        ]
+        share = section(f"floods{path.replace('/', '-')}", title, "share", lambda it, at=path: it.share(at), bounds)  # type: ignore[misc]
+        found.append(share)
+    bounds = [
+        Condition(f"memory in {name}", memory_times(of_flood), "<=", MEMORY_TIMES) for name, of_flood in effects.items()
     ]
-    title = f"p95 of {path} in a flood, and p99 of the idle server, {WORKERS} workers"
-    return Section(f"floods{path.replace('/', '-')}", title, "ms", _IDLE, _series(idle, flooded), conditions)
-
-
-def _memory(effects: Effects) -> Section:
-    idle = {name: [one.idle_mb for one in of_name] for name, of_name in effects.items()}
-    flooded = {name: [one.peak_mb for one in of_name] for name, of_name in effects.items()}
-    conditions = [
-        Condition(f"memory in {name} over that with one client", memory_times(of_name), "<=", MEMORY_TIMES)
-        for name, of_name in effects.items()
-    ]
-    title = f"Peak memory of all processes in a flood, {WORKERS} workers"
-    return Section("floods-memory", title, "MB", _IDLE, _series(idle, flooded), conditions)
-
-
-def _series(idle: Mapping[str, Sequence[float]], flooded: Mapping[str, Sequence[float]]) -> list[Series]:
-    """Return the median over the idle servers, round by round, and each flood."""
-    base = Series(_IDLE, tuple(map(median, zip(*idle.values(), strict=True))))
-    return [base, *(Series(name, tuple(rounds)) for name, rounds in flooded.items())]
+    title = "Peak memory of all processes in a flood over that with one client"
+    return [*found, section("floods-memory", title, "ratio", lambda it: it.peak_mb / it.idle_mb, bounds)]
 
 
 def _effects(flood: Flood, rounds: int, idle_seconds: float, seconds: float) -> list[Effect]:

@@ -7,16 +7,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, Final
 
+import httpx
+
 from benchmarks import servers
 from benchmarks.measurement import ROOT, CouldNotMeasure
-from latchkey.metric_names import EVENT_STREAMS_OPEN, ON_FALLBACK, RATE_LIMIT_ALLOWED
+from latchkey.metric_names import RATE_LIMIT_ALLOWED
 from tests.support.ports import free_port
 
 HIGH_LIMIT: Final = {"burst": 1_000_000, "per_seconds": 1}
@@ -64,21 +65,19 @@ class Installation:
 
     def issue(self, limit: Mapping[str, int], scopes: Sequence[str] = ()) -> str:
         """Return the credential of a new key."""
-        body = json.dumps({"label": "benchmark", "rate_limit": dict(limit), "scopes": list(scopes)})
-        fields = {"Content-Type": "application/json", "X-API-Key": self.credential}
-        return str(json.loads(self._call("POST", "/v1/keys", body, fields))["credential"])
+        body = {"label": "benchmark", "rate_limit": dict(limit), "scopes": list(scopes)}
+        return str(
+            self._call("POST", "/v1/keys", json=body, headers={"X-API-Key": self.credential}).json()["credential"]
+        )
+
+    def metric(self, name: str) -> int:
+        """Return a metric's sum over its labels and all workers."""
+        values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", "/metrics").text, re.MULTILINE)
+        return int(sum(map(float, values)))
 
     def allowed_total(self) -> int:
-        """Return the server's own count of allowed requests, over all workers."""
-        return self._metric(RATE_LIMIT_ALLOWED)
-
-    def streams_open(self) -> int:
-        """Return how many event streams the workers have open."""
-        return self._metric(EVENT_STREAMS_OPEN)
-
-    def on_fallback(self) -> bool:
-        """Return whether a worker decides without the bucket store."""
-        return self._metric(ON_FALLBACK) > 0
+        """Return the server's own count of allowed requests."""
+        return self.metric(RATE_LIMIT_ALLOWED)
 
     def run(self, *arguments: str) -> str:
         """Return the output of this Python with these arguments and the settings of this Latchkey."""
@@ -86,20 +85,11 @@ class Installation:
             [sys.executable, *arguments], {**self._environment, "DJANGO_SETTINGS_MODULE": "controlplane.settings"}
         )
 
-    def _metric(self, name: str) -> int:
-        """Return the sum of a metric over its labels."""
-        values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", self._call("GET", "/metrics"), re.MULTILINE)
-        return int(sum(map(float, values)))
-
-    def _call(self, method: str, path: str, body: str | None = None, fields: Mapping[str, str] = NO_SETTINGS) -> str:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body, dict(fields))
-        response = connection.getresponse()
-        text = response.read().decode()
-        connection.close()
-        if response.status not in (200, 201):
-            raise CouldNotMeasure(f"{method} {path} returned {response.status}: {text}")
-        return text
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = httpx.request(method, f"http://127.0.0.1:{self.port}{path}", timeout=10, **options)
+        if response.status_code not in (200, 201):
+            raise CouldNotMeasure(f"{method} {path} returned {response.status_code}: {response.text}")
+        return response
 
 
 @contextmanager
@@ -131,13 +121,3 @@ def environment(directory: Path, port: int, workers: int) -> dict[str, str]:
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
     }
-
-
-def probe(module: str, *arguments: object, database: str) -> Any:
-    """Return what a module of this package prints as JSON, in its own process, with Latchkey's settings and a database.
-    Raises CouldNotMeasure.
-    """
-    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
-        settings = environment(Path(directory), free_port(), 1) | {"DATABASE_URL": database}
-        command = [sys.executable, "-m", module, *map(str, arguments)]
-        return json.loads(servers.output_of(command, {**settings, "DJANGO_SETTINGS_MODULE": "controlplane.settings"}))

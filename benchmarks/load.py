@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from statistics import quantiles
 from typing import Final
 
 from benchmarks.measurement import CouldNotMeasure
@@ -21,17 +20,10 @@ _POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The number of responses by status, the seconds from the first request to the last response, and the seconds that
-    each response took.
-    """
+    """The number of responses by status, and the seconds from the first request to the last response."""
 
     statuses: Counter[int]
     seconds: float
-    latencies: tuple[float, ...] = ()
-
-    def percentile_ms(self, percent: int) -> float:
-        """Return the milliseconds within which that percentage of the responses arrived."""
-        return quantiles(self.latencies, n=100, method="inclusive")[percent - 1] * 1000
 
 
 class Load:
@@ -45,12 +37,9 @@ class Load:
 
     def send(self, request: bytes, count: int) -> Tally:
         """Send `count` requests over all connections, each on the first that has its response."""
-        statuses, latencies = Counter[int](), list[float]()
         started = time.perf_counter()
-        for response, seconds in self._exchange(request, count):
-            statuses[response.status] += 1
-            latencies.append(seconds)
-        return Tally(statuses, time.perf_counter() - started, tuple(latencies))
+        statuses = Counter(response.status for response in self._exchange(request, count))
+        return Tally(statuses, time.perf_counter() - started)
 
     def send_all(self, request: bytes, count: int, *, status: int) -> Tally:
         """As `send`. Raises CouldNotMeasure if a response has another status."""
@@ -61,15 +50,11 @@ class Load:
 
     def workers(self) -> list[int]:
         """Return the ids of the processes that serve the connections."""
-        responses = self._exchange(_WORKER, len(self.connections))
-        return sorted({int(response.body) for response, _ in responses})
+        return sorted({int(response.body) for response in self._exchange(_WORKER, len(self.connections))})
 
-    def _exchange(self, request: bytes, count: int) -> Iterator[tuple[Response, float]]:
-        """Yield each response, and the seconds that it took."""
+    def _exchange(self, request: bytes, count: int) -> Iterator[Response]:
         first = self.connections[:count]
-        sent: dict[socket.socket, float] = {}
         for connection in first:
-            sent[connection] = time.perf_counter()
             connection.sendall(request)
         unsent, pending = count - len(first), count
         parts = dict.fromkeys(self.connections, b"")
@@ -81,12 +66,10 @@ class Load:
                     continue
                 parts[connection] = b""
                 pending -= 1
-                now = time.perf_counter()
-                took, sent[connection] = now - sent[connection], now
                 if unsent:
                     connection.sendall(request)
                     unsent -= 1
-                yield response, took
+                yield response
 
     def _readable(self) -> list[socket.socket]:
         ready = self._selector.select(TIMEOUT_SECONDS)

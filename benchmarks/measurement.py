@@ -1,6 +1,5 @@
 """Measurements: series of rounds that are compared by ratio, and conditions on them. Shown as a table, kept as JSON."""
 
-import json
 import operator
 import os
 import platform
@@ -113,18 +112,9 @@ def as_json(sections: Sequence[Section], *, quick: bool) -> dict[str, Any]:
     }
 
 
-def write(report: Mapping[str, Any]) -> None:
-    """Replace the latest report."""
-    LATEST.parent.mkdir(exist_ok=True)
-    LATEST.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _section_as_json(section: Section) -> dict[str, Any]:
     return {
-        "name": section.name,
-        "title": section.title,
-        "unit": section.unit,
-        "base": section.base,
+        **{field: getattr(section, field) for field in ("name", "title", "unit", "base")},
         "rounds": {series.name: list(series.rounds) for series in section.series},
         "medians": {series.name: series.median for series in section.series},
         "ratios": section.ratios(),

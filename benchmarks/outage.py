@@ -1,8 +1,7 @@
 """What an outage of Redis costs the clients of /v1/check, for each kind of outage and each fallback."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +9,9 @@ from benchmarks.gateway.wrk import CONNECTIONS, Run, Wrk
 from benchmarks.installation import installation
 from benchmarks.load import workers_of
 from benchmarks.measurement import Condition, CouldNotMeasure, Section, Series
+from latchkey.metric_names import ON_FALLBACK
 from tests.support.redis_server import RedisServer, running
-from tests.support.relay import relay_process
+from tests.support.relay import Mode, relay_process
 
 FALLBACKS: Final = ("local", "allow")
 WORKERS: Final = 2
@@ -24,46 +24,13 @@ _POLL_SECONDS: Final = 0.05
 _GIVE_UP_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A Redis at `url` that `begin` takes down; `end` returns once it is back."""
-
-    url: str
-    begin: Callable[[], object]
-    end: Callable[[], object]
-
-
-@contextmanager
-def killed() -> Iterator[Outage]:
-    """SIGKILL, then a new start with an empty store: connections are cut, and new ones refused."""
-    with running(server := RedisServer()):
-        yield Outage(server.url, server.kill, server.start)
-
-
-@contextmanager
-def hanging() -> Iterator[Outage]:
-    """SIGSTOP, then SIGCONT: the system accepts connections and bytes, and nothing responds."""
-    with running(server := RedisServer()):
-        yield Outage(server.url, server.stop, server.go_on)
-
-
-@contextmanager
-def dropped() -> Iterator[Outage]:
-    """The network loses every packet: no response, no end, and no new connection."""
-    with running(server := RedisServer()), relay_process(server.port) as (port, set_mode):
-        yield Outage(f"redis://127.0.0.1:{port}/0", lambda: set_mode("lose"), lambda: set_mode("pass"))
-
-
-KINDS: Final[dict[str, Callable[[], AbstractContextManager[Outage]]]] = {
-    "killed": killed,
-    "hanging": hanging,
-    "packets dropped": dropped,
-}
+KINDS: Final[dict[str, Mode]] = {"connections refused": "refuse", "hanging": "hang", "packets lost": "lose"}
+"""The modes of the relay in front of Redis; see `tests.support.relay`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One outage: the runs of wrk by phase, and the seconds from when Redis was back until every worker decided with it."""
+    """One outage: the runs of wrk by phase, and the seconds from Redis' return until every worker decided with it."""
 
     runs: Mapping[str, Run]
     return_seconds: float
@@ -79,20 +46,20 @@ def sections(*, quick: bool) -> list[Section]:
 
 
 def _course(kind: str, fallback: str) -> Course:
-    with KINDS[kind]() as outage:
-        settings = {"BUCKET_STORE_FALLBACK": fallback, "BUCKET_STORE_URL": outage.url}
+    with running(redis := RedisServer()), relay_process(redis.port) as (port, set_mode):
+        settings = {"BUCKET_STORE_FALLBACK": fallback, "BUCKET_STORE_URL": f"redis://127.0.0.1:{port}/0"}
         with installation(workers=WORKERS, settings=settings) as latchkey:
             workers_of(latchkey.port, WORKERS)
             wrk = Wrk(f"http://127.0.0.1:{latchkey.port}/v1/check", latchkey.credential)
             wrk.run(1)  # imports, caches, connections to Redis
             before = wrk.run(_STEADY_SECONDS, may_fail=True)
-            outage.begin()
+            set_mode(KINDS[kind])
             during = wrk.run(SECONDS, may_fail=True)
-            if not latchkey.on_fallback():
+            if not latchkey.metric(ON_FALLBACK):
                 raise CouldNotMeasure("No worker noticed that Redis was down.")
-            outage.end()
+            set_mode("pass")
             returned = time.perf_counter()
-            while latchkey.on_fallback():
+            while latchkey.metric(ON_FALLBACK):
                 if time.perf_counter() - returned > _GIVE_UP_SECONDS:
                     raise CouldNotMeasure(f"Redis decided nothing in the {_GIVE_UP_SECONDS:g} s after it was back.")
                 time.sleep(_POLL_SECONDS)

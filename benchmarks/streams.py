@@ -1,4 +1,4 @@
-"""What open event streams cost: the rate of /v1/whoami with and without them, the delay of events, and memory."""
+"""What open event streams cost: the rate of /v1/whoami with and without them, and the delay of events."""
 
 import json
 import selectors
@@ -6,12 +6,12 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 from benchmarks.installation import HIGH_LIMIT, Installation, installation
 from benchmarks.load import TIMEOUT_SECONDS, close_all, connect, receive
 from benchmarks.measurement import Condition, CouldNotMeasure, Section, Series, ratio
+from latchkey.metric_names import EVENT_STREAMS_OPEN
 from tests.support.raw_http import get_request
 
 STREAMS: Final = 500
@@ -25,13 +25,12 @@ def sections(*, quick: bool) -> list[Section]:
     """Each round measures without streams, then opens them and measures again, so that other load affects both."""
     rounds, requests = (3, 500) if quick else (11, 1000)
     rates: tuple[list[float], list[float]] = ([], [])
-    delays, growth = list[float](), list[float]()
+    delays: list[float] = []
     with (
         installation(workers=_WORKERS) as latchkey,
         connect(latchkey.port, workers=_WORKERS, connections=32) as load,
     ):
         keys = [latchkey.issue(HIGH_LIMIT, scopes=["events:read"]) for _ in range(_KEYS)]
-        workers = load.workers()
         request = get_request("/v1/whoami", x_api_key=latchkey.credential)
 
         def rate() -> float:
@@ -40,22 +39,18 @@ def sections(*, quick: bool) -> list[Section]:
         rate()  # imports, caches, the first database connection
         for _ in range(rounds):
             rates[0].append(rate())
-            resident = _resident_kib(workers)
             with _streams(latchkey.port, keys) as streams:
-                growth.append((_resident_kib(workers) - resident) / STREAMS)
                 rates[1].append(rate())
                 delays += [_delay_ms(latchkey, streams) for _ in range(_CHANGES)]
-            while latchkey.streams_open():
+            while latchkey.metric(EVENT_STREAMS_OPEN):
                 time.sleep(0.05)
     without, with_streams = Series("without", tuple(rates[0])), Series(f"with {STREAMS} streams", tuple(rates[1]))
     condition = Condition("the rate with streams over that without", ratio(with_streams, without), ">=", BOUND)
     title = f"/v1/whoami while {STREAMS} event streams are open, {_WORKERS} workers"
     delay = Series("last stream", tuple(delays))
-    memory = Series("a stream", (growth[0],))
     return [
         Section("streams-rate", title, "requests/s", without.name, [without, with_streams], [condition]),
         Section("streams-delay", f"From a change to its event on all {STREAMS} streams", "ms", delay.name, [delay]),
-        Section("streams-memory", "Memory of the workers per stream", "KiB", memory.name, [memory]),
     ]
 
 
@@ -100,8 +95,3 @@ def _delay_ms(latchkey: Installation, streams: Sequence[socket.socket]) -> float
     changed = time.perf_counter()
     _wait_for(json.dumps(key_id).encode(), streams)
     return (time.perf_counter() - changed) * 1000
-
-
-def _resident_kib(processes: Sequence[int]) -> float:
-    statuses = [Path(f"/proc/{process}/status").read_text().splitlines() for process in processes]
-    return sum(float(line.split()[1]) for lines in statuses for line in lines if line.startswith("VmRSS:"))

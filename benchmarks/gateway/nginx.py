@@ -3,13 +3,14 @@
 Both locations respond with an image of 43 bytes from memory. `return` would respond before the limit and the call.
 """
 
-import http.client
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+
+import httpx
 
 from benchmarks import servers
 from benchmarks.gateway.wrk import CONNECTIONS
@@ -93,8 +94,5 @@ def nginx(latchkey: int) -> Iterator[int]:
 
 
 def _status(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path, headers={} if path == ASKING else {"X-API-Key": "any"})
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    fields = {} if path == ASKING else {"X-API-Key": "any"}
+    return httpx.get(f"http://127.0.0.1:{port}{path}", headers=fields, timeout=10).status_code

@@ -1,10 +1,10 @@
 """Where the time of a check goes, part by part: samples of one worker that has nothing else to do."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from http.client import HTTPConnection
 from typing import Final
+
+import httpx
 
 from benchmarks.gateway.peers import PATH
 from benchmarks.gateway.wrk import Wrk
@@ -65,8 +65,5 @@ def shares(samples: Mapping[str, int]) -> dict[str, float]:
 
 
 def _samples(port: int) -> dict[str, int]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/profile")
-    samples: dict[str, int] = json.loads(connection.getresponse().read())
-    connection.close()
+    samples: dict[str, int] = httpx.get(f"http://127.0.0.1:{port}/profile", timeout=10).json()
     return samples

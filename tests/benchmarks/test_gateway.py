@@ -88,8 +88,3 @@ def test_wrk_output() -> None:
         with pytest.raises(CouldNotMeasure):
             wrk.parse(OUTPUT.format(requests=requests, denied=denied, failed=failed))
     assert wrk.parse(OUTPUT.format(requests=9, denied=2, failed=1), may_fail=True).failed == 3
-
-
-@pytest.mark.parametrize(("connections", "even"), [([48, 16], True), ([49, 15], False), ([64], True)])
-def test_is_even(connections: list[int], even: bool) -> None:
-    assert wrk.is_even(connections) is even

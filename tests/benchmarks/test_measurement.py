@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import __main__, measurement
-from benchmarks.measurement import Condition, Relation, Section, Series, as_table, interleaved, ratio, three_digits
+from benchmarks.measurement import Condition, Relation, Section, Series, as_table, interleaved, ratio
 
 
 def section(*, bound: float = 0.5) -> Section:
@@ -44,11 +44,6 @@ def test_interleaved_takes_turns() -> None:
 )
 def test_condition_is_checked_before_rounding(value: float, relation: Relation, bound: float, holds: bool) -> None:
     assert Condition("a", value, relation, bound).holds is holds
-
-
-@pytest.mark.parametrize(("value", "text"), [(1690, "1,690"), (0.79999, "0.8"), (-1, "-1")])
-def test_three_digits(value: float, text: str) -> None:
-    assert three_digits(value) == text
 
 
 def test_table() -> None:

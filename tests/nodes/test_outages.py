@@ -80,6 +80,7 @@ OUTAGES: dict[str, Outage] = {
     ),
     "silent": relayed("hang"),
     "cut off": relayed("drop"),
+    "packets lost": relayed("lose"),
 }
 
 

@@ -164,6 +164,7 @@ def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
 ) -> None:
     async def story(nodes: Nodes) -> None:
         start, passed, tokens = nodes.clock.ns, 0, 0
+        taken: list[tuple[int, int]] = []
         for elapsed, which, requests, cost in steps:
             nodes.clock.ns += elapsed
             for node in nodes.nodes:
@@ -175,6 +176,12 @@ def test_no_more_pass_than_the_limit_allows_and_all_are_counted(
             passed, tokens = passed + admitted, tokens + admitted * cost
             bound = limit.burst + Fraction((nodes.clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND)
             assert tokens <= bound
+            # In any window, a lease adds what is refilled while it lasts.
+            taken.append((nodes.clock.ns, admitted * cost))
+            for begin, _ in taken:
+                window_ns = nodes.clock.ns - begin + LEASE_NS
+                in_window = sum(count for at, count in taken if at >= begin)
+                assert in_window <= limit.burst + Fraction(window_ns * limit.burst, limit.per_seconds * NS_PER_SECOND)
         nodes.clock.ns += LEASE_NS
         for node in nodes.nodes:
             await node.give_back()
