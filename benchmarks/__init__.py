@@ -1,1 +1,1 @@
-"""Benchmarks: compare Latchkey with similar software in one run, `python -m benchmarks`."""
+"""Benchmarks of Latchkey and its peers: `python -m benchmarks`."""

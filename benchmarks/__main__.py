@@ -1,95 +1,65 @@
-"""Command `python -m benchmarks`, run from the project's root.
-
-It measures, prints tables, writes a report, and reports by its exit status whether all conditions hold.
-"""
+"""`python -m benchmarks`, from the project's root: measures, prints tables, and writes the results as JSON."""
 
 import argparse
+import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Final
 
-from benchmarks import (
-    admin,
-    admission,
-    changes,
-    decision,
-    floods,
-    gateway,
-    leasing,
-    outage,
-    results,
-    sizing,
-    startup,
-    streams,
-    view,
-)
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.table import render
+from benchmarks import measurement
 
-SUBJECTS: Final = {
-    "decision": decision,
-    "view": view,
-    "admission": admission,
-    "gateway": gateway,
-    "streams": streams,
-    "changes": changes,
-    "outage": outage,
-    "floods": floods,
-    "leasing": leasing,
-    "sizing": sizing,
-    "startup": startup,
-    "admin": admin,
-}
+SUBJECTS = ("decision", "view", "admission", "gateway", "streams", "changes", "outage", "floods", "startup", "admin")
+"""Modules of this package, each with a function `sections`."""
+
 FAILED: Final = 1
-COULD_NOT: Final = 3
+NOT_MEASURED: Final = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status.
-
-    The status is 0 if every condition holds, 1 if one fails, 3 if a measurement failed, and 130 if interrupted.
-    """
+    """Return the exit status: 0 every condition holds, 1 one does not, 3 could not measure, 130 interrupted."""
     options = _parser().parse_args(arguments)
-    # Like Ctrl-C: the exception passes through every `with` block, which stops its servers.
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: leaves every `with` that has a server to stop
     try:
-        return _measure([options.only] if options.only else list(SUBJECTS), quick=options.quick)
-    except CouldNotMeasure as failure:
+        return run([options.only] if options.only else SUBJECTS, quick=options.quick)
+    except RuntimeError as failure:
         print(f"benchmarks: {failure}", file=sys.stderr)
-        return COULD_NOT
+        return NOT_MEASURED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-def _measure(subjects: Sequence[str], *, quick: bool) -> int:
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    measured = []
+def run(subjects: Sequence[str], *, quick: bool) -> int:
+    """Measure the subjects, and return 0 or FAILED."""
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    sections: list[measurement.Section] = []
     for subject in subjects:
         print(f"Measuring {subject}", file=sys.stderr)
-        for section in SUBJECTS[subject].sections(quick=quick):
-            measured.append(section)
-            print(render(section, colour=colour), end="\n\n", flush=True)
-    report = results.as_json(measured, quick=quick)
-    results.write(report)
+        for section in import_module(f"benchmarks.{subject}").sections(quick=quick):
+            sections.append(section)
+            print(measurement.as_table(section, color=color), end="\n\n", flush=True)
+    report = measurement.as_json(sections, quick=quick)
+    measurement.LATEST.parent.mkdir(exist_ok=True)
+    measurement.LATEST.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0 if report["holds"] else FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure Latchkey beside its peers: all in one run, in turn, so that ratios can be compared.",
-        epilog="Exit status: 0 every condition holds, 1 one fails, 3 could not measure. "
-        "The figures also go to benchmarks/results/latest.json.",
+        description="Measure Latchkey and its peers in one run and in turn, so that ratios can be compared.",
+        epilog="Exit status: 0 every condition holds, 1 one fails, 3 could not measure, 130 interrupted. "
+        "The figures are also written to benchmarks/results/latest.json.",
     )
-    parser.add_argument("--only", choices=SUBJECTS, help="measure this alone")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a look, not a measurement")
+    parser.add_argument("--only", choices=SUBJECTS, help="measure one subject")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, for a first look only")
     return parser
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

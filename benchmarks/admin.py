@@ -1,68 +1,91 @@
-"""Admin pages with a million keys: their times compared with an empty page, and whether the query count is constant."""
+"""The admin's pages with a million keys: their time compared with an empty page's, and the number of their queries.
 
+`python -m benchmarks.admin KEYS ROUNDS REQUESTS` fills the database that the environment names, measures, and prints
+JSON.
+"""
+
+import json
 import sys
 from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
 from statistics import quantiles
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.admin_paths import EMPTY_PAGE, FEW_KEYS
-from benchmarks.condition import Condition
-from benchmarks.databases import postgresql, sqlite
-from benchmarks.installation import probe
-from benchmarks.section import Section
-from benchmarks.series import Series
+from benchmarks.databases import postgresql
+from benchmarks.installation import environment
+from benchmarks.measurement import Condition, Section, Series
+from benchmarks.servers import output_of
+from tests.support.ports import free_port
 
 KEYS: Final = 1_000_000
 QUICK_KEYS: Final = 20_000
+FEW_KEYS: Final = 1000
+EMPTY_PAGE: Final = "empty page"
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Measure times and query counts on SQLite, and on PostgreSQL if a server is available; return the sections."""
-    keys = QUICK_KEYS if quick else KEYS
+    """Measure times and queries on SQLite, and on PostgreSQL if a server responds."""
+    keys, rounds, requests = (QUICK_KEYS, 3, 20) if quick else (KEYS, 11, 40)
+    command = [sys.executable, "-m", "benchmarks.admin", str(keys), str(rounds), str(requests)]
     found = []
-    with sqlite() as url:
-        found += of_database("SQLite", keys, _probe(url, keys, quick=quick))
-    with postgresql() as server:
-        if server is None:
-            print("No PostgreSQL answers: the admin is measured on SQLite alone.", file=sys.stderr)
-        else:
-            found += of_database("PostgreSQL", keys, _probe(server, keys, quick=quick))
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory, postgresql() as server:
+        settings = environment(Path(directory), free_port(), 1) | {"DJANGO_SETTINGS_MODULE": "controlplane.settings"}
+        urls = {"SQLite": settings["DATABASE_URL"]} | ({"PostgreSQL": server} if server else {})
+        for database, url in urls.items():
+            measured = json.loads(output_of(command, settings | {"DATABASE_URL": url}))
+            found += of_database(database, keys, measured)
     return found
 
 
 def of_database(database: str, keys: int, measured: Mapping[str, Any]) -> list[Section]:
-    """Return the sections of one database from the probe's measurements."""
-    return [
-        *(_times(database, keys, measured["rounds"], percent) for percent in (50, 95)),
-        _queries(database, keys, measured["few"], measured["many"]),
-    ]
-
-
-def _times(database: str, keys: int, rounds: Mapping[str, list[list[float]]], percent: int) -> Section:
-    series = tuple(
-        Series(page, tuple(_percentile(taken, percent) for taken in of_page)) for page, of_page in rounds.items()
-    )
-    title = f"The admin's pages at {keys:,} keys in {database}, p{percent}"
-    return Section(f"admin-{database.lower()}-p{percent}", title, "ms", EMPTY_PAGE, series, ())
-
-
-def _queries(database: str, keys: int, few: Mapping[str, int], many: Mapping[str, int]) -> Section:
-    conditions = tuple(
-        Condition(f"{page}: queries at {keys:,} keys less those at {FEW_KEYS:,}", many[page] - few[page], "==", 0)
+    """Return the sections of one database. `measured` has the queries with `few` and `many` keys by page, and the
+    milliseconds of each request by page and round.
+    """
+    name, pages = f"admin-{database.lower()}", f"The admin's pages with {keys:,} keys in {database}"
+    times = []
+    for at in (50, 95):
+        series = [
+            Series(page, tuple(quantiles(taken, n=100, method="inclusive")[at - 1] for taken in rounds))
+            for page, rounds in measured["rounds"].items()
+        ]
+        times.append(Section(f"{name}-p{at}", f"{pages}, p{at}", "ms", EMPTY_PAGE, series))
+    few, many = measured["few"], measured["many"]
+    conditions = [
+        Condition(f"{page}: queries with {keys:,} keys minus those with {FEW_KEYS:,}", many[page] - few[page], "==", 0)
         for page in many
-    )
-    series = tuple(Series(page, (float(few[page]), float(number))) for page, number in many.items())
-    title = f"Queries of the admin's pages at {FEW_KEYS:,} and at {keys:,} keys in {database}"
-    return Section(f"admin-{database.lower()}-queries", title, "queries", EMPTY_PAGE, series, conditions)
+    ]
+    queries = [Series(page, (float(few[page]), float(many[page]))) for page in many]
+    title = f"Queries of the admin's pages with {FEW_KEYS:,} and {keys:,} keys in {database}"
+    return [*times, Section(f"{name}-queries", title, "queries", EMPTY_PAGE, queries, conditions)]
 
 
-def _probe(url: str, keys: int, *, quick: bool) -> dict[str, Any]:
-    """Run `benchmarks.admin_probe` on that database, and return its measurements."""
-    rounds, requests = (3, 20) if quick else (11, 40)
-    measured: dict[str, Any] = probe("benchmarks.admin_probe", keys, rounds, requests, database=url)
-    print(f"Filling {keys:,} keys took {measured['fill_seconds']:.0f} s", file=sys.stderr)
-    return measured
+def main(keys: int, rounds: int, requests: int) -> None:
+    import_module("django").setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    from console.demo_data.synthetic_keys import fill
+    from tests.support.admin_browser import AdminBrowser
+
+    call_command("migrate", verbosity=0)
+    browser = AdminBrowser()
+    fill(0, FEW_KEYS)
+    few = {page: browser.queries(path) for page, path in browser.paths(FEW_KEYS).items()}
+    fill(FEW_KEYS, keys)
+    if connection.vendor == "postgresql":
+        # PostgreSQL does it a minute after so many writes.
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    paths = browser.paths(keys)
+    many = {page: browser.queries(path) for page, path in paths.items()}
+    taken: dict[str, list[list[float]]] = {page: [] for page in paths}
+    for _ in range(rounds):
+        for page, path in paths.items():
+            taken[page].append([browser.milliseconds(path) for _ in range(requests)])
+    json.dump({"few": few, "many": many, "rounds": taken}, sys.stdout)
 
 
-def _percentile(milliseconds: list[float], percent: int) -> float:
-    return quantiles(milliseconds, n=100, method="inclusive")[percent - 1]
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,102 +1,64 @@
-"""Admission: how many parallel requests pass a limit with several workers, with Latchkey and with DRF's throttle."""
+"""How many parallel requests pass a limit over several workers: Latchkey's throttle, and REST framework's own."""
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import uuid4
 
-from benchmarks import paths, server
-from benchmarks.balance import connect
-from benchmarks.condition import Condition
-from benchmarks.failure import CouldNotMeasure
+from benchmarks.drf_peer import drf_peer
 from benchmarks.installation import installation
-from benchmarks.load import Load, Tally, get_request
-from benchmarks.peer_environment import ROOT
-from benchmarks.ports import free_port
-from benchmarks.section import Section
-from benchmarks.series import Series
+from benchmarks.load import Load, Tally, connect
+from benchmarks.measurement import Condition, CouldNotMeasure, Section, Series
+from tests.support.raw_http import get_request
 
 OURS: Final = "latchkey"
-PEER: Final = "DRF SimpleRateThrottle"
-BURST: Final = 60
-PER_SECONDS: Final = 3600
+PEERS: Final = {"DRF SimpleRateThrottle": "/local", "DRF SimpleRateThrottle on Redis": "/redis"}
+LIMIT: Final = {"burst": 60, "per_seconds": 3600}
 _REQUESTS: Final = 320
 _CONNECTIONS: Final = 32
 _PEER_THREADS: Final = 8
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Measure with two and with four workers; return one section for each."""
+    """Return one section for each number of workers."""
     return [_section(workers, rounds=1 if quick else 3) for workers in (2, 4)]
 
 
 def _section(workers: int, *, rounds: int) -> Section:
-    ours = _ours(workers, rounds)
-    return Section(
-        f"admission-{workers}-workers",
-        f"Let through of {_REQUESTS} parallel requests at {BURST} an hour, {workers} workers",
-        "requests",
-        OURS,
-        (_series(OURS, ours), _series(PEER, _peer(workers, rounds))),
-        (Condition(f"{OURS} lets through beyond the limit", max(map(beyond, ours), key=abs), "==", 0),),
-    )
-
-
-def beyond(tally: Tally) -> int:
-    """Return how many more requests passed than a full bucket and its refill allow; negative if fewer passed."""
-    return tally.statuses[200] - int(BURST + tally.seconds * BURST / PER_SECONDS)
-
-
-def _ours(workers: int, rounds: int) -> list[Tally]:
     with (
         installation(workers=workers) as latchkey,
         connect(latchkey.port, workers=workers, connections=_CONNECTIONS) as load,
     ):
-        limit = {"burst": BURST, "per_seconds": PER_SECONDS}
-        return [_salvo(load, latchkey.issue(limit)) for _ in range(rounds)]
-
-
-def _peer(workers: int, rounds: int) -> list[Tally]:
+        tallies = {OURS: _salvos(load, "/v1/whoami", lambda: latchkey.issue(LIMIT), rounds)}
     with (
-        _peer_serving(workers) as port,
-        connect(port, workers=workers, connections=_CONNECTIONS) as load,
+        drf_peer(workers=workers, threads=_PEER_THREADS) as peer,
+        connect(peer.port, workers=workers, connections=_CONNECTIONS) as load,
     ):
-        return [_salvo(load, uuid4().hex) for _ in range(rounds)]
+        tallies |= {name: _salvos(load, path, lambda: uuid4().hex, rounds) for name, path in PEERS.items()}
+    off = max((beyond_limit(tally) for tally in tallies[OURS]), key=abs)
+    return Section(
+        f"admission-{workers}-workers",
+        f"Allowed of {_REQUESTS} parallel requests at {LIMIT['burst']} an hour, {workers} workers",
+        "requests",
+        OURS,
+        [Series(name, tuple(map(allowed, of_name))) for name, of_name in tallies.items()],
+        [Condition(f"{OURS} allows beyond the limit", off, "==", 0)],
+    )
 
 
-@contextmanager
-def _peer_serving(workers: int) -> Iterator[int]:
-    """Serve DRF with threaded workers, the usual way to run it; yield the port."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": str(ROOT),
-        "DJANGO_SETTINGS_MODULE": "benchmarks.rest_framework_settings",
-    }
-    options = ["--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--threads", str(_PEER_THREADS)]
-    keep = ["--worker-class", "gthread", "--keep-alive", "75", "--no-control-socket"]
-    command = [sys.executable, "-m", "gunicorn", *options, *keep, "benchmarks.rest_framework_app:application"]
-    with (
-        TemporaryDirectory(prefix="latchkey-bench-") as directory,
-        server.running(command, environment, Path(directory) / "server.log"),
-    ):
-        yield port
+def allowed(tally: Tally) -> int:
+    """Return how many requests were allowed."""
+    return tally.statuses[200] + tally.statuses[204]
 
 
-def _salvo(load: Load, credential: str) -> Tally:
-    """Send all requests of one unused key over all connections in parallel. Raise CouldNotMeasure for other statuses.
-
-    The expected statuses are 200 and 429.
-    """
-    tally = load.fire(get_request(paths.PROTECTED, x_api_key=credential), _REQUESTS)
-    if not {200, 429}.issuperset(tally.statuses):
-        raise CouldNotMeasure(f"The requests were answered {dict(tally.statuses)}.")
-    return tally
+def beyond_limit(tally: Tally) -> int:
+    """Return how many more requests were allowed than a full bucket and its refill permit; negative if fewer were."""
+    return allowed(tally) - int(LIMIT["burst"] + tally.seconds * LIMIT["burst"] / LIMIT["per_seconds"])
 
 
-def _series(name: str, tallies: Sequence[Tally]) -> Series:
-    return Series(name, tuple(tally.statuses[200] for tally in tallies))
+def _salvos(load: Load, path: str, new_key: Callable[[], str], rounds: int) -> Sequence[Tally]:
+    """Send all requests with one new key over all connections, once a round."""
+    tallies = [load.send(get_request(path, x_api_key=new_key()), _REQUESTS) for _ in range(rounds)]
+    for tally in tallies:
+        if not {200, 204, 429}.issuperset(tally.statuses):
+            raise CouldNotMeasure(f"The statuses of the responses were {dict(tally.statuses)}.")
+    return tallies

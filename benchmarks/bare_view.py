@@ -1,20 +1,24 @@
-"""Baseline for /v1/whoami: the same view without authentication, throttling and permissions. For benchmarks only."""
+"""The view that /v1/whoami is compared with, and the URLs that have both."""
 
-import os
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.urls import v1_patterns as key_patterns
 from api.whoami import WhoAmI
+from controlplane.urls import handler400, handler403, handler404, handler500
+from controlplane.urls import urlpatterns as product_patterns
 from latchkey.auth_context import AuthContext
+
+__all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
 _CALLER: Final = AuthContext("lk_000000000000", "bare", "benchmark", frozenset("*"))
 
 
 class BareWhoAmI(WhoAmI):
-    """View /v1/whoami for a constant caller: without authentication, taking a token, and checking scopes."""
+    """/v1/whoami for a constant caller, without authentication, throttle and permission."""
 
     authentication_classes = []
     throttle_classes = []
@@ -25,6 +29,8 @@ class BareWhoAmI(WhoAmI):
         return super().get(request)
 
 
-def worker(request: HttpRequest) -> HttpResponse:
-    """Return the process ID of this worker, by which `benchmarks.balance` distinguishes the workers."""
-    return HttpResponse(str(os.getpid()), content_type="text/plain")
+urlpatterns = [
+    # In one include with the protected view, so that both take the same time to find.
+    path("v1/", include([path("bare", BareWhoAmI.as_view()), *key_patterns])),
+    *product_patterns,
+]

@@ -1,121 +1,143 @@
-"""Load generator: keep-alive connections with one request in flight on each."""
+"""A closed-loop load generator: kept connections, each with one request under way at any moment."""
 
 import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.response import Response, parse
+from benchmarks.measurement import CouldNotMeasure
+from tests.support.raw_http import Response, get_request, parse
 
-PATIENCE_SECONDS: Final = 10.0
-
-
-def get_request(path: str, **fields: str) -> bytes:
-    """Return the bytes of a GET request. Write names of header fields with underscores, such as `x_api_key`."""
-    lines = [f"GET {path} HTTP/1.1", "host: 127.0.0.1"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
+TIMEOUT_SECONDS: Final = 10.0
+_WORKER: Final = get_request("/worker")
+_START_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Responses by status, the seconds from the first request to the last response, and the seconds per response.
-
-    `latencies` is in the order of the responses.
-    """
+    """The number of responses by status, and the seconds from the first request to the last response."""
 
     statuses: Counter[int]
     seconds: float
-    latencies: tuple[float, ...] = ()
 
 
 class Load:
-    """Open connections to one server. Closing the object closes them."""
+    """Open connections to one server. One thread without an event loop, because it shares the cores with the server."""
 
-    # One thread without an event loop, because it shares the cores with the server.
     def __init__(self, connections: Sequence[socket.socket]) -> None:
+        self.connections: Final = connections
         self._selector = selectors.DefaultSelector()
-        self._sockets = connections
         for connection in connections:
             self._selector.register(connection, selectors.EVENT_READ, data=connection)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._selector.close()
-        for connection in self._sockets:
-            connection.close()
-
-    @property
-    def connections(self) -> Sequence[socket.socket]:
-        """The connections. They still belong to this object, which closes them."""
-        return self._sockets
-
-    def fire(self, request: bytes, count: int) -> Tally:
-        """Send the request `count` times over all connections; return the tally of the responses.
-
-        Every connection sends its next request as soon as it has received a response. Raise CouldNotMeasure if the
-        server closes a connection or doesn't respond in time.
-        """
-        statuses: Counter[int] = Counter()
-        latencies: list[float] = []
+    def send(self, request: bytes, count: int) -> Tally:
+        """Send `count` requests over all connections, each on the first that has its response."""
         started = time.perf_counter()
-        for response, seconds in self._exchange(request, count):
-            statuses[response.status] += 1
-            latencies.append(seconds)
-        return Tally(statuses, time.perf_counter() - started, tuple(latencies))
+        statuses = Counter(response.status for response in self._exchange(request, count))
+        return Tally(statuses, time.perf_counter() - started)
 
-    def bodies(self, request: bytes) -> list[bytes]:
-        """Send the request once on every connection; return the bodies of the responses."""
-        return [response.body for response, _ in self._exchange(request, len(self._sockets))]
+    def send_all(self, request: bytes, count: int, *, status: int) -> Tally:
+        """As `send`. Raises CouldNotMeasure if a response has another status."""
+        tally = self.send(request, count)
+        if tally.statuses[status] != count:
+            raise CouldNotMeasure(f"The statuses of the responses were {dict(tally.statuses)}.")
+        return tally
 
-    def _exchange(self, request: bytes, count: int) -> Iterator[tuple[Response, float]]:
-        """Send the request `count` times; yield every response with the seconds that it took."""
-        first = self._sockets[:count]
-        sent: dict[socket.socket, float] = {}
+    def workers(self) -> list[int]:
+        """Return the ids of the processes that serve the connections."""
+        return sorted({int(response.body) for response in self._exchange(_WORKER, len(self.connections))})
+
+    def _exchange(self, request: bytes, count: int) -> Iterator[Response]:
+        first = self.connections[:count]
         for connection in first:
-            sent[connection] = time.perf_counter()
             connection.sendall(request)
-        unsent, unanswered = count - len(first), count
-        parts = dict.fromkeys(self._sockets, b"")
-        while unanswered:
+        unsent, pending = count - len(first), count
+        parts = dict.fromkeys(self.connections, b"")
+        while pending:
             for connection in self._readable():
-                received = parts[connection] + receive(connection)
-                response = parse(received)
+                parts[connection] += receive(connection)
+                response = parse(parts[connection])
                 if response is None:
-                    parts[connection] = received
                     continue
                 parts[connection] = b""
-                unanswered -= 1
-                now = time.perf_counter()
-                took, sent[connection] = now - sent[connection], now
+                pending -= 1
                 if unsent:
                     connection.sendall(request)
                     unsent -= 1
-                yield response, took
+                yield response
 
     def _readable(self) -> list[socket.socket]:
-        ready = self._selector.select(PATIENCE_SECONDS)
+        ready = self._selector.select(TIMEOUT_SECONDS)
         if not ready:
-            raise CouldNotMeasure(f"The server did not answer within {PATIENCE_SECONDS:g} s.")
+            raise CouldNotMeasure(f"The server did not respond within {TIMEOUT_SECONDS:g} s.")
         return [key.data for key, _ in ready]
 
 
+@contextmanager
+def connect(port: int, *, workers: int, connections: int) -> Iterator[Load]:
+    """Connect to a server that may just be starting, with the same number of connections to each worker.
+
+    The first worker that is ready would accept them all, and a rate would then be that of one worker. So connections
+    beyond a worker's share are closed and opened again, until all workers have theirs.
+    """
+    share = connections // workers
+    kept: dict[int, list[socket.socket]] = {}
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        while sum(map(len, kept.values())) < share * workers:
+            if time.monotonic() > deadline:
+                raise CouldNotMeasure(f"{workers} workers did not accept {share} connections each.")
+            with suppress(OSError):
+                _add(kept, share, port, connections)
+            time.sleep(_POLL_SECONDS)
+        yield Load([connection for held in kept.values() for connection in held])
+    finally:
+        for held in kept.values():
+            close_all(held)
+
+
+def workers_of(port: int, workers: int) -> list[int]:
+    """Return the ids of the processes that serve a port, once all of them do."""
+    with connect(port, workers=workers, connections=workers) as load:
+        return load.workers()
+
+
+def _add(kept: dict[int, list[socket.socket]], share: int, port: int, number: int) -> None:
+    """Open so many connections together, so that no worker is idle and accepts the next, and keep those that a worker's
+    share lacks.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(number):
+            connection = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
+            opened.append(connection)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(_WORKER)
+        for connection in list(opened):
+            received = b""
+            while (response := parse(received)) is None:
+                received += receive(connection)
+            held = kept.setdefault(int(response.body), [])
+            if len(held) < share:
+                held.append(connection)
+                opened.remove(connection)
+    finally:
+        close_all(opened)
+
+
 def receive(connection: socket.socket) -> bytes:
-    """Return the bytes that have arrived, at least one. Raise CouldNotMeasure if the server closed the connection."""
+    """Return what has arrived, at least one byte."""
     data = connection.recv(65_536)
     if not data:
-        raise CouldNotMeasure("The server closed a connection that was to be kept.")
+        raise CouldNotMeasure("The server closed a connection that it should keep.")
     return data
+
+
+def close_all(connections: Iterable[socket.socket]) -> None:
+    for connection in connections:
+        connection.close()

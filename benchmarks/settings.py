@@ -1,5 +1,5 @@
-"""Settings of the product, with additional paths for benchmarks."""
+"""The product's settings, with the URLs of the benchmarks."""
 
 from controlplane.settings import *  # noqa: F403
 
-ROOT_URLCONF = "benchmarks.urls"
+ROOT_URLCONF = "benchmarks.bare_view"

@@ -1,4 +1,4 @@
-"""Startup time of the remote CLI: `latchkey --help`, compared with `import httpx`."""
+"""The time that each call of the remote CLI takes at least: `latchkey --help` compared with `import httpx`."""
 
 import subprocess
 import sys
@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks.condition import Condition
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.peer_environment import ROOT
-from benchmarks.section import Section
-from benchmarks.series import interleaved, ratio
+from benchmarks.measurement import ROOT, Condition, CouldNotMeasure, Section, interleaved, ratio
 
 BOUND: Final = 3.0
 OURS: Final = "latchkey --help"
@@ -20,14 +16,13 @@ _CANDIDATES: Final = {OURS: ("-m", "latchkey", "--help"), BASE: ("-c", "import h
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Start every candidate once per round, in a separate process; return the section."""
+    """Start every candidate once a round, each in a new process."""
     candidates = {name: partial(_milliseconds, arguments) for name, arguments in _CANDIDATES.items()}
     for start in candidates.values():
-        # Warm up: compile the bytecode, and load the files into the page cache.
-        start()
+        start()  # compiles the bytecode, and reads the files into memory
     series = interleaved(candidates, 5 if quick else 21)
     condition = Condition(f"{OURS} over {BASE}", ratio(series[0], series[1]), "<", BOUND)
-    return [Section("startup", "To start a process and end it", "ms", BASE, tuple(series), (condition,))]
+    return [Section("startup", "The time to start a process and end it", "ms", BASE, series, [condition])]
 
 
 def _milliseconds(arguments: Sequence[str]) -> float:

@@ -1,64 +1,42 @@
-"""View: the cost of authentication, throttling and permissions, from /v1/whoami and the same view without them."""
+"""What authentication, throttle and permission cost a view: /v1/whoami compared with the same view without them."""
 
-from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from benchmarks import paths
-from benchmarks.balance import connect
-from benchmarks.condition import Condition
-from benchmarks.failure import CouldNotMeasure
 from benchmarks.installation import installation
-from benchmarks.load import Load, get_request
-from benchmarks.section import Section
-from benchmarks.series import Series, interleaved, ratio
+from benchmarks.load import Load, connect
+from benchmarks.measurement import Condition, Section, interleaved, ratio
+from tests.support.raw_http import get_request
 
 BOUND: Final = 0.85
 BARE: Final = "bare"
 PROTECTED: Final = "protected"
+_PATHS: Final = {BARE: "/v1/bare", PROTECTED: "/v1/whoami"}
 _WORKERS: Final = 2
-_CONNECTIONS: Final = 32
 
 
 def sections(*, quick: bool) -> list[Section]:
-    """Measure the view with and without protection, in turn; return the section."""
+    """Measure both over the same connections, so that both get the same workers."""
     rounds, requests = (5, 300) if quick else (31, 500)
     with (
         installation(workers=_WORKERS) as latchkey,
-        connect(latchkey.port, workers=_WORKERS, connections=_CONNECTIONS) as load,
+        connect(latchkey.port, workers=_WORKERS, connections=32) as load,
     ):
-        passed: Counter[str] = Counter()
-
-        def prepared(name: str, path: str) -> Callable[[], float]:
-            request = get_request(path, x_api_key=latchkey.credential)
-            # Warm up imports, caches and the first database connections.
-            load.fire(request, requests)
-            return partial(_rate, load, request, requests, name, passed)
-
-        # Both use the same connections, and thus the same workers.
-        timed = {BARE: prepared(BARE, paths.BARE), PROTECTED: prepared(PROTECTED, paths.PROTECTED)}
+        sent = {name: get_request(path, x_api_key=latchkey.credential) for name, path in _PATHS.items()}
+        for request in sent.values():
+            _rate(load, request, requests)  # imports, caches, the first database connection
         before = latchkey.allowed_total()
+        timed = {name: partial(_rate, load, request, requests) for name, request in sent.items()}
         bare, protected = interleaved(timed, rounds)
-        counted = latchkey.allowed_total() - before
-    return [_section(bare, protected, difference=counted - passed[PROTECTED])]
-
-
-def _section(bare: Series, protected: Series, *, difference: int) -> Section:
+        uncounted = latchkey.allowed_total() - before - rounds * requests
     conditions = (
         Condition(f"{PROTECTED} over {BARE}", ratio(protected, bare), ">=", BOUND),
-        Condition("requests let through, by the server's metrics less by the client", difference, "==", 0),
+        Condition("allowed requests, by the server's metrics minus by the client", uncounted, "==", 0),
     )
-    return Section("view", f"/v1/whoami, {_WORKERS} workers", "requests/s", BARE, (bare, protected), conditions)
+    title = f"/v1/whoami, {_WORKERS} workers"
+    return [Section("view", title, "requests/s", BARE, (bare, protected), conditions)]
 
 
-def _rate(load: Load, request: bytes, requests: int, name: str, passed: Counter[str]) -> float:
-    """Send the requests; return the rate per second, and add the number of 200 responses to `passed`.
-
-    Raise CouldNotMeasure if there was any other response.
-    """
-    tally = load.fire(request, requests)
-    passed[name] += tally.statuses[200]
-    if tally.statuses[200] != requests:
-        raise CouldNotMeasure(f"The {name} view answered {dict(tally.statuses)}.")
-    return requests / tally.seconds
+def _rate(load: Load, request: bytes, requests: int) -> float:
+    """Return the requests per second."""
+    return requests / load.send_all(request, requests, status=200).seconds

@@ -1,6 +1,8 @@
-"""nginx with one worker process: one location with its own rate limit per key, and one that calls /v1/check."""
+"""nginx with one worker process: its own limit by a field of the header, and its calls of /v1/check.
 
-import http.client
+Both locations respond with an image of 43 bytes from memory. `return` would respond before the limit and the call.
+"""
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +10,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import paths, server
-from benchmarks.failure import CouldNotMeasure
-from benchmarks.gateway.wrk import CONNECTIONS, program
-from benchmarks.ports import free_port
+import httpx
+
+from benchmarks import servers
+from benchmarks.gateway.wrk import CONNECTIONS
+from benchmarks.measurement import CouldNotMeasure
+from tests.support.ports import free_port
 
 LIMITED: Final = "/limited"
-ASKED: Final = "/asked"
-_REFUSING: Final = "/refusing"
-# The locations serve a 43-byte GIF from memory. A `return` directive would respond before the limit and auth_request
-# apply.
+ASKING: Final = "/asking"
+_STRICT: Final = "/strict"
 _CONFIGURATION: Final = """
 daemon off;
 worker_processes 1;
@@ -39,19 +41,19 @@ http {{
         server 127.0.0.1:{latchkey} max_fails=0;
         keepalive {connections};
         keepalive_requests 1000000000;
-        keepalive_timeout 1s;  # less than a round, so that each shares its connections out anew
+        keepalive_timeout 1s;  # less than a round, so that each distributes its connections again
     }}
     server {{
         listen 127.0.0.1:{port} backlog=1024;
-        location = {limited} {{
+        location = /limited {{
             limit_req zone=generous burst=1000000 nodelay;
             empty_gif;
         }}
-        location = {refusing} {{
+        location = /strict {{
             limit_req zone=strict;
             empty_gif;
         }}
-        location = {asked} {{
+        location = /asking {{
             auth_request /check;
             auth_request_set $key_id $upstream_http_x_latchkey_key_id;
             add_header X-Key-Id $key_id;
@@ -59,7 +61,7 @@ http {{
         }}
         location = /check {{
             internal;
-            proxy_pass http://latchkey{check};
+            proxy_pass http://latchkey/v1/check?scope=orders:read;
             proxy_http_version 1.1;
             proxy_pass_request_body off;
             proxy_set_header Content-Length "";
@@ -72,43 +74,25 @@ http {{
 
 @contextmanager
 def nginx(latchkey: int) -> Iterator[int]:
-    """Run nginx in front of the Latchkey at that port; yield nginx's port."""
+    """Run nginx in front of the Latchkey on that port; yields its own port."""
     port = free_port()
-    with TemporaryDirectory(prefix="latchkey-bench-") as made:
-        directory = Path(made)
-        configuration = directory / "nginx.conf"
-        configuration.write_text(_configuration(directory, port, latchkey), encoding="utf-8")
-        command = [program("nginx"), "-p", made, "-e", "stderr", "-c", str(configuration)]
-        with server.running(command, {"PATH": os.environ.get("PATH", os.defpath)}, directory / "server.log"):
-            server.wait_until_answering(port)
-            _prove(port)
+    with TemporaryDirectory(prefix="latchkey-bench-") as directory:
+        file = Path(directory) / "nginx.conf"
+        configuration = _CONFIGURATION.format(
+            directory=directory, port=port, latchkey=latchkey, connections=CONNECTIONS
+        )
+        file.write_text(configuration, encoding="utf-8")
+        command = [servers.program("nginx"), "-p", directory, "-e", "stderr", "-c", str(file)]
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        with servers.running(command, environment, Path(directory) / "server.log"):
+            servers.wait_until_ready(port)
+            # The limit must count, and no request may pass without a key.
+            statuses = [_status(port, path) for path in (_STRICT, _STRICT, LIMITED, ASKING)]
+            if statuses != [200, 429, 200, 401]:
+                raise CouldNotMeasure(f"nginx does not limit or does not call /v1/check: it returned {statuses}.")
             yield port
 
 
-def _configuration(directory: Path, port: int, latchkey: int) -> str:
-    return _CONFIGURATION.format(
-        directory=directory,
-        port=port,
-        latchkey=latchkey,
-        connections=CONNECTIONS,
-        limited=LIMITED,
-        refusing=_REFUSING,
-        asked=ASKED,
-        check=paths.CHECK,
-    )
-
-
-def _prove(port: int) -> None:
-    """Check that the limit applies, and that a request without a key is rejected. Raise CouldNotMeasure if not."""
-    statuses = [_status(port, path) for path in (_REFUSING, _REFUSING, LIMITED, ASKED)]
-    if statuses != [200, 429, 200, 401]:
-        raise CouldNotMeasure(f"nginx does not limit or not ask: it answered {statuses}.")
-
-
 def _status(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    fields = {} if path == ASKED else {"X-API-Key": "anybody"}
-    connection.request("GET", path, headers=fields)
-    response = connection.getresponse()
-    connection.close()
-    return response.status
+    fields = {} if path == ASKING else {"X-API-Key": "any"}
+    return httpx.get(f"http://127.0.0.1:{port}{path}", headers=fields, timeout=10).status_code

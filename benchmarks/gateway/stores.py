@@ -1,76 +1,56 @@
-"""Bucket stores: the rate of checks by bucket store, each in a separate Latchkey."""
+"""What the bucket store costs a check: a Latchkey for each store."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks import paths
-from benchmarks.balance import connect, workers_of
-from benchmarks.condition import Condition
-from benchmarks.gateway.evenly import run_evenly
-from benchmarks.gateway.wrk import CONNECTIONS, Wrk
+from benchmarks.gateway.peers import PATH
+from benchmarks.gateway.wrk import CONNECTIONS, Wrk, run_evenly
 from benchmarks.installation import installation
-from benchmarks.redis_server import RedisServer, running
-from benchmarks.section import Section
-from benchmarks.series import Series, ratio
+from benchmarks.load import workers_of
+from benchmarks.measurement import Condition, Section, ratio, series_of
+from tests.support.redis_server import RedisServer, running
 
 BASE: Final = "lmdb://"
 REDIS: Final = "redis://"
 LEASED: Final = "redis:// with TOKEN_LEASE=1000"
-OVER_BASE: Final = {REDIS: 0.55, LEASED: 0.9}
-
+BOUNDS: Final = {REDIS: 0.55, LEASED: 0.9}
 _SECONDS: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A bucket store to measure: its URL, or None for the installation's default; the number of workers; settings."""
-
-    url: str | None
-    workers: int = 2
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-
 def measure(rounds: int) -> list[Section]:
-    """Measure every store once per round, in turn; return the section."""
+    """Call each store once a round, in turn. memory:// is compared with one worker, because workers cannot share it."""
     with ExitStack() as stack:
-        server = RedisServer()
-        stack.enter_context(running(server))
-        url = server.url
-        # Everything shares the cores here, so a late response of Redis isn't an outage.
-        patient = {"BUCKET_STORE_TIMEOUT_MS": "5000"}
-        stores = {
-            BASE: _Candidate(None),
-            REDIS: _Candidate(url, settings=patient),
-            LEASED: _Candidate(f"{url}?prefix=leased:", settings={**patient, "TOKEN_LEASE": "1000"}),
-            # With one worker for comparison with memory://, which workers can't share.
-            "lmdb://, 1 worker": _Candidate(None, workers=1),
-            "memory://, 1 worker": _Candidate("memory://", workers=1),
+        redis = RedisServer()
+        stack.enter_context(running(redis))
+        # Redis shares the cores with everything else here: a late response is no outage.
+        shared = {"BUCKET_STORE_TIMEOUT_MS": "5000", "BUCKET_STORE_URL": redis.url}
+        leased = {**shared, "BUCKET_STORE_URL": f"{redis.url}?prefix=leased:", "TOKEN_LEASE": "1000"}
+        called = {
+            BASE: _serve(stack, 2, {}),
+            REDIS: _serve(stack, 2, shared),
+            LEASED: _serve(stack, 2, leased),
+            "lmdb://, 1 worker": _serve(stack, 1, {}),
+            "memory://, 1 worker": _serve(stack, 1, {"BUCKET_STORE_URL": "memory://"}),
         }
-        asked = {name: _serve(stack, candidate) for name, candidate in stores.items()}
-        rates: dict[str, list[float]] = {name: [] for name in asked}
+        rates: dict[str, list[float]] = {name: [] for name in called}
         for number in range(rounds + 1):
-            for name, (wrk, workers) in asked.items():
+            for name, (wrk, workers) in called.items():
                 rate = run_evenly(wrk, workers, _SECONDS, number * 1000)[-1].rate
-                # The first round only warms up the caches.
-                if number:
+                if number:  # the first round fills caches
                     rates[name].append(rate)
-    series = {name: Series(name, tuple(measured)) for name, measured in rates.items()}
-    conditions = tuple(
-        Condition(f"/v1/check on {name} over {BASE}", ratio(series[name], series[BASE]), ">=", bound)
-        for name, bound in OVER_BASE.items()
-    )
+    series = series_of(rates)
+    by_name = {one.name: one for one in series}
+    conditions = [
+        Condition(f"/v1/check on {name} over {BASE}", ratio(by_name[name], by_name[BASE]), ">=", bound)
+        for name, bound in BOUNDS.items()
+    ]
     title = f"/v1/check over {CONNECTIONS} connections by bucket store"
-    return [Section("gateway-stores", title, "requests/s", BASE, tuple(series.values()), conditions)]
+    return [Section("gateway-stores", title, "requests/s", BASE, series, conditions)]
 
 
-def _serve(stack: ExitStack, candidate: _Candidate) -> tuple[Wrk, list[int]]:
-    """Serve a Latchkey with that store; return the load generator for it, and the process IDs of its workers."""
-    latchkey = stack.enter_context(
-        installation(workers=candidate.workers, store=candidate.url, settings=candidate.settings)
-    )
-    load = connect(latchkey.port, workers=candidate.workers, connections=CONNECTIONS)
-    workers = workers_of(load)
-    load.close()
-    return Wrk(f"http://127.0.0.1:{latchkey.port}{paths.CHECK}", latchkey.credential), workers
+def _serve(stack: ExitStack, workers: int, settings: Mapping[str, str]) -> tuple[Wrk, list[int]]:
+    """Return what calls it, and the processes of its workers."""
+    latchkey = stack.enter_context(installation(workers=workers, settings=settings))
+    wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{PATH}", latchkey.credential)
+    return wrk, workers_of(latchkey.port, workers)

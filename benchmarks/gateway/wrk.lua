@@ -1,5 +1,5 @@
--- For wrk. Asks with each credential of a file in turn, where arguments name one: the file, whose lines have one length,
--- and the line to begin with. Writes what was measured in one line, which benchmarks.gateway.wrk reads.
+-- For wrk. Sends each credential of a file in turn, if arguments name one: the file, whose lines have one length, and
+-- the line to begin with. Writes what was measured in one line, which wrk.py reads.
 
 function init(arguments)
    if not arguments[1] then

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.ports import free_port
 from deploy.image.commands import run
 from deploy.image.engine import engine
 from tests.backup.installation import DATABASES
 from tests.release.image.building import built
 from tests.release.image.container import RESTRAINTS, containers
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 from tests.support.postgresql import drop_database, new_database
 
 pytestmark = [pytest.mark.needs("images"), pytest.mark.slow("builds and runs container images")]

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import results
-from benchmarks.condition import Condition
-from benchmarks.picture import draw
-from benchmarks.report import BEGIN, END, PAGE, PICTURE, figures, page_with_figures
-from benchmarks.section import Section
-from benchmarks.series import Series
+from benchmarks.measurement import Condition, Section, Series, as_json
+from benchmarks.report import BEGIN, END, PAGE, PICTURE, figures, page_with_figures, picture
 
 NAMES = ("gateway-rate", "gateway-p50", "gateway-p90", "gateway-p99", "gateway-keys", "gateway-stores", "gateway-parts")
 
@@ -20,7 +16,7 @@ def report(*, quick: bool = False, names: tuple[str, ...] = NAMES) -> dict[str, 
     series = (Series("/v1/check", (8000.0,)), Series("bare & simple", (10_000.0,)))
     condition = Condition("/v1/check over bare", 0.79999, ">=", 0.8)
     sections = [Section(name, f"Title of {name}", "requests/s", series[1].name, series, (condition,)) for name in names]
-    return results.as_json(sections, quick=quick)
+    return as_json(sections, quick=quick)
 
 
 def test_figures_show_rates_and_conditions() -> None:
@@ -44,7 +40,7 @@ def test_page_keeps_what_stands_around_the_figures() -> None:
 
 def test_picture_is_xml_with_a_bar_for_each_candidate() -> None:
     measured = report()
-    drawn = ET.fromstring(draw(measured["sections"][0], measured["machine"]))
+    drawn = ET.fromstring(picture(measured["sections"][0], measured["machine"]))
     bars = [node for node in drawn.iter() if node.tag.endswith("rect") and node.get("class") in ("bar", "ours")]
     assert [bar.get("class") for bar in bars] == ["bar", "ours"]
     longest, shorter = (float(bar.get("width", "")) for bar in bars)

@@ -4,9 +4,9 @@ import pytest
 
 from apikeys.models import APIKey, KeySecret, KeyWord
 from apikeys.search import matching, words_of
-from benchmarks.admin_browser import AdminBrowser
 from console.demo_data import synthetic_keys
 from console.demo_data.synthetic_keys import COMMON_WORD, fill, synthetic_key_id, unique_word
+from tests.support.admin_browser import AdminBrowser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow("fills databases")]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from benchmarks.ports import free_port
 from tests.support import commands
 from tests.support.commands import MANAGE
+from tests.support.ports import free_port
 
 GOOD = {"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "SECRET_PEPPERS": "p1:" + "ab" * 32}
 

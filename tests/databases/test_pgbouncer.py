@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from benchmarks.ports import free_port
+from tests.support.ports import free_port
 from tests.support.postgresql import drop_database, new_database
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until

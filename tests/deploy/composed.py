@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import yaml
 
-from benchmarks.ports import free_port
 from controlplane.environment import SECRETS_FILE
 from tests.deploy.running_prometheus import eventually
 from tests.support import commands
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 VALKEY = shutil.which("valkey-server") or shutil.which("redis-server")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.ports import free_port
 from tests.deploy.running_prometheus import eventually
+from tests.support.ports import free_port
 
 _LISTEN_TLS = re.compile(r"listen \d+ ssl;")
 _LISTEN_PLAIN = re.compile(r"listen \d+;")

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
-from benchmarks.ports import free_port
 from tests.deploy import kit
+from tests.support.ports import free_port
 from tests.support.server import RunningServer
 
 Answer = TypeVar("Answer")

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from benchmarks.ports import free_port
 from tests.deploy.conftest import StartPrometheus
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
+from tests.support.ports import free_port
 from tests.support.server import RunningServer
 
 pytestmark = [

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from benchmarks.ports import free_port
 from tests.deploy.running_prometheus import eventually
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow("runs several servers")
 

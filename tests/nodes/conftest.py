@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.redis_server import RedisServer, running
 from tests.support.postgresql import drop_database, new_database
+from tests.support.redis_server import RedisServer, running
 from tests.support.server import RunningServer, issue
 
 

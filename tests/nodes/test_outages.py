@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from benchmarks.redis_server import RedisServer, running
 from tests.nodes.conftest import Nodes, StartNodes
 from tests.support.parallel import fire
+from tests.support.redis_server import RedisServer, running
 from tests.support.relay import Mode, Relay
 from tests.support.waiting import wait_until
 
@@ -80,6 +80,7 @@ OUTAGES: dict[str, Outage] = {
     ),
     "silent": relayed("hang"),
     "cut off": relayed("drop"),
+    "packets lost": relayed("lose"),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.redis_server import RedisServer, running
+from tests.support.redis_server import RedisServer, running
 
 
 @pytest.fixture

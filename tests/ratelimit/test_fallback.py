@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.redis_server import RedisServer
 from ratelimit.bucket import CostExceedsBurst
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore, MemoryStore
@@ -21,6 +20,7 @@ from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 KEY = b"lk_0123456789ab"

@@ -178,6 +178,7 @@ def test_leases_never_exceed_the_limit_and_count_all(
 ) -> None:
     async def story(nodes: Nodes) -> None:
         start, passed, tokens = nodes.clock.ns, 0, 0
+        taken: list[tuple[int, int]] = []
         for elapsed, which, requests, cost in steps:
             nodes.clock.ns += elapsed
             for node in nodes.nodes:
@@ -187,10 +188,14 @@ def test_leases_never_exceed_the_limit_and_count_all(
             assert all(isinstance(outcome, tuple) for outcome in outcomes)
             admitted = sum(1 for outcome in outcomes if isinstance(outcome, tuple) and outcome[0])
             passed, tokens = passed + admitted, tokens + admitted * cost
-            limit_resources = limit.burst + Fraction(
-                (nodes.clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND
-            )
-            assert tokens <= limit_resources
+            bound = limit.burst + Fraction((nodes.clock.ns - start) * limit.burst, limit.per_seconds * NS_PER_SECOND)
+            assert tokens <= bound
+            # In any window, a lease adds what is refilled while it lasts.
+            taken.append((nodes.clock.ns, admitted * cost))
+            for begin, _ in taken:
+                window_ns = nodes.clock.ns - begin + LEASE_NS
+                in_window = sum(count for at, count in taken if at >= begin)
+                assert in_window <= limit.burst + Fraction(window_ns * limit.burst, limit.per_seconds * NS_PER_SECOND)
         nodes.clock.ns += LEASE_NS
         for node in nodes.nodes:
             await node.return_expired()

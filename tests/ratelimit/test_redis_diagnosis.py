@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ports import free_port
-from benchmarks.redis_server import running
 from ratelimit.stores.redis import diagnosis
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
+from tests.support.ports import free_port
+from tests.support.redis_server import running
 from tests.support.redis_servers import certified
 
 

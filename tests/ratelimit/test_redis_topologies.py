@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from benchmarks.redis_server import RedisServer, running
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
 from ratelimit.stores.base import BucketStoreUnavailable
@@ -18,6 +17,7 @@ from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.event_loops import closed
+from tests.support.redis_server import RedisServer, running
 from tests.support.redis_servers import Sentinel, certified, cluster
 from tests.support.threaded_server import served
 from tests.support.waiting import wait_until

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test.utils import override_settings
 
-from benchmarks.ports import free_port
+from tests.support.ports import free_port
 
 
 def test_unreachable_store_is_reported_in_one_line() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.redis_server import RedisServer
 from ratelimit.bucket import TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore
@@ -19,6 +18,7 @@ from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.layout import TAKE
 from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.needs("redis")

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.floods.effect import Effect, measure, memory_condition, share_condition
-from benchmarks.floods.flood import Flood
-from benchmarks.floods.kinds import FLOODS
-from benchmarks.floods.target import STATUSES, Target, few_descriptors
 from tests.server.conftest import StartServer
+from tests.support.floods.effect import MEMORY_TIMES, SHARE, Effect, measure, memory_times
+from tests.support.floods.kinds import FLOODS, Flood
+from tests.support.floods.target import STATUSES, Target, few_descriptors
 from tests.support.server import issue
 
 pytestmark = pytest.mark.slow("floods a server")
@@ -39,7 +38,7 @@ def started(start_server: StartServer) -> Target:
     assert server.process is not None
     credential = issue(server, "--label", "known", "--scope", "*", "--burst", "100000", "--per-seconds", "1")
     found = Target(server.port, credential["credential"], server.process.pid)
-    found.ask(1)
+    found.call(1)
     return found
 
 
@@ -61,6 +60,6 @@ def test_flood_delays_no_one_else(flood: Flood, target: Target, twin: Target) ->
 
 
 def failing(flood: Flood, effect: Effect) -> list[str]:
-    conditions = [share_condition(flood.name, path, [effect]) for path in STATUSES]
-    conditions.append(memory_condition(flood.name, [effect]))
-    return [f"{one.text}: {one.value:.2f}" for one in conditions if not one.holds]
+    late = [f"{path} in {flood.name}: {effect.share(path):.2f}" for path in STATUSES if effect.share(path) < SHARE]
+    times = memory_times([effect])
+    return late if times <= MEMORY_TIMES else [*late, f"memory in {flood.name}: {times:.2f}"]

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.redis_server import RedisServer, running
 from tests.server.conftest import StartServer
 from tests.support.migrated import migrated_database
 from tests.support.parallel import fire
 from tests.support.postgresql import drop_database, new_database
+from tests.support.redis_server import RedisServer, running
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until
 

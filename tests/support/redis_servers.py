@@ -9,7 +9,7 @@ from pathlib import Path
 
 import trustme
 
-from benchmarks.redis_server import RedisServer, running
+from tests.support.redis_server import RedisServer, running
 from tests.support.waiting import wait_until
 
 

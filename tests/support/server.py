@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks.ports import free_port
 from tests.support import commands
 from tests.support.commands import MANAGE, Begun
 from tests.support.migrated import migrated_file
+from tests.support.ports import free_port
 from tests.support.stores import SERVER_STORES
 
 START_SECONDS = 30.0

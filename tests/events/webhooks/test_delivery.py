@@ -12,12 +12,12 @@ import pytest
 import trustme
 from pytest_django import Settings
 
-from benchmarks.ports import free_port
 from events.webhooks import delivery
 from events.webhooks.addresses import Address
 from events.webhooks.delivery import WebhookMessage, deliver
 from events.webhooks.delivery_result import DeliveryResult
 from tests.events.webhooks.receiver import PATIENCE_SECONDS, Receiver, after, receiving, status
+from tests.support.ports import free_port
 
 MESSAGE = WebhookMessage({"webhook-id": "evt_1"}, b'{"id":1}')
 

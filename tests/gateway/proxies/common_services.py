@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from benchmarks.ports import free_port
 from tests.gateway.proxies.running import nginx_frame, wait_until_it_listens
+from tests.support.ports import free_port
 
 SHOWN: Final = ("x-latchkey-key-id", "x-latchkey-owner", "x-latchkey-scopes", "x-request-id")
 """Each service returns the values of these fields, a line each."""

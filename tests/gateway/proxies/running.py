@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from benchmarks.ports import free_port
 from gateway.proxies.render import FILES, configuration
 from gateway.proxies.values import Address, Values
+from tests.support.ports import free_port
 from tests.support.server import RunningServer
 from tests.support.services import envoy
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from latchkey.client.cors_checks import check_cors
 
 from latchkey import headers
+from latchkey.client.cors_checks import check_cors
 from latchkey.client.proxy_checks import CheckResult
 from latchkey.client.proxy_probe import Probe
 from latchkey.credentials import generate_key_id, generate_secret

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.ports import free_port
 from latchkey.problem_catalogue import CATALOGUE
 from tests.gateway.proxies.conftest import NAMES, SCOPE, Keys
 from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy, public_url, running
+from tests.support.ports import free_port
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.slow("stops proxies and services")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ports import free_port
 from latchkey.client.proxy_checks import MAX_REQUESTS
 from latchkey.credentials import generate_key_id, generate_secret
 from tests.gateway.proxies.conftest import Keys
@@ -18,6 +17,7 @@ from tests.gateway.proxies.echo import Echo
 from tests.gateway.proxies.running import Proxy
 from tests.latchkey.stub import PROBLEM, Request, StubResponse, stub
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow("runs the remote command before proxies")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ports import free_port
 from latchkey.credentials import generate_secret
 from tests.gateway.proxies.conftest import SCOPE, Keys
 from tests.support.commands import ROOT
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow("runs the programs of the docs")
 

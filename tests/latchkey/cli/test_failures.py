@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import trustme
 
-from benchmarks.ports import free_port
 from latchkey.credentials import checksum
 from tests.latchkey.cli.running import Latchkey, Ran
 from tests.latchkey.stub import JSON, PROBLEM, StubResponse, stub
+from tests.support.ports import free_port
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.slow("runs the installed command many times")

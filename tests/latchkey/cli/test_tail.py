@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.latchkey.cli.relay import Relay
 from tests.latchkey.cli.running import Latchkey
+from tests.support.relay import Relay
 from tests.support.server import RunningServer
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
@@ -20,9 +20,8 @@ pytestmark = pytest.mark.slow("runs the installed command many times")
 
 @pytest.fixture
 def relay(server: RunningServer) -> Iterator[Relay]:
-    relay = Relay(server.port)
-    yield relay
-    relay.close()
+    with Relay("127.0.0.1", server.port) as relay:
+        yield relay
 
 
 def change(latchkey: Latchkey, key: dict[str, Any], label: str) -> None:
@@ -52,7 +51,7 @@ def test_cut_stream_resumes_without_duplicates(
     latchkey: Latchkey, key: dict[str, Any], relay: Relay, tmp_path: Path
 ) -> None:
     follow = ("events", "tail", "--key", key["key_id"], "--format", "json", "--resume-file", "place")
-    with latchkey.at(relay.url).running(*follow, "--after", "0") as running:
+    with latchkey.at(f"http://127.0.0.1:{relay.port}").running(*follow, "--after", "0") as running:
         assert read(running, 1) == ["issued"]
         for label in ("first", "second"):
             relay.cut()
@@ -90,10 +89,10 @@ def test_table(latchkey: Latchkey, key: dict[str, Any]) -> None:
 
 def test_stream_that_stays_away_is_given_up(latchkey: Latchkey, key: dict[str, Any], relay: Relay) -> None:
     follow = ("events", "tail", "--after", "0", "--key", key["key_id"], "--patience", "1s")
-    with latchkey.at(relay.url).running(*follow) as running:
+    with latchkey.at(f"http://127.0.0.1:{relay.port}").running(*follow) as running:
         assert running.stdout is not None
         running.stdout.readline()
-        relay.close()
+        relay.set("refuse")
         _, err = running.communicate(timeout=20)
         assert (running.returncode, "The connection was refused" in err) == (3, True)
 
