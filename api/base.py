@@ -83,7 +83,7 @@ class KeyAPIView(APIView):
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
         seconds = int(wait or 1)
-        detail = f"The key's limit is reached; the next request passes in {seconds} s."
+        detail = f"Rate limit exceeded. Retry in {seconds} {'second' if seconds == 1 else 'seconds'}."
         raise QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
 
 

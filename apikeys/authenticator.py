@@ -36,13 +36,13 @@ from ratelimit.decision import Decision
 from ratelimit.limiter import Attempt, DecisionResult, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
-FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"])
+FAILURES: Final = Counter(metric_names.AUTH_FAILURES, "Requests whose credential was rejected, by reason.", ["reason"])
 # Create every series at the start. Prometheus can't see the first increase of a series that doesn't exist yet.
 for _slug, _problem in CATALOGUE.items():
     if _problem.status == 401 or _slug == "ambiguous-credential":
         FAILURES.labels(_slug)
 
-UNCONFIRMED: Final = "a record of the key is old, and nothing tells whether the key has changed since"
+UNCONFIRMED: Final = "the key's cached record is stale, and its current state can't be confirmed"
 
 log = structlog.get_logger(__name__)
 

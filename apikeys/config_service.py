@@ -183,7 +183,7 @@ class ConfigService:
             if named is not None and (
                 ids[SecretState.ACTIVE] == named or ids.get(SecretState.RETIRING, named) != named
             ):
-                raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
+                raise PreconditionFailed("The secret in secret_id is not the retiring one.")
             if SecretState.RETIRING in ids:
                 run([deleting(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
                 keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
@@ -233,7 +233,7 @@ class ConfigService:
         lock = reading(APIKey.objects.select_for_update().filter(key_id=key_id))
         *_, keys, secrets = run([*lock_bound(), lock, reading(KeySecret.objects.filter(key__key_id=key_id))])
         if not keys:
-            raise NotFound("There is no key with this id.")
+            raise NotFound("No key has this ID.")
         key: APIKey = keys[0]
         keep_secrets(key, secrets)
         if key.revoked_at is not None:
@@ -257,7 +257,7 @@ class ConfigService:
             may_read = self._authority.allows("keys:read")
             shown = [scope for scope in missing if may_read or scope in named]
             lacking = ", ".join(shown) or "scopes of this key, which a key with keys:read can look up"
-            raise InsufficientScope(f"A key can give, take or obtain only scopes that it has; it lacks: {lacking}.")
+            raise InsufficientScope(f"A key can grant, remove or obtain only its own scopes. It lacks: {lacking}.")
 
     def _new_secret(self, key: APIKey, *, slot: int, now: datetime) -> tuple[KeySecret, Credential]:
         peppers = configured_peppers()

@@ -34,8 +34,8 @@ def _owner(value: object, _now: datetime) -> str:
     if len(owner_value(owner)) > MAX_OWNER_BYTES:
         raise refused(
             "too-long",
-            f"owner must have at most {MAX_OWNER_BYTES} bytes in X-Latchkey-Owner, where a percent sign and each byte "
-            "of UTF-8 that is not ASCII take three.",
+            f"owner must have at most {MAX_OWNER_BYTES} bytes when it is percent-encoded, as in X-Latchkey-Owner: a "
+            "percent sign and each byte of UTF-8 that is not ASCII take three.",
         )
     return owner
 
@@ -46,7 +46,11 @@ def _scopes(value: object, _now: datetime) -> list[str]:
     if len(value) > MAX_SCOPES:
         raise refused("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
     faults = [
-        FieldError(f"/{index}", "not-a-scope", "A scope is *, verify, or like keys:read: lower case, with one colon.")
+        FieldError(
+            f"/{index}",
+            "not-a-scope",
+            "A scope must be *, verify, or of the form keys:read: lower case, with one colon.",
+        )
         for index, scope in enumerate(value)
         if not (isinstance(scope, str) and is_scope(scope))
     ]
@@ -54,7 +58,9 @@ def _scopes(value: object, _now: datetime) -> list[str]:
         raise Refused(*faults)
     scopes = sorted(set(value))
     if len(scopes_value(scopes)) > MAX_SCOPES_BYTES:
-        raise refused("too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, with a space between each.")
+        raise refused(
+            "too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, including a space between scopes."
+        )
     return scopes
 
 
@@ -95,5 +101,7 @@ def refuse_system_key(key: APIKey) -> None:
     """Raise InvalidParameters for a key that the server issued for itself."""
     # Guard rails ignore system keys, so such a key must not become the key of a client.
     if key.system:
-        detail = "The server made this key for itself. Operators can disable, enable and revoke it; nobody changes it."
+        detail = (
+            "The server created this key for itself. Operators can disable, enable and revoke it, but not change it."
+        )
         raise InvalidParameters.of([FieldError("", "system-key", detail)])

@@ -48,7 +48,7 @@ def put_database(archive: Path, migrations: Collection[str]) -> None:
         recreate(migrations)
         names = [table.name for table in tables]
         if strange := sorted(set(names) - set(table_names())):
-            raise BackupFailed(f"The backup has tables that no migration of Latchkey makes: {', '.join(strange)}.")
+            raise BackupFailed(f"The backup has tables that no migration of Latchkey creates: {', '.join(strange)}.")
         with without_triggers(names):
             for table in tables:
                 read_table(rows, table)
@@ -73,8 +73,8 @@ def _refuse_other_place(names: Sequence[str]) -> None:
     if "apikeys_apikey" not in names:
         ((schema,),) = ask("SELECT current_schema()")
         raise BackupRefused(
-            f"The tables of Latchkey are not in the schema {schema}, the first one in search_path, and only that is "
-            "backed up. Let search_path begin with their schema (ALTER ROLE … SET search_path), or drop the other one."
+            f"Latchkey's tables are not in the schema {schema}, the first one in search_path, and only that one is "
+            "backed up. Put their schema first in search_path (ALTER ROLE … SET search_path), or drop the other one."
         )
 
 
@@ -88,8 +88,8 @@ def _refuse_strange_tables(names: list[str], migrations: Collection[str]) -> Non
     strange = set(names) - {model._meta.db_table for model in models} - {"django_migrations"}
     if strange:
         raise BackupRefused(
-            f"The database holds tables that are not Latchkey's: {', '.join(sorted(strange))}. It needs a database or "
-            "a schema of its own: move them elsewhere."
+            f"The database has tables that are not Latchkey's: {', '.join(sorted(strange))}. Move them elsewhere: "
+            "Latchkey needs its own database or schema."
         )
 
 
@@ -102,4 +102,4 @@ def _one_line() -> Iterator[None]:
     except DatabaseError as error:
         # Further lines of PostgreSQL's message may contain row data.
         said = redact(str(error)).strip().partition("\n")[0]
-        raise BackupFailed(f"The database cannot be copied or put: {said}.") from None
+        raise BackupFailed(f"The database cannot be copied or restored: {said}.") from None

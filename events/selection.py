@@ -21,8 +21,10 @@ def _key_id(typed: str) -> str:
 
 
 SELECTION: Final[Query] = (
-    choice_parameter("type", list(EventType), "Events of this type."),
-    Parameter("key_id", _key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Events of this key."),
+    choice_parameter("type", list(EventType), "Only events of this type."),
+    Parameter(
+        "key_id", _key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Only events of this key."
+    ),
 )
 
 

@@ -76,7 +76,7 @@ def answer_to(verified: Verified, decision: Decision, question: Question, call: 
     auth = verified.record.auth
     if not decision.allowed:
         seconds = decision.retry_after_seconds
-        detail = f"The key's limit is reached; the next request passes in {seconds} s."
+        detail = f"Rate limit exceeded. Retry in {seconds} {'second' if seconds == 1 else 'seconds'}."
         throttled = QuotaExceeded(detail, violated_policies=["key"], retry_after_seconds=seconds)
         return refusal(throttled, question, call, decision=decision, logged={"key_id": auth.key_id})
     # Check scopes after charging: a 403 costs as much as a 204, so a key can't probe for scopes for free.

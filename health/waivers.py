@@ -33,14 +33,16 @@ class WaiverNotFound(ProblemError):
 
 def _guard_rail(value: object, _now: datetime) -> str:
     if not (isinstance(value, str) and value in BY_NAME):
-        raise refused("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
+        raise refused("not-a-guard-rail", f"guard_rail must be one of {', '.join(BY_NAME)}.")
     return value
 
 
 def _ends_at(value: object, now: datetime) -> datetime:
     moment = future(value, "ends_at", now)
     if moment > now + LONGEST:
-        raise refused("too-far", f"ends_at must lie within {LONGEST.days} days; grant it anew if it is still needed.")
+        raise refused(
+            "too-far", f"ends_at must be within {LONGEST.days} days. Grant another waiver then if it is still needed."
+        )
     return moment
 
 
@@ -59,7 +61,7 @@ def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
         _refuse_unconcerned(cleaned["guard_rail"], key_id)
     same = Waiver.objects.in_force(now).filter(guard_rail=cleaned["guard_rail"], key_id__in={"", key_id})
     if covering := same.filter(ends_at__gt=cleaned["ends_at"] - SAME_END).first():
-        detail = f"Waiver {covering.pk} silences this until {rfc3339(covering.ends_at)} already. Name a later end."
+        detail = f"Waiver {covering.pk} already silences this until {rfc3339(covering.ends_at)}. Set a later end."
         raise InvalidParameters.of([FieldError("/ends_at", "waived-already", detail)])
     return cleaned
 
@@ -70,9 +72,9 @@ def _refuse_unconcerned(guard_rail: str, key_id: str) -> None:
         raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
     key = find_key(key_id)
     if key.revoked_at is not None:
-        raise InvalidParameters.of([FieldError("/key_id", "revoked-key", "No guard rail looks at a revoked key.")])
+        raise InvalidParameters.of([FieldError("/key_id", "revoked-key", "No guard rail checks revoked keys.")])
     if key.system:
-        detail = "The server made this key for itself, and no guard rail looks at it."
+        detail = "The server created this key for itself, and no guard rail checks it."
         raise InvalidParameters.of([FieldError("/key_id", "system-key", detail)])
 
 
@@ -121,7 +123,7 @@ class Waivers:
             lock = reading(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
             *_, found = run([*lock_bound(), lock])
             if not found:
-                raise WaiverNotFound("There is no waiver in force with this id.")
+                raise WaiverNotFound("No waiver in force has this ID.")
             waiver: Waiver = found[0]
             waiver.ended_at, waiver.ended_by = now, self._origin.actor
             waiver.save(update_fields=["ended_at", "ended_by"])

@@ -85,7 +85,7 @@ class Refresher:
 
     def _note_silence(self) -> None:
         """Mark the database as down and cut all connections, so that every waiting caller gets an error now."""
-        self.note_failure(f"no answer for {PATIENCE_SECONDS:g} s")
+        self.note_failure(f"no response for {PATIENCE_SECONDS:g} s")
         cut_connections()
 
     def _renew_or_reconnect(self, batch: list[str]) -> None:

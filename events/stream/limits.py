@@ -40,9 +40,9 @@ class StreamLimit:
         """Reserve a slot for the key; `free` releases it. Raise TooManyStreams."""
         with self._lock:
             if self.taken >= self._most:
-                self._refuse(f"This process holds {self._most} live streams and opens no more.")
+                self._refuse(f"This process already has {self._most} live streams, the maximum.")
             if self._by_key[key_id] >= self._most_per_key:
-                self._refuse(f"This key has {self._most_per_key} live streams open in this process and gets no more.")
+                self._refuse(f"This key already has {self._most_per_key} live streams in this process, the maximum.")
             self._by_key[key_id] += 1
             OPEN.set(self.taken)
 

@@ -37,7 +37,7 @@ class LookUp(NamedTuple):
 def ask(look_up: LookUp) -> None:
     """Queue a key lookup. Raise TimeoutError if MOST_WAITING are queued already."""
     if len(_waiting) >= MOST_WAITING:
-        raise TimeoutError(f"{len(_waiting)} credentials wait already to be looked up")
+        raise TimeoutError(f"{len(_waiting)} credentials are already waiting for a lookup")
     _waiting.append(look_up)
     _rounds.go_on()
 

@@ -11,7 +11,7 @@ from health.guard_rails.base import Finding, GuardRail, Severity
 from health.node import write_ahead_log
 
 _LOCKED: Final = (
-    f"Changes were given up after {MOST_SECONDS:g} s: somebody else holds a lock in the database and does not let go."
+    f"Changes failed after {MOST_SECONDS:g} s, because another session does not release its lock in the database."
 )
 
 
@@ -21,8 +21,8 @@ class UnwritableDatabase(GuardRail):
     name = "unwritable_database"
     severity = Severity.CRITICAL
     remedy = (
-        "Let DATABASE_URL lead to the primary server, and see that it is not set to read-only; or find out who holds a"
-        " lock, as a session that was left inside a transaction does, and end it."
+        "Point DATABASE_URL to the primary server, and make sure that it is not read-only; or find the session that"
+        " holds a lock, for example one that was left inside a transaction, and end it."
     )
     every_turn = True
 
@@ -30,7 +30,7 @@ class UnwritableDatabase(GuardRail):
         # reads_only() looks at the open session, and there may be none yet.
         connection.ensure_connection()
         if reads_only():
-            return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
+            return Finding(1, "The database rejects changes: it is a standby or set to read-only.")
         return Finding(1, _LOCKED) if waits() else None
 
 
@@ -42,7 +42,7 @@ class GrowingLog(GuardRail):
 
     name = "growing_wal"
     severity = Severity.WARNING
-    remedy = "Find the program that has the SQLite file open for reading, and end it."
+    remedy = "Find the program that has the SQLite file open for reading, and stop it."
 
     def find(self, now: datetime) -> Finding | None:
         size = write_ahead_log.size_bytes()

@@ -16,7 +16,7 @@ class DeadWebhook(ListedGuardRail):
 
     name = "dead_webhook"
     severity = Severity.WARNING
-    remedy = "Mend the receiver and enable the webhook again: it goes on where it stopped. Or delete it."
+    remedy = "Fix the receiver and enable the webhook again: it continues where it stopped. Or delete it."
     triggers = frozenset({EventType.WEBHOOK_DISABLED, EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_REMOVED})
 
     # One more than there can be, so all of them are counted.

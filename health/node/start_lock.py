@@ -36,7 +36,7 @@ def alone_in(path: Path, say: Say) -> Iterator[None]:
                 return False
             return True
 
-        _wait(taken, f"Another start works in {path.parent}.", say)
+        _wait(taken, f"Another process is starting in {path.parent}.", say)
         yield
 
 
@@ -62,7 +62,7 @@ def alone_on_database(say: Say) -> Iterator[None]:
         return got
 
     try:
-        _wait(taken, "Another node prepares the database.", say)
+        _wait(taken, "Another node is preparing the database.", say)
         yield
     finally:
         # If the connection was lost meanwhile, the lock is released already.
@@ -79,10 +79,10 @@ def _wait(taken: Callable[[], bool], holder: str, say: Say) -> None:
     while not taken():
         if time.monotonic() > deadline:
             raise CommandError(
-                f"{holder} It has not ended in {MOST_SECONDS:.0f} seconds. End it, or start again later.",
+                f"{holder} It did not finish in {MOST_SECONDS:.0f} seconds. Stop it, or start again later.",
                 returncode=_COULD_NOT,
             )
         if not said:
             said = True
-            say(f"{holder} Waiting for its end, {MOST_SECONDS:.0f} seconds at most.")
+            say(f"{holder} Waiting for it, at most {MOST_SECONDS:.0f} seconds.")
         time.sleep(_POLL_SECONDS)

@@ -59,13 +59,13 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     profiles = document.get("profiles", {})
     wanted = name or document.get("profile", DEFAULT_PROFILE)
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
-        raise _unusable(place, "it holds profile and [profiles.NAME], and nothing else.")
+        raise _unusable(place, "only profile and [profiles.NAME] are allowed.")
     # Don't use a sole profile that isn't chosen: a command meant for one server must not reach another.
     if name is None and "profile" not in document and wanted not in profiles:
         return Unchosen(refusal=_unchosen(place, sorted(profiles))) if profiles else Profile()
     if not isinstance(wanted, str) or wanted not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
-        raise _unusable(place, f"the profile that is asked for is not there. Profiles: {known}.")
+        raise _unusable(place, f"it has no profile with the requested name. Profiles: {known}.")
     return _profile(place, wanted, profiles[wanted])
 
 
@@ -85,8 +85,8 @@ def _load(place: Path) -> Mapping[str, Any]:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & _OTHERS:
                 raise Refusal(
-                    "The configuration file can be read by others",
-                    f"{place} has the mode {mode:04o}, and it may hold keys.",
+                    "Other users can read the configuration file",
+                    f"{place} has mode {mode:04o}, and it may contain keys.",
                     f"chmod 600 {_quoted(place)}",
                 )
             # Some editors start a file with a byte order mark.
@@ -105,25 +105,25 @@ def _profile(place: Path, name: str, values: object) -> Profile:
         "format": lambda value: value in _FORMATS,
     }
     if not isinstance(values, dict) or not set(values) <= set(rules):
-        raise _unusable(place, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
+        raise _unusable(place, f"the profile {name} can only have {', '.join(rules)}.")
     # Never put a value into the message: it may be a key.
     for member, value in values.items():
         if not rules[member](value):
-            raise _unusable(place, f"{member} of the profile {name} cannot be used.")
+            raise _unusable(place, f"{member} of the profile {name} is invalid.")
     return Profile(**values)
 
 
 def _unchosen(place: Path, names: list[str]) -> Refusal:
     title = f"No profile is chosen. Profiles: {', '.join(names)}"
-    choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" on top of the file.'
-    return Refusal(title, f"{place} does not say which profile to use, and none of them is named default.", choose)
+    choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" at the top of the file.'
+    return Refusal(title, f"{place} does not set which profile to use, and none of them is named default.", choose)
 
 
 def _unusable(place: Path, why: str) -> Refusal:
     example = (
         '[profiles.default], and under it url = "https://…", api_key = "lk_…:lks_…", timeout = 10, format = "table"'
     )
-    return Refusal("The configuration file cannot be used", f"{place}: {why}", f"Write it as TOML: {example}.")
+    return Refusal("The configuration file is invalid", f"{place}: {why}", f"Write it as TOML: {example}.")
 
 
 def _quoted(place: Path) -> str:

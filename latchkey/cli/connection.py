@@ -25,11 +25,11 @@ def connect(invocation: Invocation, *, with_key: bool) -> Client:
     try:
         url = server_url(invocation.url)
     except ValueError as error:
-        remedy = "Give it as --url, as LATCHKEY_URL, or as url in a profile of the configuration file."
-        raise Refusal("The URL cannot be used", f"Refused: {error}.", remedy) from None
+        remedy = "Set it with --url, LATCHKEY_URL, or url in a profile of the configuration file."
+        raise Refusal("The URL is invalid", f"Refused: {error}.", remedy) from None
     credential = _key(invocation) if with_key else None
     if credential is not None and in_the_clear(url):
-        invocation.say("warning: http:// sends the key in the clear; use https://.")
+        invocation.say("warning: http:// sends the key unencrypted; use https://.")
     try:
         client = Client(
             url,
@@ -40,8 +40,10 @@ def connect(invocation: Invocation, *, with_key: bool) -> Client:
             sleep=partial(_sleep, invocation),
         )
     except (OSError, ValueError, ImportError) as error:
-        remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR, and the variables that name a proxy."
-        raise Refusal("The environment's TLS or proxy cannot be used", f"{type(error).__name__}.", remedy) from None
+        remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables."
+        raise Refusal(
+            "The environment's TLS or proxy settings are invalid", f"{type(error).__name__}.", remedy
+        ) from None
     return client.with_request_id(invocation.request_id)
 
 

@@ -29,7 +29,7 @@ def explain_misuse(error: "TyperException") -> str:
         return text
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "latchkey"
-    return f"latchkey: {text}\nWhat to do: '{command} --help' shows how it is written."
+    return f"latchkey: {text}\nWhat to do: see '{command} --help'."
 
 
 def _words(cause: object) -> str | None:

@@ -36,7 +36,7 @@ def _readable(origin: str, seen: Seen) -> Check:
     wrong = _not_allowed(origin, seen)
     if not _names(seen, "access-control-expose-headers") & {"*", headers.RETRY_AFTER.lower()}:
         wrong.append(f"Access-Control-Expose-Headers lacks {headers.RETRY_AFTER}")
-    return _check("refusal can be read", wrong, f"{seen.status} allows {origin}")
+    return _check("error is readable", wrong, f"{seen.status} allows {origin}")
 
 
 def _not_allowed(origin: str, seen: Seen) -> list[str]:

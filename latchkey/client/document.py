@@ -20,7 +20,7 @@ class Document:
 
     def __init__(self, value: object, what: str) -> None:
         if not isinstance(value, dict):
-            raise WrongServer(f"The answer holds no {what}.")
+            raise WrongServer(f"The response has no {what}.")
         self.members: dict[str, Any] = value
         self._what = what
 
@@ -39,7 +39,7 @@ class Document:
     def texts(self, name: str) -> list[str]:
         found = self._read(name, list)
         if not all(isinstance(element, str) for element in found):
-            raise WrongServer(f"The answer's {self._what} has a {name} that is not all text.")
+            raise WrongServer(f"The response's {self._what} has a {name} that is not a list of text.")
         return found
 
     def documents(self, name: str, what: str) -> list["Document"]:
@@ -52,7 +52,7 @@ class Document:
         try:
             return parse_rfc3339(self.text(name))
         except ValueError:
-            raise WrongServer(f"The answer's {self._what} has a {name} that is no time with an offset.") from None
+            raise WrongServer(f"The response's {self._what} has a {name} that is not a time with an offset.") from None
 
     def has(self, name: str) -> bool:
         """Return whether the field is present and not null."""
@@ -62,5 +62,5 @@ class Document:
         found = self.members.get(name)
         # In Python, True and False are integers too.
         if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            raise WrongServer(f"The answer's {self._what} has no {name} that is {_KINDS[kind]}.")
+            raise WrongServer(f"The response's {self._what} has no {name} that is {_KINDS[kind]}.")
         return found

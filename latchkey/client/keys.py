@@ -21,7 +21,7 @@ def key_path(key_id: str) -> str:
     """Return the path of a key. Raises ValueError for a text that isn't a key ID."""
     # Otherwise a text with a slash or a question mark would lead to another path.
     if not KEY_ID_PATTERN.fullmatch(key_id):
-        raise ValueError("a key id is lk_ and 12 characters of 0-9 and a-z")
+        raise ValueError("a key ID must be lk_ and 12 characters of 0-9 and a-z")
     return f"/v1/keys/{key_id}"
 
 

@@ -15,12 +15,12 @@ from latchkey.credentials import Credential, generate_key_id, generate_secret
 MOST_REQUESTS: Final = 1000
 _WITH_A_KEY: Final = (
     "right key",
-    "limit is told",
+    "rate-limit fields",
     "no tunnel",
-    "credential ends at the proxy",
-    "only Latchkey says who calls",
+    "credential is removed",
+    "forged identity is removed",
 )
-_NO_KEY: Final = "give a key with --api-key"
+_NO_KEY: Final = "needs a key: --api-key"
 # An offer to continue with HTTP/2 on the same connection (RFC 7540, section 3.2). A proxy must not pass it on.
 _UPGRADE: Final = {
     "Connection": "Upgrade, HTTP2-Settings",
@@ -54,7 +54,7 @@ def checks(probe: Probe, credential: Credential | None, *, exhaust: bool) -> Ite
     """Yield each check as it's made. Raises NoAnswer."""
     without = probe.ask()
     yield _refused("no credential", without)
-    yield _refused("what is no credential", probe.ask({headers.API_KEY: "none"}))
+    yield _refused("malformed credential", probe.ask({headers.API_KEY: "none"}))
     yield _refused("unknown key", probe.ask({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
     # Only a CORS preflight needs no key, and this request isn't one.
     yield _refused("OPTIONS", probe.ask(method="OPTIONS"))
@@ -79,18 +79,20 @@ def _with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     yield Check("right key", Result.OK if passes else Result.FAILED, _told(seen))
     left = seen.fields.get("ratelimit") if passes else None
     yield Check(
-        "limit is told", Result.OK if left else Result.NOT_SEEN, left or "no RateLimit: no limit, or the proxy's"
+        "rate-limit fields",
+        Result.OK if left else Result.NOT_SEEN,
+        left or "no RateLimit: unlimited, or a limit of the proxy",
     )
     yield _no_tunnel(probe.ask({**fields, **_UPGRADE}), marker)
     token = base64.b64encode(credential.reveal().encode())
     echoed = marker.encode() in seen.body
     leaked = credential.secret.encode() in seen.body or token in seen.body
-    yield _stripped("credential ends at the proxy", echoed, leaked, "the service received the credential")
+    yield _stripped("credential is removed", echoed, leaked, "the service received the credential")
     yield _stripped(
-        "only Latchkey says who calls",
+        "forged identity is removed",
         echoed,
         claim.encode() in seen.body,
-        "the service received a client's X-Latchkey-…",
+        "the service received the client's X-Latchkey-…",
     )
 
 
@@ -99,7 +101,7 @@ def _no_tunnel(seen: Seen, marker: str) -> Check:
     name = "no tunnel"
     # One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326.
     if seen.status == 101:
-        return Check(name, Result.FAILED, "101: what is sent on the connection now reaches the service unchecked")
+        return Check(name, Result.FAILED, "101: the rest of the connection reaches the service unchecked")
     passed_on = re.search(rb"\bh2c\b", seen.body) is not None
     return _stripped(name, marker.encode() in seen.body, passed_on, "the service received Upgrade: h2c")
 
@@ -126,7 +128,7 @@ def _stripped(name: str, echoed: bool, seen: bool, wrong: str) -> Check:
     if seen:
         return Check(name, Result.FAILED, wrong)
     if echoed:
-        return Check(name, Result.OK, "the service's echo is without it")
+        return Check(name, Result.OK, "not in the service's echo")
     # If the service doesn't show what it receives, the absence of the text proves nothing.
     return Check(name, Result.NOT_SEEN, "the service does not echo what it receives")
 
@@ -134,7 +136,7 @@ def _stripped(name: str, echoed: bool, seen: bool, wrong: str) -> Check:
 def _over_the_limit(probe: Probe, credential: Credential | None) -> Check:
     name = "over the limit"
     if credential is None:
-        return Check(name, Result.NOT_SEEN, "give a key that may be used up, and --exhaust")
+        return Check(name, Result.NOT_SEEN, "needs a key whose limit may be used up, and --exhaust")
     for made in range(1, MOST_REQUESTS + 1):
         seen = probe.ask({headers.API_KEY: credential.reveal()})
         if seen.status == 429:
@@ -144,7 +146,7 @@ def _over_the_limit(probe: Probe, credential: Credential | None) -> Check:
             return Check(name, Result.OK if good else Result.FAILED, told)
         if seen.status in (401, 403, 503):
             return Check(name, Result.FAILED, _told(seen))
-    return Check(name, Result.FAILED, f"{MOST_REQUESTS} requests passed")
+    return Check(name, Result.FAILED, f"{MOST_REQUESTS} requests were allowed")
 
 
 def _told(seen: Seen) -> str:

@@ -200,7 +200,7 @@ class FallbackStore:
 
     def _alone(self) -> LmdbStore:
         if self.local is None:
-            raise BucketStoreError(f"{self.url} does not answer, and BUCKET_STORE_FALLBACK is deny")
+            raise BucketStoreError(f"{self.url} does not respond, and BUCKET_STORE_FALLBACK is deny")
         self._doubted_until = self._elapsed() + _DOUBTED_SECONDS
         return self.local
 

@@ -93,7 +93,7 @@ def test_event_tells_who_what_and_what_is_undone() -> None:
             "that undid 3 events, 1 change among them, and keys that were revoked or disabled "
             "work again: lk_p8vion9qocop.",
         ),
-        (Losses(known=False, events={}, changes=[]), "what that undid is not known."),
+        (Losses(known=False, events={}, changes=[]), "what this undid is unknown."),
         (None, "the database was empty before."),
     ],
 )

@@ -95,7 +95,7 @@ def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step
     if how == "error":
         assert done.stderr == "CommandError: Could not: No space left on device.\n"
         assert "The database IS replaced, but the restore was not finished." in done.stdout
-        assert f"Keys that were revoked or disabled, and work again: {scene.key_id}" in done.stdout
+        assert f"Revoked or disabled keys that work again: {scene.key_id}" in done.stdout
     assert scene.state() == "active 0"
     (file,) = scene.loss_files()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -105,7 +105,7 @@ def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step
     )  # fmt: skip
 
     again = scene.installed.manage("restore", str(scene.backup), "--replace").stdout
-    assert f"{file} lists them. Keys that work again by it: {scene.key_id}." in again
+    assert f"{file} lists them. Keys that work again because of it: {scene.key_id}." in again
     assert "\nRestored." in again
 
 

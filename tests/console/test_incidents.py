@@ -65,7 +65,7 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
     [
         ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must lie in the future."),
         ({"reason": ""}, "This field is required."),
-        ({"key_id": "lk_000000000000"}, "There is no key with this id."),
+        ({"key_id": "lk_000000000000"}, "No key has this ID."),
         ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),
     ],
 )
@@ -96,5 +96,5 @@ def test_waiver_for_a_revoked_key_says_why_beside_its_field(
 ) -> None:
     service.revoke(unlimited)
     response = admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
-    assert "No guard rail looks at a revoked key." in response.context["adminform"].form.errors["key_id"]
+    assert "No guard rail checks revoked keys." in response.context["adminform"].form.errors["key_id"]
     assert not Waiver.objects.exists()

@@ -136,7 +136,7 @@ def test_an_event_before_the_first_is_found() -> None:
     forged = Event.objects.get(id=1)
     forged.pk, forged._state.adding = -5, True
     forged.save()
-    assert first_break() == Break(-5, "there is an event below the first that is kept")
+    assert first_break() == Break(-5, "there is an event before the oldest one that should be left")
 
 
 def test_a_log_that_goes_on_meanwhile_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_record_that_no_store_has_written_is_damage(tmp_path: Path) -> None:
         assert store.peek(b"lk_a") == Record()
         rebuilt = store.rebuilt()
         assert rebuilt is not None
-        assert rebuilt.reason == "it has a record that no store has written"
+        assert rebuilt.reason == "it has an invalid record"
         store.close()
 
 

@@ -19,14 +19,14 @@ BREACHED: Final = REFUSED
 class Command(KeyCommand):
     """Evaluate every guard rail now, as the steward does, and show the violations."""
 
-    help = "Judge every guard rail now. Exit 0 where none is breached, 2 where one is."
+    help = "Evaluate every guard rail now. Exit 0 if none is violated, 2 if one is."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--least",
             choices=[severity.value for severity in Severity],
             default=Severity.WARNING.value,
-            help="the least severity that counts for the exit status; default: warning",
+            help="lowest severity that counts for the exit status; default: warning",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

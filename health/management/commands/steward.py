@@ -34,16 +34,14 @@ class Command(BaseCommand):
 
     requires_system_checks = [SETTINGS]
     help = (
-        "Write use down, judge guard rails, deliver webhooks and prune, time and again. Any number may run: a lease in "
-        "the database lets one work. Each watches over its own node besides."
+        "Write usage, evaluate guard rails, deliver webhooks and prune events, repeatedly. Any number can run: a lease "
+        "in the database lets only one work. Each also maintains its own node."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         how = parser.add_mutually_exclusive_group()
-        how.add_argument("--once", action="store_true", help="do one turn and end")
-        how.add_argument(
-            "--node-only", action="store_true", help="watch over this node alone: a steward works elsewhere"
-        )
+        how.add_argument("--once", action="store_true", help="do one run and exit")
+        how.add_argument("--node-only", action="store_true", help="only maintain this node: a steward works elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["node_only"]:
@@ -82,7 +80,7 @@ def _watch() -> Iterator[None]:
 async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = WorkThreads("steward", 1)
     if not await threads.run(steward.turn):
-        raise CommandError("Nothing was done: another steward holds the lease, or the database is away.", returncode=3)
+        raise CommandError("Nothing was done: another steward holds the lease, or the database is down.", returncode=3)
     await dispatcher.round()
     await threads.run(steward.resign)
 

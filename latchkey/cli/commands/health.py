@@ -15,7 +15,7 @@ _OF_A_GUARD_RAIL: Final = ("name", "severity", "count", "since", "detail")
 
 def health(
     context: typer.Context,
-    full: Annotated[bool, typer.Option("--full", help="All that the server tells a key with health:read.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show the full report. Needs a key with health:read.")] = False,
 ) -> None:
     """Show whether the server is well. Without --full this needs no key. Down or stopping is exit 3."""
     invocation = invocation_of(context)

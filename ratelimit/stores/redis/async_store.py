@@ -108,7 +108,7 @@ class AsyncRedisStore:
                 _, pending = await asyncio.wait(tasks, timeout=self._store.timeout / _PARTS)
                 if not pending:
                     return [task.result() for task in tasks]
-            raise TimeoutError("no answer in time")
+            raise TimeoutError("no response in time")
         except Exception as error:
             await self._give_up()
             failed = failure(self._store.address, error)

@@ -73,7 +73,7 @@ class RedisStore:
                 return layout.single(self._ask([asked])[0])
             except OtherLimit:
                 self.convert(key, limit)
-        raise BucketStoreError(f"{self.url}: the limit of a key changes again and again")
+        raise BucketStoreError(f"{self.url}: the limit of a key keeps changing")
 
     def take_many(self, asked: Sequence[TakeRequest]) -> list[Taken]:
         return [self._settled(one, taken) for one, taken in zip(asked, self._ask(asked), strict=True)]

@@ -163,7 +163,7 @@ def test_a_look_that_fails_is_soon_confirmed_and_alone_tells_nothing(start_node:
     ("mode", "meanwhile"),
     [
         (Fallback.DENY, "requests with a key get 503."),
-        (Fallback.ALLOW, "every request of a key that is in order passes, without a limit."),
+        (Fallback.ALLOW, "every request with a valid key is allowed, without a limit."),
     ],
 )
 def test_what_the_fallback_does_is_told(start_node: StartNode, mode: Fallback, meanwhile: str) -> None:

@@ -41,7 +41,7 @@ def test_no_key(latchkey: Latchkey) -> None:
 
 def test_wrong_shape(latchkey: Latchkey) -> None:
     ran = latchkey.with_key("hunter2").run("whoami")
-    failed(ran, 2, "Not a credential", "This is not key_id:secret.")
+    failed(ran, 2, "Malformed credential", "The credential does not have the form key_id:secret.")
     assert "hunter2" not in ran.err
 
 
@@ -121,7 +121,7 @@ def test_unknown_host(latchkey: Latchkey) -> None:
 def test_time_out(latchkey: Latchkey) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         ran = latchkey.at(f"http://127.0.0.1:{deaf.getsockname()[1]}").run("--timeout", "0.2", "whoami")
-    failed(ran, 3, "The server did not answer in time", "allow more time")
+    failed(ran, 3, "The server did not respond in time", "allow more time")
 
 
 def test_untrusted_certificate(latchkey: Latchkey, tmp_path: Path) -> None:
@@ -146,8 +146,8 @@ HTML = {"Content-Type": "text/html"}
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (Answer(200, HTML, b"<html>"), ("The answer is not JSON", "200 with text/html", "Check that the URL")),
-        (Answer(502, HTML, b"<html>"), ("The answer is not JSON", "The proxy in front says that it cannot reach it.")),
+        (Answer(200, HTML, b"<html>"), ("The response is not JSON", "200 with text/html", "Check that the URL")),
+        (Answer(502, HTML, b"<html>"), ("The response is not JSON", "The proxy in front says that it cannot reach it.")),
         (Answer(200, JSON, b'{"a": 1}'), ("This is another server", "no key_id that is text", "Check that the URL")),
         (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
         (None, ("No answer", "ended the connection before it had answered")),

@@ -34,7 +34,7 @@ def test_use_of_both_secrets_is_seen_and_quiet_of_the_old_one_ends_it(latchkey: 
         until(running, "old secret: last used 20")
         assert use(latchkey, new) == 200
         assert "quiet 0:0" in until(running, " of 0:02; it ends 20")
-        until(running, "the old secret was quiet for long enough and has ended")
+        until(running, "the old secret was idle for long enough and has ended")
         assert running.wait(20) == 0
     assert (use(latchkey, key["credential"]), use(latchkey, new)) == (401, 200)
 

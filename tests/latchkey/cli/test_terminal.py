@@ -85,4 +85,4 @@ def test_drain_is_one_line_that_changes(latchkey: Latchkey, key: dict[str, Any])
     assert exit_code == 0
     assert drain.count("\r\x1b[K") >= 3
     assert "quiet 0:01 of 0:01" in drain
-    assert shown.endswith("the old secret was quiet for long enough and has ended\n")
+    assert shown.endswith("the old secret was idle for long enough and has ended\n")
