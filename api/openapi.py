@@ -64,7 +64,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return [
             {"type": "apiKey", "in": "header", "name": headers.API_KEY, "description": "key_id:secret"},
             {"type": "http", "scheme": "bearer", "description": "key_id:secret"},
-            {"type": "http", "scheme": "basic", "description": "key id and secret"},
+            {"type": "http", "scheme": "basic", "description": "key ID and secret"},
         ]
 
 

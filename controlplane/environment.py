@@ -90,7 +90,7 @@ class Environment:
                 return parts
         except ValueError:
             pass
-        raise ImproperlyConfigured(f"{name}: must be a URL that begins with {' or '.join(schemes)}://.")
+        raise ImproperlyConfigured(f"{name}: must be a URL that begins with {'://, '.join(schemes)}://.")
 
     def limit_text(self, name: str, burst: int, per_seconds: int) -> str:
         """Return the JSON text of a rate limit. The system checks validate it."""

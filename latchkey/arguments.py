@@ -20,7 +20,7 @@ def whole_number(least: int | None = None, most: int | None = None) -> Callable[
             number = int(text)
             if (least is None or number >= least) and (most is None or number <= most):
                 return number
-        raise ArgumentTypeError(f"it must be a whole number{bounds}")
+        raise ArgumentTypeError(f"must be a whole number{bounds}")
 
     return parse
 

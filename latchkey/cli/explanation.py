@@ -16,8 +16,8 @@ _REMEDIES: Final = {
     "quota-exceeded": "Wait that long, or let latchkey wait for you: latchkey --wait COMMAND.",
     "rotation-in-progress": "Once the new secret is in use, end the old one (latchkey keys finish-rotation KEY_ID). Or "
     "wait until it ends, or end every older secret immediately (latchkey keys rotate KEY_ID --at-once).",
-    "precondition-failed": "Nothing was changed. Read the key again (latchkey keys show KEY_ID), and repeat the change "
-    "with its new etag in --if-match.",
+    "precondition-failed": "Nothing was changed. Show the key again (latchkey keys show KEY_ID) and use its new etag.",
+    "invalid-parameters": "Fix the fields listed above and try again. Nothing was changed.",
     "already-revoked": "Revocation is permanent. Issue another key: latchkey keys create --label LABEL.",
     "disabled-key": "Enable it with another key that has keys:write: latchkey keys enable KEY_ID.",
     "expired-key": "Extend its expiry with another key that has keys:write: "

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from typer import TyperException
 
 _WORDS: Final[Mapping[str, str]] = {
-    "int_parsing": "it must be a whole number",
-    "int_parsing_size": "it must be a whole number of fewer digits",
-    "float_parsing": "it must be a number",
-    "greater_than_equal": "it must be {ge} or more",
-    "less_than_equal": "it must be {le} or less",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number with fewer digits",
+    "float_parsing": "must be a number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
 }
-_OTHER: Final = "this value cannot be used"
+_OTHER: Final = "this value is invalid"
 
 
 def explain_misuse(error: "TyperException") -> str:

@@ -64,7 +64,7 @@ def json_object(text: str) -> Any:
     except MalformedJSON:
         value = None
     if not isinstance(value, dict):
-        raise typer.BadParameter('it must be a JSON object, for example \'{"team": "payments"}\'')
+        raise typer.BadParameter('must be a JSON object, for example \'{"team": "payments"}\'')
     return value
 
 
@@ -97,7 +97,7 @@ IfMatch: TypeAlias = Annotated[
     typer.Option(
         parser=etag,
         metavar="ETAG",
-        help="Change the key only if its etag, as 'keys show' shows it, is still this. Otherwise exit 2.",
+        help="Change the key only if this is still its etag (see 'keys show'). Otherwise exit 2.",
     ),
 ]
 KeyIdOrOwn: TypeAlias = Annotated[str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
@@ -105,9 +105,7 @@ OptionalKeyId: TypeAlias = Annotated[
     str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Only events of this key.")
 ]
 Owner: TypeAlias = Annotated[str | None, typer.Option(metavar="OWNER", help="Who is responsible for the key.")]
-Burst: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="B", help="Burst: tokens that the bucket holds, 1 to 1000000.")
-]
+Burst: TypeAlias = Annotated[int | None, typer.Option(metavar="B", help="Tokens in a full bucket, 1 to 1000000.")]
 PerSeconds: TypeAlias = Annotated[int | None, typer.Option(metavar="S", help="Refill period in seconds, 1 to 2678400.")]
 Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No rate limit. This opens an incident.")]
 ExpiresIn: TypeAlias = Annotated[

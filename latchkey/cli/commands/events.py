@@ -67,7 +67,7 @@ def tail(
         timedelta, typer.Option(parser=span, metavar="SPAN", help="How long to try to restore a lost connection.")
     ] = "5m",  # type: ignore[assignment]
 ) -> None:
-    """Print events as they happen, each once, until Ctrl-C; with --format json an object a line."""
+    """Print events as they happen, each once, until Ctrl-C. With --format json, one object per line."""
     invocation = invocation_of(context)
     remembered = ResumeFile(resume_file) if resume_file else None
     place = remembered.read() if remembered else None

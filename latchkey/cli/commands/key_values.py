@@ -72,7 +72,7 @@ def update(
     metadata: Metadata = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Change the fields that are named. The change applies from the next request on."""
+    """Change fields of a key. The change applies from the next request on."""
     if (no_scopes and scope) or (never_expires and expires_in):
         raise typer.BadParameter("--no-scopes can't be used with --scope, nor --never-expires with --expires-in.")
     typed: dict[str, Any] = {

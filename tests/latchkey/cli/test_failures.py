@@ -147,7 +147,10 @@ HTML = {"Content-Type": "text/html"}
     ("answer", "told"),
     [
         (Answer(200, HTML, b"<html>"), ("The response is not JSON", "200 with text/html", "Check that the URL")),
-        (Answer(502, HTML, b"<html>"), ("The response is not JSON", "The proxy in front says that it cannot reach it.")),
+        (
+            Answer(502, HTML, b"<html>"),
+            ("The response is not JSON", "The proxy in front says that it cannot reach it."),
+        ),
         (Answer(200, JSON, b'{"a": 1}'), ("This is another server", "no key_id that is text", "Check that the URL")),
         (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
         (None, ("No answer", "ended the connection before it had answered")),
