@@ -49,7 +49,7 @@ def test_issue_key() -> None:
 def test_issue_key_takes_a_time_too() -> None:
     end = "2099-03-28T02:30:00Z"
     assert run_json("issue_key", "--label", "ci", "--expires-in", end)["expires_at"] == end
-    with pytest.raises(CommandError, match=r"it is a time, as in .*, or a span"):
+    with pytest.raises(CommandError, match=r"must be a time such as .*, or a time span"):
         run("issue_key", "--label", "ci", "--expires-in", "2099-03-28")
 
 
@@ -99,7 +99,7 @@ class TestConfirmation:
     def test_is_needed_without_a_terminal(self, root: IssuedKey, service: ConfigService, command: list[str]) -> None:
         service.rotate(root.key.key_id, {})
         before = list(Event.objects.values_list("type", flat=True))
-        with pytest.raises(CommandError, match=r"no terminal to ask on.*add --yes") as caught:
+        with pytest.raises(CommandError, match=r"without a terminal.*add --yes") as caught:
             run(*command, root.key.key_id)
         assert caught.value.returncode == 2
         assert list(Event.objects.values_list("type", flat=True)) == before
@@ -210,7 +210,7 @@ def test_revocation_that_is_confirmed_is_of_the_key_that_was_shown(
             return key_id
 
     monkeypatch.setattr("sys.stdin", Slow())
-    with pytest.raises(CommandError, match="was changed since it was read"):
+    with pytest.raises(CommandError, match="has changed since you read it"):
         call_command("revoke_key", key_id, stdout=io.StringIO(), stderr=Terminal())
     assert APIKey.objects.get().revoked_at is None
     monkeypatch.setattr("sys.stdin", Terminal(key_id))

@@ -54,7 +54,7 @@ def test_full_disk_leaves_nothing(installed: Installation, tmp_path: Path) -> No
 
 def test_the_parent_is_made_and_no_more(installed: Installation, tmp_path: Path) -> None:
     status, told = installed.refused("backup", str(tmp_path / "no" / "such" / "way"))
-    assert (status, told) == (3, f"CommandError: Could not: {tmp_path}/no/such: No such file or directory.\n")
+    assert (status, told) == (3, f"CommandError: Failed: {tmp_path}/no/such: No such file or directory.\n")
     installed.manage("backup", str(tmp_path / "backups" / "one"))
     assert stat.S_IMODE((tmp_path / "backups").stat().st_mode) == 0o700
 
@@ -76,7 +76,7 @@ def test_killed_half_way_leaves_no_backup(installed: Installation, tmp_path: Pat
     assert not (tmp_path / "backup").exists()
     (left,) = tmp_path.glob(".backup.partial-*")
     status, told = installed.refused("restore", str(left))
-    assert (status, "is no backup" in told) == (2, True)
+    assert (status, "is not a backup" in told) == (2, True)
 
 
 def test_what_raises_leaves_nothing(tmp_path: Path) -> None:

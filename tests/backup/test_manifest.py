@@ -94,7 +94,7 @@ def test_backup_of_a_newer_schema_is_refused(backup: Path) -> None:
     change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64})
     told = refusal(backup)
     assert "made by another Latchkey (9.9.9)" in told
-    assert "does not know, such as apikeys.9999_newer. Restore with that version." in told
+    assert "does not have, for example apikeys.9999_newer. Restore with that version." in told
 
 
 def test_backup_of_a_migration_that_was_another_one_is_refused(backup: Path) -> None:

@@ -98,7 +98,7 @@ def test_another_log_is_not_compared(install: Install, backup: Path) -> None:
     stranger = install("stranger")
     stranger.new_key()
     told = stranger.manage("restore", str(backup), "--check").stdout
-    assert "does not go on from the backup's" in told
+    assert "does not continue the backup's" in told
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_server_and_restore_exclude_each_other(held: Path, installed: Installati
     status, told = installed.refused("restore", str(backup), "--replace")
     assert (status, told) == (
         2,
-        f"CommandError: A server, or another restore, works in {held.parent}. Stop it first.\n",
+        f"CommandError: A server or another restore is using {held.parent}. Stop it first.\n",
     )
     status, told = installed.refused("serve")
     assert (status, told.count("\n"), str(held.parent) in told) == (2, 1, True)

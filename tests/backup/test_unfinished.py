@@ -80,7 +80,7 @@ def test_before_the_swap_nothing_has_changed(scene: Scene, module: str, step: st
     done = scene.restore(module, step, how)
     assert (done.returncode, done.stdout) == (3 if how == "error" else -9, "")
     if how == "error":
-        assert done.stderr == "CommandError: Could not: No space left on device.\n"
+        assert done.stderr == "CommandError: Failed: No space left on device.\n"
         assert (scene.loss_files(), list(scene.installed.data_dir.glob("*replaced-*"))) == ([], [])
     assert scene.state() == "revoked 1"
     told = scene.installed.run_json("restore", str(scene.backup), "--check")
@@ -93,8 +93,8 @@ def test_after_the_swap_what_works_again_is_told(scene: Scene, module: str, step
     done = scene.restore(module, step, how)
     assert done.returncode == (3 if how == "error" else -9)
     if how == "error":
-        assert done.stderr == "CommandError: Could not: No space left on device.\n"
-        assert "The database IS replaced, but the restore was not finished." in done.stdout
+        assert done.stderr == "CommandError: Failed: No space left on device.\n"
+        assert "The database IS replaced, but the restore did not finish." in done.stdout
         assert f"Revoked or disabled keys that work again: {scene.key_id}" in done.stdout
     assert scene.state() == "active 0"
     (file,) = scene.loss_files()

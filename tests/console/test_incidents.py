@@ -63,7 +63,7 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must lie in the future."),
+        ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must be in the future."),
         ({"reason": ""}, "This field is required."),
         ({"key_id": "lk_000000000000"}, "No key has this ID."),
         ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),

@@ -41,7 +41,7 @@ def grant(admin: Client, typed: str) -> Any:
 def test_what_rest_refuses_is_refused_with_an_example(admin: Client, root: IssuedKey, typed: str) -> None:
     for response in (edit(admin, root.key, typed), grant(admin, typed)):
         assert response.status_code == 200
-        assert f"A time is written as in {EXAMPLE}" in response.content.decode()
+        assert f"A time must be RFC 3339 with an offset, for example {EXAMPLE}" in response.content.decode()
     assert root.key.expires_at is None
     assert not Waiver.objects.exists()
 

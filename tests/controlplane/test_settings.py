@@ -106,7 +106,7 @@ def test_command_without_an_environment_says_how_to_make_one(tmp_path: Path) -> 
     done = by_another_python(tmp_path / "manage.py", "list_keys")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "latchkey: this Python lacks django. `make run` installs everything into .venv; run it once.\n"
+        "latchkey: this Python has no django. Run `make run` once: it installs everything into .venv.\n"
     )
 
 

@@ -50,7 +50,7 @@ def test_what_waits_behind_stuck_work_goes_on_with_a_fresh_thread(silence: threa
         stuck = asyncio.create_task(threads.run(silence.wait))
         await asyncio.sleep(0)
         behind = [asyncio.create_task(threads.run(partial(int, number))) for number in range(3)]
-        with pytest.raises(TimeoutError, match="no answer"):
+        with pytest.raises(TimeoutError, match="no response"):
             await stuck
         assert await asyncio.gather(*behind) == [0, 1, 2]
 
@@ -75,7 +75,7 @@ def test_threads_that_are_stuck_are_bounded_and_come_back(silence: threading.Eve
 
     async def test() -> None:
         for _ in range(MAX_STUCK):
-            with pytest.raises(TimeoutError, match="no answer"):
+            with pytest.raises(TimeoutError, match="no response"):
                 await threads.run(silence.wait)
         with pytest.raises(TimeoutError, match=f"{MAX_STUCK} threads are stuck"):
             await threads.run(lambda: 7)

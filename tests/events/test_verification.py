@@ -158,7 +158,7 @@ def test_command_tells_and_exits() -> None:
     write(3)
     out = io.StringIO()
     call_command("verify_event_log", stdout=out)
-    assert out.getvalue() == "The event log holds: 3 events.\n"
+    assert out.getvalue() == "The event log is intact: 3 events.\n"
     CHANGES["actor"](2)
     out = io.StringIO()
     with pytest.raises(SystemExit) as caught:

@@ -60,7 +60,7 @@ def test_a_key_without_the_scope_is_not(
 @pytest.mark.django_db(transaction=True)
 def test_a_server_that_does_not_listen_is_not(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(written(port=1))]) == 1
-    assert "does not answer" in capsys.readouterr().err
+    assert "does not respond" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b'{"host": 1}'])

@@ -132,7 +132,7 @@ def test_line_that_says_it_serves_is_true(tmp_path: Path, own_stores: None) -> N
         assert process.wait(30) == 0
 
 
-@pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
+@pytest.mark.parametrize("log_line", ["", "Created SECRET_KEY", "Created for this new installation"])
 def test_stop_while_it_starts(tmp_path: Path, own_stores: None, log_line: str) -> None:
     """As the first process of a container gets it: a signal that it does not handle yet waits, and is not lost."""
     server = RunningServer(tmp_path)

@@ -54,7 +54,7 @@ def rotate(
     if_match: IfMatch = None,
     yes: Yes = False,
 ) -> None:
-    """Create a new secret. The old one stays valid for the grace period. Only the new credential goes to standard output."""
+    """Create a new secret. The old one works for the grace period. Only the new credential goes to standard output."""
     if at_once and wait:
         raise typer.BadParameter("--at-once ends the old secret immediately, so --wait can't be used.")
     if at_once and grace != span(DEFAULT_GRACE):

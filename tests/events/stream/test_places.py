@@ -12,7 +12,7 @@ def test_places_are_bounded_for_a_key_and_over_all() -> None:
     with pytest.raises(TooManyStreams, match="This key has 2"):
         places.take("lk_a")
     places.take("lk_b")
-    with pytest.raises(TooManyStreams, match="holds 3") as refusal:
+    with pytest.raises(TooManyStreams, match="already has 3") as refusal:
         places.take("lk_c")
     assert (refusal.value.slug, refusal.value.retry_after_seconds) == ("unavailable", RETRY_AFTER_SECONDS)
     assert places.taken == 3

@@ -93,7 +93,7 @@ def test_url_that_is_none(url: str) -> None:
 def test_origin_that_is_none() -> None:
     ran = run("http://127.0.0.1:1", "--cors-origin", "https://app.example/")
     assert ran.exit_code == 2
-    assert "--cors-origin is an origin as browsers write it" in " ".join(ran.err.split())
+    assert "--cors-origin must be an origin as browsers write it" in " ".join(ran.err.split())
 
 
 def test_key_of_the_environment_is_not_sent(service: Echo) -> None:

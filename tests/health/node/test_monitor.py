@@ -137,8 +137,8 @@ def test_an_outage_is_told_within_a_second_and_so_is_its_end(start_node: StartNo
     node.look(2)
     assert told() == ["degraded"]
     assert detail() == (
-        "1: The bucket store does not answer 1 node (web-a); each node that is cut off decides by itself, so limits"
-        " hold for each alone."
+        "1: The bucket store does not respond to 1 node (web-a); each disconnected node decides on its own, so "
+        "limits apply per node."
     )
     assert clock.seconds() - began <= 2 * LOOK_SECONDS
     node.look(30)
@@ -170,7 +170,7 @@ def test_what_the_fallback_does_is_told(start_node: StartNode, mode: Fallback, m
     node = start_node("a", mode)
     node.primary.away = True
     node.look(2)
-    assert detail() == f"1: The bucket store does not answer 1 node (web-a); {meanwhile}"
+    assert detail() == f"1: The bucket store does not respond to 1 node (web-a); {meanwhile}"
     node.primary.away = False
     node.look(2)
     assert told() == ["degraded", "ok"]
@@ -440,7 +440,7 @@ def test_a_store_of_one_host_is_watched_too(
         patch.setattr(store, "ping", fail)
         for _ in range(2):
             watch.look()
-        assert detail() == "1: The bucket store does not answer 1 node (web-c); requests with a key get 503."
+        assert detail() == "1: The bucket store does not respond to 1 node (web-c); requests with a key get 503."
     for _ in range(2):
         watch.look()
     assert told() == ["degraded", "ok"]

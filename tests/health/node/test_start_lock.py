@@ -34,7 +34,7 @@ def test_who_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
 
         with alone_in(tmp_path / "lock", say):
             pass
-    assert said == [f"Another start works in {tmp_path}. Waiting for its end, 600 seconds at most."]
+    assert said == [f"Another process is starting in {tmp_path}. Waiting for it, at most 600 seconds."]
 
 
 def test_waiting_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

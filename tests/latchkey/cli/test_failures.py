@@ -75,7 +75,7 @@ def test_key_that_may_no_more(
 
 def test_missing_scope(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.with_key(key["credential"]).run("keys", "list")
-    failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write that itself holds")
+    failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write and itself holds")
 
 
 def test_throttled_says_how_long(latchkey: Latchkey) -> None:
@@ -95,7 +95,7 @@ def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
 def test_refused_by_a_rule(latchkey: Latchkey) -> None:
     ran = latchkey.run("keys", "create", "--label", " ", "--burst", "0", "--per-seconds", "9999999")
     told = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
-    failed(ran, 2, *told, "What to do: ", "Request id: ")
+    failed(ran, 2, *told, "What to do: ", "Request ID: ")
 
 
 def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def test_typed_wrong(latchkey: Latchkey) -> None:
 
 def test_refused_connection(latchkey: Latchkey) -> None:
     ran = latchkey.at(f"http://127.0.0.1:{free_port()}").run("whoami")
-    failed(ran, 3, "The connection was refused", "Check the port", "Request id: ")
+    failed(ran, 3, "The connection was refused", "Check the port", "Request ID: ")
 
 
 def test_unknown_host(latchkey: Latchkey) -> None:
@@ -149,11 +149,11 @@ HTML = {"Content-Type": "text/html"}
         (Answer(200, HTML, b"<html>"), ("The response is not JSON", "200 with text/html", "Check that the URL")),
         (
             Answer(502, HTML, b"<html>"),
-            ("The response is not JSON", "The proxy in front says that it cannot reach it."),
+            ("The response is not JSON", "The proxy in front of Latchkey cannot reach it."),
         ),
         (Answer(200, JSON, b'{"a": 1}'), ("This is another server", "no key_id that is text", "Check that the URL")),
-        (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
-        (None, ("No answer", "ended the connection before it had answered")),
+        (Answer(301, {"Location": "https://u:p@other.example/v1?x"}), ("redirects to https://other.example.",)),
+        (None, ("No response", "closed the connection before it responded")),
     ],
 )
 def test_foreign_answer(latchkey: Latchkey, answer: Answer | None, told: tuple[str, ...]) -> None:
@@ -169,7 +169,7 @@ def problem(status: int, slug: str, **fields: str) -> Answer:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (problem(500, "internal-error"), ("(500 internal-error)", "give the request id to an operator")),
+        (problem(500, "internal-error"), ("(500 internal-error)", "give the request ID to an operator")),
         (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "Retry in 10 seconds.")),
     ],
 )
@@ -187,7 +187,7 @@ def test_server_that_is_not_latchkey_but_well(latchkey: Latchkey) -> None:
 
 def test_certificates_that_are_not_there(latchkey: Latchkey) -> None:
     ran = latchkey.run("health", SSL_CERT_FILE="/nowhere")
-    failed(ran, 2, "TLS or proxy cannot be used", "SSL_CERT_FILE")
+    failed(ran, 2, "TLS or proxy settings are invalid", "SSL_CERT_FILE")
 
 
 def test_configuration_file_that_others_can_read(latchkey: Latchkey) -> None:
