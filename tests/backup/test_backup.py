@@ -35,7 +35,7 @@ def test_nothing_is_written_over(installed: Installation, tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "empty", "link"):
         status, told = installed.refused("backup", str(tmp_path / name))
-        assert (status, "is there already" in told) == (2, True)
+        assert (status, "already exists" in told) == (2, True)
     assert (tmp_path / "file").read_text() == "mine"
     assert list((tmp_path / "empty").iterdir()) == []
     assert not (tmp_path / "nowhere").exists()

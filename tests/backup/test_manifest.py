@@ -107,8 +107,8 @@ def test_backup_of_a_migration_that_was_another_one_is_refused(backup: Path) -> 
 def test_backup_of_other_tables_is_refused_unless_it_is_asked_for(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
     told = refusal(backup)
-    assert "The tables in the backup are not those that the migrations of this version make" in told
-    assert "If that is this one, restore with --other-schema" in told
+    assert "The backup's tables differ from those of this version" in told
+    assert "If that is this version, restore with --other-schema" in told
     assert examine(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
 
 

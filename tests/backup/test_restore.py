@@ -155,7 +155,7 @@ def test_steward_elsewhere(install: Install, tmp_path: Path, database: str) -> N
         status, told = installed.refused("restore", str(tmp_path / "of-working"), "--replace")
         steward.terminate()
     assert status == 2
-    assert "A steward works" in told or "other connection" in told
+    assert "A steward is using" in told or "other connection" in told
 
 
 @pytest.mark.parametrize("database", DATABASES)

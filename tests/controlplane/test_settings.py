@@ -114,7 +114,7 @@ def test_checks_that_the_level_would_drop_are_no_setting(tmp_path: Path) -> None
     """Who looks for the use of a leaked key must not take a level for the answer."""
     result = manage(tmp_path, "check", **GOOD, LOG_CHECKS="all", LOG_LEVEL="WARNING")
     assert result.returncode != 0
-    assert "LOG_CHECKS: its lines have the level INFO." in result.stderr
+    assert "LOG_CHECKS: needs LOG_LEVEL INFO or DEBUG" in result.stderr
 
 
 def test_good_settings_start(tmp_path: Path) -> None:

@@ -136,6 +136,6 @@ def test_setting_is_read() -> None:
     ],
 )
 def test_setting_that_makes_no_sense_is_refused_and_not_repeated(entries: list[str]) -> None:
-    with pytest.raises(ValueError, match=rf"^must be all, refused, or up to {MOST_KEYS} key ids") as caught:
+    with pytest.raises(ValueError, match=rf"^must be all, refused, or up to {MOST_KEYS} key IDs") as caught:
         parse_logged_checks(entries)
     assert "lk_" not in str(caught.value)

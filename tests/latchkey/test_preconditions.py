@@ -54,7 +54,7 @@ def test_accepted_states(field: str | None, accepted: set[int] | None) -> None:
     ],
 )
 def test_malformed_field_is_refused(field: str) -> None:
-    with pytest.raises(MalformedPrecondition, match="If-Match is"):
+    with pytest.raises(MalformedPrecondition, match="If-Match must be"):
         expected_states(field)
 
 

@@ -102,7 +102,7 @@ def test_key_of_the_environment_is_not_sent(service: Echo) -> None:
     assert ran.results["right key"] == "not seen"
     refused = run(service.url, "--exhaust", LATCHKEY_API_KEY=credential())
     assert refused.exit_code == 2
-    assert "--exhaust needs a key" in refused.err
+    assert "--exhaust uses up a key" in refused.err
 
 
 def _refusal(request: Request, **members: Any) -> Answer:

@@ -84,8 +84,8 @@ def test_file_of_others_is_refused(tmp_path: Path, mode: int) -> None:
     [
         ("no toml", "it is not TOML"),
         ("\xff", "it is not TOML"),
-        ("profiles = 1", "[profiles.NAME], and nothing else"),
-        ("api_key = 'x'", "[profiles.NAME], and nothing else"),
+        ("profiles = 1", "[profiles.NAME] are allowed"),
+        ("api_key = 'x'", "[profiles.NAME] are allowed"),
         ("[profiles.default]\nsecret = 1", "can only have url, api_key, timeout, format"),
         ("[profiles]\ndefault = 1", "can only have url, api_key, timeout, format"),
         ("[profiles.default]\ntimeout = 'x'", "timeout of the profile default is invalid"),

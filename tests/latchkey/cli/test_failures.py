@@ -105,7 +105,7 @@ def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None
 
 
 def test_typed_wrong(latchkey: Latchkey) -> None:
-    failed(latchkey.run("keys", "show", "../whoami"), 2, "a key id is lk_", "'latchkey keys show --help'")
+    failed(latchkey.run("keys", "show", "../whoami"), 2, "a key ID must be lk_", "'latchkey keys show --help'")
     failed(latchkey.run("keys"), 2, "finish-rotation")
 
 
@@ -121,7 +121,7 @@ def test_unknown_host(latchkey: Latchkey) -> None:
 def test_time_out(latchkey: Latchkey) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         ran = latchkey.at(f"http://127.0.0.1:{deaf.getsockname()[1]}").run("--timeout", "0.2", "whoami")
-    failed(ran, 3, "The server did not respond in time", "allow more time")
+    failed(ran, 3, "The server did not respond in time", "set a longer timeout")
 
 
 def test_untrusted_certificate(latchkey: Latchkey, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_general_options_are_put_in_front(typed: list[str], read: list[str]) -> 
     assert in_front(typed) == read
 
 
-OF_LIBRARIES = ("Value error", "Input should", "unable to parse", "pydantic", "Traceback", "nobody foresaw")
+OF_LIBRARIES = ("Value error", "Input should", "unable to parse", "pydantic", "Traceback", "unexpected error")
 
 
 def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:

@@ -62,7 +62,7 @@ def test_secret_that_cannot_be_written_is_told(latchkey: Latchkey, target: str) 
         ["bash", "-c", command], env=latchkey.environment({}), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert "nobody knows it" in done.stderr
+    assert "and is lost" in done.stderr
     assert "--at-once" in done.stderr
 
 
