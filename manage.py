@@ -46,7 +46,7 @@ def _run_in_environment(missing: str) -> None:
     python = _ENVIRONMENT / "bin" / "python"
     if python.exists() and Path(sys.prefix).resolve() != _ENVIRONMENT.resolve():
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - our own interpreter
-    sys.exit(_tell(f"this Python lacks {missing}. `make run` installs everything into .venv; run it once.", status=2))
+    sys.exit(_tell(f"this Python has no {missing}. Run `make run` once: it installs everything into .venv.", status=2))
 
 
 def _tell(reason: str, *, status: int) -> int:

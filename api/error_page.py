@@ -28,7 +28,7 @@ class PageText:
 
 TEXTS: Final = {
     "malformed-request": PageText(
-        "This request can't be used", "Open the page again without what follows the ? in its address."
+        "Bad request", "Remove everything from the ? on in the page's address, then open the page again."
     ),
     "forbidden": PageText(
         "You don't have permission",
@@ -36,28 +36,26 @@ TEXTS: Final = {
     ),
     "not-found": PageText(
         "Page not found",
-        "The address may be mistyped or old, or what it showed was removed. Start again from a page below.",
+        "The address may be mistyped or outdated, or the item was removed. Start again from a page below.",
     ),
     "method-not-allowed": PageText(
         "This page can't be opened that way", "It takes a form that another page sends. Start again from a page below."
     ),
-    "too-large": PageText("That was too much", "Go back and send less: 64 KiB at most."),
+    "too-large": PageText("Too much data", "Go back and send at most 64 KiB."),
     "internal-error": PageText(
         "Something went wrong",
-        "Try again. If it happens again, give the request ID to the operator of this server: the cause is in the log.",
+        "Try again. If it keeps failing, give the request ID to an operator, who can find the cause in the log.",
     ),
     "unavailable": PageText(
         "Not available right now",
-        "Try again in a few seconds. If it lasts, the operator finds the cause at /health/full.",
+        "Try again in a few seconds. If it keeps failing, an operator can find the cause at /health/full.",
     ),
 }
 EXPIRED_FORM: Final = PageText(
     "This form has expired",
-    "Open the page again and send the form from there. If that fails too, allow cookies for this site.",
+    "Open the page again and resend the form. If that fails, allow cookies for this site.",
 )
-UNKNOWN_HOST: Final = PageText(
-    "This address isn't served", "Use the address that the operator of this server gave you."
-)
+UNKNOWN_HOST: Final = PageText("Unknown host name", "Use the address that the operator of this server gave you.")
 
 
 class ErrorPage(HttpResponse):

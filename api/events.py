@@ -19,13 +19,13 @@ _LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="Of a stream: the id of the last event that was received. It wins over `after`.",
+    description="For a stream: ID of the last event that was received. Overrides `after`.",
 )
 _RESPONSES = {
     (200, "application/json"): keys.EventPage,
     (200, MEDIA_TYPE): OpenApiResponse(
         OpenApiTypes.STR,
-        "Server-sent events without end: `id` and `event` are the event's id and type, `data` is the event as JSON.",
+        "Endless server-sent events: `id` and `event` are the event's ID and type, `data` is the event as JSON.",
     ),
 }
 

@@ -43,7 +43,7 @@ class Health(APIView):
         operation_id="health",
         responses={
             200: health.ReadyHealth,
-            503: OpenApiResponse(health.UnreadyHealth, "No database, or the server stops."),
+            503: OpenApiResponse(health.UnreadyHealth, "The database is down, or the server is shutting down."),
         },
     )
     def get(self, request: Request) -> Response:

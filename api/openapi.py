@@ -12,7 +12,7 @@ from latchkey.problems import MAX_ERRORS
 
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "RFC 9457. `type` leads to a page that says what to do.",
+    "description": "RFC 9457. `type` is the URL of a page that says what to do.",
     "required": ["type", "title", "status", "detail", "instance", "request_id"],
     "properties": {
         "type": {"type": "string", "format": "uri-reference"},
@@ -28,9 +28,12 @@ _PROBLEM: Final[dict[str, Any]] = {
                 "type": "object",
                 "required": ["pointer", "code", "detail"],
                 "properties": {
-                    "pointer": {"type": "string", "description": "RFC 6901: what is wrong in the body or the query."},
-                    "code": {"type": "string", "description": "Stable, for programs."},
-                    "detail": {"type": "string", "description": "For people."},
+                    "pointer": {
+                        "type": "string",
+                        "description": "RFC 6901 pointer to the invalid field of the body or query.",
+                    },
+                    "code": {"type": "string", "description": "Stable identifier for programs."},
+                    "detail": {"type": "string", "description": "Message for people."},
                 },
             },
         },
@@ -39,12 +42,12 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 _HEADERS: Final[dict[str, Any]] = {
     "RequestId": {
-        "description": "The id of the request, in each line of the log and each event of it.",
+        "description": "ID of the request, also in its log lines and events.",
         "required": True,
         "schema": {"type": "string"},
     },
     "RetryAfter": {
-        "description": "Seconds. A client that waits so long is let in again.",
+        "description": "Seconds to wait. After that, the request is allowed.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
@@ -61,7 +64,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return [
             {"type": "apiKey", "in": "header", "name": headers.API_KEY, "description": "key_id:secret"},
             {"type": "http", "scheme": "bearer", "description": "key_id:secret"},
-            {"type": "http", "scheme": "basic", "description": "key id and secret"},
+            {"type": "http", "scheme": "basic", "description": "key ID and secret"},
         ]
 
 

@@ -95,9 +95,9 @@ def response_to_error(request: HttpRequest, exc: Exception) -> HttpResponse | No
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response to a request that Django rejects, for example one for an unknown host."""
     if isinstance(exception, DisallowedHost):
-        detail = "This server does not answer for that host; an operator adds it to ALLOWED_HOSTS."
+        detail = "This host name is not allowed. An operator can add it to ALLOWED_HOSTS."
         return problem_response(request, "malformed-request", detail, UNKNOWN_HOST)
-    detail = "The request was refused before it was read."
+    detail = "The request was rejected before it was read."
     if isinstance(exception, DisallowedModelAdminLookup):
         detail = "This list can't be filtered by that."
     return problem_response(request, "malformed-request", detail)
@@ -105,18 +105,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response for a signed-in user without the required permission."""
-    return problem_response(request, "forbidden", "This account may not do that.")
+    return problem_response(request, "forbidden", "Your account does not have this permission.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Return the response to a form without a valid CSRF token."""
-    detail = "The form's token is missing or of an earlier session. Nothing was changed."
+    detail = "The form's CSRF token is missing or from an earlier session. Nothing was changed."
     return problem_response(request, "forbidden", detail, EXPIRED_FORM)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the response for an unknown path."""
-    return problem_response(request, "not-found", "No call or page has this path.")
+    return problem_response(request, "not-found", "No endpoint or page has this path.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -143,7 +143,7 @@ def as_problem(exc: Exception) -> ProblemError | None:
     log_unavailable(exc)
     if not record_lock_timeout(exc):
         return _problem(slug, CATALOGUE[slug].title + ".")
-    return _problem(slug, "The database is locked by somebody else. Nothing was changed.", RETRY_AFTER_SECONDS)
+    return _problem(slug, "Another session has locked the database. Nothing was changed.", RETRY_AFTER_SECONDS)
 
 
 def _slug_of(exc: Exception) -> str:

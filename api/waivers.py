@@ -47,7 +47,7 @@ class WaiverItem(KeyAPIView):
 
     @extend_schema(operation_id="end_waiver", responses={204: None})
     def delete(self, request: Request, waiver_id: int) -> Response:
-        """End a waiver before its time. The guard rail alerts again immediately."""
+        """End a waiver early. The guard rail alerts again immediately."""
         _waivers(request).end(waiver_id)
         return Response(status=204)
 

@@ -11,7 +11,7 @@ from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
 
 AUTH_FAILURES: Final = Counter(
-    metric_names.AUTH_FAILURES, "Requests whose credential was refused, by reason.", ["reason"]
+    metric_names.AUTH_FAILURES, "Requests whose credential was rejected, by reason.", ["reason"]
 )
 # Create every series at the start. Prometheus can't see the first increase of a series that doesn't exist yet.
 for _slug, _problem in CATALOGUE.items():

@@ -17,6 +17,6 @@ def check_peppers(**_kwargs: Any) -> list[CheckMessage]:
     try:
         parse_peppers(settings.SECRET_PEPPERS)
     except PepperError as error:
-        hint = "Make one with: python -c 'import secrets; print(\"p1:\" + secrets.token_hex(32))'"
+        hint = "Generate one: python -c 'import secrets; print(\"p1:\" + secrets.token_hex(32))'"
         return [Error(f"SECRET_PEPPERS: {error}.", hint=hint, id=PEPPERS_INVALID)]
     return []

@@ -181,7 +181,7 @@ class ConfigService:
             if named is not None and (
                 ids[SecretState.ACTIVE] == named or ids.get(SecretState.RETIRING, named) != named
             ):
-                raise PreconditionFailed("The secret that secret_id names is not the one that is retiring.")
+                raise PreconditionFailed("The secret in secret_id is not the retiring one.")
             if SecretState.RETIRING in ids:
                 run([delete_statement(KeySecret.objects.filter(pk=ids[SecretState.RETIRING]))])
                 keep_secrets(key, [secret for secret in secrets if secret.state == SecretState.ACTIVE])
@@ -236,7 +236,7 @@ class ConfigService:
             [*lock_timeout_statements(), lock, select_statement(KeySecret.objects.filter(key__key_id=key_id))]
         )
         if not keys:
-            raise NotFound("There is no key with this id.")
+            raise NotFound("No key has this ID.")
         key: APIKey = keys[0]
         keep_secrets(key, secrets)
         if key.revoked_at is not None:

@@ -44,7 +44,7 @@ class CredentialCheck:
         # or expired.
         slot = self._matching_slot(credential.secret, record, now)
         if record is None or slot is None:
-            raise InvalidCredential("The key id is unknown or the secret is wrong.", credential.key_id)
+            raise InvalidCredential("The key ID is unknown or the secret is wrong.", credential.key_id)
         if record.revoked:
             raise RevokedKey("This key was revoked.", credential.key_id)
         if not record.enabled:

@@ -37,7 +37,7 @@ class Cursor:
         row = int.from_bytes(raw[:_ROW_BYTES], "big")
         # A primary key has 63 bits. The database would reject a larger number with an error.
         if len(raw) != _ROW_BYTES + _DIGEST_BYTES or row >= 1 << 63:
-            raise rejected("not-a-cursor", "cursor must be the next of an earlier page, unchanged.")
+            raise rejected("not-a-cursor", "cursor must be the unchanged `next` of an earlier page.")
         return cls(row, raw[_ROW_BYTES:])
 
     def belongs_to(self, filters: Mapping[str, object]) -> bool:

@@ -9,7 +9,7 @@ from django.db import Error, InterfaceError, OperationalError
 # Django reports these as programming errors. A failover causes them, to a standby or to a server without our
 # tables. Source: PostgreSQL, "Error Codes".
 _SQLSTATES: Final = {
-    "25006": "the database refuses changes: it is a standby, or set to be read-only",
+    "25006": "the database rejects changes: it is a standby or set to read-only",
     "3F000": "the database lacks Latchkey's schema",
     "42P01": "the database lacks Latchkey's tables",
     "42703": "the database lacks Latchkey's columns",

@@ -99,5 +99,6 @@ class QuotaExceeded(ProblemError):
     @classmethod
     def of_key(cls, retry_after_seconds: int) -> Self:
         """Return the error of a key whose bucket is empty."""
-        detail = f"The key's limit is reached; the next request passes in {retry_after_seconds} s."
+        unit = "second" if retry_after_seconds == 1 else "seconds"
+        detail = f"Rate limit exceeded. Retry in {retry_after_seconds} {unit}."
         return cls(detail, violated_policies=["key"], retry_after_seconds=retry_after_seconds)

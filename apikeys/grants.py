@@ -19,4 +19,4 @@ def check_grant(authority: AuthContext | None, scopes: Collection[str], *, named
         may_read = authority.allows("keys:read")
         shown = [scope for scope in missing if may_read or scope in named]
         lacking = ", ".join(shown) or "scopes of this key, which a key with keys:read can look up"
-        raise InsufficientScope(f"A key can give, take or obtain only scopes that it has; it lacks: {lacking}.")
+        raise InsufficientScope(f"A key can grant, remove or obtain only its own scopes. It lacks: {lacking}.")

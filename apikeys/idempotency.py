@@ -50,7 +50,7 @@ class NamedRequest:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise MalformedRequest(
-                f"Idempotency-Key must have 1 to {MAX_NAME} visible ASCII characters, as a UUID has."
+                f"Idempotency-Key must be 1 to {MAX_NAME} visible ASCII characters, for example a UUID."
             )
 
 

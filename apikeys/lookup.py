@@ -8,8 +8,8 @@ from latchkey.credentials import KEY_ID_PATTERN
 def find_key(key_id: str) -> APIKey:
     """Return the key with this ID, with its secrets. Raises NotFound."""
     if not KEY_ID_PATTERN.fullmatch(key_id):
-        raise NotFound("This is not the id of a key.")
+        raise NotFound("This is not a key ID.")
     key = APIKey.objects.prefetch_related("secrets").filter(key_id=key_id).first()
     if key is None:
-        raise NotFound("There is no key with this id.")
+        raise NotFound("No key has this ID.")
     return key

@@ -48,18 +48,18 @@ QUERY: Final[Query] = (
         "cursor",
         Cursor.parse,
         {"type": "string", "pattern": CURSOR_PATTERN},
-        "The `next` of the page before. Send it with the same filters.",
+        "The `next` of the previous page. Send it with the same filters.",
     ),
-    number_parameter("limit", 1, MAX_LIMIT, "Keys on a page, at most.", default=DEFAULT_LIMIT),
+    number_parameter("limit", 1, MAX_LIMIT, "Maximum number of keys on a page.", default=DEFAULT_LIMIT),
     Parameter(
         "q",
         _search,
         {"type": "string", "minLength": 1, "maxLength": MAX_QUERY},
-        "The beginning of the key id, or of words of the label or the owner.",
+        "Prefix of the key ID, or of words in the label or owner.",
     ),
-    choice_parameter("state", STATES, "Keys in this state."),
-    text_parameter("owner", "Keys with exactly this owner."),
-    text_parameter("label", "Keys with exactly this label."),
+    choice_parameter("state", STATES, "Only keys in this state."),
+    text_parameter("owner", "Only keys with exactly this owner."),
+    text_parameter("label", "Only keys with exactly this label."),
 )
 
 
@@ -72,7 +72,7 @@ def key_page(
     """
     # A client that forgets a filter on the second page would otherwise continue with keys that it did not ask for.
     if cursor is not None and not cursor.belongs_to(filters):
-        detail = "cursor belongs to a list with other filters. Send the filters of the page that it came with."
+        detail = "cursor belongs to a list with other filters. Repeat the filters of the page that returned it."
         raise InvalidParameters.of([FieldError("/cursor", "other-filters", detail)])
     keys = _selected(now, filters)
     if cursor is not None:

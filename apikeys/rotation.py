@@ -49,7 +49,7 @@ class Rotation:
         used = f"last used {rfc3339(self.old_last_used_at)}" if self.old_last_used_at else "never used"
         sharing = "with either secret" if self.new_last_used_at else "none of them with the new secret"
         return (
-            f"{self.doubt} The end of the old secret ({self.old.pk}, {used}) locks out everyone who still uses it. "
+            f"{self.doubt} Ending the old secret ({self.old.pk}, {used}) locks out every client that still uses it. "
             f"Requests in the last 24 hours: {self.requests:,}{f', {sharing}' if self.requests else ''}."
         )
 

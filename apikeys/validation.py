@@ -32,8 +32,8 @@ def _owner(value: object, _now: datetime) -> str:
     if len(owner_value(owner)) > MAX_OWNER_BYTES:
         raise rejected(
             "too-long",
-            f"owner must have at most {MAX_OWNER_BYTES} bytes in X-Latchkey-Owner, where a percent sign and each byte "
-            "of UTF-8 that is not ASCII take three.",
+            f"owner must have at most {MAX_OWNER_BYTES} bytes when it is percent-encoded, as in X-Latchkey-Owner: a "
+            "percent sign and each byte of UTF-8 that is not ASCII take three.",
         )
     return owner
 
@@ -44,7 +44,11 @@ def _scopes(value: object, _now: datetime) -> list[str]:
     if len(value) > MAX_SCOPES:
         raise rejected("too-many", f"scopes must have at most {MAX_SCOPES} entries.")
     faults = [
-        FieldError(f"/{index}", "not-a-scope", "A scope is *, verify, or like keys:read: lower case, with one colon.")
+        FieldError(
+            f"/{index}",
+            "not-a-scope",
+            "A scope must be *, verify, or of the form keys:read: lower case, with one colon.",
+        )
         for index, scope in enumerate(value)
         if not (isinstance(scope, str) and is_scope(scope))
     ]
@@ -53,7 +57,7 @@ def _scopes(value: object, _now: datetime) -> list[str]:
     scopes = sorted(set(value))
     if len(scopes_value(scopes)) > MAX_SCOPES_BYTES:
         raise rejected(
-            "too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, with a space between each."
+            "too-long", f"scopes must have at most {MAX_SCOPES_BYTES} characters, including a space between scopes."
         )
     return scopes
 

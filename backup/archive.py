@@ -73,7 +73,7 @@ def read_table(archive: zipfile.ZipFile, table: Table) -> None:
             while block := rows.read(_BLOCK):
                 into.write(block)
         if cursor.rowcount != table.rows:
-            raise BackupFailed(f"{table.name} has {table.rows} rows, of which {cursor.rowcount} were found.")
+            raise BackupFailed(f"{table.name} should have {table.rows} rows, but {cursor.rowcount} were found.")
         for column, last in table.sequences.items():
             cursor.execute(_SET_SEQUENCE, [table.name, column, last])
 

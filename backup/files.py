@@ -71,7 +71,7 @@ def checksum(path: Path) -> Checksum:
         raise BackupRefused(f"{path} cannot be read: {error.strerror}.") from None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BackupRefused(f"{path} is no file.")
+            raise BackupRefused(f"{path} is not a file.")
         digest, size = hashlib.sha256(), 0
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
@@ -113,4 +113,4 @@ def write_durably(path: Path, text: str) -> None:
 
 def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):
-        raise BackupRefused(f"{path} is there already. A backup is never written over: name another path.")
+        raise BackupRefused(f"{path} already exists. A backup never overwrites anything: use another path.")

@@ -28,11 +28,11 @@ STATE_AFTER: Final[Mapping[str, str]] = {
     EventType.WAIVER_GRANTED: "the waiver is unknown",
     EventType.WAIVER_ENDED: "the waiver is in force again",
     EventType.WEBHOOK_ADDED: "the webhook is unknown",
-    EventType.WEBHOOK_UPDATED: "the webhook is as before",
+    EventType.WEBHOOK_UPDATED: "the webhook has its older settings",
     EventType.WEBHOOK_SECRET_ROTATED: "the webhook signs with its older secret",
-    EventType.WEBHOOK_REMOVED: "the webhook is there again",
+    EventType.WEBHOOK_REMOVED: "the webhook exists again",
     EventType.WEBHOOK_DISABLED: "the webhook is enabled again",
-    EventType.OPERATOR_CHANGED: "the user, group or authenticator is as before",
+    EventType.OPERATOR_CHANGED: "the user, group or authenticator has its older state",
 }
 
 

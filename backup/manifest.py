@@ -61,13 +61,13 @@ def read_manifest(directory: Path) -> Manifest:
     """Return the manifest of the backup in `directory`, after comparing every file with it. Raise BackupRefused."""
     path = directory / MANIFEST
     if not path.is_file():
-        raise BackupRefused(f"{directory} is no backup: it has no {MANIFEST}.")
+        raise BackupRefused(f"{directory} is not a backup: it has no {MANIFEST}.")
     if checksum(path).size > _MAX_BYTES:
         raise BackupRefused(f"{path} is too large for a manifest.")
     manifest = parse_manifest(path.read_bytes(), path)
     for name, expected in manifest.files.items():
         if checksum(directory / name) != expected:
-            raise BackupRefused(f"{directory / name} is damaged: it is not what {MANIFEST} says. Take another backup.")
+            raise BackupRefused(f"{directory / name} is damaged: it does not match {MANIFEST}. Take another backup.")
     return manifest
 
 

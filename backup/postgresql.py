@@ -48,7 +48,7 @@ def replace_database(archive: Path, migrations: Collection[str]) -> None:
         recreate(migrations)
         names = [table.name for table in tables]
         if foreign := sorted(set(names) - set(table_names())):
-            raise BackupFailed(f"The backup has tables that no migration of Latchkey makes: {', '.join(foreign)}.")
+            raise BackupFailed(f"The backup has tables that no migration of Latchkey creates: {', '.join(foreign)}.")
         with without_triggers(names):
             for table in tables:
                 read_table(rows, table)
@@ -73,8 +73,8 @@ def _refuse_other_schema(names: Sequence[str]) -> None:
     if "apikeys_apikey" not in names:
         ((schema,),) = run_sql("SELECT current_schema()")
         raise BackupRefused(
-            f"The tables of Latchkey are not in the schema {schema}, the first one in search_path, and only that is "
-            "backed up. Let search_path begin with their schema (ALTER ROLE … SET search_path), or drop the other one."
+            f"Latchkey's tables are not in the schema {schema}, the first one in search_path, and only that one is "
+            "backed up. Put their schema first in search_path (ALTER ROLE … SET search_path), or drop the other one."
         )
 
 
@@ -88,8 +88,8 @@ def _refuse_foreign_tables(names: list[str], migrations: Collection[str]) -> Non
     foreign = set(names) - {model._meta.db_table for model in models} - {"django_migrations"}
     if foreign:
         raise BackupRefused(
-            f"The database holds tables that are not Latchkey's: {', '.join(sorted(foreign))}. It needs a database or "
-            "a schema of its own: move them elsewhere."
+            f"The database has tables that are not Latchkey's: {', '.join(sorted(foreign))}. Move them elsewhere: "
+            "Latchkey needs its own database or schema."
         )
 
 
@@ -102,4 +102,4 @@ def _one_line_errors() -> Iterator[None]:
     except DatabaseError as error:
         # Further lines of PostgreSQL's message may contain row data.
         message = redact(str(error)).strip().partition("\n")[0]
-        raise BackupFailed(f"The database cannot be copied or put: {message}.") from None
+        raise BackupFailed(f"The database cannot be copied or restored: {message}.") from None

@@ -59,7 +59,7 @@ def _migrate(known: Collection[tuple[str, str]]) -> None:
     ]  # fmt: skip
     plan = executor.migration_plan(last)
     if {(migration.app_label, migration.name) for migration, _ in plan} != {node for node in known if node in nodes}:
-        raise BackupFailed("The migrations of the backup are none that follow each other. Take another backup.")
+        raise BackupFailed("The backup's migrations do not follow each other. Take another backup.")
     executor.migrate(last, plan)
 
 

@@ -128,11 +128,9 @@ def _finalize(event: RestoreEvent, progress: RestoreProgress, query: Query) -> N
     if manifest.database == "sqlite" and manifest.schema not in ("", facts.schema):
         raise other_tables_error(manifest)
     if manifest.database == "postgresql" and has_other_tables(replace(manifest, schema=facts.schema)):
-        raise BackupFailed(
-            f"The tables that were made here are not as they should be: {difference(query, manifest.database)}."
-        )
+        raise BackupFailed(f"The new tables differ from those of this version: {difference(query, manifest.database)}.")
     if (facts.keys, facts.last_event, facts.digest) != (manifest.keys, manifest.last_event, manifest.digest):
-        raise BackupFailed("What the backup holds is not what its manifest tells. Take another backup.")
+        raise BackupFailed("The backup's contents do not match its manifest. Take another backup.")
     query(
         "UPDATE health_lease SET holder = '', expires_at = CURRENT_TIMESTAMP WHERE expires_at > CURRENT_TIMESTAMP"
         " RETURNING name"

@@ -38,9 +38,9 @@ def check_backup(path: Path, *, other_peppers: bool, other_schema: bool) -> Mani
     mismatched = mismatched_peppers(configured_peppers(), manifest.peppers)
     if mismatched and not other_peppers:
         raise BackupRefused(
-            f"SECRET_PEPPERS lacks peppers of the backup, or has others under their ids: {', '.join(mismatched)}. No "
-            "secret under them would be verified. Put the secrets.env of that installation into DATA_DIR; where it is "
-            "lost for good, --other-peppers restores all the same, and those keys then have to be rotated."
+            f"SECRET_PEPPERS lacks peppers of the backup, or has others under their IDs: {', '.join(mismatched)}. "
+            "Their secrets would stop working. Put the secrets.env of that installation into DATA_DIR. If it is "
+            "permanently lost, restore with --other-peppers, and rotate those keys afterwards."
         )
     return manifest
 
@@ -51,13 +51,13 @@ def _refuse_other_migrations(manifest: Manifest) -> None:
     own = own_migrations()
     if newer := unknown(manifest.migrations):
         raise BackupRefused(
-            f"The backup was made by another Latchkey ({manifest.version}), whose database has migrations that this "
-            f"one does not know, such as {newer[0]}. Restore with that version."
+            f"The backup was made by another Latchkey ({manifest.version}). It has migrations that this version does "
+            f"not have, for example {newer[0]}. Restore with that version."
         )
     if other := [name for name, made in manifest.migrations.items() if made and own.get(name, made) != made]:
         raise BackupRefused(
-            f"The backup was made by another Latchkey ({manifest.version}): its migration {other[0]} is not the one "
-            "that this version has under that name. Restore with that version."
+            f"The backup was made by another Latchkey ({manifest.version}): its migration {other[0]} differs from the "
+            "one in this version. Restore with that version."
         )
 
 
@@ -70,9 +70,9 @@ def has_other_tables(manifest: Manifest) -> bool:
 def other_tables_error(manifest: Manifest) -> BackupRefused:
     """Return the error for a backup with the right migrations but other tables."""
     return BackupRefused(
-        "The tables in the backup are not those that the migrations of this version make: it was made by another "
-        f"Latchkey ({manifest.version}), or its database was changed by hand. Restore with the version that made it. "
-        "If that is this one, restore with --other-schema, and undo the change before you start the server."
+        "The backup's tables differ from those of this version: it was made by another Latchkey "
+        f"({manifest.version}), or its database was changed by hand. Restore with the version that made it. "
+        "If that is this version, restore with --other-schema, and undo the change before you start the server."
     )
 
 
@@ -92,14 +92,14 @@ def exclusive_use() -> Iterator[None]:
             _refuse_other_users()
             yield
     except DataDirInUse as error:
-        raise BackupRefused(f"A server, or another restore, works in {error}. Stop it first.") from None
+        raise BackupRefused(f"A server or another restore is using {error}. Stop it first.") from None
 
 
 def _refuse_other_users() -> None:
     if database_is_empty():
         return
     if connection.vendor == "postgresql" and (others := postgresql.other_connections()):
-        raise BackupRefused(f"The database is in use: it has {others} other connections. Stop what uses it first.")
+        raise BackupRefused(f"The database is in use: it has {others} other connections. Close them first.")
     try:
         held = Lease.objects.filter(expires_at__gt=timezone.now()).exclude(holder="").first()
     except DatabaseError:
@@ -107,5 +107,5 @@ def _refuse_other_users() -> None:
         return
     if held is not None:
         raise BackupRefused(
-            "A steward works on the database, or was killed within the last half minute. Stop it, and try again."
+            "A steward is using the database, or was killed within the last 30 seconds. Stop it, and try again."
         )

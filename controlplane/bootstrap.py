@@ -62,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"latchkey: DATA_DIR: {data_dir} cannot be written: {error.strerror}.", file=sys.stderr)
         return REFUSED
     if created:
-        print(f"Made SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back this file up.", flush=True)
+        print(
+            f"Created SECRET_KEY and a pepper in {data_dir / SECRETS_FILE} (mode 0600). Back up this file.", flush=True
+        )
     if arguments[:1] == ["--serve"]:
         # The first process of a container ignores signals that it has no handler for. Block them until `serve` has one.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

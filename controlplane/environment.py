@@ -90,7 +90,7 @@ class Environment:
                 return parts
         except ValueError:
             pass
-        raise ImproperlyConfigured(f"{name}: must be an address that begins with {' or '.join(schemes)}://.")
+        raise ImproperlyConfigured(f"{name}: must be a URL that begins with {'://, '.join(schemes)}://.")
 
     def limit_text(self, name: str, burst: int, per_seconds: int) -> str:
         """Return the JSON text of a rate limit. The system checks validate it."""
@@ -122,8 +122,8 @@ class Environment:
     def _secrets_hint(self) -> str:
         """Return a sentence that says where secrets were looked for."""
         return (
-            f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. If this installation has been "
-            "started before, set DATA_DIR to its directory; `make run` starts a new one."
+            f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. For an existing installation, "
+            "set DATA_DIR to its directory. For a new one, run `make run`."
         )
 
 

@@ -23,8 +23,8 @@ class KnownMethodMiddleware:
             return self.get_response(request)
         allowed = _allowed_methods(request.path_info)
         if not allowed:
-            return problem_response(request, "not-found", "There is nothing at this path.")
-        response = problem_response(request, "method-not-allowed", "This method is not used here.")
+            return problem_response(request, "not-found", "No endpoint or page has this path.")
+        response = problem_response(request, "method-not-allowed", "This path does not support this method.")
         response["Allow"] = ", ".join(allowed)
         return response
 

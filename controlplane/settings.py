@@ -23,7 +23,7 @@ DATA_DIR = env.data_dir
 try:
     DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
-    raise ImproperlyConfigured(f"DATA_DIR: {DATA_DIR} cannot be made: {error.strerror}.") from None
+    raise ImproperlyConfigured(f"DATA_DIR: {DATA_DIR} cannot be created: {error.strerror}.") from None
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
@@ -41,7 +41,7 @@ if (
     or " " in _public.geturl()
 ):
     raise ImproperlyConfigured(
-        "PUBLIC_URL: must be the address by which clients reach this server: ASCII, without a name and a query."
+        "PUBLIC_URL: must be the URL by which clients reach this server: ASCII, without user name, query or fragment."
     )
 PUBLIC_URL = _public.geturl().rstrip("/")
 ALLOWED_HOSTS = [*env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"), _public.hostname]
@@ -65,7 +65,7 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(f"LOG_CHECKS: {error}.") from None
 if LOG_CHECKS and LOG_LEVEL not in ("DEBUG", "INFO"):
-    raise ImproperlyConfigured("LOG_CHECKS: its lines have the level INFO. Set LOG_LEVEL to INFO or DEBUG.")
+    raise ImproperlyConfigured("LOG_CHECKS: needs LOG_LEVEL INFO or DEBUG, because its lines have the level INFO.")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP", default=False)
@@ -219,10 +219,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
         {"name": "keys", "description": "API keys: issue, show, change, rotate, revoke, and their use."},
-        {"name": "gateway", "description": "For proxies and services: may this request pass?"},
+        {"name": "gateway", "description": "For proxies and services: check whether to allow a request."},
         {"name": "whoami", "description": "The calling key."},
         {"name": "events", "description": "The event log: what happened to which key, and who did it."},
-        {"name": "webhooks", "description": "Endpoints that events are sent to."},
+        {"name": "webhooks", "description": "URLs that events are sent to."},
         {"name": "waivers", "description": "Guard rails that are silenced for a time, with a reason."},
         {"name": "health", "description": "The state of the server, for probes and monitoring."},
     ],

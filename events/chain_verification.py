@@ -40,4 +40,4 @@ def _find_fault(event: Event, previous: ChainPosition) -> str | None:
         digest = event.digest_after(previous.digest)
     except (AttributeError, TypeError, ValueError):
         return "its content cannot be read"
-    return None if digest == event.digest else "its content is not what its digest covers"
+    return None if digest == event.digest else "its content does not match its digest"

@@ -22,11 +22,13 @@ def last_checkpoint_position(seals: Iterable[Seal], peppers: Peppers) -> ChainPo
     position = ChainPosition(0, GENESIS)
     for seal in seals:
         if (seal.first_id, seal.previous_digest) != (position.event_id + 1, position.digest):
-            return Break(position.event_id + 1, "the seal over it does not follow the one before")
+            return Break(position.event_id + 1, "its checkpoint does not follow the previous one")
         if seal.pepper_id not in peppers.by_id:
-            return Break(seal.first_id, f"its seal was signed under the pepper {seal.pepper_id}, which is not here")
+            return Break(
+                seal.first_id, f"its checkpoint was signed with the pepper {seal.pepper_id}, which is not configured"
+            )
         if not hmac.compare_digest(_signature(seal, peppers), seal.signature):
-            return Break(seal.first_id, "the seal over it was not signed here")
+            return Break(seal.first_id, "its checkpoint has an invalid signature")
         position = ChainPosition(seal.last_id, seal.digest)
     return position
 

@@ -21,9 +21,12 @@ def _parse_key_id(typed: str) -> str:
 
 
 FILTER_PARAMETERS: Final[Query] = (
-    choice_parameter("type", list(EventType), "Events of this type."),
+    choice_parameter("type", list(EventType), "Only events of this type."),
     Parameter(
-        "key_id", _parse_key_id, {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"}, "Events of this key."
+        "key_id",
+        _parse_key_id,
+        {"type": "string", "pattern": f"^{KEY_ID_PATTERN.pattern}$"},
+        "Only events of this key.",
     ),
 )
 

@@ -20,12 +20,14 @@ class EventPage:
 
 
 STREAM_QUERY: Final[Query] = (
-    number_parameter("after", 0, MAX_ID, "The id of the last event that was read. Default: 0; of a stream: now."),
+    number_parameter("after", 0, MAX_ID, "ID of the last event that was read. Default: 0; for a stream: now."),
     *FILTER_PARAMETERS,
 )
 QUERY: Final[Query] = (
     *STREAM_QUERY,
-    number_parameter("limit", 1, MAX_LIMIT, "Events on a page, at most; not for a stream.", default=DEFAULT_LIMIT),
+    number_parameter(
+        "limit", 1, MAX_LIMIT, "Maximum number of events on a page. Not for a stream.", default=DEFAULT_LIMIT
+    ),
 )
 
 

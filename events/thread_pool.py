@@ -65,7 +65,7 @@ class ThreadPool:
             self._executor = self._new_executor()
             # Work that waits behind it is cancelled. Its `run` wakes up and submits it to the new pool.
             executor.shutdown(wait=False, cancel_futures=True)
-        raise TimeoutError(f"{self._name}: no answer for {self._timeout_seconds} s")
+        raise TimeoutError(f"{self._name}: no response for {self._timeout_seconds} s")
 
     def _check_not_all_stuck(self) -> None:
         self._stuck = {one for one in self._stuck if not one.done()}

@@ -36,11 +36,11 @@ def start_position(peppers: Peppers) -> ChainPosition | Break:
     try:
         position = last_checkpoint_position(Seal.objects.order_by("last_id"), peppers)
     except UNREADABLE:
-        return Break(1, "a seal cannot be read")
+        return Break(1, "a checkpoint cannot be read")
     if isinstance(position, ChainPosition):
         below = Event.objects.filter(id__lte=position.event_id).order_by("id").values_list("id", flat=True).first()
         if below is not None:
-            return Break(below, "there is an event below the first that is kept")
+            return Break(below, "there is an event before the oldest one that should be left")
     return position
 
 

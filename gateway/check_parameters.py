@@ -14,7 +14,9 @@ from ratelimit.limit import MAX_BURST
 MAX_QUERY: Final = 4000
 FORBIDDEN: Final = "403"
 OK: Final = "200"
-_SCOPE_RULE: Final = f"scope names up to {MAX_SCOPES} scopes: *, verify, or like keys:read, with spaces between them."
+_SCOPE_RULE: Final = (
+    f"scope must be up to {MAX_SCOPES} scopes, separated by spaces: *, verify, or of the form keys:read."
+)
 
 
 def _scopes(typed: str) -> list[str]:
@@ -32,9 +34,9 @@ QUERY: Final[Query] = (
         "A scope that the request needs. Repeat the parameter for more, or separate them with spaces; all are needed.",
         repeats=True,
     ),
-    number_parameter("cost", 1, MAX_BURST, "Tokens that are taken from the key's bucket.", default=1),
+    number_parameter("cost", 1, MAX_BURST, "Tokens to take from the key's bucket.", default=1),
     choice_parameter("deny", (FORBIDDEN,), "Return 403 in place of 400 and 429, for nginx."),
-    choice_parameter("allow", (OK,), "Return 200 in place of 204, for proxies that take 204 for a refusal."),
+    choice_parameter("allow", (OK,), "Return 200 in place of 204, for proxies that treat a 204 as a denial."),
 )
 
 

@@ -29,5 +29,5 @@ def parse_logged_checks(entries: Sequence[str]) -> Container[str]:
         return frozenset()
     if not 0 < len(entries) <= MOST_KEYS or not all(map(KEY_ID_PATTERN.fullmatch, entries)):
         # Don't repeat an entry in the message: it may be a whole credential.
-        raise ValueError(f"must be {ALL}, {REFUSED}, or up to {MOST_KEYS} key ids, separated by commas")
+        raise ValueError(f"must be {ALL}, {REFUSED}, or up to {MOST_KEYS} key IDs, separated by commas")
     return frozenset(entries)

@@ -32,9 +32,9 @@ class VerifyRequest(Shape):
         child=serializers.RegexField(STORABLE),
         max_length=MAX_SCOPES,
         required=False,
-        help_text="All of them are needed.",
+        help_text="The key needs all of them.",
     )
-    cost = whole_number_field(1, MAX_BURST, required=False, help_text="Tokens that are taken. Absent: 1.")
+    cost = whole_number_field(1, MAX_BURST, required=False, help_text="Tokens to take. Default: 1.")
 
 
 class RemainingLimit(Shape):
@@ -42,7 +42,7 @@ class RemainingLimit(Shape):
 
     limit = whole_number_field(1, MAX_BURST)
     remaining = whole_number_field()
-    reset_seconds = whole_number_field(help_text="Until the bucket is full.")
+    reset_seconds = whole_number_field(help_text="Seconds until the bucket is full.")
 
 
 @extend_schema_serializer(component_name="Verdict")
@@ -56,5 +56,5 @@ class VerifyResponse(Shape):
     owner = text_field(allow_null=True)
     scopes = scopes_field(allow_null=True)
     metadata = serializers.DictField(allow_null=True)
-    rate_limit = RemainingLimit(allow_null=True, help_text="null for an unlimited key, too.")
-    retry_after = whole_number_field(1, allow_null=True, help_text="Seconds; with RATE_LIMITED only.")
+    rate_limit = RemainingLimit(allow_null=True, help_text="Also null for an unlimited key.")
+    retry_after = whole_number_field(1, allow_null=True, help_text="Seconds. Only with RATE_LIMITED.")

@@ -26,9 +26,9 @@ _IDENTITY: Final = [
     response_field(name, status, description)
     for status in (200, 204)
     for name, description in (
-        (headers.LATCHKEY_KEY_ID, "The id of the key that calls."),
+        (headers.LATCHKEY_KEY_ID, "ID of the calling key."),
         (headers.LATCHKEY_OWNER, "Its owner, percent-encoded."),
-        (headers.LATCHKEY_SCOPES, "Its scopes, with a space between each."),
+        (headers.LATCHKEY_SCOPES, "Its scopes, separated by spaces."),
     )
 ]
 
@@ -67,7 +67,7 @@ class Check(APIView):
         parameters=_IDENTITY,
         request=None,
         responses={
-            204: OpenApiResponse(description="It may pass."),
+            204: OpenApiResponse(description="The request is allowed."),
             200: OpenApiResponse(description="With allow=200."),
         },
         auth=[{"apiKey": []}, {"bearer": []}, {"basic": []}],  # type: ignore[list-item]

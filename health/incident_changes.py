@@ -54,7 +54,7 @@ class IncidentWriter:
 
     def _close_incident(self, rail: GuardRail, incident: Incident) -> None:
         del self._open_incidents[rail.name]
-        event = self._report(rail, "ok", f"It was: {incident.detail}")
+        event = self._report(rail, "ok", f"Resolved: {incident.detail}")
         # A change that waited for the lock has an earlier time than an incident that was opened meanwhile.
         self._update_incident(
             incident, closed_at=max(self._now, incident.opened_at), closed_by=event.id if event else None

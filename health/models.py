@@ -17,7 +17,7 @@ class Lease(models.Model):
     objects: ClassVar[models.Manager["Lease"]] = models.Manager()
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.holder or 'none'}"
+        return f"{self.name}: {self.holder or 'free'}"
 
 
 class Incident(models.Model):

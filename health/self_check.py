@@ -71,7 +71,7 @@ class SelfCheck:
                 response = connection.getresponse()
                 body = json.loads(response.read(MAX_BODY))
         except (OSError, HTTPException, ValueError) as error:
-            return f"the server does not answer: {error or type(error).__name__}"
+            return f"the server does not respond: {error or type(error).__name__}"
         if response.status == 200 and body.get("status") in ("ok", "degraded"):
             return None
         # It's asked more often than its key may, and so it's alive.
@@ -85,7 +85,7 @@ def _require_private(path: Path) -> None:
     # Others could replace the server's address or read the credential.
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise PermissionError(errno.EACCES, f"{path} has to belong to this user, and to be closed to others")
+        raise PermissionError(errno.EACCES, f"{path} must belong to this user and be inaccessible to others")
 
 
 def server_name() -> str:
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     """Return 0 if the server serves, otherwise 1 after one line on standard error."""
     path = os.environ.get("HEALTH_CHECK_FILE", "") if not arguments else arguments[0]
     if not path:
-        print("latchkey: HEALTH_CHECK_FILE: is not set, so serve made no key to ask with.", file=sys.stderr)
+        print("latchkey: HEALTH_CHECK_FILE: is not set, so serve created no key for the health check.", file=sys.stderr)
         return 1
     try:
         fault = SelfCheck.read(Path(path)).fault()

@@ -33,7 +33,7 @@ class WaiverNotFound(ProblemError):
 
 def _guard_rail(value: object, _now: datetime) -> str:
     if not (isinstance(value, str) and value in BY_NAME):
-        raise rejected("not-a-guard-rail", f"guard_rail is one of {', '.join(BY_NAME)}.")
+        raise rejected("not-a-guard-rail", f"guard_rail must be one of {', '.join(BY_NAME)}.")
     return value
 
 
@@ -61,7 +61,7 @@ def clean_waiver(values: object, now: datetime) -> dict[str, Any]:
         _check_key(cleaned["guard_rail"], key_id)
     same = Waiver.objects.in_force(now).filter(guard_rail=cleaned["guard_rail"], key_id__in={"", key_id})
     if covering := same.filter(ends_at__gt=cleaned["ends_at"] - SAME_END_TOLERANCE).first():
-        detail = f"Waiver {covering.pk} silences this until {rfc3339(covering.ends_at)} already. Name a later end."
+        detail = f"Waiver {covering.pk} already silences this until {rfc3339(covering.ends_at)}. Set a later end."
         raise InvalidParameters.of([FieldError("/ends_at", "waived-already", detail)])
     return cleaned
 
@@ -72,9 +72,9 @@ def _check_key(guard_rail: str, key_id: str) -> None:
         raise InvalidParameters.of([FieldError("/key_id", "not-about-keys", "This guard rail is not about keys.")])
     key = find_key(key_id)
     if key.revoked_at is not None:
-        raise InvalidParameters.of([FieldError("/key_id", "revoked-key", "No guard rail looks at a revoked key.")])
+        raise InvalidParameters.of([FieldError("/key_id", "revoked-key", "No guard rail checks revoked keys.")])
     if key.system:
-        detail = "The server made this key for itself, and no guard rail looks at it."
+        detail = "The server created this key for itself, and no guard rail checks it."
         raise InvalidParameters.of([FieldError("/key_id", "system-key", detail)])
 
 
@@ -123,7 +123,7 @@ class Waivers:
             lock = select_statement(Waiver.objects.select_for_update().filter(pk=waiver_id, ended_at__isnull=True))
             *_, found = run([*lock_timeout_statements(), lock])
             if not found:
-                raise WaiverNotFound("There is no waiver in force with this id.")
+                raise WaiverNotFound("No waiver in force has this ID.")
             waiver: Waiver = found[0]
             waiver.ended_at, waiver.ended_by = now, self._origin.actor
             waiver.save(update_fields=["ended_at", "ended_by"])

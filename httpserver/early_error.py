@@ -20,7 +20,7 @@ MAX_SEND_SECONDS: Final = 60.0
 log = structlog.get_logger(__name__)
 
 _REJECTIONS: Final = {
-    400: ("malformed-request", "This cannot be read as HTTP/1.1."),
+    400: ("malformed-request", "The request is not valid HTTP/1.1."),
     408: ("request-timeout", "The request's header did not arrive in time."),
     431: ("header-too-large", "The request's header has more than 32 KiB."),
 }

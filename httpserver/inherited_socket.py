@@ -22,7 +22,7 @@ def inherited_address() -> tuple[str, int] | None:
     if not ours:
         return None
     if sockets != "1":
-        raise ValueError("name one ListenStream= in the socket unit")
+        raise ValueError("set exactly one ListenStream= in the socket unit")
     # Duplicate the descriptor: closing this socket object must not close the one that gunicorn will use.
     with suppress(OSError), socket.socket(fileno=os.dup(DESCRIPTOR)) as inherited:
         listens = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)

@@ -20,7 +20,7 @@ def whole_number(minimum: int | None = None, maximum: int | None = None) -> Call
             number = int(text)
             if (minimum is None or number >= minimum) and (maximum is None or number <= maximum):
                 return number
-        raise ArgumentTypeError(f"it must be a whole number{bounds}")
+        raise ArgumentTypeError(f"must be a whole number{bounds}")
 
     return parse
 

@@ -18,11 +18,11 @@ from latchkey.credentials import (
 _MAX_VALUES: Final = 64
 
 _MISSING: Final = (
-    "The request carries no API key. Send it as X-API-Key: key_id:secret, or as Authorization: Bearer key_id:secret."
+    "The request has no API key. Send it as X-API-Key: key_id:secret, or as Authorization: Bearer key_id:secret."
 )
 _FOREIGN: Final = (
-    "The request carries no key_id:secret. If its Authorization is meant for the service behind Latchkey, send the "
-    "key as X-API-Key."
+    "The request has no key_id:secret. If its Authorization is for the service behind Latchkey, send the key as "
+    "X-API-Key."
 )
 
 
@@ -92,6 +92,6 @@ def credential_from_headers(api_key: str | None, authorization: str | None) -> C
     if len(texts) == 1:
         return parse_credential(texts.pop(), otherwise=_FOREIGN)
     if _has_credential(texts):
-        raise AmbiguousCredential("The request carries two credentials that differ.")
+        raise AmbiguousCredential("The request has two different credentials.")
     # A set has no order. Sorting gives the same request the same message each time.
     raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), _FOREIGN))

@@ -91,7 +91,9 @@ def generate_secret() -> str:
     return SECRET_PREFIX + random_part + checksum(random_part)
 
 
-def parse_credential(text: str, *, otherwise: str = "This is not key_id:secret.") -> Credential:
+def parse_credential(
+    text: str, *, otherwise: str = "The credential does not have the form key_id:secret."
+) -> Credential:
     """Return the credential that `text` is.
 
     Raises MalformedCredential if the shape or the checksum is wrong. If stray quotation marks, white space or a

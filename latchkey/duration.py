@@ -15,7 +15,7 @@ def parse_duration(text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
     seconds = int(match[1]) * _UNIT_SECONDS[match[2]] if match else 0
     if not 0 < seconds <= LONGEST.total_seconds():
-        raise ValueError(f"a time span is a whole number and s, m, h, d or w, as in 90d, and at most {LONGEST.days}d")
+        raise ValueError(f"must be a time span such as 90d, with s, m, h, d or w, up to {LONGEST.days}d")
     return timedelta(seconds=seconds)
 
 
@@ -36,5 +36,7 @@ def _time(text: str, now: datetime, sign: int) -> datetime:
         pass
     try:
         return now + sign * parse_duration(text)
-    except ValueError as error:
-        raise ValueError(f"it is a time, as in {EXAMPLE}, or a span: {error}") from None
+    except ValueError:
+        raise ValueError(
+            f"must be a time such as {EXAMPLE}, or a time span such as 90d, up to {LONGEST.days}d"
+        ) from None

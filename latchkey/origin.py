@@ -8,8 +8,8 @@ _ORIGIN: Final = re.compile(
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 ORIGIN_FORMAT: Final = (
-    "an origin as browsers write it: https://app.example or https://app.example:8443, in lower case, "
-    "with no path and no default port; neither * nor null."
+    "an origin as browsers send it, for example https://app.example or https://app.example:8443: lower case, "
+    "without a path or default port, and not * or null."
 )
 """What `is_origin` accepts, in words."""
 

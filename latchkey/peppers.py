@@ -53,11 +53,11 @@ def parse_peppers(text: str) -> Peppers:
     for entry in text.split(","):
         match = _ENTRY.fullmatch(entry.strip())
         if match is None:
-            raise PepperError("each entry must be ID:HEX, the id of 1 to 32 letters, digits, '.', '_' or '-'")
+            raise PepperError("each entry must be ID:HEX, with an ID of 1 to 32 letters, digits, '.', '_' or '-'")
         pepper_id, value = match.group(1), bytes.fromhex(match.group(2))
         if len(value) < MINIMUM_BYTES:
             raise PepperError(f"a pepper needs {MINIMUM_BYTES} bytes or more ({2 * MINIMUM_BYTES} hexadecimal digits)")
         if pepper_id in by_id:
-            raise PepperError("an id stands twice")
+            raise PepperError("two peppers have the same ID")
         by_id[pepper_id] = hmac.new(value, digestmod="sha256")
     return Peppers(next(iter(by_id)), by_id)

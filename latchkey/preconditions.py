@@ -55,7 +55,9 @@ def parse_if_match(if_match: str | None) -> frozenset[int] | None:
             accepted.add(int(tag))
         position = found.end()
     if position < len(if_match) or not named:
-        raise MalformedPrecondition('If-Match is *, or the ETag of an earlier response with its quotes, as in "7".')
+        raise MalformedPrecondition(
+            'If-Match must be *, or the ETag of an earlier response with its quotes, for example "7".'
+        )
     return frozenset(accepted)
 
 
@@ -66,4 +68,4 @@ def check_state(state: int, expected: Collection[int] | None, what: str) -> None
     can come in between.
     """
     if expected is not None and state not in expected:
-        raise PreconditionFailed(f"{what} was changed since it was read.")
+        raise PreconditionFailed(f"{what} has changed since you read it.")

@@ -29,28 +29,29 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
         ProblemType(
             "malformed-request",
             400,
-            "The request cannot be read",
-            "Send a JSON document in UTF-8 with each member once, no NaN or Infinity, at most 32 levels deep.",
+            "Malformed request",
+            "Send a JSON document in UTF-8, without repeated fields, NaN or Infinity, at most 32 levels deep.",
         ),
         ProblemType(
             "ambiguous-credential",
             400,
-            "Two credentials that differ",
-            "Send one credential: X-API-Key, or Authorization: Bearer, or HTTP Basic. Not two that differ.",
+            "Conflicting credentials",
+            "Send only one credential: in X-API-Key, as Authorization: Bearer, or as HTTP Basic.",
         ),
         ProblemType(
             "missing-credential",
             401,
-            "No credential",
+            "Missing credential",
             "Send the key as X-API-Key: key_id:secret, Authorization: Bearer key_id:secret, or curl -u key_id:secret.",
         ),
         ProblemType(
             "malformed-credential",
             401,
-            "Not a credential",
+            "Malformed credential",
             "A credential is key_id:secret: lk_ and 12 characters, a colon, lks_ and 49 characters. If the shape is "
-            "right, the checksum is wrong: a character is mistyped or missing. Copy it again, whole, without quotation "
-            "marks or white space. If your service needs Authorization for itself, send the key as X-API-Key.",
+            "right, the checksum is wrong: a character is mistyped or missing. Copy the whole credential again, "
+            "without quotation marks or white space. If your service uses Authorization itself, send the key as "
+            "X-API-Key.",
         ),
         ProblemType(
             "invalid-credential",
@@ -63,13 +64,13 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "expired-key",
             401,
             "The key has expired",
-            "Ask an operator to move the key's expiry or to issue another key.",
+            "Ask an operator to extend the key's expiry or to issue another key.",
         ),
         ProblemType(
             "disabled-key",
             401,
             "The key is disabled",
-            "Ask an operator why it was disabled; enabling it again makes the same secret work.",
+            "Ask an operator why it was disabled. Once the key is enabled again, the same secret works.",
         ),
         ProblemType(
             "revoked-key",
@@ -86,93 +87,93 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
         ProblemType(
             "limit-too-small",
             403,
-            "The key's limit is too small",
+            "The key's rate limit is too small",
             "Waiting does not help: this request costs more tokens than the key's bucket holds. Ask an operator for a "
             "larger limit.",
         ),
         ProblemType(
             "forbidden",
             403,
-            "Not allowed",
-            "Sign in with an account that has this right, or reload the page and send the form again.",
+            "Permission denied",
+            "Sign in with an account that has this permission, or reload the page and send the form again.",
         ),
-        ProblemType("not-found", 404, "Nothing here", "Check the path and the key id; /docs/ lists every call."),
+        ProblemType("not-found", 404, "Not found", "Check the path and the key ID. /docs/ lists every endpoint."),
         ProblemType(
             "method-not-allowed",
             405,
-            "The method does not apply here",
-            "Use one of the methods that the Allow header lists.",
+            "Method not allowed",
+            "Use one of the methods in the Allow header.",
         ),
         ProblemType(
             "not-acceptable",
             406,
-            "No representation fits the Accept header",
-            "Accept application/json, or leave the Accept header out.",
+            "Not acceptable",
+            "Accept application/json, or omit the Accept header.",
         ),
         ProblemType(
             "request-timeout",
             408,
-            "The request came too slowly",
-            "Send the request's header and its body within 10 seconds each.",
+            "Request timeout",
+            "Send the header and the body within 10 seconds each.",
         ),
         ProblemType(
             "rotation-in-progress",
             409,
-            "A rotation is under way",
+            "A rotation is in progress",
             "Finish it (rotate/finish) once the new secret is in use, wait until the retiring secret ends, or rotate "
-            "with grace_seconds 0, which ends every older secret at once.",
+            "with grace_seconds 0, which ends every older secret immediately.",
         ),
         ProblemType(
             "already-revoked",
             409,
-            "The key is revoked already",
+            "The key is already revoked",
             "A revoked key cannot be changed. Issue another key.",
         ),
         ProblemType(
             "precondition-failed",
             412,
-            "It was changed in the meantime",
-            "Nothing was changed. Read it again, decide with what it is now, and send its new ETag in If-Match.",
+            "Precondition failed",
+            "Nothing was changed. Read it again, and repeat the change with the new ETag in If-Match.",
         ),
         ProblemType("too-large", 413, "The body is too large", "Send at most 64 KiB."),
         ProblemType(
             "unsupported-media-type",
             415,
-            "The body's media type is not understood",
+            "Unsupported media type",
             "Send JSON with Content-Type: application/json.",
         ),
         ProblemType(
-            "range-not-satisfiable", 416, "No such part", "Ask for a range that the file has, or for all of it."
+            "range-not-satisfiable", 416, "Range not satisfiable", "Request a range within the file, or the whole file."
         ),
         ProblemType(
             "invalid-parameters",
             422,
-            "Refused by a rule",
-            "Mend each member that errors names and send the request again; nothing was changed.",
+            "Validation failed",
+            "Fix the fields listed in `errors` and send the request again. Nothing was changed.",
         ),
         ProblemType(
             "quota-exceeded",
             429,
             "Too many requests",
-            "Wait the seconds that Retry-After tells, then send the request again; it will find a token.",
+            "Wait for the number of seconds in Retry-After, then send the request again.",
         ),
         ProblemType(
             "header-too-large",
             431,
-            "The request's header is too large",
+            "The header is too large",
             "Send fewer or shorter fields: at most 28 KiB, and at most 80 fields.",
         ),
         ProblemType(
             "internal-error",
             500,
-            "Something broke here",
-            "Try again; if it stays, give the request id to an operator: the cause is in the log under it.",
+            "Internal error",
+            "Try again. If it keeps failing, give the request ID to an operator, who can find the cause in the log.",
         ),
         ProblemType(
             "unavailable",
             503,
-            "Not available now",
-            "Try again in a few seconds; if it stays, an operator finds the cause at /health/full.",
+            "Temporarily unavailable",
+            "Try again in a few seconds. If it keeps failing, an operator can find the cause at /health/full.",
         ),
     )
 }

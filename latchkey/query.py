@@ -106,13 +106,13 @@ def _find_parameter(name: str, typed: str, known: Mapping[str, Parameter], seen:
     parameter = known.get(name)
     # Reject unknown names instead of ignoring them: a misspelled filter would select everything.
     if parameter is None:
-        names = f"The parameters are: {', '.join(known)}." if known else "This call takes no parameters."
+        names = f"The allowed parameters are: {', '.join(known)}." if known else "This endpoint has no parameters."
         raise rejected("unknown-parameter", names)
     if name in seen and not parameter.repeats:
         raise rejected("repeated-parameter", f"{name} is sent more than once. Send it once.")
     seen.add(name)
     if not typed:
-        raise rejected("empty-parameter", f"{name} has no value. Give it one, or leave it out.")
+        raise rejected("empty-parameter", f"{name} has no value. Add a value, or omit the parameter.")
     return parameter
 
 

@@ -9,8 +9,8 @@ from latchkey.credentials import SECRET_PATTERN, checksum
 from latchkey.problems import field_pointer
 
 REJECTION_MESSAGE: Final = (
-    "This holds a live secret, which would stay readable in the event log. Leave it out: the key ID (lk_…) says which "
-    "key is meant."
+    "This contains a live secret, which would stay readable in the event log. Remove it: the key ID (lk_…) is enough "
+    "to identify the key."
 )
 
 # A whole credential as HTTP Basic carries it, and a webhook's signing secret: 32 bytes as Base64.

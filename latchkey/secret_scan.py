@@ -71,7 +71,7 @@ def scan(paths: Iterable[Path]) -> Iterator[FoundSecret | UnreadablePath]:
         elif stat.S_ISREG(mode):
             yield from _scan_file(path)
         else:
-            yield UnreadablePath(_shown(path), "It is neither a file nor a directory; symbolic links are not followed")
+            yield UnreadablePath(_shown(path), "it is neither a file nor a directory (symbolic links are not followed)")
 
 
 def scan_stream(stream: BinaryIO, path: str) -> Iterator[FoundSecret]:

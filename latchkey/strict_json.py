@@ -39,7 +39,7 @@ def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     # The json module would silently keep the last of two fields with one name.
     if len(fields) != len(pairs):
-        raise MalformedJSON("An object names the same member twice.")
+        raise MalformedJSON("An object has the same field twice.")
     return fields
 
 
@@ -47,7 +47,7 @@ def _check_text(value: object) -> None:
     """Raise MalformedJSON for lone surrogates and NUL. No database stores them."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise MalformedJSON("A string holds a NUL or half a surrogate pair.")
+            raise MalformedJSON("A string contains a NUL or half a surrogate pair.")
     elif isinstance(value, dict):
         for name, field_value in value.items():
             _check_text(name)

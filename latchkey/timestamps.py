@@ -34,7 +34,7 @@ def parse_rfc3339(text: str) -> datetime:
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError(f"A time is written as in {EXAMPLE}, with its offset (RFC 3339).")
+    raise ValueError(f"A time must be RFC 3339 with an offset, for example {EXAMPLE}.")
 
 
 def whole_second(moment: datetime) -> datetime:

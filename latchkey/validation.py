@@ -54,7 +54,9 @@ def text(value: object, name: str, *, max_length: int = MAX_TEXT, allow_empty: b
     if not isinstance(value, str):
         raise rejected("not-a-string", f"{name} must be a string.")
     if _CONTROL.search(value):
-        raise rejected("control-character", f"{name} must hold no characters that control or turn text.")
+        raise rejected(
+            "control-character", f"{name} must not contain control characters, including those for text direction."
+        )
     stripped = "" if is_blank(value) else value.strip()
     if len(stripped) > max_length:
         raise rejected("too-long", f"{name} must have at most {max_length} characters.")
@@ -93,7 +95,7 @@ def future(value: object, name: str, now: datetime) -> datetime:
     # Ends are shown in whole seconds, so they have to be stored that way.
     found = whole_second(value if isinstance(value, datetime) else parse_time(value))
     if found <= now:
-        raise rejected("in-the-past", f"{name} must lie in the future.")
+        raise rejected("in-the-past", f"{name} must be in the future.")
     return found
 
 
@@ -145,7 +147,7 @@ def clean(
     """
     if not isinstance(values, Mapping):
         raise InvalidParameters(
-            "The body is refused.", errors=[FieldError("", "not-an-object", "The body must be a JSON object.")]
+            "The body is invalid.", errors=[FieldError("", "not-an-object", "The body must be a JSON object.")]
         )
     faults = [FieldError(f"/{name}", "missing", f"{name} is required.") for name in required if name not in values]
     cleaned: dict[str, object] = {}
@@ -157,7 +159,7 @@ def clean(
         rule = rules.get(name)
         if rule is None:
             known = ", ".join(rules)
-            faults.append(FieldError(pointer, "unknown-member", f"The members are: {known}."))
+            faults.append(FieldError(pointer, "unknown-member", f"The allowed fields are: {known}."))
             continue
         try:
             if name not in credentials:

@@ -25,7 +25,7 @@ def verify_limit_hint(scopes: Collection[str], rate_limit: object, change: str) 
     if burst / per_seconds >= _PEAK * _HEADROOM:
         return None
     return (
-        f"This key pays a token for each call of /v1/verify. Its limit is the default, {burst} per {per_seconds} s. "
-        f"A service needs its requests per second at their peak, times {_HEADROOM} as headroom: with {_PEAK} requests "
-        f"per second that is {_BURST} per {_SECONDS} s. {change}"
+        f"This key spends a token on each call of /v1/verify. Its limit is the default, {burst} per {per_seconds} s. "
+        f"Allow {_HEADROOM} times the service's peak: for {_PEAK} requests per second, that is {_BURST} per "
+        f"{_SECONDS} s. {change}"
     )

@@ -82,7 +82,7 @@ def _find_lock_fault(path: Path, known: bytes, state: FileState) -> str:
     if found == known:
         return ""
     if state is FileState.IN_USE:
-        return f"{LOCK_FILE} is not the one that its users share"
+        return f"{LOCK_FILE} is not the one that other processes use"
     # At rest any lock file will do, because it is created again. But if the same file became shorter, its users
     # crashed, so the data file may be damaged too.
     return f"{LOCK_FILE} was truncated" if found and found.split()[:1] == known.split()[:1] else ""
@@ -97,9 +97,9 @@ def _find_entry_fault(transaction: lmdb.Transaction) -> str:
             return "its keys are out of order"
         last = key
         if key[0] and not is_plausible(bytes(value)):
-            return "it has a record that no store has written"
+            return "it has an invalid record"
     if last and transaction.get(LAYOUT_KEY) != LAYOUT:
-        return "its records are of another layout"
+        return "its records have another layout"
     return ""
 
 

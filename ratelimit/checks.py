@@ -23,14 +23,14 @@ def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
     try:
         store = open_store(settings.BUCKET_STORE_URL)
     except ValueError as error:
-        hint = "Set it to lmdb:// and a path, or redis:// and a host; or leave it out for the default in DATA_DIR."
+        hint = "Set it to lmdb:// and a path, or redis:// and a host; or leave it unset for the default in DATA_DIR."
         return [Error(f"BUCKET_STORE_URL {error}.", hint=hint, id=STORE_URL_INVALID)]
     # With a store per process, N workers would allow N times the limit.
     if settings.WORKERS > 1 and not store.shared:
         return [
             Error(
-                f"BUCKET_STORE_URL names a store that lives in one process, but {settings.WORKERS} workers serve: "
-                "each would count alone and let a full limit through.",
+                f"BUCKET_STORE_URL names a store within one process, but there are {settings.WORKERS} workers: "
+                "each would count alone and allow a full limit.",
                 hint="Use lmdb:// or redis:// for several workers, or WORKERS=1.",
                 id=STORE_PROCESS_LOCAL,
             )
@@ -42,7 +42,7 @@ def check_bucket_store(**_kwargs: Any) -> list[CheckMessage]:
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
     """Check that DEFAULT_RATE_LIMIT and AUTH_FAILURE_LIMIT are valid rate limits."""
     messages: list[CheckMessage] = []
-    example = 'Write it as {"burst": 60, "per_seconds": 60}.'
+    example = 'Set it to, for example, {"burst": 60, "per_seconds": 60}.'
     for name, identifier in (
         ("DEFAULT_RATE_LIMIT", DEFAULT_LIMIT_INVALID),
         ("AUTH_FAILURE_LIMIT", FAILURE_LIMIT_INVALID),
@@ -50,7 +50,7 @@ def check_limits(**_kwargs: Any) -> list[CheckMessage]:
         try:
             limit = parse_limit_text(getattr(settings, name))
         except LimitError as error:
-            messages.append(Error(f"{name} is no rate limit: {error}", hint=example, id=identifier))
+            messages.append(Error(f"{name} is not a rate limit: {error}", hint=example, id=identifier))
             continue
         # An unlimited AUTH_FAILURE_LIMIT would let a client guess secrets without ever being slowed down.
         if limit is None and name == "AUTH_FAILURE_LIMIT":

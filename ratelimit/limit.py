@@ -90,7 +90,7 @@ def parse_limit(value: object) -> Limit | None:
         return None
     if not isinstance(value, dict):
         fault = FieldError(
-            "", "not-an-object", 'A rate limit is {"burst": n, "per_seconds": n}, or null for unlimited.'
+            "", "not-an-object", 'A rate limit must be {"burst": n, "per_seconds": n}, or null for unlimited.'
         )
         raise LimitError((fault,))
     errors = [error for name, maximum in _BOUNDS.items() if (error := _check_field(value, name, maximum))]
@@ -99,7 +99,7 @@ def parse_limit(value: object) -> Limit | None:
         if len(errors) > MAX_ERRORS:
             break
         if name not in _BOUNDS:
-            detail = "Only burst and per_seconds belong here."
+            detail = "Only burst and per_seconds are allowed."
             errors.append(FieldError(field_pointer(name), "unknown-member", detail))
     if errors:
         raise LimitError(tuple(errors))

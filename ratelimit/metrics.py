@@ -12,11 +12,11 @@ from latchkey.buffered_metrics import CounterLike, HistogramLike
 # both.
 STORE_BOUNDS: Final = (0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0)
 
-ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket let pass.")
-THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a key's bucket refused.")
-STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Calls of the bucket store that failed.")
+ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket allowed.")
+THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a key's bucket throttled.")
+STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Failed calls of the bucket store.")
 FALLBACK_DECISIONS: Final = Counter(
-    metric_names.FALLBACK_DECISIONS, "Decisions that were taken on this host, as the bucket store did not answer."
+    metric_names.FALLBACK_DECISIONS, "Decisions made on this host because the bucket store did not respond."
 )
 ON_FALLBACK: Final = Gauge(
     # Each worker process has its own value; "livemax" reports 1 if any living worker is on the fallback.
@@ -25,7 +25,7 @@ ON_FALLBACK: Final = Gauge(
     multiprocess_mode="livemax",
 )
 STORE_SECONDS: Final = Histogram(
-    metric_names.BUCKET_STORE_SECONDS, "Seconds that a decision took in the bucket store.", buckets=STORE_BOUNDS
+    metric_names.BUCKET_STORE_SECONDS, "Seconds that the bucket store took for a decision.", buckets=STORE_BOUNDS
 )
 
 

@@ -47,7 +47,7 @@ def filled_text_field(**options: Any) -> serializers.CharField:
 def scopes_field(**options: Any) -> serializers.ListField:
     """Return a serializer field for the scopes of a key."""
     scope = serializers.RegexField(SCOPE_PATTERN, max_length=MAX_SCOPE_LENGTH)
-    text = f"At most {MAX_SCOPES_BYTES} characters in all, with a space between each."
+    text = f"At most {MAX_SCOPES_BYTES} characters in total, including a space between scopes."
     return serializers.ListField(child=scope, max_length=MAX_SCOPES, help_text=text, **options)
 
 
@@ -58,7 +58,7 @@ def whole_number_field(least: int = 0, most: int | None = None, **options: Any) 
 
 def grace_field(most: int, default: int) -> serializers.IntegerField:
     """Return a serializer field for the seconds for which an old secret still works."""
-    text = f"0 ends every older secret immediately. Absent: {default}."
+    text = f"0 ends every older secret immediately. Default: {default}."
     return whole_number_field(0, most, required=False, help_text=text)
 
 
@@ -74,25 +74,25 @@ def response_field(name: str, status: int, description: str, type: OpenApiTypes 
 
 def effective_by_field(status: int) -> OpenApiParameter:
     """Return the header field with the time from which a change applies everywhere."""
-    text = "The time from which no node acts on what the change replaced."
+    text = "Time from which the change applies on every node."
     return response_field(headers.LATCHKEY_EFFECTIVE_BY, status, text, OpenApiTypes.DATETIME)
 
 
 def etag_field(status: int) -> OpenApiParameter:
     """Return the header field that identifies the state that a response shows."""
-    return response_field(headers.ETAG, status, "Changes with every change of what is shown; for If-Match.")
+    return response_field(headers.ETAG, status, "Changes with every change of the resource. For If-Match.")
 
 
 IF_MATCH: Final = OpenApiParameter(
     headers.IF_MATCH,
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The ETag of an earlier response. If something was changed since, nothing is done (412).",
+    description="ETag of an earlier response. If the resource has changed since, the request is rejected (412).",
 )
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     headers.IDEMPOTENCY_KEY,
     {"type": "string", "pattern": f"^[\\x21-\\x7e]{{1,{MAX_NAME}}}$"},
     OpenApiParameter.HEADER,
-    description="A name for this request, such as a UUID. If it is sent again within 24 hours, what it created is "
-    "returned again, without what is shown once. With another body it is rejected (422).",
+    description="Unique name for this request, for example a UUID. A repeat within 24 hours returns the same resource "
+    "again, without its secret. A repeat with another body is rejected (422).",
 )

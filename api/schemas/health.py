@@ -43,7 +43,7 @@ class DatabaseComponent(Component):
 class KeyCacheComponent(Component):
     """The key cache."""
 
-    stale_seconds = serializers.FloatField(help_text="How old a record may be that is used in an outage.")
+    stale_seconds = serializers.FloatField(help_text="Maximum age of a cached record that is used in an outage.")
 
 
 class EventLogComponent(Component):
@@ -112,7 +112,7 @@ class WaiverGrant(Shape):
     """What a waiver is granted with."""
 
     guard_rail = serializers.ChoiceField(GUARD_RAIL_NAMES)
-    key_id = serializers.RegexField(KEY_ID, required=False, help_text="For this key only; absent: for all.")
+    key_id = serializers.RegexField(KEY_ID, required=False, help_text="Only for this key. Default: for all.")
     reason = filled_text_field()
     ends_at = serializers.DateTimeField(help_text=f"In the future, within {MAX_DURATION.days} days.")
 

@@ -108,7 +108,7 @@ class KeyCreate(Shape):
         required=False, help_text=f"At most {MAX_OWNER_BYTES} bytes, percent-encoded as in X-Latchkey-Owner."
     )
     scopes = scopes_field(required=False)
-    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited. Absent: DEFAULT_RATE_LIMIT.")
+    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited. Default: DEFAULT_RATE_LIMIT.")
     expires_at = serializers.DateTimeField(allow_null=True, required=False, help_text="In the future.")
     metadata = serializers.DictField(required=False, help_text=f"At most {MAX_METADATA_BYTES} bytes as JSON.")
 
@@ -165,7 +165,7 @@ class Finish(Shape):
         1,
         MAX_SECRET_ID,
         required=False,
-        help_text="Rejected (412) if another secret is retiring. Absent: whichever is.",
+        help_text="Rejected (412) if another secret is retiring. Default: any.",
     )
 
 

@@ -33,9 +33,9 @@ class WebhookSecret(Shape):
 class WebhookDelivery(Shape):
     """The progress of delivery."""
 
-    delivered_through = whole_number_field(help_text="The id of the last event that is done with.")
+    delivered_through = whole_number_field(help_text="ID of the last event that needs no more delivery.")
     pending = whole_number_field(0, MAX_PENDING, help_text="1000 means 1000 or more.")
-    failures = whole_number_field(help_text="In a row.")
+    failures = whole_number_field(help_text="Consecutive failures.")
     failing_since = serializers.DateTimeField(allow_null=True)
     next_attempt_at = serializers.DateTimeField(allow_null=True)
     last_attempt_at = serializers.DateTimeField(allow_null=True)
@@ -98,7 +98,7 @@ class WebhookCreate(Shape):
     url = serializers.RegexField(
         URL,
         max_length=MAX_URL,
-        help_text="https:// and without user, password and fragment; http:// if WEBHOOK_ALLOWED_NETWORKS is set.",
+        help_text="https://, without user name, password or fragment. http:// if WEBHOOK_ALLOWED_NETWORKS is set.",
     )
     label = text_field(required=False)  # type: ignore[assignment]
     event_types = serializers.ListField(

@@ -25,7 +25,7 @@ QUERY_DEADLINE_SECONDS: Final = 2.0
 CAPACITY: Final = 50_000
 NO_KEY: Final = ""
 
-LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Looks at the key directory, by outcome.", ["outcome"])
+LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Lookups in the key cache, by outcome.", ["outcome"])
 HITS: Final = LOOKUPS.labels("hit")
 _STALE = LOOKUPS.labels("stale")
 _LOADED = LOOKUPS.labels("loaded")
@@ -70,7 +70,7 @@ class KeyCache:
         """Raise OperationalError immediately if the database is known to be down."""
         # Otherwise each request would wait for its own deadline.
         if self.refresher.down:
-            raise OperationalError("the database is down; it is tried each second")
+            raise OperationalError("the database is down; retrying every second")
 
     def cached(self, key_id: str, hits: CounterLike | None = HITS) -> KeyRecord | None:
         """Return the key's record if a sufficiently recent one is cached, or None. Count it in `hits`, if given.

@@ -85,7 +85,7 @@ class Refresher:
 
     def _on_deadline(self) -> None:
         """Mark the database as down and cut all connections, so that every waiting caller gets an error now."""
-        self.record_failure(f"no answer for {QUERY_DEADLINE_SECONDS:g} s")
+        self.record_failure(f"no response for {QUERY_DEADLINE_SECONDS:g} s")
         close_connections()
 
     def _refresh_or_reconnect(self, batch: list[str]) -> None:

@@ -48,7 +48,7 @@ class KeyCommand(BaseCommand):
             raise CommandError(explain(error), returncode=REFUSED) from None
         except (DatabaseError, BucketStoreError) as error:
             raise CommandError(
-                f"Could not: {redact(str(error))}. Is the database there, and migrated (manage.py migrate)?",
+                f"Failed: {redact(str(error))}. Check that the database is running and migrated (manage.py migrate).",
                 returncode=COULD_NOT,
             ) from None
 
@@ -72,9 +72,9 @@ class KeyCommand(BaseCommand):
         if options["yes"]:
             return
         if not (sys.stdin.isatty() and self.stderr.isatty()):
-            nothing_done = "It cannot be undone, and there is no terminal to ask on. Nothing was changed."
-            raise CommandError(f"{consequence} {nothing_done} If you mean it, add --yes.", returncode=REFUSED)
-        question = f"{consequence} It cannot be undone. Type {options['key_id']} to continue: "
+            nothing_done = "This cannot be undone, and without a terminal it can't be confirmed. Nothing was changed."
+            raise CommandError(f"{consequence} {nothing_done} To do it anyway, add --yes.", returncode=REFUSED)
+        question = f"{consequence} This cannot be undone. Type {options['key_id']} to continue: "
         self.stderr.write(question, style_func=str, ending="")
         # The question has no line end, so it would stay in the buffer.
         self.stderr.flush()
@@ -146,9 +146,9 @@ def limit_text(rate_limit: object) -> str:
 
 def add_limit_arguments(parser: CommandParser) -> None:
     """Add the arguments for a rate limit to the parser."""
-    parser.add_argument("--burst", metavar="B", help="tokens the bucket holds, 1 to 1000000")
-    parser.add_argument("--per-seconds", metavar="S", help="seconds in which they all come back, 1 to 2678400")
-    parser.add_argument("--unlimited", action="store_true", help="no limit at all")
+    parser.add_argument("--burst", metavar="B", help="tokens in a full bucket, 1 to 1000000")
+    parser.add_argument("--per-seconds", metavar="S", help="refill period in seconds, 1 to 2678400")
+    parser.add_argument("--unlimited", action="store_true", help="no rate limit; opens an incident")
     parser.add_argument("--rate-limit", metavar="JSON", help='the same as JSON: \'{"burst": 60, "per_seconds": 60}\'')
 
 
@@ -158,7 +158,7 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
     ways = bool(parts) + bool(options["unlimited"]) + (options["rate_limit"] is not None)
     if ways > 1:
         raise CommandError(
-            "Give the limit one way: --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED
+            "Set the limit in one way: --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED
         )
     if options["unlimited"]:
         return {"rate_limit": None}
@@ -174,7 +174,7 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
 
 def add_yes_argument(parser: CommandParser) -> None:
     """Add the `--yes` argument, which skips the confirmation."""
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed if there is no terminal to ask on")
+    parser.add_argument("--yes", action="store_true", help="skip the confirmation; required without a terminal")
 
 
 def time_ahead(text: str) -> datetime:

@@ -21,7 +21,7 @@ STEPS: Final[dict[str, timedelta]] = {
 
 
 QUERY: Final[Query] = (
-    time_parameter("since", "Default: a day before `until`."),
+    time_parameter("since", "Default: one day before `until`."),
     time_parameter("until", "Default: now."),
     choice_parameter("step", list(STEPS), "The length of a step.", default=DEFAULT_STEP),
 )
@@ -44,9 +44,9 @@ def usage_json(
     # The bound keeps a very early `until` from underflowing the smallest datetime.
     begin = since or max(end, _EARLIEST) - timedelta(days=1)
     if begin >= end:
-        raise InvalidParameters.of([FieldError("/since", "not-before-until", "since must lie before until.")])
+        raise InvalidParameters.of([FieldError("/since", "not-before-until", "since must be before until.")])
     if (end - begin) / STEPS[step] > MAX_STEPS:
-        detail = f"At most {MAX_STEPS} steps; take a longer one."
+        detail = f"At most {MAX_STEPS} steps are possible. Use a longer step."
         raise InvalidParameters.of([FieldError("/step", "too-many-steps", detail)])
     first = step_start(UsageStep(step), begin)
     rows = Usage.objects.filter(key=key, step=step, start__gte=first, start__lt=end).order_by("start")

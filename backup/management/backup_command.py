@@ -25,7 +25,7 @@ class BackupCommand(KeyCommand):
             raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            raise CommandError(f"Could not: {where}{error.strerror or error}.", returncode=COULD_NOT) from None
+            raise CommandError(f"Failed: {where}{error.strerror or error}.", returncode=COULD_NOT) from None
 
 
 def manifest_row(manifest: Manifest) -> dict[str, object]:

@@ -12,9 +12,9 @@ from backup.manifest import Manifest
 from backup.restore_progress import RestoreProgress
 
 _BUCKETS: Final[Mapping[str, str]] = {
-    "kept": " The buckets here have gone on since the backup, and stay.",
-    "restored": " The buckets are those of the backup.",
-    "none": " There is no copy of buckets: each begins full, or as it is here.",
+    "kept": " The current buckets are kept, because they are newer than the backup.",
+    "restored": " The buckets were restored too.",
+    "none": " The backup has no buckets: each bucket starts full, or as it is here.",
 }
 
 
@@ -55,48 +55,52 @@ class Report:
 
 
 def _outcome(progress: RestoreProgress) -> str:
-    replaced = f" What was there before is now {printable(progress.replaced)}." if progress.replaced else ""
+    replaced = f" The previous database is now {printable(progress.replaced)}." if progress.replaced else ""
     if not progress.finished:
         return (
-            f"The database IS replaced, but the restore was not finished.{replaced} Start no server: repeat the "
-            "restore, which does the rest."
+            f"The database IS replaced, but the restore did not finish.{replaced} Do not start a server. Repeat the "
+            "restore to finish it."
         )
     return f"Restored.{replaced}{_BUCKETS[progress.buckets]}\n{_log_state(progress)}"
 
 
 def _log_state(progress: RestoreProgress) -> str:
     if progress.pending:
-        return "The backup is of an older version. Run: manage.py migrate, then manage.py verify_event_log"
+        return "The backup is from an older version. Run: manage.py migrate, then manage.py verify_event_log"
     if progress.broken is not None:
         return f"The event log is broken at event {progress.broken.event_id}: {progress.broken.reason}."
-    return f"The event log holds: {progress.last_event} events.\n{_acknowledgement_hint(progress)}"
+    return f"The event log is intact: {progress.last_event} events.\n{_acknowledgement_hint(progress)}"
 
 
 def _acknowledgement_hint(progress: RestoreProgress) -> str:
     return (
-        f"Event {progress.event} tells of this restore, and health is degraded until it is acknowledged: "
+        f"Event {progress.event} records this restore. Health is degraded until you acknowledge it: "
         "manage.py grant_waiver restored_backup --ends-in 1d --reason TEXT"
     )
 
 
 def _loss_text(lost: Losses, *, restored: bool) -> str:
-    is_lost = "got lost" if restored else "would be lost"
-    if not lost.known:
-        return f"What {is_lost} cannot be told: the event log here cannot be read, or does not go on from the backup's."
     count = sum(lost.events.values())
+    is_lost = ("were lost" if count > 1 else "was lost") if restored else "would be lost"
+    if not lost.known:
+        return f"What {is_lost} is unknown: the event log here cannot be read, or does not continue the backup's."
     if not count:
-        return f"Nothing {is_lost}: the event log here ends where the backup's does."
-    head = f"Of the event log {count} {'event' if count == 1 else 'events'} {is_lost}"
+        return f"Nothing {is_lost}: the event log here ends where the backup's ends."
+    head = f"{count} {'event' if count == 1 else 'events'} of the event log {is_lost}"
     if not lost.changes:
-        return f"{head}, and no change of a key, a webhook, a waiver or a user."
+        return f"{head}, but no change to a key, webhook, waiver or user."
     alive = reactivated_keys(lost.changes)
-    again = f"\n\nKeys that were revoked or disabled, and work again: {', '.join(alive)}" if alive else ""
-    return f"{head}. Look at each of these, and make again what has to be:\n\n{table(lost.changes)}{again}"
+    again = f"\n\nRevoked or disabled keys that work again: {', '.join(alive)}" if alive else ""
+    return f"{head}. Review these changes, and repeat those that are still needed:\n\n{table(lost.changes)}{again}"
 
 
 def _earlier_text(earlier: EarlierRestore) -> str:
-    keys = f" Keys that work again by it: {', '.join(earlier.reactivated_keys)}." if earlier.reactivated_keys else ""
-    return f"A restore before lost changes that are not here: {printable(earlier.path)} lists them.{keys}"
+    keys = (
+        f" Keys that work again because of it: {', '.join(earlier.reactivated_keys)}."
+        if earlier.reactivated_keys
+        else ""
+    )
+    return f"An earlier restore lost changes that are still missing. {printable(earlier.path)} lists them.{keys}"
 
 
 def _as_json(progress: RestoreProgress) -> dict[str, object]:

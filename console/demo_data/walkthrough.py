@@ -48,12 +48,12 @@ class Demo:
     def issue(self) -> dict[str, Any]:
         """Issue a key with a small rate limit. Return it as the API does."""
         limit = {"burst": BURST, "per_seconds": 3600}
-        self.report(f"Issue a key: {BURST} at once, then one each {3600 // BURST} s")
+        self.report(f"Issue a key: burst of {BURST}, then one request every {3600 // BURST} s")
         response = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
         self._expect(response, 201)
         key: dict[str, Any] = response.json()
         self.report(
-            f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown this once)"
+            f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown only once)"
         )
         return key
 
@@ -82,7 +82,7 @@ class Demo:
         path = f"/v1/keys/{key['key_id']}"
         # The bucket belongs to the key and is empty, so raise the limit first.
         self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
-        self.report("Rotate with an hour of overlap")
+        self.report("Rotate with a grace period of one hour")
         response = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
         self._expect(response, 200)
         new: str = response.json()["credential"]
@@ -118,7 +118,7 @@ class Demo:
 
     def _check(self, holds: bool) -> None:
         if not holds:
-            raise StepFailed("that is not what the story says")
+            raise StepFailed("unexpected result")
 
 
 def main() -> int:
@@ -129,7 +129,7 @@ def main() -> int:
         _manage(environment, "migrate", "--verbosity", "0")
         arguments = ["--label", "root", "--scope", "*", "--burst", "1000", "--per-seconds", "60", "--format", "json"]
         root = json.loads(_manage(environment, "issue_key", *arguments))["credential"]
-        print(f"A server of its own on port {port}, 2 workers, in a throw-away directory")
+        print(f"Starting a temporary server on port {port} with 2 workers")
         with (Path(directory) / "server.log").open("wb") as log:
             command = [sys.executable, _MANAGE, "serve", "--bind", f"127.0.0.1:{port}"]
             server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own command
@@ -143,7 +143,7 @@ def main() -> int:
             finally:
                 server.send_signal(signal.SIGTERM)
                 server.wait()
-    print("Every step came out right.")
+    print("All steps succeeded.")
     return 0
 
 

@@ -29,7 +29,7 @@ class IssueForm(LimitForm, SingleUseForm):
     """Form for a new key."""
 
     label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
-    owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who answers for it.")
+    owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who is responsible for the key.")
     scopes = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="One a line, such as orders:read."
     )

@@ -53,9 +53,9 @@ def parse_bind(bind: str) -> tuple[str, int]:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((bare, int(port)))
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no host"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a valid host"
         raise CommandError(
-            f"--bind: {bind} cannot be used: {reason}. Take another with PORT or --bind.", returncode=REFUSED
+            f"--bind: {bind} cannot be used: {reason}. Set another with PORT or --bind.", returncode=REFUSED
         ) from None
     return bare, int(port)
 
@@ -65,7 +65,7 @@ def raise_descriptor_limit() -> None:
     limit = raise_limit()
     if limit < MIN_DESCRIPTORS:
         raise CommandError(
-            f"The limit on open files is {limit}; Latchkey needs {MIN_DESCRIPTORS} at least. Raise it: ulimit -Hn.",
+            f"The limit on open files is {limit}, but Latchkey needs at least {MIN_DESCRIPTORS}. Raise it: ulimit -Hn.",
             returncode=REFUSED,
         )
 
@@ -76,7 +76,7 @@ def lock_data(data_dir: Path) -> tuple[int, ...]:
         return acquire_data_dir_locks(data_dir)
     except DataDirInUse as error:
         raise CommandError(
-            f"DATA_DIR: another server, or a restore, works on {error}. Wait for its end, or take another.",
+            f"DATA_DIR: another server or a restore is using {error}. Wait until it ends, or use another.",
             returncode=REFUSED,
         ) from None
     except OSError as error:

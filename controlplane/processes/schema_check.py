@@ -15,7 +15,7 @@ from latchkey.redaction import redact
 
 def database_unavailable(error: DatabaseError) -> CommandError:
     """Return the CommandError for a database that does not answer (exit status 3)."""
-    return CommandError(f"DATABASE_URL: the database does not answer: {redact(str(error))}", returncode=COULD_NOT)
+    return CommandError(f"DATABASE_URL: the database does not respond: {redact(str(error))}", returncode=COULD_NOT)
 
 
 def check_schema() -> None:
@@ -37,15 +37,15 @@ def _find_fault() -> str:
     # Check this first: for the database of a newer version, the advice to migrate would be wrong.
     if unknown := _unknown(executor.loader):
         return (
-            f"The database was migrated by a newer Latchkey: {__version__} does not know {unknown[0]}. Start that "
-            "version, or restore a backup from before the upgrade with this one."
+            f"The database was migrated by a newer Latchkey: {__version__} does not have {unknown[0]}. Start that "
+            "version, or use this one to restore a backup from before the upgrade."
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "The database lacks migrations. Run: manage.py migrate"
+        return "The database has unapplied migrations. Run: manage.py migrate"
     if found := difference(run_sql, connection.vendor):
         return (
-            f"The database is not what the migrations of Latchkey {__version__} make: {found}. Undo a change that "
-            "was made by hand, start the version that made the database, or restore a backup that this version accepts."
+            f"The database's tables differ from those of Latchkey {__version__}: {found}. Undo any manual change, "
+            "start the version that created the database, or restore a backup that this version accepts."
         )
     return ""
 

@@ -40,9 +40,9 @@ class StreamLimit:
         """Reserve a slot for the key; `release` releases it. Raise TooManyStreams."""
         with self._lock:
             if self.count >= self._max_streams:
-                self._reject(f"This process holds {self._max_streams} live streams and opens no more.")
+                self._reject(f"This process already has {self._max_streams} live streams, the maximum.")
             if self._by_key[key_id] >= self._max_per_key:
-                self._reject(f"This key has {self._max_per_key} live streams open in this process and gets no more.")
+                self._reject(f"This key already has {self._max_per_key} live streams in this process, the maximum.")
             self._by_key[key_id] += 1
             OPEN.set(self.count)
 

@@ -20,5 +20,5 @@ def lock_webhook(endpoint_id: str) -> WebhookEndpoint:
 
 def _require(endpoint: WebhookEndpoint | None) -> WebhookEndpoint:
     if endpoint is None:
-        raise WebhookNotFound("There is no webhook with this id.")
+        raise WebhookNotFound("No webhook has this ID.")
     return endpoint

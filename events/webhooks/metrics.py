@@ -19,7 +19,7 @@ class DeliveryOutcome(StrEnum):
     TEST_FAILED = "test_failed"
 
 
-DELIVERIES: Final = Counter(metric_names.WEBHOOK_DELIVERIES, "Attempts to deliver, by what came of them.", ["outcome"])
+DELIVERIES: Final = Counter(metric_names.WEBHOOK_DELIVERIES, "Delivery attempts, by outcome.", ["outcome"])
 for _outcome in DeliveryOutcome:
     # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
     DELIVERIES.labels(_outcome.value)

@@ -141,7 +141,9 @@ class WebhookService:
 
 def _add(endpoint: WebhookEndpoint, events: Sequence[Event], found: Sequence[Rows]) -> list[Statement]:
     if len(found[0]) >= MAX_ENDPOINTS:
-        raise InvalidParameters.of([FieldError("", "too-many", f"There are {MAX_ENDPOINTS} webhooks already.")])
+        raise InvalidParameters.of(
+            [FieldError("", "too-many", f"There are already {MAX_ENDPOINTS} webhooks, the maximum.")]
+        )
     endpoint.delivered_through = events[-1].id
     return [insert_statement([endpoint])]
 

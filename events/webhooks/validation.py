@@ -24,16 +24,16 @@ _NAME = re.compile(r"(?=.{1,253}\Z)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}")
 def _url(value: object, _now: datetime) -> str:
     url = text(value, "url", max_length=MAX_URL, allow_empty=False)
     if not _PRINTABLE.fullmatch(url):
-        raise rejected("not-a-url", "url must hold printable ASCII characters alone, others percent-encoded.")
+        raise rejected("not-a-url", "url must contain only printable ASCII characters. Percent-encode all others.")
     parts = _split(url)
     if parts.scheme == "http" and not settings.WEBHOOK_ALLOWED_NETWORKS:
-        raise rejected("not-https", "url must begin with https://, as WEBHOOK_ALLOWED_NETWORKS names no network.")
+        raise rejected("not-https", "url must begin with https://, because WEBHOOK_ALLOWED_NETWORKS is empty.")
     if parts.scheme not in ("http", "https"):
         raise rejected("not-https", "url must begin with https://.")
     if "@" in parts.netloc:
-        raise rejected("userinfo", "url must hold no user and no password.")
+        raise rejected("userinfo", "url must not contain a user name or password.")
     if "#" in url:
-        raise rejected("fragment", "url must have no fragment.")
+        raise rejected("fragment", "url must not have a fragment.")
     return url
 
 
@@ -46,7 +46,7 @@ def _split(url: str) -> SplitResult:
         elif "[" in authority or not _NAME.fullmatch(host):
             raise ValueError
     except ValueError:
-        raise rejected("not-a-url", "url must be like https://host.example/path.") from None
+        raise rejected("not-a-url", "url must have the form https://host.example/path.") from None
     if port == 0:
         raise rejected("not-a-url", "url must have a port from 1 to 65535, or none.")
     return parts
@@ -54,12 +54,12 @@ def _split(url: str) -> SplitResult:
 
 def _event_types(value: object, _now: datetime) -> list[str]:
     if not isinstance(value, list):
-        raise rejected("not-an-array", "event_types must be an array of types; an empty one is for all.")
+        raise rejected("not-an-array", "event_types must be an array of types. An empty array means all types.")
     known = set(EventType)
     if len(value) > len(known):
-        raise rejected("too-many", f"event_types has at most {len(known)} entries, one for each type.")
+        raise rejected("too-many", f"event_types must have at most {len(known)} entries, one for each type.")
     faults = [
-        FieldError(f"/{index}", "not-a-type", f"A type is one of {', '.join(EventType)}.")
+        FieldError(f"/{index}", "not-a-type", f"A type must be one of {', '.join(EventType)}.")
         for index, name in enumerate(value)
         if not (isinstance(name, str) and name in known)
     ]

@@ -39,7 +39,7 @@ class KeyLookup(NamedTuple):
 def enqueue(lookup: KeyLookup) -> None:
     """Queue a key lookup. Raise TimeoutError if MAX_WAITING are queued already."""
     if len(_waiting) >= MAX_WAITING:
-        raise TimeoutError(f"{len(_waiting)} credentials wait already to be looked up")
+        raise TimeoutError(f"{len(_waiting)} credentials are already waiting for a lookup")
     _waiting.append(lookup)
     _batcher.flush()
 

@@ -51,7 +51,7 @@ class WriteQueue:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         if not await self._acquire():
-            detail = "Other changes are before this one and take too long. Nothing was changed."
+            detail = "Earlier changes are taking too long. Nothing was changed."
             error = WriteQueueTimeout(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
             await send_rejection(error, scope, EndpointRequest.of(scope), send, started)
             return

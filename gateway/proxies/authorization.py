@@ -11,10 +11,10 @@ from typing import Final
 from latchkey import headers
 from latchkey.redaction import CREDENTIAL
 
-NEXT_STEP: Final = f"Send the key as {headers.API_KEY}: key_id:secret. Authorization is for the service alone."
+NEXT_STEP: Final = f"Send the key as {headers.API_KEY}: key_id:secret. Authorization is only for the service."
 
 _NGINX_MAP: Final = f"""\
-# Authorization is the service's own, but no credential of Latchkey reaches it there.
+# Authorization belongs to the service. A Latchkey credential in it is removed.
 map $http_authorization $latchkey_authorization {{
     "~{CREDENTIAL}" "";
     default $http_authorization;
@@ -22,11 +22,11 @@ map $http_authorization $latchkey_authorization {{
 
 """
 _CADDY_MATCHER: Final = f"""\
-	# Authorization is the service's own, but no credential of Latchkey reaches it there.
+	# Authorization belongs to the service. A Latchkey credential in it is removed.
 	@credential header_regexp Authorization "{CREDENTIAL}"
 """
 _ENVOY_ROUTE: Final = f"""\
-                        # Authorization is the service's own, but no credential of Latchkey reaches it there.
+                        # Authorization belongs to the service. A Latchkey credential in it is removed.
                         - match:
                             prefix: "/"
                             headers:
@@ -36,7 +36,7 @@ _ENVOY_ROUTE: Final = f"""\
                           request_headers_to_remove: ["authorization"]
 """
 _ENVOY_WITHHELD: Final = """\
-                      # Envoy would send it, whatever the list above says.
+                      # Envoy would send it even if it isn't in the list above.
                       disallowed_headers: {patterns: [{exact: "authorization"}]}
 """
 _TRAEFIK_MIDDLEWARE: Final = """\

@@ -46,7 +46,7 @@ map $latchkey_cors_origin $latchkey_cors_exposed {{
     default "{exposed}";
 }}
 
-# To a preflight a browser adds no credential.
+# Browsers send preflights without a credential.
 map "$request_method $http_access_control_request_method $latchkey_cors_origin" $latchkey_preflight {{
     "~^OPTIONS [^ ]+ [^ ]+$" 1;
     default "";
@@ -54,7 +54,7 @@ map "$request_method $http_access_control_request_method $latchkey_cors_origin" 
 
 """
 _NGINX_PREFLIGHT: Final = f"""\
-        # Answered here: the service is not asked.
+        # Answered here: the service isn't called.
         if ($latchkey_preflight) {{
             add_header Access-Control-Allow-Origin $latchkey_cors_origin always;
             add_header Access-Control-Allow-Methods "{_METHODS}" always;
@@ -73,7 +73,7 @@ _NGINX_ANSWER: Final = """\
 _CADDY_MATCHERS: Final = """\
 	# An origin whose pages may call the service.
 	@cors header_regexp cors Origin ^({origins})$
-	# To a preflight a browser adds no credential.
+	# Browsers send preflights without a credential.
 	@preflight {{
 		method OPTIONS
 		header_regexp cors Origin ^({origins})$
@@ -87,11 +87,11 @@ _CADDY_ANSWER: Final = f"""\
 		header @preflight Access-Control-Allow-Methods "{_METHODS}"
 		header @preflight Access-Control-Allow-Headers "{_REQUEST_FIELDS}"
 		header @preflight Access-Control-Max-Age {_MAX_AGE_SECONDS}
-		# Answered here: the service is not asked.
+		# Answered here: the service isn't called.
 		respond @preflight 204
 """
 _ENVOY_FILTER: Final = """\
-                  # Answers a preflight, to which a browser adds no credential; the service is not asked.
+                  # Answers preflights, which browsers send without a credential. The service isn't called.
                   - name: envoy.filters.http.cors
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors

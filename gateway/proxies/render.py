@@ -90,7 +90,7 @@ def _caddy(values: Values) -> Mapping[str, str]:
 
 def _traefik(values: Values) -> Mapping[str, str]:
     if len(values.latchkey) > 1:
-        raise NotUsable("--latchkey: Traefik can ask one address. Name that of a proxy in front of the nodes.")
+        raise NotUsable("--latchkey: Traefik can call only one address. Use that of a proxy in front of the nodes.")
     return {
         **cors.traefik(values.cors_origins),
         **authorization.traefik(values.keep_authorization),

@@ -8,8 +8,8 @@ from latchkey.redaction import CREDENTIAL
 
 _COMMENTS: Final = {
     "": "",
-    "-websocket": "    # A request may upgrade its connection to a WebSocket, and to nothing else.\n",
-    "-credential": "    # Authorization is the service's own, but no credential of Latchkey reaches it there.\n",
+    "-websocket": "    # A request may upgrade its connection only to a WebSocket.\n",
+    "-credential": "    # Authorization belongs to the service. A Latchkey credential in it is removed.\n",
     "-websocket-credential": "",
 }
 

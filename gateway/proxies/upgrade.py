@@ -8,12 +8,12 @@ compares the whole value, and sends its own instead of the client's.
 from typing import Final
 
 NGINX_NONE: Final = """\
-        # An upgrade would make a raw connection of one request that was checked.
+        # An upgrade would turn one checked request into a raw connection.
         proxy_set_header Upgrade "";
         proxy_set_header Connection "";"""
 NGINX_WEBSOCKET: Final = (
     """\
-# A request may upgrade its connection to a WebSocket, and to nothing else.
+# A request may upgrade its connection only to a WebSocket.
 map $http_upgrade $latchkey_upgrade {
     "~*^websocket$" websocket;
     default "";
@@ -31,7 +31,7 @@ map $latchkey_upgrade $latchkey_connection {
 )
 CADDY_NONE: Final = (
     """\
-	# HTTP/2 asks for a WebSocket by CONNECT (RFC 8441).
+	# HTTP/2 requests a WebSocket with CONNECT (RFC 8441).
 	@connect method CONNECT
 """,
     """\
@@ -57,7 +57,7 @@ CADDY_WEBSOCKET: Final = (
 		request_header @stays -Upgrade""",
 )
 ENVOY_WEBSOCKET: Final = """\
-                # A request may upgrade its connection to a WebSocket, and to nothing else.
+                # A request may upgrade its connection only to a WebSocket.
                 upgrade_configs:
                   - upgrade_type: websocket
 """
@@ -65,7 +65,7 @@ TRAEFIK_WEBSOCKET: Final = """\
     latchkey-websocket:
       headers:
         customRequestHeaders:
-          # In place of all that the client named.
+          # Replaces what the client sent.
           Upgrade: "websocket"
           HTTP2-Settings: ""
 """

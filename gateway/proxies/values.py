@@ -35,7 +35,7 @@ class Address:
         match = _ADDRESS.fullmatch(url)
         port = int(match[2] or 80) if match else 0
         if match is None or port not in _PORTS:
-            raise NotUsable(f"{option} is http://HOST or http://HOST:PORT, with no path; TLS is yours to add.")
+            raise NotUsable(f"{option} must be http://HOST or http://HOST:PORT, without a path. Add TLS yourself.")
         return cls(match[1].strip("[]"), port)
 
     def __str__(self) -> str:
@@ -63,20 +63,22 @@ class Values:
 
     def __post_init__(self) -> None:
         if not all(map(is_scope, self.scopes)) or len(self.scopes) > MAX_SCOPES:
-            raise NotUsable(f"--scope is like orders:read: lower case, with one colon; up to {MAX_SCOPES} of them.")
+            raise NotUsable(
+                f"--scope must have the form orders:read: lower case, with one colon; up to {MAX_SCOPES} of them."
+            )
         # Measure the longest form: with the `allow` or `deny` parameter that some proxies add.
         if len(self.query(allow="200")) > MAX_QUERY:
-            raise NotUsable(f"--scope is too long: all of them have to fit into a query of {MAX_QUERY} bytes.")
+            raise NotUsable(f"--scope is too long: all scopes must fit into a query of {MAX_QUERY} bytes.")
         if not 1 <= self.cost <= MAX_BURST:
-            raise NotUsable(f"--cost is from 1 to {MAX_BURST}.")
+            raise NotUsable(f"--cost must be from 1 to {MAX_BURST}.")
         if self.listen not in _PORTS:
-            raise NotUsable("--listen is a port from 1 to 65535.")
+            raise NotUsable("--listen must be a port from 1 to 65535.")
         if not all(map(is_origin, self.cors_origins)):
-            raise NotUsable(f"--cors-origin is {ORIGIN_FORMAT}")
+            raise NotUsable(f"--cors-origin must be {ORIGIN_FORMAT}")
         if len(self.cors_origins) > _MAX_ORIGINS:
-            raise NotUsable(f"--cors-origin is given at most {_MAX_ORIGINS} times.")
+            raise NotUsable(f"--cors-origin can be used at most {_MAX_ORIGINS} times.")
         if not _PUBLIC_URL.fullmatch(self.public_url) or len(self.public_url) > _MAX_PUBLIC_URL:
-            raise NotUsable("PUBLIC_URL cannot stand in a proxy's configuration: it is to be http(s)://HOST[:PORT].")
+            raise NotUsable("PUBLIC_URL cannot be used in a proxy's configuration: it must be http(s)://HOST[:PORT].")
 
     def query(self, **also: str) -> str:
         """Return the query string for /v1/check, with the parameters in `also` first."""

@@ -22,8 +22,8 @@ class UnwritableDatabase(GuardRail):
     name = "unwritable_database"
     severity = Severity.CRITICAL
     remedy = (
-        "Let DATABASE_URL lead to the primary server, and see that it is not set to read-only; or find out who holds a"
-        " lock, as a session that was left inside a transaction does, and end it."
+        "Point DATABASE_URL to the primary server, and make sure that it is not read-only; or find the session that"
+        " holds a lock, for example one that was left inside a transaction, and end it."
     )
     every_run = True
 
@@ -31,7 +31,7 @@ class UnwritableDatabase(GuardRail):
         # connection_is_read_only() looks at the open session, and there may be none yet.
         connection.ensure_connection()
         if connection_is_read_only():
-            return Finding(1, "The database takes no changes: it is a standby, or set to be read-only.")
+            return Finding(1, "The database rejects changes: it is a standby or set to read-only.")
         return Finding(1, _LOCKED) if timed_out_recently() else None
 
 
@@ -43,7 +43,7 @@ class GrowingLog(GuardRail):
 
     name = "growing_wal"
     severity = Severity.WARNING
-    remedy = "Find the program that has the SQLite file open for reading, and end it."
+    remedy = "Find the program that has the SQLite file open for reading, and stop it."
 
     def find(self, now: datetime) -> Finding | None:
         size = write_ahead_log.size_bytes()

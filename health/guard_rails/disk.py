@@ -23,7 +23,7 @@ class FullDisk(GuardRail):
 
     name = "full_disk"
     severity = Severity.CRITICAL
-    remedy = "Make room on the disk of DATA_DIR, or move DATA_DIR to a larger one."
+    remedy = "Free space on the disk of DATA_DIR, or move DATA_DIR to a larger one."
     every_run = True
 
     def find(self, now: datetime) -> Finding | None:
@@ -33,7 +33,7 @@ class FullDisk(GuardRail):
             except OSError:
                 continue
             if disk.f_bavail * disk.f_frsize < LEAST_FREE_BYTES:
-                return Finding(1, f"Less than {LEAST_FREE_BYTES >> 20} MiB are left on the disk of {directory}.")
+                return Finding(1, f"Less than {LEAST_FREE_BYTES >> 20} MiB are free on the disk of {directory}.")
         return None
 
 

@@ -18,7 +18,7 @@ class KeyWithoutExpiry(KeyGuardRail):
 
     name = "key_without_expiry"
     severity = Severity.NOTICE
-    remedy = "Set an expiry on each of the keys, or waive the guard rail for it."
+    remedy = "Set an expiry for each key, or grant the key a waiver."
     fault = "never expire"
 
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
@@ -30,7 +30,7 @@ class ExpiringKey(KeyGuardRail):
 
     name = "expiring_key"
     severity = Severity.WARNING
-    remedy = "Move the expiry of the keys that are still needed, or issue others in their place and change over."
+    remedy = "Extend the expiry of the keys that are still needed, or issue new keys and switch to them."
     fault = f"expire within {EXPIRY_IN_VIEW.days} days"
 
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:

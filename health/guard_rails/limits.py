@@ -17,7 +17,7 @@ class UnlimitedKey(KeyGuardRail):
 
     name = "unlimited_key"
     severity = Severity.WARNING
-    remedy = "Give each of the keys a rate limit, or waive the guard rail for it."
+    remedy = "Set a rate limit for each key, or grant the key a waiver."
     fault = "have no rate limit"
     triggers = _LIMIT_EVENTS
 
@@ -30,7 +30,7 @@ class ExcessiveBurst(KeyGuardRail):
 
     name = "excessive_burst"
     severity = Severity.WARNING
-    remedy = "Lower the burst of the keys, raise GUARD_RAIL_MAX_BURST, or waive the guard rail for them."
+    remedy = "Lower the keys' burst, raise GUARD_RAIL_MAX_BURST, or grant the keys waivers."
     triggers = _LIMIT_EVENTS
     fault = "have a burst above GUARD_RAIL_MAX_BURST"
 

@@ -19,8 +19,8 @@ STEWARD_LEASE_MAX: Final = timedelta(seconds=60)
 STEWARD_MISSED_AFTER: Final = timedelta(seconds=15)
 FALLBACK_EFFECTS: Final = {
     "deny": "requests with a key get 503",
-    "local": "each node that is cut off decides by itself, so limits hold for each alone",
-    "allow": "every request of a key that is in order passes, without a limit",
+    "local": "each disconnected node decides on its own, so limits apply per node",
+    "allow": "every request with a valid key is allowed, without a limit",
 }
 
 
@@ -33,8 +33,8 @@ class DegradedBucketStore(GuardRail):
     name = "bucket_store"
     severity = Severity.CRITICAL
     remedy = (
-        "See that the bucket store runs and can be reached, or, with lmdb://, that its disk has room and the server may"
-        " read and write there; the log says why, as BucketStoreError."
+        "Make sure that the bucket store is running and reachable, or, with lmdb://, that its disk has space and the"
+        " server can read and write there; the log has the reason as BucketStoreError."
     )
     every_run = True
 
@@ -55,7 +55,7 @@ class RebuiltBucketStore(GuardRail):
 
     name = "rebuilt_bucket_store"
     severity = Severity.WARNING
-    remedy = "Find out what removes, replaces or damages the files in the bucket store's directory."
+    remedy = "Find out what removes, replaces or damages files in the bucket store's directory."
     every_run = True
 
     def find(self, now: datetime) -> Finding | None:
@@ -75,9 +75,9 @@ class RebuiltBucketStore(GuardRail):
 
 def _outage(hosts: list[str], effect: str) -> str:
     if not hosts:
-        return f"The bucket store does not answer; {effect}."
+        return f"The bucket store does not respond; {effect}."
     nodes = "1 node" if len(hosts) == 1 else f"{len(hosts)} nodes"
-    return f"The bucket store does not answer {nodes} ({abbreviated_list(hosts, len(hosts) + 1)}); {effect}."
+    return f"The bucket store does not respond to {nodes} ({abbreviated_list(hosts, len(hosts) + 1)}); {effect}."
 
 
 class BrokenEventLog(GuardRail):

@@ -18,7 +18,7 @@ class RestoredBackup(GuardRail):
 
     name = "restored_backup"
     severity = Severity.WARNING
-    remedy = "Look at what the restore undid, make again what has to be, and acknowledge it by a waiver."
+    remedy = "Review what the restore undid, repeat what is still needed, and acknowledge it with a waiver."
     every_run = True
 
     def find(self, now: datetime) -> Finding | None:
@@ -45,15 +45,17 @@ class RestoredBackup(GuardRail):
 def _detail(event: Event) -> str:
     data = event.data
     undone = "; ".join(filter(None, [_undone(data["lost"]), *map(_earlier, data["earlier"])]))
-    return f"At {event.at:%Y-%m-%d %H:%M:%S} UTC {data['backup']} was restored, made at {data['made_at']}: {undone}."
+    return (
+        f"At {event.at:%Y-%m-%d %H:%M:%S} UTC, the backup {data['backup']} of {data['made_at']} was restored: {undone}."
+    )
 
 
 def _undone(lost: Mapping[str, Any] | None) -> str:
     if lost is None:
         return "the database was empty before"
     if not lost["known"]:
-        return "what that undid is not known"
-    return f"that undid {_counts(lost)}{_again(lost['work_again'])}"
+        return "what this undid is unknown"
+    return f"this undid {_counts(lost)}{_again(lost['work_again'])}"
 
 
 def _earlier(earlier: Mapping[str, Any]) -> str:
@@ -63,7 +65,7 @@ def _earlier(earlier: Mapping[str, Any]) -> str:
 def _counts(lost: Mapping[str, Any]) -> str:
     if lost["events"] is None:
         return "an unknown number of changes"
-    return f"{_number(lost['events'], 'event')}, {_number(lost['changes'], 'change')} among them"
+    return f"{_number(lost['events'], 'event')}, including {_number(lost['changes'], 'change')}"
 
 
 def _number(count: int, thing: str) -> str:
@@ -71,6 +73,4 @@ def _number(count: int, thing: str) -> str:
 
 
 def _again(keys: list[str]) -> str:
-    return (
-        f", and keys that were revoked or disabled work again: {abbreviated_list(keys, len(keys) + 1)}" if keys else ""
-    )
+    return f", and revoked or disabled keys work again: {abbreviated_list(keys, len(keys) + 1)}" if keys else ""

@@ -36,7 +36,7 @@ class OverdueRotation(KeyGuardRail):
 
     name = "overdue_rotation"
     severity = Severity.WARNING
-    remedy = "Give the new secret to everyone who still uses the old one, before that ends."
+    remedy = "Give the new secret to every client that still uses the old one, before the old one ends."
     fault = "still depend on their old secret, which ends soon"
     triggers = _SECRET_EVENTS
 

@@ -21,7 +21,7 @@ class SustainedThrottling(KeyGuardRail):
 
     name = "sustained_throttling"
     severity = Severity.WARNING
-    remedy = "Find out why the caller does not wait for Retry-After, or raise the keys' limit."
+    remedy = "Find out why the client ignores Retry-After, or raise the keys' limit."
     fault = f"were throttled in {THROTTLED_MINUTES} of the last {THROTTLING_WINDOW.seconds // 60} minutes"
 
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
@@ -37,7 +37,7 @@ class AuthenticationFailures(QueryGuardRail):
 
     name = "authentication_failures"
     severity = Severity.WARNING
-    remedy = "Look for the addresses in the log; give a client its new credential, block a stranger in front."
+    remedy = "Find the addresses in the log; give a client its new credential, or block an attacker at your proxy."
     triggers = frozenset({EventType.AUTHENTICATION_FAILURE_BURST})
     every_run = True
     max_counted = MAX_BURSTS

@@ -38,7 +38,7 @@ def hold_file_lock(path: Path, report: Report) -> Iterator[None]:
                 return False
             return True
 
-        _wait(try_acquire, f"Another start works in {path.parent}.", report)
+        _wait(try_acquire, f"Another process is starting in {path.parent}.", report)
         yield
 
 
@@ -64,7 +64,7 @@ def hold_database_lock(report: Report) -> Iterator[None]:
         return got
 
     try:
-        _wait(try_acquire, "Another node prepares the database.", report)
+        _wait(try_acquire, "Another node is preparing the database.", report)
         yield
     finally:
         # If the connection was lost meanwhile, the lock is released already.
@@ -84,10 +84,10 @@ def _wait(try_acquire: Callable[[], bool], holder: str, report: Report) -> None:
     while not try_acquire():
         if time.monotonic() > deadline:
             raise CommandError(
-                f"{holder} It has not ended in {MAX_WAIT_SECONDS:.0f} seconds. End it, or start again later.",
+                f"{holder} It did not finish in {MAX_WAIT_SECONDS:.0f} seconds. Stop it, or start again later.",
                 returncode=COULD_NOT,
             )
         if not reported:
             reported = True
-            report(f"{holder} Waiting for its end, {MAX_WAIT_SECONDS:.0f} seconds at most.")
+            report(f"{holder} Waiting for it, at most {MAX_WAIT_SECONDS:.0f} seconds.")
         time.sleep(_POLL_SECONDS)

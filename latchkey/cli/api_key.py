@@ -20,9 +20,9 @@ def read_api_key(given: str | None, *, from_command_line: bool) -> Credential:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CLIError(
                 "No API key",
-                "This call needs a key, and none is given.",
-                "Set LATCHKEY_API_KEY to key_id:secret, write api_key in a profile of the configuration file, or pipe "
-                "it in: --api-key - reads it from standard input.",
+                "This call needs an API key.",
+                "Set LATCHKEY_API_KEY to key_id:secret, set api_key in a profile of the configuration file, or use "
+                "--api-key - to read it from standard input.",
             )
         given = STANDARD_INPUT
     elif from_command_line and given != STANDARD_INPUT:
@@ -42,7 +42,7 @@ def read_secret(prompt: str) -> str:
 def warn_about_secret_argument(where: str) -> None:
     """Warn that other users can read a secret on a command line."""
     print(
-        f"latchkey: warning: the secret in {where} can be read by others on this machine (ps) and stays in the shell's "
-        "history. Write - there to give it on standard input.",
+        f"latchkey: warning: other users of this machine can see the secret in {where} (ps), and the shell's history "
+        "keeps it. Use - instead to read it from standard input.",
         file=sys.stderr,
     )

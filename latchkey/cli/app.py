@@ -15,8 +15,8 @@ from latchkey.request_id import is_request_id
 app = typer.Typer(
     name="latchkey",
     help="Issue, limit, rotate, watch and revoke the API keys of a Latchkey server.",
-    epilog="Exit: 0 done; 2 refused; 3 could not (throttled, network, time-out, server error). The options above may "
-    "also stand behind the command, but for --wait.",
+    epilog="Exit: 0 done; 2 rejected; 3 failed (throttled, network, timeout, server error). The options above, except "
+    "--wait, also work after the command.",
     no_args_is_help=True,
     rich_markup_mode=None,
     # A traceback with local values would show keys.
@@ -44,7 +44,7 @@ def _show_version(wanted: bool) -> None:
 
 def _request_id(text: str | None) -> str | None:
     if text is not None and not is_request_id(text):
-        raise typer.BadParameter("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")
+        raise typer.BadParameter("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
     return text
 
 
@@ -62,7 +62,7 @@ def general(
         typer.Option(
             envvar="LATCHKEY_API_KEY",
             metavar="KEY_ID:SECRET",
-            help="The key to call with; - reads it from standard input, or asks on a terminal.",
+            help="Your API key; - reads it from standard input, or asks for it on a terminal.",
         ),
     ] = None,
     timeout: Annotated[
@@ -72,11 +72,11 @@ def general(
             metavar="SECONDS",
             min=0.01,
             max=MAX_TIMEOUT_SECONDS,
-            help="How long each attempt of a call may take. Default: 10",
+            help="Timeout of each attempt. Default: 10",
         ),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(envvar="LATCHKEY_FORMAT", help="How results are shown. Default: table")
+        Format | None, typer.Option(envvar="LATCHKEY_FORMAT", help="Output format. Default: table")
     ] = None,
     profile: Annotated[
         str | None, typer.Option(envvar="LATCHKEY_PROFILE", metavar="NAME", help="Profile of the configuration file.")
@@ -92,14 +92,20 @@ def general(
     request_id: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", callback=_request_id, help="Names every call in the server's log. Default: a new one"
+            metavar="ID",
+            callback=_request_id,
+            help="Request ID of every call, to find it in the server's log. Default: a new one",
         ),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Where the server says when to come back, wait and try again, up to an hour.")
+        bool,
+        typer.Option(
+            "--wait", help="If the server sends Retry-After, wait that long and try again, for up to an hour."
+        ),
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Log each call to standard error, a JSON object a line, without secrets.")
+        bool,
+        typer.Option("--verbose", help="Log each call to standard error, one JSON object per line, without secrets."),
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")

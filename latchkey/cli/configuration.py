@@ -59,13 +59,13 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     profiles = document.get("profiles", {})
     wanted = name or document.get("profile", DEFAULT_PROFILE)
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
-        raise _unusable_file(config_file, "it holds profile and [profiles.NAME], and nothing else.")
+        raise _unusable_file(config_file, "only profile and [profiles.NAME] are allowed.")
     # Don't use a sole profile that isn't chosen: a command meant for one server must not reach another.
     if name is None and "profile" not in document and wanted not in profiles:
         return NoProfileChosen(error=_no_profile_chosen(config_file, sorted(profiles))) if profiles else Profile()
     if not isinstance(wanted, str) or wanted not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
-        raise _unusable_file(config_file, f"the profile that is asked for is not there. Profiles: {known}.")
+        raise _unusable_file(config_file, f"it has no profile with the requested name. Profiles: {known}.")
     return _profile(config_file, wanted, profiles[wanted])
 
 
@@ -85,8 +85,8 @@ def _load(config_file: Path) -> Mapping[str, Any]:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & _OTHER_USERS:
                 raise CLIError(
-                    "The configuration file can be read by others",
-                    f"{config_file} has the mode {mode:04o}, and it may hold keys.",
+                    "Other users can read the configuration file",
+                    f"{config_file} has mode {mode:04o}, and it may contain keys.",
                     f"chmod 600 {_quoted(config_file)}",
                 )
             # Some editors start a file with a byte order mark.
@@ -105,19 +105,19 @@ def _profile(config_file: Path, name: str, values: object) -> Profile:
         "format": lambda value: value in _FORMATS,
     }
     if not isinstance(values, dict) or not set(values) <= set(rules):
-        raise _unusable_file(config_file, f"the profile {name} may hold {', '.join(rules)}, and nothing else.")
+        raise _unusable_file(config_file, f"the profile {name} can only have {', '.join(rules)}.")
     # Never put a value into the message: it may be a key.
     for field_name, value in values.items():
         if not rules[field_name](value):
-            raise _unusable_file(config_file, f"{field_name} of the profile {name} cannot be used.")
+            raise _unusable_file(config_file, f"{field_name} of the profile {name} is invalid.")
     return Profile(**values)
 
 
 def _no_profile_chosen(config_file: Path, names: list[str]) -> CLIError:
     title = f"No profile is chosen. Profiles: {', '.join(names)}"
-    choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" on top of the file.'
+    choose = f'Add --profile {names[0]}, set LATCHKEY_PROFILE, or write profile = "{names[0]}" at the top of the file.'
     return CLIError(
-        title, f"{config_file} does not say which profile to use, and none of them is named default.", choose
+        title, f"{config_file} does not set which profile to use, and none of them is named default.", choose
     )
 
 
@@ -125,7 +125,7 @@ def _unusable_file(config_file: Path, why: str) -> CLIError:
     example = (
         '[profiles.default], and under it url = "https://…", api_key = "lk_…:lks_…", timeout = 10, format = "table"'
     )
-    return CLIError("The configuration file cannot be used", f"{config_file}: {why}", f"Write it as TOML: {example}.")
+    return CLIError("The configuration file is invalid", f"{config_file}: {why}", f"Write it as TOML: {example}.")
 
 
 def _quoted(config_file: Path) -> str:

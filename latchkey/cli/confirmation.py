@@ -7,7 +7,7 @@ import typer
 
 from latchkey.cli.errors import CLIError
 
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask. Needed if there is no terminal to ask on.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Skip the confirmation. Required without a terminal.")]
 
 
 def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
@@ -21,8 +21,8 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
     # The prompt goes to standard error and the reply comes from standard input, so both must be a terminal.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         detail = f"{consequence} It cannot be undone, and there is no terminal to ask on. Nothing was changed."
-        raise CLIError("Not confirmed", detail, "If you mean it, add --yes.")
-    if _prompt(f"{consequence} It cannot be undone. Type {key_id} to continue: ") != key_id:
+        raise CLIError("Not confirmed", detail, "To do it anyway, add --yes.")
+    if _prompt(f"{consequence} This cannot be undone. Type {key_id} to continue: ") != key_id:
         raise CLIError("Not confirmed", "That is not the key ID. Nothing was changed.", "")
 
 

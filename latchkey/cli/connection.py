@@ -23,8 +23,8 @@ def check_url(url: str) -> str:
     try:
         return server_url(url)
     except ValueError as error:
-        remedy = "Give it as --url, as LATCHKEY_URL, or as url in a profile of the configuration file."
-        raise CLIError("The URL cannot be used", f"Refused: {error}.", remedy) from None
+        remedy = "Set it with --url, LATCHKEY_URL, or url in a profile of the configuration file."
+        raise CLIError("The URL is invalid", f"Refused: {error}.", remedy) from None
 
 
 def open_client(
@@ -52,8 +52,10 @@ def open_client(
             sleep=partial(_sleep, say),
         )
     except (OSError, ValueError, ImportError) as error:
-        remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR, and the variables that name a proxy."
-        raise CLIError("The environment's TLS or proxy cannot be used", f"{type(error).__name__}.", remedy) from None
+        remedy = "Check SSL_CERT_FILE, SSL_CERT_DIR and the proxy variables."
+        raise CLIError(
+            "The environment's TLS or proxy settings are invalid", f"{type(error).__name__}.", remedy
+        ) from None
     return client.with_request_id(request_id)
 
 

@@ -22,7 +22,9 @@ class DrainDisplay:
         """
         used = rfc3339(last_used_at) if last_used_at else "never"
         ends = f"; it ends {rfc3339(ends_at)}" if ends_at else ""
-        waits = "the new one is not used yet" if quiet is None else f"quiet {_format_duration(quiet)} of {self._target}"
+        waits = (
+            "the new one is not used yet" if quiet is None else f"idle for {_format_duration(quiet)} of {self._target}"
+        )
         text = f"old secret: last used {used}, {waits}{ends}"
         state = (last_used_at, quiet is None)
         if self._live:

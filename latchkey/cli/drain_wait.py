@@ -35,14 +35,14 @@ def finish_when_drained(
                 key = poller.keys.show(key.key_id)
     except BaseException:
         # Ctrl-C arrives here too: whatever ends the wait, the old secret is still valid.
-        invocation.say(f"the old secret works on; end it with: latchkey keys finish-rotation {key.key_id}")
+        invocation.say(f"the old secret still works; end it with: latchkey keys finish-rotation {key.key_id}")
         raise
     if retiring is None:
         invocation.say(f"the old secret has already ended{', and the new one was never used' if unused else ''}")
         return
     # A later rotation may have begun. Naming the secret makes sure that only this one is ended.
     poller.keys.finish_rotation(key.key_id, secret_id=retiring.id)
-    invocation.say("the old secret was quiet for long enough and has ended")
+    invocation.say("the old secret was idle for long enough and has ended")
 
 
 def _current_retiring_secret(old: "Secret | None", key: "Key | KeyReceipt") -> "Secret | None":

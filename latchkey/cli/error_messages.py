@@ -11,16 +11,16 @@ from latchkey.redaction import redact
 
 _TRANSIENT: Final = (408, 429)
 _REMEDIES: Final = {
-    "insufficient-scope": "Whoever has a key with keys:write that itself holds the scope (or *) can grant it: "
-    "latchkey keys update KEY_ID --scope …, which names all scopes that the key is to have.",
-    "quota-exceeded": "Wait so long, or let latchkey do it: latchkey --wait COMMAND.",
+    "insufficient-scope": "Grant it with a key that has keys:write and itself holds the scope (or *): "
+    "latchkey keys update KEY_ID --scope …, with all scopes that the key should have.",
+    "quota-exceeded": "Wait that long, or let latchkey wait for you: latchkey --wait COMMAND.",
     "rotation-in-progress": "Once the new secret is in use, end the old one (latchkey keys finish-rotation KEY_ID). Or "
-    "wait until it ends, or end every older secret at once (latchkey keys rotate KEY_ID --at-once).",
-    "precondition-failed": "Nothing was changed. Look again (latchkey keys show KEY_ID), decide, and give the new etag "
-    "to --if-match.",
+    "wait until it ends, or end every older secret immediately (latchkey keys rotate KEY_ID --at-once).",
+    "precondition-failed": "Nothing was changed. Show the key again (latchkey keys show KEY_ID) and use its new etag.",
+    "invalid-parameters": "Fix the fields listed above and try again. Nothing was changed.",
     "already-revoked": "Revocation is permanent. Issue another key: latchkey keys create --label LABEL.",
-    "disabled-key": "Whoever has another key with keys:write can enable it: latchkey keys enable KEY_ID.",
-    "expired-key": "Whoever has another key with keys:write can move its end: "
+    "disabled-key": "Enable it with another key that has keys:write: latchkey keys enable KEY_ID.",
+    "expired-key": "Extend its expiry with another key that has keys:write: "
     "latchkey keys update KEY_ID --expires-in 90d.",
 }
 
@@ -41,7 +41,7 @@ def error_message(failure: Exception) -> str:
         lines.append(f"What to do: {remedy}")
     request_id = getattr(failure, "request_id", "")
     if request_id:
-        lines.append(f"Request id: {request_id}")
+        lines.append(f"Request ID: {request_id}")
     # A server's text may hold characters that control the terminal, or a secret.
     return "\n".join(printable(redact(line)) for line in lines)
 
@@ -54,7 +54,7 @@ def _reasons(failure: Exception) -> list[str]:
     # The detail of a problem with `errors` repeats them, so leave it out.
     lines = list(faults) or [f"  {failure}"]
     seconds = failure.retry_after_seconds
-    if seconds is not None and f" {seconds} s" not in str(failure):
+    if seconds is not None and f" {seconds} second" not in str(failure):
         lines.append(f"  Retry in {seconds} {'second' if seconds == 1 else 'seconds'}.")
     return lines
 
@@ -71,7 +71,7 @@ def _remedy(failure: Exception) -> str:
     if isinstance(failure, ProblemError):
         known = CATALOGUE.get(failure.slug)
         if failure.slug == "not-found" and getattr(failure, "instance", "").startswith("/v1/keys/"):
-            return "Check the key id: latchkey keys list shows those that there are."
+            return "Check the key ID: latchkey keys list shows all keys."
         return _REMEDIES.get(failure.slug) or (known.remedy if known else "")
     return str(getattr(failure, "remedy", ""))
 

@@ -77,7 +77,7 @@ class Invocation:
         url = check_url(self.url)
         credential = self._read_credential() if with_key else None
         if credential is not None and is_unencrypted(url):
-            self.say("warning: http:// sends the key in the clear; use https://.")
+            self.say("warning: http:// sends the key unencrypted; use https://.")
         return open_client(
             url,
             credential,

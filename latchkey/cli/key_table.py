@@ -30,7 +30,7 @@ def key_lines(key: Row) -> dict[str, object]:
     for secret in secrets if isinstance(secrets, list) else []:
         ends = f", ends {secret['expires_at']}" if secret.get("expires_at") else ""
         used = secret.get("last_used_at") or "never"
-        lines[f"secret {secret['id']}"] = f"{secret['state']}{ends}, made {secret['created_at']}, last used {used}"
+        lines[f"secret {secret['id']}"] = f"{secret['state']}{ends}, created {secret['created_at']}, last used {used}"
     return lines | ({"rate_limit": limit_text(key["rate_limit"])} if "rate_limit" in key else {})
 
 

@@ -82,8 +82,8 @@ def _check_utf8(arguments: Sequence[str]) -> None:
     """Raise CLIError for arguments that aren't UTF-8."""
     # Python decodes such bytes as lone surrogates, and no request can carry those.
     if any(not argument.isascii() and _SURROGATE.search(argument) for argument in arguments):
-        remedy = "Type it as UTF-8; `locale` shows what the terminal sends."
-        raise CLIError("An argument cannot be read", "It is not UTF-8.", remedy)
+        remedy = "Use UTF-8; `locale` shows the terminal's encoding."
+        raise CLIError("An argument cannot be decoded", "It is not UTF-8.", remedy)
 
 
 def _report_failure(error: Exception, invocation: Invocation) -> int:
@@ -91,13 +91,13 @@ def _report_failure(error: Exception, invocation: Invocation) -> int:
     if isinstance(error, (CLIError, ProblemError)) or _is_client_error(error):
         print(error_message(error), file=sys.stderr)
         return exit_code_of(error)
-    print(f"latchkey: something nobody foresaw: {type(error).__name__}", file=sys.stderr)
+    print(f"latchkey: unexpected error: {type(error).__name__}", file=sys.stderr)
     if invocation.options.verbose:
         # An exception's message may hold a secret.
         print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
     else:
-        print("What to do: run it again with --verbose, and report what it shows.", file=sys.stderr)
-    print(f"Request id: {invocation.request_id}", file=sys.stderr)
+        print("What to do: run it again with --verbose, and report the output.", file=sys.stderr)
+    print(f"Request ID: {invocation.request_id}", file=sys.stderr)
     return COULD_NOT
 
 
@@ -110,8 +110,8 @@ def _is_client_error(error: Exception) -> bool:
 
 def _report_lost_secret(lost: SecretLost) -> int:
     print(
-        f"latchkey: the new secret of {lost.key_id} could not be written, and nobody knows it\n"
-        f"What to do: make another: latchkey keys rotate {lost.key_id} --at-once",
+        f"latchkey: the new secret of {lost.key_id} could not be written and is lost\n"
+        f"What to do: create another: latchkey keys rotate {lost.key_id} --at-once",
         file=sys.stderr,
     )
     return COULD_NOT

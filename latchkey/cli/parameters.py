@@ -45,7 +45,7 @@ def key_id(text: str) -> str:
     """Return the key ID `text`. Raises BadParameter."""
     # A whole credential may have been typed, so the message never repeats it.
     if not KEY_ID_PATTERN.fullmatch(text):
-        raise typer.BadParameter("a key id is lk_ and 12 characters of 0-9 and a-z, without the secret")
+        raise typer.BadParameter("a key ID must be lk_ and 12 characters of 0-9 and a-z, without the secret")
     return text
 
 
@@ -53,7 +53,7 @@ def etag(text: str) -> str:
     """Return an ETag with its quotes, which may be missing because a shell removes them. Raises BadParameter."""
     # `*` matches every state, so the change would be unconditional.
     if text == "*" or not text.isascii() or not text.isprintable():
-        raise typer.BadParameter("an ETag is what 'latchkey keys show' shows as etag")
+        raise typer.BadParameter("an ETag must be the etag that 'latchkey keys show' shows")
     return text if '"' in text else f'"{text}"'
 
 
@@ -64,7 +64,7 @@ def json_object(text: str) -> Any:
     except MalformedJSON:
         value = None
     if not isinstance(value, dict):
-        raise typer.BadParameter('it is a JSON object, as in \'{"team": "payments"}\'')
+        raise typer.BadParameter('must be a JSON object, for example \'{"team": "payments"}\'')
     return value
 
 
@@ -75,7 +75,7 @@ def rate_limit_of(burst: int | None, per_seconds: int | None, *, unlimited: bool
     if burst is None and per_seconds is None:
         return {}
     if unlimited or burst is None or per_seconds is None:
-        raise typer.BadParameter("Give a limit as --burst and --per-seconds, both, or --unlimited alone.")
+        raise typer.BadParameter("Use --burst and --per-seconds together, or --unlimited alone.")
     # Imported late, like all of the client: `--help` doesn't need it.
     from latchkey.client.rate_limit import RateLimit
 
@@ -97,29 +97,25 @@ IfMatch: TypeAlias = Annotated[
     typer.Option(
         parser=etag,
         metavar="ETAG",
-        help="Change the key only if this is still its etag, as 'keys show' shows it. Otherwise exit 2.",
+        help="Change the key only if this is still its etag (see 'keys show'). Otherwise exit 2.",
     ),
 ]
 KeyIdOrOwn: TypeAlias = Annotated[str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
 OptionalKeyId: TypeAlias = Annotated[
-    str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Events of this key alone.")
+    str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Only events of this key.")
 ]
-Owner: TypeAlias = Annotated[str | None, typer.Option(metavar="OWNER", help="Who answers for it.")]
-Burst: TypeAlias = Annotated[int | None, typer.Option(metavar="B", help="Tokens that the bucket holds, 1 to 1000000.")]
-PerSeconds: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="S", help="Seconds in which they all come back, 1 to 2678400.")
-]
-Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No limit at all; that breaches a guard rail.")]
+Owner: TypeAlias = Annotated[str | None, typer.Option(metavar="OWNER", help="Who is responsible for the key.")]
+Burst: TypeAlias = Annotated[int | None, typer.Option(metavar="B", help="Tokens in a full bucket, 1 to 1000000.")]
+PerSeconds: TypeAlias = Annotated[int | None, typer.Option(metavar="S", help="Refill period in seconds, 1 to 2678400.")]
+Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No rate limit. This opens an incident.")]
 ExpiresIn: TypeAlias = Annotated[
     datetime | None,
-    typer.Option(parser=time_ahead, metavar="SPAN|TIME", help="When it ends: 90d, or 2027-01-31T09:30:00Z."),
+    typer.Option(parser=time_ahead, metavar="SPAN|TIME", help="When the key expires: 90d, or 2027-01-31T09:30:00Z."),
 ]
 Metadata: TypeAlias = Annotated[
-    Any, typer.Option(parser=json_object, metavar="JSON", help="A JSON object of yours, kept with the key.")
+    Any, typer.Option(parser=json_object, metavar="JSON", help="A JSON object of your own, stored with the key.")
 ]
 SecretFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="Write the credential here, mode 0600, and not to standard output. Must not exist."
-    ),
+    typer.Option(metavar="FILE", help="Write the credential to this new file, mode 0600, instead of standard output."),
 ]

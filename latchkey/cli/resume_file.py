@@ -23,9 +23,9 @@ class ResumeFile:
             text = ""
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             raise CLIError(
-                "The resume file cannot be used",
-                f"{self._path} holds no event's id.",
-                "Name a file that is not there yet, or one that events tail has made.",
+                "The resume file is invalid",
+                f"{self._path} does not contain an event ID.",
+                "Use a file that does not exist yet, or one that events tail created.",
             )
         return int(text)
 
@@ -38,5 +38,5 @@ class ResumeFile:
                 draft.write(f"{event_id}\n")
             Path(name).replace(self._path)
         except OSError as error:
-            remedy = "Name a file in a directory that you may write."
+            remedy = "Use a file in a directory that you can write to."
             raise CLIError("The resume file cannot be written", f"{self._path}: {error.strerror}.", remedy) from None

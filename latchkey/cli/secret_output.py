@@ -70,7 +70,11 @@ class SecretOutput:
         if in_file:
             print(f"The credential is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
         else:
-            print("The credential is shown this once. Keep it where secrets are kept.", file=sys.stderr, flush=True)
+            print(
+                "The credential is shown only once. Store it now, for example in a secret manager.",
+                file=sys.stderr,
+                flush=True,
+            )
             write_line(issued.credential.reveal())
 
 
@@ -78,9 +82,9 @@ def _create_file(file: Path) -> None:
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise CLIError("The secret's file is there already", f"{file} is not overwritten.", "Name another.") from None
+        raise CLIError("The secret file already exists", f"{file} is not overwritten.", "Use another path.") from None
     except OSError as error:
-        raise CLIError("The secret's file cannot be made", f"{file}: {error.strerror}.", "Name another.") from None
+        raise CLIError("The secret file cannot be created", f"{file}: {error.strerror}.", "Use another path.") from None
 
 
 def _write_file(file: Path, credential: str) -> None:

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from typer import TyperException
 
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "int_parsing": "it must be a whole number",
-    "int_parsing_size": "it must be a whole number of fewer digits",
-    "float_parsing": "it must be a number",
-    "greater_than_equal": "it must be {ge} or more",
-    "less_than_equal": "it must be {le} or less",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number with fewer digits",
+    "float_parsing": "must be a number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
 }
-_OTHER: Final = "this value cannot be used"
+_OTHER: Final = "this value is invalid"
 
 
 def usage_error_message(error: "TyperException") -> str:
@@ -29,7 +29,7 @@ def usage_error_message(error: "TyperException") -> str:
         return text
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "latchkey"
-    return f"latchkey: {text}\nWhat to do: '{command} --help' shows how it is written."
+    return f"latchkey: {text}\nWhat to do: see '{command} --help'."
 
 
 def _describe(cause: object) -> str | None:

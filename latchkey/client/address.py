@@ -18,11 +18,11 @@ def server_url(text: str) -> str:
         usable = False
     # None of these messages repeats the URL, because it may hold a password.
     if not usable or not text.strip().isprintable() or " " in text.strip():
-        raise ValueError("the URL is http:// or https:// and a host, as in https://keys.example.com")
+        raise ValueError("the URL must be http:// or https:// and a host, for example https://keys.example.com")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("the URL holds a name or a password; a key never stands in a URL")
+        raise ValueError("the URL must not contain a user name or password; never put a key into a URL")
     if parts.query or parts.fragment:
-        raise ValueError("the URL has no query and no fragment")
+        raise ValueError("the URL must not have a query or a fragment")
     return parts.geturl().rstrip("/")
 
 

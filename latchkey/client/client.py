@@ -81,7 +81,7 @@ class Client:
         0-9 . _ -` and holds no secret.
         """
         if not is_request_id(request_id):
-            raise ValueError("a request id is 1 to 128 letters, digits, '.', '_' or '-', and holds no secret")
+            raise ValueError("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
         return self._with(request_id=request_id, trace=trace_of_request(request_id))
 
     def with_credential(self, credential: Credential) -> "Client":
@@ -129,7 +129,7 @@ class Client:
             "GET", f"{'/v1/whoami' if key_id is None else key_path(key_id)}/usage", params=params
         )
         if not isinstance(response, list):
-            raise WrongServer("The answer holds no list of usage.")
+            raise WrongServer("The response has no list of usage.")
         return [Usage.read(Document(step, "usage")) for step in response]
 
     def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:

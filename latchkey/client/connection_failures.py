@@ -12,24 +12,24 @@ from latchkey.client.failures import NoResponse, RefusedConnection, TimedOut, Un
 def connection_failure(error: httpx.TransportError, host: str) -> NoResponse:
     """Return the failure behind httpx's error. Its message names the host, and nothing that was sent."""
     if isinstance(error, httpx.ProxyError):
-        return NoResponse(f"The proxy in front of {host} does not pass the call on.")
+        return NoResponse(f"The proxy in front of {host} did not forward the call.")
     if isinstance(error, httpx.ConnectTimeout):
-        return TimedOut(f"{host} did not take the connection in time.")
+        return TimedOut(f"{host} did not accept the connection in time.")
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(f"{host} took the call and did not answer in time.")
+        return TimedOut(f"{host} accepted the call but did not respond in time.")
     # httpx wraps the errors of ssl and socket, so the exact cause is further down the chain.
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return UntrustedServer(f"The certificate of {host} does not hold: {cause.verify_message}.")
+            return UntrustedServer(f"The certificate of {host} is invalid: {cause.verify_message}.")
         if isinstance(cause, ssl.SSLError):
-            return UntrustedServer(f"{host} speaks no TLS that this machine accepts ({cause.reason}).")
+            return UntrustedServer(f"{host} offers no TLS that this machine accepts ({cause.reason}).")
         if isinstance(cause, socket.gaierror):
-            return UnknownHost(f"{host} leads to no address.")
+            return UnknownHost(f"{host} has no address.")
         if isinstance(cause, ConnectionRefusedError):
             return RefusedConnection(f"Nothing listens at {host}.")
     if isinstance(error, httpx.ConnectError):
         return NoResponse(f"{host} cannot be reached.")
-    return NoResponse(f"{host} ended the connection before it had answered.")
+    return NoResponse(f"{host} closed the connection before it responded.")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

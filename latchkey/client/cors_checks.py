@@ -38,7 +38,7 @@ def _check_readable(origin: str, response: ProbeResponse) -> Check:
     faults = _origin_faults(origin, response)
     if not _listed_names(response, "access-control-expose-headers") & {"*", headers.RETRY_AFTER.lower()}:
         faults.append(f"Access-Control-Expose-Headers lacks {headers.RETRY_AFTER}")
-    return _check("refusal can be read", faults, f"{response.status} allows {origin}")
+    return _check("error is readable", faults, f"{response.status} allows {origin}")
 
 
 def _origin_faults(origin: str, response: ProbeResponse) -> list[str]:

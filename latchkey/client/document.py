@@ -20,7 +20,7 @@ class Document:
 
     def __init__(self, value: object, kind: str) -> None:
         if not isinstance(value, dict):
-            raise WrongServer(f"The answer holds no {kind}.")
+            raise WrongServer(f"The response has no {kind}.")
         self.fields: dict[str, Any] = value
         self._kind = kind
 
@@ -39,7 +39,7 @@ class Document:
     def texts(self, name: str) -> list[str]:
         value = self._read(name, list)
         if not all(isinstance(element, str) for element in value):
-            raise WrongServer(f"The answer's {self._kind} has a {name} that is not all text.")
+            raise WrongServer(f"The response's {self._kind} has a {name} that is not a list of text.")
         return value
 
     def documents(self, name: str, kind: str) -> list["Document"]:
@@ -52,7 +52,7 @@ class Document:
         try:
             return parse_rfc3339(self.text(name))
         except ValueError:
-            raise WrongServer(f"The answer's {self._kind} has a {name} that is no time with an offset.") from None
+            raise WrongServer(f"The response's {self._kind} has a {name} that is not a time with an offset.") from None
 
     def has(self, name: str) -> bool:
         """Return whether the field is present and not null."""
@@ -62,5 +62,5 @@ class Document:
         value = self.fields.get(name)
         # In Python, True and False are integers too.
         if not isinstance(value, expected_type) or (expected_type is int and isinstance(value, bool)):
-            raise WrongServer(f"The answer's {self._kind} has no {name} that is {_TYPE_NAMES[expected_type]}.")
+            raise WrongServer(f"The response's {self._kind} has no {name} that is {_TYPE_NAMES[expected_type]}.")
         return value

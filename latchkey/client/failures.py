@@ -70,8 +70,8 @@ class CallingKeyThrottled(ReceivedProblem):
     def remedy(self) -> str:
         """Return what to do next."""
         return (
-            "Wait that long. If it happens often, give the calling key a higher limit: its calls per second at their "
-            "peak, and as much again as headroom."
+            "Wait that long. If it happens often, give the calling key a higher limit: twice its calls per second at "
+            "the peak."
         )
 
 
@@ -85,8 +85,8 @@ class LocalFailure(ClientError):
 class NoResponse(LocalFailure):
     """The server couldn't be reached, or closed the connection before it had responded."""
 
-    title = "No answer"
-    remedy = "Try again. A change may have been made all the same: look before you repeat it."
+    title = "No response"
+    remedy = "Try again. A change may have been made anyway: check before you repeat it."
 
 
 class UntrustedServer(NoResponse):
@@ -94,8 +94,8 @@ class UntrustedServer(NoResponse):
 
     title = "The server cannot be trusted (TLS)"
     remedy = (
-        "Check the host name in the URL. Where the certificate is from an authority of your own, name its file in "
-        "SSL_CERT_FILE. Where the server speaks no TLS, the URL begins with http://."
+        "Check the host name in the URL. If the certificate is from your own authority, set SSL_CERT_FILE to the "
+        "authority's file. If the server has no TLS, use a URL that begins with http://."
     )
 
 
@@ -103,34 +103,34 @@ class UnknownHost(NoResponse):
     """The host's name has no address (DNS)."""
 
     title = "No such host (DNS)"
-    remedy = "Check the host name in the URL, and that this machine resolves names of that network."
+    remedy = "Check the host name in the URL, and that this machine can resolve it."
 
 
 class RefusedConnection(NoResponse):
     """Nothing listens at the address. Nothing was sent."""
 
     title = "The connection was refused"
-    remedy = "Check the port in the URL, and that the server runs and no firewall stands in between."
+    remedy = "Check the port in the URL, that the server is running, and that no firewall blocks it."
 
 
 class TimedOut(NoResponse):
     """The server didn't respond in time."""
 
-    title = "The server did not answer in time"
-    remedy = "Try again, or allow more time. A change may have been made all the same: look before you repeat it."
+    title = "The server did not respond in time"
+    remedy = "Try again, or set a longer timeout. A change may have been made anyway: check before you repeat it."
 
 
 class UnexpectedResponse(LocalFailure):
     """A response that isn't from Latchkey, or not from Latchkey alone."""
 
-    title = "Not an answer of Latchkey"
-    remedy = "Check that the URL is the address of a Latchkey server, and which proxy stands in front of it."
+    title = "Not a response from Latchkey"
+    remedy = "Check that the URL is the address of a Latchkey server, and check the proxy in front of it."
 
 
 class NotJSON(UnexpectedResponse):
     """The response isn't JSON: it's a web page, or a proxy's own message."""
 
-    title = "The answer is not JSON"
+    title = "The response is not JSON"
 
 
 class WrongServer(UnexpectedResponse):

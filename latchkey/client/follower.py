@@ -65,14 +65,14 @@ class Follower:
         )
         with opened as response:
             if media_type(response) != STREAM:
-                raise WrongServer("The server answers with something else than a stream of events.")
+                raise WrongServer("The response is not a stream of events.")
             self._connected_at = time.monotonic()
             self._failures = 0
             try:
                 for message in parse_events(response.iter_bytes()):
                     yield from self._unseen_event(message)
             except EventTooLarge:
-                raise WrongServer("The stream holds no event that ends.") from None
+                raise WrongServer("The stream has an event that is too long.") from None
             finally:
                 # `patience_seconds` counts from the end of the last connection, not from its beginning.
                 self._connected_at = time.monotonic()
@@ -85,7 +85,7 @@ class Follower:
         try:
             event = Event.read(Document(json.loads(message.data), "event"))
         except (ValueError, RecursionError):
-            raise WrongServer("The stream holds an event that is not JSON.") from None
+            raise WrongServer("The stream has an event that is not JSON.") from None
         # A proxy may send again what it already sent.
         if self._last is None or event.id > self._last:
             self._last = event.id

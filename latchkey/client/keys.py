@@ -22,7 +22,7 @@ def key_path(key_id: str) -> str:
     """Return the path of a key. Raises ValueError for a text that isn't a key ID."""
     # Otherwise a text with a slash or a question mark would lead to another path.
     if not KEY_ID_PATTERN.fullmatch(key_id):
-        raise ValueError("a key id is lk_ and 12 characters of 0-9 and a-z")
+        raise ValueError("a key ID must be lk_ and 12 characters of 0-9 and a-z")
     return f"/v1/keys/{key_id}"
 
 
@@ -119,7 +119,7 @@ class Keys:
         return self.rotate(Key.read(document).key_id, grace_seconds=0, if_match=received.etag)
 
     def update(self, key_id: str, *, if_match: str | None = None, **changes: Unpack[KeyChanges]) -> Key | KeyReceipt:
-        """Change the fields that are named. The change applies from the next request on."""
+        """Change fields of a key. The change applies from the next request on."""
         return self._change_key("PATCH", key_id, json=_as_json(changes), if_match=if_match)
 
     def disable(self, key_id: str, *, if_match: str | None = None) -> Key | KeyReceipt:

@@ -15,12 +15,12 @@ from latchkey.credentials import Credential, generate_key_id, generate_secret
 MAX_REQUESTS: Final = 1000
 _CHECKS_WITH_KEY: Final = (
     "right key",
-    "limit is told",
+    "rate-limit fields",
     "no tunnel",
-    "credential ends at the proxy",
-    "only Latchkey says who calls",
+    "credential is removed",
+    "forged identity is removed",
 )
-_KEY_NEEDED: Final = "give a key with --api-key"
+_KEY_NEEDED: Final = "needs a key: --api-key"
 # An offer to continue with HTTP/2 on the same connection (RFC 7540, section 3.2). A proxy must not pass it on.
 _UPGRADE: Final = {
     "Connection": "Upgrade, HTTP2-Settings",
@@ -54,7 +54,7 @@ def check_proxy(probe: Probe, credential: Credential | None, *, exhaust: bool) -
     """Yield each check as it's made. Raises NoResponse."""
     without = probe.send()
     yield _check_denied("no credential", without)
-    yield _check_denied("what is no credential", probe.send({headers.API_KEY: "none"}))
+    yield _check_denied("malformed credential", probe.send({headers.API_KEY: "none"}))
     yield _check_denied("unknown key", probe.send({headers.API_KEY: f"{generate_key_id()}:{generate_secret()}"}))
     # Only a CORS preflight needs no key, and this request isn't one.
     yield _check_denied("OPTIONS", probe.send(method="OPTIONS"))
@@ -79,7 +79,7 @@ def _checks_with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     yield Check("right key", CheckResult.OK if passed else CheckResult.FAILED, _summary(response))
     left = response.header_fields.get("ratelimit") if passed else None
     yield Check(
-        "limit is told",
+        "rate-limit fields",
         CheckResult.OK if left else CheckResult.NOT_SEEN,
         left or "no RateLimit: no limit, or the proxy's",
     )
@@ -87,12 +87,12 @@ def _checks_with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     token = base64.b64encode(credential.reveal().encode())
     echoed = marker.encode() in response.body
     leaked = credential.secret.encode() in response.body or token in response.body
-    yield _check_not_forwarded("credential ends at the proxy", echoed, leaked, "the service received the credential")
+    yield _check_not_forwarded("credential is removed", echoed, leaked, "the service received the credential")
     yield _check_not_forwarded(
-        "only Latchkey says who calls",
+        "forged identity is removed",
         echoed,
         claim.encode() in response.body,
-        "the service received a client's X-Latchkey-…",
+        "the service received the client's X-Latchkey-…",
     )
 
 
@@ -101,7 +101,7 @@ def _check_no_tunnel(response: ProbeResponse, marker: str) -> Check:
     name = "no tunnel"
     # One checked request must not become a raw connection to the service, as in GHSA-w4v4-9rw7-5326.
     if response.status == 101:
-        return Check(name, CheckResult.FAILED, "101: what is sent on the connection now reaches the service unchecked")
+        return Check(name, CheckResult.FAILED, "101: the rest of the connection reaches the service unchecked")
     passed_on = re.search(rb"\bh2c\b", response.body) is not None
     return _check_not_forwarded(name, marker.encode() in response.body, passed_on, "the service received Upgrade: h2c")
 
@@ -128,7 +128,7 @@ def _check_not_forwarded(name: str, echoed: bool, forwarded: bool, fault: str) -
     if forwarded:
         return Check(name, CheckResult.FAILED, fault)
     if echoed:
-        return Check(name, CheckResult.OK, "the service's echo is without it")
+        return Check(name, CheckResult.OK, "not in the service's echo")
     # If the service doesn't show what it receives, the absence of the text proves nothing.
     return Check(name, CheckResult.NOT_SEEN, "the service does not echo what it receives")
 
@@ -136,7 +136,7 @@ def _check_not_forwarded(name: str, echoed: bool, forwarded: bool, fault: str) -
 def _check_over_limit(probe: Probe, credential: Credential | None) -> Check:
     name = "over the limit"
     if credential is None:
-        return Check(name, CheckResult.NOT_SEEN, "give a key that may be used up, and --exhaust")
+        return Check(name, CheckResult.NOT_SEEN, "needs a key whose limit may be used up, and --exhaust")
     for attempt in range(1, MAX_REQUESTS + 1):
         response = probe.send({headers.API_KEY: credential.reveal()})
         if response.status == 429:
@@ -146,7 +146,7 @@ def _check_over_limit(probe: Probe, credential: Credential | None) -> Check:
             return Check(name, CheckResult.OK if good else CheckResult.FAILED, summary)
         if response.status in (401, 403, 503):
             return Check(name, CheckResult.FAILED, _summary(response))
-    return Check(name, CheckResult.FAILED, f"{MAX_REQUESTS} requests passed")
+    return Check(name, CheckResult.FAILED, f"{MAX_REQUESTS} requests were allowed")
 
 
 def _summary(response: ProbeResponse) -> str:

@@ -34,26 +34,26 @@ def _failure(response: httpx.Response, body: bytes) -> ClientError:
     if media_type(response) == MEDIA_TYPE:
         return _parse_problem(response, Document(response_json(response, body), "problem"))
     if media_type(response) in _JSON:
-        return WrongServer(f"The answer is a {response.status_code} of another kind than Latchkey's.")
-    by_proxy = " The proxy in front says that it cannot reach it." if response.status_code in _PROXY_STATUSES else ""
-    return NotJSON(f"The answer is a {response.status_code} with {_media_type_text(response)}.{by_proxy}")
+        return WrongServer(f"The response is a {response.status_code} that is not from Latchkey.")
+    by_proxy = " The proxy in front of Latchkey cannot reach it." if response.status_code in _PROXY_STATUSES else ""
+    return NotJSON(f"The response is a {response.status_code} with {_media_type_text(response)}.{by_proxy}")
 
 
 def check_origin(response: httpx.Response) -> None:
     """Raise WrongServer if a success lacks the header field that every response of Latchkey has."""
     # Many other servers respond to `/health` with a status in JSON.
     if headers.REQUEST_ID not in response.headers and media_type(response) in _JSON:
-        raise WrongServer(f"The answer has no {headers.REQUEST_ID}.")
+        raise WrongServer(f"The response has no {headers.REQUEST_ID}.")
 
 
 def response_json(response: httpx.Response, body: bytes) -> Any:
     """Return the JSON of a response. Raises NotJSON."""
     if media_type(response) not in _JSON:
-        raise NotJSON(f"The answer is a {response.status_code} with {_media_type_text(response)}.")
+        raise NotJSON(f"The response is a {response.status_code} with {_media_type_text(response)}.")
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise NotJSON("The answer says that it is JSON, and is not.") from None
+        raise NotJSON("The response is labeled as JSON, but is not valid JSON.") from None
 
 
 def media_type(response: httpx.Response) -> str:
@@ -97,10 +97,12 @@ def _redirect_message(response: httpx.Response) -> str:
     try:
         target = response.url.join(response.headers["Location"])
     except (KeyError, httpx.InvalidURL):
-        return f"The answer is a {response.status_code} that leads nowhere."
+        return f"The response is a {response.status_code} without a valid Location."
     # Show only the origin: the path or the query may hold something private.
     origin = target.copy_with(path="/", query=None, fragment=None, username=None, password=None)
-    return f"The answer leads to {str(origin).rstrip('/')}, and a key is not sent on by itself; use that URL."
+    return (
+        f"The response redirects to {str(origin).rstrip('/')}. The key is not sent there automatically; use that URL."
+    )
 
 
 def _media_type_text(response: httpx.Response) -> str:

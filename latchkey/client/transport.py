@@ -140,7 +140,7 @@ class Transport:
             failure = connection_failure(error, host_of(self.url))
             raise failure from None
         except httpx.DecodingError:
-            failure = NotJSON("The answer cannot be decoded.")
+            failure = NotJSON("The response cannot be decoded.")
             raise failure from None
         except ClientError as raised:
             failure = raised
@@ -182,10 +182,10 @@ class Transport:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_RESPONSE_BYTES:
-                raise NotJSON(f"The answer has more than {MAX_RESPONSE_BYTES} bytes.")
+                raise NotJSON(f"The response has more than {MAX_RESPONSE_BYTES} bytes.")
             # A read that finds data doesn't time out, so a body that keeps trickling in is cut here.
             if deadline.expired:
-                raise TimedOut(f"{host_of(self.url)} sends its answer too slowly.")
+                raise TimedOut(f"{host_of(self.url)} sends its response too slowly.")
         return bytes(body)
 
     def _call_identity(self) -> tuple[str, TraceContext]:

@@ -203,7 +203,7 @@ class FallbackStore:
 
     def _local_store(self) -> LmdbStore:
         if self.local is None:
-            raise BucketStoreError(f"{self.url} does not answer, and BUCKET_STORE_FALLBACK is deny")
+            raise BucketStoreError(f"{self.url} does not respond, and BUCKET_STORE_FALLBACK is deny")
         self._unconfirmed_until = self._clock() + _UNCONFIRMED_SECONDS
         return self.local
 

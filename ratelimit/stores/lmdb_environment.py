@@ -86,7 +86,7 @@ class LmdbEnvironment:
                         transaction.delete(key)
             except lmdb.Error as error:
                 self._repair(environment, error)
-        raise BucketStoreError(f"{self.url} fails again and again")
+        raise BucketStoreError(f"{self.url} keeps failing")
 
     def _open(self) -> lmdb.Environment:
         return self._file().environment

@@ -191,7 +191,7 @@ def _check_repeated_damage(damaged: BucketFile, reason: str) -> None:
         return
     # Two damaged files in a row mean that the fault is somewhere else, for example the disk.
     if abs(time.time_ns() - known.at_ns) < MIN_REBUILD_INTERVAL_NS:
-        raise OSError(f"{reason}; the file before it was damaged a moment ago, too")
+        raise OSError(f"{reason}; the previous file was damaged a moment ago too")
 
 
 def _find_fault(path: Path) -> str:
@@ -199,7 +199,7 @@ def _find_fault(path: Path) -> str:
     try:
         descriptor = os.open(path / DATA_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return f"{DATA_FILE} is gone" if (path / LOCK_FILE).exists() else ""
+        return f"{DATA_FILE} is missing" if (path / LOCK_FILE).exists() else ""
     except OSError as error:
         if error.errno in _SHORTAGES:
             raise

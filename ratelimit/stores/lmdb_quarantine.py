@@ -33,7 +33,7 @@ def exclusive_access(path: Path) -> Iterator[None]:
         deadline = time.monotonic() + _WAIT_SECONDS
         while not try_lock(descriptor):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"another process has worked on {path} for {_WAIT_SECONDS:.0f} seconds")
+                raise TimeoutError(f"another process has been using {path} for {_WAIT_SECONDS:.0f} seconds")
             time.sleep(_POLL_SECONDS)
         yield
     finally:

@@ -64,7 +64,7 @@ def test_stale_if_match_is_rejected(
         refused = change(api, method, path + rest, body, stale)
         assert refused.status_code == 412
         assert refused.json()["type"].endswith("/problems/precondition-failed")
-        assert refused.json()["detail"] == "The key was changed since it was read."
+        assert refused.json()["detail"] == "The key has changed since you read it."
     assert api.get(path).json() == before.json()
     assert (api.get(path)["ETag"], Event.objects.count()) == (before["ETag"], told)
 

@@ -49,7 +49,7 @@ def test_issue_key() -> None:
 def test_issue_key_accepts_time() -> None:
     end = "2099-03-28T02:30:00Z"
     assert run_json("issue_key", "--label", "ci", "--expires-in", end)["expires_at"] == end
-    with pytest.raises(CommandError, match=r"it is a time, as in .*, or a span"):
+    with pytest.raises(CommandError, match=r"must be a time such as .*, or a time span"):
         run("issue_key", "--label", "ci", "--expires-in", "2099-03-28")
 
 
@@ -84,13 +84,13 @@ def test_rotate_finish_and_revoke(root: IssuedKey) -> None:
     key_id = root.key.key_id
     rotated = run_json("rotate_key", key_id, "--grace", "1h")
     assert [secret["state"] for secret in rotated["secrets"]] == ["retiring", "active"]
-    with pytest.raises(CommandError, match="rotation is under way") as caught:
+    with pytest.raises(CommandError, match="rotation is in progress") as caught:
         run("rotate_key", key_id)
     assert caught.value.returncode == 2
     assert len(run_json("finish_rotation", key_id, "--yes")["secrets"]) == 1
     assert len(run_json("rotate_key", key_id, "--at-once", "--yes")["secrets"]) == 1
     assert run_json("revoke_key", key_id, "--yes")["state"] == "revoked"
-    with pytest.raises(CommandError, match="revoked already"):
+    with pytest.raises(CommandError, match="already revoked"):
         run("revoke_key", key_id, "--yes")
 
 
@@ -101,7 +101,7 @@ class TestConfirmation:
     ) -> None:
         service.rotate(root.key.key_id, {})
         before = list(Event.objects.values_list("type", flat=True))
-        with pytest.raises(CommandError, match=r"no terminal to ask on.*add --yes") as caught:
+        with pytest.raises(CommandError, match=r"without a terminal.*add --yes") as caught:
             run(*command, root.key.key_id)
         assert caught.value.returncode == 2
         assert list(Event.objects.values_list("type", flat=True)) == before
@@ -212,7 +212,7 @@ def test_confirmed_revocation_requires_shown_state(
             return key_id
 
     monkeypatch.setattr("sys.stdin", Slow())
-    with pytest.raises(CommandError, match="was changed since it was read"):
+    with pytest.raises(CommandError, match="has changed since you read it"):
         call_command("revoke_key", key_id, stdout=io.StringIO(), stderr=Terminal())
     assert APIKey.objects.get().revoked_at is None
     monkeypatch.setattr("sys.stdin", Terminal(key_id))
@@ -224,7 +224,7 @@ def test_confirmed_revocation_requires_shown_state(
 
 def test_finish_rotation_ends_named_secret(root: IssuedKey) -> None:
     retiring, active = run_json("rotate_key", root.key.key_id)["secrets"]
-    with pytest.raises(CommandError, match="is not the one that is retiring"):
+    with pytest.raises(CommandError, match="is not the retiring one"):
         run("finish_rotation", root.key.key_id, "--yes", "--secret", str(active["id"]))
     finished = run_json("finish_rotation", root.key.key_id, "--yes", "--secret", str(retiring["id"]))
     assert [secret["id"] for secret in finished["secrets"]] == [active["id"]]

@@ -19,7 +19,7 @@ def raised(error: Error, cause: Exception | None) -> Error:
     [
         (raised(OperationalError("gone"), None), "OperationalError: gone"),
         (raised(InterfaceError("closed"), None), "InterfaceError: closed"),
-        (raised(InternalError("x"), errors.ReadOnlySqlTransaction("x")), "refuses changes"),
+        (raised(InternalError("x"), errors.ReadOnlySqlTransaction("x")), "rejects changes"),
         (raised(ProgrammingError("x"), errors.UndefinedTable("x")), "lacks Latchkey's tables"),
         (raised(ProgrammingError("x"), errors.UndefinedColumn("x")), "lacks Latchkey's columns"),
         (raised(ProgrammingError("x"), errors.InvalidSchemaName("x")), "lacks Latchkey's schema"),

@@ -112,8 +112,8 @@ def test_warning_names_secret_last_use_and_requests(rotating: Rotating) -> None:
     assert rotation
     at = f"{rotating.now():%Y-%m-%dT%H:%M:%SZ}"
     assert rotation.warning == (
-        f"The new secret has never been used. The end of the old secret ({rotation.old.pk}, last used {at}) locks out "
-        "everyone who still uses it. Requests in the last 24 hours: 2, none of them with the new secret."
+        f"The new secret has never been used. Ending the old secret ({rotation.old.pk}, last used {at}) locks out every "
+        "client that still uses it. Requests in the last 24 hours: 2, none of them with the new secret."
     )
     rotating.use(NEW)
     rotating.state_after(2 * HOUR)

@@ -48,7 +48,7 @@ def test_usable_secret(file: Path, root: IssuedKey) -> None:
     code, out, err = run(str(file))
     assert code == 1
     assert f"{file}  2     {root.credential.secret[:8]}…" in out
-    assert f"Work here: secrets of {root.key.key_id}. Rotate those keys at once" in err
+    assert f"Valid on this server: secrets of {root.key.key_id}. Rotate or revoke these keys" in err
     assert root.credential.secret[8:] not in out + err
     assert items(str(file)) == [
         {

@@ -35,7 +35,7 @@ def test_existing_path_is_rejected(installed: Installation, tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("file", "empty", "link"):
         status, message = installed.refused("backup", str(tmp_path / name))
-        assert (status, "is there already" in message) == (2, True)
+        assert (status, "already exists" in message) == (2, True)
     assert (tmp_path / "file").read_text() == "mine"
     assert list((tmp_path / "empty").iterdir()) == []
     assert not (tmp_path / "nowhere").exists()
@@ -54,7 +54,7 @@ def test_full_disk_leaves_nothing(installed: Installation, tmp_path: Path) -> No
 
 def test_only_parent_directory_is_created(installed: Installation, tmp_path: Path) -> None:
     status, message = installed.refused("backup", str(tmp_path / "no" / "such" / "way"))
-    assert (status, message) == (3, f"CommandError: Could not: {tmp_path}/no/such: No such file or directory.\n")
+    assert (status, message) == (3, f"CommandError: Failed: {tmp_path}/no/such: No such file or directory.\n")
     installed.manage("backup", str(tmp_path / "backups" / "one"))
     assert stat.S_IMODE((tmp_path / "backups").stat().st_mode) == 0o700
 
@@ -76,7 +76,7 @@ def test_killed_backup_leaves_no_backup(installed: Installation, tmp_path: Path)
     assert not (tmp_path / "backup").exists()
     (left,) = tmp_path.glob(".backup.partial-*")
     status, message = installed.refused("restore", str(left))
-    assert (status, "is no backup" in message) == (2, True)
+    assert (status, "is not a backup" in message) == (2, True)
 
 
 def test_exception_leaves_nothing(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_documented_backup_and_restore(database: str, tmp_path_factory: pytest.T
                 r"podman run --rm .* --entrypoint python latchkey:\S+ (manage.py restore +\S+ --replace)\n"
             )
             message = run([*engine().run, *alone, *given, "--entrypoint", "python", image, *words])
-            assert f"Keys that were revoked or disabled, and work again: {key_id}" in message
+            assert f"Revoked or disabled keys that work again: {key_id}" in message
             run([*engine().run, "start", server.name])
             server.await_health()
             assert server.manage("show_key", key_id)["state"] == "active"

@@ -20,7 +20,7 @@ from events.origin import Origin
 OTHER, EXPECTED = "0" * 64, expected_digest("postgresql")
 MANIFEST = Manifest("0.1.0", "2030-01-30T12:00:00Z", "postgresql", own_migrations(), OTHER, 1, 0, "", {}, None, {})
 # Whether the keys of the copy are those of the manifest is looked at right after the tables.
-TABLES_PASS = "is not what its manifest tells"
+TABLES_PASS = "do not match its manifest"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ TABLES_PASS = "is not what its manifest tells"
         (MANIFEST, OTHER, "are not as they should be: it differs"),
         (replace(MANIFEST, migrations={}), OTHER, TABLES_PASS),
         (replace(MANIFEST, database="sqlite"), OTHER, TABLES_PASS),
-        (replace(MANIFEST, database="sqlite"), EXPECTED, "The tables in the backup are not those"),
+        (replace(MANIFEST, database="sqlite"), EXPECTED, "The backup's tables differ from those"),
         (replace(MANIFEST, database="sqlite", schema=""), OTHER, TABLES_PASS),
     ],
 )

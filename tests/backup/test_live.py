@@ -61,7 +61,7 @@ def is_told(server: Installation, done: dict[str, Any]) -> bool:
     assert (lost["events"], lost["changes"]) == (sum(done["lost"]["events"].values()), len(done["lost"]["changes"]))
     (message,) = (rail for rail in get("/health/full")["guard_rails"] if rail["name"] == "restored_backup")
     server.manage("grant_waiver", "restored_backup", "--reason", "seen", "--ends-in", "1d")
-    return "that undid" in message["detail"] and "restored_backup" not in get("/health/full")["degraded"]
+    return "this undid" in message["detail"] and "restored_backup" not in get("/health/full")["degraded"]
 
 
 @pytest.mark.parametrize("database", DATABASES)

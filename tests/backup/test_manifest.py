@@ -95,7 +95,7 @@ def test_newer_schema_is_rejected(backup: Path) -> None:
     change_manifest(backup, migrations={**known, "apikeys.9999_newer": "0" * 64})
     message = refusal(backup)
     assert "made by another Latchkey (9.9.9)" in message
-    assert "does not know, such as apikeys.9999_newer. Restore with that version." in message
+    assert "does not have, for example apikeys.9999_newer. Restore with that version." in message
 
 
 def test_changed_migration_is_rejected(backup: Path) -> None:
@@ -108,8 +108,8 @@ def test_changed_migration_is_rejected(backup: Path) -> None:
 def test_other_tables_need_other_schema_option(backup: Path) -> None:
     change_manifest(backup, schema="0" * 64)
     message = refusal(backup)
-    assert "The tables in the backup are not those that the migrations of this version make" in message
-    assert "If that is this one, restore with --other-schema" in message
+    assert "The backup's tables differ from those of this version" in message
+    assert "If that is this version, restore with --other-schema" in message
     assert check_backup(backup, other_peppers=False, other_schema=True).schema == "", "nothing is compared with it"
 
 

@@ -98,7 +98,7 @@ def test_another_log_is_not_compared(install: Install, backup: Path) -> None:
     stranger = install("stranger")
     stranger.new_key()
     message = stranger.manage("restore", str(backup), "--check").stdout
-    assert "does not go on from the backup's" in message
+    assert "does not continue the backup's" in message
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_server_and_restore_exclude_each_other(held: Path, installed: Installati
     status, message = installed.refused("restore", str(backup), "--replace")
     assert (status, message) == (
         2,
-        f"CommandError: A server, or another restore, works in {held.parent}. Stop it first.\n",
+        f"CommandError: A server or another restore is using {held.parent}. Stop it first.\n",
     )
     status, message = installed.refused("serve")
     assert (status, message.count("\n"), str(held.parent) in message) == (2, 1, True)
@@ -155,7 +155,7 @@ def test_running_steward_blocks_restore(install: Install, tmp_path: Path, databa
         status, message = installed.refused("restore", str(tmp_path / "of-working"), "--replace")
         steward.terminate()
     assert status == 2
-    assert "A steward works" in message or "other connection" in message
+    assert "A steward is using" in message or "other connection" in message
 
 
 @pytest.mark.parametrize("database", DATABASES)

@@ -90,17 +90,16 @@ def test_event_data() -> None:
     [
         (
             LOST,
-            "that undid 3 events, 1 change among them, and keys that were revoked or disabled "
-            "work again: lk_p8vion9qocop.",
+            "this undid 3 events, including 1 change, and revoked or disabled keys work again: lk_p8vion9qocop.",
         ),
-        (Losses(known=False, events={}, changes=[]), "what that undid is not known."),
+        (Losses(known=False, events={}, changes=[]), "what this undid is unknown."),
         (None, "the database was empty before."),
     ],
 )
 def test_incident_matches_event(lost: Losses | None, message: str) -> None:
     restored(NOW, lost)
     (incident,) = open_incidents()
-    head = "At 2030-01-31 12:00:00 UTC one was restored, made at 2030-01-30T12:00:00Z: "
+    head = "At 2030-01-31 12:00:00 UTC, the backup one of 2030-01-30T12:00:00Z was restored: "
     assert (incident.severity, incident.detail) == ("warning", head + message)
 
 
@@ -119,7 +118,7 @@ def test_odd_file_names_are_kept_as_text() -> None:
 def test_event_includes_earlier_restore() -> None:
     restored(NOW, None, EARLIER, EarlierRestore(Path("/data/b.losses.json"), []))
     (incident,) = open_incidents()
-    assert "an earlier restore undid 9 events, 4 changes among them" in incident.detail
+    assert "an earlier restore undid 9 events, including 4 changes" in incident.detail
     assert "an earlier restore undid an unknown number of changes (b.losses.json)." in incident.detail
 
 

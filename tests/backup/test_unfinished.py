@@ -80,7 +80,7 @@ def test_failure_before_swap_changes_nothing(scene: Scene, module: str, step: st
     done = scene.restore(module, step, how)
     assert (done.returncode, done.stdout) == (3 if how == "error" else -9, "")
     if how == "error":
-        assert done.stderr == "CommandError: Could not: No space left on device.\n"
+        assert done.stderr == "CommandError: Failed: No space left on device.\n"
         assert (scene.loss_files(), list(scene.installed.data_dir.glob("*replaced-*"))) == ([], [])
     assert scene.state() == "revoked 1"
     message = scene.installed.run_json("restore", str(scene.backup), "--check")
@@ -93,9 +93,9 @@ def test_failure_after_swap_is_reported(scene: Scene, module: str, step: str, ho
     done = scene.restore(module, step, how)
     assert done.returncode == (3 if how == "error" else -9)
     if how == "error":
-        assert done.stderr == "CommandError: Could not: No space left on device.\n"
-        assert "The database IS replaced, but the restore was not finished." in done.stdout
-        assert f"Keys that were revoked or disabled, and work again: {scene.key_id}" in done.stdout
+        assert done.stderr == "CommandError: Failed: No space left on device.\n"
+        assert "The database IS replaced, but the restore did not finish." in done.stdout
+        assert f"Revoked or disabled keys that work again: {scene.key_id}" in done.stdout
     assert scene.state() == "active 0"
     (file,) = scene.loss_files()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -105,7 +105,7 @@ def test_failure_after_swap_is_reported(scene: Scene, module: str, step: str, ho
     )  # fmt: skip
 
     again = scene.installed.manage("restore", str(scene.backup), "--replace").stdout
-    assert f"{file} lists them. Keys that work again by it: {scene.key_id}." in again
+    assert f"{file} lists them. Keys that work again because of it: {scene.key_id}." in again
     assert "\nRestored." in again
 
 

@@ -63,9 +63,9 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must lie in the future."),
+        ({"ends_at": "2001-01-01T00:00:00Z"}, "ends_at must be in the future."),
         ({"reason": ""}, "This field is required."),
-        ({"key_id": "lk_000000000000"}, "There is no key with this id."),
+        ({"key_id": "lk_000000000000"}, "No key has this ID."),
         ({"guard_rail": "absent_steward", "key_id": "lk_000000000000"}, "This guard rail is not about keys."),
     ],
 )
@@ -94,5 +94,5 @@ def test_links_of_guard_rail_pages_are_served(client: Client) -> None:
 def test_waiver_for_revoked_key_shows_error_at_field(admin: Client, unlimited: str, service: ConfigService) -> None:
     service.revoke(unlimited)
     response = admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
-    assert "No guard rail looks at a revoked key." in response.context["adminform"].form.errors["key_id"]
+    assert "No guard rail checks revoked keys." in response.context["adminform"].form.errors["key_id"]
     assert not Waiver.objects.exists()

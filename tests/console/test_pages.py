@@ -53,7 +53,7 @@ def test_log_is_verified_step_by_step(admin: Client, service: ConfigService, mon
     found = verify(admin)
     assert (found["through"], found["last"], found["broken"]) == (5, 5, None)
     Event.objects.filter(id=4).update(actor="user:mallory")
-    assert verify(admin)["broken"] == "The log is broken at event 4: its content is not what its digest covers."
+    assert verify(admin)["broken"] == "The log is broken at event 4: its content does not match its digest."
     assert admin.post(STEP, {"through": "9" * 30, "digest": "x"}).json()["through"] == 0
 
 

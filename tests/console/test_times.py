@@ -41,7 +41,7 @@ def submit_waiver(admin: Client, value: str) -> Any:
 def test_times_rejected_by_rest_are_rejected(admin: Client, root: IssuedKey, value: str) -> None:
     for response in (submit_edit(admin, root.key, value), submit_waiver(admin, value)):
         assert response.status_code == 200
-        assert f"A time is written as in {EXAMPLE}" in response.content.decode()
+        assert f"A time must be RFC 3339 with an offset, for example {EXAMPLE}" in response.content.decode()
     assert root.key.expires_at is None
     assert not Waiver.objects.exists()
 

@@ -106,7 +106,7 @@ def test_command_without_virtual_environment(tmp_path: Path) -> None:
     done = by_another_python(tmp_path / "manage.py", "list_keys")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "latchkey: this Python lacks django. `make run` installs everything into .venv; run it once.\n"
+        "latchkey: this Python has no django. Run `make run` once: it installs everything into .venv.\n"
     )
 
 
@@ -114,7 +114,7 @@ def test_log_checks_need_info_level(tmp_path: Path) -> None:
     """Who looks for the use of a leaked key must not take a level for the answer."""
     result = manage(tmp_path, "check", **GOOD, LOG_CHECKS="all", LOG_LEVEL="WARNING")
     assert result.returncode != 0
-    assert "LOG_CHECKS: its lines have the level INFO." in result.stderr
+    assert "LOG_CHECKS: needs LOG_LEVEL INFO or DEBUG" in result.stderr
 
 
 def test_valid_settings(tmp_path: Path) -> None:

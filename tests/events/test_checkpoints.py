@@ -59,7 +59,7 @@ def test_pruning_stops_at_the_first_young_event() -> None:
 def test_broken_segment_is_not_signed() -> None:
     write(6)
     CHANGES["actor"](5)
-    assert prune_to(6) == Break(5, "its content is not what its digest covers")
+    assert prune_to(6) == Break(5, "its content does not match its digest")
     assert list(Event.objects.values_list("id", flat=True)) == [4, 5, 6], "the segment before it is right"
 
 
@@ -155,7 +155,7 @@ def test_a_row_that_cannot_be_read_is_a_break() -> None:
         cursor.execute(f"UPDATE events_event SET at = {unreadable} WHERE id = 2")
     assert first_break() in (
         Break(2, "its content cannot be read"),
-        Break(2, "its content is not what its digest covers"),
+        Break(2, "its content does not match its digest"),
     )
     assert scan_next_batch(PEPPERS, now=NOW) is None
     assert scan_next_batch(PEPPERS, now=NOW) is not None
@@ -176,7 +176,7 @@ def test_scan_finds_a_break_and_clears_it_after_a_full_pass(monkeypatch: pytest.
     assert Patrol.objects.get().finished_at == NOW
     good = Event.objects.get(id=5).actor
     CHANGES["actor"](5)
-    assert walk_round() == Break(5, "its content is not what its digest covers")
+    assert walk_round() == Break(5, "its content does not match its digest")
     assert Patrol.objects.get().broken_at == 5
     assert scan_next_batch(PEPPERS, now=NOW) is None
     assert Patrol.objects.get().broken_at == 5, "a part of a round clears nothing"

@@ -50,7 +50,7 @@ def test_work_behind_stuck_work_gets_a_new_thread(silence: threading.Event) -> N
         stuck = asyncio.create_task(threads.run(silence.wait))
         await asyncio.sleep(0)
         behind = [asyncio.create_task(threads.run(partial(int, number))) for number in range(3)]
-        with pytest.raises(TimeoutError, match="no answer"):
+        with pytest.raises(TimeoutError, match="no response"):
             await stuck
         assert await asyncio.gather(*behind) == [0, 1, 2]
 
@@ -75,7 +75,7 @@ def test_stuck_threads_are_bounded_and_recover(silence: threading.Event) -> None
 
     async def test() -> None:
         for _ in range(MAX_STUCK):
-            with pytest.raises(TimeoutError, match="no answer"):
+            with pytest.raises(TimeoutError, match="no response"):
                 await threads.run(silence.wait)
         with pytest.raises(TimeoutError, match=f"{MAX_STUCK} threads are stuck"):
             await threads.run(lambda: 7)

@@ -136,7 +136,7 @@ def test_an_event_before_the_first_is_found() -> None:
     forged = Event.objects.get(id=1)
     forged.pk, forged._state.adding = -5, True
     forged.save()
-    assert first_break() == Break(-5, "there is an event below the first that is kept")
+    assert first_break() == Break(-5, "there is an event before the oldest one that should be left")
 
 
 def test_log_that_grows_during_verification_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_command_reports_and_exits() -> None:
     write(3)
     out = io.StringIO()
     call_command("verify_event_log", stdout=out)
-    assert out.getvalue() == "The event log holds: 3 events.\n"
+    assert out.getvalue() == "The event log is intact: 3 events.\n"
     CHANGES["actor"](2)
     out = io.StringIO()
     with pytest.raises(SystemExit) as caught:

@@ -132,6 +132,6 @@ def test_setting_is_parsed() -> None:
     ],
 )
 def test_invalid_setting_is_rejected_without_repeating_it(entries: list[str]) -> None:
-    with pytest.raises(ValueError, match=rf"^must be all, refused, or up to {MOST_KEYS} key ids") as caught:
+    with pytest.raises(ValueError, match=rf"^must be all, refused, or up to {MOST_KEYS} key IDs") as caught:
         parse_logged_checks(entries)
     assert "lk_" not in str(caught.value)

@@ -48,7 +48,7 @@ def test_status_is_that_of_last_check(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_failed_or_late_check_counts_as_down(monkeypatch: pytest.MonkeyPatch) -> None:
     results: list[Status | Exception] = [
         Status.OK,
-        TimeoutError("no answer"),
+        TimeoutError("no response"),
         Status.OK,
         ValueError("a fault of ours"),
         Status.OK,

@@ -54,7 +54,7 @@ def test_unlimited_key_opens_incident_and_limit_closes_it(service: ConfigService
         "status": "degraded",
         "degraded": ["unlimited_key"],
         "detail": f"Keys that have no rate limit: {key_id}.",
-        "remediation": "Give each of the keys a rate limit, or waive the guard rail for it. "
+        "remediation": "Set a rate limit for each key, or grant the key a waiver. "
         "See https://keys.example.test/guard-rails/unlimited_key.",
     }
     assert (incident.guard_rail, incident.count, incident.opened_by) == ("unlimited_key", 1, health.id)

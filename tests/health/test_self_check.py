@@ -62,7 +62,7 @@ def test_key_without_scope_is_unhealthy(
 @pytest.mark.django_db(transaction=True)
 def test_server_that_does_not_listen_is_unhealthy(write_check: WriteCheck, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(write_check(port=1))]) == 1
-    assert "does not answer" in capsys.readouterr().err
+    assert "does not respond" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff", b'{"host": 1}'])

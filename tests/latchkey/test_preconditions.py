@@ -54,7 +54,7 @@ def test_accepted_states(field: str | None, accepted: set[int] | None) -> None:
     ],
 )
 def test_malformed_if_match_is_rejected(field: str) -> None:
-    with pytest.raises(MalformedPrecondition, match="If-Match is"):
+    with pytest.raises(MalformedPrecondition, match="If-Match must be"):
         parse_if_match(field)
 
 
@@ -66,5 +66,5 @@ def test_state_is_checked() -> None:
     check_state(3, None, "The key")
     check_state(3, {2, 3}, "The key")
     for expected in ({2}, set()):
-        with pytest.raises(PreconditionFailed, match=r"The key was changed since it was read\."):
+        with pytest.raises(PreconditionFailed, match=r"The key has changed since you read it\."):
             check_state(3, expected, "The key")

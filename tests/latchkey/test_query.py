@@ -71,5 +71,5 @@ def test_faults_are_bounded() -> None:
 
 
 def test_call_without_parameters_says_so() -> None:
-    with pytest.raises(InvalidParameters, match="takes no parameters"):
+    with pytest.raises(InvalidParameters, match="has no parameters"):
         parse_query(b"x=1", ())

@@ -79,5 +79,5 @@ def test_time_may_be_typed_as_a_span() -> None:
     assert time_or_span_ahead("90d", NOW) == NOW + timedelta(days=90)
     assert time_or_span_ago("12h", NOW) == NOW - timedelta(hours=12)
     assert time_or_span_ahead(EXAMPLE, NOW) == time_or_span_ago(EXAMPLE, NOW) == parse_rfc3339(EXAMPLE)
-    with pytest.raises(ValueError, match=rf"as in {EXAMPLE}, or a span"):
+    with pytest.raises(ValueError, match=rf"such as {EXAMPLE}, or a time span"):
         time_or_span_ahead("2027-03-28", NOW)

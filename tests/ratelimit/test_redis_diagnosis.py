@@ -58,7 +58,7 @@ def test_name(monkeypatch: pytest.MonkeyPatch, error: int, permanent: bool) -> N
 
     monkeypatch.setattr("socket.create_connection", unknown)
     found = permanent_fault(parse_address("redis://no-such-host:6379/0"))
-    assert found == ("no-such-host is no known host. Correct the name." if permanent else None)
+    assert found == ("no-such-host is not a known host. Correct the name." if permanent else None)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
@@ -68,7 +68,7 @@ def test_other_servers(answer: bytes) -> None:
         connection.sendall(answer)
 
     with listening(reply) as port:
-        expected = f"127.0.0.1:{port} is no Redis. Correct the port."
+        expected = f"127.0.0.1:{port} is not Redis. Correct the port."
         assert permanent_fault(parse_address(f"redis://127.0.0.1:{port}/0")) == expected
 
 
@@ -93,13 +93,13 @@ def test_real_servers(tmp_path: Path) -> None:
         assert permanent_fault(parse_address(f"rediss://localhost:{tls}/0?ca={ca}")) is None
         untrusted = permanent_fault(parse_address(f"rediss://localhost:{tls}/0"))
         assert untrusted is not None
-        assert f"localhost:{tls} shows a certificate that is not trusted: " in untrusted
+        assert f"localhost:{tls} has a certificate that is not trusted: " in untrusted
         other_name = permanent_fault(parse_address(f"rediss://127.0.0.1:{tls}/0?ca={ca}"))
         assert other_name is not None
         assert "not trusted" in other_name
         assert permanent_fault(parse_address(f"redis://localhost:{tls}/0")) == (
-            f"localhost:{tls} wants TLS: use rediss://."
+            f"localhost:{tls} requires TLS: use rediss://."
         )
         assert permanent_fault(parse_address(f"rediss://localhost:{plain}/0?ca={ca}")) == (
-            f"localhost:{plain} does not speak TLS. Perhaps redis:// is right."
+            f"localhost:{plain} does not use TLS. Try redis://."
         )

@@ -24,5 +24,5 @@ def test_demo_runs() -> None:
     assert result.stdout.count("\n    200  RateLimit: ") == 5
     assert result.stdout.count("\n    429  RateLimit: ") == 3
     assert "api_rate_limit_throttled_total 3.0" in result.stdout
-    assert result.stdout.endswith("Every step came out right.\n")
+    assert result.stdout.endswith("All steps succeeded.\n")
     assert "lks_" not in result.stdout

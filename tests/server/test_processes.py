@@ -124,15 +124,15 @@ def test_ready_message_is_true(tmp_path: Path, own_stores: None) -> None:
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=server.environment, stdout=log, stderr=log)
     try:
-        wait_until(lambda: " serves on http://" in server.log, "the line", seconds=30)
+        wait_until(lambda: " is running on http://" in server.log, "the line", seconds=30)
         assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
-        assert server.log.count(" serves on http://") == 1
+        assert server.log.count(" is running on http://") == 1
     finally:
         process.terminate()
         assert process.wait(30) == 0
 
 
-@pytest.mark.parametrize("log_line", ["", "Made SECRET_KEY", "Made for this new installation"])
+@pytest.mark.parametrize("log_line", ["", "Created SECRET_KEY", "Created for this new installation"])
 def test_stop_during_start(tmp_path: Path, own_stores: None, log_line: str) -> None:
     """As the first process of a container gets it: a signal that it does not handle yet waits, and is not lost."""
     server = RunningServer(tmp_path)

@@ -30,14 +30,14 @@ class Command(BaseCommand):
     """
 
     requires_system_checks = [SETTINGS]
-    help = "Migrate the database; on a new installation make an administrator and a first key, and show them once."
+    help = "Migrate the database. On a new installation, create an administrator and a first key, and show them once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--file",
             type=Path,
             metavar="FILE",
-            help="show them in this new file, mode 0600, where the output goes to a log",
+            help="write them to this new file, mode 0600, instead of the output",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
     def _show(self, welcome: str, file: Path | None) -> None:
         if file is not None:
             _write(welcome, file)
-            welcome = f"Made an administrator and a first key. Read {file} (mode 0600), then delete it."
+            welcome = f"Created an administrator and a first key. Read {file} (mode 0600), then delete it."
         self.stdout.write(welcome)
         # `serve` continues in this process for a long time, and may be killed without flushing.
         self.stdout.flush()
@@ -86,14 +86,14 @@ def _write(shown_once: str, file: Path) -> None:
 
 def _welcome(password: str, credential: str) -> str:
     return f"""
-  Made for this new installation, and shown this once:
+  Created for this new installation, and shown only once:
 
     Admin      {settings.PUBLIC_URL}/admin/
     Name       {ADMINISTRATOR}
     Password   {password}
     First key  {credential}
 
-  Try it, once the server says that it serves:
+  Try it once the server is running:
 
     curl -i -u {credential} {settings.PUBLIC_URL}/v1/whoami
 """

@@ -17,7 +17,7 @@ from ratelimit.limiter import default_limiter
 class Command(KeyCommand):
     """Management command that ends the retiring secret, and asks first if that would lock out a client."""
 
-    help = "End a key's retiring secret now. If the new secret isn't in use alone for an hour, it asks first."
+    help = "End a key's retiring secret now. Asks first if the new secret hasn't been in use alone for an hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id")
@@ -25,7 +25,7 @@ class Command(KeyCommand):
             "--secret",
             type=whole_number(1, MAX_SECRET_ID),
             metavar="ID",
-            help="only if it is the one that is retiring",
+            help="only if this is the retiring secret",
         )
         add_yes_argument(parser)
 

@@ -15,20 +15,20 @@ from ratelimit.limiter import default_limiter
 class Command(KeyCommand):
     """Management command that issues a key and shows its secret, once."""
 
-    help = "Issue a key. Its secret is shown once, now."
+    help = "Issue a key. Its secret is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--label", required=True, help="what the key is for")
-        parser.add_argument("--owner", default="", help="who answers for it")
+        parser.add_argument("--owner", default="", help="who is responsible for the key")
         parser.add_argument(
-            "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="may be given several times"
+            "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="can be repeated"
         )
         add_limit_arguments(parser)
         parser.add_argument(
             "--expires-in",
             type=time_ahead,
             metavar="SPAN|TIME",
-            help=f"when it ends: 90d, or {EXAMPLE}; default: never",
+            help=f"when the key expires: 90d, or {EXAMPLE}; default: never",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,7 +44,7 @@ class Command(KeyCommand):
                 self.show(result, options, [])
             else:
                 self.stdout.write(fields({**shown, "limit": limit_text(result["rate_limit"])}))
-                self.say("The credential is shown this once. Keep it where secrets are kept.")
+                self.say("The credential is shown only once. Store it now, for example in a secret manager.")
         change = f"Change it: manage.py set_rate_limit {issued.key.key_id} {SUGGESTED}"
         hint = None if limit else verify_limit_hint(issued.key.scopes, issued.key.rate_limit, change)
         if hint is not None:

@@ -19,11 +19,11 @@ class Command(KeyCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=STATES)
-        parser.add_argument("--q", help="begins the key id, or words of the label or the owner")
-        parser.add_argument("--owner", help="exactly this owner")
-        parser.add_argument("--label", help="exactly this label")
+        parser.add_argument("--q", help="prefix of the key ID, or of words in the label or owner")
+        parser.add_argument("--owner", help="only keys with exactly this owner")
+        parser.add_argument("--label", help="only keys with exactly this label")
         parser.add_argument("--limit", default="50", help="1 to 200, default 50")
-        parser.add_argument("--cursor", help="the next of an earlier page, with the same filters")
+        parser.add_argument("--cursor", help="cursor that an earlier page showed; repeat its filters")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
@@ -32,4 +32,4 @@ class Command(KeyCommand):
         items = [key_json(key, now, default_limiter()) for key in page.keys]
         self.show({"items": items, "next": page.next}, options, [key_row(item) for item in items])
         if page.next and options["format"] == "table":
-            self.say(f"More, with the same filters: --cursor {page.next}")
+            self.say(f"There are more keys. Repeat with the same filters and --cursor {page.next}")

@@ -15,23 +15,23 @@ from ratelimit.limiter import default_limiter
 class Command(KeyCommand):
     """Management command that rotates a key's secret and shows the new one, once."""
 
-    help = "Make a new secret for a key; the old one works on for a while. The new one is shown once, now."
+    help = "Create a new secret for a key. It is shown only once. The old one works until its grace period ends."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id")
         grace = parser.add_mutually_exclusive_group()
+        grace.add_argument("--grace", type=duration, metavar="SPAN", help="grace period of the old secret; default: 1d")
         grace.add_argument(
-            "--grace", type=duration, metavar="SPAN", help="how long the old secret works on; default 1d"
-        )
-        grace.add_argument(
-            "--at-once", action="store_true", help="it has leaked: end every older secret now; asks first"
+            "--at-once",
+            action="store_true",
+            help="end every older secret immediately, for example after a leak; asks first",
         )
         add_yes_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         grace = int(options["grace"].total_seconds()) if options["grace"] else DEFAULT_GRACE_SECONDS
         if options["at_once"]:
-            self.confirm(options, f"This ends every older secret of {options['key_id']} now.")
+            self.confirm(options, f"This ends every older secret of {options['key_id']} immediately.")
         issued = self.service().rotate(options["key_id"], {"grace_seconds": 0 if options["at_once"] else grace})
         result = issued_json(issued, timezone.now(), default_limiter())
         with self.showing_secret(issued.key.key_id):
@@ -39,6 +39,6 @@ class Command(KeyCommand):
                 self.show(result, options, [])
                 return
             self.stdout.write(fields({name: result[name] for name in ("key_id", "label", "credential", "secrets")}))
-        self.say("The credential is shown this once. Keep it where secrets are kept.")
+        self.say("The credential is shown only once. Store it now, for example in a secret manager.")
         if not options["at_once"]:
             self.say(f"Once it is in use, end the old secret: manage.py finish_rotation {options['key_id']}")

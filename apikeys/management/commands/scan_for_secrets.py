@@ -23,7 +23,7 @@ STANDARD_INPUT: Final = "-"
 class Command(KeyCommand):
     """Management command that finds secrets and reports which of them work here, without showing them."""
 
-    help = "Look for keys' secrets in files: exit 0 where there is none, 1 where there is one."
+    help = "Search files for secrets of keys. Exit 0 if there are none, 1 if there are any."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH", help="a file, a directory, or - for standard input")
@@ -40,7 +40,7 @@ class Command(KeyCommand):
         self.show({"items": found, "unread": unread}, options, found)
         usable = sorted({str(row["key_id"]) for row in found if row["works_here"]})
         if usable:
-            self.say(f"Work here: secrets of {', '.join(usable)}. Rotate those keys at once, or revoke them.")
+            self.say(f"Valid on this server: secrets of {', '.join(usable)}. Rotate or revoke these keys immediately.")
         if found:
             sys.exit(FOUND)
         if unread:

@@ -14,7 +14,7 @@ from ratelimit.limiter import default_limiter
 class Command(KeyCommand):
     """Management command that changes a key's rate limit."""
 
-    help = "Change a key's rate limit. It holds from the next request on; what was spent stays spent."
+    help = "Change a key's rate limit, from the next request on. Spent tokens stay spent."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id")
@@ -23,6 +23,6 @@ class Command(KeyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         values = limit_value(options)
         if not values:
-            raise CommandError("Give --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED)
+            raise CommandError("Use --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED)
         key = key_json(self.service().update(options["key_id"], values), timezone.now(), default_limiter())
         self.show(key, options, [key_row(key)])

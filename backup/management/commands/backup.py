@@ -24,10 +24,10 @@ from latchkey.timestamps import parse_rfc3339
 class Command(BackupCommand):
     """Command that takes a backup, also while the server is running."""
 
-    help = "Back up the database and the buckets, while the server runs. Peppers and SECRET_KEY are not in it."
+    help = "Back up the database and the buckets while the server runs. Excludes peppers and SECRET_KEY."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH", help="the directory to make; nothing may be there")
+        parser.add_argument("path", type=Path, metavar="PATH", help="the directory to create; it must not exist")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = options["path"].absolute()
@@ -40,12 +40,12 @@ class Command(BackupCommand):
             self.show({"path": printable(path), **manifest.as_json()}, options, [])
         else:
             self.stdout.write(fields({"path": printable(path), **manifest_row(manifest)}))
-            self.say("SECRET_KEY and SECRET_PEPPERS are not in it. Keep them elsewhere: without them it is of no use.")
+            self.say("SECRET_KEY and SECRET_PEPPERS are not included. Keep them elsewhere: the backup needs them.")
         if has_wrong_tables:
             raise BackupFailed(
-                f"The backup is kept, but does not count as a good one: the tables are not what the migrations of "
-                f"Latchkey {__version__} make: {difference(run_sql, manifest.database)}. Undo a change that was made "
-                "by hand, and take another backup. If you need this one: restore --other-schema."
+                f"The backup was written, but is not recorded as good: its tables differ from those of Latchkey "
+                f"{__version__}: {difference(run_sql, manifest.database)}. Undo any change that was made by hand, and "
+                "take another backup. If you need this one: restore --other-schema."
             )
 
     def _record(self, manifest: Manifest) -> None:
@@ -54,4 +54,4 @@ class Command(BackupCommand):
             record_backup(parse_rfc3339(manifest.made_at))
         except DatabaseError as error:
             reason = redact(str(error)).partition("\n")[0]
-            self.say(f"The backup is good, but the database does not keep when it was made, for the alert: {reason}.")
+            self.say(f"The backup is good, but its time was not recorded for the alert about old backups: {reason}.")

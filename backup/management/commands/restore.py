@@ -23,17 +23,21 @@ BROKEN: Final = REFUSED
 class Command(BackupCommand):
     """Command that checks a backup, reports what a restore loses, and restores it."""
 
-    help = "Restore a backup while no server runs, and tell which changes are lost by that."
+    help = "Restore a backup while no server runs, and report which changes are lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH", help="a directory that `backup` made")
+        parser.add_argument("path", type=Path, metavar="PATH", help="a directory that `backup` created")
         parser.add_argument(
-            "--check", action="store_true", help="change nothing: check it, and tell what would be lost"
+            "--check", action="store_true", help="change nothing: check the backup, and report what would be lost"
         )
-        parser.add_argument("--replace", action="store_true", help="also where the database is not empty")
-        parser.add_argument("--other-peppers", action="store_true", help="also where its peppers are lost for good")
+        parser.add_argument("--replace", action="store_true", help="restore even if the database is not empty")
         parser.add_argument(
-            "--other-schema", action="store_true", help="also if its tables were changed by hand; undo that afterwards"
+            "--other-peppers", action="store_true", help="restore even if its peppers are permanently lost"
+        )
+        parser.add_argument(
+            "--other-schema",
+            action="store_true",
+            help="restore even if its tables were changed by hand; undo that afterwards",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,8 +52,8 @@ class Command(BackupCommand):
             empty = database_is_empty()
             if not empty and not options["replace"]:
                 raise BackupRefused(
-                    "The database is not empty. --check tells what would be lost; "
-                    "--replace puts the backup in its place."
+                    "The database is not empty. Use --check to see what would be lost, "
+                    "or --replace to replace it with the backup."
                 )
             report = Report(manifest, progress, None if empty else find_losses(manifest), earlier_losses())
             try:

@@ -30,14 +30,18 @@ class Command(KeyCommand):
             help=f"number of keys; default: {KEYS}",
         )
         parser.add_argument(
-            "--seed", type=whole_number(), default=SEED, metavar="SEED", help=f"decides chance; default: {SEED}"
+            "--seed",
+            type=whole_number(),
+            default=SEED,
+            metavar="SEED",
+            help=f"seed of the random numbers; default: {SEED}",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if installation_in_use():
             raise CommandError(
-                "This installation is in use: it has keys, webhooks or waivers. Seed a new one, with a DATA_DIR or "
-                "DATABASE_URL of its own.",
+                "This installation is in use: it has keys, webhooks or waivers. Seed a new one, with its own DATA_DIR "
+                "or DATABASE_URL.",
                 returncode=REFUSED,
             )
         began = monotonic()
@@ -45,7 +49,7 @@ class Command(KeyCommand):
         if self.stderr.isatty():
             self.stderr.write("\r\x1b[K", ending="", style_func=str)
         self.show(_summary(seeded), options, [{"what": name, "is": value} for name, value in _summary(seeded).items()])
-        self.say(f"Seeded in {monotonic() - began:.1f} s. What is open: manage.py check_guard_rails")
+        self.say(f"Seeded in {monotonic() - began:.1f} s. Open incidents: manage.py check_guard_rails")
 
     def _show_progress(self, moment: datetime) -> None:
         if self.stderr.isatty():

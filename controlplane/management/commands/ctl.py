@@ -16,7 +16,7 @@ _ALL_ADDRESSES: Final = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 class Command(BaseCommand):
     """Command that passes all arguments after `ctl` to `latchkey`. Django parses none of them."""
 
-    help = "The remote CLI, as the command latchkey: manage.py ctl --help."
+    help = "Run the remote CLI, like the command latchkey. See manage.py ctl --help."
     requires_system_checks = []
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:

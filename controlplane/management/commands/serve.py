@@ -44,13 +44,16 @@ class Command(BaseCommand):
             help=f"default: 127.0.0.1:{settings.PORT}",
         )
         parser.add_argument(
-            "--first-start", action="store_true", help="before that, migrate; make what a new installation needs"
+            "--first-start", action="store_true", help="first migrate, and create what a new installation needs"
         )
         parser.add_argument(
-            "--first-start-file", type=Path, metavar="FILE", help="as --first-start, with the secrets in this file"
+            "--first-start-file",
+            type=Path,
+            metavar="FILE",
+            help="like --first-start, but write the secrets to this file",
         )
         parser.add_argument(
-            "--no-steward", action="store_true", help="one runs elsewhere: start none but for what is this node's own"
+            "--no-steward", action="store_true", help="a steward runs elsewhere; only maintain this node"
         )
         parser.add_argument(
             "--workers", type=whole_number(), metavar="N", default=settings.WORKERS, help=f"default: {settings.WORKERS}"
@@ -61,7 +64,7 @@ class Command(BaseCommand):
         settings.WORKERS = options["workers"]
         self.check()
         if not 1 <= settings.WORKERS <= 256:
-            raise CommandError("--workers: from 1 to 256.", returncode=REFUSED)
+            raise CommandError("--workers: must be from 1 to 256.", returncode=REFUSED)
         preflight.raise_descriptor_limit()
         inherited = preflight.inherited_bind()
         host, port = inherited or preflight.parse_bind(options["bind"])
@@ -85,7 +88,7 @@ class Command(BaseCommand):
         _preload()
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         bind = f"{host}:{port}" if inherited else options["bind"]
-        ready_message = f"Latchkey serves on http://{bind} with {workers}. Ctrl-C stops it."
+        ready_message = f"Latchkey is running on http://{bind} with {workers}. Press Ctrl-C to stop."
         supervisor = Supervisor(
             Program("web server", _serve_web, web_environment),
             _steward_program(options["no_steward"], environment),
@@ -95,7 +98,7 @@ class Command(BaseCommand):
             delay_seconds=settings.SHUTDOWN_DELAY_SECONDS,
         )
         status = supervisor.run()
-        self._inform("Latchkey has stopped." if status == 0 else f"Latchkey's web server ended with status {status}.")
+        self._inform("Latchkey has stopped." if status == 0 else f"Latchkey's web server exited with status {status}.")
         sys.exit(status)
 
     def _inform(self, text: str) -> None:

@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     # The tag of apikeys.checks, which this app must not import.
     requires_system_checks = ["settings"]
-    help = "Verify the event log's hash chain: exit 0 where it holds, 2 with the first event that does not."
+    help = (
+        "Verify the event log's hash chain. Exit 0 if it is intact; otherwise show the first invalid event and exit 2."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=["table", "json"], default="table", help="default: table")
@@ -32,7 +34,7 @@ class Command(BaseCommand):
                 break
             held = found.event_id
             if self.stderr.isatty():
-                self.stderr.write(f"\r{held} events hold", ending="", style_func=str)
+                self.stderr.write(f"\r{held} events verified", ending="", style_func=str)
         if self.stderr.isatty():
             self.stderr.write("\r\x1b[K", ending="", style_func=str)
         last = Seal.objects.order_by("-last_id").first()
@@ -42,7 +44,9 @@ class Command(BaseCommand):
             body = {"holds": broken is None, "events": held, "pruned": pruned, "first_break": first}
             self.stdout.write(json.dumps(body, indent=2))
         elif broken is None:
-            self.stdout.write(f"The event log holds: {held} events{f', {pruned} of them pruned' if pruned else ''}.")
+            self.stdout.write(
+                f"The event log is intact: {held} events{f', {pruned} of them pruned' if pruned else ''}."
+            )
         else:
             self.stdout.write(f"The event log is broken at event {broken.event_id}: {broken.reason}.")
         if broken is not None:

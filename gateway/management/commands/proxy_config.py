@@ -14,23 +14,25 @@ from latchkey.cli.exit_codes import REFUSED
 class Command(BaseCommand):
     """Command that prints a configuration file, so it has no --format option."""
 
-    help = "Print a proxy's configuration: every request to --upstream has to pass Latchkey first."
+    help = "Print a proxy's configuration in which Latchkey checks every request to --upstream."
     # Operators run this command before a database exists.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("proxy", choices=list(FILES), help="the proxy")
-        parser.add_argument("--upstream", required=True, metavar="URL", help="the service, as in http://127.0.0.1:9000")
+        parser.add_argument(
+            "--upstream", required=True, metavar="URL", help="the service, for example http://127.0.0.1:9000"
+        )
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
             dest="scopes",
             metavar="SCOPE",
-            help="a scope that a key has to hold",
+            help="a scope that the key must have",
         )
         parser.add_argument(
-            "--cost", type=whole_number(), default=1, metavar="N", help="tokens of a request; default: 1"
+            "--cost", type=whole_number(), default=1, metavar="N", help="tokens that a request costs; default: 1"
         )
         parser.add_argument(
             "--listen", type=whole_number(), default=8080, metavar="PORT", help="the proxy's port; default: 8080"
@@ -38,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--websocket",
             action="store_true",
-            help="let a request upgrade its connection to a WebSocket: what is sent on it then is not checked",
+            help="allow upgrades to a WebSocket; its messages are not checked",
         )
         parser.add_argument(
             "--cors-origin",
@@ -46,18 +48,18 @@ class Command(BaseCommand):
             default=[],
             dest="cors_origins",
             metavar="ORIGIN",
-            help="an origin whose pages may call the service, as in https://app.example",
+            help="an origin whose pages may call the service, for example https://app.example",
         )
         parser.add_argument(
             "--keep-authorization",
             action="store_true",
-            help="leave Authorization to the service: then a key is sent in X-API-Key alone",
+            help="leave Authorization to the service; keys are then accepted only in X-API-Key",
         )
         parser.add_argument(
             "--latchkey",
             action="append",
             metavar="URL",
-            help="where the proxy reaches Latchkey, once for each node; default: on PORT here",
+            help="URL at which the proxy reaches Latchkey, repeated for each node; default: PORT on this host",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

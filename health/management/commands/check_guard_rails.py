@@ -27,7 +27,7 @@ class Command(KeyCommand):
             "--least",
             choices=[severity.value for severity in Severity],
             default=Severity.WARNING.value,
-            help="the least severity that counts for the exit status; default: warning",
+            help="lowest severity that counts for the exit status; default: warning",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

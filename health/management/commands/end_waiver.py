@@ -12,10 +12,10 @@ from latchkey.arguments import whole_number
 class Command(KeyCommand):
     """End a waiver, so that its guard rail alerts again immediately."""
 
-    help = "End a waiver before its time."
+    help = "End a waiver early."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("waiver", type=whole_number(), help="its id, as check_guard_rails shows it")
+        parser.add_argument("waiver", type=whole_number(), help="the waiver's ID, as check_guard_rails shows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         result = waiver_json(Waivers(self.origin()).end(options["waiver"]))

@@ -15,9 +15,9 @@ class Command(KeyCommand):
     help = "Silence a guard rail until a time; then it alerts again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("guard_rail", help="its name, as check_guard_rails shows it")
-        parser.add_argument("--key", metavar="KEY_ID", help="for this key alone; default: for all")
-        parser.add_argument("--reason", required=True, help="why this is right; it is kept in the event log")
+        parser.add_argument("guard_rail", help="the guard rail's name, as check_guard_rails shows it")
+        parser.add_argument("--key", metavar="KEY_ID", help="only for this key; default: for all")
+        parser.add_argument("--reason", required=True, help="why this is acceptable; stored in the event log")
         parser.add_argument(
             "--ends-in",
             type=time_ahead,

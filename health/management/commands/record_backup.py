@@ -15,11 +15,11 @@ from latchkey.timestamps import parse_rfc3339, rfc3339
 class Command(KeyCommand):
     """Record the time for `backup_last_success_timestamp_seconds`, which an alert reads."""
 
-    help = "Record that another program made a good backup, so that the alert about old backups knows it."
+    help = "Record that another program made a good backup, for the alert about old backups."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--made-at", type=_past, metavar="TIME", help="of when its state is, RFC 3339; default: now"
+            "--made-at", type=_past, metavar="TIME", help="time of the state in the backup, RFC 3339; default: now"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

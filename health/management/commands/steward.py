@@ -82,7 +82,7 @@ async def _once(steward: Steward, dispatcher: Dispatcher) -> None:
     threads = ThreadPool("steward", 1)
     if not await threads.run(steward.run_once):
         raise CommandError(
-            "Nothing was done: another steward holds the lease, or the database is away.", returncode=COULD_NOT
+            "Nothing was done: another steward holds the lease, or the database is down.", returncode=COULD_NOT
         )
     await dispatcher.run_once()
     await threads.run(steward.resign)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Events: what happened, to which key, and by whom.")
 
 EventType: TypeAlias = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="Events of this type alone, as in KeyRevoked.")
+    str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type, for example KeyRevoked.")
 ]
 
 
 @group.command("list")
 def list_events(
     context: typer.Context,
-    after: Annotated[int, typer.Option(min=0, metavar="ID", help="Events with ids above this.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 100,
+    after: Annotated[int, typer.Option(min=0, metavar="ID", help="Only events with IDs above this.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of events.")] = 100,
     type: EventType = None,
     key: OptionalKeyId = None,
 ) -> None:
@@ -48,25 +48,26 @@ def list_events(
     ]
     print_rows({"items": documents, "next": position}, as_json=invocation.as_json, rows=rows)
     if position is not None and not invocation.as_json:
-        invocation.say(f"there are more: --after {position}")
+        invocation.say(f"there are more events: --after {position}")
 
 
 @group.command("tail")
 def tail(
     context: typer.Context,
     after: Annotated[
-        int | None, typer.Option(min=0, metavar="ID", help="Begin after this event; 0 is all there is. Default: now")
+        int | None, typer.Option(min=0, metavar="ID", help="Start after this event; 0 for all events. Default: now")
     ] = None,
     type: EventType = None,
     key: OptionalKeyId = None,
     resume_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Remember the last event here, and begin after it next time.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the last event's ID in this file, and start after it next time."),
     ] = None,
     patience: Annotated[
-        timedelta, typer.Option(parser=span, metavar="SPAN", help="How long a stream that was cut may stay away.")
+        timedelta, typer.Option(parser=span, metavar="SPAN", help="How long to try to restore a lost connection.")
     ] = "5m",  # type: ignore[assignment]
 ) -> None:
-    """Print events as they happen, each once, until Ctrl-C; with --format json an object a line."""
+    """Print events as they happen, each once, until Ctrl-C. With --format json, one object per line."""
     invocation = invocation_of(context)
     resume = ResumeFile(resume_file) if resume_file else None
     position = resume.read() if resume else None

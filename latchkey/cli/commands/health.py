@@ -15,9 +15,9 @@ _OF_A_GUARD_RAIL: Final = ("name", "severity", "count", "since", "detail")
 
 def health(
     context: typer.Context,
-    full: Annotated[bool, typer.Option("--full", help="All that the server tells a key with health:read.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show the full report. Needs a key with health:read.")] = False,
 ) -> None:
-    """Show whether the server is well. Without --full this needs no key. Down or stopping is exit 3."""
+    """Show the server's health. Without --full this needs no key. Exit 3 if it is down or stopping."""
     invocation = invocation_of(context)
     if not full:
         found = invocation.client_without_key.health()

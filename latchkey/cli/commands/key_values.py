@@ -31,7 +31,7 @@ def create(
     label: Annotated[str, typer.Option(metavar="LABEL", help="What the key is for.", show_default=False)],
     owner: Owner = None,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that it holds; may be given again.")
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope of the key. Can be repeated.")
     ] = None,
     burst: Burst = None,
     per_seconds: PerSeconds = None,
@@ -60,20 +60,21 @@ def update(
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="What the key is for.")] = None,
     owner: Owner = None,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="All scopes that it is to hold; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="A scope of the key; replaces all current ones. Can be repeated."),
     ] = None,
-    no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Take every scope away.")] = False,
+    no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Remove all scopes.")] = False,
     burst: Burst = None,
     per_seconds: PerSeconds = None,
     unlimited: Unlimited = False,
     expires_in: ExpiresIn = None,
-    never_expires: Annotated[bool, typer.Option("--never-expires", help="Take its end away.")] = False,
+    never_expires: Annotated[bool, typer.Option("--never-expires", help="Remove the expiry.")] = False,
     metadata: Metadata = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Change the fields that are named. The change applies from the next request on."""
+    """Change fields of a key. The change applies from the next request on."""
     if (no_scopes and scope) or (never_expires and expires_in):
-        raise typer.BadParameter("--no-scopes goes without --scope, and --never-expires without --expires-in.")
+        raise typer.BadParameter("--no-scopes can't be used with --scope, nor --never-expires with --expires-in.")
     typed: dict[str, Any] = {
         "label": label,
         "owner": owner,
@@ -88,7 +89,7 @@ def update(
         changes["expires_at"] = None
     changes |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
     if not changes:
-        raise typer.BadParameter("Nothing to change: name what to change, as in --label LABEL.")
+        raise typer.BadParameter("Nothing to change. Add at least one option, for example --label LABEL.")
     invocation = invocation_of(context)
     print_key(invocation.client.keys.update(key_id, if_match=if_match, **changes), as_json=invocation.as_json)
 

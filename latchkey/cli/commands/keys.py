@@ -34,16 +34,16 @@ class State(StrEnum):
 @group.command("list")
 def list_keys(
     context: typer.Context,
-    state: Annotated[State | None, typer.Option(help="Keys in this state alone.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only keys in this state.")] = None,
     q: Annotated[
-        str | None, typer.Option("--q", metavar="TEXT", help="Begins the key ID, or words of the label or the owner.")
+        str | None, typer.Option("--q", metavar="TEXT", help="Prefix of the key ID, or of words in the label or owner.")
     ] = None,
-    owner: Annotated[str | None, typer.Option(metavar="OWNER", help="Keys with exactly this owner.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Keys with exactly this label.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many. Default: all")] = None,
+    owner: Annotated[str | None, typer.Option(metavar="OWNER", help="Only keys with exactly this owner.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Only keys with exactly this label.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Maximum number of keys. Default: all")] = None,
     cursor: Annotated[
         str | None,
-        typer.Option(metavar="CURSOR", help="Go on where a list with --limit and the same filters ended."),
+        typer.Option(metavar="CURSOR", help="Continue where a list with --limit and the same filters ended."),
     ] = None,
 ) -> None:
     """List keys, newest first."""
@@ -63,7 +63,7 @@ def list_keys(
     rows = [key_row(document) for document in documents]
     output.print_rows({"items": documents, "next": cursor}, as_json=invocation.as_json, rows=rows)
     if cursor is not None and not invocation.as_json:
-        invocation.say(f"there are more, with the same filters: --cursor {cursor}")
+        invocation.say(f"there are more keys; repeat with the same filters and --cursor {cursor}")
 
 
 @group.command("show")

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 def proxy_test(
     context: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="What the proxy protects; a GET of it is harmless.")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="A URL that the proxy protects. A GET of it must be harmless.")
+    ],
     exhaust: Annotated[
-        bool, typer.Option("--exhaust", help="Call until the key's limit is reached, at most 1000 times.")
+        bool, typer.Option("--exhaust", help="Call until the key's rate limit is exceeded, at most 1000 times.")
     ] = False,
     cors_origin: Annotated[
         str | None,
-        typer.Option("--cors-origin", metavar="ORIGIN", help="Test also that pages of this origin can call it."),
+        typer.Option("--cors-origin", metavar="ORIGIN", help="Also test that pages of this origin can call it."),
     ] = None,
 ) -> None:
     """Test from outside that a URL is protected by Latchkey. Exit 0 if nothing failed, 2 if a check failed, 3 if
@@ -37,12 +39,12 @@ def proxy_test(
     from latchkey.client.proxy_checks import CheckResult, check_proxy
 
     if cors_origin is not None and not is_origin(cors_origin):
-        raise typer.BadParameter(f"--cors-origin is {ORIGIN_FORMAT}")
+        raise typer.BadParameter(f"--cors-origin must be {ORIGIN_FORMAT}")
     invocation = invocation_of(context)
     probe_url = _server_url(url)
     credential = _credential(invocation, probe_url)
     if exhaust and credential is None:
-        raise typer.BadParameter("--exhaust needs a key that may be used up: --api-key.")
+        raise typer.BadParameter("--exhaust uses up a key's rate limit. Add the key: --api-key.")
     with _http_client(invocation) as http:
         from latchkey.client.proxy_probe import Probe
 
@@ -62,7 +64,7 @@ def _server_url(url: str) -> str:
     try:
         return server_url(url)
     except ValueError as error:
-        raise CLIError("The URL cannot be used", f"Refused: {error}.", "Name what the proxy protects.") from None
+        raise CLIError("The URL is invalid", f"Refused: {error}.", "Use a URL that the proxy protects.") from None
 
 
 def _credential(invocation: "Invocation", url: str) -> "Credential | None":
@@ -73,7 +75,7 @@ def _credential(invocation: "Invocation", url: str) -> "Credential | None":
         return None
     credential = read_api_key(invocation.options.api_key, from_command_line=True)
     if is_unencrypted(url):
-        invocation.say("warning: http:// sends the key in the clear; use https://.")
+        invocation.say("warning: http:// sends the key unencrypted; use https://.")
     return credential
 
 

@@ -29,47 +29,48 @@ def rotate(
     context: typer.Context,
     key_id: KeyId,
     grace: Annotated[
-        timedelta, typer.Option(parser=span, metavar="SPAN", help="How long the old secret works on, at most 30d.")
+        timedelta, typer.Option(parser=span, metavar="SPAN", help="Grace period of the old secret, at most 30d.")
     ] = DEFAULT_GRACE,  # type: ignore[assignment]
     at_once: Annotated[
-        bool, typer.Option("--at-once", help="End every older secret now: it has leaked. Asks first.")
+        bool,
+        typer.Option("--at-once", help="End every older secret immediately, for example after a leak. Asks first."),
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Show the drain, and finish once the new secret is in use alone.")
+        bool, typer.Option("--wait", help="Show the drain, and finish the rotation once only the new secret is in use.")
     ] = False,
     quiet: Annotated[
         timedelta,
         typer.Option(
             parser=span,
             metavar="SPAN",
-            help="With --wait: how long the old secret has to be quiet, counted from the first use of the new one.",
+            help="With --wait: how long the old secret must be idle, counted from the first use of the new one.",
         ),
     ] = DEFAULT_QUIET_TIME,  # type: ignore[assignment]
     even_if_unused: Annotated[
         bool,
-        typer.Option("--even-if-unused", help="With --wait: count from now on, even if the new secret is never used."),
+        typer.Option("--even-if-unused", help="With --wait: start counting now, even if the new secret is never used."),
     ] = False,
     secret_file: SecretFile = None,
     if_match: IfMatch = None,
     yes: Yes = False,
 ) -> None:
-    """Make a new secret. The old one stays valid for a while. Only the new credential goes to standard output."""
+    """Create a new secret. The old one works for the grace period. Only the new credential goes to standard output."""
     if at_once and wait:
-        raise typer.BadParameter("--at-once leaves nothing to --wait for.")
+        raise typer.BadParameter("--at-once ends the old secret immediately, so --wait can't be used.")
     if at_once and grace != span(DEFAULT_GRACE):
-        raise typer.BadParameter("--at-once goes without --grace.")
+        raise typer.BadParameter("--at-once can't be used with --grace.")
     if even_if_unused and not wait:
-        raise typer.BadParameter("--even-if-unused goes with --wait.")
+        raise typer.BadParameter("--even-if-unused needs --wait.")
     invocation = invocation_of(context)
     client = invocation.client
     if wait and not even_if_unused and client.key_id == key_id:
         raise CLIError(
             "A key can't wait for the end of its own old secret",
-            "It would watch with its new secret, and so couldn't see if anyone else uses that.",
-            "Rotate it with another key, or add --even-if-unused to end the old secret once that is quiet.",
+            "It would poll with its new secret, and so couldn't see if any other client uses that secret.",
+            "Rotate it with another key, or add --even-if-unused to end the old secret once it is idle.",
         )
     if at_once:
-        confirm(key_id, f"This ends every older secret of {key_id} now.", yes=yes)
+        confirm(key_id, f"This ends every older secret of {key_id} immediately.", yes=yes)
     if wait:
         # Without keys:read the drain can't be watched. Find out before anything is changed.
         client.keys.show(key_id)
@@ -88,7 +89,7 @@ def finish_rotation(
     context: typer.Context,
     key_id: KeyId,
     secret_id: Annotated[
-        int | None, typer.Option("--secret", min=1, metavar="ID", help="Only if this is the secret that is retiring.")
+        int | None, typer.Option("--secret", min=1, metavar="ID", help="Only if this is the retiring secret.")
     ] = None,
     if_match: IfMatch = None,
     yes: Yes = False,
@@ -116,8 +117,8 @@ def _confirm(client: "Client", key_id: str) -> "Key":
             raise
         raise CLIError(
             "Not finished",
-            "Whether the new secret is in use can be seen only with the scope keys:read.",
-            "Use a key that has it, or end the old secret unseen: add --yes.",
+            "Only a key with the scope keys:read can see if the new secret is in use.",
+            "Use such a key, or add --yes to end the old secret without this check.",
         ) from None
     progress = key.rotation_progress(datetime.now(UTC))
     if progress is None:
@@ -133,4 +134,4 @@ def _lockout(key: "Key") -> str:
     """Return a sentence that says whom the end of the old secret locks out."""
     old = key.retiring
     used = f"last used {rfc3339(old.last_used_at)}" if old and old.last_used_at else "never used"
-    return f"The end of the old secret ({old.id if old else ''}, {used}) locks out everyone who still uses it."
+    return f"Ending the old secret ({old.id if old else ''}, {used}) locks out every client that still uses it."

@@ -23,12 +23,12 @@ def usage(
     key_id: KeyIdOrOwn = None,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=time_ago, metavar="SPAN|TIME", help="From when: 7d, or 2027-01-31T09:30:00Z."),
+        typer.Option(parser=time_ago, metavar="SPAN|TIME", help="Start of the usage: 7d, or 2027-01-31T09:30:00Z."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(parser=time_ago, metavar="SPAN|TIME", help="Up to when. Default: now")
+        datetime | None, typer.Option(parser=time_ago, metavar="SPAN|TIME", help="End of the usage. Default: now")
     ] = None,
-    step: Annotated[Step, typer.Option(help="By what to add up.")] = Step.HOUR,
+    step: Annotated[Step, typer.Option(help="Length of a step.")] = Step.HOUR,
 ) -> None:
     """Show how many requests of a key were allowed and throttled.
 

@@ -16,13 +16,13 @@ def verify(
     credential: Annotated[
         str,
         typer.Argument(
-            metavar="CREDENTIAL", help="What to judge; without it, or with -, it is read from standard input."
+            metavar="CREDENTIAL", help="Credential to verify; if it is missing or -, it is read from standard input."
         ),
     ] = STANDARD_INPUT,
     scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that it has to hold; may be given again.")
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
     ] = None,
-    cost: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens to take from its bucket.")] = 1,
+    cost: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens to take from the key's bucket.")] = 1,
 ) -> None:
     """Ask the server if a credential is valid. Exit 0 if it is, 3 if it is throttled, otherwise 2."""
     from latchkey.client.verification import RATE_LIMITED

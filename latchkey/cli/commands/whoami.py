@@ -7,6 +7,6 @@ from latchkey.cli.parameters import invocation_of
 
 
 def whoami(context: typer.Context) -> None:
-    """Show the key that calls, its scopes, its limit and what is left in its bucket."""
+    """Show the calling key, its scopes, its rate limit and what is left in its bucket."""
     invocation = invocation_of(context)
     print_object(invocation.client.whoami().document, as_json=invocation.as_json)

@@ -25,12 +25,12 @@ class Command(BaseCommand):
     """Management command that sends parallel requests from several processes to one bucket of the configured store."""
 
     requires_system_checks = [SETTINGS]
-    help = "Fire parallel requests at the configured bucket store and compare what passed with what may."
+    help = "Send parallel requests to the configured bucket store, and check that it allows exactly the limit."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--processes", type=whole_number(1, MAX_NUMBER), default=4, help="default: 4")
         parser.add_argument(
-            "--requests", type=whole_number(1, MAX_NUMBER), default=5000, help="of each process; default: 5000"
+            "--requests", type=whole_number(1, MAX_NUMBER), default=5000, help="per process; default: 5000"
         )
         parser.add_argument("--burst", type=whole_number(), default=1000, help="default: 1000")
         parser.add_argument("--per-seconds", type=whole_number(), default=3600, help="default: 3600")

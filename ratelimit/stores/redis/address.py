@@ -54,7 +54,7 @@ def parse_address(url: str) -> RedisAddress:
     """
     # urlsplit treats everything after # as a fragment, so part of a password would be dropped silently.
     if "#" in url:
-        raise ValueError("must have no # (write %23 in a password)")
+        raise ValueError("must not contain # (write %23 in a password)")
     parts = urlsplit(url)
     credentials, _, host_list = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
@@ -81,20 +81,20 @@ def parse_address(url: str) -> RedisAddress:
 def _check_combination(address: RedisAddress) -> None:
     # Redis Cluster has a single database, numbered 0.
     if address.cluster and (address.sentinel or address.db):
-        raise ValueError("with cluster=true can have neither sentinel= nor a database's number")
+        raise ValueError("with cluster=true can have neither sentinel= nor a database number")
     if len(address.hosts) > 1 and not (address.cluster or address.sentinel):
-        raise ValueError("names several hosts, and so needs sentinel=NAME or cluster=true")
+        raise ValueError("has several hosts, so it needs sentinel=NAME or cluster=true")
     if address.ca is not None and not address.tls:
-        raise ValueError("can have ca= with rediss:// alone")
+        raise ValueError("can have ca= only with rediss://")
     if address.ca is not None and not address.ca.is_file():
-        raise ValueError("names a file in ca= that is not there")
+        raise ValueError("names a file in ca= that does not exist")
 
 
 def _options(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := options.keys() - _OPTIONS:
         # Only the number of unknown options is shown: their names come from the URL.
-        raise ValueError(f"has an option that is none: only {', '.join(sorted(_OPTIONS))} are ({len(unknown)} more)")
+        raise ValueError(f"has unknown options ({len(unknown)}); the options are {', '.join(sorted(_OPTIONS))}")
     if any(not value for value in options.values()):
         raise ValueError("has an option without a value")
     return options
@@ -102,7 +102,7 @@ def _options(query: str) -> dict[str, str]:
 
 def _flag(value: str) -> bool:
     if value not in ("true", "false"):
-        raise ValueError("can say cluster=true or cluster=false alone")
+        raise ValueError("can have only cluster=true or cluster=false")
     return value == "true"
 
 
@@ -120,7 +120,7 @@ def _host(entry: str, default_port: int) -> tuple[str, int]:
 def _db(path: str) -> int:
     number = path.removeprefix("/") or "0"
     if not (number.isascii() and number.isdigit() and int(number[:9]) < _MAX_DB and len(number) < 8):
-        raise ValueError("must end in a database's number, if in any path")
+        raise ValueError("can have only a database number as its path")
     return int(number)
 
 

@@ -108,7 +108,7 @@ class AsyncRedisStore:
                 _, pending = await asyncio.wait(tasks, timeout=self._store.timeout / _WAIT_STEPS)
                 if not pending:
                     return [task.result() for task in tasks]
-            raise TimeoutError("no answer in time")
+            raise TimeoutError("no response in time")
         except Exception as error:
             await self._drop_connection()
             store_error = as_store_error(self._store.address, error)

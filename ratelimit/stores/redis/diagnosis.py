@@ -39,18 +39,16 @@ def _host_fault(address: RedisAddress, host: str, port: int) -> str | None:
         # A connection that ends without a response is ambiguous: a server that requires TLS closes it, and so does
         # a load balancer whose server is down.
         if response == b"":
-            return f"{host}:{port} wants TLS: use rediss://." if _requires_tls(host, port) else None
+            return f"{host}:{port} requires TLS: use rediss://." if _requires_tls(host, port) else None
         return _not_redis(response, host, port)
     except socket.gaierror as error:
-        return f"{host} is no known host. Correct the name." if error.errno in _UNKNOWN else None
+        return f"{host} is not a known host. Correct the name." if error.errno in _UNKNOWN else None
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message or "it cannot be verified"
-        return f"{host}:{port} shows a certificate that is not trusted: {reason}. Name its authority with ?ca=FILE."
+        return f"{host}:{port} has a certificate that is not trusted: {reason}. Set its authority with ?ca=FILE."
     # A failed TLS handshake is an OSError too.
     except OSError:
-        return (
-            f"{host}:{port} does not speak TLS. Perhaps redis:// is right." if _is_plain(address, host, port) else None
-        )
+        return f"{host}:{port} does not use TLS. Try redis://." if _is_plain(address, host, port) else None
 
 
 def _is_plain(address: RedisAddress, host: str, port: int) -> bool:
@@ -103,5 +101,5 @@ def _not_redis(response: bytes | None, host: str, port: int) -> str | None:
     return (
         None
         if not response or response.startswith(_REDIS_PREFIXES)
-        else f"{host}:{port} is no Redis. Correct the port."
+        else f"{host}:{port} is not Redis. Correct the port."
     )

@@ -73,7 +73,7 @@ class RedisStore:
                 return layout.outcome_or_raise(self._take_all([request])[0])
             except LimitChanged:
                 self.convert(key, limit)
-        raise BucketStoreError(f"{self.url}: the limit of a key changes again and again")
+        raise BucketStoreError(f"{self.url}: the limit of a key keeps changing")
 
     def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
         return [self._resolve(one, result) for one, result in zip(requests, self._take_all(requests), strict=True)]

@@ -38,13 +38,13 @@ def store(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -
     settings.DATA_DIR, settings.BUCKET_STORE_URL = tmp_path, URL
     limiter = SimpleNamespace(store=store, fallback=FallbackMode.LOCAL)
     monkeypatch.setattr(preflight, "default_limiter", lambda: limiter)
-    monkeypatch.setattr(preflight, "permanent_fault", lambda _: "valkey is no known host. Correct the name.")
+    monkeypatch.setattr(preflight, "permanent_fault", lambda _: "valkey is not a known host. Correct the name.")
     return store
 
 
 def test_unreached_address_is_an_error(store: Store) -> None:
     store.away = True
-    with pytest.raises(CommandError, match="valkey is no known host") as caught:
+    with pytest.raises(CommandError, match="valkey is not a known host") as caught:
         preflight.check_bucket_store()
     assert caught.value.returncode == 2
     assert store.closed == 1

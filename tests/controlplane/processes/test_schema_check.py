@@ -14,8 +14,8 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (NEWER.format("health"), "was migrated by a newer Latchkey: 0.1.0 does not know health.9999_more. Start that"),
-        ("DELETE FROM django_migrations WHERE app = 'console'", "lacks migrations. Run: manage.py migrate"),
+        (NEWER.format("health"), "was migrated by a newer Latchkey: 0.1.0 does not have health.9999_more. Start that"),
+        ("DELETE FROM django_migrations WHERE app = 'console'", "has unapplied migrations. Run: manage.py migrate"),
         (
             "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
             "is not what the migrations of Latchkey 0.1.0 make: column apikeys_keysecret.first_used_at datetime missing."

@@ -12,7 +12,7 @@ def test_streams_are_bounded_per_key_and_in_total() -> None:
     with pytest.raises(TooManyStreams, match="This key has 2"):
         limit.acquire("lk_a")
     limit.acquire("lk_b")
-    with pytest.raises(TooManyStreams, match="holds 3") as caught:
+    with pytest.raises(TooManyStreams, match="already has 3") as caught:
         limit.acquire("lk_c")
     assert (caught.value.slug, caught.value.retry_after_seconds) == ("unavailable", RETRY_AFTER_SECONDS)
     assert limit.count == 3

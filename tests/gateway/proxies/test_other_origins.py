@@ -232,7 +232,7 @@ def test_page_of_another_origin(start: Any, keys: Keys, pages: int) -> None:
         refused, passed, throttled = (page.evaluate(CALL, [url, key]) for key in (None, credential, credential))
         page.goto(f"http://127.0.0.1:{pages}/")
         assert page.evaluate(CALL, [url, credential]) == {"failed": "TypeError"}
-    assert (refused["status"], refused["title"]) == (401, "No credential")
+    assert (refused["status"], refused["title"]) == (401, "Missing credential")
     assert (passed["status"], passed["left"]) == (200, '"key";r=0;t=3600')
     assert throttled["status"] == 429
     assert int(throttled["wait"]) > 0

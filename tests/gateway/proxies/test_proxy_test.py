@@ -57,7 +57,7 @@ def test_real_proxy(proxy: Proxy, keys: Keys) -> None:
     assert key["secret"] not in ran.out
     shown = run(proxy.url, "--format", "table")
     assert shown.exit_code == 0
-    assert "over the limit                not seen  give a key that may be used up, and --exhaust" in shown.out
+    assert "over the limit                not seen  needs a key whose limit may be used up, and --exhaust" in shown.out
 
 
 def test_service_without_a_proxy(service: Echo) -> None:
@@ -66,15 +66,15 @@ def test_service_without_a_proxy(service: Echo) -> None:
     assert ran.exit_code == 2
     assert ran.results == {
         "no credential": "failed",
-        "what is no credential": "failed",
+        "malformed credential": "failed",
         "unknown key": "failed",
         "OPTIONS": "failed",
         "request id": "failed",
         "right key": "ok",
-        "limit is told": "ok",
+        "rate-limit fields": "ok",
         "no tunnel": "failed",
-        "credential ends at the proxy": "failed",
-        "only Latchkey says who calls": "failed",
+        "credential is removed": "failed",
+        "forged identity is removed": "failed",
         "over the limit": "not seen",
     }
 
@@ -93,7 +93,7 @@ def test_invalid_url(url: str) -> None:
 def test_invalid_origin() -> None:
     ran = run("http://127.0.0.1:1", "--cors-origin", "https://app.example/")
     assert ran.exit_code == 2
-    assert "--cors-origin is an origin as browsers write it" in " ".join(ran.err.split())
+    assert "--cors-origin must be an origin as browsers write it" in " ".join(ran.err.split())
 
 
 def test_key_from_environment_is_not_sent(service: Echo) -> None:
@@ -102,7 +102,7 @@ def test_key_from_environment_is_not_sent(service: Echo) -> None:
     assert ran.results["right key"] == "not seen"
     refused = run(service.url, "--exhaust", LATCHKEY_API_KEY=credential())
     assert refused.exit_code == 2
-    assert "--exhaust needs a key" in refused.err
+    assert "--exhaust uses up a key" in refused.err
 
 
 def _refusal(request: Request, **members: Any) -> StubResponse:

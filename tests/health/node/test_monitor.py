@@ -31,8 +31,8 @@ def test_outage_and_recovery_are_reported_within_a_second(start_node: StartNode,
     node.check(2)
     assert reported() == ["degraded"]
     assert incident_detail() == (
-        "1: The bucket store does not answer 1 node (web-a); each node that is cut off decides by itself, so limits"
-        " hold for each alone."
+        "1: The bucket store does not respond to 1 node (web-a); each disconnected node decides on its own, so "
+        "limits apply per node."
     )
     assert clock.seconds() - began <= 2 * CHECK_SECONDS
     node.check(30)
@@ -57,14 +57,14 @@ def test_single_failed_probe_reports_nothing(start_node: StartNode) -> None:
     ("mode", "effect"),
     [
         (FallbackMode.DENY, "requests with a key get 503."),
-        (FallbackMode.ALLOW, "every request of a key that is in order passes, without a limit."),
+        (FallbackMode.ALLOW, "every request with a valid key is allowed, without a limit."),
     ],
 )
 def test_incident_names_the_fallback(start_node: StartNode, mode: FallbackMode, effect: str) -> None:
     node = start_node("a", mode)
     node.primary.is_down = True
     node.check(2)
-    assert incident_detail() == f"1: The bucket store does not answer 1 node (web-a); {effect}"
+    assert incident_detail() == f"1: The bucket store does not respond to 1 node (web-a); {effect}"
     node.primary.is_down = False
     node.check(2)
     assert reported() == ["degraded", "ok"]
@@ -175,7 +175,9 @@ def test_store_of_one_host_is_monitored(start_node: StartNode, clock: Clock, mon
         patch.setattr(store, "ping", fail)
         for _ in range(2):
             monitor.check()
-        assert incident_detail() == "1: The bucket store does not answer 1 node (web-c); requests with a key get 503."
+        assert (
+            incident_detail() == "1: The bucket store does not respond to 1 node (web-c); requests with a key get 503."
+        )
     for _ in range(2):
         monitor.check()
     assert reported() == ["degraded", "ok"]

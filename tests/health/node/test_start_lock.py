@@ -34,7 +34,7 @@ def test_waiting_is_reported_once(tmp_path: Path) -> None:
 
         with hold_file_lock(tmp_path / "lock", report):
             pass
-    assert reported == [f"Another start works in {tmp_path}. Waiting for its end, 600 seconds at most."]
+    assert reported == [f"Another process is starting in {tmp_path}. Waiting for it, at most 600 seconds."]
 
 
 def test_waiting_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

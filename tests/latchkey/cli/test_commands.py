@@ -109,7 +109,7 @@ def test_list_follows_pages_and_accepts_a_cursor(latchkey: Latchkey) -> None:
     heading, row = table.out.splitlines()
     assert heading.split("  ")[0] == "KEY_ID"
     assert "listed 2" in row
-    assert table.err.startswith("latchkey: there are more, with the same filters: --cursor ")
+    assert table.err.startswith("latchkey: there are more keys; repeat with the same filters and --cursor ")
 
 
 def test_list_of_an_owner_or_a_label(latchkey: Latchkey) -> None:

@@ -24,7 +24,7 @@ def test_standard_output_stays_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a pipe to a store of secrets."""
     shown, out = asked(monkeypatch, f"{KEY_ID}\n")
     confirm(KEY_ID, "This ends it.", yes=False)
-    assert shown.getvalue() == f"This ends it. It cannot be undone. Type {KEY_ID} to continue: "
+    assert shown.getvalue() == f"This ends it. This cannot be undone. Type {KEY_ID} to continue: "
     assert out.getvalue() == ""
 
 

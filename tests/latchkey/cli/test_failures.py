@@ -41,7 +41,7 @@ def test_no_key(latchkey: Latchkey) -> None:
 
 def test_wrong_shape(latchkey: Latchkey) -> None:
     ran = latchkey.with_key("hunter2").run("whoami")
-    failed(ran, 2, "Not a credential", "This is not key_id:secret.")
+    failed(ran, 2, "Malformed credential", "The credential does not have the form key_id:secret.")
     assert "hunter2" not in ran.err
 
 
@@ -75,7 +75,7 @@ def test_expired_disabled_or_revoked_key(
 
 def test_missing_scope(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.with_key(key["credential"]).run("keys", "list")
-    failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write that itself holds")
+    failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write and itself holds")
 
 
 def test_throttled_says_how_long(latchkey: Latchkey) -> None:
@@ -95,7 +95,7 @@ def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
 def test_validation_failure(latchkey: Latchkey) -> None:
     ran = latchkey.run("keys", "create", "--label", " ", "--burst", "0", "--per-seconds", "9999999")
     told = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
-    failed(ran, 2, *told, "What to do: ", "Request id: ")
+    failed(ran, 2, *told, "What to do: ", "Request ID: ")
 
 
 def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -105,13 +105,13 @@ def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None
 
 
 def test_typed_wrong(latchkey: Latchkey) -> None:
-    failed(latchkey.run("keys", "show", "../whoami"), 2, "a key id is lk_", "'latchkey keys show --help'")
+    failed(latchkey.run("keys", "show", "../whoami"), 2, "a key ID must be lk_", "'latchkey keys show --help'")
     failed(latchkey.run("keys"), 2, "finish-rotation")
 
 
 def test_refused_connection(latchkey: Latchkey) -> None:
     ran = latchkey.at(f"http://127.0.0.1:{free_port()}").run("whoami")
-    failed(ran, 3, "The connection was refused", "Check the port", "Request id: ")
+    failed(ran, 3, "The connection was refused", "Check the port", "Request ID: ")
 
 
 def test_unknown_host(latchkey: Latchkey) -> None:
@@ -121,7 +121,7 @@ def test_unknown_host(latchkey: Latchkey) -> None:
 def test_time_out(latchkey: Latchkey) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         ran = latchkey.at(f"http://127.0.0.1:{deaf.getsockname()[1]}").run("--timeout", "0.2", "whoami")
-    failed(ran, 3, "The server did not answer in time", "allow more time")
+    failed(ran, 3, "The server did not respond in time", "set a longer timeout")
 
 
 def test_untrusted_certificate(latchkey: Latchkey, tmp_path: Path) -> None:
@@ -146,17 +146,17 @@ HTML = {"Content-Type": "text/html"}
 @pytest.mark.parametrize(
     ("response", "told"),
     [
-        (StubResponse(200, HTML, b"<html>"), ("The answer is not JSON", "200 with text/html", "Check that the URL")),
+        (StubResponse(200, HTML, b"<html>"), ("The response is not JSON", "200 with text/html", "Check that the URL")),
         (
             StubResponse(502, HTML, b"<html>"),
-            ("The answer is not JSON", "The proxy in front says that it cannot reach it."),
+            ("The response is not JSON", "The proxy in front of Latchkey cannot reach it."),
         ),
         (
             StubResponse(200, JSON, b'{"a": 1}'),
             ("This is another server", "no key_id that is text", "Check that the URL"),
         ),
-        (StubResponse(301, {"Location": "https://u:p@other.example/v1?x"}), ("leads to https://other.example,",)),
-        (None, ("No answer", "ended the connection before it had answered")),
+        (StubResponse(301, {"Location": "https://u:p@other.example/v1?x"}), ("redirects to https://other.example.",)),
+        (None, ("No response", "closed the connection before it responded")),
     ],
 )
 def test_unexpected_response(latchkey: Latchkey, response: StubResponse | None, told: tuple[str, ...]) -> None:
@@ -172,7 +172,7 @@ def problem(status: int, slug: str, **fields: str) -> StubResponse:
 @pytest.mark.parametrize(
     ("response", "told"),
     [
-        (problem(500, "internal-error"), ("(500 internal-error)", "give the request id to an operator")),
+        (problem(500, "internal-error"), ("(500 internal-error)", "give the request ID to an operator")),
         (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "Retry in 10 seconds.")),
     ],
 )
@@ -190,7 +190,7 @@ def test_other_healthy_server(latchkey: Latchkey) -> None:
 
 def test_certificates_that_are_not_there(latchkey: Latchkey) -> None:
     ran = latchkey.run("health", SSL_CERT_FILE="/nowhere")
-    failed(ran, 2, "TLS or proxy cannot be used", "SSL_CERT_FILE")
+    failed(ran, 2, "TLS or proxy settings are invalid", "SSL_CERT_FILE")
 
 
 def test_configuration_file_that_others_can_read(latchkey: Latchkey) -> None:

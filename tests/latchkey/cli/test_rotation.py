@@ -33,21 +33,21 @@ def test_wait_ends_old_secret_once_quiet(latchkey: Latchkey, key: dict[str, Any]
         assert use(latchkey, key["credential"]) == 200
         until(running, "old secret: last used 20")
         assert use(latchkey, new) == 200
-        assert "quiet 0:0" in until(running, " of 0:02; it ends 20")
-        until(running, "the old secret was quiet for long enough and has ended")
+        assert "idle for 0:0" in until(running, " of 0:02; it ends 20")
+        until(running, "the old secret was idle for long enough and has ended")
         assert running.wait(20) == 0
     assert (use(latchkey, key["credential"]), use(latchkey, new)) == (401, 200)
 
 
 def test_wait_ends_with_grace_if_new_secret_is_unused(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.run("keys", "rotate", key["key_id"], "--grace", "3s", "--wait", "--quiet", "1s")
-    assert (ran.exit_code, "quiet" in ran.err) == (0, False)
+    assert (ran.exit_code, "idle" in ran.err) == (0, False)
     assert ran.err.endswith("the old secret has already ended, and the new one was never used\n")
 
 
 def test_unused_new_secret_can_count_as_used(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.run("keys", "rotate", key["key_id"], "--wait", "--quiet", "1s", "--even-if-unused")
-    assert (ran.exit_code, ran.err.endswith("was quiet for long enough and has ended\n")) == (0, True)
+    assert (ran.exit_code, ran.err.endswith("was idle for long enough and has ended\n")) == (0, True)
     assert use(latchkey, key["credential"]) == 401
 
 
@@ -75,7 +75,7 @@ def test_self_rotation_polls_with_the_new_secret(latchkey: Latchkey) -> None:
     refused = latchkey.with_key(own["credential"]).run(*arguments)
     assert (refused.exit_code, refused.out, "--even-if-unused" in refused.err) == (2, "", True)
     ran = latchkey.with_key(own["credential"]).run(*arguments, "--even-if-unused")
-    assert (ran.exit_code, ran.err.endswith("was quiet for long enough and has ended\n")) == (0, True)
+    assert (ran.exit_code, ran.err.endswith("was idle for long enough and has ended\n")) == (0, True)
     assert latchkey.with_key(ran.out.strip()).run("whoami").exit_code == 0
 
 

@@ -62,7 +62,7 @@ def test_unwritable_secret_is_reported(latchkey: Latchkey, target: str) -> None:
         ["bash", "-c", command], env=latchkey.environment({}), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert "nobody knows it" in done.stderr
+    assert "and is lost" in done.stderr
     assert "--at-once" in done.stderr
 
 

@@ -111,7 +111,7 @@ def test_rejected_key_ends_the_stream(latchkey: Latchkey) -> None:
 def test_resume_file_of_something_else(latchkey: Latchkey, tmp_path: Path, content: str) -> None:
     (tmp_path / "place").write_text(content)
     ran = latchkey.run("events", "tail", "--resume-file", "place")
-    assert (ran.exit_code, "holds no event's id" in ran.err) == (2, True)
+    assert (ran.exit_code, "does not contain an event ID" in ran.err) == (2, True)
 
 
 def test_resume_file_of_another_log(latchkey: Latchkey, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def lines(server: RunningServer, request_id: str) -> list[dict[str, Any]]:
 
 def test_request_id_of_a_failed_call_finds_its_line(latchkey: Latchkey, server: RunningServer) -> None:
     ran = latchkey.run("keys", "show", "lk_000000000000")
-    request_id = ran.err.rpartition("Request id: ")[2].strip()
+    request_id = ran.err.rpartition("Request ID: ")[2].strip()
     (line,) = lines(server, request_id)
     assert (line["event"], line["status"], line["trace_id"]) == ("request", 404, request_id)
 
@@ -29,7 +29,7 @@ def test_request_id_of_a_failed_call_finds_its_line(latchkey: Latchkey, server: 
 def test_request_id_links_event_and_failure(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
     named = ("--request-id", "deploy-7.b")
     assert latchkey.run("keys", "rotate", key["key_id"], *named).exit_code == 0
-    assert "Request id: deploy-7.b\n" in latchkey.run("keys", "rotate", key["key_id"], *named).err
+    assert "Request ID: deploy-7.b\n" in latchkey.run("keys", "rotate", key["key_id"], *named).err
     assert [line["status"] for line in lines(server, "deploy-7.b")] == [200, 409]
     events = latchkey.json("events", "list", "--key", key["key_id"])["items"]
     assert [event["type"] for event in events if event["request_id"] == "deploy-7.b"] == ["KeyRotated"]

@@ -84,5 +84,5 @@ def test_drain_is_one_line_that_changes(latchkey: Latchkey, key: dict[str, Any])
     (drain,) = [line for line in shown.split("\n") if "old secret: last used never" in line]
     assert exit_code == 0
     assert drain.count("\r\x1b[K") >= 3
-    assert "quiet 0:01 of 0:01" in drain
-    assert shown.endswith("the old secret was quiet for long enough and has ended\n")
+    assert "idle for 0:01 of 0:01" in drain
+    assert shown.endswith("the old secret was idle for long enough and has ended\n")

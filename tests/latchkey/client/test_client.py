@@ -214,7 +214,7 @@ def test_calls_carry_one_request_id_and_one_trace(client: Client, responses: lis
     assert len(set(ids)) == 3
     assert len({trace.trace_id for trace in traces if trace}) == 3
     assert len({trace.span_id for trace in traces if trace}) == 4
-    with pytest.raises(ValueError, match="a request id is"):
+    with pytest.raises(ValueError, match="a request ID must be"):
         client.with_request_id("a b")
 
 
@@ -235,7 +235,7 @@ def test_watcher_sees_each_attempt_and_no_secret(server: Stub, responses: list[S
 )
 def test_what_is_no_key_id_leads_nowhere(client: Client, server: Stub, key_id: str) -> None:
     for call in (client.keys.show, client.keys.revoke, client.keys.rotate, client.usage):
-        with pytest.raises(ValueError, match="a key id is"):
+        with pytest.raises(ValueError, match="a key ID must be"):
             call(key_id)
     assert server.requests == []
 
