@@ -15,9 +15,9 @@ QUERY = (
 
 
 def faults(raw: bytes) -> list[tuple[str, str]]:
-    with pytest.raises(InvalidParameters) as refusal:
+    with pytest.raises(InvalidParameters) as caught:
         parse_query(raw, QUERY)
-    return [(error.pointer, error.code) for error in refusal.value.errors]
+    return [(error.pointer, error.code) for error in caught.value.errors]
 
 
 def test_no_parameter_has_no_value() -> None:

@@ -118,9 +118,9 @@ def test_links_are_not_followed_and_pipes_not_opened(tmp_path: Path) -> None:
     (inside / "round").symlink_to(inside)
     os.mkfifo(inside / "pipe")
     assert list(scan([inside])) == []
-    (told,) = scan([inside / "file"])
-    assert isinstance(told, UnreadablePath)
-    assert "symbolic links are not followed" in told.reason
+    (unreadable,) = scan([inside / "file"])
+    assert isinstance(unreadable, UnreadablePath)
+    assert "symbolic links are not followed" in unreadable.reason
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
@@ -146,6 +146,6 @@ def test_unreadable_file_does_not_stop_the_scan(tmp_path: Path, monkeypatch: pyt
         return opened(path, flags)
 
     monkeypatch.setattr("latchkey.secret_scan.os.open", refuse)
-    told = list(scan([tmp_path]))
-    assert [Path(it.path).name for it in told] == ["a", "b", "c"]
-    assert told[1] == UnreadablePath(str(tmp_path / "b"), "Permission denied")
+    unreadable = list(scan([tmp_path]))
+    assert [Path(it.path).name for it in unreadable] == ["a", "b", "c"]
+    assert unreadable[1] == UnreadablePath(str(tmp_path / "b"), "Permission denied")

@@ -61,11 +61,11 @@ def test_name(monkeypatch: pytest.MonkeyPatch, error: int, permanent: bool) -> N
     assert found == ("no-such-host is not a known host. Correct the name." if permanent else None)
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
-def test_other_servers(answer: bytes) -> None:
+@pytest.mark.parametrize("response", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
+def test_other_servers(response: bytes) -> None:
     def reply(connection: socket.socket) -> None:
         connection.recv(64)
-        connection.sendall(answer)
+        connection.sendall(response)
 
     with listening(reply) as port:
         expected = f"127.0.0.1:{port} is not Redis. Correct the port."

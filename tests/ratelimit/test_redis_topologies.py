@@ -160,12 +160,12 @@ def test_sentinels_lead_to_the_new_master(guarded: tuple[RedisServer, str]) -> N
         assert client.wait(1, 5000) == 1
     master.kill()
 
-    def answers() -> bool:
+    def responds() -> bool:
         try:
             return store.peek(KEY).allowed == 3 and store.take(KEY, LIMIT, epoch=1)[0]
         except BucketStoreError:
             return False
 
-    wait_until(answers, "the new master", seconds=30)
+    wait_until(responds, "the new master", seconds=30)
     assert [store.take(KEY, LIMIT, epoch=1)[0] for _ in range(2)] == [True, False]
     store.close()

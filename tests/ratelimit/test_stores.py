@@ -207,8 +207,8 @@ def test_generation_is_stable(bucket_store: BucketStore) -> None:
 def test_hundred_threads_allow_exactly_the_burst(bucket_store: BucketStore) -> None:
     limit = Limit(60, 3600)
     with ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: bucket_store.take(KEY, limit)[0], range(1000)))
-    assert sum(answers) == 60
+        results = list(pool.map(lambda _: bucket_store.take(KEY, limit)[0], range(1000)))
+    assert sum(results) == 60
     record = bucket_store.peek(KEY)
     assert (record.allowed, record.throttled) == (60, 940)
 

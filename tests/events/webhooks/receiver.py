@@ -52,11 +52,11 @@ def after(action: Callable[[], object], answer: Answer) -> Answer:
 
 @dataclass
 class Receiver:
-    """`answers` are given one by one, then 204 for ever; `deliveries` holds what came, in order."""
+    """`responses` are given one by one, then 204 for ever; `deliveries` holds what came, in order."""
 
     port: int
     scheme: str = "http"
-    answers: list[Answer] = field(default_factory=list)
+    responses: list[Answer] = field(default_factory=list)
     deliveries: list[ReceivedDelivery] = field(default_factory=list)
     arrived: "queue.Queue[ReceivedDelivery]" = field(default_factory=queue.Queue)
 
@@ -80,7 +80,7 @@ class Receiver:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         delivery = ReceivedDelivery(handler.path, headers, body)
         self.deliveries.append(delivery)
-        answer = self.answers.pop(0) if self.answers else status(204)
+        answer = self.responses.pop(0) if self.responses else status(204)
         self.arrived.put(delivery)
         answer(handler)
 

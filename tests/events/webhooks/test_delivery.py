@@ -51,7 +51,7 @@ def test_what_is_sent(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("code", [200, 201, 202, 204, 299])
 def test_success_is_any_2xx(receiver: Receiver, code: int) -> None:
-    receiver.answers = [status(code)]
+    receiver.responses = [status(code)]
     assert send(receiver.url).delivered
 
 
@@ -59,14 +59,14 @@ def test_success_is_any_2xx(receiver: Receiver, code: int) -> None:
 def test_other_status_fails_and_redirect_is_not_followed(
     receiver: Receiver, other_receiver: Receiver, code: int
 ) -> None:
-    receiver.answers = [status(code, Location=other_receiver.url)]
+    receiver.responses = [status(code, Location=other_receiver.url)]
     assert send(receiver.url) == DeliveryResult(code, f"HTTP {code}")
     assert send(receiver.url).gone is False
     assert other_receiver.deliveries == []
 
 
 def test_retry_after_is_returned(receiver: Receiver) -> None:
-    receiver.answers = [status(503, Retry_After="120"), status(410)]
+    receiver.responses = [status(503, Retry_After="120"), status(410)]
     assert send(receiver.url) == DeliveryResult(503, "HTTP 503", retry_after_seconds=120)
     assert send(receiver.url).gone
 
@@ -83,7 +83,7 @@ def test_endless_response_is_not_read(receiver: Receiver) -> None:
         except OSError:
             ended.set()
 
-    receiver.answers = [endless]
+    receiver.responses = [endless]
     assert send(receiver.url) == DeliveryResult(200)
     assert ended.wait(PATIENCE_SECONDS)
 
@@ -92,7 +92,7 @@ def test_the_deadline_is_over_all_of_it(
     receiver: Receiver, released: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.05)
-    receiver.answers = [after(partial(released.wait, PATIENCE_SECONDS), status(204))]
+    receiver.responses = [after(partial(released.wait, PATIENCE_SECONDS), status(204))]
     assert send(receiver.url) == DeliveryResult(error="time-out")
 
 
@@ -105,7 +105,7 @@ def test_the_deadline_is_over_the_name_too(released: threading.Event, monkeypatc
 
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 2", b"220 mail.example ESMTP\r\n", b"\x00" * 100])
 def test_non_http_response_is_a_failure(receiver: Receiver, words: bytes) -> None:
-    receiver.answers = [lambda handler: handler.wfile.write(words)]
+    receiver.responses = [lambda handler: handler.wfile.write(words)]
     assert send(receiver.url) == DeliveryResult(error="connection broken")
 
 
@@ -127,10 +127,10 @@ def test_forbidden_address_gets_no_packet(receiver: Receiver, settings: Settings
 
 
 def test_each_attempt_resolves_and_checks_the_name(receiver: Receiver) -> None:
-    answers = ["127.0.0.1", "10.0.0.1"]
+    responses = ["127.0.0.1", "10.0.0.1"]
 
     async def resolve(host: str, port: int) -> list[Address]:
-        return [ip_address(answers.pop(0))]
+        return [ip_address(responses.pop(0))]
 
     url = f"http://hooks.invalid:{receiver.port}/"
     assert asyncio.run(deliver(url, MESSAGE, resolve=resolve)) == DeliveryResult(204)

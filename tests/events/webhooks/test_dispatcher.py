@@ -48,8 +48,8 @@ def arrival(receiver: Receiver) -> Awaitable[ReceivedDelivery]:
 def test_a_slow_endpoint_holds_up_no_other(
     endpoints: WebhookService, receiver: Receiver, other_receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
-    answer_now = threading.Event()
-    receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
+    respond_now = threading.Event()
+    receiver.responses = [after(partial(respond_now.wait, PATIENCE_SECONDS), status(204))]
     endpoints.add({"url": receiver.url})
     endpoints.add({"url": other_receiver.url})
     add_event()
@@ -62,7 +62,7 @@ def test_a_slow_endpoint_holds_up_no_other(
                 event = await dispatcher._database.run(add_event)  # the one connection that SQLite in memory bears
                 assert (await arrival(other_receiver)).event["id"] == event.id
             assert len(receiver.deliveries) == 1
-            answer_now.set()
+            respond_now.set()
             for _ in range(4):
                 await arrival(receiver)
 
@@ -73,8 +73,8 @@ def test_a_slow_endpoint_holds_up_no_other(
 def test_stop_finishes_only_the_current_attempt(
     endpoints: WebhookService, receiver: Receiver, dispatcher: Dispatcher
 ) -> None:
-    answer_now = threading.Event()
-    receiver.answers = [after(partial(answer_now.wait, PATIENCE_SECONDS), status(204))]
+    respond_now = threading.Event()
+    receiver.responses = [after(partial(respond_now.wait, PATIENCE_SECONDS), status(204))]
     endpoints.add({"url": receiver.url})
     add_event()
     add_event()
@@ -84,7 +84,7 @@ def test_stop_finishes_only_the_current_attempt(
         task = asyncio.create_task(dispatcher.run(stop))
         await arrival(receiver)
         stop.set()
-        answer_now.set()
+        respond_now.set()
         await asyncio.wait_for(task, PATIENCE_SECONDS)
 
     asyncio.run(play())
@@ -165,7 +165,7 @@ def test_removed_endpoint_gets_no_more_events(endpoints: WebhookService, receive
         endpoints.remove(endpoint_id)
         connection.close()
 
-    receiver.answers = [after(remove, status(204))]
+    receiver.responses = [after(remove, status(204))]
     play()
     assert receiver.event_ids == [2]
 

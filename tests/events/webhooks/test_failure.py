@@ -23,7 +23,7 @@ TYPES = ["KeyUpdated", "WebhookDisabled", "WebhookUpdated"]
 @pytest.fixture
 def endpoint_id(endpoints: WebhookService, receiver: Receiver) -> str:
     """An endpoint with one event to deliver, whose receiver fails for ever."""
-    receiver.answers = [status(500)] * 1000
+    receiver.responses = [status(500)] * 1000
     found = endpoints.add({"url": receiver.url, "event_types": TYPES}).endpoint.endpoint_id
     add_event()
     return found
@@ -52,7 +52,7 @@ def test_each_failure_waits_longer(endpoint_id: str, receiver: Receiver, play: P
 
 
 def test_success_ends_the_failure(endpoint_id: str, receiver: Receiver, play: Play, now: Now) -> None:
-    receiver.answers = [status(429, Retry_After="900")]
+    receiver.responses = [status(429, Retry_After="900")]
     play()
     assert row().next_attempt_at == now() + timedelta(seconds=900)
     now.move(seconds=900)
@@ -82,7 +82,7 @@ def test_dead_endpoint_resumes_where_it_stopped(
     now.move(days=1)
     play()
     assert len(receiver.deliveries) == 10
-    receiver.answers.clear()
+    receiver.responses.clear()
     endpoints.update(endpoint_id, {"enabled": True})
     play()
     assert [delivery.event["type"] for delivery in receiver.deliveries[10:]] == TYPES
@@ -99,7 +99,7 @@ def test_an_hour_short_of_three_days_it_still_lives(endpoint_id: str, play: Play
 
 
 def test_410_disables_immediately(endpoint_id: str, receiver: Receiver, play: Play) -> None:
-    receiver.answers = [status(410)]
+    receiver.responses = [status(410)]
     play()
     assert (row().enabled, row().disabled_reason, row().last_status) == (False, "gone", 410)
     assert Event.objects.get(type="WebhookDisabled").data["reason"] == "gone"
@@ -138,7 +138,7 @@ def test_failure_is_ignored_after_a_change(
         endpoints.update(endpoint_id, {"url": receiver.url + "&v=2"})
         connection.close()
 
-    receiver.answers = [after(change, status(410)), status(204), status(204)]
+    receiver.responses = [after(change, status(410)), status(204), status(204)]
     play()
     assert (row().enabled, row().failures) == (True, 0)
     assert receiver.event_ids == [2, 2, 3]
@@ -153,7 +153,7 @@ def test_test_is_sent_immediately_and_changes_nothing(
     endpoints.update(endpoint_id, {"enabled": False})
     before = counted(outcome)
     endpoints.request_test(endpoint_id)
-    receiver.answers = [status(code)]
+    receiver.responses = [status(code)]
     play()
     test = receiver.deliveries[-1]
     assert test.headers["webhook-id"].startswith("test_")
@@ -177,7 +177,7 @@ def test_stale_410_disables_nothing(
             endpoints.update(endpoint_id, {"enabled": enabled})
         connection.close()
 
-    receiver.answers = [after(change, status(410))]
+    receiver.responses = [after(change, status(410))]
     play()
     assert (row().enabled, row().failures) == (True, 0)
     assert receiver.event_ids == [2, 2, 3, 4]

@@ -28,9 +28,9 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> Connected:
     return hosts
 
 
-def resolver(*answers: list[str]) -> Callable[[str, int], Awaitable[list[Address]]]:
-    """Gives `answers`, one each time it is asked."""
-    waiting = list(answers)
+def resolver(*responses: list[str]) -> Callable[[str, int], Awaitable[list[Address]]]:
+    """Gives `responses`, one each time it is asked."""
+    waiting = list(responses)
 
     async def resolve(host: str, port: int) -> list[Address]:
         return [ipaddress.ip_address(text) for text in waiting.pop(0)]

@@ -42,7 +42,7 @@ def test_failed_event_is_sent_before_later_ones(
     endpoints.add({"url": receiver.url})
     for _ in range(3):
         add_event()
-    receiver.answers = [status(200), status(500), status(503), status(200)]
+    receiver.responses = [status(200), status(500), status(503), status(200)]
     for _ in range(3):
         play()
         now.move(hours=1)
@@ -104,7 +104,7 @@ def test_cursor_moved_by_another_process_stays(endpoints: WebhookService, receiv
         WebhookEndpoint.objects.update(delivered_through=3)
         connection.close()
 
-    receiver.answers = [after(move, status(204))]
+    receiver.responses = [after(move, status(204))]
     play()
     assert receiver.event_ids == [2]
     assert cursor() == 3

@@ -24,7 +24,7 @@ def test_secret_is_not_stored_or_logged(
     first = endpoints.add({"url": receiver.url})
     second = endpoints.rotate_secret(first.endpoint.endpoint_id)
     endpoints.request_test(first.endpoint.endpoint_id)
-    receiver.answers = [status(500), status(500), status(410)]
+    receiver.responses = [status(500), status(500), status(410)]
     for _ in range(3):
         add_event()
         play()

@@ -121,8 +121,8 @@ def test_list_of_an_owner_or_a_label(latchkey: Latchkey) -> None:
     assert len(latchkey.json("keys", "list", "--label", "owned 1")["items"]) == 2
     assert latchkey.json("keys", "list", "--label", "owned 1", "--owner", "payments of owned")["items"] == [owned[1]]
     assert latchkey.json("keys", "list", "--owner", "payments of")["items"] == []
-    refused = latchkey.run("keys", "list", "--owner", "")
-    assert (refused.exit_code, "/owner" in refused.err) == (2, True)
+    rejected = latchkey.run("keys", "list", "--owner", "")
+    assert (rejected.exit_code, "/owner" in rejected.err) == (2, True)
     assert latchkey.run("keys", "list", "--state", "expired", "--q", "listed").out == "(none)\n"
 
 
@@ -224,6 +224,6 @@ def test_manage_ctl_is_the_same_command(latchkey: Latchkey, server: RunningServe
     environment = {"LATCHKEY_URL": latchkey.url, "LATCHKEY_API_KEY": str(latchkey.api_key), "COLUMNS": "80"}
     ran = server.manage("ctl", "whoami", "--format", "json", environment=environment)
     assert json.loads(ran.stdout)["label"] == "root"
-    refused = server.manage("ctl", "keys", "show", "lk_000000000000", environment=environment, check=False)
-    assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, "latchkey: Nothing here (404 not-found)")
+    rejected = server.manage("ctl", "keys", "show", "lk_000000000000", environment=environment, check=False)
+    assert (rejected.returncode, rejected.stderr.splitlines()[0]) == (2, "latchkey: Nothing here (404 not-found)")
     assert server.manage("ctl", "--help", environment=environment).stdout == latchkey.run("--help", COLUMNS="80").out

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.slow("runs the installed command many times")
 UNKNOWN = "lk_000000000000:lks_" + "A" * 43 + checksum("A" * 43)
 
 
-def failed(ran: Ran, exit_code: int, *told: str) -> None:
+def failed(ran: Ran, exit_code: int, *expected: str) -> None:
     """It wrote nothing on standard output, and on standard error each of these."""
     assert (ran.exit_code, ran.out) == (exit_code, "")
-    assert [text for text in told if text not in ran.err] == [], ran.err
+    assert [text for text in expected if text not in ran.err] == [], ran.err
     assert "Traceback" not in ran.err
 
 
@@ -55,7 +55,7 @@ def test_unknown_key(latchkey: Latchkey) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ("expire", ("(401 expired-key)", "latchkey keys update KEY_ID --expires-in")),
         ("disable", ("(401 disabled-key)", "latchkey keys enable KEY_ID")),
@@ -63,14 +63,14 @@ def test_unknown_key(latchkey: Latchkey) -> None:
     ],
 )
 def test_expired_disabled_or_revoked_key(
-    latchkey: Latchkey, server: RunningServer, key: dict[str, Any], change: str, told: tuple[str, ...]
+    latchkey: Latchkey, server: RunningServer, key: dict[str, Any], change: str, expected: tuple[str, ...]
 ) -> None:
     if change == "expire":
         expire(server, key["key_id"])
     else:
         yes = ["--yes"] if change == "revoke" else []
         assert latchkey.run("keys", change, key["key_id"], *yes).exit_code == 0
-    failed(latchkey.with_key(key["credential"]).run("whoami"), 2, *told)
+    failed(latchkey.with_key(key["credential"]).run("whoami"), 2, *expected)
 
 
 def test_missing_scope(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -94,8 +94,8 @@ def test_wait_outlasts_the_throttle(latchkey: Latchkey) -> None:
 
 def test_validation_failure(latchkey: Latchkey) -> None:
     ran = latchkey.run("keys", "create", "--label", " ", "--burst", "0", "--per-seconds", "9999999")
-    told = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
-    failed(ran, 2, *told, "What to do: ", "Request ID: ")
+    expected = ("(422 invalid-parameters)", "  /label: ", "  /rate_limit/burst: ", "  /rate_limit/per_seconds: ")
+    failed(ran, 2, *expected, "What to do: ", "Request ID: ")
 
 
 def test_not_found_and_conflict(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ HTML = {"Content-Type": "text/html"}
 
 
 @pytest.mark.parametrize(
-    ("response", "told"),
+    ("response", "expected"),
     [
         (StubResponse(200, HTML, b"<html>"), ("The response is not JSON", "200 with text/html", "Check that the URL")),
         (
@@ -159,9 +159,9 @@ HTML = {"Content-Type": "text/html"}
         (None, ("No response", "closed the connection before it responded")),
     ],
 )
-def test_unexpected_response(latchkey: Latchkey, response: StubResponse | None, told: tuple[str, ...]) -> None:
+def test_unexpected_response(latchkey: Latchkey, response: StubResponse | None, expected: tuple[str, ...]) -> None:
     with stub(lambda _: response) as service:
-        failed(latchkey.at(service.url).run("whoami"), 3, *told)
+        failed(latchkey.at(service.url).run("whoami"), 3, *expected)
 
 
 def problem(status: int, slug: str, **fields: str) -> StubResponse:
@@ -170,16 +170,16 @@ def problem(status: int, slug: str, **fields: str) -> StubResponse:
 
 
 @pytest.mark.parametrize(
-    ("response", "told"),
+    ("response", "expected"),
     [
         (problem(500, "internal-error"), ("(500 internal-error)", "give the request ID to an operator")),
         (problem(503, "unavailable", **{"Retry-After": "10"}), ("(503 unavailable)", "Retry in 10 seconds.")),
     ],
 )
-def test_server_error(latchkey: Latchkey, response: StubResponse, told: tuple[str, ...]) -> None:
+def test_server_error(latchkey: Latchkey, response: StubResponse, expected: tuple[str, ...]) -> None:
     with stub(lambda _: response) as service:
         ran = latchkey.at(service.url).run("whoami")
-    failed(ran, 3, *told, r"From afar\x1b[2J")
+    failed(ran, 3, *expected, r"From afar\x1b[2J")
     assert "\x1b" not in ran.err
 
 

@@ -15,7 +15,7 @@ from latchkey.validation import InvalidParameters
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("keys", "show", "../whoami"), "a key ID must be lk_"),
         (("keys", "update", "lk_000000000000"), "Nothing to change"),
@@ -41,10 +41,10 @@ from latchkey.validation import InvalidParameters
         (("--url", "http://xn--", "whoami"), "http:// or https:// and a host"),
     ],
 )
-def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str) -> None:
+def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str) -> None:
     assert main(arguments) == 2
     shown = capsys.readouterr()
-    assert (shown.out, told in shown.err) == ("", True)
+    assert (shown.out, expected in shown.err) == ("", True)
 
 
 @pytest.mark.parametrize(

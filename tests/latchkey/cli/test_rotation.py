@@ -16,13 +16,13 @@ def use(latchkey: Latchkey, credential: str) -> int:
     return httpx.get(f"{latchkey.url}/v1/whoami", headers={"X-API-Key": credential}).status_code
 
 
-def until(running: "subprocess.Popen[str]", told: str) -> str:
+def until(running: "subprocess.Popen[str]", expected: str) -> str:
     """The line of standard error that tells it."""
     assert running.stderr is not None
     for line in running.stderr:
-        if told in line:
+        if expected in line:
             return line
-    raise AssertionError(f"it did not say: {told}")
+    raise AssertionError(f"it did not say: {expected}")
 
 
 def test_wait_ends_old_secret_once_quiet(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -72,8 +72,8 @@ def test_interrupted_drain_says_how_to_go_on(latchkey: Latchkey, key: dict[str, 
 def test_self_rotation_polls_with_the_new_secret(latchkey: Latchkey) -> None:
     own = latchkey.json("keys", "create", "--label", "own", "--scope", "keys:read", "--scope", "keys:write")
     arguments = ("keys", "rotate", own["key_id"], "--wait", "--quiet", "1s")
-    refused = latchkey.with_key(own["credential"]).run(*arguments)
-    assert (refused.exit_code, refused.out, "--even-if-unused" in refused.err) == (2, "", True)
+    rejected = latchkey.with_key(own["credential"]).run(*arguments)
+    assert (rejected.exit_code, rejected.out, "--even-if-unused" in rejected.err) == (2, "", True)
     ran = latchkey.with_key(own["credential"]).run(*arguments, "--even-if-unused")
     assert (ran.exit_code, ran.err.endswith("was idle for long enough and has ended\n")) == (0, True)
     assert latchkey.with_key(ran.out.strip()).run("whoami").exit_code == 0

@@ -50,8 +50,8 @@ def test_existing_secret_file_is_kept(latchkey: Latchkey, key: dict[str, Any]) -
     assert "old is not overwritten" in ran.err
     assert (latchkey.home / "old").read_text() == "mine"
     assert latchkey.json("keys", "list", "--q", "never made")["items"] == []
-    refused = latchkey.run("keys", "rotate", "lk_000000000000", "--secret-file", "unused")
-    assert refused.exit_code == 2
+    rejected = latchkey.run("keys", "rotate", "lk_000000000000", "--secret-file", "unused")
+    assert rejected.exit_code == 2
     assert not (latchkey.home / "unused").exists()
 
 
@@ -102,11 +102,11 @@ def test_forced_traceback_shows_no_secret(latchkey: Latchkey, tmp_path: Path) ->
         "    raise RuntimeError(f'sending {dict(request.headers)} and {request.headers.raw}')\n"
         "httpx.Client.send = fail\n"
     )
-    told = latchkey.run("--verbose", "whoami", PYTHONPATH=str(tmp_path))
-    assert told.exit_code == 3
-    assert "Traceback" in told.err
-    assert "sending" in told.err
-    assert secret_of(latchkey.api_key) not in told.out + told.err
+    expected = latchkey.run("--verbose", "whoami", PYTHONPATH=str(tmp_path))
+    assert expected.exit_code == 3
+    assert "Traceback" in expected.err
+    assert "sending" in expected.err
+    assert secret_of(latchkey.api_key) not in expected.out + expected.err
     quiet = latchkey.run("whoami", PYTHONPATH=str(tmp_path))
     assert (quiet.exit_code, "Traceback" in quiet.err, "lks_" in quiet.err) == (3, False, False)
 

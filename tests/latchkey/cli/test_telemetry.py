@@ -57,9 +57,9 @@ def test_each_run_posts_one_event(latchkey: Latchkey, root: str) -> None:
     with stub(lambda _: StubResponse(204, {}, b"")) as collector:
         where = {"LATCHKEY_TELEMETRY_URL": f"{collector.url}/v1/runs?token=x"}
         done = latchkey.run("whoami", "--request-id", "run.1", **where)
-        refused = latchkey.run("keys", "show", "lk_000000000000", **where)
+        rejected = latchkey.run("keys", "show", "lk_000000000000", **where)
         misused = latchkey.run("keys", "show", root, **where)
-        assert [ran.exit_code for ran in (done, refused, misused)] == [0, 2, 2]
+        assert [ran.exit_code for ran in (done, rejected, misused)] == [0, 2, 2]
         first, second, third = [json.loads(request.body) for request in collector.requests]
         milliseconds = first.pop("milliseconds")
         assert first == {
@@ -72,7 +72,7 @@ def test_each_run_posts_one_event(latchkey: Latchkey, root: str) -> None:
         }
         assert 0 < milliseconds < 60_000
         assert (second["command"], second["outcome"], second["exit_code"]) == ("keys show", "refused", 2)
-        assert second["request_id"] in refused.err
+        assert second["request_id"] in rejected.err
         assert (third["command"], third["exit_code"]) == ("keys", 2)
         assert "lks_" not in "".join(str(request) for request in collector.requests)
 
