@@ -15,9 +15,9 @@ from api.schemas import webhooks as schemas
 from api.schemas.fields import IDEMPOTENCY_KEY, IF_MATCH, etag_field
 from apikeys.idempotency import Creation
 from apikeys.representation import receipt_json
+from events.models import WebhookEndpoint
 from events.webhooks.change_events import url_origin
 from events.webhooks.lookup import find_webhook
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.representation import issued_webhook_json, webhook_json
 from events.webhooks.service import WebhookService
 

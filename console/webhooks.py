@@ -13,8 +13,8 @@ from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
 from events.lock_timeout import record_lock_timeout
+from events.models import WebhookEndpoint
 from events.webhooks.errors import WebhookNotFound
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
 

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from api.schemas.fields import EVENT_TYPES, Shape, example, grace_field, text_field, whole_number_field
 from api.schemas.keys import readable_or
+from events.models import DisabledReason
 from events.types import EventType
-from events.webhooks.models import DisabledReason
 from events.webhooks.next_delivery import MAX_PENDING
 from events.webhooks.service import MAX_ENDPOINTS
 from events.webhooks.validation import MAX_URL

@@ -20,9 +20,8 @@ from console.demo_data.stories.traffic import traffic
 from console.demo_data.stories.webhooks import webhooks
 from console.demo_data.timeline import Story, play
 from console.demo_data.usage_rows import write_totals
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.types import EventType
-from events.webhooks.models import WebhookEndpoint
 from health.incidents import open_incidents
 from health.models import Incident, Waiver
 

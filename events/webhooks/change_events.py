@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from events import log as event_log
 from events.draft import Entry
+from events.models import WebhookEndpoint
 from events.observers import NO_HOOKS, AppendHooks
 from events.origin import Origin
 from events.types import EventType
-from events.webhooks.models import WebhookEndpoint
 
 
 def append_event(

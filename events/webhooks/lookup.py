@@ -2,8 +2,8 @@
 
 from events.batched_sql import run, select_statement
 from events.lock_timeout import lock_timeout_statements
+from events.models import WebhookEndpoint
 from events.webhooks.errors import WebhookNotFound
-from events.webhooks.models import WebhookEndpoint
 
 
 def find_webhook(endpoint_id: str) -> WebhookEndpoint:

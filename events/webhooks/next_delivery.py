@@ -9,10 +9,9 @@ from typing import Final
 from django.db.models import Min, Q, QuerySet
 
 from events.log import as_json
-from events.models import ChainHead, Event
+from events.models import ChainHead, Event, WebhookEndpoint
 from events.webhooks.backoff import MAX_DELAY
 from events.webhooks.delivery import WebhookMessage
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import signing_keys
 from events.webhooks.signature import signature_headers
 from latchkey.peppers import Peppers

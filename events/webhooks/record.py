@@ -6,13 +6,13 @@ import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from events.models import DisabledReason, WebhookEndpoint
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.backoff import is_dead, retry_delay
 from events.webhooks.change_events import append_event
 from events.webhooks.delivery_result import DeliveryResult
 from events.webhooks.metrics import DeliveryOutcome
-from events.webhooks.models import DisabledReason, WebhookEndpoint
 from events.webhooks.next_delivery import Delivery
 from latchkey.request_id import new_request_id
 from latchkey.timestamps import rfc3339

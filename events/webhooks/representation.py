@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from events.webhooks.models import WebhookEndpoint
+from events.models import WebhookEndpoint
 from events.webhooks.next_delivery import count_pending
 from events.webhooks.secret import IssuedWebhook
 from latchkey.timestamps import rfc3339

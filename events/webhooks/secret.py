@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from events.webhooks.models import WebhookEndpoint
+from events.models import WebhookEndpoint
 from latchkey.peppers import Peppers
 
 PREFIX: Final = "whsec_"

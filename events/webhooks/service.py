@@ -8,7 +8,7 @@ from typing import Final
 from django.db import transaction
 
 from events.batched_sql import Rows, Statement, insert_statement, select_statement
-from events.models import Event
+from events.models import DisabledReason, Event, WebhookEndpoint
 from events.observers import AppendHooks
 from events.origin import Origin
 from events.types import EventType
@@ -16,7 +16,6 @@ from events.webhooks import validation
 from events.webhooks.change_events import append_event, event_data
 from events.webhooks.errors import WebhookRotationInProgress
 from events.webhooks.lookup import lock_webhook
-from events.webhooks.models import DisabledReason, WebhookEndpoint
 from events.webhooks.secret import IssuedWebhook, derive_key, new_salt, secret_text
 from latchkey.credentials import KEY_ID_ALPHABET
 from latchkey.peppers import Peppers

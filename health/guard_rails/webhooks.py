@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from events.models import DisabledReason, WebhookEndpoint
 from events.types import EventType
-from events.webhooks.models import DisabledReason, WebhookEndpoint
 from events.webhooks.service import MAX_ENDPOINTS
 from health.guard_rails.base import QueryGuardRail, Severity
 

@@ -9,7 +9,7 @@ from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
 from ratelimit.limit import Limit
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.call_sequence import ScriptCall
+    from ratelimit.stores.call_sequence import ScriptCall
 
 KEY_PREFIX: Final = b"lk_"
 ADDRESS_PREFIX: Final = b"ip:"

@@ -7,7 +7,7 @@ from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
-    from ratelimit.stores.redis.call_sequence import ScriptCall
+    from ratelimit.stores.call_sequence import ScriptCall
     from ratelimit.stores.redis.store import RedisStore
 
 

@@ -15,9 +15,8 @@ from django.utils import timezone
 from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.origin import Origin
-from events.webhooks.models import WebhookEndpoint
 from health.models import Incident, Waiver
 from health.waivers import Waivers
 

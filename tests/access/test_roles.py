@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.origin import Origin
-from events.webhooks.models import WebhookEndpoint
 from health.models import Waiver
 from health.waivers import Waivers
 from tests.access.people import Person

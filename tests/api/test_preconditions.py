@@ -6,8 +6,7 @@ import pytest
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret
-from events.models import Event
-from events.webhooks.models import WebhookEndpoint
+from events.models import Event, WebhookEndpoint
 from latchkey.preconditions import PreconditionFailed
 from tests.conftest import Caller
 

@@ -8,9 +8,8 @@ import pytest
 
 from apikeys.config_service import ConfigService
 from apikeys.peppers import configured_peppers
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.models import WebhookEndpoint
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db

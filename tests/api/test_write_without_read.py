@@ -9,7 +9,7 @@ from apikeys import validation
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage, UsageStep
 from apikeys.usage.rollup import step_start
-from events.webhooks.models import WebhookEndpoint
+from events.models import WebhookEndpoint
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,8 +10,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService
 from apikeys.idempotency import KEPT_FOR, prune_idempotency_records
 from apikeys.models import APIKey, IdempotencyRecord
-from events.models import Event
-from events.webhooks.models import WebhookEndpoint
+from events.models import Event, WebhookEndpoint
 from health.models import Waiver
 from tests.conftest import Caller
 

@@ -17,8 +17,7 @@ from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, Usage
 from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
-from events.models import Event
-from events.webhooks.models import WebhookEndpoint
+from events.models import Event, WebhookEndpoint
 from events.webhooks.next_delivery import due_endpoints, undelivered
 from health.incidents import open_incidents
 from health.models import Incident, Waiver

@@ -5,8 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from apikeys.config_service import ConfigService
-from events.models import Event
-from events.webhooks.models import WebhookEndpoint
+from events.models import Event, WebhookEndpoint
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/events/webhookendpoint/"

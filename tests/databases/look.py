@@ -19,9 +19,8 @@ def main() -> None:
     from apikeys.peppers import configured_peppers
     from controlplane.processes.schema_check import check_schema
     from events.chain_verification import Break
-    from events.models import ChainHead
+    from events.models import ChainHead, WebhookEndpoint
     from events.verification import verify
-    from events.webhooks.models import WebhookEndpoint
     from events.webhooks.secret import signing_keys
     from tests.databases.landed import PASSWORD, RECOVERY_CODE, TOTP_KEY
 

@@ -21,8 +21,7 @@ from apikeys.models import (
     UsageTotal,
 )
 from events.chain import GENESIS
-from events.models import ChainHead, Patrol
-from events.webhooks.models import WebhookEndpoint
+from events.models import ChainHead, Patrol, WebhookEndpoint
 from health.models import Incident
 
 pytestmark = pytest.mark.django_db

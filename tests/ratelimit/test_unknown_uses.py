@@ -10,11 +10,11 @@ import pytest
 from ratelimit.bucket import TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore
+from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
-from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.layout import TAKE
 from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore

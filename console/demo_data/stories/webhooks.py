@@ -5,12 +5,11 @@ from datetime import timedelta
 
 from console.demo_data.simulation import Simulation, silenced_logger
 from console.demo_data.timeline import Story
-from events.models import ChainHead
+from events.models import ChainHead, WebhookEndpoint
 from events.types import EventType
 from events.webhooks import record
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
 from events.webhooks.delivery_result import DeliveryResult
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.next_delivery import Delivery, undelivered
 
 

@@ -9,8 +9,8 @@ from redis.exceptions import NoScriptError
 
 from ratelimit.bucket import TakeRequest
 from ratelimit.stores.base import BucketStoreUnavailable, OutcomeUnknown, TakeResult
+from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis import layout
-from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.clients import CONNECT_SECONDS, Commands, as_store_error, open_async_commands
 from ratelimit.stores.redis.key_names import EncodedRequest, Shift
 from ratelimit.stores.redis.layout import SHIFT, TAKE, LimitChanged, Script

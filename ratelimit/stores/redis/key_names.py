@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from ratelimit.bucket import TakeRequest
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
+from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.address import RedisAddress
-from ratelimit.stores.redis.call_sequence import CallSequence, ScriptCall
 
 EncodedRequest = tuple[TakeRequest, bytes]
 """A request, and its encoding for take.lua."""

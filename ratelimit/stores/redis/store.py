@@ -13,9 +13,9 @@ import redis
 from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest, convert_debt
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
+from ratelimit.stores.call_sequence import CLOSED, CallSequence
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
-from ratelimit.stores.redis.call_sequence import CLOSED, CallSequence
 from ratelimit.stores.redis.clients import as_store_error, connect
 from ratelimit.stores.redis.key_names import EncodedRequest, KeyNames
 from ratelimit.stores.redis.layout import CHANGE, SERVER_CLOCK, SHIFT, TAKE, LimitChanged, Script

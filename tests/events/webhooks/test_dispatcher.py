@@ -11,10 +11,10 @@ import pytest
 from django.db import OperationalError, connection
 
 from apikeys.peppers import configured_peppers
+from events.models import WebhookEndpoint
 from events.thread_pool import ThreadPool
 from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.next_delivery import Delivery, due_endpoints, next_delivery
 from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event

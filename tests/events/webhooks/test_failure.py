@@ -8,9 +8,8 @@ from django.db import connection
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.webhooks import dispatcher as dispatcher_module
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status

@@ -2,10 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from events.models import ChainHead
+from events.models import ChainHead, WebhookEndpoint
 from events.types import EventType
 from events.webhooks.backoff import MAX_DELAY
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.next_delivery import count_pending, due_endpoints, next_delivery
 from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event

@@ -8,11 +8,10 @@ import pytest
 from django.db import connection
 
 from apikeys.peppers import configured_peppers
-from events.models import ChainHead, Event
+from events.models import ChainHead, Event, WebhookEndpoint
 from events.types import EventType
 from events.webhooks import dispatcher as dispatcher_module
 from events.webhooks.dispatcher import Dispatcher
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.service import WebhookService
 from tests.events.webhooks.conftest import Now, add_event
 from tests.events.webhooks.receiver import Receiver, after, status

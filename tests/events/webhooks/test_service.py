@@ -7,11 +7,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.webhooks import service as endpoints_module
 from events.webhooks.errors import WebhookNotFound, WebhookRotationInProgress
 from events.webhooks.lookup import find_webhook
-from events.webhooks.models import WebhookEndpoint
 from events.webhooks.secret import PREFIX
 from events.webhooks.service import WebhookService
 from latchkey.timestamps import rfc3339

@@ -5,7 +5,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from apikeys.peppers import configured_peppers
-from events.webhooks.models import WebhookEndpoint
+from events.models import WebhookEndpoint
 from events.webhooks.secret import derive_key, secret_text
 from events.webhooks.service import WebhookService
 from events.webhooks.signature import signature_headers

@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 from django.db import models
 
 from events.chain import canonical, event_digest
-from events.webhooks.models import WebhookEndpoint  # noqa: F401 - Django looks for an app's models here
 from latchkey.timestamps import rfc3339
 
 
