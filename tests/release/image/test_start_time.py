@@ -17,4 +17,7 @@ COLD_START_SECONDS = 5.0
 
 def test_start_time(start: Start) -> None:
     """The first start also reads files from the disk, so a second one counts if it is faster."""
-    assert any(start().await_health() <= COLD_START_SECONDS for _ in range(2))
+    fastest = start().await_health()
+    if fastest > COLD_START_SECONDS:
+        fastest = min(fastest, start().await_health())
+    assert fastest <= COLD_START_SECONDS
