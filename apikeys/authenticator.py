@@ -20,7 +20,7 @@ from apikeys.auth_failures import count_failure
 from apikeys.cache.key_cache import HITS, KeyCache, default_key_cache
 from apikeys.cache.records import KeyRecord
 from apikeys.charging import UNCONFIRMED, Charger
-from apikeys.credential_check import CredentialCheck, Verified
+from apikeys.credential_check import Verified
 from apikeys.errors import InvalidCredential
 from apikeys.pending_authentication import AuthenticationResult, PendingAuthentication, verified_or_raise
 from apikeys.peppers import configured_peppers
@@ -46,9 +46,7 @@ class Authenticator(Charger):
         now: Callable[[], float] = time,
         hits: CounterLike = HITS,
     ) -> None:
-        super().__init__(cache, limiter, CredentialCheck(peppers, now).authenticate_with, address_limit)
-        self._peppers = peppers
-        self._now = now
+        super().__init__(cache, limiter, peppers, address_limit, now)
         self._hits = hits
 
     def with_metrics(self, limiter: Limiter, hits: CounterLike) -> "Authenticator":

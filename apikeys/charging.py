@@ -11,8 +11,8 @@ from apikeys.address_limit import AddressLimit
 from apikeys.auth_failures import count_failure
 from apikeys.cache.key_cache import KeyCache
 from apikeys.cache.records import KeyRecord
-from apikeys.credential_check import Verified
-from latchkey.credentials import Credential
+from apikeys.credential_check import CredentialCheck, Verified
+from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.bucket import TakeRequest
 from ratelimit.decision import Decision
@@ -25,19 +25,20 @@ ChargeResult = DecisionResult
 """Result of one of several charges. None means that the key has changed and nothing was taken."""
 
 
-class Charger:
-    """Takes tokens from the buckets of keys. `authenticate_with` is that of `CredentialCheck`."""
+class Charger(CredentialCheck):
+    """Takes tokens from the buckets of keys. `now` returns Unix time in seconds."""
 
     def __init__(
         self,
         cache: KeyCache,
         limiter: Limiter,
-        authenticate_with: Callable[[Credential, KeyRecord | None], Verified],
+        peppers: Peppers,
         address_limit: AddressLimit,
+        now: Callable[[], float],
     ) -> None:
+        super().__init__(peppers, now)
         self._cache = cache
         self._limiter = limiter
-        self._authenticate_with = authenticate_with
         self._address_limit = address_limit
 
     @property

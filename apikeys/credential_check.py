@@ -34,7 +34,7 @@ class CredentialCheck:
         # An unknown key ID is compared with this digest, so that it takes as long as a wrong secret.
         self._decoy = (SecretRecord(bytes(32), peppers.current, 0, None),)
 
-    def authenticate_with(self, credential: Credential, record: KeyRecord | None) -> Verified:
+    def _authenticate_with(self, credential: Credential, record: KeyRecord | None) -> Verified:
         """Authenticate the credential with `record`; None means that the key does not exist.
 
         Raises InvalidCredential, RevokedKey, DisabledKey or ExpiredKey.
