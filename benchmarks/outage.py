@@ -71,6 +71,7 @@ def _course(kind: str, fallback: str) -> Course:
 def of_fallback(fallback: str, courses: Mapping[str, Sequence[Course]]) -> list[Section]:
     """Return the sections of one fallback: latencies, failures, and the time until Redis decides again."""
     what = f"an outage of {SECONDS} s, {CONNECTIONS} connections, {WORKERS} workers, fallback {fallback}"
+    requests = [sum(run.requests for run in course.runs.values()) for course in next(iter(courses.values()))]
     p99, failed, back = list[Series](), list[Series](), list[Series]()
     for kind, of_kind in courses.items():
         for phase in of_kind[0].runs:
@@ -79,14 +80,15 @@ def of_fallback(fallback: str, courses: Mapping[str, Sequence[Course]]) -> list[
         failed.append(Series(kind, tuple(failures)))
         back.append(Series(kind, tuple(course.return_seconds for course in of_kind)))
     during = [one for one in p99 if one.name.endswith("during")]
-    bounded: list[tuple[str, str, str, list[Series], list[Condition]]] = [
-        ("p99", "p99 of", "ms", p99, [Condition(f"p99, {it.name}, ms", it.median, "<", LATE_MS) for it in during]),
-        ("failed", "Failed requests in", "requests", failed, [_most("failed requests", it, 0) for it in failed]),
-        ("return", "Time to return after", "s", back, [_most("seconds to return", it, RETURN_SECONDS) for it in back]),
-    ]
+
+    def section(name: str, title: str, unit: str, series: list[Series], conditions: list[Condition]) -> Section:
+        return Section(f"outage-{fallback}-{name}", f"{title} {what}", unit, series[0].name, series, conditions)
+
+    sent = [Series("requests", tuple(requests)), *failed]
     return [
-        Section(f"outage-{fallback}-{name}", f"{title} {what}", unit, series[0].name, series, conditions)
-        for name, title, unit, series, conditions in bounded
+        section("p99", "p99 of", "ms", p99, [Condition(f"p99, {it.name}", it.median, "<", LATE_MS) for it in during]),
+        section("failed", "Failed requests in", "requests", sent, [_most("failed requests", it, 0) for it in failed]),
+        section("return", "Time to return after", "s", back, [_most("seconds", it, RETURN_SECONDS) for it in back]),
     ]
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from benchmarks.measurement import LATEST, ROOT, figure, three_digits
 
-PAGE: Final = ROOT / "docs" / "performance.md"
+PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PICTURE: Final = ROOT / "docs" / "images" / "benchmark.svg"
-PICTURE_FROM_PAGE: Final = "images/benchmark.svg"
+PICTURE_FROM_PAGE: Final = "../images/benchmark.svg"
 BEGIN: Final = "<!-- figures: written by python -m benchmarks.report -->"
 END: Final = "<!-- end of figures -->"
 _PERCENTS: Final = (50, 90, 99)

@@ -16,23 +16,23 @@ WHOLE: Final = "a whole check"
 OTHER: Final = "all else"
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "read and parse, protocol": (
-        "controlplane/server/connection.py",
-        "controlplane/server/protocol.py",
-        "controlplane/server/at_once_protocol.py",
+        "httpserver/connection.py",
+        "httpserver/protocol.py",
+        "httpserver/fast_path_protocol.py",
         "uvicorn/",
         "asyncio/locks.py",
     ),
     "credential, question, request id": (
-        "controlplane/gateway_door/at_once.py",
-        "gateway/question.py",
+        "gateway/native/fast_path.py",
+        "gateway/check_parameters.py",
         "latchkey/request_id.py",
         "latchkey/credentials.py",
     ),
     "record and HMAC": ("apikeys/", "hmac.py", "latchkey/peppers.py"),
     "decision": ("ratelimit/bucket.py", "ratelimit/limiter.py", "ratelimit/decision.py", "ratelimit/stores/"),
-    "metrics": ("ratelimit/pending.py", "ratelimit/metrics.py", "controlplane/gateway_door/metrics.py"),
-    "answer": ("controlplane/gateway_door/passes.py", "ratelimit/headers.py"),
-    "send": ("controlplane/server/prompt.py",),
+    "metrics": ("latchkey/buffered_metrics.py", "ratelimit/metrics.py", "gateway/native/metrics.py"),
+    "answer": ("gateway/native/allow_responses.py", "ratelimit/headers.py"),
+    "send": ("httpserver/inline_request.py",),
 }
 """Parts by the modules in which a sample lies; the first that fits counts."""
 
@@ -44,13 +44,14 @@ def measure(rounds: int) -> list[Section]:
     taken: dict[str, list[float]] = {name: [] for name in (WHOLE, *PARTS, OTHER)}
     with installation(workers=1, settings={"BENCHMARK_PROFILE": "true"}) as latchkey:
         workers_of(latchkey.port, 1)
+        profile = f"http://127.0.0.1:{latchkey.port}/profile"
         wrk = Wrk(f"http://127.0.0.1:{latchkey.port}{PATH}", latchkey.credential)
         wrk.run(1)
         for _ in range(rounds):
-            _samples(latchkey.port)
+            httpx.get(profile, timeout=10)
             whole = 1e6 / wrk.run(_SECONDS).rate
             taken[WHOLE].append(whole)
-            for name, share in shares(_samples(latchkey.port)).items():
+            for name, share in shares(httpx.get(profile, timeout=10).json()).items():
                 taken[name].append(whole * share)
     title = "Where the time of a check goes, 1 worker"
     return [Section("gateway-parts", title, "µs", WHOLE, series_of(taken))]
@@ -62,8 +63,3 @@ def shares(samples: Mapping[str, int]) -> dict[str, float]:
     for place, count in samples.items():
         found[next((name for name, modules in PARTS.items() if place.startswith(modules)), OTHER)] += count
     return {name: found[name] / max(1, found.total()) for name in (*PARTS, OTHER)}
-
-
-def _samples(port: int) -> dict[str, int]:
-    samples: dict[str, int] = httpx.get(f"http://127.0.0.1:{port}/profile", timeout=10).json()
-    return samples

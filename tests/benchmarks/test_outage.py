@@ -23,3 +23,4 @@ def course(p99: float = 20.0, failed: int = 0, seconds: float = 1.0) -> Course:
 def test_conditions(found: Course, fails: list[str]) -> None:
     sections = of_fallback("local", {"killed": [course(), found, found]})
     assert [section.name for section in sections if not section.holds] == fails
+    assert sections[1].ratios()["requests"] == 1
