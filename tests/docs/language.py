@@ -47,7 +47,7 @@ _LIST_FILES: Final = (
     " Makefile Dockerfile *Caddyfile .env.example .ci/* :!*/migrations/*"
 )
 # Only docstrings and comments are read: users see no message of these, and a test may plant a phrase.
-_NOT_SHIPPED: Final = ("tests/", "benchmarks/", "gates/")
+_NOT_SHIPPED: Final = ("tests/", "benchmarks/")
 _SPACE: Final = r"[\s#\"']+"  # also between the comments and the literals that a text is split into
 _TAGS: Final = r"\{\{.*?\}\}|\{% (?:for|if|elif) .*?%\}"
 _CODE: Final = re.compile(r"(?ms)^ *```.*?^ *```$|`[^`]*`|<!--.*?-->|\]\([^)]*\)|https?://\S+|" + _TAGS)
