@@ -23,7 +23,7 @@ def test_rotation_from_start_to_end(admin: Client, root: IssuedKey) -> None:
     assert rotate(admin, root.key, once=once).status_code == 409
     assert [Caller(credential).get("/v1/whoami").status_code for credential in (old, new)] == [200, 200]
     page = admin.get(path(root.key)).content.decode()
-    assert "Rotation under way" in page
+    assert "Rotation in progress" in page
     assert "Not ready to finish" in admin.get(path(root.key, "drain")).content.decode()
     asked = send(admin, root.key, "finish")
     assert "used within the last hour" in str(asked.context["form"].errors)
@@ -43,7 +43,7 @@ def test_finish_with_unused_new_secret_needs_confirmation(admin: Client, root: I
     for text in ("The new secret has never been used", "5 hours ago", "1,234, none of them with the new secret"):
         assert text in page
     asked = send(admin, root.key, "finish")
-    assert "has never been used. Confirm" in str(asked.context["form"].errors)
+    assert "has never been used. To end the old secret" in str(asked.context["form"].errors)
     assert KeySecret.objects.count() == 2
     send(admin, root.key, "finish", anyway="on")
     assert KeySecret.objects.count() == 1
@@ -64,7 +64,7 @@ def test_second_rotation_is_rejected_unless_it_ends_all(admin: Client, root: Iss
     rotate(admin, root.key)
     refused = rotate(admin, root.key)
     assert (refused.status_code, secrets_in(refused)) == (200, [])
-    assert "still retiring" in str(refused.context["form"].errors)
+    assert "already in progress" in str(refused.context["form"].errors)
     assert len(secrets_in(rotate(admin, root.key, grace="0"))) == 1
     assert KeySecret.objects.count() == 1
 
