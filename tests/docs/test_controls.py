@@ -119,9 +119,7 @@ def test_controls_are_named_in_one_way(page: Path) -> None:
 
 
 def test_what_is_read_of_docs_and_of_pages() -> None:
-    docs = (
-        "Choose **The key →\nRotate**, or **Keys → Search**.\n\n```\n**Not → This**\n```\n\n- **Files.** See `**x → y**`."
-    )
+    docs = "Choose **The key →\nRotate**, or **Keys → Search**.\n\n```\n**Not → This**\n```\n\n- **Files.** See `**x → y**`."
     assert list(controls(docs)) == [("The key", "Rotate"), ("Keys", "Search")]
     page = (
         '<nav id="nav-sidebar"><a>Elsewhere</a></nav><h1>The <b>key</b></h1><p>In passing</p><br>'

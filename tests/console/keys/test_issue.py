@@ -71,7 +71,9 @@ def test_rejected_form_can_be_fixed_and_sent(admin: Client) -> None:
 
 def test_unlimited_must_be_explicit(admin: Client) -> None:
     assert issue(admin, burst="", per_seconds="").status_code == 200
-    assert issue(admin, unlimited="on").context["form"].errors == {"unlimited": ["Enter a limit or select Unlimited, not both."]}
+    assert issue(admin, unlimited="on").context["form"].errors == {
+        "unlimited": ["Enter a limit or select Unlimited, not both."]
+    }
     assert APIKey.objects.count() == 0
     issue(admin, burst="", per_seconds="", unlimited="on", lifetime_days="0")
     key = APIKey.objects.get()
