@@ -30,7 +30,7 @@ def test_issued_key_is_shown_once_and_works(admin: Client, anonymous: Caller) ->
 
 
 def test_verify_only_key_comes_with_limit_hint(admin: Client) -> None:
-    hint = "50 requests per second that is 1000 per 10 s"
+    hint = "50 requests per second, that is 1000 per 10 s"
     assert hint in issue(admin, scopes="verify", burst="60").content.decode()
     assert hint not in issue(admin, scopes="verify", burst="61").content.decode(), "a limit that the operator chose"
     assert hint not in issue(admin, scopes="orders:read", burst="60").content.decode()

@@ -64,7 +64,7 @@ def test_second_rotation_is_rejected_unless_it_ends_all(admin: Client, root: Iss
     rotate(admin, root.key)
     refused = rotate(admin, root.key)
     assert (refused.status_code, secrets_in(refused)) == (200, [])
-    assert "already in progress" in str(refused.context["form"].errors)
+    assert "still retiring" in str(refused.context["form"].errors)
     assert len(secrets_in(rotate(admin, root.key, grace="0"))) == 1
     assert KeySecret.objects.count() == 1
 
