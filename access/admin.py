@@ -97,7 +97,7 @@ class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
         """Return the names of the user's groups."""
         return ", ".join(sorted(group.name for group in user.groups.all())) or "-"
 
-    @admin.display(boolean=True)
+    @admin.display(boolean=True, description="authenticator app")
     def authenticator(self, user: Any) -> bool:
         """Return whether the user has set up an authenticator app."""
         # Filter in Python: `get_queryset` has prefetched the devices of all rows.
@@ -137,13 +137,13 @@ class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
             raise PermissionDenied
         if request.method == "POST" and has_authenticator(user):
             if authenticators.remove(request, user, known=request.POST.get("known_authenticators", "")):
-                messages.success(request, f"The authenticator of {user.get_username()} was removed.")
+                messages.success(request, f"The authenticator app of {user.get_username()} was removed.")
             else:
-                text = f"{user.get_username()} has set up another authenticator since. It was not removed."
+                text = f"{user.get_username()} has replaced the app since this page was loaded. Nothing was removed."
                 messages.error(request, text)
         if request.method == "POST":
             return redirect("admin:auth_user_change", user.pk)
-        context = {**self.admin_site.each_context(request), "title": "Reset the authenticator?", "original": user}
+        context = {**self.admin_site.each_context(request), "title": "Reset the authenticator app?", "original": user}
         context |= {"opts": self.opts, "has_authenticator": has_authenticator(user)}
         context |= {"known_authenticators": authenticators.identifier(user)}
         return TemplateResponse(request, "access/reset.html", context)

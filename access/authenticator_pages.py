@@ -74,7 +74,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     device = pending_set_up.pending_device(request.session, user, time.time())
     if device is None:
-        return _restart(request, "The set-up took too long, or was begun elsewhere. Begin again.")
+        return _restart(request, "The setup expired or was started in another session. Start again.")
     # An invalid form counts as a wrong code too.
     codes = None
     if form.is_valid():
@@ -84,7 +84,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         return _page(request, "recovery_codes", "Recovery codes", {"codes": codes})
     if not pending_set_up.count_wrong_code(request.session):
         pending_set_up.end(request.session)
-        return _restart(request, "Too many codes were wrong. Check the clock of the authenticator and begin again.")
+        return _restart(request, "Too many wrong codes. Check the clock of your device, then start again.")
     form.add_error("code", "That code is wrong or expired. Enter the next one.")
     return _key_page(request, device, form)
 
@@ -102,10 +102,10 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
 def remove(request: HttpRequest) -> HttpResponse:
     """Remove the authenticator app, unless one is required."""
     if settings.ADMIN_REQUIRE_TOTP:
-        messages.error(request, "An authenticator is required here: it can be renewed, not removed.")
+        messages.error(request, "This server requires an authenticator app. You can replace it, but not remove it.")
     else:
         authenticators.remove(request, request.user)  # type: ignore[arg-type]
-        messages.success(request, "The authenticator and its recovery codes were removed.")
+        messages.success(request, "The authenticator app and its recovery codes were removed.")
     return redirect("admin:authenticator")
 
 
@@ -121,7 +121,7 @@ def _key_page(request: HttpRequest, device: Any, form: ConfirmationForm) -> Http
         "key": _in_groups(url.partition("secret=")[2].partition("&")[0]),
         "qr_code": mark_safe(segno.make(url).svg_inline(scale=4, light="#fff", title="QR code")),  # noqa: S308 - segno's own SVG, the code in it drawn
     }
-    return _page(request, "set_up", "Set up an authenticator", context)
+    return _page(request, "set_up", "Set up an authenticator app", context)
 
 
 def _overview(request: HttpRequest, form: ProofForm) -> HttpResponse:
@@ -131,7 +131,7 @@ def _overview(request: HttpRequest, form: ProofForm) -> HttpResponse:
         "required": settings.ADMIN_REQUIRE_TOTP,
         "codes_left": codes_left(request.user),  # type: ignore[arg-type]
     }
-    return _page(request, "overview", "Authenticator", context)
+    return _page(request, "overview", "Authenticator app", context)
 
 
 def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) -> HttpResponse:

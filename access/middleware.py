@@ -41,7 +41,7 @@ def _check_age(request: HttpRequest, now: float) -> None:
         with transaction.atomic():
             append_sign_out_event(request, reason)
             logout(request)
-        messages.info(request, "You were signed out: the session was too old, or not used for too long.")
+        messages.info(request, "You were signed out because your session was too old or idle for too long.")
     # Background requests of a page don't count as use: a page that is left open must not keep its session alive.
     elif request.headers.get("Sec-Fetch-Dest") != "empty":
         session_age.record_use(request.session, now, settings.ADMIN_IDLE_TIMEOUT)

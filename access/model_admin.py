@@ -45,9 +45,11 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         # The slice ends the count early: a list can have a million rows.
         count = queryset[: MAX_ROWS_PER_ACTION + 1].count() if all_matching else len(chosen)
         if count > MAX_ROWS_PER_ACTION:
-            text = f"At most {MAX_ROWS_PER_ACTION} at a time, and these are more. Nothing was changed. Narrow the list."
+            text = (
+                f"You can change at most {MAX_ROWS_PER_ACTION} rows at a time. Nothing was changed. Select fewer rows."
+            )
         elif not all(is_row_number(pk) for pk in chosen):
-            text = "Choose rows of this list. Nothing was changed."
+            text = "Select rows of this list. Nothing was changed."
         else:
             return super().response_action(request, queryset, *more)
         self.message_user(request, text, messages.WARNING)

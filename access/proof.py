@@ -12,7 +12,7 @@ from access.sign_in import CodeField
 
 # The message is the same for a wrong password and a wrong code, so that an open session can't be used to guess the
 # password.
-_WRONG: Final = "Wrong password or code. Each code works once, and after a wrong one you have to wait for the next."
+_WRONG: Final = "Wrong password or code. Each code works once. After a wrong code, wait for the next one."
 _WRONG_WITHOUT_CODE: Final = "Wrong password."
 
 
@@ -57,4 +57,4 @@ class ProofForm(forms.Form):
 class ConfirmationForm(forms.Form):
     """Form with the first code of an authenticator app that is being set up."""
 
-    code = CodeField(label="Code that the authenticator shows now")
+    code = CodeField(label="Code from the app")

@@ -40,8 +40,8 @@ class SignInForm(AdminAuthenticationForm):
 
     error_messages = {
         **AdminAuthenticationForm.error_messages,
-        "invalid_login": "Name, password or code is wrong. Who has an authenticator needs its code, and each code "
-        "works once.",
+        "invalid_login": "Wrong name, password or code. If you have set up an authenticator app, enter its current "
+        "code. Each code works once.",
     }
     code = CodeField(label="Code")
 

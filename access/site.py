@@ -35,7 +35,7 @@ class OperatorSite(AdminSite):
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             # PostgreSQL raises an error for a NUL in a value, so reject it here with a 400.
             if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
-                raise BadRequest("No database takes a NUL character.")
+                raise BadRequest("The address can't contain a NUL character.")
             if lacks_authenticator(request):
                 # Signing out must be possible also without the required authenticator app.
                 return self.logout(request) if view == self.logout else redirect("admin:authenticator")

@@ -36,7 +36,7 @@ class StaleFormGuardForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.cleaned_data.get(FIELD, self._state) != self._state:
             raise forms.ValidationError(
                 f"{self.instance} was changed{last_change(self.instance)} after this page was loaded. Nothing was "
-                "saved: load the page again, look, then decide."
+                "saved. Reload the page, review the change, then try again."
             )
         return super().clean()
 

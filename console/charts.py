@@ -22,7 +22,7 @@ def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeS
     highest = max((point.allowed + point.throttled for point in points), default=0)
     return format_html(
         '<figure class="chart"><svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-        "<figcaption><span>{}</span><span>{} at most</span><span>{}</span></figcaption></figure>",
+        "<figcaption><span>{}</span><span>Peak: {}</span><span>{}</span></figcaption></figure>",
         WIDTH,
         HEIGHT,
         _summary(points, title),

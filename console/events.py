@@ -35,7 +35,7 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ("id", "type", "at", "actor", "key_id", "request_id")
     list_filter = ("type",)
     search_fields = ("=key_id", "=request_id", "=actor")
-    search_help_text = "A key id, a request id or an actor, whole."
+    search_help_text = "The full key ID, request ID or actor."
     ordering = ("-id",)
     fields = ("id", "type", "at", "actor", "request_id", "key_id", "formatted_data", "digest")
     readonly_fields = ("formatted_data",)

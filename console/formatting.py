@@ -8,20 +8,20 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def format_limit(limit: Limit | None) -> str:
-    """Return the limit as text, such as "60 at once, then one each second"; None means unlimited."""
+    """Return the limit as text, such as "1 per second, burst 60"; None means unlimited."""
     if limit is None:
-        return "No limit at all"
-    return f"{limit.burst:,} at once, then {_format_refill(limit)}"
+        return "Unlimited"
+    return f"{_format_refill(limit)}, burst {limit.burst:,}"
 
 
 def _format_refill(limit: Limit) -> str:
     if limit.per_seconds == limit.burst:
-        return "one each second"
+        return "1 per second"
     if limit.per_seconds % limit.burst == 0:
-        return f"one each {format_duration(timedelta(seconds=limit.per_seconds // limit.burst))}"
+        return f"1 per {format_duration(timedelta(seconds=limit.per_seconds // limit.burst))}"
     if limit.burst % limit.per_seconds == 0:
-        return f"{limit.burst // limit.per_seconds:,} each second"
-    return f"{limit.burst:,} each {format_duration(timedelta(seconds=limit.per_seconds))}"
+        return f"{limit.burst // limit.per_seconds:,} per second"
+    return f"{limit.burst:,} per {format_duration(timedelta(seconds=limit.per_seconds))}"
 
 
 def format_duration(span: timedelta) -> str:

@@ -34,5 +34,6 @@ def stale_page_message(key: APIKey) -> str:
     event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
     by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
     return (
-        f"Key {key.key_id} was changed{by} after this page was loaded. Nothing was done now: look again, then decide."
+        f"Key {key.key_id} was changed{by} after this page was loaded. Your action was not applied. "
+        "Review the key, then try again."
     )

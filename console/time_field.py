@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from latchkey.timestamps import EXAMPLE, parse_rfc3339, rfc3339
 
-HELP: Final = f"With its offset, as in {EXAMPLE}, in which Z is UTC."
+HELP: Final = f"Include the UTC offset, for example {EXAMPLE} (Z means UTC)."
 _SUGGESTED_DAYS: Final = (30, 90, 365)
 
 

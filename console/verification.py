@@ -45,7 +45,7 @@ def verification_step(request: HttpRequest) -> JsonResponse:
     found = place if at_beginning or isinstance(place, Break) else verify_batch(place, peppers)
     head = ChainHead.objects.filter(id=1).values_list("last_id", flat=True).first() or 0
     if isinstance(found, Break):
-        broken = f"The log is broken at event {found.event_id}: {found.reason}."
+        broken = f"Verification failed at event {found.event_id}: {found.reason}."
         return JsonResponse({"done": True, "last": head, "broken": broken})
     reached = found or place
     return JsonResponse(

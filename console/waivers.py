@@ -26,15 +26,15 @@ class WaiverForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     guard_rail = forms.ChoiceField(choices=[(name, name) for name in BY_NAME])
     ends_at = TimeField(
         label="Ends at (UTC)",
-        help_text=f"{HELP} At most {MAX_DURATION.days} days ahead; then the guard rail alerts again.",
+        help_text=f"{HELP} At most {MAX_DURATION.days} days from now. After that, the guard rail alerts again.",
     )
 
     class Meta:
         model = Waiver
         fields = ("guard_rail", "key_id", "reason", "ends_at")
         help_texts = {
-            "key_id": "For this key alone; empty: for all.",
-            "reason": "Why this is right. It is kept in the event log.",
+            "key_id": "The key to waive the guard rail for. Leave empty for all keys.",
+            "reason": "Why the violation is acceptable. The event log keeps this text.",
         }
 
     def clean(self) -> dict[str, Any]:
@@ -62,15 +62,15 @@ class WaiverAdmin(ReadOnlyAdmin):
     list_display = ("guard_rail", "for_whom", "reason", "granted_by", "ends_at", "state_now")
     actions = ("end",)
 
-    @admin.display(description="for")
+    @admin.display(description="applies to")
     def for_whom(self, waiver: Waiver) -> str:
         """Return the key ID that the waiver is for, or "all"."""
         return waiver.key_id or "all"
 
     @admin.display(description="state")
     def state_now(self, waiver: Waiver) -> str:
-        """Return whether the waiver is in force or ended."""
-        return "in force" if waiver.ended_at is None and waiver.ends_at > timezone.now() else "ended"
+        """Return whether the waiver is active or ended."""
+        return "active" if waiver.ended_at is None and waiver.ends_at > timezone.now() else "ended"
 
     @admin.action(description="End now", permissions=["add"])
     def end(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:
@@ -84,11 +84,11 @@ class WaiverAdmin(ReadOnlyAdmin):
                 continue
             except OperationalError as error:
                 record_lock_timeout(error)
-                text = "The database takes no changes now: the others are as before."
+                text = "The database can't be changed right now. The remaining waivers are still active."
                 self.message_user(request, text, messages.ERROR)
                 break
             ended += 1
-        self.message_user(request, f"{ended} ended.")
+        self.message_user(request, f"Waivers ended: {ended}.")
 
     def save_model(self, request: HttpRequest, obj: Waiver, form: Any, change: bool) -> None:
         obj.pk = Waivers(operator_origin(request)).grant(form.values()).pk

@@ -60,17 +60,21 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
     @admin.action(description="Send a test delivery", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         """Request a test delivery to every selected webhook."""
-        self._each(request, queryset, "to be tested", WebhookService.request_test)
+        self._each(request, queryset, "Test deliveries requested", WebhookService.request_test)
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         """Enable the selected webhooks; deliveries continue where they stopped."""
-        self._each(request, queryset, "enabled", lambda webhooks, name: webhooks.update(name, {"enabled": True}))
+        self._each(
+            request, queryset, "Webhooks enabled", lambda webhooks, name: webhooks.update(name, {"enabled": True})
+        )
 
     @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         """Disable the selected webhooks."""
-        self._each(request, queryset, "disabled", lambda webhooks, name: webhooks.update(name, {"enabled": False}))
+        self._each(
+            request, queryset, "Webhooks disabled", lambda webhooks, name: webhooks.update(name, {"enabled": False})
+        )
 
     def _each(
         self,
@@ -87,17 +91,19 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
                 # Not an error here: it was removed in the meantime.
                 continue
             except PreconditionFailed:
-                text = f"Webhook {endpoint_id} was changed after this list was loaded. Look again, then decide."
+                text = f"Webhook {endpoint_id} was changed after this list was loaded. Review it, then try again."
                 self.message_user(request, text, messages.ERROR)
                 continue
             except OperationalError as error:
                 record_lock_timeout(error)
                 # The next webhook would wait as long, and there may be hundreds.
-                text = f"The database takes no changes now: {endpoint_id} and those after it are as before."
+                text = (
+                    f"The database can't be changed right now. {endpoint_id} and the webhooks after it are unchanged."
+                )
                 self.message_user(request, text, messages.ERROR)
                 break
             changed += 1
-        self.message_user(request, f"{changed} {done}.")
+        self.message_user(request, f"{done}: {changed}.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -84,8 +84,9 @@ def static_files_found_once() -> None:
 
 @pytest.fixture(scope="session")
 def own_stores() -> None:
-    """Asked for by whoever starts a server: in a run over services that gets a database and a bucket store of its own.
-    By this name tests are found that belong into such a run.
+    """Mark tests that start a server, so that a run over services can select them by this name.
+
+    In such a run, the server gets its own database and bucket store.
     """
 
 

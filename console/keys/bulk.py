@@ -49,7 +49,7 @@ def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
         messages.error(request, stale_page_message(key))
     if action not in ACTIONS or not keys:
         if not stale:
-            messages.warning(request, "Choose an action, and keys that are not revoked.")
+            messages.warning(request, "Select an action and at least one key that is not revoked.")
         return redirect(back)
     form = _FORMS[action](request.POST if confirmed else None)
     if stale and action == "revoke":
@@ -85,7 +85,7 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
             record_lock_timeout(error)
             # The next key would wait as long. With hundreds of keys, the request would take far too long.
             left = len(keys) - number
-            yield f"The database takes no changes now: {left} {'key is' if left == 1 else 'keys are'} as before."
+            yield f"The database can't be changed right now. {left} {'key is' if left == 1 else 'keys are'} unchanged."
             return
 
 

@@ -24,9 +24,9 @@ class LimitForm(SecretFreeForm, forms.Form):
     It applies the same rules as the REST API (`parse_limit`).
     """
 
-    burst = forms.CharField(required=False, label="Requests at once", widget=_number_input(MAX_BURST))
+    burst = forms.CharField(required=False, label="Burst", widget=_number_input(MAX_BURST))
     per_seconds = forms.CharField(
-        required=False, label="Seconds in which they all come back", widget=_number_input(MAX_PER_SECONDS)
+        required=False, label="Refill period (seconds)", widget=_number_input(MAX_PER_SECONDS)
     )
     unlimited = forms.BooleanField(required=False, label="Unlimited (opens an incident)")
 
@@ -34,7 +34,7 @@ class LimitForm(SecretFreeForm, forms.Form):
         given = [name for name in ("burst", "per_seconds") if self.cleaned_data.get(name)]
         if self.cleaned_data.get("unlimited"):
             if given:
-                self.add_error("unlimited", "Give a limit or none, not both.")
+                self.add_error("unlimited", "Enter a limit or select Unlimited, not both.")
             return super().clean()
         try:
             parse_limit(self.rate_limit())
@@ -82,7 +82,7 @@ class LimitView(KeyActionView):
 
     def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         changed = service.update(self.key.key_id, {"rate_limit": rate_limit_of(values)})
-        return self.done(f"The limit is now: {format_limit(changed.limit)}.")
+        return self.done(f"New limit: {format_limit(changed.limit)}.")
 
 
 class EnableForm(forms.Form):
@@ -107,7 +107,7 @@ class EnableView(KeyActionView):
     def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         enabled: bool = values["enabled"]
         service.update(self.key.key_id, {"enabled": enabled})
-        return self.done("The key is enabled." if enabled else "The key is disabled: its requests are refused.")
+        return self.done("Key enabled." if enabled else "Key disabled. Its requests are rejected.")
 
 
 class RevokeForm(forms.Form):
@@ -125,4 +125,4 @@ class RevokeView(KeyActionView):
 
     def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         service.revoke(self.key.key_id)
-        return self.done("The key is revoked.")
+        return self.done("Key revoked.")

@@ -22,7 +22,7 @@ class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     It checks changed fields with the rules of ConfigService, and shows every error next to its field.
     """
 
-    expires_at = TimeField(label="Expires at (UTC)", required=False, help_text=f"{HELP} Empty: never.")
+    expires_at = TimeField(label="Expires at (UTC)", required=False, help_text=f"{HELP} Leave empty for no expiry.")
 
     class Meta:
         model = APIKey

@@ -31,7 +31,7 @@ class IssueForm(LimitForm, SingleUseForm):
     label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
     owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who is responsible for the key.")
     scopes = forms.CharField(
-        required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="One a line, such as orders:read."
+        required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="One per line, for example orders:read."
     )
     lifetime_days = forms.TypedChoiceField(choices=LIFETIMES, coerce=int, initial=90, label="Expires after")
     metadata = StrictJSONFormField(
@@ -71,7 +71,7 @@ def issue_key(request: HttpRequest, model_admin: KeyModelAdmin, default_limit: d
                 mark_as_sent(form.cleaned_data["once"], timezone.now())
                 issued = config_service_for(request).issue(form.values())
             hint = _hint(issued, default_limit)
-            return secret_page(request, model_admin, issued, title="The key is issued", hint=hint)
+            return secret_page(request, model_admin, issued, title="Key issued", hint=hint)
         except AlreadySubmitted:
             return already_submitted_page(request, model_admin, reverse("admin:apikeys_apikey_changelist"))
         except ProblemError as error:

@@ -39,7 +39,7 @@ def key_page(request: HttpRequest, model_admin: KeyModelAdmin, key_id: str) -> H
     may_change = model_admin.has_change_permission(request, key)
     form = EditForm(request.POST or None, instance=key) if may_change and not key.system else None
     if request.method == "POST" and form is None:
-        model_admin.message_user(request, "Nothing was changed: this key cannot be edited.", messages.ERROR)
+        model_admin.message_user(request, "This key can't be edited. Nothing was changed.", messages.ERROR)
         return redirect(key_url(key))
     status, unsaved = 200, list[tuple[str, Any]]()
     if form is not None and request.method == "POST":

@@ -20,7 +20,7 @@ GRACES: Final = (
     (DEFAULT_GRACE_SECONDS, "1 day"),
     (604_800, "7 days"),
     (MAX_GRACE_SECONDS, "30 days"),
-    (0, "None: the old secret ends at once"),
+    (0, "None: the old secret ends immediately"),
 )
 
 
@@ -48,14 +48,14 @@ class RotateView(KeyActionView):
         with change():
             mark_as_sent(values["once"], timezone.now())
             issued = service.rotate(self.key.key_id, {"grace_seconds": values["grace_seconds"]})
-        return secret_page(self.request, self.model_admin, issued, title="The new secret")
+        return secret_page(self.request, self.model_admin, issued, title="New secret")
 
 
 class FinishForm(forms.Form):
     """Form that ends a rotation; `anyway` confirms the end of one that isn't ready."""
 
     anyway = forms.BooleanField(
-        required=False, label="End the old secret anyway, and lock out everyone who still uses it"
+        required=False, label="End the old secret anyway and lock out clients that still use it"
     )
 
 
@@ -81,10 +81,10 @@ class FinishView(KeyActionView):
         if self.rotation and not self.rotation.is_ready and not values["anyway"]:
             # The page may have been opened without the box, if the rotation was ready then and no longer is.
             form = FinishForm(self.request.POST)
-            form.add_error("anyway", f"{self.rotation.doubt} Confirm that the old secret is to end.")
+            form.add_error("anyway", f"{self.rotation.doubt} To end the old secret anyway, select this box.")
             return self.page(form)
         service.finish_rotation(self.key.key_id)
-        return self.done("The old secret has ended.")
+        return self.done("Rotation finished. The old secret no longer works.")
 
     @property
     def rotation(self) -> Rotation | None:

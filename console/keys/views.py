@@ -48,7 +48,7 @@ class KeyActionView(View):
         if not self.model_admin.has_change_permission(request):
             raise PermissionDenied
         if self.key.revoked_at is not None:
-            messages.error(request, "The key is revoked, and nothing can be changed about it.")
+            messages.error(request, "This key is revoked and can't be changed.")
             return redirect(key_url(self.key))
         return super().dispatch(request, *args, **kwargs)
 
@@ -128,7 +128,7 @@ def key_or_404(key_id: str) -> APIKey:
 def already_submitted_page(request: HttpRequest, model_admin: KeyModelAdmin, back: str) -> HttpResponse:
     """Return the response to a form that was sent before: a page with status 409."""
     response = render(
-        request, model_admin, "console/keys/already_submitted.html", {"title": "Sent already", "back": back}
+        request, model_admin, "console/keys/already_submitted.html", {"title": "Already submitted", "back": back}
     )
     response.status_code = 409
     return response

@@ -21,7 +21,7 @@ def quick_hasher(settings: Any) -> None:
 
 @pytest.fixture
 def person(db: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> MakePerson:
-    """Makes people whose authenticators, and the server that judges their codes, go by the test's clock."""
+    """Return a function that makes people. Their authenticator apps and the server follow the test's clock."""
     monkeypatch.setattr("django_otp.plugins.otp_totp.models.time", SimpleNamespace(time=clock.seconds))
 
     def make(name: str, *roles: str, **fields: Any) -> Person:

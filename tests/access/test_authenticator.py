@@ -66,7 +66,7 @@ def test_set_up_expires_after_ten_minutes(ada: Person, monkeypatch: pytest.Monke
     assert key_on(confirm(ada, "000000")) == ada.key
     now += 1
     answer = ada.browser.post(f"{AUTHENTICATOR}confirm/", {"code": ada.code()}, follow=True)
-    assert "Begin again" in answer.content.decode()
+    assert "Start again" in answer.content.decode()
     assert ada.key not in answer.content.decode().replace(" ", "")
 
 
@@ -136,7 +136,7 @@ def test_administrator_resets_app_of_other_user(ada: Person, person: Any) -> Non
     bob.set_up()
     ada.sign_in()
     path = f"/admin/auth/user/{bob.user.pk}/authenticator/"
-    assert "Make sure" in ada.browser.get(path).content.decode()
+    assert "make sure that the request comes from bob" in ada.browser.get(path).content.decode()
     known = re.search(r'name="known_authenticators" value="(\d+)"', ada.browser.get(path).content.decode())
     assert known
     for stale in ("", known[1] + "0"):

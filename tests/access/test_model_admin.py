@@ -133,5 +133,5 @@ def test_action_on_too_many_rows_is_rejected(admin: Client, rows: None) -> None:
 @pytest.mark.parametrize("chosen", ["x", "9" * 30, "-1", "\x00", "٣"])
 def test_action_on_invalid_row_is_rejected(admin: Client, rows: None, chosen: str) -> None:
     page = admin.post(list_of(Waiver), {"action": "end", "_selected_action": [chosen]}, follow=True)
-    assert "Choose rows of this list" in page.content.decode()
+    assert "Select rows of this list" in page.content.decode()
     assert Event.objects.filter(type="WaiverEnded").count() == 0

@@ -14,7 +14,7 @@ def factors() -> list[str]:
 
 @pytest.fixture
 def wary(ada: Person) -> Person:
-    """Ada with an authenticator, before a browser in which nobody is signed in."""
+    """Return Ada with an authenticator app and a browser that is not signed in."""
     ada.set_up()
     ada.browser = browser()
     return ada

@@ -38,7 +38,7 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def try_names(times: int, **extra: Any) -> list[Any]:
-    """Signs in with names that nobody has, each once."""
+    """Try to sign in with unknown names, each once."""
     visitor = browser()
     return [
         visitor.post("/admin/login/", {"username": f"nobody-{number}", "password": "x"}, **extra)

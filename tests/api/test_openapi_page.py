@@ -1,4 +1,4 @@
-"""The OpenAPI document is built once in a process, whoever asks for it and however often."""
+"""The OpenAPI document, which each process builds only once."""
 
 import json
 

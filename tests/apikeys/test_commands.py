@@ -137,7 +137,7 @@ def test_verify_key_gets_limit_hint() -> None:
     issue = ("issue_key", "--label", "x", "--scope", "verify")
     err = run(*issue)[1]
     assert "60 per 60 s" in err
-    assert "50 requests per second that is 1000 per 10 s. Change it: manage.py set_rate_limit lk_" in err
+    assert "50 requests per second, that is 1000 per 10 s. Change it: manage.py set_rate_limit lk_" in err
     for more in (["--scope", "a:b"], ["--burst", "60", "--per-seconds", "60"], ["--unlimited"]):
         assert "headroom" not in run(*issue, *more)[1]
 

@@ -26,7 +26,7 @@ def documented(pattern: str) -> list[str]:
 
 @pytest.mark.parametrize("database", DATABASES)
 def test_documented_backup_and_restore(database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Beside a server, and in a container of their own once it is stopped."""
+    """Run both next to a running server, and in a separate container once the server is stopped."""
     url = new_database() if database == "postgresql" else ""
     given = ["--env", f"DATABASE_URL={url}"]
     volume = f"latchkey-{uuid4().hex[:12]}"

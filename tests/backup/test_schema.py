@@ -134,7 +134,7 @@ def test_hiding_schema_is_named() -> None:
 
 @pytest.mark.needs("postgresql")
 def test_invalid_index_is_ignored() -> None:
-    """REINDEX CONCURRENTLY has such a copy beside the index while it works, and leaves it if it fails."""
+    """REINDEX CONCURRENTLY builds such a copy of the index, and leaves it behind if it fails."""
     url = new_database(migrated_database())
     try:
         with psycopg.connect(url) as connection:

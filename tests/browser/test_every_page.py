@@ -100,7 +100,7 @@ def test_suggested_time_is_accepted(admin: Page) -> None:
 def test_authenticator_app_setup_and_sign_in(admin: Page) -> None:
     visit(admin, "/admin/authenticator/")
     admin.get_by_label("Password").fill(PASSWORD)
-    admin.get_by_role("button", name="Set up an authenticator").click()
+    admin.get_by_role("button", name="Set up an authenticator app").click()
     expect(admin.locator(".qr-code svg")).to_be_visible()
     key = b32decode(admin.locator(".key").inner_text().replace(" ", ""))
     admin.get_by_label("Code").fill(f"{totp(key):06d}")

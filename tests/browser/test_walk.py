@@ -24,7 +24,7 @@ CREDENTIAL = re.compile(r"lk_[0-9a-z]{12}:lks_[0-9A-Za-z]{49}")
 
 @pytest.fixture(scope="module")
 def server(start_server: StartServer) -> RunningServer:  # noqa: F811
-    """A server that lets nobody in without an authenticator, with a superuser."""
+    """A server with a superuser that requires an authenticator app to sign in."""
     server = start_server(workers=2, settings={"ADMIN_REQUIRE_TOTP": "true"})
     server.manage(
         "createsuperuser",
@@ -62,9 +62,9 @@ def sign_in(page: Page, key: bytes | None, at: datetime) -> None:
 
 
 def set_up_authenticator(page: Page) -> bytes:
-    """Takes an authenticator into use, and returns its key."""
+    """Set up an authenticator app and return its key."""
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Set up an authenticator").click()
+    page.get_by_role("button", name="Set up an authenticator app").click()
     key = b32decode(page.locator(".key").inner_text().replace(" ", ""))
     page.get_by_label("Code").fill(f"{totp(key):06d}")
     page.get_by_role("button", name="Turn on").click()
@@ -95,7 +95,7 @@ def test_life_of_a_key(page: Page, server: RunningServer) -> None:
 
     page.get_by_role("link", name="Issue a key").click()
     page.get_by_label("Label").fill("night export")
-    page.get_by_role("button", name="Issue the key").click()
+    page.get_by_role("button", name="Issue key").click()
     old = copied(page)
     assert status(server, old) == 200
     page.reload()  # the browser sends the form again
@@ -106,14 +106,14 @@ def test_life_of_a_key(page: Page, server: RunningServer) -> None:
     assert not CREDENTIAL.search(page.content())
 
     page.get_by_role("link", name="Rotate").click()
-    page.get_by_role("button", name="Rotate the secret").click()
+    page.get_by_role("button", name="Rotate").click()
     new = copied(page)
     assert [status(server, old), status(server, new)] == [200, 200]
     page.goto(here)
     expect(page.get_by_text("Not ready to finish")).to_be_visible()
     page.get_by_role("link", name="Finish the rotation").click()
     page.get_by_role("button", name="Finish the rotation").click()
-    expect(page.get_by_text("Confirm that the old secret is to end")).to_be_visible()
+    expect(page.get_by_text("To end the old secret anyway, select this box")).to_be_visible()
     page.get_by_label("End the old secret anyway").check()
     page.get_by_role("button", name="Finish the rotation").click()
     assert [status(server, old), status(server, new)] == [401, 200]
@@ -121,7 +121,7 @@ def test_life_of_a_key(page: Page, server: RunningServer) -> None:
     page.goto(here)
     page.get_by_role("link", name="Revoke").click()
     page.get_by_label("Revoke this key permanently").check()
-    page.get_by_role("button", name="Revoke the key").click()
+    page.get_by_role("button", name="Revoke permanently").click()
     expect(page.locator(".badge.revoked").first).to_be_visible()
     assert status(server, new) == 401
     kept = [path for path in server.data_dir.iterdir() if path.is_file()]  # the database, its journal, the log

@@ -11,13 +11,13 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("burst", "per_seconds", "words"),
     [
-        (60, 60, "60 at once, then one each second"),
-        (5, 60, "5 at once, then one each 12 seconds"),
-        (1, 3600, "1 at once, then one each hour"),
-        (1, 5400, "1 at once, then one each 90 minutes"),
-        (120, 60, "120 at once, then 2 each second"),
-        (7, 60, "7 at once, then 7 each minute"),
-        (1_000_000, 1, "1,000,000 at once, then 1,000,000 each second"),
+        (60, 60, "1 per second, burst 60"),
+        (5, 60, "1 per 12 seconds, burst 5"),
+        (1, 3600, "1 per hour, burst 1"),
+        (1, 5400, "1 per 90 minutes, burst 1"),
+        (120, 60, "2 per second, burst 120"),
+        (7, 60, "7 per minute, burst 7"),
+        (1_000_000, 1, "1,000,000 per second, burst 1,000,000"),
     ],
 )
 def test_limits(burst: int, per_seconds: int, words: str) -> None:
@@ -25,7 +25,7 @@ def test_limits(burst: int, per_seconds: int, words: str) -> None:
 
 
 def test_no_limit() -> None:
-    assert format_limit(None) == "No limit at all"
+    assert format_limit(None) == "Unlimited"
 
 
 @pytest.mark.parametrize(

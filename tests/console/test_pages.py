@@ -29,7 +29,7 @@ def test_dashboard_shows_what_matters(admin: Client, api: Caller, service: Confi
 
 
 def test_guard_rail_page_shows_states(admin: Client, service: ConfigService) -> None:
-    assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">holds') == len(GUARD_RAILS)
+    assert admin.get("/admin/guard-rails/").content.decode().count('class="badge active">ok') == len(GUARD_RAILS)
     service.issue({"label": "x", "rate_limit": None})
     page = admin.get("/admin/guard-rails/").content.decode()
     assert page.count(">violated</span>") == 2
@@ -49,11 +49,11 @@ def test_log_is_verified_step_by_step(admin: Client, service: ConfigService, mon
     monkeypatch.setattr("events.verification.BATCH", 2)
     for _ in range(5):
         service.issue({"label": "x"})
-    assert "Verify it now" in admin.get("/admin/verification/").content.decode()
+    assert "Verify now" in admin.get("/admin/verification/").content.decode()
     found = verify(admin)
     assert (found["through"], found["last"], found["broken"]) == (5, 5, None)
     Event.objects.filter(id=4).update(actor="user:mallory")
-    assert verify(admin)["broken"] == "The log is broken at event 4: its content does not match its digest."
+    assert verify(admin)["broken"] == "Verification failed at event 4: its content does not match its digest."
     assert admin.post(STEP, {"through": "9" * 30, "digest": "x"}).json()["through"] == 0
 
 

@@ -62,7 +62,7 @@ class Composed:
         eventually(lambda: self._answers(name), f"{name} answers")
 
     def run(self, name: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
-        """What `docker compose exec` runs beside a node, or an entrypoint that ends."""
+        """Run a command as `docker compose exec` does, or an entrypoint that ends."""
         return commands.run(command[1:], self.environment(name))
 
     def environment(self, name: str) -> dict[str, str]:

@@ -87,7 +87,7 @@ def test_fallback_outlives_the_container_not_the_pod() -> None:
 
 
 def test_a_backup_ends_and_old_ones_go(tmp_path: Path) -> None:
-    """Also one that hangs ends, as no other is started beside it; and what goes are old backups alone."""
+    """A backup that hangs is stopped, because no other one starts while it runs. Only old backups are deleted."""
     assert manifest("many-nodes/backup.example")["spec"]["concurrencyPolicy"] == "Forbid"
     assert manifest("many-nodes/backup.example")["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
     script = container("many-nodes/backup.example")["command"][-1]

@@ -61,12 +61,12 @@ class Texts(HTMLParser):
 
 
 def texts_of(html: str) -> set[str]:
-    """The texts of a page's headings and controls, but for the links to all pages that stand beside every page."""
+    """Return the texts of a page's headings and controls, without the sidebar's links to all pages."""
     return _texts_of(_SIDEBAR.sub("", html))
 
 
 def name_is_shown(name: str, html: str) -> bool:
-    """Whether a page's name stands in it, also in those links."""
+    """Return whether the page shows its name, also in the sidebar."""
     return name in _texts_of(html)
 
 

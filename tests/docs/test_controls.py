@@ -51,7 +51,7 @@ PATHS: Final = {
     "Verify the event log": "admin:verification",
     "Webhook endpoints": "admin:events_webhookendpoint_changelist",
     "Users": "admin:auth_user_changelist",
-    "Authenticator": "admin:authenticator",
+    "Authenticator app": "admin:authenticator",
 }
 # What can be done to a key, and the page of it.
 ACTIONS: Final = {
@@ -119,10 +119,8 @@ def test_controls_are_named_in_one_way(page: Path) -> None:
 
 
 def test_what_is_read_of_docs_and_of_pages() -> None:
-    docs = (
-        "Choose **The key →\nRotate**, or **Keys → Find**.\n\n```\n**Not → This**\n```\n\n- **Files.** See `**x → y**`."
-    )
-    assert list(controls(docs)) == [("The key", "Rotate"), ("Keys", "Find")]
+    docs = "Choose **The key →\nRotate**, or **Keys → Search**.\n\n```\n**Not → This**\n```\n\n- **Files.** See `**x → y**`."
+    assert list(controls(docs)) == [("The key", "Rotate"), ("Keys", "Search")]
     page = (
         '<nav id="nav-sidebar"><a>Elsewhere</a></nav><h1>The <b>key</b></h1><p>In passing</p><br>'
         '<label for="a">Burst:</label><label><input type="checkbox"> Unlimited</label><input type="submit" value="Go">'

@@ -203,7 +203,7 @@ def test_page_of_a_guard_rail(rail: GuardRail) -> None:
 
 
 def test_overview_of_guard_rails() -> None:
-    """Name, severity and when it is judged, in the order of the code."""
+    """The table has the name, severity and evaluation times of each guard rail, in the order of the code."""
     table = re.findall(
         r"^\| \[(\w+)\]\(\.\./guard-rails/(\w+)\.md\) \| (\w+) \| .* \| (.*) \|$",
         section("docs/reference/guard-rails.md", "## All of them"),

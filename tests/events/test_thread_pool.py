@@ -1,4 +1,4 @@
-"""Threads beside the event loop, and what becomes of work that never returns."""
+"""Threads outside of the event loop, and work that never returns."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The bucket's arithmetic, beside a table of cases and beside exact rational numbers."""
+"""The bucket's arithmetic, compared with a table of cases and with exact rational numbers."""
 
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The embedded store's two files on a disk that is full. Each is mapped into memory by whoever uses the store."""
+"""The embedded store's two files on a full disk. Every process that uses the store maps them into memory."""
 
 import subprocess
 import sys

@@ -126,7 +126,7 @@ def test_threads_in_the_store_outlive_its_file(tmp_path: Path) -> None:
         for turn in range(1, 6):
             while len(done) < turn * 3000 and not all(task.done() for task in working):
                 store.peek(b"k0-0")
-            store.peek(b"k0-0")  # makes the next file if nobody has
+            store.peek(b"k0-0")  # makes the next file if no thread has
             with lmdb_quarantine.exclusive_access(tmp_path / "b"):
                 lmdb_quarantine.quarantine(tmp_path / "b")
             store._check_files(store.now_ns())

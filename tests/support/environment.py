@@ -1,4 +1,4 @@
-"""A pytest plugin that sets the environment before Django reads its settings, and names the plugins beside it."""
+"""A pytest plugin that sets the environment before Django reads its settings, and names the other plugins."""
 
 import atexit
 import gc

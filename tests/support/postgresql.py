@@ -20,7 +20,7 @@ def url_of(name: str) -> str:
 
 
 def new_database(template: str | None = None) -> str:
-    """The URL of a new database; with the URL of another one as its template, a copy of that, which nobody uses then."""
+    """Return the URL of a new database, or of a copy of `template`. The template must have no connections."""
     name = new_name()
     copied = f' TEMPLATE "{_name_in(template)}"' if template else ""
     with psycopg.connect(postgresql_url(), autocommit=True) as connection:
@@ -30,7 +30,7 @@ def new_database(template: str | None = None) -> str:
 
 
 def drop_database(url: str) -> None:
-    """Drops a database, whoever is still connected to it."""
+    """Drop a database, even if it still has connections."""
     with psycopg.connect(postgresql_url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{_name_in(url)}" WITH (FORCE)')
 

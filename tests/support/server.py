@@ -75,7 +75,7 @@ class RunningServer:
     def manage(
         self, *arguments: str, check: bool = True, environment: dict[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Run one manage.py command beside the server."""
+        """Run one manage.py command in the server's environment."""
         return commands.manage(arguments, {**self.environment, **(environment or {})}, check=check)
 
     @property

@@ -34,13 +34,13 @@ for (const form of document.querySelectorAll("[data-verify]")) {
     for (;;) {
       const response = await fetch(form.dataset.verify, { method: "POST", body, credentials: "same-origin" });
       if (!response.ok || response.redirected) {
-        word.textContent = "It could not be verified now. Load the page again.";
+        word.textContent = "Verification failed. Reload the page and try again.";
         break;
       }
       const step = await response.json();
       bar.max = Math.max(step.last, 1);
       bar.value = step.through ?? 0;
-      word.textContent = step.broken ?? `${step.through} of ${step.last} events hold.`;
+      word.textContent = step.broken ?? `Verified ${step.through} of ${step.last} events.`;
       if (step.done) break;
       body.set("through", step.through);
       body.set("digest", step.digest);

@@ -133,7 +133,7 @@ def _self_check_program(host: str, port: int, file: Path, environment: dict[str,
 
 
 def _preload() -> None:
-    """Import everything that the child processes need, and close what must not be shared across a fork."""
+    """Import everything that the child processes need, and close all connections that a fork would share."""
     import_module("controlplane.asgi")
     import_module("controlplane.processes.worker")
     # A database connection or an open store that two processes share would mix up their requests.

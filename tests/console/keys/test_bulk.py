@@ -26,7 +26,7 @@ def test_key_revoked_after_bulk_preview_is_reported(admin: Client, service: Conf
         page = admin.post(LIST, {**chosen, **known, **FORMS["limit"]}, follow=True).content.decode()
         assert message in page
         assert "(KeyRevoked)" in page
-        assert "Choose an action, and keys" not in page
+        assert "Select an action and at least one key" not in page
     assert APIKey.objects.get(pk=other.pk).burst == 60, "nothing is applied until the new preview is confirmed"
 
 
@@ -56,7 +56,7 @@ def test_bulk_shows_first_and_then_acts(admin: Client, root: IssuedKey, service:
     service.revoke(others[2].key_id)
     chosen = {"_selected_action": [key.key_id for key in others], "action": "limit"}
     preview = admin.post(LIST, chosen).content.decode()
-    assert "60 at once, then one each second" in preview
+    assert "1 per second, burst 60" in preview
     assert others[2].key_id not in preview
     others = others[:2]
     chosen["_selected_action"] = [key.key_id for key in others]
@@ -89,7 +89,7 @@ def test_interrupted_bulk_change_reports_progress(
     known = {f"known_epoch_{key.key_id}": "1" for key in keys}
     page = admin.post(LIST, {**chosen, **known}, follow=True).content.decode()
     assert "1 key changed." in page
-    assert "The database takes no changes now: 2 keys are as before." in page
+    assert "be changed right now. 2 keys are unchanged." in page
     assert timed_out_recently()
     assert list(APIKey.objects.exclude(revoked_at=None).values_list("key_id", flat=True)) == seen
 

@@ -77,4 +77,4 @@ def test_change_before_the_lock_is_detected(
     refused = send(admin, root.key, "limit", burst="7", per_seconds="7")
     assert refused.status_code == 409
     assert APIKey.objects.get().burst == 1
-    assert "now: 1 at once" in refused.content.decode()
+    assert "Current limit: 1 per" in refused.content.decode()

@@ -30,7 +30,7 @@ def test_issued_key_is_shown_once_and_works(admin: Client, anonymous: Caller) ->
 
 
 def test_verify_only_key_comes_with_limit_hint(admin: Client) -> None:
-    hint = "50 requests per second that is 1000 per 10 s"
+    hint = "50 requests per second, that is 1000 per 10 s"
     assert hint in issue(admin, scopes="verify", burst="60").content.decode()
     assert hint not in issue(admin, scopes="verify", burst="61").content.decode(), "a limit that the operator chose"
     assert hint not in issue(admin, scopes="orders:read", burst="60").content.decode()
@@ -71,7 +71,9 @@ def test_rejected_form_can_be_fixed_and_sent(admin: Client) -> None:
 
 def test_unlimited_must_be_explicit(admin: Client) -> None:
     assert issue(admin, burst="", per_seconds="").status_code == 200
-    assert issue(admin, unlimited="on").context["form"].errors == {"unlimited": ["Give a limit or none, not both."]}
+    assert issue(admin, unlimited="on").context["form"].errors == {
+        "unlimited": ["Enter a limit or select Unlimited, not both."]
+    }
     assert APIKey.objects.count() == 0
     issue(admin, burst="", per_seconds="", unlimited="on", lifetime_days="0")
     key = APIKey.objects.get()

@@ -23,7 +23,7 @@ def test_rotation_from_start_to_end(admin: Client, root: IssuedKey) -> None:
     assert rotate(admin, root.key, once=once).status_code == 409
     assert [Caller(credential).get("/v1/whoami").status_code for credential in (old, new)] == [200, 200]
     page = admin.get(path(root.key)).content.decode()
-    assert "Rotation under way" in page
+    assert "Rotation in progress" in page
     assert "Not ready to finish" in admin.get(path(root.key, "drain")).content.decode()
     asked = send(admin, root.key, "finish")
     assert "used within the last hour" in str(asked.context["form"].errors)
@@ -43,7 +43,7 @@ def test_finish_with_unused_new_secret_needs_confirmation(admin: Client, root: I
     for text in ("The new secret has never been used", "5 hours ago", "1,234, none of them with the new secret"):
         assert text in page
     asked = send(admin, root.key, "finish")
-    assert "has never been used. Confirm" in str(asked.context["form"].errors)
+    assert "has never been used. To end the old secret" in str(asked.context["form"].errors)
     assert KeySecret.objects.count() == 2
     send(admin, root.key, "finish", anyway="on")
     assert KeySecret.objects.count() == 1

@@ -202,7 +202,7 @@ async def test_own_key_event_is_noticed_by_slow_streams(scene: Scene) -> None:
 
 @scene
 async def test_late_stream_assumes_its_key_changed(scene: Scene) -> None:
-    """The hub does not tell it again what was written after its caller was judged."""
+    """The hub does not send it again the events that were written after its caller was authorized."""
     first = scene.follow()
     scene.log.write(1)
     await scene.polls.once()

@@ -31,7 +31,7 @@ class Now:
         return self.moment
 
     def elapsed(self) -> float:
-        """The same in seconds, for what wants a clock that nobody puts back."""
+        """Return the same in seconds, for code that needs a monotonic clock."""
         return self.moment.timestamp()
 
     def move(self, **span: float) -> None:

@@ -31,7 +31,7 @@ def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def running(dispatcher: Dispatcher) -> AsyncIterator[None]:
-    """The dispatcher, for as long as the block lasts; it must then end by itself."""
+    """Run the dispatcher within the block. It must then stop when it is asked to, without being canceled."""
     stop = asyncio.Event()
     task = asyncio.create_task(dispatcher.run(stop))
     try:

@@ -21,8 +21,8 @@ TYPES = ["KeyUpdated", "WebhookDisabled", "WebhookUpdated"]
 
 @pytest.fixture
 def endpoint_id(endpoints: WebhookService, receiver: Receiver) -> str:
-    """An endpoint with one event to deliver, whose receiver fails for ever."""
-    receiver.responses = [status(500)] * 1000
+    """Return an endpoint with one event to deliver, whose receiver always fails."""
+    receiver.answers = [status(500)] * 1000
     found = endpoints.add({"url": receiver.url, "event_types": TYPES}).endpoint.endpoint_id
     add_event()
     return found

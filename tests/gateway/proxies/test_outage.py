@@ -68,8 +68,9 @@ def test_latchkey_stopped_and_restarted(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_failing_open(name: str, latchkey: RunningServer, service: Echo, tmp_path: Path) -> None:
-    """The switch of docs/gateway: what passes unchecked still carries no credential and nobody's word for who calls;
-    and while Latchkey answers, it is heeded.
+    """With the documented switch, unchecked requests pass without a credential and without fields that name the caller.
+
+    While Latchkey responds, its decision applies.
     """
     nowhere = replace(latchkey, port=free_port())
     sent = {"X-API-Key": "a credential", "X-Latchkey-Key-Id": "lk_000000000000"}

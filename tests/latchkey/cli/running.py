@@ -16,8 +16,9 @@ from tests.support.commands import ROOT
 
 
 def install(python: str, directory: Path) -> Path:
-    """Installs the package alone, as `pip install .` does, and returns the environment's `bin`. It is built from a copy,
-    as a build leaves files beside what it builds.
+    """Install the package alone, as `pip install .` does, and return the environment's `bin`.
+
+    It is built from a copy, because a build leaves files next to the source.
     """
     source = directory / "source"
     shutil.copytree(ROOT / "latchkey", source / "latchkey", ignore=shutil.ignore_patterns("__pycache__"))
