@@ -52,7 +52,7 @@ def after(action: Callable[[], object], answer: Answer) -> Answer:
 
 @dataclass
 class Receiver:
-    """HTTP server that returns each of `answers` once, then always 204. `deliveries` has the requests in order."""
+    """HTTP server that returns each of `responses` once, then always 204. `deliveries` has the requests in order."""
 
     port: int
     scheme: str = "http"

@@ -22,7 +22,7 @@ TYPES = ["KeyUpdated", "WebhookDisabled", "WebhookUpdated"]
 @pytest.fixture
 def endpoint_id(endpoints: WebhookService, receiver: Receiver) -> str:
     """Return an endpoint with one event to deliver, whose receiver always fails."""
-    receiver.answers = [status(500)] * 1000
+    receiver.responses = [status(500)] * 1000
     found = endpoints.add({"url": receiver.url, "event_types": TYPES}).endpoint.endpoint_id
     add_event()
     return found
