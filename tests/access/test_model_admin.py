@@ -122,7 +122,7 @@ def test_action_on_too_many_rows_is_rejected(admin: Client, rows: None) -> None:
     all_matching = {"action": "end", "_selected_action": [waiver.pk], "select_across": "1"}
     page = admin.post(f"{path}?p=1", all_matching, follow=True)
     assert page.redirect_chain == [(f"{path}?p=1", 302)]
-    assert f"At most {MAX_ROWS_PER_ACTION} at a time" in page.content.decode()
+    assert f"at most {MAX_ROWS_PER_ACTION} rows at a time" in page.content.decode()
     assert not Waiver.objects.exclude(ended_at=None).exists()
     chosen = list(Waiver.objects.values_list("pk", flat=True))
     assert "At most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()
