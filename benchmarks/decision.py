@@ -90,7 +90,7 @@ def _limits(strategy: str, quota: Quota) -> Callable[[str], bool]:
 
 
 def _rest_framework(quota: Quota) -> Callable[[str], bool]:
-    """A throttle object for each decision, as a view creates one for each request."""
+    """Create a throttle object for each decision, like a view for each request."""
     from django.core.cache import cache
     from rest_framework.throttling import SimpleRateThrottle
 
