@@ -125,7 +125,7 @@ def test_action_on_too_many_rows_is_rejected(admin: Client, rows: None) -> None:
     assert f"at most {MAX_ROWS_PER_ACTION} rows at a time" in page.content.decode()
     assert not Waiver.objects.exclude(ended_at=None).exists()
     chosen = list(Waiver.objects.values_list("pk", flat=True))
-    assert "At most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()
+    assert "at most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()
     admin.post(path, {"action": "end", "_selected_action": [waiver.pk]})
     assert list(Waiver.objects.exclude(ended_at=None)) == [waiver]
 
