@@ -1,4 +1,4 @@
-"""Problem responses: the single place that turns errors into HTTP responses in one format (RFC 9457).
+"""Problem responses: the single place in Django that turns errors into HTTP responses in one format (RFC 9457).
 
 drf-problems negotiates the representation and registers the problem types for /problems/SLUG. The body is
 Latchkey's own: that of drf-problems would show the text of any exception, and let fields overwrite each other.

@@ -62,7 +62,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def checksum(path: Path) -> Checksum:
+def file_checksum(path: Path) -> Checksum:
     """Return the size and digest of a file. Raise BackupRefused if it is not a regular file, or is a symbolic link."""
     try:
         # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.

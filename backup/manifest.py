@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backup.errors import BackupRefused
-from backup.files import Checksum, checksum
+from backup.files import Checksum, file_checksum
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 2
@@ -62,11 +62,11 @@ def read_manifest(directory: Path) -> Manifest:
     path = directory / MANIFEST
     if not path.is_file():
         raise BackupRefused(f"{directory} is not a backup: it has no {MANIFEST}.")
-    if checksum(path).size > _MAX_BYTES:
+    if file_checksum(path).size > _MAX_BYTES:
         raise BackupRefused(f"{path} is too large for a manifest.")
     manifest = parse_manifest(path.read_bytes(), path)
     for name, expected in manifest.files.items():
-        if checksum(directory / name) != expected:
+        if file_checksum(directory / name) != expected:
             raise BackupRefused(f"{directory / name} is damaged: it does not match {MANIFEST}. Take another backup.")
     return manifest
 

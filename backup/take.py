@@ -9,7 +9,7 @@ from django.utils import timezone
 from apikeys.peppers import configured_peppers
 from backup import postgresql, sqlite
 from backup.buckets import bucket_path, copy_buckets
-from backup.files import atomic_directory, checksum
+from backup.files import atomic_directory, file_checksum
 from backup.fingerprints import fingerprints
 from backup.manifest import BUCKETS_FILE, DATABASE_FILES, Manifest
 from backup.schema.migration_files import own_migrations, unknown
@@ -46,7 +46,7 @@ def take_backup(path: Path) -> Manifest:
             digest=facts.digest,
             peppers=fingerprints(configured_peppers(), facts.peppers),
             generation=generation,
-            files={file.name: checksum(file) for file in sorted(draft.iterdir())},
+            files={file.name: file_checksum(file) for file in sorted(draft.iterdir())},
         )
         manifest.write(draft)
     return manifest

@@ -55,7 +55,7 @@ def test_report_shows_key_cache(api: Caller, settings: Settings) -> None:
 
 
 def test_health_reports_database_down(anonymous: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("health.local_health.database_answers", lambda: False)
+    monkeypatch.setattr("health.local_health.database_responds", lambda: False)
     assert anonymous.get("/health").status_code == 503
     assert default_key_cache().database_is_down
 

@@ -27,7 +27,7 @@ TABLES_PASS = "do not match its manifest"
     ("manifest", "schema", "message"),
     [
         (MANIFEST, EXPECTED, TABLES_PASS),
-        (MANIFEST, OTHER, "are not as they should be: it differs"),
+        (MANIFEST, OTHER, "The new tables differ from those of this version: it differs"),
         (replace(MANIFEST, migrations={}), OTHER, TABLES_PASS),
         (replace(MANIFEST, database="sqlite"), OTHER, TABLES_PASS),
         (replace(MANIFEST, database="sqlite"), EXPECTED, "The backup's tables differ from those"),

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db.migrations.loader import MigrationLoader
 
-from backup.files import checksum
+from backup.files import file_checksum
 from tests.backup.conftest import Install
 from tests.backup.installation import change_manifest
 
@@ -72,7 +72,7 @@ def test_damaged_archive_changes_nothing(install: Install, tmp_path: Path) -> No
     short = file.read_bytes()
     for content in (short, short[: len(short) * 3 // 4]):
         file.write_bytes(content)
-        found = checksum(file)
+        found = file_checksum(file)
         files = json.loads((tmp_path / "pg-backup" / "manifest.json").read_text())["files"]
         files["database.zip"] = {"size": found.size, "sha256": found.sha256}
         change_manifest(tmp_path / "pg-backup", files=files)

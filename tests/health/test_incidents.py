@@ -114,7 +114,7 @@ def rejected_insert(*_: object) -> Statement:
         ("health.guard_rails.limits.UnlimitedKey.violating_names", fail),
         ("health.guard_rails.limits.UnlimitedKey.violating_names", invalid_query),
         ("health.guard_rails.limits.UnlimitedKey.finding", fail),
-        ("health.incident_changes.inserting", rejected_insert),
+        ("health.incident_changes.insert_statement", rejected_insert),
     ],
     ids=["ahead", "asked", "read", "evaluated", "written"],
 )

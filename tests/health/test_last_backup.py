@@ -66,7 +66,7 @@ def test_backup_with_other_tables_is_not_recorded(
     monkeypatch.setattr(backup, "take_backup", lambda _: made_by_all)
     monkeypatch.setattr(backup, "difference", lambda *_: "unique index one extra")
     with pytest.raises(
-        CommandError, match=r"make: unique index one extra\. Undo .* restore --other-schema\."
+        CommandError, match=r"unique index one extra\. Undo .* restore --other-schema\."
     ) as spoiled:
         call_command("backup", "/tmp/one", format="json")
     assert (spoiled.value.returncode, last_backup()) == (3, None)

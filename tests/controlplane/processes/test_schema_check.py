@@ -18,9 +18,9 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
         ("DELETE FROM django_migrations WHERE app = 'console'", "has unapplied migrations. Run: manage.py migrate"),
         (
             "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
-            "is not what the migrations of Latchkey 0.1.0 make: column apikeys_keysecret.first_used_at datetime missing."
-            " Undo a change that was made by hand, start the version that made the database, or restore a backup that"
-            " this version accepts.",
+            "tables differ from those of Latchkey 0.1.0: column apikeys_keysecret.first_used_at datetime missing."
+            " Undo any manual change, start the version that created the database, or restore a backup that this version"
+            " accepts.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ def test_streams_are_bounded_per_key_and_in_total() -> None:
     limit = StreamLimit(max_streams=3, max_per_key=2)
     limit.acquire("lk_a")
     limit.acquire("lk_a")
-    with pytest.raises(TooManyStreams, match="This key has 2"):
+    with pytest.raises(TooManyStreams, match="This key already has 2"):
         limit.acquire("lk_a")
     limit.acquire("lk_b")
     with pytest.raises(TooManyStreams, match="already has 3") as caught:

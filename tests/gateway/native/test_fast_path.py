@@ -86,7 +86,7 @@ def test_failure_affects_only_its_request(
     def broken(auth: AuthContext) -> list[tuple[str, str]]:
         return [("x", "a\r\nb")] if auth.key_id == poison.key.key_id else identity_headers(auth)
 
-    monkeypatch.setattr("gateway.native.allow_responses.identity_fields", broken)
+    monkeypatch.setattr("gateway.native.allow_responses.identity_headers", broken)
     allow_responses._by_key_id.clear()
     replies = one_iteration((credentials[0], ""), (credentials[1], ""), (None, ""), (credentials[1], ""))
     assert first_lines(replies) == [FAILED_LINE, ALLOWED_LINE, "HTTP/1.1 401 Unauthorized", ALLOWED_LINE]

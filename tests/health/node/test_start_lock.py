@@ -42,7 +42,7 @@ def test_waiting_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with (tmp_path / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with (
-            pytest.raises(CommandError, match=r"has not ended in 0 seconds") as caught,
+            pytest.raises(CommandError, match=r"did not finish in 0 seconds") as caught,
             hold_file_lock(tmp_path / "lock", lambda _: None),
         ):
             pass

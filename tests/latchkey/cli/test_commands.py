@@ -225,5 +225,5 @@ def test_manage_ctl_is_the_same_command(latchkey: Latchkey, server: RunningServe
     ran = server.manage("ctl", "whoami", "--format", "json", environment=environment)
     assert json.loads(ran.stdout)["label"] == "root"
     rejected = server.manage("ctl", "keys", "show", "lk_000000000000", environment=environment, check=False)
-    assert (rejected.returncode, rejected.stderr.splitlines()[0]) == (2, "latchkey: Nothing here (404 not-found)")
+    assert (rejected.returncode, rejected.stderr.splitlines()[0]) == (2, "latchkey: Not found (404 not-found)")
     assert server.manage("ctl", "--help", environment=environment).stdout == latchkey.run("--help", COLUMNS="80").out

@@ -32,7 +32,7 @@ def test_unexpected_responses(
 def test_key_is_not_sent_on(client: Client, responses: list[StubResponse], server: Stub) -> None:
     with stub(lambda _: json_response(KEY)) as other:
         responses.append(StubResponse(307, {"Location": f"{other.url}/v1/keys/{KEY_ID}"}))
-        with pytest.raises(WrongServer, match="leads to"):
+        with pytest.raises(WrongServer, match="redirects to"):
             client.keys.show(KEY_ID)
         assert other.requests == []
 
