@@ -65,9 +65,7 @@ def test_backup_with_other_tables_is_not_recorded(
     made_by_all = replace(MANIFEST, database=connection.vendor, migrations=own_migrations(), schema="0" * 64)
     monkeypatch.setattr(backup, "take_backup", lambda _: made_by_all)
     monkeypatch.setattr(backup, "difference", lambda *_: "unique index one extra")
-    with pytest.raises(
-        CommandError, match=r"unique index one extra\. Undo .* restore --other-schema\."
-    ) as spoiled:
+    with pytest.raises(CommandError, match=r"unique index one extra\. Undo .* restore --other-schema\.") as spoiled:
         call_command("backup", "/tmp/one", format="json")
     assert (spoiled.value.returncode, last_backup()) == (3, None)
     assert '"path": "/tmp/one"' in capsys.readouterr().out
