@@ -39,7 +39,8 @@ TEXTS: Final = {
         "The address may be mistyped or outdated, or the item was removed. Start again from a page below.",
     ),
     "method-not-allowed": PageText(
-        "This page can't be opened that way", "It takes a form that another page sends. Start again from a page below."
+        "This page can't be opened that way",
+        "It only receives a form from another page. Start again from a page below.",
     ),
     "too-large": PageText("Too much data", "Go back and send at most 64 KiB."),
     "internal-error": PageText(

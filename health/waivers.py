@@ -41,7 +41,8 @@ def _ends_at(value: object, now: datetime) -> datetime:
     moment = future(value, "ends_at", now)
     if moment > now + MAX_DURATION:
         raise rejected(
-            "too-far", f"ends_at must lie within {MAX_DURATION.days} days; grant it again if it is still needed."
+            "too-far",
+            f"ends_at must be within {MAX_DURATION.days} days. Grant another waiver then if it is still needed.",
         )
     return moment
 

@@ -20,7 +20,9 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
         return
     # The prompt goes to standard error and the reply comes from standard input, so both must be a terminal.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        detail = f"{consequence} It cannot be undone, and there is no terminal to ask on. Nothing was changed."
+        detail = (
+            f"{consequence} This cannot be undone, and without a terminal it can't be confirmed. Nothing was changed."
+        )
         raise CLIError("Not confirmed", detail, "To do it anyway, add --yes.")
     if _prompt(f"{consequence} This cannot be undone. Type {key_id} to continue: ") != key_id:
         raise CLIError("Not confirmed", "That is not the key ID. Nothing was changed.", "")

@@ -81,7 +81,7 @@ def _checks_with_key(probe: Probe, credential: Credential) -> Iterator[Check]:
     yield Check(
         "rate-limit fields",
         CheckResult.OK if left else CheckResult.NOT_SEEN,
-        left or "no RateLimit: no limit, or the proxy's",
+        left or "no RateLimit: unlimited, or a limit of the proxy",
     )
     yield _check_no_tunnel(probe.send({**header_fields, **_UPGRADE}), marker)
     token = base64.b64encode(credential.reveal().encode())
