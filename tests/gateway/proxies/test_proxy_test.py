@@ -57,7 +57,7 @@ def test_real_proxy(proxy: Proxy, keys: Keys) -> None:
     assert key["secret"] not in ran.out
     shown = run(proxy.url, "--format", "table")
     assert shown.exit_code == 0
-    assert "over the limit                not seen  needs a key whose limit may be used up, and --exhaust" in shown.out
+    assert "over the limit              not seen  needs a key whose limit may be used up, and --exhaust" in shown.out
 
 
 def test_service_without_a_proxy(service: Echo) -> None:
@@ -93,7 +93,7 @@ def test_invalid_url(url: str) -> None:
 def test_invalid_origin() -> None:
     ran = run("http://127.0.0.1:1", "--cors-origin", "https://app.example/")
     assert ran.exit_code == 2
-    assert "--cors-origin must be an origin as browsers write it" in " ".join(ran.err.split())
+    assert "--cors-origin must be an origin as browsers send it" in " ".join(ran.err.split())
 
 
 def test_key_from_environment_is_not_sent(service: Echo) -> None:

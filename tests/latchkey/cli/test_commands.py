@@ -38,7 +38,7 @@ def test_create_and_show(latchkey: Latchkey) -> None:
     table = latchkey.run("keys", "show", created["key_id"]).out
     assert "scopes        orders:read verify\n" in table
     assert "rate_limit    5 per 60 s\n" in table
-    assert "active, made " in table
+    assert "active, created " in table
 
 
 def test_update(latchkey: Latchkey, key: dict[str, Any]) -> None:
@@ -90,11 +90,11 @@ def test_irreversible_command_needs_yes_without_terminal(
 def test_verify_only_key_shows_a_limit_hint(latchkey: Latchkey) -> None:
     create = ("keys", "create", "--label", "service", "--scope", "verify")
     hinted = latchkey.run(*create)
-    assert "times 2 as headroom" in hinted.err
+    assert "Allow 2 times the service's peak" in hinted.err
     assert "latchkey keys update lk_" in hinted.err
     assert hinted.out.startswith("lk_")
-    assert "headroom" not in latchkey.run(*create, "--burst", "5", "--per-seconds", "1").err
-    assert "headroom" not in latchkey.run(*create, "--scope", "keys:read").err
+    assert "service's peak" not in latchkey.run(*create, "--burst", "5", "--per-seconds", "1").err
+    assert "service's peak" not in latchkey.run(*create, "--scope", "keys:read").err
 
 
 def test_list_follows_pages_and_accepts_a_cursor(latchkey: Latchkey) -> None:

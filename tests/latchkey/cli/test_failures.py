@@ -199,4 +199,4 @@ def test_configuration_file_that_others_can_read(latchkey: Latchkey) -> None:
     file = directory / "config.toml"
     file.touch()
     file.chmod(0o644)
-    failed(latchkey.run("whoami"), 2, "has the mode 0644", f"What to do: chmod 600 {file}\n")
+    failed(latchkey.run("whoami"), 2, "has mode 0644", f"What to do: chmod 600 {file}\n")

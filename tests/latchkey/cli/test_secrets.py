@@ -74,7 +74,7 @@ def test_key_from_standard_input(latchkey: Latchkey, root: str) -> None:
 def test_typed_secret_is_warned_of_once(latchkey: Latchkey, root: str) -> None:
     ran = latchkey.with_key(None).run("--api-key", root, "keys", "list", "--limit", "2")
     assert ran.exit_code == 0
-    assert ran.err.count("warning: the secret in --api-key") == 1
+    assert ran.err.count("can see the secret in --api-key") == 1
     assert secret_of(root) not in ran.out + ran.err
     assert latchkey.run("whoami").err == ""
 
