@@ -124,9 +124,9 @@ def test_ready_message_is_true(tmp_path: Path, own_stores: None) -> None:
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=server.environment, stdout=log, stderr=log)
     try:
-        wait_until(lambda: " is running on http://" in server.log, "the line", seconds=30)
+        wait_until(lambda: " serves on http://" in server.log, "the line", seconds=30)
         assert httpx.get(f"{server.url}/health", timeout=10).status_code == 200
-        assert server.log.count(" is running on http://") == 1
+        assert server.log.count(" serves on http://") == 1
     finally:
         process.terminate()
         assert process.wait(30) == 0

@@ -88,7 +88,7 @@ class Command(BaseCommand):
         _preload()
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
         bind = f"{host}:{port}" if inherited else options["bind"]
-        ready_message = f"Latchkey is running on http://{bind} with {workers}. Press Ctrl-C to stop."
+        ready_message = f"Latchkey serves on http://{bind} with {workers}. Press Ctrl-C to stop."
         supervisor = Supervisor(
             Program("web server", _serve_web, web_environment),
             _steward_program(options["no_steward"], environment),
