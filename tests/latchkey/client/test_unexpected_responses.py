@@ -1,4 +1,4 @@
-"""What is not the answer of a Latchkey server is told apart."""
+"""Responses that do not come from a Latchkey server are recognized."""
 
 import pytest
 
