@@ -48,7 +48,9 @@ class LmdbStore(LmdbEnvironment):
         try:
             # Arguments are passed by position, which halves the cost of this call.
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
+            # The time is read again, under the writer lock: after a long wait for it, a bucket that others used
+            # meanwhile would look as if the clock had been set back.
+            outcome = _take(transaction, key, limit, cost, epoch, slot, self.now_ns())
             transaction.commit()
             return outcome
         # Repairs are left to `_run_transaction`, which repeats the decision afterwards.
@@ -67,7 +69,7 @@ class LmdbStore(LmdbEnvironment):
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcomes: list[TakeResult] = [*bucket.take_many(transaction, requests, now_ns)]
+            outcomes: list[TakeResult] = [*bucket.take_many(transaction, requests, self.now_ns())]
             transaction.commit()
             return outcomes
         except (lmdb.Error, struct.error):

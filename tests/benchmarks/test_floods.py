@@ -20,7 +20,7 @@ Change = Callable[[dict[str, Responses]], object]
 def effect(change: Change = lambda _: None, *, flooded_ms: float = 49, peak_mb: float = 140) -> Effect:
     flooded = {path: responses(flooded_ms, 5, status) for path, status in STATUSES.items()}
     change(flooded)
-    return Effect([{path: responses(10) for path in STATUSES}], flooded, 100, peak_mb)
+    return Effect({path: responses(10) for path in STATUSES}, flooded, 100, peak_mb)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from tests.support.floods.attack import attack
@@ -27,38 +27,35 @@ _ONE_CLIENT_SECONDS: Final = 2.0
 class Effect:
     """What was measured: `idle` and `flooded` are responses by path. Memory is in MB: `idle_mb` is the peak while one
     client does once a second what the flood does, because any sign-in takes 100 MB, and `peak_mb` is that in the flood.
-
-    `idle` may have been measured several times: the slowest counts, because a shared machine is slow at times.
     """
 
-    idle: Sequence[Mapping[str, Responses]]
+    idle: Mapping[str, Responses]
     flooded: Mapping[str, Responses]
     idle_mb: float
     peak_mb: float
 
     def idle_p99_ms(self, path: str) -> float:
         """Return the p99 of the idle server, in ms."""
-        return max(measured[path].percentile_ms(99) for measured in self.idle)
+        return self.idle[path].percentile_ms(99)
 
     def share(self, path: str) -> float:
         """Return the share of the requests in the flood that got a good response within TIMES_IDLE times the idle p99."""
         return self.flooded[path].share(STATUSES[path], TIMES_IDLE * max(LEAST_IDLE_MS, self.idle_p99_ms(path)))
 
+    def served(self, path: str) -> float:
+        """Return the share of the requests in the flood that got a good response before their client gave up."""
+        return self.flooded[path].share(STATUSES[path], inf)
 
-def measure(target: Target, flood: Flood, *, idle_seconds: float, seconds: float, twin: Target | None = None) -> Effect:
-    """Call the idle server for so long, and then the flooded one. Raises RuntimeError.
 
-    `twin` is a server that no flood hits. It is called while the other is flooded, and is slow if the machine is.
-    """
+def measure(target: Target, flood: Flood, *, idle_seconds: float, seconds: float) -> Effect:
+    """Call the idle server for so long, and then the flooded one. Raises RuntimeError."""
     processes = processes_of(target.process)
     with peak_memory(processes) as of_one, attack(flood.of_one_client(), target.port):
         time.sleep(_ONE_CLIENT_SECONDS)
-    idle = [target.call_idle(idle_seconds)]
-    with peak_memory(processes) as peak, attack(flood, target.port), ThreadPoolExecutor() as threads:
+    idle = target.call_idle(idle_seconds)
+    with peak_memory(processes) as peak, attack(flood, target.port):
         time.sleep(_BEGINNING_SECONDS)
-        others = [threads.submit(one.call, seconds) for one in (twin,) if one]
         flooded = target.call(seconds)
-        idle += [one.result() for one in others]
     return Effect(idle, flooded, of_one.mb, peak.mb)
 
 
