@@ -3,6 +3,7 @@
 import json
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -79,6 +80,26 @@ def test_damaged_archive_changes_nothing(install: Install, tmp_path: Path) -> No
         status, message = installed.refused("restore", str(tmp_path / "pg-backup"), "--replace")
         assert (status, message.count("\n")) == (3, 1)
     assert installed.run_json("show_key", key["key_id"])["state"] == "active"
+
+
+@pytest.mark.needs("postgresql")
+def test_dump_is_restored_by_a_backup_of_it(install: Install, tmp_path: Path) -> None:
+    """As the guide says: pg_dump, pg_restore into an empty database, and a backup of that one."""
+    installed, scratch = install("pg", "postgresql"), install("scratch", "postgresql", migrated=False)
+    key, dump, backup = installed.new_key(), tmp_path / "latchkey.dump", tmp_path / "from-dump"
+    run = partial(subprocess.run, check=True, capture_output=True)
+    run(["pg_dump", "--format=custom", f"--file={dump}", installed.settings["DATABASE_URL"]])
+    installed.manage("revoke_key", key["key_id"], "--yes")
+    target = f"--dbname={scratch.settings['DATABASE_URL']}"
+    run(["pg_restore", "--no-owner", "--no-privileges", "--exit-on-error", target, str(dump)])
+    scratch.manage("backup", str(backup))
+    checked = installed.run_json("restore", str(backup), "--check")
+    assert [(lost["about"], lost["afterwards"]) for lost in checked["lost"]["changes"]] == [
+        (key["key_id"], "works again")
+    ]
+    installed.manage("restore", str(backup), "--replace")
+    assert installed.run_json("show_key", key["key_id"])["state"] == "active"
+    assert "event log is intact" in installed.manage("verify_event_log").stdout
 
 
 def test_migrations_are_atomic() -> None:
