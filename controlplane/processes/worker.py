@@ -38,7 +38,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Import here: Django is set up only after the worker has loaded the application.
         from events.lock_timeout import limit_sqlite_waits
         from health.cached_response import current_health
-        from health.node.steward_probe import probe_steward
+        from health.scheduler.steward_probe import probe_steward
         from httpserver.draining import DrainingServer
         from httpserver.response_metrics import CHECK_RESPONSES
         from httpserver.tracing import shutdown_tracing

@@ -1,1 +1,1 @@
-"""Scheduler: the steward runs jobs under a database lease, so one process works at a time."""
+"""Background work: the steward runs jobs under a database lease, so one process does them; each node has a monitor."""

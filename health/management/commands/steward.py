@@ -17,8 +17,8 @@ from events.lock_timeout import limit_sqlite_waits
 from events.thread_pool import ThreadPool
 from events.webhooks.delivery import DEADLINE_SECONDS
 from events.webhooks.dispatcher import Dispatcher
-from health.node.monitor import monitor_node
 from health.scheduler.heartbeat import default_heartbeat
+from health.scheduler.node_monitor import monitor_node
 from health.scheduler.steward import INTERVAL_SECONDS, Steward
 from health.scheduler.tasks import tasks
 from latchkey.cli.exit_codes import COULD_NOT

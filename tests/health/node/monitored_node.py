@@ -16,7 +16,7 @@ from events.models import Event as LogEvent
 from health.incidents import open_incidents
 from health.models import StoreOutage
 from health.node.identity import Node
-from health.node.monitor import NodeMonitor
+from health.scheduler.node_monitor import NodeMonitor
 from health.scheduler.steward import Steward
 from health.scheduler.tasks import tasks
 from ratelimit.limit import Limit

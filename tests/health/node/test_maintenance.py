@@ -84,7 +84,7 @@ class StopAfter(Event):
 def test_monitor_that_ends_in_an_outage_writes_usage(
     service: ConfigService, start_node: StartNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("health.node.monitor.connections.close_all", lambda: None)  # they are the test's
+    monkeypatch.setattr("health.scheduler.node_monitor.connections.close_all", lambda: None)  # they are the test's
     key_id = service.issue({"label": "x"}).key.key_id
     node = start_node("a")
     node.primary.is_down = True

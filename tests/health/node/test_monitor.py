@@ -8,7 +8,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService
 from health.models import StoreOutage
 from health.node.identity import Node
-from health.node.monitor import CHECK_SECONDS, CONFIRM_SECONDS, NodeMonitor
+from health.scheduler.node_monitor import CHECK_SECONDS, CONFIRM_SECONDS, NodeMonitor
 from ratelimit.stores import BucketStore, BucketStoreError, MemoryStore
 from ratelimit.stores.fallback import FallbackMode
 from tests.conftest import Clock
@@ -115,7 +115,7 @@ def test_outage_that_expired_is_reported_again(start_node: StartNode, monkeypatc
     expire_outages()
     other.run_steward()
     with monkeypatch.context() as patch:
-        patch.setattr("health.node.monitor.sweep", raise_outage)
+        patch.setattr("health.scheduler.node_monitor.sweep", raise_outage)
         node.check(12)
     assert reported() == ["degraded", "ok"]
     node.check(3)
@@ -138,7 +138,7 @@ def test_failed_evaluation_is_retried(start_node: StartNode, monkeypatch: pytest
 
     for node.primary.is_down in (True, False):
         with monkeypatch.context() as patch:
-            patch.setattr("health.node.monitor.sweep", raise_outage)
+            patch.setattr("health.scheduler.node_monitor.sweep", raise_outage)
             node.check(2)
         before = reported()
         node.check(3)
