@@ -10,16 +10,15 @@ import pytest
 from latchkey import Client, headers
 from latchkey.client.attempt import Attempt
 from latchkey.client.deadline import Deadline
-from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, WrongServer
+from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem
 from latchkey.client.key import Key, KeyReceipt
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
-from latchkey.client.verification import RemainingLimit
 from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.trace_context import parse_traceparent
 from tests.latchkey.client.responses import CREDENTIAL, KEY, KEY_ID, json_response, problem_response
-from tests.latchkey.stub import Request, Stub, StubResponse
+from tests.latchkey.stub import Stub, StubResponse
 
 
 def test_key_has_types(client: Client, responses: list[StubResponse]) -> None:
@@ -251,47 +250,6 @@ def test_what_is_no_address(url: str) -> None:
 def test_what_is_no_credential(server: Stub) -> None:
     with pytest.raises(MalformedCredential):
         Client(server.url, "hunter2")
-
-
-def test_requests_follow_the_contract(client: Client, responses: list[StubResponse], server: Stub) -> None:
-    responses.append(json_response({"valid": True, "code": "VALID", "key_id": KEY_ID, "retry_after": None}))
-    assert client.verify(CREDENTIAL, scopes=["a:b"]).valid, "also without the other members"
-    request: Request = server.requests[0]
-    assert (request.method, request.target) == ("POST", "/v1/verify")
-    assert json.loads(request.body) == {"credential": CREDENTIAL.reveal(), "scopes": ["a:b"], "cost": 1}
-
-
-LEFT = {"limit": 5, "remaining": 0, "reset_seconds": 12}
-KNOWN = {"key_id": KEY_ID, "label": "billing", "owner": "payments", "scopes": ["a:b"], "metadata": {"team": 7}}
-REFUSED = {**dict.fromkeys(KNOWN), "rate_limit": None, "retry_after": None, "valid": False}
-
-
-@pytest.mark.parametrize("code", ["VALID", "INSUFFICIENT_SCOPE", "RATE_LIMITED"])
-def test_verification_of_a_charged_key_has_its_fields(client: Client, responses: list[StubResponse], code: str) -> None:
-    responses.append(
-        json_response({**KNOWN, "valid": code == "VALID", "code": code, "rate_limit": LEFT, "retry_after": 3})
-    )
-    verdict = client.verify(CREDENTIAL)
-    assert (verdict.valid, verdict.code, verdict.label, verdict.owner) == (code == "VALID", code, "billing", "payments")
-    assert (verdict.scopes, verdict.metadata) == (frozenset({"a:b"}), {"team": 7})
-    assert (verdict.rate_limit, verdict.retry_after_seconds) == (RemainingLimit(5, 0, 12), 3)
-
-
-@pytest.mark.parametrize("code", ["INVALID", "DISABLED", "EXPIRED", "REVOKED"])
-def test_verification_of_an_uncharged_key_has_no_fields(
-    client: Client, responses: list[StubResponse], code: str
-) -> None:
-    responses.append(json_response({**REFUSED, "code": code}))
-    verdict = client.verify(CREDENTIAL)
-    assert (verdict.key_id, verdict.label, verdict.owner, verdict.rate_limit) == (None, None, None, None)
-    assert (verdict.scopes, verdict.metadata) == (frozenset(), {})
-
-
-@pytest.mark.parametrize("member", [{"rate_limit": {"limit": 5}}, {"scopes": "a:b"}, {"metadata": []}, {"owner": 1}])
-def test_verdict_of_another_shape(client: Client, responses: list[StubResponse], member: dict[str, object]) -> None:
-    responses.append(json_response({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
-    with pytest.raises(WrongServer):
-        client.verify(CREDENTIAL)
 
 
 def test_steps_of_an_attempt_share_one_deadline(client: Client) -> None:

@@ -1,0 +1,51 @@
+"""The client's verification of a credential."""
+
+import json
+
+import pytest
+
+from latchkey import Client
+from latchkey.client.failures import WrongServer
+from latchkey.client.verification import RemainingLimit
+from tests.latchkey.client.responses import CREDENTIAL, KEY_ID, json_response
+from tests.latchkey.stub import Request, Stub, StubResponse
+
+LEFT = {"limit": 5, "remaining": 0, "reset_seconds": 12}
+KNOWN = {"key_id": KEY_ID, "label": "billing", "owner": "payments", "scopes": ["a:b"], "metadata": {"team": 7}}
+REFUSED = {**dict.fromkeys(KNOWN), "rate_limit": None, "retry_after": None, "valid": False}
+
+
+def test_requests_follow_the_contract(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses.append(json_response({"valid": True, "code": "VALID", "key_id": KEY_ID, "retry_after": None}))
+    assert client.verify(CREDENTIAL, scopes=["a:b"]).valid, "also without the other members"
+    request: Request = server.requests[0]
+    assert (request.method, request.target) == ("POST", "/v1/verify")
+    assert json.loads(request.body) == {"credential": CREDENTIAL.reveal(), "scopes": ["a:b"], "cost": 1}
+
+
+@pytest.mark.parametrize("code", ["VALID", "INSUFFICIENT_SCOPE", "RATE_LIMITED"])
+def test_verification_of_a_charged_key_has_its_fields(client: Client, responses: list[StubResponse], code: str) -> None:
+    responses.append(
+        json_response({**KNOWN, "valid": code == "VALID", "code": code, "rate_limit": LEFT, "retry_after": 3})
+    )
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.valid, verdict.code, verdict.label, verdict.owner) == (code == "VALID", code, "billing", "payments")
+    assert (verdict.scopes, verdict.metadata) == (frozenset({"a:b"}), {"team": 7})
+    assert (verdict.rate_limit, verdict.retry_after_seconds) == (RemainingLimit(5, 0, 12), 3)
+
+
+@pytest.mark.parametrize("code", ["INVALID", "DISABLED", "EXPIRED", "REVOKED"])
+def test_verification_of_an_uncharged_key_has_no_fields(
+    client: Client, responses: list[StubResponse], code: str
+) -> None:
+    responses.append(json_response({**REFUSED, "code": code}))
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.key_id, verdict.label, verdict.owner, verdict.rate_limit) == (None, None, None, None)
+    assert (verdict.scopes, verdict.metadata) == (frozenset(), {})
+
+
+@pytest.mark.parametrize("member", [{"rate_limit": {"limit": 5}}, {"scopes": "a:b"}, {"metadata": []}, {"owner": 1}])
+def test_verdict_of_another_shape(client: Client, responses: list[StubResponse], member: dict[str, object]) -> None:
+    responses.append(json_response({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
+    with pytest.raises(WrongServer):
+        client.verify(CREDENTIAL)
