@@ -26,11 +26,13 @@ def traffic(server: Installation, busy: dict[str, Any], root: dict[str, Any]) ->
         with httpx.Client(headers={"X-API-Key": busy["credential"]}) as client:
             while not over.is_set():
                 assert client.get(f"{server.url}/v1/whoami").status_code == 200
+                over.wait(0.01)
 
     def change() -> None:
         with httpx.Client(headers={"X-API-Key": root["credential"]}) as client:
             while not over.is_set():
                 assert client.post(f"{server.url}/v1/keys", json={"label": "one more"}).status_code == 201
+                over.wait(0.01)
 
     threads = [threading.Thread(target=work) for work in (call, call, change)]
     for thread in threads:

@@ -84,7 +84,14 @@ def test_no_address_crashes(sign_in: Callable[[str], Client], addresses: list[st
             visit(client, re.sub(r"<[^>]+>", lambda _, address=address: address, path), query)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("role", "names"), [("viewer", 8), ("operator", 8), ("superuser", len(NAMES))])
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("viewer", 8),
+        ("operator", 8),
+        pytest.param("superuser", len(NAMES), marks=pytest.mark.slow("tries every name on every list")),
+    ],
+)
 def test_no_list_parameter_crashes(
     sign_in: Callable[[str], Client], addresses: list[str], role: str, names: int
 ) -> None:

@@ -86,6 +86,7 @@ def test_first_start_behind_pgbouncer(database: str, tmp_path: Path) -> None:
         with httpx.Client(headers={"X-API-Key": root}, timeout=30) as client:
             while not over.is_set():
                 answers[client.get(f"{server.url}/v1/keys").status_code] += 1
+                over.wait(0.01)
 
     threads = [threading.Thread(target=call) for _ in range(3)]
     for thread in threads:

@@ -18,6 +18,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbom, "PLACE", tmp_path)
 
 
+@pytest.mark.slow("validates the whole bill of materials")
 def test_lock() -> None:
     """cyclonedx-py validates it."""
     bill = json.loads(sbom.lock_bill().read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import httpx
@@ -56,6 +56,7 @@ def test_held_lock_blocks_only_changes(start_server: StartServer) -> None:
             changes = [pool.submit(change, n) for n in range(CHANGES)]
             read = []
             while not all(change.done() for change in changes):
+                wait(changes, timeout=0.1)
                 read += [root.get(path).status_code for path in ("/v1/keys", "/v1/check", "/health", "/metrics")]
             assert set(read) == {200, 204}
             assert {change.result()[0] for change in changes} == {503}

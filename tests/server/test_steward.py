@@ -95,7 +95,7 @@ class Traffic(threading.Thread):
                 answers.update(fire(self._server.port, key["credential"], connections=2, requests=5))
             path = f"/v1/keys/{self.keys[0]['key_id']}"
             self._root.patch(path, json={"label": f"busy {time.monotonic_ns()}"}).raise_for_status()
-            self._over.wait(0.05)  # every event has to be delivered in the end
+            self._over.wait(0.1)  # every event has to be delivered in the end
 
     def end(self) -> None:
         self._over.set()

@@ -63,7 +63,6 @@ def test_restarts_lose_no_django_request(server: RunningServer, credential: str)
             load.more(100)
     assert load.lost == []
     assert set(load.statuses) == {200}
-    assert load.refused
 
 
 def test_health_turns_unready_first(patient: None, server: RunningServer, credential: str) -> None:

@@ -9,6 +9,9 @@ from http.client import HTTPConnection, HTTPException
 
 from tests.support.waiting import wait_until
 
+PAUSE_SECONDS = 0.01
+"""Between two requests of one connection: steady traffic, and not all that two processors can send."""
+
 
 @dataclass
 class Load:
@@ -49,6 +52,7 @@ class Load:
                 response = connection.getresponse()
                 response.read()
                 self.statuses[response.status] += 1
+                self.ended.wait(PAUSE_SECONDS)
             except (OSError, HTTPException) as error:
                 self.lost.append(repr(error))
                 connection.close()
