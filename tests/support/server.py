@@ -1,5 +1,6 @@
 """A real server for a test: `manage.py serve` on a free port, with a data directory of its own."""
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,11 +18,13 @@ from typing import Any
 
 import httpx
 
+from health.node.data_dir_lock import LOCK_FILE
 from tests.support import commands
 from tests.support.commands import MANAGE, Begun
 from tests.support.migrated import migrated_file
 from tests.support.ports import free_port
 from tests.support.stores import SERVER_STORES
+from tests.support.waiting import wait_until
 
 START_SECONDS = 30.0
 
@@ -115,11 +119,14 @@ class RunningServer:
             )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Asks it to stop and returns its exit status."""
+        """Asks it to stop and returns its exit status, once none of its processes uses the data directory."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        status = self.process.wait(30)
+        # A killed parent leaves children, which end by themselves a moment later.
+        wait_until(self._left_data_dir, "the end of the last process")
+        return status
 
     def worker_pids(self) -> list[int]:
         """The processes that serve now, by what they said when they started and by whether they live."""
@@ -130,6 +137,15 @@ class RunningServer:
         """One metric without labels, as a scrape tells it."""
         text = httpx.get(f"{self.url}/metrics", headers={"X-API-Key": credential}).text
         return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))  # type: ignore[union-attr]
+
+    def _left_data_dir(self) -> bool:
+        lock = self.data_dir / LOCK_FILE
+        if not lock.exists():
+            return True
+        with lock.open() as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
 
     def _answers(self) -> bool:
         try:
