@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm, UserCreationForm
@@ -56,8 +57,17 @@ class EventLoggingAdmin(StaleFormGuardAdmin):
                 self.delete_model(request, obj)
 
 
+class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """The groups of a user, each with a checkbox."""
+
+    def __init__(self, *, required: bool) -> None:
+        super().__init__(Group.objects.all(), required=required, label="Roles", widget=forms.CheckboxSelectMultiple)
+
+
 class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
-    """Form for a new user, including a role."""
+    """Form for a new user. Without a role, a user could sign in and see nothing."""
+
+    groups = RolesField(required=True)
 
     class Meta:
         model = User
@@ -66,6 +76,8 @@ class CreationForm(SecretFreeForm, UserCreationForm):  # type: ignore[type-arg]
 
 class OperatorForm(SecretFreeForm, StaleFormGuardForm, UserChangeForm):  # type: ignore[type-arg]
     """Form for a user that rejects changes based on an outdated page."""
+
+    groups = RolesField(required=False)  # a superuser needs none
 
 
 class GroupForm(SecretFreeForm, StaleFormGuardForm):
@@ -86,7 +98,9 @@ class OperatorAdmin(EventLoggingAdmin, UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = ((None, {"fields": ("username", "password1", "password2", "groups")}),)
     list_display = ("username", "roles", "is_active", "is_superuser", "authenticator", "last_login")
     list_filter = ("is_active", "is_superuser", "groups")
-    filter_horizontal = ("groups",)
+    filter_horizontal = ()
+    list_title = "Access"
+    list_links = (("Groups", "auth_group_changelist", "auth.view_group"),)
     change_form_template = "admin/auth/user/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

@@ -25,6 +25,18 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     and incidents have no other stable name.
     """
 
+    list_title: ClassVar[str] = ""
+    """The title of the list, if it isn't the plural of the model's name."""
+
+    add_label: ClassVar[str] = ""
+    """What the button that adds a row says, if it isn't "Add" with the model's name."""
+
+    list_links: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    """Pages that the list links to: the text, the name of the URL, and the permission that the page requires."""
+
+    # A count for each value of each filter would read the whole table.
+    show_facets = admin.ShowFacets.NEVER
+
     def lookup_allowed(self, lookup: str, value: object, request: HttpRequest | None = None) -> bool:
         """Return whether the list's own filters use this lookup."""
         # Django allows every column of the model, also those that no page shows. Whether a row is found would
@@ -37,6 +49,30 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return AddressedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = self.title_of_list
+        links = [
+            (text, reverse(f"admin:{route}"))
+            for text, route, permission in self.list_links
+            if request.user.has_perm(permission)
+        ]
+        add_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
+        add_label = self.add_label or f"Add {self.opts.verbose_name}"
+        context = {"title": title, "list_links": links, "add_url": add_url, "add_label": add_label}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @property
+    def title_of_list(self) -> str:
+        """The title of the list."""
+        return self.list_title or str(self.opts.verbose_name_plural).capitalize()
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        context = {"list_title": self.title_of_list, **(extra_context or {})}
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        return response
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
         """Reject an action on too many rows, or on rows that no list offers."""

@@ -1,8 +1,8 @@
 """Admin registrations, imported by Django's admin autodiscovery."""
 
 # Imported for the side effect: each module registers its models with the admin site.
-import console.events
+import console.events.admin
 import console.incidents
 import console.keys.admin
 import console.waivers
-import console.webhooks  # noqa: F401
+import console.webhooks.admin  # noqa: F401

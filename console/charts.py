@@ -17,36 +17,71 @@ SPARK_HEIGHT: Final = 20
 def bar_chart(points: Sequence[Point], *, title: str, time_format: str) -> SafeString:
     """Return a bar chart with one bar per point: allowed requests, and throttled requests on top of them.
 
-    Hovering over a bar shows its numbers. `time_format` is for `strftime`; it formats the start of each point.
+    Its legend has the totals. Hovering over a bar, or moving to it by keyboard, shows its numbers. `time_format` is
+    for `strftime`; it formats the start of each point.
     """
-    highest = max((point.allowed + point.throttled for point in points), default=0)
+    top = _rounded_up(max((point.allowed + point.throttled for point in points), default=0))
+    whole = sum_points(points)
     return format_html(
-        '<figure class="chart"><svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-        "<figcaption><span>{}</span><span>Peak: {}</span><span>{}</span></figcaption></figure>",
+        '<figure class="chart"><p class="legend"><span>{} allowed</span>'
+        '<span class="of-throttled">{} throttled{}</span></p><div class="plot">'
+        '<div class="axis" aria-hidden="true"><span>{}</span><span>{}</span><span>0</span></div>'
+        '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" role="group" aria-label="{}">'
+        '<path class="grid" d="M0 0H{}M0 {}H{}"/>{}</svg></div>'
+        "<figcaption><span>{}</span><output></output><span>{}</span></figcaption></figure>",
+        f"{whole.allowed:,}",
+        f"{whole.throttled:,}",
+        _percentage(whole),
+        _short(top),
+        _short(top // 2),
         WIDTH,
         HEIGHT,
         _summary(points, title),
-        format_html_join("", "{}", ((_bar(points, at, highest, time_format),) for at in range(len(points)))),
+        WIDTH,
+        HEIGHT // 2,
+        WIDTH,
+        format_html_join("", "{}", ((_bar(points, at, top, time_format),) for at in range(len(points)))),
         points[0].start.strftime(time_format) if points else "",
-        f"{highest:,}",
         points[-1].start.strftime(time_format) if points else "",
     )
 
 
-def _bar(points: Sequence[Point], at: int, highest: int, time_format: str) -> SafeString:
+def _rounded_up(highest: int) -> int:
+    """Return the number at the top of the axis: 2, 4 or 10 times a power of ten, and at least `highest`."""
+    power = 1
+    while power * 10 < highest:
+        power *= 10
+    return next(power * factor for factor in (2, 4, 10) if power * factor >= highest)
+
+
+def _short(count: int) -> str:
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:g}{unit}"
+    return str(count)
+
+
+def _percentage(whole: Point) -> str:
+    """Return the share of throttled requests, such as ", 7 %"; empty if there were none."""
+    if not whole.throttled:
+        return ""
+    percent = 100 * whole.throttled / (whole.allowed + whole.throttled)
+    return f", {percent:.0f} %" if percent >= 1 else ", under 1 %"
+
+
+def _bar(points: Sequence[Point], at: int, top: int, time_format: str) -> SafeString:
     point, width = points[at], WIDTH / len(points)
-    # 4 units of the height stay free, so that the highest bar doesn't touch the top edge.
-    allowed, throttled = (
-        round(count * (HEIGHT - 4) / highest, 1) if highest else 0.0 for count in (point.allowed, point.throttled)
-    )
+    allowed, throttled = (round(count * HEIGHT / top, 1) for count in (point.allowed, point.throttled))
     left, bar = round(at * width + width * 0.1, 1), round(width * 0.8, 1)
+    numbers = f"{point.start.strftime(time_format)}: {point.allowed:,} allowed, {point.throttled:,} throttled"
     # The transparent `hover` rectangle has the full height, so that a low bar shows its numbers as easily as a high
-    # one.
+    # one. One bar can be reached by Tab; the arrow keys move on from there.
     return format_html(
-        '<g><title>{}: {} allowed, {} throttled</title><rect class="hover" x="{}" y="0" width="{}" height="{}"/>'
+        '<g role="img" tabindex="{}" aria-label="{}"><title>{}</title>'
+        '<rect class="hover" x="{}" y="0" width="{}" height="{}"/>'
         '<rect class="allowed" x="{}" y="{}" width="{}" height="{}"/>'
         '<rect class="throttled" x="{}" y="{}" width="{}" height="{}"/></g>',
-        point.start.strftime(time_format), f"{point.allowed:,}", f"{point.throttled:,}",
+        0 if at == len(points) - 1 else -1, numbers, numbers,
         left, bar, HEIGHT,
         left, round(HEIGHT - allowed, 1), bar, allowed,
         left, round(HEIGHT - allowed - throttled, 1), bar, throttled,

@@ -1,15 +1,21 @@
 """Incidents in the admin, open and closed: read-only."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.events import ReadOnlyAdmin
+from console.formatting import format_relative_time
+from console.identifiers import with_links
+from console.read_only_admin import ReadOnlyAdmin
+from console.remedies import remedy_of
 from health.guard_rails import BY_NAME
 from health.models import Incident
 
@@ -30,34 +36,77 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
-    """Open and closed incidents, newest first, with links to the events that opened and closed them."""
+    """Open and closed incidents, newest first: what happened, for how long, and what to do about it."""
 
-    list_display = ("guard_rail", "severity", "count", "opened_at", "opening", "closed_at", "closing")
+    list_display = ("what", "guard_rail", "level", "since", "lasted")
+    list_display_links = ("guard_rail",)
     list_filter = (OpenFilter, "severity")
-    fields = ("guard_rail", "severity", "count", "detail", "remedy", "opened_at", "opening", "closed_at", "closing")
-    readonly_fields = ("remedy", "opening", "closing")
+    fields = ("what", "guard_rail", "level", "lasted", "remedy", "opened", "closed")
+    readonly_fields = ("what", "level", "lasted", "remedy", "opened", "closed")
 
-    @admin.display(description="opened by event")
-    def opening(self, incident: Incident) -> SafeString | str:
-        """Return a link to the event that opened the incident."""
-        return _event_link(incident.opened_by)
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.viewer = request.user  # `remedy` shows only what the user may do
+        return found
 
-    @admin.display(description="closed by event")
-    def closing(self, incident: Incident) -> SafeString | str:
-        """Return a link to the event that closed the incident, or "-" if it is open."""
-        return _event_link(incident.closed_by)
+    @admin.display(description="incident")
+    def what(self, incident: Incident) -> SafeString:
+        """Return what violates the guard rail, or last did."""
+        return with_links(incident.detail)
+
+    @admin.display(description="severity", ordering="severity")
+    def level(self, incident: Incident) -> SafeString:
+        """Return the severity, and whether the incident is open."""
+        state = "" if incident.closed_at else ", open"
+        return format_html('<span class="badge {}">{}{}</span>', incident.severity, incident.severity, state)
+
+    @admin.display(description="since", ordering="opened_at")
+    def since(self, incident: Incident) -> SafeString:
+        """Return when the incident opened."""
+        return _time(incident.opened_at)
+
+    @admin.display(description="lasted")
+    def lasted(self, incident: Incident) -> str:
+        """Return how long the incident lasted, or has lasted until now."""
+        end = incident.closed_at or timezone.now()
+        return format_relative_time(incident.opened_at, end).removesuffix(" ago")
+
+    @admin.display(description="opened")
+    def opened(self, incident: Incident) -> SafeString:
+        """Return when the incident opened, with a link to the event that reported it."""
+        return format_html("{} {}", _time(incident.opened_at), _event_link(incident.opened_by))
+
+    @admin.display(description="closed")
+    def closed(self, incident: Incident) -> SafeString | str:
+        """Return when the incident closed, with a link to the event that reported it; "-" if it is open."""
+        if incident.closed_at is None:
+            return "-"
+        return format_html("{} {}", _time(incident.closed_at), _event_link(incident.closed_by))
 
     @admin.display(description="what to do")
     def remedy(self, incident: Incident) -> SafeString | str:
-        """Return the guard rail's remedy with a link to its page."""
+        """Return what to do about the incident, with buttons if it is open."""
         # An incident of an earlier version may name a guard rail that no longer exists.
-        rail = BY_NAME.get(incident.guard_rail)
-        if rail is None:
+        if incident.guard_rail not in BY_NAME:
             return "-"
-        return format_html('{} <a href="/guard-rails/{}">More</a>', rail.remedy, rail.name)
+        remedy = remedy_of(incident, getattr(incident, "viewer", AnonymousUser()))
+        buttons = [
+            format_html('<a class="action{}" href="{}">{}</a> ', tone, url, text)
+            for text, url, tone in (("Fix", remedy.fix, ""), ("Waive", remedy.waive, " secondary"))
+            if url and incident.closed_at is None
+        ]
+        more = format_html('<a href="/guard-rails/{}">More about {}</a>', incident.guard_rail, incident.guard_rail)
+        return format_html("{}<br>{}{}", remedy.text, format_html_join("", "{}", ((one,) for one in buttons)), more)
+
+
+def _time(moment: datetime) -> SafeString:
+    at, ago = f"{moment:%Y-%m-%d %H:%M:%S} UTC", format_relative_time(moment, timezone.now())
+    return format_html('<span class="when">{}, <span class="quiet">{}</span></span>', at, ago)
 
 
 def _event_link(event_id: int | None) -> SafeString | str:
+    """Return a link to the event; nothing for a notice, which no event reports."""
     if event_id is None:
-        return "-"
-    return format_html('<a href="{}">{}</a>', reverse("admin:events_event_change", args=[event_id]), event_id)
+        return ""
+    return format_html('<a href="{}">event {}</a>', reverse("admin:events_event_change", args=[event_id]), event_id)

@@ -5,7 +5,7 @@ from typing import Final
 from django.http import HttpRequest
 
 from apikeys.models import APIKey
-from events.models import Event
+from events.models import Event, WebhookEndpoint
 from events.types import EventType
 
 FIELD: Final = "known_epoch"
@@ -19,6 +19,9 @@ _CHANGES: Final = (
     EventType.KEY_REVOKED,
 )
 
+_WEBHOOK_CHANGES: Final = (EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_SECRET_ROTATED, EventType.WEBHOOK_DISABLED)
+_RECENT: Final = 100
+
 
 def known_states(request: HttpRequest, field: str = FIELD) -> frozenset[int]:
     """Return the state in a hidden field of the submitted form, or an empty set, which matches no state.
@@ -27,6 +30,18 @@ def known_states(request: HttpRequest, field: str = FIELD) -> frozenset[int]:
     """
     text = request.POST.get(field, "")
     return frozenset([int(text)] if text.isascii() and text.isdigit() and len(text) < 19 else [])
+
+
+def stale_webhook_message(webhook: WebhookEndpoint) -> str:
+    """Return a message that a page about `webhook` is stale, and who changed the webhook."""
+    recent = Event.objects.filter(type__in=_WEBHOOK_CHANGES).order_by("-id")[:_RECENT]
+    named = f'"webhook_id":"{webhook.endpoint_id}"'
+    event = next((event for event in recent if named in event.data_json), None)
+    by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
+    return (
+        f"Webhook {webhook.endpoint_id} was changed{by} after this page was loaded. Your action was not applied. "
+        "Review the webhook, then try again."
+    )
 
 
 def stale_page_message(key: APIKey) -> str:

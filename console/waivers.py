@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from access.secret_free_form import SecretFreeForm
-from console.events import ReadOnlyAdmin
 from console.operator import operator_origin
+from console.read_only_admin import ReadOnlyAdmin
 from console.time_field import HELP, TimeField
 from events.lock_timeout import record_lock_timeout
 from health.guard_rails import BY_NAME

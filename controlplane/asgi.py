@@ -41,10 +41,10 @@ FAST_PATHS[CHECK] = CHECK_FAST_PATH
 log = structlog.get_logger(__name__)
 
 
-def _django_on(threads: ThreadPoolExecutor) -> ASGIApplication:
-    """Return Django as an ASGI application on those threads."""
-    # An unlimited queue: a response waits in memory for its client, so a slow reader occupies no thread.
-    middleware = WSGIMiddleware(wsgi, workers=1, send_queue_size=0)  # type: ignore[arg-type]
+def _django_on(threads: ThreadPoolExecutor, queue: int = 0) -> ASGIApplication:
+    """Return Django as an ASGI application on those threads. `queue` is how many parts of a response may wait."""
+    # An unlimited queue (0): a response waits in memory for its client, so a slow reader occupies no thread.
+    middleware = WSGIMiddleware(wsgi, workers=1, send_queue_size=queue)  # type: ignore[arg-type]
     middleware.executor = threads
     return middleware  # type: ignore[return-value]
 
@@ -57,6 +57,8 @@ _for_changes_of_known_keys = WriteQueue(_django_on(ThreadPoolExecutor(1, "django
 _for_changes_of_others: WriteQueue = WriteQueue(
     _django_on(ThrottledThreads(1, "django-changes", crowded=lambda: _for_changes_of_others.crowded))
 )
+# A download can be larger than memory, so its thread waits for its client, and no other request does.
+_for_downloads = _django_on(ThrottledThreads(1, "django-downloads"), queue=4)
 _for_passwords = PasswordQueue(_django_on(ThreadPoolExecutor(1, "django-passwords")))
 
 
@@ -100,7 +102,15 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
         await health_probe(scope, send)
     elif may_hash_password(scope):
         await _for_passwords(scope, receive, send)
+    elif _is_download(scope):
+        await _for_downloads(scope, receive, send)
     elif is_cold(call_of(scope, EndpointRequest.of(scope))):
         await (_for_changes_of_others if is_write(scope) else _for_others)(scope, receive, send)
     else:
         await (_for_changes_of_known_keys if is_write(scope) else _for_known_keys)(scope, receive, send)
+
+
+def _is_download(scope: Scope) -> bool:
+    """Return whether the response may be a file of any size: an export of the admin."""
+    path: str = scope["path"]
+    return path.startswith("/admin/") and path.rpartition("/")[2].startswith("export.")

@@ -105,6 +105,10 @@ class Connection(HttpToolsProtocol):
             running.disconnected = True
         self.transport.abort()
 
+    def is_closed(self) -> bool:
+        """Return whether the transport is closed or closing."""
+        return bool(self.transport.is_closing())
+
     def reject(self, status: int) -> None:
         """Send an error response with this status and end the connection.
 

@@ -13,6 +13,9 @@ class StreamConnection(Protocol):
     def abort(self) -> None:
         """Drop the connection and everything that was not sent yet."""
 
+    def is_closed(self) -> bool:
+        """Return whether the client has disconnected, or soon will be."""
+
     def ignore_further_input(self) -> None:
         """Drop everything after the request in progress, but keep reading, so that a disconnect is noticed."""
 
@@ -64,6 +67,12 @@ def abort_connection(scope: Any) -> None:
     connection = _connection(scope)
     if connection is not None:
         connection.abort()
+
+
+def is_disconnected(scope: Any) -> bool:
+    """Return whether the client of a request has disconnected; False if the protocol doesn't provide that."""
+    connection = _connection(scope)
+    return connection is not None and connection.is_closed()
 
 
 def _connection(scope: Any) -> StreamConnection | None:

@@ -1,5 +1,6 @@
 """Keys in the admin: maps the paths to the pages."""
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from access.model_admin import OperatorModelAdmin
 from apikeys.models import APIKey
 from console.keys.bulk import bulk_change
 from console.keys.changes import EnableView, LimitView, RevokeView
+from console.keys.export import export_keys
 from console.keys.issue import issue_key
 from console.keys.key_list import key_list
 from console.keys.key_page import key_page
@@ -46,7 +48,8 @@ class KeyAdmin(OperatorModelAdmin):
             for name, view in ACTIONS.items()
         ]
         # First, because Django's own patterns end with one that matches every path.
-        return [*actions, *super().get_urls()]
+        export = path("export.csv", wrap(partial(export_keys, model_admin=self)), name="apikeys_apikey_export")
+        return [export, *actions, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         self._require_view(request)

@@ -1,9 +1,8 @@
 """Bulk changes to keys: a preview that lists the keys, then the action, with one outcome per key."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
@@ -14,16 +13,13 @@ from django.shortcuts import redirect
 from access.model_admin import MAX_ROWS_PER_ACTION
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
-from console.keys.changes import LimitForm, RevokeForm
+from console.keys.bulk_actions import ACTIONS, BulkAction
 from console.keys.views import KeyModelAdmin, render
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states, stale_page_message
 from events.lock_timeout import record_lock_timeout
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import ProblemError
-
-ACTIONS: Final = {"limit": "Change the limit", "revoke": "Revoke permanently"}
-_FORMS: Final[dict[str, type[forms.Form]]] = {"revoke": RevokeForm, "limit": LimitForm}
 
 
 def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse:
@@ -51,14 +47,15 @@ def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
         if not stale:
             messages.warning(request, "Select an action and at least one key that is not revoked.")
         return redirect(back)
-    form = _FORMS[action](request.POST if confirmed else None)
-    if stale and action == "revoke":
-        # The confirmation was for other states of these keys, and revoking can't be undone. Ask again.
-        form = RevokeForm()
+    chosen = ACTIONS[action]
+    form = chosen.form(request.POST if confirmed else None)
+    if stale and chosen.final:
+        # The confirmation was for other states of these keys, and this can't be undone. Ask again.
+        form = chosen.form()
     elif confirmed and not stale and form.is_valid():
-        _show_outcomes(request, list(_outcomes(request, action, form, keys)))
+        _show_outcomes(request, list(_outcomes(request, chosen, form, keys)))
         return redirect(back)
-    context = {"title": ACTIONS[action], "action": action, "keys": keys, "form": form, "back": back}
+    context = {"title": chosen.title, "action": action, "chosen": chosen, "keys": keys, "form": form, "back": back}
     return render(request, model_admin, "console/keys/bulk.html", context)
 
 
@@ -73,8 +70,8 @@ def _known_states(request: HttpRequest, key: APIKey) -> frozenset[int]:
     return known_states(request, f"{FIELD}_{key.key_id}")
 
 
-def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) -> Iterator[str | None]:
-    """Apply the action to one key after the other; yield None for each that was changed, or why it wasn't.
+def _outcomes(request: HttpRequest, action: BulkAction, form: Any, keys: list[APIKey]) -> Iterator[str | bool]:
+    """Apply the action to one key after the other; yield for each whether it was changed, or why it couldn't be.
 
     Stop at the first database error, for example if a lock isn't granted in time.
     """
@@ -89,21 +86,23 @@ def _outcomes(request: HttpRequest, action: str, form: Any, keys: list[APIKey]) 
             return
 
 
-def _apply(service: ConfigService, action: str, form: Any, key: APIKey) -> str | None:
-    """Apply the action to one key; return why it was rejected, or None if it wasn't."""
+def _apply(service: ConfigService, action: BulkAction, form: Any, key: APIKey) -> str | bool:
+    """Apply the action to one key; return whether that changed the key, or why it was rejected."""
     try:
-        if action == "revoke":
-            service.revoke(key.key_id)
-        else:
-            service.update(key.key_id, {"rate_limit": form.rate_limit()})
+        action.change(service, key.key_id, form)
     except ProblemError as error:
         return f"{key.key_id}: {error.detail}"
-    return None
+    # Each change raises the epoch.
+    return not APIKey.objects.filter(pk=key.pk, epoch=key.epoch).exists()
 
 
-def _show_outcomes(request: HttpRequest, outcomes: list[str | None]) -> None:
-    errors = [error for error in outcomes if error is not None]
-    done = len(outcomes) - len(errors)
-    messages.success(request, f"{done} {'key' if done == 1 else 'keys'} changed.")
-    for error in errors:
-        messages.error(request, error)
+def _show_outcomes(request: HttpRequest, outcomes: list[str | bool]) -> None:
+    """Show how many keys were changed, how many already were so, and why others weren't."""
+    changed, same = outcomes.count(True), outcomes.count(False)
+    if changed:
+        messages.success(request, f"{changed} {'key' if changed == 1 else 'keys'} changed.")
+    if same:
+        messages.info(request, f"{same} {'key' if same == 1 else 'keys'} already had this value.")
+    for error in outcomes:
+        if isinstance(error, str):
+            messages.error(request, error)

@@ -78,11 +78,14 @@ class LimitView(KeyActionView):
     preserved_fields = ("burst", "per_seconds", "unlimited")
 
     def initial(self) -> dict[str, Any]:
-        return limit_initial(self.key.rate_limit)
+        # A link that undoes a change names the limit before it.
+        named = {name: self.request.GET[name] for name in LimitForm.base_fields if name in self.request.GET}
+        return named or limit_initial(self.key.rate_limit)
 
     def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
+        before = limit_initial(self.key.rate_limit)
         changed = service.update(self.key.key_id, {"rate_limit": rate_limit_of(values)})
-        return self.done(f"New limit: {format_limit(changed.limit)}.")
+        return self.done(f"New limit: {format_limit(changed.limit)}.", undo=self.page_url("limit", before))
 
 
 class EnableForm(forms.Form):
@@ -107,7 +110,9 @@ class EnableView(KeyActionView):
     def apply(self, service: ConfigService, values: dict[str, Any]) -> HttpResponse:
         enabled: bool = values["enabled"]
         service.update(self.key.key_id, {"enabled": enabled})
-        return self.done("Key enabled." if enabled else "Key disabled. Its requests are rejected.")
+        if enabled:
+            return self.done("Key enabled.")
+        return self.done("Key disabled. Its requests are rejected.", undo=self.page_url("enable"))
 
 
 class RevokeForm(forms.Form):

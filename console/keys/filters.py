@@ -24,6 +24,9 @@ def _in_state(state: str) -> KeyFilter:
     return lambda keys, now: keys.in_state(state, now)
 
 
+STATES: Final = ("active", "disabled", "expired", "revoked")
+"""Filters that exclude each other."""
+
 FILTERS: Final[dict[str, KeyFilter]] = {
     "active": _in_state("active"),
     "unlimited": _in_state("unlimited"),

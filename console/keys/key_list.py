@@ -8,13 +8,11 @@ from django.http import HttpRequest, HttpResponse
 
 from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
-from apikeys.pages import MAX_QUERY
-from apikeys.search import matching
 from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
 from console.formatting import format_limit, format_relative_time
-from console.keys.bulk import ACTIONS
-from console.keys.filters import FILTERS
+from console.keys.bulk_actions import ACTIONS
+from console.keys.query import KeyQuery
 from console.keys.views import KeyModelAdmin, render
 from latchkey.validation import Rejected
 
@@ -34,15 +32,9 @@ class Row:
 
 
 def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) -> HttpResponse:
-    """Return the page of keys that match the parameters `q` and `filter`, newest first, starting at `cursor`."""
-    query, chosen = request.GET.get("q", "").replace("\x00", "")[:MAX_QUERY], request.GET.get("filter", "")
-    keys = APIKey.objects.all()
-    if chosen in FILTERS:
-        keys = FILTERS[chosen](keys, now)
-    if query.strip():
-        keys = matching(keys, query)
-    filters = {"q": query, "filter": chosen}
-    cursor = _cursor(request.GET.get("cursor", ""), filters)
+    """Return the page of keys that match the query, newest first, starting at `cursor`."""
+    query = KeyQuery.of(request.GET)
+    keys, cursor = query.keys(now), _cursor(request.GET.get("cursor", ""), query)
     if cursor is not None:
         keys = keys.filter(pk__lt=cursor.row)
     # One more than is shown: it reveals whether there is a next page, without a count of all matching keys.
@@ -52,10 +44,9 @@ def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) ->
         "title": "Keys",
         "rows": _rows(shown, now),
         "query": query,
-        "chosen": chosen,
-        "filters": list(FILTERS),
+        "choices": list(query.choices()),
         "actions": ACTIONS,
-        "next": Cursor.below(shown[-1].pk, filters) if len(found) > PAGE else None,
+        "next": Cursor.below(shown[-1].pk, query.as_dict()) if len(found) > PAGE else None,
         "beginning": cursor is None,
         "may_issue": model_admin.has_add_permission(request),
         "may_change": model_admin.has_change_permission(request),
@@ -63,13 +54,13 @@ def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) ->
     return render(request, model_admin, "console/keys/list.html", context)
 
 
-def _cursor(text: str, filters: dict[str, str]) -> Cursor | None:
+def _cursor(text: str, query: KeyQuery) -> Cursor | None:
     """Return the position to start at, or None for the first page: no cursor, a malformed one, or another list's."""
     try:
         cursor = Cursor.parse(text)
     except Rejected:
         return None
-    return cursor if cursor.belongs_to(filters) else None
+    return cursor if cursor.belongs_to(query.as_dict()) else None
 
 
 def _rows(keys: list[APIKey], now: datetime) -> list[Row]:

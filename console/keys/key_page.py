@@ -1,6 +1,7 @@
 """Page of one key: its fields, usage, events and actions."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.contrib import messages
@@ -9,16 +10,17 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from apikeys.models import APIKey, UsageStep
+from apikeys.models import APIKey
 from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
 from apikeys.usage.series import usage_of
-from console.charts import bar_chart
 from console.formatting import format_limit
 from console.keys.edit_form import EditForm
 from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
+from console.sentences import event_lines
+from console.usage_chart import usage_chart
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail
@@ -52,7 +54,8 @@ def key_page(request: HttpRequest, model_admin: KeyModelAdmin, key_id: str) -> H
             form = EditForm(instance=APIKey.objects.get(pk=key.pk))
             model_admin.message_user(request, stale_page_message(key), messages.ERROR)
     context = {"title": key.label, "key": key, "form": form, "may_change": may_change, "unsaved": unsaved}
-    response = render(request, model_admin, "console/keys/key.html", {**context, **_context(key, timezone.now())})
+    context |= _context(request, key, timezone.now())
+    response = render(request, model_admin, "console/keys/key.html", context)
     response.status_code = status
     return response
 
@@ -78,7 +81,7 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
     return True
 
 
-def _context(key: APIKey, now: datetime) -> dict[str, Any]:
+def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]:
     # Read again, because validating a ModelForm writes the submitted values into `key`.
     shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)
     return {
@@ -88,11 +91,8 @@ def _context(key: APIKey, now: datetime) -> dict[str, Any]:
         "limit": format_limit(shown.limit),
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
-        "day": bar_chart(
-            usage_of(shown, UsageStep.HOUR, 24, now), title="Last 24 hours", time_format="%d %b %H:%M UTC"
-        ),
-        "month": bar_chart(usage_of(shown, UsageStep.DAY, 30, now), title="Last 30 days", time_format="%d %b"),
-        "events": Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS],
+        **usage_chart(request, partial(usage_of, shown), now),
+        "lines": event_lines(Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS], now),
         "violations": violations_of(shown, now),
     }
 

@@ -1,5 +1,6 @@
 """Base view and helpers of the pages that change one key."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -11,12 +12,14 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views import View
 
 from apikeys.config_service import ConfigService
 from apikeys.errors import NotFound
 from apikeys.lookup import find_key
-from apikeys.models import APIKey
+from apikeys.models import APIKey, UsageStep
+from apikeys.usage.series import sum_points, usage_of
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
 from console.single_use_form import AlreadySubmitted
@@ -87,10 +90,15 @@ class KeyActionView(View):
         """Apply the confirmed change and return the response. Every subclass with a form implements it."""
         raise NotImplementedError
 
-    def done(self, text: str) -> HttpResponse:
-        """Redirect to the key's page, with a message about what was done."""
-        messages.success(self.request, text)
+    def done(self, text: str, undo: str = "") -> HttpResponse:
+        """Redirect to the key's page, with a message about what was done, and a link to the page that undoes it."""
+        link = format_html(' <a href="{}">Undo</a>', undo) if undo else ""
+        messages.success(self.request, format_html("{}{}", text, link))
         return redirect(key_url(self.key))
+
+    def page_url(self, name: str, query: Mapping[str, Any] | None = None) -> str:
+        """Return the URL of another page about this key."""
+        return reverse(f"admin:apikeys_apikey_{name}", args=[self.key.key_id], query=query)
 
     def show_stale(self, submitted: forms.Form) -> HttpResponse:
         """Return the page for the key's current state with status 409, and a message about who changed the key."""
@@ -102,7 +110,10 @@ class KeyActionView(View):
 
     def page(self, form: forms.Form) -> HttpResponse:
         """Return the page with `form`."""
-        context = {"title": self.title, "key": self.key, "form": form, "now": timezone.now(), **self.context()}
+        now = timezone.now()
+        used = sum_points(usage_of(self.key, UsageStep.HOUR, 24, now))
+        context = {"title": self.title, "key": self.key, "form": form, "now": now, **self.context()}
+        context["requests"] = used.allowed + used.throttled
         return render(self.request, self.model_admin, self.template, context)
 
 

@@ -1,11 +1,12 @@
-"""Template filters that format values as text for people."""
+"""Template filters and tags that show values to people."""
 
 from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from console import formatting
+from console import formatting, identifiers
 from ratelimit.limit import Limit
 
 register = template.Library()
@@ -21,3 +22,15 @@ def format_relative_time(moment: datetime | None) -> str:
 def format_limit(limit: Limit | None) -> str:
     """Return the limit as text; None means unlimited."""
     return formatting.format_limit(limit)
+
+
+@register.simple_tag
+def identifier(kind: str, value: object) -> SafeString:
+    """Return the identifier as a link to its page, with a button that copies it."""
+    return identifiers.identifier(kind, value)
+
+
+@register.filter
+def with_links(text: str) -> SafeString:
+    """Return the text with each ID of a key or webhook as a link."""
+    return identifiers.with_links(text)

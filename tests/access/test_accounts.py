@@ -54,13 +54,20 @@ def last() -> tuple[str, dict[str, Any]]:
     return event.actor, event.data
 
 
-def test_new_user_is_staff_without_a_role(root: Person) -> None:
-    assert root.browser.post(f"{USERS}add/", NEW).status_code == 302
+def test_new_user_is_staff_and_has_a_role(root: Person) -> None:
+    assert root.browser.post(f"{USERS}add/", NEW).status_code == 200
+    assert not User.objects.filter(username="eve").exists()
+    assert root.browser.post(f"{USERS}add/", {**NEW, "groups": [role("viewer")]}).status_code == 302
     eve = User.objects.get(username="eve")
-    assert (eve.is_staff, eve.is_superuser, eve.groups.count()) == (True, False, 0)
+    assert (eve.is_staff, eve.is_superuser, eve.groups.get().name) == (True, False, "viewer")
     assert last() == (
         "user:ada",
-        {"subject": "user:eve", "did": "added", "fields": ["password", "username"], "to": {"username": "eve"}},
+        {
+            "subject": "user:eve",
+            "did": "added",
+            "fields": ["groups", "password", "username"],
+            "to": {"groups": ["viewer"], "username": "eve"},
+        },
     )
 
 

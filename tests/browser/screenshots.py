@@ -61,7 +61,7 @@ def _pages(page: Page) -> dict[str, str]:
     incident = page.locator("#result_list tbody th a").first.get_attribute("href") or ""
     rotation = re.sub(r"change/$", "finish/", rotating)
     return {
-        "dashboard": "/admin/",
+        "overview": "/admin/",
         "keys": LIST,
         "key": busy,
         "rotating": rotating,

@@ -53,7 +53,7 @@ def visit(page: Page, path: str) -> None:
 
 def links(page: Page) -> set[str]:
     """The paths in the admin that the page leads to."""
-    found = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+    found = page.eval_on_selector_all("a[href]:not([download])", "all => all.map(one => one.href)")
     here = urlsplit(page.url).netloc
     parts = [urlsplit(link) for link in found]
     return {part.path for part in parts if part.netloc == here and part.path.startswith("/admin/")}

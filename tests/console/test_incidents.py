@@ -30,18 +30,27 @@ def test_incident_shows_its_event_and_remedy(admin: Client, unlimited: str) -> N
     incident = next(incident for incident in open_incidents() if incident.guard_rail == "unlimited_key")
     event = Event.objects.get(type="HealthChanged")
     listed = admin.get("/admin/health/incident/").content.decode()
-    assert f'<a href="/admin/events/event/{event.id}/change/">{event.id}</a>' in listed
+    assert f'<a href="/admin/apikeys/apikey/{unlimited}/change/">{unlimited}</a>' in listed
     assert "unlimited_key" not in admin.get("/admin/health/incident/?state=closed").content.decode()
     assert "unlimited_key" in admin.get("/admin/health/incident/?state=open").content.decode()
     shown = admin.get(f"/admin/health/incident/{incident.pk}/change/").content.decode()
     assert unlimited in shown
     assert 'href="/guard-rails/unlimited_key"' in shown
+    assert f'<a href="/admin/events/event/{event.id}/change/">event {event.id}</a>' in shown
+    for link in (f"/admin/apikeys/apikey/{unlimited}/limit/", "/admin/health/waiver/add/?guard_rail=unlimited_key"):
+        assert f'href="{link}"' in shown
+        assert admin.get(link).status_code == 200
     assert admin.get("/admin/health/incident/add/").status_code == 403
+
+
+def test_several_keys_are_fixed_in_the_list(admin: Client, unlimited: str, service: ConfigService) -> None:
+    service.issue({"label": "y", "rate_limit": None})
+    assert 'href="/admin/apikeys/apikey/?filter=unlimited">Fix<' in admin.get("/admin/").content.decode()
 
 
 def test_events_are_shown_and_not_changed(admin: Client, unlimited: str) -> None:
     event = Event.objects.get(type="HealthChanged")
-    assert "HealthChanged" in admin.get("/admin/events/event/").content.decode()
+    assert "opened an incident" in admin.get("/admin/events/event/").content.decode()
     shown = admin.get(f"/admin/events/event/{event.pk}/change/")
     assert event.digest in shown.content.decode()
     assert admin.post(f"/admin/events/event/{event.pk}/change/", {"actor": "x"}).status_code == 403

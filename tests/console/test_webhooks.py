@@ -62,10 +62,16 @@ def test_pages_show_neither_secret_nor_salt(admin: Client, webhook: WebhookEndpo
             assert kept not in text
 
 
-@pytest.mark.parametrize("where", ["add/", "{}/change/", "{}/delete/"])
-def test_nothing_is_written_around_the_service(admin: Client, webhook: WebhookEndpoint, where: str) -> None:
-    assert admin.post(LIST + where.format(webhook.endpoint_id), {"label": "new", "post": "yes"}).status_code == 403
+@pytest.mark.parametrize("where", ["add/", "{}/change/"])
+def test_form_without_url_writes_nothing(admin: Client, webhook: WebhookEndpoint, where: str) -> None:
+    response = admin.post(LIST + where.format(webhook.endpoint_id), {"label": "new", "known_epoch": webhook.revision})
+    assert "This field is required." in response.content.decode()
     assert WebhookEndpoint.objects.get().label == "pager"
+
+
+def test_djangos_own_delete_page_is_closed(admin: Client, webhook: WebhookEndpoint) -> None:
+    assert admin.post(f"{LIST}{webhook.endpoint_id}/delete/", {"post": "yes"}).status_code == 403
+    assert WebhookEndpoint.objects.exists()
 
 
 def test_a_viewer_changes_nothing(client: Client, webhook: WebhookEndpoint) -> None:

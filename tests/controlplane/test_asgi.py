@@ -16,6 +16,9 @@ class Connection:
     def abort(self) -> None:
         self.aborted = True
 
+    def is_closed(self) -> bool:
+        return self.aborted
+
     def ignore_further_input(self) -> None:
         """Nothing is behind it."""
 
@@ -69,3 +72,17 @@ def test_rejected_sign_ins_count_as_sign_ins(
     before = series.get()
     asyncio.run(asgi.application({"type": "http", "method": method, "path": path}, receive, send))
     assert series.get() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/admin/apikeys/apikey/export.csv", True),
+        ("/admin/events/event/export.jsonl", True),
+        ("/admin/apikeys/apikey/", False),
+        ("/admin/export.csv/", False),
+        ("/v1/keys/export.csv", False),
+    ],
+)
+def test_downloads_have_their_own_thread(path: str, expected: bool) -> None:
+    assert asgi._is_download({"path": path}) is expected

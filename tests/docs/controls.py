@@ -15,7 +15,6 @@ _BOLD: Final = re.compile(r"\*\*([^*]+)\*\*")
 _TEXTS: Final = frozenset(
     ("a", "button", "label", "option", "h1", "h2", "h3", "th", "legend", "caption", "dt", "summary")
 )
-_SIDEBAR: Final = re.compile(r'<nav[^>]* id="nav-sidebar".*?</nav>', re.DOTALL)
 _VOID: Final = frozenset(("input", "br", "img", "link", "meta", "hr", "col", "path", "use"))
 
 
@@ -61,16 +60,7 @@ class Texts(HTMLParser):
 
 
 def texts_of(html: str) -> set[str]:
-    """Return the texts of a page's headings and controls, without the sidebar's links to all pages."""
-    return _texts_of(_SIDEBAR.sub("", html))
-
-
-def name_is_shown(name: str, html: str) -> bool:
-    """Return whether the page shows its name, also in the sidebar."""
-    return name in _texts_of(html)
-
-
-def _texts_of(html: str) -> set[str]:
+    """Return the texts of a page's headings and controls."""
     reader = Texts()
     reader.feed(html)
     reader.close()

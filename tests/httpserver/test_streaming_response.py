@@ -12,6 +12,9 @@ class Connection:
     def abort(self) -> None:
         self.aborted = True
 
+    def is_closed(self) -> bool:
+        return self.aborted
+
     def ignore_further_input(self) -> None:
         self.reads_input = False
 

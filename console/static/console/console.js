@@ -1,18 +1,77 @@
 "use strict";
+// Copies a text, also where the page has no secure context: the clipboard's own interface needs one.
+const copy = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+};
 // Copies the field that a button names, and announces it to screen readers.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  const field = document.getElementById(button.dataset.copy);
-  const word = button.parentElement.querySelector("[role=status]");
-  try {
-    await navigator.clipboard.writeText(field.value);
-  } catch {
-    field.select();
-    document.execCommand("copy");
-  }
-  word.textContent = "Copied";
+  await copy(document.getElementById(button.dataset.copy).value);
+  button.parentElement.querySelector("[role=status]").textContent = "Copied";
 });
+// Copies an identifier, and announces it.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy-text]");
+  if (!button) return;
+  await copy(button.dataset.copyText);
+  button.classList.add("copied");
+  document.getElementById("announcement").textContent = "Copied";
+  setTimeout(() => {
+    button.classList.remove("copied");
+    document.getElementById("announcement").textContent = "";
+  }, 1500);
+});
+// Saves a text as a file, without an address that the browser's history would keep.
+for (const button of document.querySelectorAll("[data-save-text]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([button.dataset.saveText], { type: "text/plain" }));
+    link.download = button.dataset.saveAs;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+// Ctrl-K, on a Mac Cmd-K, moves to the search box from everywhere.
+const isMac = navigator.platform.startsWith("Mac");
+document.addEventListener("keydown", (event) => {
+  const box = document.querySelector("[data-find]");
+  if (box && (isMac ? event.metaKey : event.ctrlKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    box.focus();
+    box.select();
+  }
+});
+// Shows the numbers of the bar under the pointer or with the focus; the arrow keys move from bar to bar.
+for (const chart of document.querySelectorAll(".chart")) {
+  const bars = [...chart.querySelectorAll("g[role=img]")];
+  const numbers = chart.querySelector("output");
+  const show = (event) => {
+    const bar = event.target.closest("g[role=img]");
+    if (bar) numbers.textContent = bar.getAttribute("aria-label");
+  };
+  chart.addEventListener("mouseover", show);
+  chart.addEventListener("focusin", show);
+  chart.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = step && bars[bars.indexOf(event.target) + step];
+    if (!next) return;
+    event.preventDefault();
+    event.target.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+}
 // Refreshes the state of a rotation while the page is visible.
 for (const part of document.querySelectorAll("[data-live]")) {
   setInterval(async () => {

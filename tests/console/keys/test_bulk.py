@@ -1,6 +1,7 @@
 """Bulk changes to keys: preview, confirmation, and one outcome per key."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError
@@ -122,3 +123,58 @@ def test_no_action_is_preselected(admin: Client, root: IssuedKey) -> None:
             assert re.findall(r'<option value="([^"]+)" selected', chosen[0]) == [], page
     for page in ("revoke", "finish"):
         assert " checked" not in admin.get(path(root.key, page)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("action", "form", "expected"),
+    [
+        ("owner", {"owner": "search team"}, {"owner": "search team"}),
+        ("owner", {"nobody": "on"}, {"owner": ""}),
+        ("expiry", {"expires_at": "2099-01-01T00:00:00Z"}, {"expires_at": datetime(2099, 1, 1, tzinfo=UTC)}),
+        ("expiry", {"never": "on"}, {"expires_at": None}),
+        ("disable", {}, {"enabled": False}),
+        ("enable", {}, {"enabled": True}),
+    ],
+)
+def test_each_action_changes_the_selected_keys(
+    admin: Client, service: ConfigService, action: str, form: dict[str, str], expected: dict[str, object]
+) -> None:
+    given = {"owner": "payments", "expires_at": "2098-01-01T00:00:00Z"}
+    chosen, other = (service.issue({"label": label, **given}).key for label in ("one", "two"))
+    if action == "enable":
+        for key in (chosen, other):
+            service.update(key.key_id, {"enabled": False})
+    epoch = APIKey.objects.get(pk=chosen.pk).epoch
+    before = APIKey.objects.filter(pk=other.pk).values(*expected).get()
+    request = {"_selected_action": [chosen.key_id], "action": action, f"known_epoch_{chosen.key_id}": epoch}
+    assert chosen.key_id in admin.post(LIST, request).content.decode()
+    done = admin.post(LIST, {**request, "confirmed": "yes", **form}, follow=True)
+    assert "1 key changed." in done.content.decode()
+    assert APIKey.objects.filter(pk=chosen.pk).values(*expected).get() == expected
+    assert APIKey.objects.filter(pk=other.pk).values(*expected).get() == before
+    again = admin.post(
+        LIST, {**request, f"known_epoch_{chosen.key_id}": epoch + 1, "confirmed": "yes", **form}, follow=True
+    )
+    assert "1 key already had this value." in again.content.decode()
+    assert "changed." not in again.content.decode().partition("messagelist")[2].partition("</ul>")[0]
+
+
+@pytest.mark.parametrize("form", [{}, {"owner": "x", "nobody": "on"}, {"owner": "  "}])
+def test_owner_is_named_or_removed(admin: Client, root: IssuedKey, form: dict[str, str]) -> None:
+    request = {"_selected_action": [root.key.key_id], "action": "owner", f"known_epoch_{root.key.key_id}": "1"}
+    assert admin.post(LIST, {**request, "confirmed": "yes", **form}).status_code == 200
+    assert APIKey.objects.get().epoch == 1
+
+
+@pytest.mark.parametrize("form", [{}, {"expires_at": "2099-01-01T00:00:00Z", "never": "on"}, {"expires_at": "soon"}])
+def test_expiry_is_a_time_or_never(admin: Client, root: IssuedKey, form: dict[str, str]) -> None:
+    request = {"_selected_action": [root.key.key_id], "action": "expiry", f"known_epoch_{root.key.key_id}": "1"}
+    assert admin.post(LIST, {**request, "confirmed": "yes", **form}).status_code == 200
+    assert APIKey.objects.get().epoch == 1
+
+
+def test_secret_as_owner_is_rejected(admin: Client, root: IssuedKey) -> None:
+    request = {"_selected_action": [root.key.key_id], "action": "owner", f"known_epoch_{root.key.key_id}": "1"}
+    done = admin.post(LIST, {**request, "confirmed": "yes", "owner": root.credential.reveal()})
+    assert root.credential.secret not in done.content.decode()
+    assert APIKey.objects.get().owner == ""

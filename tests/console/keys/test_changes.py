@@ -1,6 +1,9 @@
 """Pages that change one key: every change goes through the service, and a stale page changes nothing."""
 
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
@@ -26,6 +29,37 @@ def test_limit_state_and_end_are_changed_by_the_user(admin: Client, root: Issued
     assert events == [(name, "user:ada") for name in ("RateLimitChanged", "KeyDisabled", "KeyEnabled", "KeyRevoked")]
     for page in ("rotate", "limit", "enable", "revoke"):
         assert admin.get(path(root.key, page)).status_code == 302, "nothing is done to a revoked key"
+
+
+def undo_link(response: Any) -> str:
+    """Return the address that the message links to, on the key's page."""
+    (link,) = re.findall(r'<a href="([^"]+)">Undo</a>', response.content.decode())
+    return unescape(link)
+
+
+@pytest.mark.parametrize("before", [{"burst": 5, "per_seconds": 60}, None], ids=["limited", "unlimited"])
+def test_new_limit_can_be_undone(admin: Client, service: ConfigService, before: dict[str, int] | None) -> None:
+    key = service.issue({"label": "x", "rate_limit": before}).key
+    form = {"burst": "7", "per_seconds": "7", "known_epoch": str(key.epoch)}
+    done = admin.post(path(key, "limit"), form, follow=True)
+    page = admin.get(urljoin(path(key), undo_link(done)))
+    shown = {field.name: field.value() for field in page.context["form"] if field.value()}
+    admin.post(path(key, "limit"), {**shown, "known_epoch": str(key.epoch + 1)})
+    assert APIKey.objects.get(pk=key.pk).rate_limit == before
+
+
+def test_disabled_key_can_be_enabled_from_the_message(admin: Client, root: IssuedKey) -> None:
+    form = {"enabled": "no", "known_epoch": str(root.key.epoch)}
+    done = admin.post(path(root.key, "enable"), form, follow=True)
+    page = admin.get(urljoin(path(root.key), undo_link(done))).content.decode()
+    assert 'value="yes"' in page
+
+
+def test_revoke_page_names_the_key_and_the_softer_way(admin: Client, service: ConfigService) -> None:
+    key = service.issue({"label": "night export", "owner": "payments"}).key
+    page = admin.get(path(key, "revoke")).content.decode()
+    for text in ("night export", key.key_id, "payments", "Disable instead", "Requests, last 24 hours"):
+        assert text in page
 
 
 def test_edit_goes_through_the_service(admin: Client, root: IssuedKey) -> None:

@@ -47,3 +47,15 @@ def test_number_of_queries_does_not_grow_with_keys(
         key = service.issue({"label": f"worker {number}", "rate_limit": None}).key
         service.rotate(key.key_id)
     assert count() <= few + 2
+
+
+def test_filters_and_owner_combine(admin: Client, service: ConfigService) -> None:
+    wanted = service.issue({"label": "one", "owner": "payments", "rate_limit": None}).key
+    service.issue({"label": "two", "owner": "payments eu", "rate_limit": None})
+    service.issue({"label": "three", "owner": "payments"})
+    page = admin.get(LIST, {"owner": "payments", "filter": ["unlimited", "active"]})
+    assert [row.key.pk for row in page.context["rows"]] == [wanted.pk]
+    links = {name: str(other) for name, other, _ in page.context["choices"]}
+    assert links["unlimited"] == "owner=payments&filter=active"
+    assert links["revoked"] == "owner=payments&filter=unlimited&filter=revoked", "a key has one state"
+    assert links["rotating"] == "owner=payments&filter=active&filter=unlimited&filter=rotating"

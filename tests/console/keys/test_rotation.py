@@ -72,7 +72,7 @@ def test_second_rotation_is_rejected_unless_it_ends_all(admin: Client, root: Iss
 def test_drain_reads_last_use_from_the_store(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
     assert admin.post(path(root.key, "drain"), {}).status_code == 405
-    assert "never used" in admin.get(path(root.key, "drain")).content.decode()
+    assert "<strong>never</strong>" in admin.get(path(root.key, "drain")).content.decode()
     for slot in (0, 1):
         default_limiter().take(root.key.key_id, None, cost=1, epoch=2, slot=slot)
     assert "never" not in admin.get(path(root.key, "drain")).content.decode()

@@ -1,55 +1,77 @@
-"""Webhooks in the admin: can be viewed, tested, enabled and disabled. No page shows a secret or a salt."""
+"""Webhooks in the admin: maps the paths to the pages, and changes several in the list."""
 
 from collections.abc import Callable
+from typing import Any, Final, cast
 
 from django.contrib import admin, messages
 from django.db import OperationalError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
+from console.formatting import format_relative_time
+from console.identifiers import identifier
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
+from console.webhooks.pages import (
+    DeleteView,
+    RotateSecretView,
+    TestView,
+    ToggleView,
+    WebhookPage,
+    add_webhook,
+)
 from events.lock_timeout import record_lock_timeout
-from events.models import WebhookEndpoint
+from events.models import DisabledReason, WebhookEndpoint
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
 
-SHOWN = (
-    "endpoint_id",
-    "url",
-    "label",
-    "event_types",
-    "enabled",
-    "disabled_reason",
-    "created_at",
-    "retiring_until",
-    "delivered_through",
-    "failures",
-    "failing_since",
-    "next_attempt_at",
-    "last_attempt_at",
-    "last_status",
-    "last_error",
-    "test_requested_at",
-    "last_test",
-)
+ACTIONS: Final = {"rotate": RotateSecretView, "test": TestView, "toggle": ToggleView, "remove": DeleteView}
 
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(OperatorModelAdmin):
-    """Webhooks. They are added, changed and removed through the REST API, which shows the secret."""
+    """Webhooks: every change goes through WebhookService. No page shows a salt, and a secret only when it is new."""
 
     address_field = "endpoint_id"
-    fields = SHOWN
-    list_display = ("endpoint_id", "label", "enabled", "disabled_reason", "failures", "last_status", "last_error")
+    list_title = "Webhooks"
+    add_label = "Add a webhook"
+    list_display = ("name", "webhook_id", "state", "failures", "last_result")
     search_fields = ("endpoint_id", "label")
     actions = ("send_test", "enable", "disable")
     # One page must hold all rows of an action, because the page contains the state that each webhook had.
     list_per_page = MAX_ROWS_PER_ACTION
+
+    @admin.display(description="webhook", ordering="label")
+    def name(self, webhook: WebhookEndpoint) -> str:
+        """Return the label, or the ID of a webhook without one."""
+        return webhook.label or webhook.endpoint_id
+
+    @admin.display(description="ID", ordering="endpoint_id")
+    def webhook_id(self, webhook: WebhookEndpoint) -> SafeString:
+        """Return the ID as a link that can be copied."""
+        return identifier("webhook", webhook.endpoint_id)
+
+    @admin.display(description="state", ordering="enabled")
+    def state(self, webhook: WebhookEndpoint) -> SafeString:
+        """Return whether the webhook is enabled, or why not."""
+        if webhook.enabled:
+            return format_html('<span class="badge active">{}</span>', "enabled")
+        tone = "disabled" if webhook.disabled_reason == DisabledReason.OPERATOR else "critical"
+        return format_html('<span class="badge {}">disabled: {}</span>', tone, webhook.disabled_reason)
+
+    @admin.display(description="last attempt")
+    def last_result(self, webhook: WebhookEndpoint) -> str:
+        """Return when the last delivery was attempted, and what came of it."""
+        if webhook.last_attempt_at is None:
+            return "never"
+        ago = format_relative_time(webhook.last_attempt_at, timezone.now())
+        return f"{ago}: {webhook.last_error or f'HTTP {webhook.last_status}'}"
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: WebhookEndpoint) -> SafeString:
@@ -105,11 +127,22 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
             changed += 1
         self.message_user(request, f"{done}: {changed}.")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        actions = [
+            path(f"<str:endpoint_id>/{name}/", wrap(view.as_view(model_admin=self)), name=f"events_webhook_{name}")
+            for name, view in ACTIONS.items()
+        ]
+        # First, because Django's own patterns end with one that matches every path.
+        return [*actions, *super().get_urls()]
 
-    def has_change_permission(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> bool:
-        return obj is None and super().has_change_permission(request)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return add_webhook(request, self)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return cast(HttpResponse, WebhookPage.as_view(model_admin=self)(request, endpoint_id=object_id))
 
     def has_delete_permission(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> bool:
         return False

@@ -1,0 +1,55 @@
+"""Search box in the header: takes what someone has at hand, and opens the page about it.
+
+The text is posted, because people paste whole credentials, and an address ends up in logs and in the browser's history.
+"""
+
+import re
+from typing import Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from apikeys.models import APIKey
+from apikeys.pages import MAX_QUERY
+from events.models import Event, WebhookEndpoint
+from latchkey.redaction import redact_tokens
+
+_KEY: Final = re.compile(r"lk_[a-z0-9]{12}(?![a-z0-9])")
+_WEBHOOK: Final = re.compile(r"wh_[a-z0-9]{12}(?![a-z0-9])")
+_EVENT: Final = re.compile(r"(?:evt_|event )([0-9]{1,18})", re.ASCII)
+
+
+@require_POST
+def find(request: HttpRequest) -> HttpResponse:
+    """Redirect to the key, webhook, event or request that the text names; otherwise to the keys that match it.
+
+    A credential is enough to find its key. Nothing of its secret is kept.
+    """
+    text = request.POST.get("q", "").replace("\x00", "").strip()
+    found = _page_about(request, text)
+    if found:
+        return redirect(found)
+    if request.user.has_perm("apikeys.view_apikey"):
+        return redirect(reverse("admin:apikeys_apikey_changelist", query={"q": redact_tokens(text)[:MAX_QUERY]}))
+    messages.warning(request, "Nothing was found.")
+    return redirect("admin:index")
+
+
+def _page_about(request: HttpRequest, text: str) -> str | None:
+    """Return the address of the one page that the text names, or None."""
+    if request.user.has_perm("apikeys.view_apikey") and (match := _KEY.search(text)):
+        key = APIKey.objects.filter(key_id=match[0]).exists()
+        return reverse("admin:apikeys_apikey_change", args=[match[0]]) if key else None
+    if request.user.has_perm("events.view_webhookendpoint") and (match := _WEBHOOK.search(text)):
+        webhook = WebhookEndpoint.objects.filter(endpoint_id=match[0]).exists()
+        return reverse("admin:events_webhookendpoint_change", args=[match[0]]) if webhook else None
+    if not request.user.has_perm("events.view_event"):
+        return None
+    if (match := _EVENT.fullmatch(text)) and Event.objects.filter(pk=match[1]).exists():
+        return reverse("admin:events_event_change", args=[match[1]])
+    if text and len(text) <= MAX_QUERY and Event.objects.filter(request_id=text).exists():
+        return reverse("admin:events_event_changelist", query={"q": text})
+    return None

@@ -1,0 +1,63 @@
+"""Query of the key list: a search, an owner and filters, which combine and are in the page's address."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from apikeys.models import APIKey, APIKeyQuerySet
+from apikeys.pages import MAX_QUERY
+from apikeys.search import matching
+from console.keys.filters import FILTERS, STATES
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuery:
+    """What the list shows: keys that match the search `q`, have exactly this `owner`, and pass all `filters`."""
+
+    q: str = ""
+    owner: str = ""
+    filters: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, query: QueryDict) -> "KeyQuery":
+        """Return the query in an address. Unknown filters are ignored."""
+        q, owner = (query.get(name, "").replace("\x00", "")[:MAX_QUERY] for name in ("q", "owner"))
+        chosen = query.getlist("filter")
+        return cls(q.strip(), owner, tuple(name for name in FILTERS if name in chosen))
+
+    def keys(self, now: datetime) -> APIKeyQuerySet:
+        """Return the keys that match."""
+        keys = APIKey.objects.all()
+        for name in self.filters:
+            keys = FILTERS[name](keys, now)
+        if self.owner:
+            keys = keys.filter(owner=self.owner)
+        return matching(keys, self.q) if self.q else keys
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what identifies the query, for a cursor."""
+        return {"q": self.q, "owner": self.owner, "filter": list(self.filters)}
+
+    def __str__(self) -> str:
+        """Return the query as part of an address."""
+        pairs = [("q", self.q), ("owner", self.owner), *(("filter", name) for name in self.filters)]
+        return urlencode([(name, value) for name, value in pairs if value])
+
+    def without_filters(self) -> "KeyQuery":
+        """Return the same query without its filters."""
+        return replace(self, filters=())
+
+    def without_owner(self) -> "KeyQuery":
+        """Return the same query for all owners."""
+        return replace(self, owner="")
+
+    def choices(self) -> Iterator[tuple[str, "KeyQuery", bool]]:
+        """Yield each filter with the query that turns it on or off, and whether it is on."""
+        for name in FILTERS:
+            is_on = name in self.filters
+            # A key is in one state, so a state replaces another.
+            kept = [other for other in self.filters if other != name and not (name in STATES and other in STATES)]
+            yield name, replace(self, filters=tuple(kept if is_on else [*kept, name])), is_on

@@ -1,0 +1,77 @@
+"""Navigation: the pages that every page of the admin links to, with what needs attention in each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apikeys.models import KeyCensus
+from events.models import WebhookEndpoint
+from health.incidents import open_incidents
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: `count` is shown next to the name unless it is None, and `current` marks the page's own section."""
+
+    name: str
+    url: str
+    count: int | None
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    name: str
+    route: str
+    permission: str
+    others: tuple[str, ...] = ()
+    count: Callable[[], int | None] | None = None
+
+
+def _active_keys() -> int | None:
+    # Only what the steward or the overview counted last: a count of a million keys is too slow for every page.
+    census = KeyCensus.objects.filter(id=1).first()
+    return None if census is None else int(census.counts["active"])
+
+
+def _incidents() -> int:
+    return len(open_incidents())
+
+
+def _disabled_webhooks() -> int:
+    return WebhookEndpoint.objects.exclude(disabled_reason="").count()
+
+
+_SECTIONS: Final = (
+    _Section("Overview", "index", ""),
+    _Section("Keys", "apikeys_apikey_changelist", "apikeys.view_apikey", count=_active_keys),
+    _Section("Incidents", "health_incident_changelist", "health.view_incident", count=_incidents),
+    _Section("Guard rails", "guard-rails", "health.view_incident", others=("/health/waiver/",)),
+    _Section("Events", "events_event_changelist", "events.view_event", others=("/verification/",)),
+    _Section("Webhooks", "events_webhookendpoint_changelist", "events.view_webhookendpoint", count=_disabled_webhooks),
+    _Section("Access", "auth_user_changelist", "auth.view_user", others=("/auth/group/",)),
+)
+
+
+def navigation(request: HttpRequest) -> list[Entry]:
+    """Return the sections that the user may see."""
+    return [
+        Entry(
+            section.name,
+            url := reverse(f"admin:{section.route}"),
+            section.count() if section.count else None,
+            _is_current(request.path, url, section.others),
+        )
+        for section in _SECTIONS
+        if not section.permission or request.user.has_perm(section.permission)
+    ]
+
+
+def _is_current(path: str, url: str, others: tuple[str, ...]) -> bool:
+    index = reverse("admin:index")
+    if url == index:
+        return path == index
+    return path.startswith(url) or any(path.startswith(index.rstrip("/") + other) for other in others)

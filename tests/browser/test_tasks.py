@@ -1,0 +1,116 @@
+"""How many clicks the usual tasks take, from the overview. A search, from Ctrl-K to Enter, counts as one."""
+
+from collections.abc import Callable
+from typing import Literal, cast
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Locator, Page, Request, expect
+
+from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.models import APIKey
+from events.models import Event
+from events.origin import Origin
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
+PASSWORD = "a long enough pass phrase"
+
+
+# Counts in the page what people do there: a click, or a text that is typed or pasted into a box.
+COUNT = """
+const add = () => sessionStorage.setItem("count", Number(sessionStorage.getItem("count")) + 1);
+addEventListener("click", (event) => { if (event.isTrusted && event.detail) add(); }, true);
+addEventListener("change", (event) => { if (event.target.matches("[data-find]")) add(); }, true);
+"""
+
+
+class Tasks:
+    """What an operator does, and how much that is."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def click(self, role: Literal["link", "button"], name: str, within: Locator | None = None) -> None:
+        (within or self.page.locator("body")).get_by_role(role, name=name, exact=True).first.click()
+
+    def find(self, text: str) -> None:
+        """Paste text into the search box, without the pointer, and press Enter."""
+        self.page.keyboard.press("Control+k")
+        self.page.keyboard.insert_text(text)
+        self.page.keyboard.press("Enter")
+
+    @property
+    def count(self) -> int:
+        return int(self.page.evaluate("Number(sessionStorage.getItem('count'))"))
+
+
+@pytest.fixture
+def issued(live_server: object) -> IssuedKey:
+    return ConfigService(Origin.of_command("test")).issue({"label": "night export", "rate_limit": None})
+
+
+@pytest.fixture
+def tasks(page: Page, issued: IssuedKey) -> Tasks:
+    User.objects.create_superuser("ada", password=PASSWORD)
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+    page.add_init_script(COUNT)
+    page.reload()
+    return Tasks(page)
+
+
+def issue_and_copy(do: Tasks, issued: IssuedKey) -> None:
+    do.click("link", "Issue a key")
+    do.page.get_by_label("Label").fill("ci")
+    do.click("button", "Issue key")
+    do.click("button", "Copy", do.page.locator(".copy").first)
+    expect(do.page.get_by_text("Copied").first).to_be_visible()
+
+
+def revoke_leaked(do: Tasks, issued: IssuedKey) -> None:
+    do.find(issued.credential.reveal())
+    do.click("link", "Revoke")
+    assert issued.credential.secret not in do.page.url
+    do.click("button", "Revoke permanently")
+    expect(do.page.get_by_text("Key revoked.")).to_be_visible()
+    assert APIKey.objects.get(pk=issued.key.pk).revoked_at is not None
+
+
+def open_fix(do: Tasks, issued: IssuedKey) -> None:
+    do.click("link", "Fix", do.page.locator(".incident", has_text="Keys that have no rate limit"))
+    expect(do.page.get_by_role("heading", name="Change the limit")).to_be_visible()
+
+
+def explain_request(do: Tasks, issued: IssuedKey) -> None:
+    do.find(Event.objects.get(type="KeyIssued").request_id)
+    expect(do.page.get_by_text("issued night export")).to_be_visible()
+    do.click("link", "night export")
+    expect(do.page.get_by_role("heading", name="night export")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("task", "least", "most"),
+    [(issue_and_copy, 3, 4), (revoke_leaked, 2, 3), (open_fix, 1, 2), (explain_request, 1, 2)],
+)
+def test_task_takes_few_clicks(
+    tasks: Tasks, issued: IssuedKey, task: Callable[[Tasks, IssuedKey], None], least: int, most: int
+) -> None:
+    task(tasks, issued)
+    assert least <= tasks.count <= most
+
+
+def test_pages_are_light(tasks: Tasks) -> None:
+    """On the first load with all style sheets and scripts, and afterwards, when the browser has those."""
+    page, sizes = tasks.page, list[int]()
+
+    def record(request: Request) -> None:
+        sizes.append(sum(cast(dict[str, int], request.sizes()).values()))
+
+    page.on("requestfinished", record)
+    for path, most in (("/admin/", 150_000), ("/admin/apikeys/apikey/", 40_000), ("/admin/", 40_000)):
+        sizes.clear()
+        page.goto(path, wait_until="networkidle")
+        assert sum(sizes) <= most, path
