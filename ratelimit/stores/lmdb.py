@@ -40,20 +40,20 @@ class LmdbStore(LmdbEnvironment):
 
     def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
         """Decide one request in a write transaction, as `bucket.take` defines. This is the hot path."""
-        now_ns = self.now_ns()
-        # `_check_files_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
-        if not self._checked_ns <= now_ns < self._next_check_ns:
-            self._check_files(now_ns)
         transaction = None
         try:
             # Arguments are passed by position, which halves the cost of this call.
             transaction = (self._environment or self._open()).begin(None, None, True)
-            # The time is read again, under the writer lock: after a long wait for it, a bucket that others used
-            # meanwhile would look as if the clock had been set back.
-            outcome = _take(transaction, key, limit, cost, epoch, slot, self.now_ns())
-            transaction.commit()
-            return outcome
-        # Repairs are left to `_run_transaction`, which repeats the decision afterwards.
+            # The time is read under the writer lock: after a long wait for it, a bucket that others used meanwhile
+            # would look as if the clock had been set back.
+            now_ns = self.now_ns()
+            # `_check_files_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
+            if self._checked_ns <= now_ns < self._next_check_ns:
+                outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
+                transaction.commit()
+                return outcome
+            transaction.abort()
+        # Repairs are left to `_run_transaction`, which checks the files and repeats the decision.
         except (lmdb.Error, struct.error):
             _abort(transaction)
         except BaseException:
@@ -63,9 +63,7 @@ class LmdbStore(LmdbEnvironment):
 
     def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
-        now_ns = self.now_ns()
-        if not self._checked_ns <= now_ns < self._next_check_ns:
-            self._check_files(now_ns)
+        self._check_files_if_due()
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)

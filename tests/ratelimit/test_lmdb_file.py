@@ -7,11 +7,10 @@ import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Semaphore
 
 import pytest
 
-from ratelimit.bucket import Record, take
+from ratelimit.bucket import Record
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, LmdbStore, lmdb_file, lmdb_quarantine
 from ratelimit.stores import lmdb_environment as lmdb_store
@@ -265,32 +264,3 @@ def run(program: str, path: Path, status: int = 0) -> None:
         [sys.executable, "-c", textwrap.dedent(program), str(path)], cwd=root, timeout=60, check=False
     )
     assert result.returncode == status
-
-
-def test_wait_for_the_writer_lock_denies_nothing(tmp_path: Path) -> None:
-    """While a request waited for the lock, others used the bucket, later than when the wait began."""
-    clock, limit, waiting = Clock(), Limit(3, 1), Semaphore(0)
-
-    def observed_clock() -> int:
-        waiting.release()
-        return clock()
-
-    store = LmdbStore(tmp_path / "b", observed_clock)
-    assert store.take(b"k", limit)[0]
-    while waiting.acquire(blocking=False):
-        pass
-    environment = store._environment
-    assert environment is not None
-    with ThreadPoolExecutor(2) as threads:
-        with environment.begin(write=True) as transaction:
-            single = threads.submit(store.take, b"k", limit)
-            many = threads.submit(store.take_many, [(b"k", limit, 1, 0, 0)])
-            assert waiting.acquire(timeout=10)
-            assert waiting.acquire(timeout=10)
-            clock.move(5)
-            take(transaction, b"k", limit, 1, 0, 0, clock())
-        assert single.result()[0]
-        (outcome,) = many.result()
-        assert isinstance(outcome, tuple)
-        assert outcome[0]
-    store.close()
