@@ -85,7 +85,9 @@ def _next_steps(request: HttpRequest) -> list[Step]:
         webhooks = reverse("admin:events_webhookendpoint_changelist")
         steps.append(Step("Add a webhook", webhooks, "Latchkey sends you each event, signed."))
     if not has_authenticator(user):
-        steps.append(Step("Turn on an authenticator", reverse("admin:authenticator"), "A code besides your password."))
+        steps.append(
+            Step("Turn on an authenticator", reverse("admin:authenticator"), "A code in addition to your password.")
+        )
     return steps
 
 

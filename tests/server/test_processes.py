@@ -1,5 +1,6 @@
 """Process supervision: no process continues without its supervisor, and ended ones are restarted."""
 
+import json
 import os
 import signal
 import stat
@@ -114,6 +115,8 @@ def test_first_start_with_unwritable_file(tmp_path: Path, own_stores: None) -> N
     assert refused.returncode == 2
     assert "--file" in refused.stderr
     assert "First key" in server.manage("first_start").stdout
+    (key,) = json.loads(server.manage("list_keys", "--format", "json").stdout)
+    assert key["expires_at"] is not None, "a new installation would begin with an incident"
 
 
 @pytest.mark.slow("runs several servers")

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 
 from access.roles import Role
 from apikeys.config_service import ConfigService
@@ -21,6 +23,8 @@ from latchkey.cli.exit_codes import REFUSED
 from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"
+LIFETIME: Final = timedelta(days=365)
+"""How long the first key works. From 14 days before its end on, a guard rail says so."""
 
 
 class Command(BaseCommand):
@@ -59,7 +63,14 @@ class Command(BaseCommand):
             first = users._default_manager.create_superuser(ADMINISTRATOR, password=password)
             first.groups.set(Group.objects.filter(name=Role.ADMINISTRATOR))
             service = ConfigService(Origin.of_command("first_start"))
-            credential = service.issue({"label": "first key", "owner": ADMINISTRATOR, "scopes": ["*"]}).credential
+            # A key that never expires would be the first incident of a new installation.
+            values = {
+                "label": "first key",
+                "owner": ADMINISTRATOR,
+                "scopes": ["*"],
+                "expires_at": timezone.now() + LIFETIME,
+            }
+            credential = service.issue(values).credential
             # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
             self._show(_welcome(password, credential.reveal()), file)
 
