@@ -115,7 +115,7 @@ def test_first_start_with_unwritable_file(tmp_path: Path, own_stores: None) -> N
     assert refused.returncode == 2
     assert "--file" in refused.stderr
     assert "First key" in server.manage("first_start").stdout
-    (key,) = json.loads(server.manage("list_keys", "--format", "json").stdout)
+    (key,) = json.loads(server.manage("list_keys", "--format", "json").stdout)["items"]
     assert key["expires_at"] is not None, "a new installation would begin with an incident"
 
 
