@@ -1,7 +1,7 @@
 """Incidents in the admin, open and closed: read-only."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
@@ -17,7 +17,9 @@ from console.identifiers import with_links
 from console.read_only_admin import ReadOnlyAdmin
 from console.remedies import remedy_of
 from health.guard_rails import BY_NAME
-from health.models import Incident
+from health.models import Incident, Waiver
+
+_MAX_WAIVERS: Final = 10
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -41,8 +43,8 @@ class IncidentAdmin(ReadOnlyAdmin):
     list_display = ("what", "guard_rail", "level", "since", "lasted")
     list_display_links = ("guard_rail",)
     list_filter = (OpenFilter, "severity")
-    fields = ("what", "guard_rail", "level", "lasted", "remedy", "opened", "closed")
-    readonly_fields = ("what", "level", "lasted", "remedy", "opened", "closed")
+    fields = ("what", "guard_rail", "level", "lasted", "remedy", "opened", "closed", "waivers")
+    readonly_fields = ("what", "level", "lasted", "remedy", "opened", "closed", "waivers")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
@@ -83,6 +85,24 @@ class IncidentAdmin(ReadOnlyAdmin):
         if incident.closed_at is None:
             return "-"
         return format_html("{} {}", _time(incident.closed_at), _event_link(incident.closed_by))
+
+    @admin.display(description="waivers")
+    def waivers(self, incident: Incident) -> SafeString | str:
+        """Return who waived the guard rail while the incident was open, for which key, until when and why."""
+        granted = Waiver.objects.filter(guard_rail=incident.guard_rail, ends_at__gte=incident.opened_at)
+        if incident.closed_at is not None:
+            granted = granted.filter(granted_at__lte=incident.closed_at)
+        lines = (
+            (
+                reverse("admin:health_waiver_change", args=[waiver.pk]),
+                waiver.key_id or "all keys",
+                waiver.granted_by.removeprefix("user:"),
+                f"{waiver.ended_at or waiver.ends_at:%Y-%m-%d %H:%M:%S} UTC",
+                waiver.reason,
+            )
+            for waiver in granted.order_by("-pk")[:_MAX_WAIVERS]
+        )
+        return format_html_join("", '<p><a href="{}">{}</a> by {} until {}: {}</p>', lines) or "-"
 
     @admin.display(description="what to do")
     def remedy(self, incident: Incident) -> SafeString | str:

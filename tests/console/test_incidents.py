@@ -57,6 +57,17 @@ def test_events_are_shown_and_not_changed(admin: Client, unlimited: str) -> None
     assert admin.post(f"/admin/events/event/{event.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+def test_incident_shows_who_waived_it(admin: Client, unlimited: str) -> None:
+    incident = next(incident for incident in open_incidents() if incident.guard_rail == "unlimited_key")
+    page = f"/admin/health/incident/{incident.pk}/change/"
+    assert "load test" not in admin.get(page).content.decode()
+    admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
+    shown = admin.get(page).content.decode()
+    assert re.search(rf">{unlimited}</a> by ada until [^<]+ UTC: load test<", shown)
+    admin.post("/admin/health/waiver/add/", form(guard_rail="unused_key", reason="another"))
+    assert "another" not in admin.get(page).content.decode()
+
+
 def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) -> None:
     assert degraded() == ["unlimited_key"]
     assert admin.post("/admin/health/waiver/add/", form(key_id=unlimited)).status_code == 302
