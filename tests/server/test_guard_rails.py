@@ -117,7 +117,7 @@ def test_event_is_the_same_everywhere(operator: Operator, key_id: str, server: R
         operator.limit(key_id, LIMIT)
     page = operator.health_changes(streamed["id"] - 1)[0]
     assert streamed == delivered == page
-    assert f">{page['id']}</a></td>" in admin_page(server, "/admin/health/incident/")
+    assert f">{page['id']}</a></td>" in admin_page(server, "/admin/events/event/?type=HealthChanged")
 
 
 def test_parallel_toggles_alternate(operator: Operator, key_id: str, server: RunningServer) -> None:
