@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.server import RunningServer
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.storeless("what a client sends")
 
@@ -236,6 +237,7 @@ def test_unsatisfiable_range_is_416(server: RunningServer) -> None:
 
 def test_untrusted_forwarded_address_is_ignored(server: RunningServer) -> None:
     httpx.get(f"{server.url}/health", headers={"X-Forwarded-For": "198.51.100.9", "X-Request-Id": "stranger"})
+    wait_until(lambda: '"stranger"' in server.log, "the line, which is written behind the response")
     (line,) = [line for line in server.log.splitlines() if '"stranger"' in line]
     assert json.loads(line)["address"] == "127.0.0.1"
 

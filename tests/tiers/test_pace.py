@@ -61,3 +61,20 @@ def test_slow_test_fails_the_fast_run_by_name(tmp_path: Path) -> None:
     assert (done.returncode, len(slow)) == (1, 1), done.stdout + done.stderr
     assert "test_planted.py::test_takes_long" in slow[0]
     assert "1  counts far" in done.stdout
+
+
+@pytest.mark.slow("runs the fast tests of a command")
+def test_fast_tests_run_the_command_of_the_tree() -> None:
+    """`make test-all` installs the command, so without this test only `make test` would see it."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        FAST,
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/latchkey/cli/test_commands.py",
+    ]
+    done = subprocess.run([*command, "-k", "whoami"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

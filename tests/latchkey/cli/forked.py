@@ -1,6 +1,8 @@
 """Runs of the installed command as forks of a process that has loaded it, which takes nearly all of a run's time."""
 
 import json
+import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -9,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 SECONDS = 60.0
+# What a command that is not installed says of where its code is.
+_TREE = re.compile(r"sys\.path\.insert\(0, '([^']+)'\)")
 # What an interpreter reads as it starts, and a fork would not.
 OF_THE_START = ("PYTHON", "LC_", "LANG")
 
@@ -20,7 +24,9 @@ class ForkedCommand:
         self._asked, theirs = socket.socketpair()
         self._asked.settimeout(SECONDS)
         self._lines = self._asked.makefile("rw")
-        python = program.read_text().partition("\n")[0].removeprefix("#!")
+        text = program.read_text()
+        python = text.partition("\n")[0].removeprefix("#!")
+        tree = _TREE.search(text)
         script = str(Path(__file__).with_name("forking.py"))
         with theirs:
             self._process = subprocess.Popen(
@@ -28,6 +34,7 @@ class ForkedCommand:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": tree[1]} if tree else None,
             )
 
     def run(
