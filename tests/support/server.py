@@ -134,9 +134,17 @@ class RunningServer:
         return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
     def metric(self, credential: str, name: str) -> float:
-        """One metric without labels, as a scrape tells it."""
-        text = httpx.get(f"{self.url}/metrics", headers={"X-API-Key": credential}).text
-        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))  # type: ignore[union-attr]
+        """One metric without labels, as the next successful scrape has it."""
+        found: list[str] = []
+
+        def scrape() -> bool:
+            # In an outage, a scrape may be refused because its key can't be confirmed at that moment.
+            text = httpx.get(f"{self.url}/metrics", headers={"X-API-Key": credential}, timeout=30).text
+            found.extend(re.findall(rf"^{name} (\S+)$", text, re.MULTILINE))
+            return bool(found)
+
+        wait_until(scrape, f"the metric {name}")
+        return float(found[0])
 
     def _left_data_dir(self) -> bool:
         lock = self.data_dir / LOCK_FILE
