@@ -66,6 +66,7 @@ def private_bytes(server: RunningServer) -> int:
     return sum(int(match[1]) << 10 for match in found if match)
 
 
+@pytest.mark.slow("waits until the server gives up on a client")
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nA", b"POST /v1/verify HTTP/1.1\r\n"]
 )
