@@ -14,11 +14,13 @@ from django.views.decorators.http import require_POST
 
 from apikeys.models import APIKey
 from apikeys.pages import MAX_QUERY
+from console.identifiers import WEBHOOK_ID_PATTERN
 from events.models import Event, WebhookEndpoint
+from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.redaction import redact_tokens
 
-_KEY: Final = re.compile(r"lk_[a-z0-9]{12}(?![a-z0-9])")
-_WEBHOOK: Final = re.compile(r"wh_[a-z0-9]{12}(?![a-z0-9])")
+_KEY: Final = re.compile(rf"{KEY_ID_PATTERN.pattern}(?![a-z0-9])")
+_WEBHOOK: Final = re.compile(rf"{WEBHOOK_ID_PATTERN.pattern}(?![a-z0-9])")
 _EVENT: Final = re.compile(r"(?:evt_|event )([0-9]{1,18})", re.ASCII)
 
 

@@ -15,8 +15,9 @@ _PAGES: Final = {
     "event": "events_event_change",
     "incident": "health_incident_change",
 }
-_SHAPES: Final = {"key": KEY_ID_PATTERN, "webhook": re.compile(r"wh_[0-9a-z]{12}")}
-_NAMED: Final = re.compile(rf"\b(?:(?P<key>{KEY_ID_PATTERN.pattern})|(?P<webhook>wh_[0-9a-z]{{12}}))\b")
+WEBHOOK_ID_PATTERN: Final = re.compile(r"wh_[0-9a-z]{12}")
+_SHAPES: Final = {"key": KEY_ID_PATTERN, "webhook": WEBHOOK_ID_PATTERN}
+_NAMED: Final = re.compile(rf"\b(?:(?P<key>{KEY_ID_PATTERN.pattern})|(?P<webhook>{WEBHOOK_ID_PATTERN.pattern}))\b")
 
 
 def identifier(kind: str, value: object) -> SafeString:

@@ -37,18 +37,18 @@ def stale_webhook_message(webhook: WebhookEndpoint) -> str:
     recent = Event.objects.filter(type__in=_WEBHOOK_CHANGES).order_by("-id")[:_RECENT]
     named = f'"webhook_id":"{webhook.endpoint_id}"'
     event = next((event for event in recent if named in event.data_json), None)
-    by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
-    return (
-        f"Webhook {webhook.endpoint_id} was changed{by} after this page was loaded. Your action was not applied. "
-        "Review the webhook, then try again."
-    )
+    return _stale_message("webhook", webhook.endpoint_id, event)
 
 
 def stale_page_message(key: APIKey) -> str:
     """Return a message that a page about `key` is stale, and who changed the key."""
     event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
+    return _stale_message("key", key.key_id, event)
+
+
+def _stale_message(kind: str, name: str, event: Event | None) -> str:
     by = f" by {event.actor} at {event.at:%Y-%m-%d %H:%M:%S} UTC ({event.type})" if event else ""
     return (
-        f"Key {key.key_id} was changed{by} after this page was loaded. Your action was not applied. "
-        "Review the key, then try again."
+        f"{kind.capitalize()} {name} was changed{by} after this page was loaded. Your action was not applied. "
+        f"Review the {kind}, then try again."
     )

@@ -1,6 +1,5 @@
 """Events as sentences: who did what to which key, with links."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +11,13 @@ from django.utils.safestring import SafeString
 
 from apikeys.models import APIKey
 from console.formatting import format_limit, format_relative_time
-from console.identifiers import with_links
+from console.identifiers import WEBHOOK_ID_PATTERN, with_links
 from events.models import Event
 from events.types import EventType
 from health.guard_rails import BY_NAME
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.timestamps import parse_rfc3339
 from ratelimit.limit import LimitError, parse_limit
-
-_WEBHOOK: Final = re.compile(r"wh_[0-9a-z]{12}")
 
 Labels = Mapping[str, str]
 """Labels of keys by key ID."""
@@ -96,7 +93,7 @@ class _Parts:
     @property
     def webhook(self) -> SafeString:
         name = str(self.data.get("webhook_id", ""))
-        if not _WEBHOOK.fullmatch(name):
+        if not WEBHOOK_ID_PATTERN.fullmatch(name):
             return SafeString("a webhook")
         address = reverse("admin:events_webhookendpoint_change", args=[name])
         return format_html('the webhook <a href="{}">{}</a>', address, self.data.get("label") or name)
@@ -139,9 +136,7 @@ def _words(template: str, **words: Callable[[_Parts], object]) -> Callable[[_Par
     """Return a sentence whose {actor}, {key}, {webhook} and {rail} are those of the event, and other words as given."""
 
     def said(parts: _Parts) -> SafeString:
-        usual = {
-            name: getattr(parts, name) for name in ("actor", "key", "webhook", "rail") if f"{{{name}}}" in template
-        }
+        usual = {name: getattr(parts, name) for name in _USUAL if f"{{{name}}}" in template}
         return format_html(template, **usual, **{name: word(parts) for name, word in words.items()})
 
     return said

@@ -1,9 +1,7 @@
 """List of events and its export: read by ID downward, so that a page costs the same with ten million events."""
 
-import csv
 import json
 from collections.abc import Iterator
-from io import StringIO
 from typing import Final
 
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -16,7 +14,7 @@ from access.model_admin import is_row_number
 from console.events.filters import EventFilterForm, matching_events
 from console.events.model_admin import EventModelAdmin
 from console.sentences import event_lines
-from console.streamed_file import harmless, streamed_file
+from console.streamed_file import csv_text, harmless, pages, streamed_file
 from events.log import as_json
 from events.models import Event, Patrol
 
@@ -79,16 +77,8 @@ def _below(events: QuerySet[Event], before: str) -> QuerySet[Event]:
     return events.filter(pk__lt=int(before)) if is_row_number(before) else events
 
 
-def _pages(events: QuerySet[Event]) -> Iterator[list[Event]]:
-    # Each page is a query of its own: a cursor that stays open would hold a transaction for minutes.
-    page = list(events[:_EXPORTED])
-    while page:
-        yield page
-        page = list(events.filter(pk__lt=page[-1].pk)[:_EXPORTED])
-
-
 def _json_lines(events: QuerySet[Event]) -> Iterator[str]:
-    for page in _pages(events):
+    for page in pages(events, _EXPORTED):
         yield "".join(json.dumps(_row(event), ensure_ascii=False) + "\n" for event in page)
 
 
@@ -103,11 +93,9 @@ def _row(event: Event) -> dict[str, object]:
 
 def _csv(events: QuerySet[Event]) -> Iterator[str]:
     yield ",".join(_COLUMNS) + "\r\n"
-    for page in _pages(events):
-        text = StringIO()
-        csv.writer(text, quoting=csv.QUOTE_ALL).writerows(
+    for page in pages(events, _EXPORTED):
+        yield csv_text(
             [harmless(str(row[name] or "")) for name in _COLUMNS[:-1]] + [harmless(event.data_json)]
             for event in page
             for row in (_row(event),)
         )
-        yield text.getvalue()

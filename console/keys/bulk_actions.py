@@ -17,11 +17,11 @@ class OwnerForm(SecretFreeForm, forms.Form):
     """Form for a new owner, or the explicit choice of none."""
 
     owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who is responsible for the keys.")
-    nobody = forms.BooleanField(required=False, label="Remove the owner")
+    no_owner = forms.BooleanField(required=False, label="Remove the owner")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
-        if "owner" in values and bool(values["owner"]) == values["nobody"]:
+        if "owner" in values and bool(values["owner"]) == values["no_owner"]:
             self.add_error("owner", "Enter an owner, or select Remove the owner.")
         return values
 

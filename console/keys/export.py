@@ -1,9 +1,7 @@
 """Export of keys as CSV: those that the list's search and filter match, streamed page by page."""
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
-from io import StringIO
 from typing import Final
 
 from django.core.exceptions import PermissionDenied
@@ -13,7 +11,7 @@ from django.utils import timezone
 from apikeys.models import APIKey, APIKeyQuerySet
 from console.keys.query import KeyQuery
 from console.keys.views import KeyModelAdmin
-from console.streamed_file import harmless, streamed_file
+from console.streamed_file import csv_text, harmless, pages, streamed_file
 from latchkey.timestamps import rfc3339
 
 _PAGE: Final = 1000
@@ -31,21 +29,13 @@ def export_keys(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
         raise PermissionDenied
     now = timezone.now()
     keys = KeyQuery.of(request.GET).keys(now)
-    return streamed_file(request, _pages(keys, now), name="keys.csv", media_type="text/csv", now=now)
+    return streamed_file(request, _parts(keys, now), name="keys.csv", media_type="text/csv", now=now)
 
 
-def _pages(keys: APIKeyQuerySet, now: datetime) -> Iterator[str]:
-    yield _as_csv([_COLUMNS])
-    last: int | None = None
-    while page := _page(keys, last):
-        yield _as_csv([_row(key, now) for key in page])
-        last = page[-1].pk
-
-
-def _page(keys: APIKeyQuerySet, last: int | None) -> list[APIKey]:
-    # Each page is a query of its own: a cursor that stays open would hold a transaction for minutes.
-    rest = keys if last is None else keys.filter(pk__lt=last)
-    return list(rest.order_by("-pk")[:_PAGE])
+def _parts(keys: APIKeyQuerySet, now: datetime) -> Iterator[str]:
+    yield csv_text([_COLUMNS])
+    for page in pages(keys, _PAGE):
+        yield csv_text(_row(key, now) for key in page)
 
 
 def _row(key: APIKey, now: datetime) -> tuple[object, ...]:
@@ -53,9 +43,3 @@ def _row(key: APIKey, now: datetime) -> tuple[object, ...]:
     limit = (key.limit.burst, key.limit.per_seconds) if key.limit else ("", "")
     texts = (key.key_id, key.label, key.owner, key.state(now).value, " ".join(key.scopes))
     return (*map(harmless, texts), *limit, *(rfc3339(time) if time else "" for time in times))
-
-
-def _as_csv(rows: list[tuple[object, ...]]) -> str:
-    text = StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
-    return text.getvalue()

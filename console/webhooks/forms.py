@@ -1,24 +1,17 @@
 """Forms of webhooks. The rules are those of WebhookService, which reports every error next to its field."""
 
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 
 from access.secret_free_form import SecretFreeForm
+from console.keys.rotation import GRACES
 from console.single_use_form import SingleUseForm
 from events.models import WebhookEndpoint
 from events.types import EventType
 from events.webhooks.validation import MAX_URL
-from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
+from latchkey.rotation import DEFAULT_GRACE_SECONDS
 from latchkey.validation import MAX_TEXT
-
-_GRACES: Final = (
-    (3600, "1 hour"),
-    (DEFAULT_GRACE_SECONDS, "1 day"),
-    (604_800, "7 days"),
-    (MAX_GRACE_SECONDS, "30 days"),
-    (0, "None: the old secret ends immediately"),
-)
 
 
 class WebhookForm(SecretFreeForm, forms.Form):
@@ -49,7 +42,7 @@ class RotateSecretForm(SingleUseForm):
     """Form for a new signing secret: how long the old one also signs."""
 
     grace_seconds = forms.TypedChoiceField(
-        choices=_GRACES, coerce=int, initial=DEFAULT_GRACE_SECONDS, label="The old secret also signs for"
+        choices=GRACES, coerce=int, initial=DEFAULT_GRACE_SECONDS, label="The old secret also signs for"
     )
 
 

@@ -1,6 +1,6 @@
 """Each kind of flood: clients that do not attack are still served, and the server's memory stays bounded.
 
-How much later they are served is measured by `make bench`, because a suite that shares its processors can't tell.
+How much later they are served is measured by `make bench`, because a suite that shares its processors can't measure it.
 """
 
 from dataclasses import replace

@@ -129,7 +129,7 @@ def test_no_action_is_preselected(admin: Client, root: IssuedKey) -> None:
     ("action", "form", "expected"),
     [
         ("owner", {"owner": "search team"}, {"owner": "search team"}),
-        ("owner", {"nobody": "on"}, {"owner": ""}),
+        ("owner", {"no_owner": "on"}, {"owner": ""}),
         ("expiry", {"expires_at": "2099-01-01T00:00:00Z"}, {"expires_at": datetime(2099, 1, 1, tzinfo=UTC)}),
         ("expiry", {"never": "on"}, {"expires_at": None}),
         ("disable", {}, {"enabled": False}),
@@ -159,7 +159,7 @@ def test_each_action_changes_the_selected_keys(
     assert "changed." not in again.content.decode().partition("messagelist")[2].partition("</ul>")[0]
 
 
-@pytest.mark.parametrize("form", [{}, {"owner": "x", "nobody": "on"}, {"owner": "  "}])
+@pytest.mark.parametrize("form", [{}, {"owner": "x", "no_owner": "on"}, {"owner": "  "}])
 def test_owner_is_named_or_removed(admin: Client, root: IssuedKey, form: dict[str, str]) -> None:
     request = {"_selected_action": [root.key.key_id], "action": "owner", f"known_epoch_{root.key.key_id}": "1"}
     assert admin.post(LIST, {**request, "confirmed": "yes", **form}).status_code == 200
