@@ -19,7 +19,7 @@ from apikeys.grants import check_grant
 from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
-from apikeys.search import index_statements
+from apikeys.search import SEARCHED, index_statement
 from events.batched_sql import delete_statement, insert_statement, run, select_statement
 from events.change import Change, change
 from events.draft import Entry
@@ -109,7 +109,7 @@ class ConfigService:
         with change() as unit:
             key.save(force_insert=True)
             secret, credential = new_secret(key, slot=0, now=now)
-            run([insert_statement([secret]), *index_statements(key, is_new=True)])
+            run([insert_statement([secret]), index_statement(key, is_new=True)])
             keep_secrets(key, [secret])
             self._append_event(
                 unit, EventType.KEY_ISSUED, key, now, as_json(cleaned) | ({"system": True} if system else {})
@@ -141,8 +141,8 @@ class ConfigService:
                     # The key gets a new expiry, which needs its own event.
                     key.expiry_told = False
                 self._raise_epoch(key, "expiry_told", *changes)
-                if changes.keys() & {"label", "owner"}:
-                    run(index_statements(key))
+                if changes.keys() & SEARCHED:
+                    run([index_statement(key)])
                 unit.append_all(change_entries(key, before, changes), origin=self._origin, at=now)
         self._publish_on_commit(key)
         return key

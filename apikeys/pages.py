@@ -55,7 +55,7 @@ QUERY: Final[Query] = (
         "q",
         _search,
         {"type": "string", "minLength": 1, "maxLength": MAX_QUERY},
-        "Prefix of the key ID, or of words in the label or owner.",
+        "Words, each of which is part of the key ID, label, owner or metadata.",
     ),
     choice_parameter("state", STATES, "Only keys in this state."),
     text_parameter("owner", "Only keys with exactly this owner."),

@@ -1,62 +1,86 @@
-"""Search for keys: by the beginning of the key ID, or of each word of label and owner."""
+"""Search for keys: by any part of the key ID, label, owner or metadata."""
 
-import re
+import json
 import unicodedata
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 
-from apikeys.models import APIKey, APIKeyQuerySet, KeyWord
-from events.batched_sql import Statement, delete_statement, insert_statement
+from apikeys.models import APIKey, APIKeyQuerySet, KeyText
+from events.batched_sql import Statement, insert_statement, update_statement
 
-MAX_WORD: Final = 64
-MAX_WORDS: Final = 40
+MIN_INDEXED: Final = 3
+"""A trigram index finds text of three characters or more."""
+MAX_TERMS: Final = 10
 MOST_LISTED: Final = 1000
-_LAST: Final = "\U0010ffff"
+SEARCHED: Final = frozenset({"label", "owner", "metadata"})
+"""The fields whose changes change the index. A key's ID never changes."""
 
 
-def words_of(*texts: str) -> set[str]:
-    """Return the words of `texts` in their searchable form: letters and digits, without case and accents."""
-    plain = unicodedata.normalize("NFKD", " ".join(texts)).casefold()
-    without_marks = "".join(character for character in plain if not unicodedata.combining(character))
-    found = re.findall(r"[^\W_]+", without_marks)
-    return {word[:MAX_WORD] for word in found[:MAX_WORDS]}
+def normalized(text: str) -> str:
+    """Return `text` in its searchable form: without case and accents."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in plain if not unicodedata.combining(character))
 
 
-def index_statements(key: APIKey, *, is_new: bool = False) -> list[Statement]:
-    """Return the statements that update the search index of the key to its current label and owner.
+def text_of(key: APIKey) -> KeyText:
+    """Return the searchable text of the key's current fields, one value a line."""
+    return KeyText(key=key, text=normalized("\n".join((key.key_id, key.label, key.owner, *_values(key.metadata)))))
 
-    They have to run in the transaction that changes the key. A key that `is_new` has no words yet.
+
+def index_statement(key: APIKey, *, is_new: bool = False) -> Statement:
+    """Return the statement that updates the search index of the key to its current fields.
+
+    It has to run in the transaction that changes the key. A key that `is_new` isn't in the index yet.
     """
-    words = words_of(key.label, key.owner)
-    others = KeyWord.objects.filter(key=key).exclude(word__in=words)
-    rows = [KeyWord(key=key, word=word) for word in sorted(words)]
-    added = [insert_statement(rows, ignore_conflicts=True)] if rows else []
-    return added if is_new else [delete_statement(others), *added]
+    row = text_of(key)
+    return insert_statement([row]) if is_new else update_statement(KeyText.objects.filter(key=key), text=row.text)
 
 
 def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:
-    """Return those of `keys` whose ID begins with `query`, or that have a word beginning with each word of `query`."""
-    query = query.strip()
-    if query.startswith("lk_"):
-        return keys.filter(_begins("key_id", query))
-    words = words_of(query)
-    if not words:
+    """Return those of `keys` whose ID, label, owner or metadata contain every word of `query`, at most MAX_TERMS."""
+    terms = normalized(query).split()[:MAX_TERMS]
+    if not terms:
         return keys.none()
-    for word in words:
-        found = KeyWord.objects.filter(_begins("word", word))
-        listed = list(found.values_list("key_id", flat=True)[: MOST_LISTED + 1])
-        # A rare word is found faster by its index. For a common one the page fills faster by walking through the
-        # keys.
-        rare = len(listed) <= MOST_LISTED
-        keys = keys.filter(pk__in=listed) if rare else keys.filter(Exists(found.filter(key=OuterRef("pk"))))
-    return keys
+    listed = _listed([term for term in terms if len(term) >= MIN_INDEXED])
+    if listed is not None and len(listed) <= MOST_LISTED:
+        keys = keys.filter(pk__in=listed)
+        terms = [term for term in terms if len(term) < MIN_INDEXED]
+    # The index finds a rare word fastest. For a common one, a page is full sooner by walking through the keys.
+    return keys.filter(Exists(_containing(terms).filter(key=OuterRef("pk")))) if terms else keys
 
 
-def _begins(field: str, text: str) -> Q:
-    """Return the condition that the field begins with `text`."""
-    # Each database answers a different form from an index: PostgreSQL LIKE, SQLite a range.
-    if connection.vendor == "postgresql":
-        return Q(**{f"{field}__startswith": text})
-    return Q(**{f"{field}__gte": text, f"{field}__lt": text + _LAST})
+def _listed(terms: list[str]) -> list[int] | None:
+    """Return the primary keys that the index finds for all of `terms`, at most MOST_LISTED + 1; None without terms."""
+    if not terms:
+        return None
+    found: QuerySet[Any] = _containing(terms)
+    if connection.vendor == "sqlite":
+        phrases = " AND ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
+        found = KeyText.objects.filter(
+            pk__in=RawSQL("SELECT rowid FROM apikeys_keytext_trigrams WHERE text MATCH %s", [phrases])
+        )
+    return list(found.values_list("pk", flat=True)[: MOST_LISTED + 1])
+
+
+def _containing(terms: list[str]) -> QuerySet[KeyText]:
+    found = KeyText.objects.all()
+    for term in terms:
+        found = found.filter(text__contains=term)
+    return found
+
+
+def _values(value: object) -> Iterator[str]:
+    """Yield the names and values in JSON as text."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _values(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _values(inner)
+    else:
+        yield value if isinstance(value, str) else json.dumps(value)

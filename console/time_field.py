@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from latchkey.timestamps import EXAMPLE, parse_rfc3339, rfc3339
 
@@ -16,15 +16,27 @@ _SUGGESTED_DAYS: Final = (30, 90, 365)
 
 
 class TimeInput(forms.TextInput):
-    """A text box that suggests the times 30, 90 and 365 days ahead."""
+    """A text box that suggests the times 30, 90 and 365 days ahead, and a picker that fills it, which needs scripts.
+
+    The picker offers UTC and the browser's own time zone, and Never if the field may be empty.
+    """
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        list_id = f"id_{name}_offer"
-        box = super().render(name, value, {**(attrs or {}), "list": list_id, "size": 24}, renderer)
+        attrs = attrs or {}
+        box_id = attrs.get("id", f"id_{name}")
+        box = super().render(name, value, {**attrs, "list": f"{box_id}_offer", "size": 24}, renderer)
         now = timezone.now()
         times = ((rfc3339(now + timedelta(days=days)), f"in {days} days") for days in _SUGGESTED_DAYS)
         options = format_html_join("", '<option value="{}">{}</option>', times)
-        return format_html('{}<datalist id="{}">{}</datalist>', box, list_id, options)
+        never = "" if self.is_required else mark_safe('<button type="button">Never</button>')
+        picker = format_html(
+            '<span class="picker" data-picker="{}" hidden><input type="datetime-local" step="1" '
+            'aria-label="Date and time"><select aria-label="Time zone"><option value="UTC">UTC</option></select>{}'
+            "</span>",
+            box_id,
+            never,
+        )
+        return format_html('{}<datalist id="{}_offer">{}</datalist>{}', box, box_id, options, picker)
 
 
 class TimeField(forms.CharField):

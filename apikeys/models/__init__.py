@@ -2,7 +2,7 @@
 
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
-from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
+from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
@@ -13,7 +13,7 @@ __all__ = [
     "KeyCensus",
     "KeySecret",
     "KeyState",
-    "KeyWord",
+    "KeyText",
     "SecretState",
     "Usage",
     "UsageMark",

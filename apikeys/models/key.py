@@ -114,18 +114,14 @@ class APIKey(models.Model):
         return KeyState.ACTIVE
 
 
-class KeyWord(models.Model):
-    """Search index: a word of a key's label or owner, found by its beginning. `apikeys.search` writes it."""
+class KeyText(models.Model):
+    """Search index: the text in which a key is found, in lower case and without accents. `apikeys.search` writes it.
 
-    key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="words", db_index=False)
-    word = models.CharField(max_length=64)
+    Migration 0006 creates the trigram index of each database.
+    """
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "word"], name="one_row_a_key_and_word")]
-        indexes = [
-            # The operator class makes PostgreSQL use the index for LIKE 'text%' in any locale.
-            models.Index(fields=["word", "key"], name="key_by_word", opclasses=["varchar_pattern_ops", "int8_ops"])
-        ]
+    key = models.OneToOneField(APIKey, on_delete=models.CASCADE, primary_key=True, related_name="text")
+    text = models.TextField()
 
     def __str__(self) -> str:
-        return self.word
+        return self.text

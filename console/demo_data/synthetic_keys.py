@@ -1,13 +1,12 @@
 """Synthetic keys for measurements: up to millions of rows without events, and with secrets that match no credential."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 
-from apikeys.models import APIKey, KeySecret, KeyWord
-from apikeys.search import words_of
+from apikeys.models import APIKey, KeySecret, KeyText
+from apikeys.search import text_of
 from latchkey.credentials import KEY_ID_ALPHABET
 
 BATCH: Final = 10_000
@@ -48,7 +47,7 @@ def unique_word(number: int) -> str:
 def _insert(numbers: range) -> None:
     keys = APIKey.objects.bulk_create([_key(number) for number in numbers], batch_size=BATCH)
     KeySecret.objects.bulk_create([_secret(key) for key in keys], batch_size=BATCH)
-    KeyWord.objects.bulk_create(_words(keys), batch_size=BATCH)
+    KeyText.objects.bulk_create(map(text_of, keys), batch_size=BATCH)
 
 
 def _key(number: int) -> APIKey:
@@ -67,7 +66,3 @@ def _key(number: int) -> APIKey:
 
 def _secret(key: APIKey) -> KeySecret:
     return KeySecret(key=key, slot=0, digest=_DIGEST, pepper_id=_UNKNOWN_PEPPER, created_at=key.created_at)
-
-
-def _words(keys: list[APIKey]) -> Iterator[KeyWord]:
-    return (KeyWord(key=key, word=word) for key in keys for word in sorted(words_of(key.label, key.owner)))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from access.model_admin import OperatorModelAdmin
 from apikeys.models import APIKey
 from console.keys.bulk import bulk_change
+from console.keys.bulk_all import change_all
 from console.keys.changes import EnableView, LimitView, RevokeView
 from console.keys.export import export_keys
 from console.keys.issue import issue_key
@@ -53,7 +54,9 @@ class KeyAdmin(OperatorModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         self._require_view(request)
-        return bulk_change(request, self) if request.method == "POST" else key_list(request, self, timezone.now())
+        if request.method == "POST":
+            return change_all(request, self) if "all" in request.POST else bulk_change(request, self)
+        return key_list(request, self, timezone.now())
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)

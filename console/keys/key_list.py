@@ -12,6 +12,7 @@ from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
 from console.formatting import format_limit, format_relative_time
 from console.keys.bulk_actions import ACTIONS
+from console.keys.order import NEWEST
 from console.keys.query import KeyQuery
 from console.keys.views import KeyModelAdmin, render
 from latchkey.validation import Rejected
@@ -27,24 +28,28 @@ class Row:
     key: APIKey
     state: str
     limit: str
+    expires: str
     last_used: str
     usage: str
 
 
 def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) -> HttpResponse:
-    """Return the page of keys that match the query, newest first, starting at `cursor`."""
+    """Return the page of keys that match the query, in its order, starting at `cursor`."""
     query = KeyQuery.of(request.GET)
-    keys, cursor = query.keys(now), _cursor(request.GET.get("cursor", ""), query)
+    keys, cursor = query.order.sort(query.keys(now)), _cursor(request.GET.get("cursor", ""), query)
     if cursor is not None:
-        keys = keys.filter(pk__lt=cursor.row)
+        keys = query.order.after(keys, cursor.row)
     # One more than is shown: it reveals whether there is a next page, without a count of all matching keys.
-    found = list(keys.order_by("-pk")[: PAGE + 1])
+    found = list(keys[: PAGE + 1])
     shown = found[:PAGE]
     context: dict[str, Any] = {
         "title": "Keys",
         "rows": _rows(shown, now),
         "query": query,
+        "address": str(query),
+        "newest": NEWEST,
         "choices": list(query.choices()),
+        "columns": query.columns(),
         "actions": ACTIONS,
         "next": Cursor.below(shown[-1].pk, query.as_dict()) if len(found) > PAGE else None,
         "beginning": cursor is None,
@@ -70,6 +75,7 @@ def _rows(keys: list[APIKey], now: datetime) -> list[Row]:
             key=key,
             state=key.state(now).value,
             limit=format_limit(key.limit),
+            expires=format_relative_time(key.expires_at, now) if key.expires_at else "never",
             last_used=format_relative_time(key.last_used_at, now),
             usage=sparkline(usage[key.pk], title=f"Last {HOURS} hours"),
         )

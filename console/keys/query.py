@@ -1,4 +1,4 @@
-"""Query of the key list: a search, an owner and filters, which combine and are in the page's address."""
+"""Query of the key list: a search, an owner, filters and an order, which combine and are in the page's address."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,26 +11,46 @@ from apikeys.models import APIKey, APIKeyQuerySet
 from apikeys.pages import MAX_QUERY
 from apikeys.search import matching
 from console.keys.filters import FILTERS, STATES
+from console.keys.order import NEWEST, ORDERS, Order
 
 
 @dataclass(frozen=True, slots=True)
 class KeyQuery:
-    """What the list shows: keys that match the search `q`, have exactly this `owner`, and pass all `filters`."""
+    """What the list shows: keys that match the search `q`, have exactly this `owner`, and pass all `filters`.
+
+    `sort` is a name in ORDERS.
+    """
 
     q: str = ""
     owner: str = ""
     filters: tuple[str, ...] = ()
+    sort: str = NEWEST
 
     @classmethod
     def of(cls, query: QueryDict) -> "KeyQuery":
-        """Return the query in an address. Unknown filters are ignored."""
+        """Return the query in an address. Unknown filters and orders are ignored."""
         q, owner = (query.get(name, "").replace("\x00", "")[:MAX_QUERY] for name in ("q", "owner"))
         chosen = query.getlist("filter")
-        return cls(q.strip(), owner, tuple(name for name in FILTERS if name in chosen))
+        sort = query.get("sort", "")
+        filters = tuple(name for name in FILTERS if name in chosen)
+        return cls(q.strip(), owner, filters, sort if sort in ORDERS else NEWEST)
+
+    @property
+    def order(self) -> Order:
+        """Return the order of the list."""
+        return ORDERS[self.sort]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Return whether the list leaves out any key by search, owner or filter."""
+        return bool(self.q or self.owner or self.filters)
 
     def keys(self, now: datetime) -> APIKeyQuerySet:
         """Return the keys that match."""
         keys = APIKey.objects.all()
+        if self.order.field == "expires_at":
+            # No index has the keys without an expiry at its end.
+            keys = keys.filter(expires_at__isnull=False)
         for name in self.filters:
             keys = FILTERS[name](keys, now)
         if self.owner:
@@ -39,11 +59,12 @@ class KeyQuery:
 
     def as_dict(self) -> dict[str, object]:
         """Return what identifies the query, for a cursor."""
-        return {"q": self.q, "owner": self.owner, "filter": list(self.filters)}
+        return {"q": self.q, "owner": self.owner, "filter": list(self.filters), "sort": self.sort}
 
     def __str__(self) -> str:
         """Return the query as part of an address."""
         pairs = [("q", self.q), ("owner", self.owner), *(("filter", name) for name in self.filters)]
+        pairs += [("sort", self.sort)] if self.sort != NEWEST else []
         return urlencode([(name, value) for name, value in pairs if value])
 
     def without_filters(self) -> "KeyQuery":
@@ -53,6 +74,21 @@ class KeyQuery:
     def without_owner(self) -> "KeyQuery":
         """Return the same query for all owners."""
         return replace(self, owner="")
+
+    def columns(self) -> dict[str, tuple["KeyQuery", str]]:
+        """Return for each column that sorts the query that sorts by it, and `aria-sort` if the list is in its order.
+
+        Choosing the column of the current order reverses it.
+        """
+        direction = "descending" if self.sort.startswith("-") else "ascending"
+        return {
+            name: (
+                replace(self, sort=f"-{name}" if self.sort == name else name),
+                direction if self.sort.removeprefix("-") == name else "",
+            )
+            for name in ORDERS
+            if not name.startswith("-")
+        }
 
     def choices(self) -> Iterator[tuple[str, "KeyQuery", bool]]:
         """Yield each filter with the query that turns it on or off, and whether it is on."""

@@ -46,7 +46,7 @@ class KeyChanges(KeyValues, total=False):
 class KeyFilters(TypedDict, total=False):
     """Filters of a list of keys. All of them apply; one that is None doesn't.
 
-    `q` is the beginning of the key ID, or of words of the label or the owner. `state` is active, disabled,
+    Each word of `q` is part of the key ID, label, owner or metadata. `state` is active, disabled,
     expired, revoked, unlimited or rotating. `owner` and `label` are compared exactly.
     """
 

@@ -25,9 +25,9 @@ def remade(fires: str, condition: str) -> str:
 
 def referring(words: str) -> str:
     """Return the statements that make a reference again, with other words behind it."""
-    name = "apikeys_keyword_key_id_7b050bd4_fk_apikeys_apikey_id"
+    name = "apikeys_keysecret_key_id_280517e3_fk_apikeys_apikey_id"
     return (
-        f"ALTER TABLE apikeys_keyword DROP CONSTRAINT {name}, ADD CONSTRAINT {name}"
+        f"ALTER TABLE apikeys_keysecret DROP CONSTRAINT {name}, ADD CONSTRAINT {name}"
         f" FOREIGN KEY (key_id) REFERENCES apikeys_apikey (id) {words}"
     )
 
@@ -95,8 +95,8 @@ CHANGES_ON_POSTGRESQL = [
     ("ALTER TABLE health_waiver ALTER reason TYPE text", "column health_waiver.reason"),
     ("ALTER TABLE health_waiver ALTER reason DROP NOT NULL", "column health_waiver.reason"),
     ("ALTER TABLE health_waiver ALTER id DROP IDENTITY", "column health_waiver.id"),
-    (referring("ON DELETE CASCADE"), "reference apikeys_keyword.key_id to apikeys_apikey"),
-    (referring("NOT VALID"), "reference apikeys_keyword.key_id to apikeys_apikey"),
+    (referring("ON DELETE CASCADE"), "reference apikeys_keysecret.key_id to apikeys_apikey"),
+    (referring("NOT VALID"), "reference apikeys_keysecret.key_id to apikeys_apikey"),
     (
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'one_secret_a_slot'::regclass",
         "unique index one_secret_a_slot",

@@ -9,8 +9,10 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
+from console.keys import bulk_all
 from events.models import Event
 from events.origin import Origin
+from latchkey.timestamps import rfc3339
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -114,3 +116,41 @@ def test_pages_are_light(tasks: Tasks) -> None:
         sizes.clear()
         page.goto(path, wait_until="networkidle")
         assert sum(sizes) <= most, path
+
+
+def test_picker_fills_the_expiry(tasks: Tasks, issued: IssuedKey) -> None:
+    """By keyboard, in UTC and in the browser's own zone; Never empties the box."""
+    page = tasks.page
+    page.goto(f"/admin/apikeys/apikey/{issued.key.key_id}/change/")
+    page.locator("summary", has_text="Edit").press("Enter")
+    box = page.get_by_label("Expires at (UTC)")
+    page.get_by_label("Time zone").select_option("UTC")
+    page.get_by_label("Date and time").fill("2099-03-28T02:30:00")
+    page.get_by_label("Date and time").blur()
+    expect(box).to_have_value("2099-03-28T02:30:00Z")
+    page.get_by_role("button", name="Never").press("Enter")
+    expect(box).to_have_value("")
+    page.get_by_label("Date and time").fill("2099-03-28T02:30:00")
+    page.get_by_label("Date and time").blur()
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expires_at = APIKey.objects.get(pk=issued.key.pk).expires_at
+    assert expires_at is not None
+    assert rfc3339(expires_at) == "2099-03-28T02:30:00Z"
+
+
+def test_all_matching_keys_change_step_by_step(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By keyboard; the steps follow each other without a click."""
+    monkeypatch.setattr(bulk_all, "STEP", 3)
+    service = ConfigService(Origin.of_command("test"))
+    for number in range(8):
+        service.issue({"label": f"robot {number}", "owner": "plant"})
+    page = tasks.page
+    page.goto("/admin/apikeys/apikey/?owner=plant")
+    page.get_by_label("With selected keys").select_option("disable")
+    page.get_by_label("all that match, on every page").press("Space")
+    page.get_by_role("button", name="Continue").press("Enter")
+    expect(page.get_by_text("All 8 keys that match the list")).to_be_visible()
+    page.get_by_role("button", name="Disable").press("Enter")
+    expect(page.get_by_text("8 keys changed.")).to_be_visible()
+    assert APIKey.objects.filter(enabled=False).count() == 8

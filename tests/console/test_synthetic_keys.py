@@ -2,8 +2,8 @@
 
 import pytest
 
-from apikeys.models import APIKey, KeySecret, KeyWord
-from apikeys.search import matching, words_of
+from apikeys.models import APIKey, KeySecret, KeyText
+from apikeys.search import matching, text_of
 from console.demo_data import synthetic_keys
 from console.demo_data.synthetic_keys import COMMON_WORD, fill, synthetic_key_id, unique_word
 from tests.support.admin_browser import AdminBrowser
@@ -20,7 +20,7 @@ def test_filled_keys_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert KeySecret.objects.count() == 10
     for key in APIKey.objects.all():
-        assert set(KeyWord.objects.filter(key=key).values_list("word", flat=True)) == words_of(key.label, key.owner)
+        assert KeyText.objects.get(key=key).text == text_of(key).text
 
 
 def test_searches_find_them() -> None:

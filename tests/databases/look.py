@@ -16,7 +16,9 @@ def main() -> None:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
     from access.recovery_codes import code_digest
+    from apikeys.models import APIKey
     from apikeys.peppers import configured_peppers
+    from apikeys.search import matching
     from controlplane.processes.schema_check import check_schema
     from events.chain_verification import Break
     from events.models import ChainHead, WebhookEndpoint
@@ -33,6 +35,11 @@ def main() -> None:
         "authenticator": TOTPDevice.objects.get(user=ada).verify_token(code),
         "recovery": StaticDevice.objects.get(user=ada).verify_token(code_digest(ada, RECOVERY_CODE)),
         "signing_keys": [key.hex() for key in signing_keys(webhook, peppers, webhook.created_at)],
+        "labels": [[key.label] for key in APIKey.objects.order_by("pk")],
+        "found": [
+            [key.label for key in matching(APIKey.objects.all(), f"{one.key_id[4:]} {one.label} {one.owner}")]
+            for one in APIKey.objects.order_by("pk")
+        ],
         "breaks": [event.reason for event in verify(peppers) if isinstance(event, Break)],
         "last_event": ChainHead.objects.get().last_id,
     }

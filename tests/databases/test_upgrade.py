@@ -24,6 +24,8 @@ LANDED = ["ace607d"]
 WEBHOOKS = "events_webhookendpoint"
 # What these have besides is of the new migrations.
 MAY_GROW = {"django_migrations", "django_content_type", "auth_permission", "auth_group_permissions"}
+REMOVED = {"apikeys_keyword"}
+"""Tables that a later version replaced by others. `tests.databases.look` sees whether their data is in those."""
 WORKS = {
     "root": "authenticated",
     "rotating": "authenticated",
@@ -97,6 +99,8 @@ def test_rows_are_unchanged(upgraded: Upgraded) -> None:
     tables = [part for part in parts(upgraded.dump) if isinstance(part, Rows)]
     assert {"apikeys_keysecret", "apikeys_usage", "events_event", "health_waiver"} <= {part.table for part in tables}
     for part in tables:
+        if part.table in REMOVED:
+            continue
         now, then = upgraded.rows(part), sorted(part.lines)
         assert (set(then) <= set(now)) if part.table in MAY_GROW else (now == then), part.table
 
@@ -113,6 +117,7 @@ def seen(upgraded: Upgraded) -> Any:
 def test_upgraded_data_works(seen: Any) -> None:
     assert seen["codes"] == WORKS
     assert (seen["password"], seen["authenticator"], seen["recovery"]) == (True, True, True)
+    assert seen["found"] == seen["labels"]
     assert (seen["breaks"], seen["last_event"] > 10) == ([], True)
 
 

@@ -19,7 +19,7 @@ class Command(KeyCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=STATES)
-        parser.add_argument("--q", help="prefix of the key ID, or of words in the label or owner")
+        parser.add_argument("--q", help="words, each of which is part of the key ID, label, owner or metadata")
         parser.add_argument("--owner", help="only keys with exactly this owner")
         parser.add_argument("--label", help="only keys with exactly this label")
         parser.add_argument("--limit", default="50", help="1 to 200, default 50")

@@ -72,6 +72,29 @@ for (const chart of document.querySelectorAll(".chart")) {
     next.focus();
   });
 }
+// Fills a text box from a picker of date, time and zone, as RFC 3339 in UTC.
+for (const picker of document.querySelectorAll("[data-picker]")) {
+  const box = document.getElementById(picker.dataset.picker);
+  const [moment, zone, never] = picker.children;
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (own && own !== "UTC") zone.add(new Option(own, "local"), 0);
+  zone.selectedIndex = 0;
+  const fill = () => {
+    const time = moment.value && new Date(zone.value === "UTC" ? `${moment.value}Z` : moment.value);
+    if (time) box.value = time.toISOString().replace(/\.\d+Z$/, "Z");
+  };
+  moment.addEventListener("change", fill);
+  zone.addEventListener("change", fill);
+  never?.addEventListener("click", () => {
+    moment.value = box.value = "";
+    // A form for many keys asks for it explicitly.
+    const chosen = box.form.elements.namedItem("never");
+    if (chosen) chosen.checked = true;
+  });
+  picker.hidden = false;
+}
+// Goes on with a change in steps, until the page is left.
+document.querySelector("form[data-continue]")?.requestSubmit();
 // Refreshes the state of a rotation while the page is visible.
 for (const part of document.querySelectorAll("[data-live]")) {
   setInterval(async () => {

@@ -36,7 +36,10 @@ def list_keys(
     context: typer.Context,
     state: Annotated[State | None, typer.Option(help="Only keys in this state.")] = None,
     q: Annotated[
-        str | None, typer.Option("--q", metavar="TEXT", help="Prefix of the key ID, or of words in the label or owner.")
+        str | None,
+        typer.Option(
+            "--q", metavar="TEXT", help="Words, each of which is part of the key ID, label, owner or metadata."
+        ),
     ] = None,
     owner: Annotated[str | None, typer.Option(metavar="OWNER", help="Only keys with exactly this owner.")] = None,
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="Only keys with exactly this label.")] = None,
