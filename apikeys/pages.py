@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
+from apikeys.candidates import in_state
 from apikeys.cursor import PATTERN as CURSOR_PATTERN
 from apikeys.cursor import Cursor
 from apikeys.models import APIKey, APIKeyQuerySet, KeyState
@@ -86,7 +87,7 @@ def key_page(
 def _selected(now: datetime, filters: KeyFilters) -> APIKeyQuerySet:
     keys = APIKey.objects.all()
     if "state" in filters:
-        keys = keys.in_state(filters["state"], now)
+        keys = in_state(keys, filters["state"], now)
     if "owner" in filters:
         keys = keys.filter(owner=filters["owner"])
     if "label" in filters:

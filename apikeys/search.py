@@ -3,11 +3,10 @@
 import json
 import unicodedata
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.expressions import RawSQL
 
 from apikeys.models import APIKey, APIKeyQuerySet, KeyText
 from events.batched_sql import Statement, insert_statement, update_statement
@@ -16,6 +15,7 @@ MIN_INDEXED: Final = 3
 """A trigram index finds text of three characters or more."""
 MAX_TERMS: Final = 10
 MOST_LISTED: Final = 1000
+_TRIGRAMS: Final = "SELECT rowid FROM apikeys_keytext_trigrams WHERE text MATCH %s LIMIT %s"
 SEARCHED: Final = frozenset({"label", "owner", "metadata"})
 """The fields whose changes change the index. A key's ID never changes."""
 
@@ -57,13 +57,12 @@ def _listed(terms: list[str]) -> list[int] | None:
     """Return the primary keys that the index finds for all of `terms`, at most MOST_LISTED + 1; None without terms."""
     if not terms:
         return None
-    found: QuerySet[Any] = _containing(terms)
     if connection.vendor == "sqlite":
         phrases = " AND ".join('"{}"'.format(term.replace('"', '""')) for term in terms)
-        found = KeyText.objects.filter(
-            pk__in=RawSQL("SELECT rowid FROM apikeys_keytext_trigrams WHERE text MATCH %s", [phrases])
-        )
-    return list(found.values_list("pk", flat=True)[: MOST_LISTED + 1])
+        with connection.cursor() as cursor:
+            cursor.execute(_TRIGRAMS, [phrases, MOST_LISTED + 1])
+            return [row for (row,) in cursor.fetchall()]
+    return list(_containing(terms).values_list("pk", flat=True)[: MOST_LISTED + 1])
 
 
 def _containing(terms: list[str]) -> QuerySet[KeyText]:

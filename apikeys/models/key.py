@@ -38,7 +38,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             "active": usable & ~lapsed,
             "disabled": unrevoked & Q(enabled=False),
             "expired": usable & lapsed,
-            "revoked": ~unrevoked,
+            "revoked": Q(revoked_at__isnull=False),
             "unlimited": unrevoked & Q(rate_limit__isnull=True),
             # Literals instead of SecretState: `apikeys.models.secret` imports this module.
             "rotating": unrevoked & Q(secrets__state="retiring", secrets__expires_at__gt=now),
@@ -88,6 +88,11 @@ class APIKey(models.Model):
             models.Index(fields=["label", "id"], name="key_by_label"),
             models.Index(fields=["expires_at"], name="key_by_expiry"),
             models.Index(fields=["expires_at"], name="key_by_untold_expiry", condition=Q(expiry_told=False)),
+            models.Index(fields=["id"], name="key_revoked", condition=Q(revoked_at__isnull=False)),
+            models.Index(fields=["id"], name="key_disabled", condition=Q(revoked_at__isnull=True, enabled=False)),
+            models.Index(
+                fields=["id"], name="key_unlimited", condition=Q(revoked_at__isnull=True, rate_limit__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -43,7 +43,10 @@ class KeySecret(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["state", "created_at"], name="secret_by_age")]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="secret_by_age"),
+            models.Index(fields=["expires_at"], name="secret_retiring", condition=Q(state="retiring")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["key", "state"], name="one_secret_a_state"),
             models.UniqueConstraint(fields=["key", "slot"], name="one_secret_a_slot"),

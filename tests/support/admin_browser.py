@@ -11,11 +11,22 @@ from django.test.utils import CaptureQueriesContext
 
 from apikeys.models import APIKey
 from console.demo_data.synthetic_keys import COMMON_WORD, synthetic_key_id, unique_word
+from console.keys.filters import FILTERS
+from console.keys.order import ORDERS
 
 EMPTY_PAGE: Final = "empty page"
 """A page that shows no data, to compare others with."""
 
 _LIST: Final = "/admin/apikeys/apikey/"
+_OTHERS: Final = {
+    "overview": "",
+    "incidents": "health/incident/",
+    "guard rails": "guard-rails/",
+    "waivers": "health/waiver/",
+    "events": "events/event/",
+    "webhooks": "events/webhookendpoint/",
+    "access": "auth/user/",
+}
 _LOOKS: Final = 2
 
 
@@ -37,7 +48,12 @@ class AdminBrowser:
             "rare search": f"{_LIST}?q={unique_word(middle)}",
             "common search": f"{_LIST}?q={COMMON_WORD}",
             "key id search": f"{_LIST}?q={key.key_id[:6]}",
+            "substring": f"{_LIST}?q={unique_word(middle)[2:]}",
+            "search and filter": f"{_LIST}?q={COMMON_WORD}&filter=disabled",
+            **{f"filter {name}": f"{_LIST}?filter={name}" for name in FILTERS},
+            **{f"sort {name}": f"{_LIST}?sort={name}" for name in ORDERS},
             "key page": f"{_LIST}{key.key_id}/change/",
+            **{name: f"/admin/{path}" for name, path in _OTHERS.items()},
         }
 
     def queries(self, path: str) -> int:
