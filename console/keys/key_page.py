@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import partial
+from json import dumps
 from typing import Any, Final
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
 from apikeys.usage.series import usage_of
 from console.formatting import format_limit
+from console.keys.bucket_state import bucket_state
 from console.keys.edit_form import EditForm
 from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
 from console.operator import config_service_for
@@ -89,6 +91,8 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         "shown": shown,
         "state": shown.state(now).value,
         "limit": format_limit(shown.limit),
+        "bucket": bucket_state(shown, default_limiter()),
+        "metadata": {name: value if isinstance(value, str) else dumps(value) for name, value in shown.metadata.items()},
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
         **usage_chart(request, partial(usage_of, shown), now),

@@ -22,18 +22,46 @@ PASSWORD = "a long enough pass phrase"
 COUNT = """
 const add = () => sessionStorage.setItem("count", Number(sessionStorage.getItem("count")) + 1);
 addEventListener("click", (event) => { if (event.isTrusted && event.detail) add(); }, true);
+addEventListener("pointerdown", () => sessionStorage.setItem("pointers", 1), true);
 addEventListener("change", (event) => { if (event.target.matches("[data-find]")) add(); }, true);
 """
 
 
+MOST_TABS = 150
+
+
 class Tasks:
-    """What an operator does, and how much that is."""
+    """What an operator does, and how much that is; with `keyboard`, without a pointer."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.keyboard = False
 
     def click(self, role: Literal["link", "button"], name: str, within: Locator | None = None) -> None:
-        (within or self.page.locator("body")).get_by_role(role, name=name, exact=True).first.click()
+        """Click the link or button, or move to it with the Tab key and press Enter."""
+        control = (within or self.page.locator("body")).get_by_role(role, name=name, exact=True).first
+        if not self.keyboard:
+            control.click()
+            return
+        self._tab_to(control)
+        self.page.keyboard.press("Enter")
+
+    def write(self, label: str, text: str) -> None:
+        """Write into the field with this label."""
+        field = self.page.get_by_label(label).first
+        if self.keyboard:
+            self._tab_to(field)
+            self.page.keyboard.type(text)
+        else:
+            field.fill(text)
+
+    def _tab_to(self, control: Locator) -> None:
+        control.wait_for()
+        for _ in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            if control.evaluate("one => one === document.activeElement"):
+                return
+        raise AssertionError(f"The Tab key doesn't lead to {control}.")
 
     def find(self, text: str) -> None:
         """Paste text into the search box, without the pointer, and press Enter."""
@@ -66,7 +94,7 @@ def tasks(page: Page, issued: IssuedKey) -> Tasks:
 
 def issue_and_copy(do: Tasks, issued: IssuedKey) -> None:
     do.click("link", "Issue a key")
-    do.page.get_by_label("Label").fill("ci")
+    do.write("Label", "ci")
     do.click("button", "Issue key")
     do.click("button", "Copy", do.page.locator(".copy").first)
     expect(do.page.get_by_text("Copied").first).to_be_visible()
@@ -102,6 +130,15 @@ def test_task_takes_few_clicks(
 ) -> None:
     task(tasks, issued)
     assert least <= tasks.count <= most
+
+
+@pytest.mark.parametrize("task", [issue_and_copy, revoke_leaked, open_fix, explain_request])
+def test_task_works_by_keyboard_alone(
+    tasks: Tasks, issued: IssuedKey, task: Callable[[Tasks, IssuedKey], None]
+) -> None:
+    tasks.keyboard = True
+    task(tasks, issued)
+    assert int(tasks.page.evaluate("Number(sessionStorage.getItem('pointers'))")) == 0
 
 
 def test_pages_are_light(tasks: Tasks) -> None:

@@ -85,11 +85,10 @@ for (const picker of document.querySelectorAll("[data-picker]")) {
   };
   moment.addEventListener("change", fill);
   zone.addEventListener("change", fill);
+  // A form for many keys has a checkbox for it.
+  if (box.form.elements.namedItem("never")) never?.remove();
   never?.addEventListener("click", () => {
     moment.value = box.value = "";
-    // A form for many keys asks for it explicitly.
-    const chosen = box.form.elements.namedItem("never");
-    if (chosen) chosen.checked = true;
   });
   picker.hidden = false;
 }

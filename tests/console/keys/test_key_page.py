@@ -1,0 +1,67 @@
+"""Page of a key: what it shows before anything is edited."""
+
+import pytest
+from django.test import Client
+
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from console.keys.bucket_state import BucketState, bucket_state
+from ratelimit.limiter import default_limiter
+from ratelimit.stores.base import BucketStoreError
+from tests.console.keys.pages import path
+
+pytestmark = pytest.mark.django_db
+
+
+def take(key: APIKey, count: int) -> None:
+    for _ in range(count):
+        default_limiter().take(key.key_id, key.limit, cost=1, epoch=key.epoch, slot=0)
+
+
+def test_page_shows_how_much_of_the_limit_is_used(admin: Client, service: ConfigService) -> None:
+    key = service.issue({"label": "one", "rate_limit": {"burst": 5, "per_seconds": 2_000_000}}).key
+    take(key, 2)
+    state = bucket_state(key, default_limiter())
+    assert state is not None
+    assert (state.burst, state.used, state.left) == (5, 2, 3)
+    assert 700_000 < state.reset_seconds <= 800_000
+    page = admin.get(path(key)).content.decode()
+    assert (
+        '<meter min="0" max="5" value="2" aria-label="Used of the limit"></meter> 2 used, 3 left, full again in' in page
+    )
+    assert admin.get(path(key)).content.decode().count("2 used, 3 left") == 1, "looking takes no token"
+
+
+def test_unlimited_key_has_no_bar(admin: Client, service: ConfigService) -> None:
+    key = service.issue({"label": "one", "rate_limit": None}).key
+    assert bucket_state(key, default_limiter()) is None
+    assert "<meter" not in admin.get(path(key)).content.decode()
+
+
+def test_page_opens_while_the_store_is_down(
+    admin: Client, service: ConfigService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = service.issue({"label": "one"}).key
+    assert bucket_state(key, default_limiter()) == BucketState(60, 60, 0)
+
+    def down(*_: object) -> None:
+        raise BucketStoreError("down")
+
+    monkeypatch.setattr(type(default_limiter().store), "peek", down)
+    page = admin.get(path(key)).content.decode()
+    assert "<meter" not in page
+    assert "1 per second, burst 60" in page
+
+
+def test_page_shows_metadata(admin: Client, service: ConfigService) -> None:
+    metadata = {"team": "ops <b>", "regions": ["eu", 2], "paid": True}
+    page = admin.get(path(service.issue({"label": "one", "metadata": metadata}).key)).content.decode()
+    for name, text in (("team", "ops &lt;b&gt;"), ("regions", "[&quot;eu&quot;, 2]"), ("paid", "true")):
+        assert f"<dt>{name}</dt><dd>{text}</dd>" in page
+
+
+def test_form_is_closed_until_it_is_needed(admin: Client, service: ConfigService) -> None:
+    key = service.issue({"label": "one"}).key
+    assert '<details class="card" id="edit">' in admin.get(path(key)).content.decode()
+    rejected = admin.post(path(key), {"label": "", "known_epoch": "1"}).content.decode()
+    assert '<details class="card" id="edit" open>' in rejected
