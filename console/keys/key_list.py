@@ -10,7 +10,7 @@ from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
 from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
-from console.formatting import format_limit, format_relative_time
+from console.formatting import format_limit
 from console.keys.bulk_actions import ACTIONS
 from console.keys.order import NEWEST
 from console.keys.query import KeyQuery
@@ -28,8 +28,6 @@ class Row:
     key: APIKey
     state: str
     limit: str
-    expires: str
-    last_used: str
     usage: str
 
 
@@ -75,8 +73,6 @@ def _rows(keys: list[APIKey], now: datetime) -> list[Row]:
             key=key,
             state=key.state(now).value,
             limit=format_limit(key.limit),
-            expires=format_relative_time(key.expires_at, now) if key.expires_at else "never",
-            last_used=format_relative_time(key.last_used_at, now),
             usage=sparkline(usage[key.pk], title=f"Last {HOURS} hours"),
         )
         for key in keys

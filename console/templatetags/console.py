@@ -4,18 +4,27 @@ from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from console import formatting, identifiers
+from latchkey.timestamps import rfc3339
 from ratelimit.limit import Limit
 
 register = template.Library()
 
 
 @register.filter
-def format_relative_time(moment: datetime | None) -> str:
-    """Return how long ago or how far ahead `moment` is, such as "5 minutes ago", or "never" for None."""
-    return formatting.format_relative_time(moment, timezone.now())
+def format_relative_time(moment: datetime | None) -> SafeString:
+    """Return how long ago or how far ahead `moment` is, such as "5 minutes ago", or "never" for None.
+
+    The pointer on it shows the time itself.
+    """
+    text = formatting.format_relative_time(moment, timezone.now())
+    if moment is None:
+        return SafeString(text)
+    whole = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', rfc3339(moment), whole, text)
 
 
 @register.filter
