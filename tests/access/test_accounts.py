@@ -1,10 +1,16 @@
 """Changes of people by an administrator: what they do, which event they append, and who may make them."""
 
+import threading
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import RequestFactory
 
+from access.people import People, Rejected
+from access.stale_form_guard import state_of
+from apikeys.request_context import set_request_context
 from events.models import Event
 from tests.access.people import PASSWORD, Person, code_on, known_state
 
@@ -202,6 +208,40 @@ def test_one_superuser_remains(root: Person, person: Any) -> None:
     assert root.browser.post(path, form).status_code == 302
     root.user.refresh_from_db()
     assert not root.user.is_superuser
+
+
+def request_of(user: User) -> Any:
+    """A request of somebody who is signed in."""
+    request = RequestFactory().post(USERS)
+    request.user = user
+    set_request_context(request.META, request_id="r", address="127.0.0.1", trace_id=None)
+    return request
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_superusers_cannot_deactivate_each_other(ada: Person, person: Any) -> None:
+    """Both requests were let in before either changes anything."""
+    users = [ada.user, person("bea", is_superuser=True).user]
+    states = [state_of(user) for user in users]
+    barrier, refused = threading.Barrier(2), list[str]()
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait()
+            People(request_of(users[number])).set_active(users[1 - number], states[1 - number], active=False)
+        except Rejected as error:
+            refused.append(str(error))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["This is the last superuser who can sign in. Make another person a superuser first."]
+    assert User.objects.filter(is_active=True).count() == 1
+    assert Event.objects.filter(type="OperatorChanged").count() == 1
 
 
 def test_stale_user_form_is_rejected(root: Person, chief: Person, person: Any) -> None:

@@ -100,5 +100,17 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     for path in PAGES:
         page.goto(path.format(**rows))
         faults += faults_of(page)
+    page.goto("/admin/auth/user/add/")
+    page.get_by_label("Name").fill("eve")
+    page.get_by_label("viewer").check()
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_label("One-time link").wait_for()
+    faults += faults_of(page)
+    page.goto("/admin/set-password/#1-x")
+    for box in page.locator("input[type=password]").all():
+        box.fill(PASSWORD)
+    page.get_by_role("button", name="Set my password").click()
+    page.get_by_role("heading", name="This link doesn't work").wait_for()
+    faults += faults_of(page)
     context.close()
     assert not faults, "\n".join(sorted(set(faults)))
