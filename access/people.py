@@ -7,7 +7,6 @@ from typing import Any, Final
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.http import HttpRequest
 
 from access import authenticators
@@ -126,10 +125,7 @@ class People:
         """Lock the person, and yield them as they are now."""
         with transaction.atomic():
             set_lock_timeout()
-            # All superusers are locked too, always in this order. Otherwise two of them could deactivate each other at
-            # the same time, and none would remain.
-            locked = User.objects.select_for_update().filter(Q(pk=user.pk) | Q(is_superuser=True)).order_by("pk")
-            current = next((one for one in locked if one.pk == user.pk), None)
+            current = User.objects.select_for_update().filter(pk=user.pk).first()
             if current is None:
                 raise StalePage(user)
             self._require_rights_over(current)
@@ -137,6 +133,8 @@ class People:
                 raise StalePage(current)
             was_superuser = current.is_superuser
             yield current
+            # The event of the change is appended, so the event log is locked. Two superusers can't deactivate each
+            # other at the same time: the second sees here what the first has done.
             if was_superuser and not _superuser_remains():
                 raise Rejected("This is the last superuser who can sign in. Make another person a superuser first.")
 

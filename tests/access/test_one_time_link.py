@@ -1,16 +1,15 @@
 """One-time links: they work once, for a while, and until they are withdrawn; their codes are shown once."""
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from access.one_time_link import begin_link, link_end, link_url, user_of
+from access.set_password import NewPasswordForm
 from apikeys.address_limit import sign_in_limit
 from events.models import Event
 from tests.access.people import PASSWORD, Person, browser, code_on, known_state
@@ -125,6 +124,13 @@ def test_deactivation_ends_link(root: Person) -> None:
     assert choose(code).status_code == GONE
 
 
+def test_link_of_deactivated_account_does_not_work(root: Person) -> None:
+    """Also if the account was deactivated by a command, which leaves the link."""
+    eve, code = invite(root)
+    User.objects.filter(pk=eve.pk).update(is_active=False)
+    assert choose(code).status_code == GONE
+
+
 def test_changed_name_and_email_keep_link(root: Person) -> None:
     eve, code = invite(root)
     page = f"{USERS}{eve.pk}/change/"
@@ -210,24 +216,39 @@ def test_form_needs_csrf_token(root: Person) -> None:
     assert choose(code).status_code == 302
 
 
-@pytest.mark.django_db(transaction=True)
-def test_two_requests_with_one_link(root: Person) -> None:
-    """One of them sets the password; the other finds no link."""
-    _, code = invite(root)
-    found: list[int] = []
+@pytest.mark.parametrize("change", ["withdraw", "link", "toggle"])
+def test_link_that_ends_during_request_does_not_work(
+    root: Person, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """While the password is hashed, which takes long, an administrator ends the link."""
+    eve, code = invite(root)
+    real = NewPasswordForm.save
 
-    def run(number: int) -> None:
-        try:
-            found.append(choose(code, f"{NEW} {number}").status_code)
-        finally:
-            connection.close()
+    def save(self: NewPasswordForm, commit: bool = True) -> Any:
+        act(root, eve, change)
+        return real(self, commit)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == [302] + [GONE] * 3
+    monkeypatch.setattr(NewPasswordForm, "save", save)
+    assert choose(code).status_code == GONE
+    eve.refresh_from_db()
+    assert not eve.has_usable_password()
+
+
+def test_two_requests_with_one_link(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find the link open. One of them sets the password."""
+    eve, code = invite(root)
+    real, answers = NewPasswordForm.save, list[Any]()
+
+    def save(self: NewPasswordForm, commit: bool = True) -> Any:
+        monkeypatch.setattr(NewPasswordForm, "save", real)
+        answers.append(choose(code, "the quicker pass phrase"))
+        return real(self, commit)
+
+    monkeypatch.setattr(NewPasswordForm, "save", save)
+    answers.append(choose(code))
+    assert [answer.status_code for answer in answers] == [302, GONE]
+    eve.refresh_from_db()
+    assert eve.check_password("the quicker pass phrase")
     assert Event.objects.filter(data_json__contains="password set with a link").count() == 1
 
 
