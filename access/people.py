@@ -104,7 +104,11 @@ class People:
 
     def reset_authenticator(self, user: User, known: str) -> None:
         """Remove the authenticator app and the recovery codes that the person has lost."""
+        # On the page for one's own app, an open session is not enough: it asks for the password and a code.
+        self._refuse_oneself(user, "reset the authenticator app of")
         with self._changing(user, known) as current:
+            if not authenticators.identifier(current):
+                raise Rejected(f"{current} has no authenticator app.")
             authenticators.remove(self._request, current)
 
     def remove(self, user: User, known: str) -> None:

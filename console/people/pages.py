@@ -101,6 +101,7 @@ class ResetAuthenticatorView(PersonView):
 
     title = "Reset the authenticator app"
     template = "console/people/authenticator.html"
+    not_for_oneself = True
 
     def apply(self, people: People, known: str, values: dict[str, Any]) -> HttpResponse:
         people.reset_authenticator(self.person, known)

@@ -1,6 +1,8 @@
 """Changes of people by an administrator: what they do, which event they append, and who may make them."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.db import connection
 from django.test import RequestFactory
 
 from access.people import People, Rejected
+from access.second_factor import has_authenticator
 from access.stale_form_guard import state_of
 from apikeys.request_context import set_request_context
 from events.models import Event
@@ -52,6 +55,14 @@ def last() -> tuple[str, dict[str, Any]]:
     event = Event.objects.latest("id")
     assert event.type == "OperatorChanged"
     return event.actor, event.data
+
+
+def request_of(user: User) -> Any:
+    """A request of somebody who is signed in."""
+    request = RequestFactory().post(USERS)
+    request.user = user
+    set_request_context(request.META, request_id="r", address="127.0.0.1", trace_id=None)
+    return request
 
 
 def test_new_user_is_staff_and_has_a_role(root: Person) -> None:
@@ -150,7 +161,9 @@ def test_deactivation_appends_event(root: Person, person: Any) -> None:
 
 
 def test_change_and_event_are_one_transaction(root: Person, person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    bob = person("bob", "viewer").user
+    user = person("bob", "viewer")
+    user.set_up()
+    bob = user.user
 
     def break_down(*args: object, **kwargs: object) -> None:
         raise RuntimeError
@@ -166,7 +179,7 @@ def test_change_and_event_are_one_transaction(root: Person, person: Any, monkeyp
         assert root.browser.post(USERS + page, form).status_code == 500, page
     assert sorted(User.objects.values_list("username", flat=True)) == ["ada", "bob"]
     bob.refresh_from_db()
-    assert (bob.is_active, bob.check_password(PASSWORD)) == (True, True)
+    assert (bob.is_active, bob.check_password(PASSWORD), has_authenticator(bob)) == (True, True, True)
 
 
 def test_administrator_cannot_become_superuser(chief: Person) -> None:
@@ -186,15 +199,26 @@ def test_administrator_cannot_change_superuser(chief: Person, ada: Person, page:
     assert User.objects.filter(username="ada").exists()
 
 
-@pytest.mark.parametrize("page", ["delete", "link", "toggle"])
+@pytest.mark.parametrize("page", ["delete", "link", "toggle", "authenticator"])
 def test_no_one_locks_themselves_out(root: Person, chief: Person, page: str) -> None:
     for one in (root, chief):
+        one.set_up()
         path = f"{USERS}{one.user.pk}/{page}/"
         state = known_state(one, f"{USERS}{one.user.pk}/change/")
         answer = one.browser.post(path, {"known_state": state}, follow=True)
         assert "do this to your own account." in answer.content.decode()
         one.user.refresh_from_db()
         assert (one.user.is_active, one.user.check_password(PASSWORD)) == (True, True)
+        assert has_authenticator(one.user), "the page for one's own app asks for the password and a code"
+        people = People(request_of(one.user))
+        changes: dict[str, Callable[[User, str], object]] = {
+            "delete": people.remove,
+            "link": people.create_link,
+            "toggle": partial(people.set_active, active=False),
+            "authenticator": people.reset_authenticator,
+        }
+        with pytest.raises(Rejected, match="your own account"):
+            changes[page](one.user, state_of(one.user))
 
 
 def test_one_superuser_remains(root: Person, person: Any) -> None:
@@ -208,14 +232,6 @@ def test_one_superuser_remains(root: Person, person: Any) -> None:
     assert root.browser.post(path, form).status_code == 302
     root.user.refresh_from_db()
     assert not root.user.is_superuser
-
-
-def request_of(user: User) -> Any:
-    """A request of somebody who is signed in."""
-    request = RequestFactory().post(USERS)
-    request.user = user
-    set_request_context(request.META, request_id="r", address="127.0.0.1", trace_id=None)
-    return request
 
 
 @pytest.mark.django_db(transaction=True)
