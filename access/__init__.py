@@ -1,1 +1,1 @@
-"""Access to the admin: people, their roles and links, sign-in, lockout, authenticator apps, sessions, and the events."""
+"""Access to the admin: people, roles, one-time links, sign-in, lockout, authenticator apps, sessions, and events."""
