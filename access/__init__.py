@@ -1,1 +1,1 @@
-"""Access to the admin: roles, sign-in, lockout, authenticator apps, session age, and the events about all of them."""
+"""Access to the admin: people, roles, one-time links, sign-in, lockout, authenticator apps, sessions, and events."""

@@ -1,6 +1,6 @@
 """Events about changes of users, groups and authenticator apps."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.contrib.auth.models import Group, Permission, User
@@ -18,29 +18,48 @@ SHOWN: Final = ("username", "name", "is_active", "is_superuser", "groups", "perm
 MAX_EVENTS_SEARCHED: Final = 100
 
 
-def append_change_event(request: HttpRequest, subject: User | Group, did: str, **details: object) -> None:
-    """Append the event that the signed-in user did `did` to `subject`, within the caller's transaction."""
+def append_change_event(
+    request: HttpRequest,
+    subject: User | Group,
+    did: str,
+    details: Mapping[str, object] | None = None,
+    *,
+    actor: User | None = None,
+) -> None:
+    """Append the event that `actor` did `did` to `subject`, within the caller's transaction.
+
+    Without `actor`, it is the signed-in user.
+    """
     event_log.append(
         EventType.OPERATOR_CHANGED,
-        origin=user_origin(request, request.user),
+        origin=user_origin(request, actor or request.user),
         at=timezone.now(),
-        data={"subject": _name(subject), "did": did, **details},
+        data={"subject": _name(subject), "did": did, **(details or {})},
     )
 
 
-def changes_of(form: Any, *, added: bool) -> dict[str, object]:
-    """Return what a form of the admin, already saved, has changed; empty if nothing."""
-    if not form.changed_data:
+def values_of(subject: User | Group) -> dict[str, Any]:
+    """Return the fields of a user or group that a form can change, as events show them."""
+    if isinstance(subject, User):
+        names = ("username", "first_name", "last_name", "email", "is_active", "is_superuser")
+        groups = sorted(subject.groups.values_list("name", flat=True))
+        return {**{name: getattr(subject, name) for name in names}, "groups": groups}
+    return {"name": subject.name, "permissions": sorted(_label(one) for one in _permissions(subject))}
+
+
+def changes(before: Mapping[str, object] | None, after: Mapping[str, object]) -> dict[str, object]:
+    """Return what changed from `before` to `after`, as an event contains it; empty if nothing.
+
+    `before` is None for something new.
+    """
+    fields = sorted(name for name, value in after.items() if before is None or before[name] != value)
+    if not fields:
         return {}
-    shown = [name for name in form.changed_data if name in SHOWN]
-    changes: dict[str, object] = {
-        # The form's fields are password1 and password2; their names say nothing more.
-        "fields": sorted({"password" if "password" in name else name for name in form.changed_data}),
-        "to": {name: _plain(form.cleaned_data[name]) for name in shown},
-    }
-    if not added:
-        changes["from"] = {name: _plain(form.initial.get(name)) for name in shown}
-    return changes
+    shown = [name for name in fields if name in SHOWN]
+    found: dict[str, object] = {"fields": fields, "to": {name: after[name] for name in shown}}
+    if before is not None:
+        found["from"] = {name: before[name] for name in shown}
+    return found
 
 
 def last_change(subject: User | Group) -> str:
@@ -60,13 +79,9 @@ def _name(subject: User | Group) -> str:
     return f"user:{subject.get_username()}" if isinstance(subject, User) else f"group:{subject.name}"
 
 
-def _plain(value: Any) -> object:
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return sorted(_label(member) for member in value)
-    return value
+def _permissions(group: Group) -> Any:
+    return group.permissions.select_related("content_type")
 
 
-def _label(member: Group | Permission) -> str:
-    if isinstance(member, Permission):
-        return f"{member.content_type.app_label}.{member.codename}"
-    return member.name
+def _label(permission: Permission) -> str:
+    return f"{permission.content_type.app_label}.{permission.codename}"

@@ -58,25 +58,18 @@ def renew_codes(request: HttpRequest, user: User) -> list[str]:
 
 def identifier(user: User) -> str:
     """Return an identifier of the user's current authenticator app, for a page on which an administrator decides
-    about it.
+    about it. It is empty without an app.
     """
     devices = TOTPDevice.objects.filter(user=user, confirmed=True).order_by("pk")
     return ",".join(str(pk) for pk in devices.values_list("pk", flat=True))
 
 
-def remove(request: HttpRequest, user: User, *, known: str | None = None) -> bool:
-    """Remove the authenticator app and the recovery codes of a user.
-
-    Return False and remove nothing if `known` is not what `identifier` returns: the app was replaced after the page was
-    loaded.
-    """
+def remove(request: HttpRequest, user: User) -> None:
+    """Remove the authenticator app and the recovery codes of a user."""
     with transaction.atomic():
         set_lock_timeout()
         # No other authenticator app can be set up or removed in the meantime.
         User.objects.select_for_update().get(pk=user.pk)
-        if known is not None and identifier(user) != known:
-            return False
         for kind in (TOTPDevice, StaticDevice):
             kind.objects.filter(user=user).delete()
         append_change_event(request, user, "authenticator removed")
-    return True

@@ -31,9 +31,6 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     add_label: ClassVar[str] = ""
     """What the button that adds a row says, if it isn't "Add" with the model's name."""
 
-    list_links: ClassVar[tuple[tuple[str, str, str], ...]] = ()
-    """Pages that the list links to: the text, the name of the URL, and the permission that the page requires."""
-
     # A count for each value of each filter would read the whole table.
     show_facets = admin.ShowFacets.NEVER
 
@@ -52,14 +49,9 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         title = self.title_of_list
-        links = [
-            (text, reverse(f"admin:{route}"))
-            for text, route, permission in self.list_links
-            if request.user.has_perm(permission)
-        ]
         add_url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add")
         add_label = self.add_label or f"Add {self.opts.verbose_name}"
-        context = {"title": title, "list_links": links, "add_url": add_url, "add_label": add_label}
+        context = {"title": title, "add_url": add_url, "add_label": add_label}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @property

@@ -55,5 +55,5 @@ class OwnPasswordView(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
-            append_change_event(self.request, form.user, "changed", fields=["password"])
+            append_change_event(self.request, form.user, "changed", {"fields": ["password"]})
             return super().form_valid(form)

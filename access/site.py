@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from access import authenticator_pages as pages
 from access.own_password import OwnPasswordView
 from access.requirements import is_signed_in, lacks_authenticator
+from access.set_password import set_password
 from access.sign_in import SignInView
 from access.sign_out import append_sign_out_event
 
@@ -45,6 +46,7 @@ class OperatorSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
+            path("set-password/", set_password, name="set-password"),
             path("authenticator/", pages.overview, name="authenticator"),
             path("authenticator/set-up/", pages.set_up, name="authenticator-set-up"),
             path("authenticator/confirm/", pages.confirm, name="authenticator-confirm"),

@@ -1,65 +1,38 @@
-"""Protection against outdated pages: a form about a user or group is rejected if its data changed after the page
-loaded.
+"""Protection against outdated pages: a form about a user or group applies only to the state that its page showed.
 
-Django's forms send every field, also unchanged ones. A page that was loaded before a user was deactivated would
-activate that user again.
+A form sends every field, also unchanged ones. A page that was loaded before a user got another role would take the role
+away again.
 """
 
-import hashlib
 import json
-from typing import Any, Final
+from typing import Final
 
-from django import forms
-from django.http import HttpRequest
+from django.contrib.auth.models import Group, User
+from django.utils.crypto import salted_hmac
 
-from access.account_changes import last_change
-from access.model_admin import OperatorModelAdmin
-from events.lock_timeout import set_lock_timeout
+from access.account_changes import last_change, values_of
+from access.authenticators import identifier
 
 FIELD: Final = "known_state"
 
 
-class StaleFormGuardForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Form that is rejected if its fields no longer have the values that they had when it was rendered."""
+class StalePage(Exception):
+    """Error: the user or group was changed after the page was loaded. Its text is for the person at the page."""
 
-    known_state = forms.CharField(widget=forms.HiddenInput, required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._state = _digest({name: value for name, value in self.initial.items() if name in self.fields})
-        self.fields[FIELD].initial = self._state
-        # A new object has no previous state.
-        if self.instance.pk is None:
-            del self.fields[FIELD]
-
-    def clean(self) -> Any:
-        if self.cleaned_data.get(FIELD, self._state) != self._state:
-            raise forms.ValidationError(
-                f"{self.instance} was changed{last_change(self.instance)} after this page was loaded. Nothing was "
-                "saved. Reload the page, review the change, then try again."
-            )
-        return super().clean()
+    def __init__(self, subject: User | Group) -> None:
+        kind = "account of" if isinstance(subject, User) else "role"
+        super().__init__(
+            f"The {kind} {subject} was changed{last_change(subject)} after this page was loaded. Nothing was saved. "
+            "Review the change, then try again."
+        )
 
 
-class StaleFormGuardAdmin(OperatorModelAdmin):
-    """Admin whose forms contain their state, and that locks the row until the change is saved."""
-
-    form = StaleFormGuardForm
-    change_form_template = "access/change_form.html"
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        found = super().get_object(request, object_id, from_field)
-        if found is None or request.method != "POST":
-            return found
-        set_lock_timeout()
-        # Django reads the row, validates the form and saves. Without the lock another change could happen in
-        # between.
-        self.model._default_manager.select_for_update().filter(pk=found.pk).first()
-        return super().get_object(request, object_id, from_field)
-
-
-def _digest(values: dict[str, Any]) -> str:
-    plain = {
-        name: sorted(one.pk for one in value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
+def state_of(subject: User | Group) -> str:
+    """Return a digest of everything that a page about `subject` can change, in 64 hexadecimal digits."""
+    values = values_of(subject)
+    if isinstance(subject, User):
+        # A new password, link or authenticator app is a change too.
+        values |= {"password": subject.password, "authenticator": identifier(subject)}
+    # Keyed, because the digest is on the page and covers the password's hash.
+    text = json.dumps(values, sort_keys=True)
+    return salted_hmac("access.stale_form_guard", text, algorithm="sha256").hexdigest()

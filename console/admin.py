@@ -4,5 +4,7 @@
 import console.events.admin
 import console.incidents
 import console.keys.admin
-import console.waivers
+import console.people.admin
+import console.roles.admin
+import console.waivers.admin
 import console.webhooks.admin  # noqa: F401

@@ -48,3 +48,8 @@ def format_relative_time(moment: datetime | None, now: datetime) -> str:
             span = f"{count} {name}{'s' if count > 1 else ''}"
             return f"{span} ago" if moment <= now else f"in {span}"
     return "now"
+
+
+def format_end(moment: datetime, now: datetime) -> str:
+    """Return when something ends or ended: "ends in 3 days", "ended 5 minutes ago"."""
+    return f"{'ends' if moment > now else 'ended'} {format_relative_time(moment, now)}"

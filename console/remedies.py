@@ -52,20 +52,22 @@ def remedy_of(incident: Incident, user: AnyUser) -> Remedy:
     Raises KeyError for a guard rail of another version.
     """
     name = incident.guard_rail
-    waive = reverse("admin:health_waiver_add", query={"guard_rail": name})
-    fix = _fix_of_one_key(incident) or _fix(name)
+    key_id = _only_key(incident)
+    about = {"guard_rail": name, "key_id": key_id} if key_id else {"guard_rail": name}
+    waive = reverse("admin:health_waiver_add", query=about)
+    fix = reverse(f"admin:apikeys_apikey_{_PAGES.get(name, 'change')}", args=[key_id]) if key_id else _fix(name)
     is_about_keys = name in (*_FILTERS, *_KEYS)
     if not user.has_perm("apikeys.change_apikey" if is_about_keys else "events.change_webhookendpoint"):
         fix = ""
     return Remedy(BY_NAME[name].remedy, fix, waive if user.has_perm("health.add_waiver") else "")
 
 
-def _fix_of_one_key(incident: Incident) -> str:
-    """Return the page that fixes the only key of the incident, or nothing if there are several."""
+def _only_key(incident: Incident) -> str:
+    """Return the ID of the only key of the incident; empty if there are several, or the incident isn't about keys."""
     named = set(KEY_ID_PATTERN.findall(incident.detail))
     if incident.count != 1 or len(named) != 1 or incident.guard_rail not in (*_FILTERS, *_KEYS):
         return ""
-    return reverse(f"admin:apikeys_apikey_{_PAGES.get(incident.guard_rail, 'change')}", args=[named.pop()])
+    return str(named.pop())
 
 
 def _fix(name: str) -> str:

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apikeys.models import APIKey
-from console.formatting import format_limit, format_relative_time
+from console.formatting import format_end, format_limit
 from console.identifiers import WEBHOOK_ID_PATTERN, with_links
 from events.models import Event
 from events.types import EventType
@@ -114,7 +114,7 @@ class _Parts:
             moment = parse_rfc3339(self.word(name))
         except ValueError:
             return "ended"
-        return f"{'ends' if moment > self.now else 'ended'} {format_relative_time(moment, self.now)}"
+        return format_end(moment, self.now)
 
     def limit(self, name: str) -> str:
         try:

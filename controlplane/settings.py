@@ -170,6 +170,8 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewareto
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+# How long a one-time link works.
+PASSWORD_RESET_TIMEOUT = 72 * 60 * 60
 OTP_TOTP_ISSUER = f"Latchkey ({_public.hostname})"
 
 SESSION_COOKIE_AGE = int(MAX_AGE.total_seconds())

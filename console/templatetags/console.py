@@ -28,6 +28,12 @@ def format_relative_time(moment: datetime | None) -> SafeString:
 
 
 @register.filter
+def format_end(moment: datetime) -> str:
+    """Return when something ends or ended, such as "ends in 3 days"."""
+    return formatting.format_end(moment, timezone.now())
+
+
+@register.filter
 def format_limit(limit: Limit | None) -> str:
     """Return the limit as text; None means unlimited."""
     return formatting.format_limit(limit)

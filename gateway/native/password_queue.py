@@ -18,7 +18,7 @@ MAX_REQUESTS: Final = 16
 MAX_PER_ADDRESS: Final = 4
 RETRY_AFTER_SECONDS: Final = 5
 
-_PATHS: Final = ("/admin/login/", "/admin/password_change/", "/admin/authenticator/", "/admin/auth/user/")
+_PATHS: Final = ("/admin/login/", "/admin/password_change/", "/admin/authenticator/", "/admin/set-password/")
 
 
 class TooManySignIns(ProblemError):

@@ -33,6 +33,20 @@ def codes_on(page: Any) -> list[str]:
     return re.findall(r"<li><code>([a-z0-9-]+)</code>", page.content.decode())
 
 
+def known_state(one: "Person", page: str) -> str:
+    """The state of a user or group in the form that a page shows to somebody."""
+    found = re.search(r'name="known_state" value="([0-9a-f]{64})"', one.browser.get(page).content.decode())
+    assert found
+    return found[1]
+
+
+def code_on(page: Any) -> str:
+    """The code of the one-time link that a page shows."""
+    found = re.search(r'value="[^"#]+/admin/set-password/#([^"]+)"', page.content.decode())
+    assert found, page.content.decode()
+    return found[1]
+
+
 def patience() -> None:
     """Lets the seconds go by in which a device with failures is closed."""
     for kind in (TOTPDevice, StaticDevice):

@@ -1,4 +1,3 @@
-import re
 from base64 import b32decode
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +7,7 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from events.models import Event
-from tests.access.people import AUTHENTICATOR, PASSWORD, Person, codes_on, key_on, patience
+from tests.access.people import AUTHENTICATOR, PASSWORD, Person, codes_on, key_on, known_state, patience
 
 pytestmark = pytest.mark.django_db
 
@@ -137,12 +136,13 @@ def test_administrator_resets_app_of_other_user(ada: Person, person: Any) -> Non
     ada.sign_in()
     path = f"/admin/auth/user/{bob.user.pk}/authenticator/"
     assert "make sure that the request comes from bob" in ada.browser.get(path).content.decode()
-    known = re.search(r'name="known_authenticators" value="(\d+)"', ada.browser.get(path).content.decode())
-    assert known
-    for stale in ("", known[1] + "0"):
-        ada.browser.post(path, {"known_authenticators": stale})
+    known = known_state(ada, path)
+    bob.browser.post(f"{AUTHENTICATOR}remove/", {"password": PASSWORD, "code": bob.code()})
+    bob.set_up()
+    for stale in ("", known):
+        assert ada.browser.post(path, {"known_state": stale}).status_code == 409
         assert TOTPDevice.objects.count() == 1
-    ada.browser.post(path, {"known_authenticators": known[1]})
+    ada.browser.post(path, {"known_state": known_state(ada, path)})
     assert not TOTPDevice.objects.exists()
     event = Event.objects.filter(type="OperatorChanged").latest("id")
     assert (event.actor, event.data) == ("user:ada", {"subject": "user:bob", "did": "authenticator removed"})

@@ -15,9 +15,9 @@ from django.utils import timezone
 from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.models import Event, WebhookEndpoint
+from events.models import WebhookEndpoint
 from events.origin import Origin
-from health.models import Incident, Waiver
+from health.models import Incident
 from health.waivers import Waivers
 
 pytestmark = pytest.mark.django_db
@@ -112,26 +112,27 @@ def test_history_links_to_event_log(admin: Client, rows: None, root: IssuedKey) 
 
 
 def test_action_on_too_many_rows_is_rejected(admin: Client, rows: None) -> None:
-    waiver = Waiver.objects.get()
-    now = timezone.now()
-    Waiver.objects.bulk_create(
-        Waiver(guard_rail="unused_key", reason="x", granted_by="t", granted_at=now, ends_at=now + timedelta(days=1))
-        for _ in range(MAX_ROWS_PER_ACTION)
+    webhook = WebhookEndpoint.objects.get()
+    fields = [field.name for field in WebhookEndpoint._meta.fields if field.name not in ("id", "endpoint_id")]
+    values = {name: getattr(webhook, name) for name in fields}
+    WebhookEndpoint.objects.bulk_create(
+        WebhookEndpoint(**values, endpoint_id=f"wh_{number:012d}") for number in range(MAX_ROWS_PER_ACTION)
     )
-    path = list_of(Waiver)
-    all_matching = {"action": "end", "_selected_action": [waiver.pk], "select_across": "1"}
-    page = admin.post(f"{path}?p=1", all_matching, follow=True)
-    assert page.redirect_chain == [(f"{path}?p=1", 302)]
+    path = list_of(WebhookEndpoint)
+    chosen = list(WebhookEndpoint.objects.values_list("pk", flat=True))
+    form = {"action": "disable", "_selected_action": [webhook.pk], f"known_epoch_{webhook.pk}": webhook.revision}
+    page = admin.post(f"{path}?q=pager", {**form, "select_across": "1"}, follow=True)
+    assert page.redirect_chain == [(f"{path}?q=pager", 302)]
     assert f"at most {MAX_ROWS_PER_ACTION} rows at a time" in page.content.decode()
-    assert not Waiver.objects.exclude(ended_at=None).exists()
-    chosen = list(Waiver.objects.values_list("pk", flat=True))
-    assert "at most" in admin.post(path, {"action": "end", "_selected_action": chosen}, follow=True).content.decode()
-    admin.post(path, {"action": "end", "_selected_action": [waiver.pk]})
-    assert list(Waiver.objects.exclude(ended_at=None)) == [waiver]
+    assert "at most" in admin.post(path, {**form, "_selected_action": chosen}, follow=True).content.decode()
+    assert not WebhookEndpoint.objects.filter(enabled=False).exists()
+    admin.post(path, form)
+    assert list(WebhookEndpoint.objects.filter(enabled=False)) == [webhook]
 
 
 @pytest.mark.parametrize("chosen", ["x", "9" * 30, "-1", "\x00", "٣"])
 def test_action_on_invalid_row_is_rejected(admin: Client, rows: None, chosen: str) -> None:
-    page = admin.post(list_of(Waiver), {"action": "end", "_selected_action": [chosen]}, follow=True)
+    form = {"action": "disable", "_selected_action": [chosen]}
+    page = admin.post(list_of(WebhookEndpoint), form, follow=True)
     assert "Select rows of this list" in page.content.decode()
-    assert Event.objects.filter(type="WaiverEnded").count() == 0
+    assert WebhookEndpoint.objects.get().enabled

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.utils import timezone
 
+from access.stale_form_guard import state_of
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
 from events.models import Event, WebhookEndpoint
@@ -34,16 +35,22 @@ PAGES = {
     "/admin/health/incident/": VIEWER,
     "/admin/health/waiver/": VIEWER,
     "/admin/health/waiver/{waiver}/change/": VIEWER,
+    "/admin/health/waiver/{waiver}/end/": OPERATOR,
     "/admin/health/waiver/add/": OPERATOR,
     "/admin/auth/user/": ADMINISTRATOR,
     "/admin/auth/user/add/": ADMINISTRATOR,
     "/admin/auth/user/{user}/change/": ADMINISTRATOR,
-    "/admin/auth/user/{user}/password/": ADMINISTRATOR,
+    "/admin/auth/user/{user}/toggle/": ADMINISTRATOR,
+    "/admin/auth/user/{user}/link/": ADMINISTRATOR,
+    "/admin/auth/user/{user}/withdraw/": ADMINISTRATOR,
     "/admin/auth/user/{user}/authenticator/": ADMINISTRATOR,
     "/admin/auth/user/{user}/delete/": ADMINISTRATOR,
     "/admin/auth/group/": ADMINISTRATOR,
     "/admin/auth/group/add/": ADMINISTRATOR,
     "/admin/auth/group/{group}/change/": ADMINISTRATOR,
+    "/admin/auth/group/{custom}/change/": ADMINISTRATOR,
+    "/admin/auth/group/{custom}/delete/": ADMINISTRATOR,
+    "/admin/guard-rails/": VIEWER,
 }
 PERMISSIONS = {
     "apikeys.view_apikey": VIEWER,
@@ -84,6 +91,7 @@ def places(service: ConfigService, root: IssuedKey) -> dict[str, object]:
         "waiver": waiver.pk,
         "user": User.objects.create_user("bob", is_staff=True).pk,
         "group": Group.objects.get(name="viewer").pk,
+        "custom": Group.objects.create(name="custom").pk,
     }
 
 
@@ -112,15 +120,32 @@ def test_role_has_its_permissions(somebody: tuple[int, Person]) -> None:
 def test_role_has_its_actions(somebody: tuple[int, Person], places: dict[str, object]) -> None:
     """Nothing of these is done below an operator."""
     rank, one = somebody
-    for page, action, chosen in (
-        ("events/webhookendpoint", "disable", WebhookEndpoint.objects.get().pk),
-        ("health/waiver", "end", places["waiver"]),
-    ):
-        form = {"action": action, "_selected_action": [chosen], f"known_epoch_{chosen}": "0"}
-        one.browser.post(f"/admin/{page}/", form)
+    chosen = WebhookEndpoint.objects.get().pk
+    form = {"action": "disable", "_selected_action": [chosen], f"known_epoch_{chosen}": "0"}
+    one.browser.post("/admin/events/webhookendpoint/", form)
+    one.browser.post(f"/admin/health/waiver/{places['waiver']}/end/")
     may = rank >= RANK.index(OPERATOR)
     assert WebhookEndpoint.objects.get().enabled is not may
     assert (Waiver.objects.get().ended_at is not None) is may
+
+
+def test_role_changes_people_and_roles(somebody: tuple[int, Person], places: dict[str, object]) -> None:
+    """Nothing of these is done below an administrator, whatever the form says."""
+    rank, one = somebody
+    bob, custom = User.objects.get(username="bob"), Group.objects.get(name="custom")
+    for page in ("user/{user}/toggle/", "user/{user}/link/", "user/{user}/withdraw/", "user/{user}/delete/"):
+        form = {"known_state": state_of(bob)}
+        status = one.browser.post(f"/admin/auth/{page}".format(**places), form).status_code
+        assert (status == 403) is (rank < RANK.index(ADMINISTRATOR)), page
+        bob = User.objects.filter(pk=bob.pk).first() or bob
+    one.browser.post("/admin/auth/user/add/", {"username": "eve", "groups": [places["group"]]})
+    one.browser.post("/admin/auth/group/add/", {"name": "new", "abilities": ["events.view_event"]})
+    one.browser.post(f"/admin/auth/group/{custom.pk}/delete/", {"known_state": state_of(custom)})
+    may = rank == RANK.index(ADMINISTRATOR)
+    assert User.objects.filter(username="bob").exists() is not may
+    assert User.objects.filter(username="eve").exists() is may
+    assert Group.objects.filter(name="new").exists() is may
+    assert Group.objects.filter(name="custom").exists() is not may
 
 
 def test_pages_require_session(client: Any, places: dict[str, object]) -> None:

@@ -7,11 +7,14 @@ from django.test import Client
 from api.security_headers import CONTENT_SECURITY_POLICY, DOCS_POLICY
 
 pytestmark = pytest.mark.django_db
-PUBLIC = ("/admin/login/", "/problems/not-found", "/guard-rails/unlimited_key", "/docs/")
+PUBLIC = ("/admin/login/", "/admin/set-password/", "/problems/not-found", "/guard-rails/unlimited_key", "/docs/")
 FOR_OPERATORS = (
     "/admin/",
     "/admin/auth/user/",
     "/admin/auth/user/add/",
+    "/admin/auth/group/",
+    "/admin/auth/group/add/",
+    "/admin/health/waiver/",
     "/admin/events/event/",
     "/admin/authenticator/",
 )

@@ -2,16 +2,20 @@
 sideways.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
+from access.one_time_link import begin_link
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 from health.models import Incident
+from health.waivers import Waivers
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -28,13 +32,25 @@ PAGES = (
     "/admin/events/event/?digest=0",
     "/admin/health/incident/",
     "/admin/health/incident/{incident}/change/",
+    "/admin/health/waiver/",
     "/admin/health/waiver/add/",
+    "/admin/health/waiver/{waiver}/change/",
+    "/admin/health/waiver/{waiver}/end/",
     "/admin/events/event/",
     "/admin/events/event/1/change/",
     "/admin/events/webhookendpoint/",
     "/admin/events/webhookendpoint/add/",
     *(f"/admin/events/webhookendpoint/{{webhook}}/{page}/" for page in ("change", "rotate", "remove")),
+    "/admin/auth/user/",
     "/admin/auth/user/add/",
+    *(
+        f"/admin/auth/user/{{person}}/{page}/"
+        for page in ("change", "toggle", "link", "withdraw", "authenticator", "delete")
+    ),
+    "/admin/auth/group/",
+    "/admin/auth/group/add/",
+    *(f"/admin/auth/group/{{role}}/{page}/" for page in ("change", "delete")),
+    "/admin/set-password/",
     "/guard-rails/unlimited_key",
     "/problems/not-found",
     "/no-such-page",
@@ -56,7 +72,19 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
     service.rotate(key.key_id)
     webhook = service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"}).endpoint
+    ends_at = (timezone.now() + timedelta(days=1)).isoformat()
+    waiver = Waivers(Origin.of_command("test")).grant(
+        {"guard_rail": "unused_key", "key_id": key.key_id, "reason": "load test", "ends_at": ends_at}
+    )
+    person = User(username="bob", is_staff=True)
+    person.save()
+    begin_link(person)
+    person.save()
+    role = Group.objects.create(name="readers")
+    person.groups.add(role)
     incident = Incident.objects.earliest("pk")
+    rows = {"key": key.key_id, "incident": incident.pk, "webhook": webhook.endpoint_id}
+    rows |= {"waiver": waiver.pk, "person": person.pk, "role": role.pk}
     context = chromium.new_context(
         base_url=str(live_server),
         color_scheme=scheme,
@@ -70,7 +98,19 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/")
     for path in PAGES:
-        page.goto(path.format(key=key.key_id, incident=incident.pk, webhook=webhook.endpoint_id))
+        page.goto(path.format(**rows))
         faults += faults_of(page)
+    page.goto("/admin/auth/user/add/")
+    page.get_by_label("Name").fill("eve")
+    page.get_by_label("viewer").check()
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_label("One-time link").wait_for()
+    faults += faults_of(page)
+    page.goto("/admin/set-password/#1-x")
+    for box in page.locator("input[type=password]").all():
+        box.fill(PASSWORD)
+    page.get_by_role("button", name="Set my password").click()
+    page.get_by_role("heading", name="This link doesn't work").wait_for()
+    faults += faults_of(page)
     context.close()
     assert not faults, "\n".join(sorted(set(faults)))

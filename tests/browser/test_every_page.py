@@ -4,9 +4,9 @@ from base64 import b32decode
 from urllib.parse import urlsplit
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django_otp.oath import totp
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
@@ -14,12 +14,12 @@ from events.origin import Origin
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
 PUBLIC = ("/docs/", "/problems/not-found", "/guard-rails/unlimited_key")
-POPUP = "/admin/auth/group/add/?_popup=1"
 EXPECTED = {
     "/admin/",
     "/admin/authenticator/",
     "/admin/password_change/",
     "/admin/apikeys/apikey/",
+    "/admin/auth/group/",
     "/admin/auth/group/add/",
     "/admin/auth/user/add/",
     "/admin/events/event/",
@@ -36,6 +36,7 @@ def admin(page: Page) -> Page:
     service = ConfigService(Origin.of_command("test"))
     service.issue({"label": "unlimited", "rate_limit": None})
     service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"})
+    User.objects.create_user("bob", is_staff=True).groups.add(Group.objects.get(name="viewer"))
     page.goto("/admin/")
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
@@ -61,7 +62,7 @@ def links(page: Page) -> set[str]:
 
 def test_every_linked_page(admin: Page) -> None:
     seen: set[str] = set()
-    waiting = {"/admin/", POPUP}
+    waiting = {"/admin/"}
     while waiting:
         path = min(waiting)
         visit(admin, path)
@@ -92,9 +93,12 @@ def test_suggested_time_is_accepted(admin: Page) -> None:
     offered = admin.locator(f"#{box.get_attribute('list')} option").first.get_attribute("value")
     assert offered
     box.fill(offered)
-    admin.get_by_role("button", name="Save", exact=True).click()
-    expect(admin.get_by_text("was added successfully")).to_be_visible()
-    expect(admin.get_by_role("cell", name=offered.replace("T", " ").replace("Z", " UTC"), exact=True)).to_be_visible()
+    admin.get_by_role("button", name="Grant the waiver").click()
+    expect(admin.get_by_text("Waiver granted.")).to_be_visible()
+    expect(admin.get_by_text(offered.replace("T", " ").replace("Z", " UTC"))).to_be_visible()
+    admin.get_by_role("link", name="End now").click()
+    admin.get_by_role("button", name="End now").click()
+    expect(admin.get_by_text("The waiver has ended.")).to_be_visible()
 
 
 def test_authenticator_app_setup_and_sign_in(admin: Page) -> None:
@@ -114,3 +118,56 @@ def test_authenticator_app_setup_and_sign_in(admin: Page) -> None:
     admin.get_by_label("Code").fill(codes[0])
     admin.get_by_role("button", name="Sign in").click()
     admin.wait_for_url("**/admin/")
+
+
+def invite(admin: Page, context: BrowserContext) -> str:
+    """Invite Eve, copy her link and sign out; return the link."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit(admin, "/admin/auth/user/")
+    admin.get_by_role("link", name="Invite", exact=True).click()
+    admin.get_by_label("Name").fill("eve")
+    admin.get_by_label("viewer").check()
+    admin.get_by_role("button", name="Invite").click()
+    admin.get_by_role("button", name="Copy", exact=True).click()
+    expect(admin.get_by_text("Copied")).to_be_visible()
+    link = urlsplit(admin.evaluate("navigator.clipboard.readText()"))
+    admin.get_by_role("link", name="Done").click()
+    expect(admin.get_by_text("has not chosen a password yet")).to_be_visible()
+    assert link.fragment not in admin.content()
+    admin.get_by_role("button", name="Log out").click()
+    return f"{link.path}#{link.fragment}"
+
+
+def set_password(page: Page) -> None:
+    page.get_by_label("New password:", exact=True).fill(PASSWORD)
+    page.get_by_label("New password confirmation").fill(PASSWORD)
+    page.get_by_role("button", name="Set my password").click()
+    expect(page.get_by_text("Sign in as eve.")).to_be_visible()
+    page.get_by_label("Username").fill("eve")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+
+
+def test_invited_person_signs_in(admin: Page, context: BrowserContext) -> None:
+    link = invite(admin, context)
+    asked: list[str] = []
+    admin.on("request", lambda request: asked.append(f"{request.url} {request.headers.get('referer')}"))
+    visit(admin, link)
+    code = link.partition("#")[2]
+    assert admin.get_by_label("One-time code").input_value() == code
+    assert admin.url.endswith("/admin/set-password/"), "the address no longer contains it"
+    set_password(admin)
+    assert not [line for line in asked if code in line]
+
+
+def test_link_works_without_scripts(
+    admin: Page, context: BrowserContext, chromium: Browser, live_server: object
+) -> None:
+    link = invite(admin, context)
+    plain = chromium.new_context(base_url=str(live_server), java_script_enabled=False)
+    page = plain.new_page()
+    visit(page, link)
+    page.get_by_label("One-time code").fill(f"{live_server}{link}")
+    set_password(page)
+    plain.close()

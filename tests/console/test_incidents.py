@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from apikeys.config_service import ConfigService
 from events.models import Event
@@ -37,15 +38,19 @@ def test_incident_shows_its_event_and_remedy(admin: Client, unlimited: str) -> N
     assert unlimited in shown
     assert 'href="/guard-rails/unlimited_key"' in shown
     assert f'<a href="/admin/events/event/{event.id}/change/">event {event.id}</a>' in shown
-    for link in (f"/admin/apikeys/apikey/{unlimited}/limit/", "/admin/health/waiver/add/?guard_rail=unlimited_key"):
-        assert f'href="{link}"' in shown
+    waive = f"/admin/health/waiver/add/?guard_rail=unlimited_key&key_id={unlimited}"
+    for link in (f"/admin/apikeys/apikey/{unlimited}/limit/", waive):
+        assert f'href="{escape(link)}"' in shown
         assert admin.get(link).status_code == 200
+    assert admin.get(waive).context["form"].initial == {"guard_rail": "unlimited_key", "key_id": unlimited}
     assert admin.get("/admin/health/incident/add/").status_code == 403
 
 
 def test_several_keys_are_fixed_in_the_list(admin: Client, unlimited: str, service: ConfigService) -> None:
     service.issue({"label": "y", "rate_limit": None})
-    assert 'href="/admin/apikeys/apikey/?filter=unlimited">Fix<' in admin.get("/admin/").content.decode()
+    page = admin.get("/admin/").content.decode()
+    assert 'href="/admin/apikeys/apikey/?filter=unlimited">Fix<' in page
+    assert 'href="/admin/health/waiver/add/?guard_rail=unlimited_key">Waive<' in page
 
 
 def test_events_are_shown_and_not_changed(admin: Client, unlimited: str) -> None:
@@ -74,7 +79,7 @@ def test_waiver_is_granted_and_ended_by_the_user(admin: Client, unlimited: str) 
     waiver = Waiver.objects.get()
     assert (waiver.granted_by, waiver.key_id, waiver.reason) == ("user:ada", unlimited, "load test")
     assert degraded() == []
-    admin.post("/admin/health/waiver/", {"action": "end", "_selected_action": [waiver.pk]})
+    admin.post(f"/admin/health/waiver/{waiver.pk}/end/")
     assert degraded() == ["unlimited_key"]
     ended = Event.objects.get(type="WaiverEnded")
     assert (ended.actor, ended.data["because"]) == ("user:ada", "ended")
@@ -114,5 +119,5 @@ def test_links_of_guard_rail_pages_are_served(client: Client) -> None:
 def test_waiver_for_revoked_key_shows_error_at_field(admin: Client, unlimited: str, service: ConfigService) -> None:
     service.revoke(unlimited)
     response = admin.post("/admin/health/waiver/add/", form(key_id=unlimited))
-    assert "No guard rail checks revoked keys." in response.context["adminform"].form.errors["key_id"]
+    assert "No guard rail checks revoked keys." in response.context["form"].errors["key_id"]
     assert not Waiver.objects.exists()

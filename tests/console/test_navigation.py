@@ -25,11 +25,13 @@ def sections(page: str) -> list[str]:
         ("/admin/apikeys/apikey/add/", "Keys"),
         ("/admin/health/incident/", "Incidents"),
         ("/admin/guard-rails/", "Guard rails"),
+        ("/admin/health/waiver/", "Guard rails"),
         ("/admin/health/waiver/add/", "Guard rails"),
         ("/admin/events/event/", "Events"),
         ("/admin/verification/", "Events"),
         ("/admin/events/webhookendpoint/", "Webhooks"),
         ("/admin/auth/user/", "Access"),
+        ("/admin/auth/user/add/", "Access"),
         ("/admin/auth/group/", "Access"),
     ],
 )

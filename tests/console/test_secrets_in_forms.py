@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from access.one_time_link import begin_link
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey
 from health.models import Waiver
@@ -13,8 +14,7 @@ from latchkey.secret_detection import REJECTION_MESSAGE
 from tests.console.keys.pages import EDIT, ISSUE, LIST, path, token
 
 pytestmark = pytest.mark.django_db
-PASSWORDS = {"password1": "a long enough pass phrase", "password2": "a long enough pass phrase"}
-USER = {"username": "eve", "is_active": "on"}
+USER = {"username": "eve"}
 WAIVER = {
     "guard_rail": "unlimited_key",
     "key_id": "",
@@ -72,15 +72,20 @@ def test_users(admin: Client, root: IssuedKey, field: str) -> None:
 
 def test_new_user_form(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
-    assert_rejected(admin.post("/admin/auth/user/add/", {**PASSWORDS, "username": secret}), secret)
+    assert_rejected(admin.post("/admin/auth/user/add/", {"username": secret}), secret)
     assert User.objects.count() == 1
 
 
 def test_password_may_look_like_a_secret(admin: Client, root: IssuedKey) -> None:
     secret = root.credential.secret
-    form = {"username": "eve", "password1": secret, "password2": secret, "groups": [Group.objects.earliest("pk").pk]}
-    assert admin.post("/admin/auth/user/add/", form).status_code == 302
+    eve = User(username="eve", is_staff=True)
+    eve.save()
+    code = begin_link(eve).code
+    eve.save()
+    form = {"code": code, "new_password1": secret, "new_password2": secret}
+    assert admin.post("/admin/set-password/", form).status_code == 302
     assert User.objects.get(username="eve").check_password(secret)
+    assert secret not in admin.post("/admin/set-password/", {**form, "code": secret}).content.decode()
 
 
 def test_group_form(admin: Client, root: IssuedKey) -> None:
@@ -89,9 +94,7 @@ def test_group_form(admin: Client, root: IssuedKey) -> None:
     assert Group.objects.count() == before
 
 
-@pytest.mark.parametrize(
-    ("page", "form"), [("user", {"username": "\u3164", **PASSWORDS}), ("group", {"name": "\u200b"})]
-)
+@pytest.mark.parametrize(("page", "form"), [("user", {"username": "\u3164"}), ("group", {"name": "\u200b"})])
 def test_name_that_looks_empty(admin: Client, page: str, form: dict[str, str]) -> None:
     answer = admin.post(f"/admin/auth/{page}/add/", form)
     assert "Use at least one visible character." in answer.content.decode()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 PUBLIC = {
     "/", "/health", "/openapi.json", "/docs", "/docs/", "/problems/not-found", "/guard-rails/unlimited_key", "/admin",
-    "/admin/login/",
+    "/admin/login/", "/admin/set-password/",
 }  # fmt: skip
 VALUES = {"key_id": "lk_000000000000", "webhook_id": "wh_000000000000", "code": "not-found", "name": "unlimited_key"}
 
@@ -75,7 +75,11 @@ def test_key_cannot_open_admin(root: IssuedKey, field: str) -> None:
     with_key = Client(headers={field: credential if field == "X-API-Key" else basic})
     assert with_key.get("/v1/whoami").status_code == 200
     admin = [path for path in paths() if path.startswith("/admin/")]
-    assert {path for path in admin if is_open(with_key, path)} == {"/admin/login/", "/admin/logout/"}
+    assert {path for path in admin if is_open(with_key, path)} == {
+        "/admin/login/",
+        "/admin/logout/",
+        "/admin/set-password/",
+    }
 
 
 def test_admin_session_cannot_open_rest(admin: Client) -> None:

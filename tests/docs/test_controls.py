@@ -11,12 +11,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from access.one_time_link import begin_link
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey
 from console.keys.views import key_url
 from events.models import WebhookEndpoint
 from events.origin import Origin
+from health.models import Waiver
 from health.waivers import Waivers
 from latchkey.timestamps import rfc3339
 from tests.docs.controls import controls, prose, texts_of
@@ -47,11 +50,12 @@ PATHS: Final = {
     "Guard rails": "admin:guard-rails",
     "Incidents": "admin:health_incident_changelist",
     "Waivers": "admin:health_waiver_changelist",
-    "Add waiver": "admin:health_waiver_add",
+    "Grant a waiver": "admin:health_waiver_add",
     "Events": "admin:events_event_changelist",
     "Verify the event log": "admin:verification",
     "Webhooks": "admin:events_webhookendpoint_changelist",
-    "Access": "admin:auth_user_changelist",
+    "People": "admin:auth_user_changelist",
+    "Roles": "admin:auth_group_changelist",
     "Authenticator app": "admin:authenticator",
 }
 # What can be done to a key, and the page of it.
@@ -86,10 +90,21 @@ def keys(service: ConfigService) -> list[APIKey]:
     return [rotating, disabled]
 
 
+def people() -> list[User]:
+    """A person with an authenticator app, and one with a one-time link."""
+    active, invited = User.objects.create_user("vi", password="x"), User.objects.create_user("eve")
+    TOTPDevice.objects.create(user=active)
+    begin_link(invited)
+    invited.save()
+    return [active, invited]
+
+
 def addresses(page: str, keys: Iterable[APIKey]) -> list[str]:
     """Where a page is; for a key's, those of all keys. Empty if docs name a page that isn't listed here."""
-    if page == "Change user":
-        return [reverse("admin:auth_user_change", args=[User.objects.create_user("vi").pk])]
+    if page == "The person":
+        return [reverse("admin:auth_user_change", args=[user.pk]) for user in people()]
+    if page == "The waiver":
+        return [reverse("admin:health_waiver_change", args=[Waiver.objects.get().pk])]
     if page == "The key":
         return [key_url(key) for key in keys]
     if page == "The webhook":

@@ -129,3 +129,9 @@ for (const form of document.querySelectorAll("[data-verify]")) {
     button.disabled = false;
   });
 }
+// Fills in the code of a one-time link, and removes it from the address, so that the history doesn't keep it.
+for (const box of document.querySelectorAll("[data-from-fragment]")) {
+  if (location.hash.length < 2) continue;
+  box.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+}

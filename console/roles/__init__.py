@@ -1,0 +1,1 @@
+"""Roles in the admin: what each allows, in words."""
