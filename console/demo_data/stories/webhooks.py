@@ -8,6 +8,7 @@ from console.demo_data.timeline import Story
 from events.models import ChainHead, WebhookEndpoint
 from events.types import EventType
 from events.webhooks import record
+from events.webhooks.attempt import Attempt
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
 from events.webhooks.delivery_result import DeliveryResult
 from events.webhooks.next_delivery import Delivery, undelivered
@@ -50,9 +51,8 @@ def _dead(simulation: Simulation) -> Story:
     endpoint.refresh_from_db()
     with silenced_logger(record.__name__):
         event = undelivered(endpoint).order_by("id").first()
-        record.record_result(
-            Delivery(endpoint, event), DeliveryResult(error="host not found"), simulation.now, jitter=0
-        )
+        failed = Attempt(DeliveryResult(error="host not found"), simulation.now, duration_ms=41)
+        record.record_attempt(Delivery(endpoint, event), failed, simulation.now, jitter=0)
 
 
 def _deliver_all(pk: int) -> None:
