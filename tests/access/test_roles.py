@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.models import Event, WebhookEndpoint
+from events.models import Event, WebhookAttempt, WebhookEndpoint
 from events.origin import Origin
 from health.models import Waiver
 from health.waivers import Waivers
@@ -31,6 +31,8 @@ PAGES = {
     "/admin/events/event/{event}/change/": VIEWER,
     "/admin/events/webhookendpoint/": VIEWER,
     "/admin/events/webhookendpoint/{webhook}/change/": VIEWER,
+    "/admin/events/webhookendpoint/{webhook}/deliveries/": VIEWER,
+    "/admin/events/webhookendpoint/{webhook}/deliveries/{delivery}/": VIEWER,
     "/admin/health/incident/": VIEWER,
     "/admin/health/waiver/": VIEWER,
     "/admin/health/waiver/{waiver}/change/": VIEWER,
@@ -57,6 +59,7 @@ PERMISSIONS = {
     "events.add_webhookendpoint": OPERATOR,
     "events.change_webhookendpoint": OPERATOR,
     "events.delete_webhookendpoint": OPERATOR,
+    "events.view_webhookattempt": None,
     "health.view_incident": VIEWER,
     "health.change_incident": None,
     "health.view_waiver": VIEWER,
@@ -77,10 +80,15 @@ def places(service: ConfigService, root: IssuedKey) -> dict[str, object]:
     waiver = Waivers(Origin("system", "r")).grant(
         {"guard_rail": "key_without_expiry", "reason": "a", "ends_at": ends_at}
     )
+    event = Event.objects.earliest("id")
+    delivery = endpoint.attempts.create(
+        kind="event", event_id=event.pk, event_type=event.type, number=1, outcome="delivered", at=timezone.now()
+    )
     return {
         "key": root.key.key_id,
-        "event": Event.objects.earliest("id").pk,
+        "event": event.pk,
         "webhook": endpoint.endpoint_id,
+        "delivery": delivery.pk,
         "waiver": waiver.pk,
         "user": User.objects.create_user("bob", is_staff=True).pk,
         "group": Group.objects.get(name="viewer").pk,
@@ -118,9 +126,12 @@ def test_role_has_its_actions(somebody: tuple[int, Person], places: dict[str, ob
     ):
         form = {"action": action, "_selected_action": [chosen], f"known_epoch_{chosen}": "0"}
         one.browser.post(f"/admin/{page}/", form)
+    delivery = "/admin/events/webhookendpoint/{webhook}/deliveries/{delivery}/resend/".format(**places)
+    one.browser.post(delivery, {"known_epoch": WebhookEndpoint.objects.get().revision})
     may = rank >= RANK.index(OPERATOR)
     assert WebhookEndpoint.objects.get().enabled is not may
     assert (Waiver.objects.get().ended_at is not None) is may
+    assert WebhookAttempt.objects.filter(kind="resend").exists() is may
 
 
 def test_pages_require_session(client: Any, places: dict[str, object]) -> None:

@@ -2,11 +2,13 @@
 sideways.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from apikeys.config_service import ConfigService
@@ -34,6 +36,7 @@ PAGES = (
     "/admin/events/webhookendpoint/",
     "/admin/events/webhookendpoint/add/",
     *(f"/admin/events/webhookendpoint/{{webhook}}/{page}/" for page in ("change", "rotate", "remove")),
+    *(f"/admin/events/webhookendpoint/{{webhook}}/{page}/" for page in ("deliveries", "deliveries/{delivery}")),
     "/admin/auth/user/add/",
     "/guard-rails/unlimited_key",
     "/problems/not-found",
@@ -56,6 +59,20 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
     service.rotate(key.key_id)
     webhook = service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"}).endpoint
+    delivery = webhook.attempts.create(
+        kind="resend",
+        event_id=1,
+        event_type="KeyIssued",
+        number=2,
+        outcome="failed",
+        error="HTTP 500",
+        status=500,
+        duration_ms=1234,
+        at=timezone.now(),
+        next_attempt_at=timezone.now() + timedelta(hours=1),
+        request_headers={"webhook-signature": "v1,[redacted]"},
+        response_body="x" * 1024,
+    )
     incident = Incident.objects.earliest("pk")
     context = chromium.new_context(
         base_url=str(live_server),
@@ -70,7 +87,8 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/")
     for path in PAGES:
-        page.goto(path.format(key=key.key_id, incident=incident.pk, webhook=webhook.endpoint_id))
+        ids = {"incident": incident.pk, "webhook": webhook.endpoint_id, "delivery": delivery.pk}
+        page.goto(path.format(key=key.key_id, **ids))
         faults += faults_of(page)
     context.close()
     assert not faults, "\n".join(sorted(set(faults)))
