@@ -7,8 +7,9 @@ that is older than KEPT_FOR.
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
+from events.batched_sql import delete_statement, insert_statement, run, select_statement
 from events.event_filter import MAX_ID
 from events.models import AttemptKind, AttemptOutcome, WebhookAttempt, WebhookEndpoint
 from events.webhooks.attempt import Attempt
@@ -25,19 +26,24 @@ def log_attempt(delivery: Delivery, attempt: Attempt, next_attempt_at: datetime 
     It needs a transaction that has locked the endpoint's row, so that the endpoint can't be removed meanwhile.
     """
     row = delivery.resend or _new_row(delivery)
-    row.number = _next_number(row)
+    numbers, surplus = run([select_statement(_last_number(row)), select_statement(_surplus(row))])
+    row.number = next((number for (number,) in numbers), 0) + 1
     row.outcome = AttemptOutcome.DELIVERED if attempt.result.delivered else AttemptOutcome.FAILED
     row.at, row.duration_ms, row.next_attempt_at = attempt.started_at, attempt.duration_ms, next_attempt_at
     row.status, row.error = attempt.result.status, attempt.result.error
     row.request_headers, row.response_body = dict(attempt.headers), attempt.result.response_body
-    row.save()
-    _delete_surplus(row.endpoint_id)
+    old = [delete_statement(_finished(row).filter(id__lte=attempt_id)) for (attempt_id,) in surplus]
+    if delivery.resend is None:
+        run([insert_statement([row]), *old])
+    else:
+        row.save()
+        run(old)
 
 
 def prune_attempts(now: datetime) -> int:
     """Delete the finished attempts that are older than KEPT_FOR. Return how many."""
     # One statement: MAX_ENDPOINTS and MAX_ATTEMPTS bound the number of rows.
-    return _finished().filter(at__lte=now - KEPT_FOR).delete()[0]
+    return _all_finished().filter(at__lte=now - KEPT_FOR).delete()[0]
 
 
 def find_attempt(endpoint: WebhookEndpoint, attempt_id: int) -> WebhookAttempt:
@@ -55,19 +61,20 @@ def _new_row(delivery: Delivery) -> WebhookAttempt:
     return WebhookAttempt(endpoint=delivery.endpoint, kind=AttemptKind.EVENT, event_id=event.id, event_type=event.type)
 
 
-def _next_number(row: WebhookAttempt) -> int:
-    if row.event_id is None:
-        return 1
-    same_event = WebhookAttempt.objects.filter(endpoint_id=row.endpoint_id, event_id=row.event_id)
-    return int(same_event.aggregate(last=Max("number"))["last"] or 0) + 1
+def _last_number(row: WebhookAttempt) -> QuerySet[WebhookAttempt, tuple[int | None]]:
+    """Return the query for the highest number among the attempts of the same event; none for a test."""
+    same_event = WebhookAttempt.objects.filter(endpoint_id=row.endpoint_id, event_id=row.event_id or 0)
+    return same_event.exclude(number=None).order_by("-number").values_list("number")[:1]
 
 
-def _delete_surplus(endpoint: int) -> None:
-    finished = _finished().filter(endpoint_id=endpoint)
-    first_surplus = finished.order_by("-id").values_list("id", flat=True)[MAX_ATTEMPTS:][:1]
-    for attempt_id in first_surplus:
-        finished.filter(id__lte=attempt_id).delete()
+def _surplus(row: WebhookAttempt) -> QuerySet[WebhookAttempt, tuple[int]]:
+    """Return the query for the newest attempt that no longer fits once `row` is finished too."""
+    return _finished(row).order_by("-id").values_list("id")[MAX_ATTEMPTS - 1 : MAX_ATTEMPTS]
 
 
-def _finished() -> QuerySet[WebhookAttempt]:
+def _finished(row: WebhookAttempt) -> QuerySet[WebhookAttempt]:
+    return _all_finished().filter(endpoint_id=row.endpoint_id)
+
+
+def _all_finished() -> QuerySet[WebhookAttempt]:
     return WebhookAttempt.objects.exclude(outcome=AttemptOutcome.PENDING)
