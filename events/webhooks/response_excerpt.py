@@ -1,6 +1,7 @@
 """Excerpt of a response: the beginning of its body, for people, without secrets."""
 
 import asyncio
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
@@ -13,6 +14,9 @@ MAX_CHARACTERS: Final = 1024
 READ_SECONDS: Final = 0.5
 # More than is kept: a secret at the end of the excerpt is then whole, and is recognized.
 _MAX_READ: Final = 2 * MAX_CHARACTERS
+# Control characters, except tabs and ends of lines, and those that change the direction of text: a receiver must not
+# control the terminal on which it is shown, and PostgreSQL can't store NUL.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 async def read_excerpt(response: httpcore.Response, secrets: Collection[str], seconds: float) -> str:
@@ -38,5 +42,4 @@ def excerpt(body: bytes, secrets: Collection[str]) -> str:
         # Some JSON encoders, such as PHP's, put a backslash before each slash.
         for written in (secret, secret.replace("/", "\\/")):
             text = text.replace(written, REDACTED)
-    # PostgreSQL can't store NUL.
-    return redact(text).replace("\0", "\ufffd")[:MAX_CHARACTERS]
+    return _CONTROL.sub("\ufffd", redact(text))[:MAX_CHARACTERS]

@@ -41,13 +41,13 @@ def test_each_attempt_is_kept_with_what_was_sent_and_received(
     def take_a_second() -> None:
         now.move(seconds=1)
 
-    receiver.responses = [after(take_a_second, body(500, b"<b>out of order</b>")), status(204)]
+    receiver.responses = [after(take_a_second, body(500, b"<b>100 %s 'out' of \\ order;</b>")), status(204)]
     play()
     (failed,) = attempts()
     assert summaries() == [("event", event.id, 1, "failed", 500, "HTTP 500")]
     assert (failed.at, failed.duration_ms, failed.event_type) == (began, 1000, "KeyUpdated")
     assert failed.next_attempt_at == WebhookEndpoint.objects.get().next_attempt_at == now() + timedelta(seconds=5)
-    assert failed.response_body == "<b>out of order</b>"
+    assert failed.response_body == "<b>100 %s 'out' of \\ order;</b>"
     now.move(seconds=5)
     play()
     assert summaries()[1:] == [("event", event.id, 2, "delivered", 204, "")]

@@ -14,6 +14,7 @@ SECRET = "q83vAf/+" * 5 + "q83="
         (b"accepted", "accepted"),
         ("gr\u00fc\u00dfe".encode(), "gr\u00fc\u00dfe"),
         (b"\xff\x00", "\ufffd\ufffd"),
+        ("a\tb\r\n\x1b[2J\x9b2J\u202ec".encode(), "a\tb\r\n\ufffd[2J\ufffd2J\ufffdc"),
         (f"your secret is {SECRET}!".encode(), "your secret is [redacted]!"),
         (f'{{"s":"{SECRET}"}}'.replace("/", "\\/").encode(), '{"s":"[redacted]"}'),
         (b"whsec_q83vAf/+q83vAf/+", "whsec_[redacted]"),
