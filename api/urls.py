@@ -8,6 +8,7 @@ from api.keys import KeyCollection, KeyItem
 from api.rotation import KeyRotation, KeyRotationFinish
 from api.usage import KeyUsage, OwnUsage
 from api.waivers import WaiverCollection, WaiverItem
+from api.webhook_deliveries import DeliveryCollection, DeliveryItem, DeliveryResend
 from api.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from api.whoami import WhoAmI
 from latchkey.credentials import KEY_ID_PATTERN
@@ -47,6 +48,13 @@ v1_patterns = [
     path("webhooks/<webhook_id:webhook_id>", WebhookItem.as_view(), name="webhook"),
     path("webhooks/<webhook_id:webhook_id>/rotate-secret", WebhookSecretRotation.as_view(), name="rotate-webhook"),
     path("webhooks/<webhook_id:webhook_id>/test", WebhookTest.as_view(), name="test-webhook"),
+    path("webhooks/<webhook_id:webhook_id>/deliveries", DeliveryCollection.as_view(), name="deliveries"),
+    path("webhooks/<webhook_id:webhook_id>/deliveries/<int:delivery_id>", DeliveryItem.as_view(), name="delivery"),
+    path(
+        "webhooks/<webhook_id:webhook_id>/deliveries/<int:delivery_id>/resend",
+        DeliveryResend.as_view(),
+        name="resend-delivery",
+    ),
     path("waivers", WaiverCollection.as_view(), name="waivers"),
     path("waivers/<int:waiver_id>", WaiverItem.as_view(), name="waiver"),
 ]

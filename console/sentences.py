@@ -214,6 +214,9 @@ _SENTENCES: Final[Mapping[str, Callable[[_Parts], SafeString]]] = {
         ends=lambda parts: parts.time("retiring_secret_ends_at"),
     ),
     EventType.WEBHOOK_TESTED: _words("{actor} sent a test to {webhook}"),
+    EventType.WEBHOOK_RESENT: _words(
+        "{actor} sent event {event} to {webhook} again", event=lambda parts: parts.word("event_id")
+    ),
     EventType.WEBHOOK_REMOVED: _words(
         "{actor} removed the webhook {name}", name=lambda parts: parts.word("label") or parts.word("webhook_id")
     ),

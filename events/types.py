@@ -23,6 +23,7 @@ class EventType(StrEnum):
     WEBHOOK_UPDATED = "WebhookUpdated"
     WEBHOOK_SECRET_ROTATED = "WebhookSecretRotated"  # noqa: S105 - a name
     WEBHOOK_TESTED = "WebhookTested"
+    WEBHOOK_RESENT = "WebhookResent"
     WEBHOOK_REMOVED = "WebhookRemoved"
     WEBHOOK_DISABLED = "WebhookDisabled"
     BACKUP_RESTORED = "BackupRestored"

@@ -17,12 +17,14 @@ from console.formatting import format_relative_time
 from console.identifiers import identifier
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
+from console.webhooks.deliveries import DeliveriesPage, DeliveryPage, ResendView
 from console.webhooks.pages import (
     DeleteView,
     RotateSecretView,
     TestView,
     ToggleView,
     WebhookPage,
+    WebhookView,
     add_webhook,
 )
 from events.lock_timeout import record_lock_timeout
@@ -31,7 +33,15 @@ from events.webhooks.errors import WebhookNotFound
 from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
 
-ACTIONS: Final = {"rotate": RotateSecretView, "test": TestView, "toggle": ToggleView, "remove": DeleteView}
+ACTIONS: Final[dict[str, tuple[str, type[WebhookView]]]] = {
+    "rotate": ("rotate", RotateSecretView),
+    "test": ("test", TestView),
+    "toggle": ("toggle", ToggleView),
+    "remove": ("remove", DeleteView),
+    "deliveries": ("deliveries", DeliveriesPage),
+    "delivery": ("deliveries/<int:attempt_id>", DeliveryPage),
+    "resend": ("deliveries/<int:attempt_id>/resend", ResendView),
+}
 
 
 @admin.register(WebhookEndpoint)
@@ -130,8 +140,8 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         actions = [
-            path(f"<str:endpoint_id>/{name}/", wrap(view.as_view(model_admin=self)), name=f"events_webhook_{name}")
-            for name, view in ACTIONS.items()
+            path(f"<str:endpoint_id>/{place}/", wrap(view.as_view(model_admin=self)), name=f"events_webhook_{name}")
+            for name, (place, view) in ACTIONS.items()
         ]
         # First, because Django's own patterns end with one that matches every path.
         return [*actions, *super().get_urls()]

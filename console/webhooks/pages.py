@@ -18,10 +18,12 @@ from console.keys.views import show_problem
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_webhook_message
 from console.single_use_form import AlreadySubmitted, mark_as_sent
+from console.webhooks.delivery_lines import delivery_lines
 from console.webhooks.forms import AddWebhookForm, RotateSecretForm, WebhookForm, form_of
 from events.change import change
 from events.models import WebhookEndpoint
-from events.webhooks.errors import WebhookNotFound
+from events.webhooks.attempt_pages import attempt_page
+from events.webhooks.errors import DeliveryNotFound, WebhookNotFound
 from events.webhooks.lookup import find_webhook
 from events.webhooks.next_delivery import MAX_PENDING, count_pending
 from events.webhooks.secret import IssuedWebhook
@@ -33,6 +35,9 @@ ALREADY_SUBMITTED: Final = (
     "This form was already submitted, or it has expired. Nothing was changed. A secret is shown only once: to get "
     "another one, rotate the webhook's."
 )
+
+LATEST: Final = 20
+"""How many deliveries the webhook's own page shows."""
 
 if TYPE_CHECKING:
     WebhookModelAdmin = ModelAdmin[WebhookEndpoint]
@@ -59,16 +64,20 @@ class WebhookView(View):
         if not request.user.has_perm(self.view_permission if request.method in ("GET", "HEAD") else self.permission):
             raise PermissionDenied
         try:
-            self.webhook = find_webhook(kwargs["endpoint_id"])
-        except WebhookNotFound:
+            self.find(**kwargs)
+        except (WebhookNotFound, DeliveryNotFound):
             raise Http404 from None
         return super().dispatch(request, *args, **kwargs)
 
-    def get(self, request: HttpRequest, endpoint_id: str) -> HttpResponse:
+    def find(self, endpoint_id: str, **_more: Any) -> None:
+        """Find what the page is about. Raise WebhookNotFound."""
+        self.webhook = find_webhook(endpoint_id)
+
+    def get(self, request: HttpRequest, **_ids: Any) -> HttpResponse:
         """Return the page with the form."""
         return self.page(self.form())
 
-    def post(self, request: HttpRequest, endpoint_id: str) -> HttpResponse:
+    def post(self, request: HttpRequest, endpoint_id: str, **_more: Any) -> HttpResponse:
         """Apply the form, or return the page with the reason why not."""
         form = self.form_class(request.POST)
         try:
@@ -88,7 +97,11 @@ class WebhookView(View):
             return response
         except ProblemError as error:
             show_problem(form, error)
-        return self.page(form) if self.template else redirect(webhook_url(self.webhook))
+        if self.template:
+            return self.page(form)
+        for text in form.non_field_errors():
+            messages.error(request, str(text))
+        return redirect(webhook_url(self.webhook))
 
     def form(self) -> forms.Form:
         """Return the form as it is shown first."""
@@ -129,7 +142,15 @@ class WebhookPage(WebhookView):
         return self.done("Saved.")
 
     def context(self) -> dict[str, Any]:
-        return {"pending": count_pending(self.webhook), "most_pending": MAX_PENDING, "now": timezone.now()}
+        now = timezone.now()
+        page = attempt_page(self.webhook, limit=LATEST)
+        return {
+            "pending": count_pending(self.webhook),
+            "most_pending": MAX_PENDING,
+            "now": now,
+            "lines": delivery_lines(page.attempts, now, self.request.user),
+            "has_older": page.next is not None,
+        }
 
 
 class RotateSecretView(WebhookView):

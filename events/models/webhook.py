@@ -48,6 +48,7 @@ class WebhookEndpoint(models.Model):
     test_requested_at = models.DateTimeField(null=True)
     tested_at = models.DateTimeField(null=True)
     last_test = models.JSONField(null=True)
+    resent_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]

@@ -25,13 +25,14 @@ class DeliveryResult:
     """Result of an attempt: the response's status, if there is one, and a short fixed text for a failure, or "".
 
     The text never quotes a response. `refused`: nothing was sent, because no address was allowed.
-    `retry_after_seconds`: the receiver's Retry-After.
+    `retry_after_seconds`: the receiver's Retry-After. `response_body`: the beginning of it, without secrets.
     """
 
     status: int | None = None
     error: str = ""
     refused: bool = False
     retry_after_seconds: int | None = None
+    response_body: str = ""
 
     @property
     def delivered(self) -> bool:

@@ -13,11 +13,12 @@ import structlog
 from django.utils import timezone
 
 from events.thread_pool import ThreadPool
+from events.webhooks.attempt import Attempt, loggable_headers
 from events.webhooks.delivery import deliver
 from events.webhooks.delivery_result import DeliveryResult
 from events.webhooks.metrics import DELIVERIES
 from events.webhooks.next_delivery import Delivery, due_endpoints, next_delivery
-from events.webhooks.record import record_result
+from events.webhooks.record import record_attempt
 from events.webhooks.secret import PepperMissing
 from latchkey.peppers import Peppers
 
@@ -93,9 +94,9 @@ class Dispatcher:
         """Deliver until the endpoint has nothing left to send."""
         try:
             while delivery := await self._database.run(partial(self._next, pk)):
-                result = await self._attempt(delivery)
+                attempt = await self._attempt(delivery)
                 outcome = await self._database.run(
-                    partial(record_result, delivery, result, self._now(), self._jitter())
+                    partial(record_attempt, delivery, attempt, self._now(), self._jitter())
                 )
                 DELIVERIES.labels(outcome.value).inc()
             self._paused_until.pop(pk, None)
@@ -109,14 +110,17 @@ class Dispatcher:
             return None
         return next_delivery(pk, self._now())
 
-    async def _attempt(self, delivery: Delivery) -> DeliveryResult:
-        """Return the outcome of one attempt, even after a crash."""
+    async def _attempt(self, delivery: Delivery) -> Attempt:
+        """Return one attempt with its outcome, even after a crash."""
+        started_at, started, headers = self._now(), self._clock(), {}
         try:
-            message = delivery.message(self._peppers, self._now())
-            return await deliver(delivery.endpoint.url, message)
+            message = delivery.message(self._peppers, started_at)
+            headers = loggable_headers(delivery.endpoint.url, message)
+            result = await deliver(delivery.endpoint.url, message)
         except PepperMissing as missing:
-            return DeliveryResult(error=str(missing))
+            result = DeliveryResult(error=str(missing))
         except Exception:
             # Without a recorded outcome, the attempt would be repeated without limit.
             log.exception("webhook_attempt_crashed", webhook_id=delivery.endpoint.endpoint_id)
-            return DeliveryResult(error="internal error")
+            result = DeliveryResult(error="internal error")
+        return Attempt(result, started_at, round((self._clock() - started) * 1000), headers)

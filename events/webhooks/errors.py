@@ -9,6 +9,12 @@ class WebhookNotFound(ProblemError):
     slug = "not-found"
 
 
+class DeliveryNotFound(ProblemError):
+    """The webhook has no delivery with this ID."""
+
+    slug = "not-found"
+
+
 class WebhookRotationInProgress(ProblemError):
     """An older secret of the webhook is still retiring."""
 

@@ -17,6 +17,8 @@ class DeliveryOutcome(StrEnum):
     DISABLED = "disabled"
     TEST_DELIVERED = "test_delivered"
     TEST_FAILED = "test_failed"
+    RESEND_DELIVERED = "resend_delivered"
+    RESEND_FAILED = "resend_failed"
 
 
 DELIVERIES: Final = Counter(metric_names.WEBHOOK_DELIVERIES, "Delivery attempts, by outcome.", ["outcome"])

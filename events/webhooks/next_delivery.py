@@ -9,11 +9,12 @@ from typing import Final
 from django.db.models import Min, Q, QuerySet
 
 from events.log import as_json
-from events.models import ChainHead, Event, WebhookEndpoint
+from events.models import ChainHead, Event, WebhookAttempt, WebhookEndpoint
 from events.webhooks.backoff import MAX_DELAY
 from events.webhooks.delivery import WebhookMessage
-from events.webhooks.secret import signing_keys
-from events.webhooks.signature import signature_headers
+from events.webhooks.resends import next_resend, resend_is_due
+from events.webhooks.secret import PREFIX, secret_text, signing_keys
+from events.webhooks.signature import SIGNATURE, signature_headers
 from latchkey.peppers import Peppers
 from latchkey.timestamps import rfc3339
 
@@ -24,26 +25,37 @@ MAX_PENDING: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery: of an event, or of a test if `event` is None."""
+    """One delivery: of an event, or of a test if `event` is None. `resend` is the attempt of a requested resend."""
 
     endpoint: WebhookEndpoint
     event: Event | None
+    resend: WebhookAttempt | None = None
 
     def message(self, peppers: Peppers, now: datetime) -> WebhookMessage:
         """Return the signed message. Raise PepperMissing."""
         # The event's ID, also in every later attempt, so that receivers can detect repetitions.
         message_id = f"evt_{self.event.id}" if self.event else f"test_{secrets.token_hex(8)}"
-        shown = as_json(self.event) if self.event else _test_event(self.endpoint, now)
-        body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
-        return WebhookMessage(signature_headers(message_id, now, body, signing_keys(self.endpoint, peppers, now)), body)
+        body = message_body(self.endpoint, self.event, now)
+        keys = signing_keys(self.endpoint, peppers, now)
+        headers = signature_headers(message_id, now, body, keys)
+        hidden = [secret_text(key).removeprefix(PREFIX) for key in keys]
+        signatures = [signature.removeprefix("v1,") for signature in headers[SIGNATURE].split()]
+        return WebhookMessage(headers, body, (*hidden, *signatures))
+
+
+def message_body(endpoint: WebhookEndpoint, event: Event | None, now: datetime) -> bytes:
+    """Return the body of a delivery: the event, or a test that is sent at `now`, as JSON."""
+    shown = as_json(event) if event else _test_event(endpoint, now)
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def due_endpoints(now: datetime) -> list[int]:
     """Return the primary keys of endpoints that have something to send and need not wait."""
-    # A test is due immediately, even if the endpoint is disabled or waits after failures: tests exist to find that
-    # out. TEST_PAUSE between two tests leaves room for events.
+    # A test or a resend is due immediately, even if the endpoint is disabled or waits after failures: they exist to
+    # find that out. TEST_PAUSE between two tests leaves room for events.
     behind = Q(enabled=True, delivered_through__lt=_last_event_id()) & _retry_is_due(now)
-    return list(WebhookEndpoint.objects.filter(behind | _test_is_due(now)).values_list("pk", flat=True))
+    due = behind | _test_is_due(now) | resend_is_due(now)
+    return list(WebhookEndpoint.objects.filter(due).values_list("pk", flat=True))
 
 
 def next_delivery(pk: int, now: datetime) -> Delivery | None:
@@ -51,6 +63,9 @@ def next_delivery(pk: int, now: datetime) -> Delivery | None:
     endpoints = WebhookEndpoint.objects.filter(pk=pk)
     if tested := endpoints.filter(_test_is_due(now)).first():
         return Delivery(tested, None)
+    if (resending := endpoints.filter(resend_is_due(now)).first()) and (found := next_resend(resending)):
+        resend, event_again = found
+        return Delivery(resending, event_again, resend)
     endpoint = endpoints.filter(_retry_is_due(now), enabled=True).first()
     if endpoint is None:
         return None

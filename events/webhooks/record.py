@@ -1,4 +1,4 @@
-"""Delivery records: the outcome of every attempt, written to the endpoint's row."""
+"""Delivery records: the outcome of every attempt, written to the endpoint's row and to the attempt log."""
 
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from django.db.models import F, QuerySet
 from events.models import DisabledReason, WebhookEndpoint
 from events.origin import Origin
 from events.types import EventType
+from events.webhooks.attempt import Attempt
+from events.webhooks.attempt_log import log_attempt
 from events.webhooks.backoff import is_dead, retry_delay
 from events.webhooks.change_events import append_event
 from events.webhooks.delivery_result import DeliveryResult
@@ -20,11 +22,27 @@ from latchkey.timestamps import rfc3339
 log = structlog.get_logger(__name__)
 
 
-def record_result(delivery: Delivery, result: DeliveryResult, now: datetime, jitter: float) -> DeliveryOutcome:
+def record_attempt(delivery: Delivery, attempt: Attempt, now: datetime, jitter: float) -> DeliveryOutcome:
     """Save the outcome of an attempt. Return how it counts in the metrics."""
+    # One transaction: the log agrees with the endpoint's progress, and there is only one commit to wait for. The row is
+    # locked first, so that an endpoint which is removed meanwhile gets no entry.
+    with transaction.atomic():
+        exists = WebhookEndpoint.objects.select_for_update().filter(pk=delivery.endpoint.pk).exists()
+        outcome, next_attempt_at = _record(delivery, attempt.result, now, jitter)
+        if exists:
+            log_attempt(delivery, attempt, next_attempt_at)
+    return outcome
+
+
+def _record(
+    delivery: Delivery, result: DeliveryResult, now: datetime, jitter: float
+) -> tuple[DeliveryOutcome, datetime | None]:
+    """Update the endpoint. Return the outcome, and when the event is sent again."""
     endpoint, event = delivery.endpoint, delivery.event
+    if delivery.resend:
+        return _record_resend(endpoint, result, now), None
     if event is None:
-        return _record_test(endpoint, result, now)
+        return _record_test(endpoint, result, now), None
     if not result.delivered:
         return _record_failure(endpoint, result, now, jitter)
     # Race condition: another process may have moved the cursor. It only moves from where it was when the event was
@@ -38,7 +56,13 @@ def record_result(delivery: Delivery, result: DeliveryResult, now: datetime, jit
         last_status=result.status,
         last_error="",
     )
-    return DeliveryOutcome.DELIVERED
+    return DeliveryOutcome.DELIVERED, None
+
+
+def _record_resend(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime) -> DeliveryOutcome:
+    # Nothing else changes: a resend neither moves the cursor nor ends or begins a series of failures.
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(resent_at=now)
+    return DeliveryOutcome.RESEND_DELIVERED if result.delivered else DeliveryOutcome.RESEND_FAILED
 
 
 def _record_test(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime) -> DeliveryOutcome:
@@ -50,13 +74,16 @@ def _record_test(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetim
     return DeliveryOutcome.TEST_DELIVERED if result.delivered else DeliveryOutcome.TEST_FAILED
 
 
-def _record_failure(endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime, jitter: float) -> DeliveryOutcome:
+def _record_failure(
+    endpoint: WebhookEndpoint, result: DeliveryResult, now: datetime, jitter: float
+) -> tuple[DeliveryOutcome, datetime | None]:
     failures = endpoint.failures + 1
     failing_since = endpoint.failing_since or now
+    next_attempt_at = now + retry_delay(failures, jitter, result.retry_after_seconds)
     values: dict[str, object] = {
         "failures": failures,
         "failing_since": failing_since,
-        "next_attempt_at": now + retry_delay(failures, jitter, result.retry_after_seconds),
+        "next_attempt_at": next_attempt_at,
         "last_attempt_at": now,
         "last_status": result.status,
         "last_error": result.error,
@@ -64,9 +91,11 @@ def _record_failure(endpoint: WebhookEndpoint, result: DeliveryResult, now: date
     log.warning("webhook_failed", webhook_id=endpoint.endpoint_id, error=result.error, failures=failures)
     if result.gone or is_dead(failures, failing_since, now):
         _give_up(endpoint, DisabledReason.GONE if result.gone else DisabledReason.DEAD, values, now)
-        return DeliveryOutcome.DISABLED
-    _unchanged(endpoint).update(**values)
-    return DeliveryOutcome.REFUSED if result.refused else DeliveryOutcome.FAILED
+        return DeliveryOutcome.DISABLED, None
+    counts = _unchanged(endpoint).update(**values)
+    outcome = DeliveryOutcome.REFUSED if result.refused else DeliveryOutcome.FAILED
+    # If the endpoint was changed meanwhile, the event is sent again as soon as it is enabled.
+    return outcome, next_attempt_at if counts else None
 
 
 def _give_up(endpoint: WebhookEndpoint, reason: DisabledReason, values: dict[str, object], now: datetime) -> None:

@@ -8,14 +8,16 @@ from typing import Final
 from django.db import transaction
 
 from events.batched_sql import Rows, Statement, insert_statement, select_statement
-from events.models import DisabledReason, Event, WebhookEndpoint
+from events.models import DisabledReason, Event, WebhookAttempt, WebhookEndpoint
 from events.observers import AppendHooks
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks import validation
+from events.webhooks.attempt_log import find_attempt
 from events.webhooks.change_events import append_event, event_data
 from events.webhooks.errors import WebhookRotationInProgress
 from events.webhooks.lookup import lock_webhook
+from events.webhooks.resends import request_resend
 from events.webhooks.secret import IssuedWebhook, derive_key, new_salt, secret_text
 from latchkey.credentials import KEY_ID_ALPHABET
 from latchkey.peppers import Peppers
@@ -119,6 +121,21 @@ class WebhookService:
                 _write(endpoint, {"test_requested_at": now})
                 append_event(EventType.WEBHOOK_TESTED, endpoint, self._origin, now, {})
         return endpoint
+
+    def resend(self, endpoint_id: str, attempt_id: int) -> WebhookAttempt:
+        """Request that the event of an attempt is sent again, even if the endpoint is disabled or waiting.
+
+        Return the attempt that is to be made. If the same event is already pending, return that one. Raise
+        DeliveryNotFound too. See `request_resend` for what is rejected.
+        """
+        now = self._now()
+        with transaction.atomic():
+            endpoint = self._locked(endpoint_id)
+            resend, is_new = request_resend(find_attempt(endpoint, attempt_id), now)
+            if is_new:
+                data = {"event_id": resend.event_id, "delivery_id": resend.pk}
+                append_event(EventType.WEBHOOK_RESENT, endpoint, self._origin, now, data)
+        return resend
 
     def remove(self, endpoint_id: str) -> None:
         """Delete the endpoint. Undelivered events are not delivered any more."""

@@ -25,6 +25,7 @@ from events.integrity_scan import scan_next_batch
 from events.lock_timeout import record_lock_timeout
 from events.models import Event
 from events.origin import Origin
+from events.webhooks.attempt_log import prune_attempts
 from events.webhooks.next_delivery import first_undelivered
 from health.failure_bursts import record_failure_bursts
 from health.guard_rails import GUARD_RAILS
@@ -91,6 +92,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
         Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_old_deliveries", lambda run: prune_attempts(run.now), EVERY_HOUR),
         Task("prune_events", _prune_events, EVERY_HOUR),
     )
 

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from latchkey import __version__
-from latchkey.cli.commands import events, health, key_values, keys, proxy_test, rotation, usage, verify, whoami
+from latchkey.cli.commands import (
+    deliveries,
+    events,
+    health,
+    key_values,
+    keys,
+    proxy_test,
+    rotation,
+    usage,
+    verify,
+    webhook_values,
+    webhooks,
+    whoami,
+)
 from latchkey.cli.configuration import MAX_TIMEOUT_SECONDS
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.options import Format, Options
@@ -27,6 +40,11 @@ keys.group.command("create")(key_values.create)
 keys.group.command("update")(key_values.update)
 keys.group.command("rotate")(rotation.rotate)
 keys.group.command("finish-rotation")(rotation.finish_rotation)
+webhooks.group.command("add")(webhook_values.add)
+webhooks.group.command("edit")(webhook_values.edit)
+webhooks.group.command("rotate-secret")(webhook_values.rotate_secret)
+webhooks.group.command("deliveries")(deliveries.deliveries)
+webhooks.group.command("resend")(deliveries.resend)
 app.command("whoami")(whoami.whoami)
 app.add_typer(keys.group, name="keys")
 app.command("usage")(usage.usage)
@@ -34,6 +52,7 @@ app.command("verify")(verify.verify)
 app.command("proxy-test")(proxy_test.proxy_test)
 app.command("health")(health.health)
 app.add_typer(events.group, name="events")
+app.add_typer(webhooks.group, name="webhooks")
 
 
 def _show_version(wanted: bool) -> None:

@@ -10,8 +10,8 @@ from latchkey.cli.errors import CLIError
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Skip the confirmation. Required without a terminal.")]
 
 
-def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
-    """Return if `yes` is set or the person types the key ID.
+def confirm(name: str, consequence: str, *, yes: bool, kind: str = "key") -> None:
+    """Return if `yes` is set or the person types `name`, the ID of a key or of what `kind` says.
 
     `consequence` is a sentence that says what will be permanent. Raises CLIError otherwise; nothing has been
     changed yet.
@@ -24,8 +24,8 @@ def confirm(key_id: str, consequence: str, *, yes: bool) -> None:
             f"{consequence} This cannot be undone, and without a terminal it can't be confirmed. Nothing was changed."
         )
         raise CLIError("Not confirmed", detail, "To do it anyway, add --yes.")
-    if _prompt(f"{consequence} This cannot be undone. Type {key_id} to continue: ") != key_id:
-        raise CLIError("Not confirmed", "That is not the key ID. Nothing was changed.", "")
+    if _prompt(f"{consequence} This cannot be undone. Type {name} to continue: ") != name:
+        raise CLIError("Not confirmed", f"That is not the {kind} ID. Nothing was changed.", "")
 
 
 def _prompt(prompt: str) -> str:

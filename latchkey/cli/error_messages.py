@@ -23,6 +23,14 @@ _REMEDIES: Final = {
     "expired-key": "Extend its expiry with another key that has keys:write: "
     "latchkey keys update KEY_ID --expires-in 90d.",
 }
+_WEBHOOK_REMEDIES: Final = {
+    "not-found": "Check the ID: latchkey webhooks list shows all webhooks, and latchkey webhooks deliveries WEBHOOK_ID "
+    "the deliveries of one.",
+    "rotation-in-progress": "Wait until the old secret ends, or end every older secret immediately "
+    "(latchkey webhooks rotate-secret WEBHOOK_ID --at-once).",
+    "precondition-failed": "Nothing was changed. Show the webhook again (latchkey webhooks show WEBHOOK_ID) and use "
+    "its new etag.",
+}
 
 
 def exit_code_of(failure: Exception) -> int:
@@ -69,8 +77,10 @@ def _title(failure: Exception) -> str:
 
 def _remedy(failure: Exception) -> str:
     if isinstance(failure, ProblemError):
-        known = CATALOGUE.get(failure.slug)
-        if failure.slug == "not-found" and getattr(failure, "instance", "").startswith("/v1/keys/"):
+        known, instance = CATALOGUE.get(failure.slug), getattr(failure, "instance", "")
+        if failure.slug in _WEBHOOK_REMEDIES and instance.startswith("/v1/webhooks/"):
+            return _WEBHOOK_REMEDIES[failure.slug]
+        if failure.slug == "not-found" and instance.startswith("/v1/keys/"):
             return "Check the key ID: latchkey keys list shows all keys."
         return _REMEDIES.get(failure.slug) or (known.remedy if known else "")
     return str(getattr(failure, "remedy", ""))

@@ -110,8 +110,8 @@ def _is_client_error(error: Exception) -> bool:
 
 def _report_lost_secret(lost: SecretLost) -> int:
     print(
-        f"latchkey: the new secret of {lost.key_id} could not be written and is lost\n"
-        f"What to do: create another: latchkey keys rotate {lost.key_id} --at-once",
+        f"latchkey: the new secret of {lost.owner} could not be written and is lost\n"
+        f"What to do: create another: {lost.again}",
         file=sys.stderr,
     )
     return COULD_NOT

@@ -1,9 +1,10 @@
 """Parameters of commands, and how they are typed: key IDs, times, time spans, limits, JSON."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -14,6 +15,9 @@ from latchkey.strict_json import MalformedJSON, loads
 
 if TYPE_CHECKING:
     from latchkey.client.keys import KeyValues
+
+# As in latchkey.client.webhooks, which loads httpx.
+_WEBHOOK_ID: Final = re.compile(r"wh_[0-9a-z]{12}")
 
 
 def span(text: str) -> timedelta:
@@ -49,11 +53,19 @@ def key_id(text: str) -> str:
     return text
 
 
+def webhook_id(text: str) -> str:
+    """Return the webhook ID `text`. Raises BadParameter."""
+    # A signing secret may have been typed, so the message never repeats it.
+    if not _WEBHOOK_ID.fullmatch(text):
+        raise typer.BadParameter("a webhook ID must be wh_ and 12 characters of 0-9 and a-z")
+    return text
+
+
 def etag(text: str) -> str:
     """Return an ETag with its quotes, which may be missing because a shell removes them. Raises BadParameter."""
     # `*` matches every state, so the change would be unconditional.
     if text == "*" or not text.isascii() or not text.isprintable():
-        raise typer.BadParameter("an ETag must be the etag that 'latchkey keys show' shows")
+        raise typer.BadParameter("an ETag must be the etag that 'show' shows")
     return text if '"' in text else f'"{text}"'
 
 
@@ -100,6 +112,15 @@ IfMatch: TypeAlias = Annotated[
         help="Change the key only if this is still its etag (see 'keys show'). Otherwise exit 2.",
     ),
 ]
+WebhookId: TypeAlias = Annotated[str, typer.Argument(parser=webhook_id, metavar="WEBHOOK_ID", show_default=False)]
+WebhookIfMatch: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        parser=etag,
+        metavar="ETAG",
+        help="Change the webhook only if this is still its etag (see 'webhooks show'). Otherwise exit 2.",
+    ),
+]
 KeyIdOrOwn: TypeAlias = Annotated[str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
 OptionalKeyId: TypeAlias = Annotated[
     str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Only events of this key.")
@@ -117,5 +138,5 @@ Metadata: TypeAlias = Annotated[
 ]
 SecretFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the credential to this new file, mode 0600, instead of standard output."),
+    typer.Option(metavar="FILE", help="Write the secret to this new file, mode 0600, instead of standard output."),
 ]

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,21 +15,42 @@ from latchkey.cli.table import format_fields
 
 if TYPE_CHECKING:
     from latchkey.client.key import IssuedKey
+    from latchkey.client.webhook import IssuedWebhook
 
 _SECRET_FIELDS: Final = ("secret", "credential")
-_SHOWN: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "expires_at")
+_KEY_FIELDS: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "expires_at")
+_WEBHOOK_FIELDS: Final = ("id", "url", "label", "event_types", "enabled")
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A secret that is shown only now. `text` is the secret, `kind` its name, and `owner` the ID of what has it.
+
+    `document` is the response, of which people see the fields `shown`. `again` is the command that makes another one.
+    """
+
+    text: str = field(repr=False)
+    kind: str
+    owner: str
+    document: Mapping[str, Any] = field(repr=False)
+    shown: tuple[str, ...]
+    again: str
 
 
 class SecretLost(Exception):
-    """The new secret couldn't be written anywhere, and the key `key_id` has it nevertheless."""
+    """The new secret couldn't be written anywhere, and the key or webhook `owner` has it nevertheless.
 
-    def __init__(self, key_id: str) -> None:
-        super().__init__(key_id)
-        self.key_id = key_id
+    `again` is the command that makes another one.
+    """
+
+    def __init__(self, owner: str, again: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
+        self.again = again
 
 
 class SecretOutput:
-    """Destination of the new credential: `file`, with mode 0600, or standard output."""
+    """Destination of a new secret: `file`, with mode 0600, or standard output."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
@@ -36,7 +58,7 @@ class SecretOutput:
 
     @contextmanager
     def prepared(self) -> Iterator["SecretOutput"]:
-        """Create the file, and remove it if the credential wasn't written. Raises CLIError."""
+        """Create the file, and remove it if the secret wasn't written. Raises CLIError."""
         if self._file is not None:
             # Do this before a secret is made: it can't be requested again if the file turns out to be unwritable.
             _create_file(self._file)
@@ -47,35 +69,48 @@ class SecretOutput:
                 self._file.unlink(missing_ok=True)
 
     def write_credential(self, issued: "IssuedKey", *, as_json: bool) -> None:
-        """Write the credential, and show the other fields of the key. Raises SecretLost."""
+        """Write the credential of a key, and show the other fields of the key. Raises SecretLost."""
+        key, credential = issued.key, issued.credential.reveal()
+        again = f"latchkey keys rotate {key.key_id} --at-once"
+        new = NewSecret(credential, "credential", key.key_id, key.document, _KEY_FIELDS, again)
+        self._write(new, as_json=as_json)
+
+    def write_signing_secret(self, issued: "IssuedWebhook", *, as_json: bool) -> None:
+        """Write the signing secret of a webhook, and show the webhook's other fields. Raises SecretLost."""
+        webhook = issued.webhook
+        again = f"latchkey webhooks rotate-secret {webhook.id} --at-once"
+        new = NewSecret(issued.secret, "signing secret", webhook.id, webhook.document, _WEBHOOK_FIELDS, again)
+        self._write(new, as_json=as_json)
+
+    def _write(self, new: NewSecret, *, as_json: bool) -> None:
         try:
             if self._file is not None:
-                _write_file(self._file, issued.credential.reveal())
+                _write_file(self._file, new.text)
                 self._written = True
-            self._show(issued, as_json=as_json)
+            self._show(new, as_json=as_json)
         except (OSError, ReaderClosed, OutputError):
             discard_stdout()
-            # If the credential is in its file, only the display failed.
+            # If the secret is in its file, only the display failed.
             if not self._written:
-                raise SecretLost(issued.key.key_id) from None
+                raise SecretLost(new.owner, new.again) from None
 
-    def _show(self, issued: "IssuedKey", *, as_json: bool) -> None:
-        document: Mapping[str, Any] = issued.key.document
+    def _show(self, new: NewSecret, *, as_json: bool) -> None:
         in_file = self._file is not None
         if as_json:
-            shown = {name: value for name, value in document.items() if not (in_file and name in _SECRET_FIELDS)}
+            shown = {name: value for name, value in new.document.items() if not (in_file and name in _SECRET_FIELDS)}
             write_line(json.dumps(shown, indent=2, ensure_ascii=False))
             return
-        print(format_fields({name: document[name] for name in _SHOWN if name in document}), file=sys.stderr)
+        fields = {name: new.document[name] for name in new.shown if name in new.document}
+        print(format_fields(fields), file=sys.stderr)
         if in_file:
-            print(f"The credential is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
+            print(f"The {new.kind} is in {self._file}, mode 0600.", file=sys.stderr, flush=True)
         else:
             print(
-                "The credential is shown only once. Store it now, for example in a secret manager.",
+                f"The {new.kind} is shown only once. Store it now, for example in a secret manager.",
                 file=sys.stderr,
                 flush=True,
             )
-            write_line(issued.credential.reveal())
+            write_line(new.text)
 
 
 def _create_file(file: Path) -> None:
@@ -87,10 +122,10 @@ def _create_file(file: Path) -> None:
         raise CLIError("The secret file cannot be created", f"{file}: {error.strerror}.", "Use another path.") from None
 
 
-def _write_file(file: Path, credential: str) -> None:
-    """Write the credential into the file that `_create_file` created. Raises OSError."""
+def _write_file(file: Path, secret: str) -> None:
+    """Write the secret into the file that `_create_file` created. Raises OSError."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW), "w", encoding="ascii") as opened:
-        opened.write(credential + "\n")
-        # The credential isn't returned again, so it has to survive a crash of the machine.
+        opened.write(secret + "\n")
+        # The secret isn't returned again, so it has to survive a crash of the machine.
         opened.flush()
         os.fsync(opened.fileno())

@@ -21,6 +21,7 @@ from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
 from latchkey.client.verification import Verification
+from latchkey.client.webhooks import Webhooks
 from latchkey.credentials import Credential, parse_credential
 from latchkey.request_id import is_request_id
 from latchkey.timestamps import rfc3339
@@ -106,6 +107,11 @@ class Client:
     def events(self) -> Events:
         """Return the calls about the event log: pages, and the live stream."""
         return Events(self._transport)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Return the calls about webhooks: list, show, create, change, test, and their deliveries."""
+        return Webhooks(self._transport)
 
     def whoami(self) -> CallingKey:
         """Return the calling key."""

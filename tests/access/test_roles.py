@@ -13,7 +13,7 @@ from django.utils import timezone
 from access.stale_form_guard import state_of
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey
-from events.models import Event, WebhookEndpoint
+from events.models import Event, WebhookAttempt, WebhookEndpoint
 from events.origin import Origin
 from health.models import Waiver
 from health.waivers import Waivers
@@ -32,6 +32,8 @@ PAGES = {
     "/admin/events/event/{event}/change/": VIEWER,
     "/admin/events/webhookendpoint/": VIEWER,
     "/admin/events/webhookendpoint/{webhook}/change/": VIEWER,
+    "/admin/events/webhookendpoint/{webhook}/deliveries/": VIEWER,
+    "/admin/events/webhookendpoint/{webhook}/deliveries/{delivery}/": VIEWER,
     "/admin/health/incident/": VIEWER,
     "/admin/health/waiver/": VIEWER,
     "/admin/health/waiver/{waiver}/change/": VIEWER,
@@ -64,6 +66,7 @@ PERMISSIONS = {
     "events.add_webhookendpoint": OPERATOR,
     "events.change_webhookendpoint": OPERATOR,
     "events.delete_webhookendpoint": OPERATOR,
+    "events.view_webhookattempt": None,
     "health.view_incident": VIEWER,
     "health.change_incident": None,
     "health.view_waiver": VIEWER,
@@ -84,10 +87,15 @@ def places(service: ConfigService, root: IssuedKey) -> dict[str, object]:
     waiver = Waivers(Origin("system", "r")).grant(
         {"guard_rail": "key_without_expiry", "reason": "a", "ends_at": ends_at}
     )
+    event = Event.objects.earliest("id")
+    delivery = endpoint.attempts.create(
+        kind="event", event_id=event.pk, event_type=event.type, number=1, outcome="delivered", at=timezone.now()
+    )
     return {
         "key": root.key.key_id,
-        "event": Event.objects.earliest("id").pk,
+        "event": event.pk,
         "webhook": endpoint.endpoint_id,
+        "delivery": delivery.pk,
         "waiver": waiver.pk,
         "user": User.objects.create_user("bob", is_staff=True).pk,
         "group": Group.objects.get(name="viewer").pk,
@@ -120,13 +128,16 @@ def test_role_has_its_permissions(somebody: tuple[int, Person]) -> None:
 def test_role_has_its_actions(somebody: tuple[int, Person], places: dict[str, object]) -> None:
     """Nothing of these is done below an operator."""
     rank, one = somebody
-    chosen = WebhookEndpoint.objects.get().pk
-    form = {"action": "disable", "_selected_action": [chosen], f"known_epoch_{chosen}": "0"}
+    webhook = WebhookEndpoint.objects.get()
+    form = {"action": "disable", "_selected_action": [webhook.pk], f"known_epoch_{webhook.pk}": "0"}
     one.browser.post("/admin/events/webhookendpoint/", form)
     one.browser.post(f"/admin/health/waiver/{places['waiver']}/end/")
+    delivery = "/admin/events/webhookendpoint/{webhook}/deliveries/{delivery}/resend/".format(**places)
+    one.browser.post(delivery, {"known_epoch": WebhookEndpoint.objects.get().revision})
     may = rank >= RANK.index(OPERATOR)
     assert WebhookEndpoint.objects.get().enabled is not may
     assert (Waiver.objects.get().ended_at is not None) is may
+    assert WebhookAttempt.objects.filter(kind="resend").exists() is may
 
 
 def test_role_changes_people_and_roles(somebody: tuple[int, Person], places: dict[str, object]) -> None:

@@ -130,7 +130,12 @@ def test_webhook_if_match(api: Caller) -> None:
     assert api.get(path)["ETag"] == first
     second = api.patch(path, {"label": "new"}, headers={"If-Match": first})["ETag"]
     assert second != first
-    for method, rest in (("patch", ""), ("delete", ""), ("post", "/rotate-secret"), ("post", "/test")):
+    calls = (
+        ("patch", ""),
+        ("delete", ""),
+        *(("post", end) for end in ("/rotate-secret", "/test", "/deliveries/1/resend")),
+    )
+    for method, rest in calls:
         assert change(api, method, path + rest, {}, first).status_code == 412
     third = change(api, "post", f"{path}/rotate-secret", {}, second)["ETag"]
     assert third not in (first, second)

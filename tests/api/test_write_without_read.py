@@ -70,6 +70,7 @@ def test_receipt_has_stored_values(service: ConfigService, key_path: str) -> Non
         ("patch", "", {"label": "mine"}, 200, {"id", "label"}),
         ("post", "/rotate-secret", {"grace_seconds": 0}, 200, {"id", "secret"}),
         ("post", "/test", None, 202, {"id"}),
+        ("post", "/deliveries/{delivery}/resend", None, 202, {"id"}),
     ],
 )
 def test_receipt_of_webhook(
@@ -77,7 +78,12 @@ def test_receipt_of_webhook(
 ) -> None:
     writer = caller_with(service, "webhooks:write", "events:read")
     assert writer.get(webhook_path).status_code == 403
-    answer = getattr(writer, method)(webhook_path + path, body)
+    delivery = WebhookEndpoint.objects.get().attempts.create(
+        kind="event", event_id=1, event_type="KeyIssued", number=1, outcome="delivered", at=timezone.now()
+    )
+    assert writer.get(f"{webhook_path}/deliveries").status_code == 403
+    assert writer.get(f"{webhook_path}/deliveries/{delivery.pk}").status_code == 403
+    answer = getattr(writer, method)(webhook_path + path.format(delivery=delivery.pk), body)
     assert (answer.status_code, set(answer.json())) == (status, members)
     assert "hidden" not in answer.content.decode()
     both = caller_with(service, "webhooks:*", "events:read")
@@ -115,6 +121,7 @@ def test_openapi_document_describes_receipts(anonymous: Caller) -> None:
         ("RotatedKey", "RotationReceipt", {"key_id", "secret", "credential"}),
         ("RotatedWebhook", "WebhookSecretReceipt", {"id", "secret"}),
         ("ChangedWebhook", "WebhookReceipt", {"id", "url", "label", "event_types", "enabled"}),
+        ("ResentDelivery", "DeliveryReceipt", {"id"}),
     ):
         assert {"$ref": f"#/components/schemas/{receipt}"} in schemas[answer]["anyOf"]
         assert set(schemas[receipt]["properties"]) == members

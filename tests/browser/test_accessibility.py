@@ -41,6 +41,7 @@ PAGES = (
     "/admin/events/webhookendpoint/",
     "/admin/events/webhookendpoint/add/",
     *(f"/admin/events/webhookendpoint/{{webhook}}/{page}/" for page in ("change", "rotate", "remove")),
+    *(f"/admin/events/webhookendpoint/{{webhook}}/{page}/" for page in ("deliveries", "deliveries/{delivery}")),
     "/admin/auth/user/",
     "/admin/auth/user/add/",
     *(
@@ -82,9 +83,23 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     person.save()
     role = Group.objects.create(name="readers")
     person.groups.add(role)
+    delivery = webhook.attempts.create(
+        kind="resend",
+        event_id=1,
+        event_type="KeyIssued",
+        number=2,
+        outcome="failed",
+        error="HTTP 500",
+        status=500,
+        duration_ms=1234,
+        at=timezone.now(),
+        next_attempt_at=timezone.now() + timedelta(hours=1),
+        request_headers={"webhook-signature": "v1,[redacted]"},
+        response_body="x" * 1024,
+    )
     incident = Incident.objects.earliest("pk")
     rows = {"key": key.key_id, "incident": incident.pk, "webhook": webhook.endpoint_id}
-    rows |= {"waiver": waiver.pk, "person": person.pk, "role": role.pk}
+    rows |= {"delivery": delivery.pk, "waiver": waiver.pk, "person": person.pk, "role": role.pk}
     context = chromium.new_context(
         base_url=str(live_server),
         color_scheme=scheme,

@@ -113,6 +113,11 @@ class TestSeeded:
         healthy, dead = WebhookEndpoint.objects.order_by("pk")
         assert (healthy.enabled, dead.enabled, dead.disabled_reason) == (True, False, "dead")
         assert not undelivered(healthy).exists()
+        assert (healthy.last_status, healthy.failures) == (204, 0)
+        sent = list(healthy.attempts.values_list("event_type", "outcome"))
+        assert sent[-1] == ("WebhookDisabled", "delivered")
+        assert len(sent) > 1
+        assert [(one.outcome, one.error) for one in dead.attempts.all()] == [("failed", "host not found")]
         assert due_endpoints(now) == []
         assert Waiver.objects.in_force(now).count() == 1
         assert min(KeyCensus.objects.get().counts.values()) > 0

@@ -51,6 +51,11 @@ def test_change_of_key(type: EventType, data: dict[str, Any], expected: str) -> 
         (EventType.HEALTH_CHANGED, {"component": "gone", "status": "ok"}, "gone is resolved"),
         (EventType.WAIVER_GRANTED, {"guard_rail": "unlimited_key", "reason": "load test"}, "mara waived unlimited_key for all keys: load test"),
         (EventType.WEBHOOK_ADDED, {"webhook_id": "wh_000000000001", "label": "pager"}, "mara added the webhook pager"),
+        (
+            EventType.WEBHOOK_RESENT,
+            {"webhook_id": "wh_000000000001", "event_id": 7, "delivery_id": 3},
+            "mara sent event 7 to the webhook wh_000000000001 again",
+        ),
         (EventType.WEBHOOK_TESTED, {"webhook_id": "wh_000000000001"}, "mara sent a test to the webhook wh_000000000001"),
         (EventType.OPERATOR_SIGN_IN_FAILED, {"name": "unknown", "address": "192.0.2.1"}, "A sign-in as an unknown user failed at 192.0.2.1"),
         (EventType.OPERATOR_SIGN_IN_FAILED, {"name": "bob", "address": "192.0.2.1"}, "A sign-in as bob failed at 192.0.2.1"),

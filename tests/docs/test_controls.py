@@ -109,6 +109,12 @@ def addresses(page: str, keys: Iterable[APIKey]) -> list[str]:
         return [key_url(key) for key in keys]
     if page == "The webhook":
         return [reverse("admin:events_webhookendpoint_change", args=[WebhookEndpoint.objects.get().endpoint_id])]
+    if page == "Delivery":
+        webhook = WebhookEndpoint.objects.get()
+        one = webhook.attempts.create(
+            kind="event", event_id=1, event_type="KeyIssued", number=1, outcome="failed", at=timezone.now()
+        )
+        return [reverse("admin:events_webhook_delivery", args=[webhook.endpoint_id, one.pk])]
     if page in ACTIONS:
         return [f"{key_url(key).removesuffix('change/')}{ACTIONS[page]}/" for key in keys]
     return [reverse(PATHS[page])] if page in PATHS else []

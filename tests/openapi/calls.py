@@ -9,6 +9,7 @@ import json
 import pkgutil
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import latchkey_client.api
 from latchkey_client import AuthenticatedClient
 
 # What others need is made first, and what ends something comes last.
-_ORDER = ("create", "grant", "list", "show", "", "update", "rotate", "finish", "end", "remove", "revoke")
+_ORDER = ("create", "grant", "list", "show", "", "rotate", "delivery", "update", "finish", "end", "remove", "revoke")
 
 
 def rank(name: str) -> int:
-    verb = name.partition("_")[0]
+    # The webhook of the example receives rotations, and one call about deliveries ends with this word.
+    verb = "delivery" if name.endswith("_delivery") else name.partition("_")[0]
     return _ORDER.index(verb if verb in _ORDER else "")
 
 
@@ -34,6 +36,8 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
     }
     ids: dict[str, Any] = {}
     for name in sorted(modules, key=rank):
+        if name.endswith("_delivery") and "delivery_id" not in ids:
+            ids["delivery_id"] = delivered(modules["list_webhook_deliveries"], client, ids)
         response = call(modules[name], client, ids, bodies.get(name))
         assert 200 <= response.status_code < 300, f"{name}: {response.status_code} {response.content!r}"
         assert response.parsed is not None or not response.content or name == "metrics", f"{name}: not parsed"
@@ -43,6 +47,15 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
         if name in made:
             ids[made[name]] = getattr(response.parsed, "key_id" if name == "create_key" else "id")
     print(json.dumps(sorted(modules)))
+
+
+def delivered(module: Any, client: AuthenticatedClient, ids: dict[str, Any]) -> int:
+    """The ID of the first delivery of an event, once the steward has tried to deliver."""
+    deadline = time.monotonic() + 60
+    while not (found := [item for item in call(module, client, ids, None).parsed.items if item.event_id]):
+        assert time.monotonic() < deadline, "nothing was delivered"
+        time.sleep(0.2)
+    return int(found[-1].id)
 
 
 def call(module: Any, client: AuthenticatedClient, ids: dict[str, Any], body: Any) -> Any:

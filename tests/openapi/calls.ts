@@ -54,13 +54,23 @@ const events = await done(client.GET("/v1/events", { params: { query: { key_id: 
 if (typeof events === "string") throw new Error("a stream, where a page was asked for");
 if (!events.items.some((event) => event.type === "KeyIssued")) throw new Error("no event");
 
-const webhook = await done(client.POST("/v1/webhooks", { body: { url: "https://hooks.example.com/", event_types: ["KeyRevoked"] } }));
+const webhook = await done(client.POST("/v1/webhooks", { body: { url: "https://hooks.example.com/", event_types: ["WebhookTested"] } }));
 const hook = { params: { path: { webhook_id: webhook.id } } };
 await done(client.GET("/v1/webhooks"));
 await done(client.GET("/v1/webhooks/{webhook_id}", hook));
+await done(client.POST("/v1/webhooks/{webhook_id}/test", hook));
+let delivery: components["schemas"]["Delivery"] | undefined;
+while (delivery === undefined) {
+  const page = await done(client.GET("/v1/webhooks/{webhook_id}/deliveries", { params: { ...hook.params, query: { limit: 10 } } }));
+  delivery = page.items.find((one) => one.event_id !== null);
+  if (delivery === undefined) await new Promise((resolve) => setTimeout(resolve, 200));
+}
+const sent = { params: { path: { webhook_id: webhook.id, delivery_id: delivery.id } } };
+const whole = await done(client.GET("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}", sent));
+if (whole.request.body === null) throw new Error("a delivery without its event");
+await done(client.POST("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend", sent));
 await done(client.PATCH("/v1/webhooks/{webhook_id}", { ...hook, body: { enabled: false } }));
 await done(client.POST("/v1/webhooks/{webhook_id}/rotate-secret", { ...hook, body: { grace_seconds: 0 } }));
-await done(client.POST("/v1/webhooks/{webhook_id}/test", hook));
 await done(client.DELETE("/v1/webhooks/{webhook_id}", hook));
 
 const waiver = await done(client.POST("/v1/waivers", { body: { guard_rail: "unused_key", reason: "a test", ends_at: inAWeek } }));

@@ -10,6 +10,7 @@ import pytest
 import apikeys.pages
 import apikeys.usage.report
 import events.pages
+import events.webhooks.attempt_pages
 import events.webhooks.validation
 import gateway.check_parameters
 import gateway.verify
@@ -128,6 +129,7 @@ QUERIES: dict[str, list[Parameter]] = {
     "/v1/events": [*events.pages.QUERY],
     "/v1/keys/{key_id}/usage": [*apikeys.usage.report.QUERY],
     "/v1/whoami/usage": [*apikeys.usage.report.QUERY],
+    "/v1/webhooks/{webhook_id}/deliveries": [*events.webhooks.attempt_pages.QUERY],
     "/v1/check": [*gateway.check_parameters.QUERY],
 }
 TEXTS = [

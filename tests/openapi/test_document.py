@@ -13,6 +13,7 @@ from django.utils import timezone
 from api.openapi_page import document as built
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, Usage
+from events.models import WebhookAttempt, WebhookEndpoint
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.timestamps import rfc3339
 from tests.conftest import Caller
@@ -83,7 +84,22 @@ def ids(api: Caller, service: ConfigService) -> dict[str, str]:
     tomorrow = rfc3339(timezone.now() + timedelta(days=1))
     waiver = {"guard_rail": "unused_key", "reason": "x", "ends_at": tomorrow}
     waiver_id = api.post("/v1/waivers", waiver).json()["id"]
-    return {"key_id": service.issue({"label": "x"}).key.key_id, "webhook_id": webhook, "waiver_id": str(waiver_id)}
+    delivery = WebhookAttempt.objects.create(
+        endpoint=WebhookEndpoint.objects.get(),
+        kind="event",
+        event_id=1,
+        event_type="KeyIssued",
+        number=1,
+        outcome="failed",
+        at=timezone.now(),
+        request_headers={"webhook-id": "evt_1"},
+    )
+    return {
+        "key_id": service.issue({"label": "x"}).key.key_id,
+        "webhook_id": webhook,
+        "delivery_id": str(delivery.pk),
+        "waiver_id": str(waiver_id),
+    }
 
 
 Call = Callable[..., Any]
@@ -133,6 +149,8 @@ def test_responses_are_as_promised(call: Call, operation: Operation, anonymous: 
     if "{" in operation.path:
         unknown = {"key_id": "lk_000000000000", "webhook_id": "wh_000000000000", "waiver_id": "999"}
         assert call(operation, body, **unknown).status_code == 404
+    if "{delivery_id}" in operation.path:
+        assert call(operation, body, delivery_id="999999999").status_code == 404
 
 
 @pytest.mark.django_db

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from apikeys.peppers import configured_peppers
 from console.demo_data.simulation import Simulation, silenced_logger
 from console.demo_data.timeline import Story
-from events.models import ChainHead, WebhookEndpoint
+from events.models import ChainHead, Event, WebhookEndpoint
 from events.types import EventType
 from events.webhooks import record
+from events.webhooks.attempt import Attempt, loggable_headers
+from events.webhooks.attempt_log import KEPT_FOR
 from events.webhooks.backoff import DEAD_AFTER, DEAD_ATTEMPTS
 from events.webhooks.delivery_result import DeliveryResult
 from events.webhooks.next_delivery import Delivery, undelivered
@@ -30,10 +33,10 @@ def _healthy(simulation: Simulation) -> Story:
     yield simulation.ago(days=152, hours=3)
     endpoint = simulation.webhooks("user:mara").add(values).endpoint
     yield simulation.end
+    # Older attempts are no longer kept.
+    for event in undelivered(endpoint).filter(at__gt=simulation.end - KEPT_FOR).order_by("id"):
+        _deliver(endpoint, event)
     _deliver_all(endpoint.pk)
-    # Its last event is that the other webhook was disabled four days ago: see `_dead`.
-    last = simulation.ago(days=4) + timedelta(seconds=1)
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(last_attempt_at=last, last_status=204)
 
 
 def _dead(simulation: Simulation) -> Story:
@@ -50,9 +53,17 @@ def _dead(simulation: Simulation) -> Story:
     endpoint.refresh_from_db()
     with silenced_logger(record.__name__):
         event = undelivered(endpoint).order_by("id").first()
-        record.record_result(
-            Delivery(endpoint, event), DeliveryResult(error="host not found"), simulation.now, jitter=0
-        )
+        failed = Attempt(DeliveryResult(error="host not found"), simulation.now, duration_ms=41)
+        record.record_attempt(Delivery(endpoint, event), failed, simulation.now, jitter=0)
+
+
+def _deliver(endpoint: WebhookEndpoint, event: Event) -> None:
+    """Record that the event was delivered a second after it happened."""
+    endpoint.refresh_from_db()
+    delivery, at = Delivery(endpoint, event), event.at + timedelta(seconds=1)
+    headers = loggable_headers(endpoint.url, delivery.message(configured_peppers(), at))
+    attempt = Attempt(DeliveryResult(204), at, duration_ms=80 + event.id * 7 % 90, headers=headers)
+    record.record_attempt(delivery, attempt, at, jitter=0)
 
 
 def _deliver_all(pk: int) -> None:

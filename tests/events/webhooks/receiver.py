@@ -40,6 +40,23 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
+def body(code: int, text: bytes) -> Answer:
+    """An answer with a body."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    return answer
+
+
+def echo(handler: BaseHTTPRequestHandler) -> None:
+    """An answer with all header fields of the request, as some receivers answer when they are debugged."""
+    body(500, str(handler.headers).encode())(handler)
+
+
 def after(action: Callable[[], object], answer: Answer) -> Answer:
     """`answer`, once `action` was done."""
 

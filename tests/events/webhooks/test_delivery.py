@@ -12,7 +12,7 @@ import pytest
 import trustme
 from pytest_django import Settings
 
-from events.webhooks import delivery
+from events.webhooks import delivery, response_excerpt
 from events.webhooks.addresses import Address
 from events.webhooks.delivery import WebhookMessage, deliver
 from events.webhooks.delivery_result import DeliveryResult
@@ -71,7 +71,7 @@ def test_retry_after_is_returned(receiver: Receiver) -> None:
     assert send(receiver.url).gone
 
 
-def test_endless_response_is_not_read(receiver: Receiver) -> None:
+def test_only_the_beginning_of_an_endless_response_is_read(receiver: Receiver) -> None:
     ended = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -84,8 +84,33 @@ def test_endless_response_is_not_read(receiver: Receiver) -> None:
             ended.set()
 
     receiver.responses = [endless]
-    assert send(receiver.url) == DeliveryResult(200)
+    assert send(receiver.url) == DeliveryResult(200, response_body="x" * 1024)
     assert ended.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("deadline", [10.0, 0.3])
+def test_slow_body_does_not_undo_a_delivery(
+    receiver: Receiver, released: threading.Event, monkeypatch: pytest.MonkeyPatch, deadline: float
+) -> None:
+    monkeypatch.setattr(delivery, "DEADLINE_SECONDS", deadline)
+    monkeypatch.setattr(response_excerpt, "READ_SECONDS", 0.1 if deadline > 1 else 10.0)
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"accepted")
+        handler.wfile.flush()
+        released.wait(PATIENCE_SECONDS)
+
+    receiver.responses = [slow]
+    assert send(receiver.url) == DeliveryResult(200, response_body="accepted")
+
+
+def test_broken_body_does_not_undo_a_delivery(receiver: Receiver) -> None:
+    words = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nnonsense"
+    receiver.responses = [lambda handler: handler.wfile.write(words)]
+    assert send(receiver.url) == DeliveryResult(200, response_body="ok")
 
 
 def test_the_deadline_is_over_all_of_it(

@@ -64,7 +64,7 @@ def test_crash_before_recording_repeats_the_event(
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher_module, "record_result", killed)
+        patch.setattr(dispatcher_module, "record_attempt", killed)
         play()
     assert (receiver.event_ids, cursor()) == ([2], 1)
     asyncio.run(Dispatcher(configured_peppers(), lambda: True, now=now).run_once())

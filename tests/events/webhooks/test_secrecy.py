@@ -31,7 +31,7 @@ def test_secret_is_not_stored_or_logged(
         now.move(hours=1)
     with connection.cursor() as cursor:
         kept = caplog.text
-        for table in ("events_webhookendpoint", "events_event"):
+        for table in ("events_webhookendpoint", "events_webhookattempt", "events_event"):
             cursor.execute(f"SELECT * FROM {table}")
             kept += str(cursor.fetchall())
     assert "webhook_disabled" in caplog.text

@@ -25,7 +25,12 @@ def program(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     """A server for all tests of the command."""
-    settings = {"AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}', "LOG_FORMAT": "json"}
+    settings = {
+        "AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}',
+        "LOG_FORMAT": "json",
+        # Receivers of webhooks run on this machine.
+        "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
     server = RunningServer(tmp_path_factory.mktemp("server"), workers=1, settings=settings)
     server.migrate()
     server.start()

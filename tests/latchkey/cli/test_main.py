@@ -71,7 +71,14 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
         for name, child in command.commands.items():
             yield from wrongly_typed(child, [*path, name])
         return
-    good = {"key_id": ["lk_000000000000"], "label": ["--label", "x"], "url": ["https://example.com"]}
+    good = {
+        "key_id": ["lk_000000000000"],
+        "label": ["--label", "x"],
+        "url": ["https://example.com"],
+        "receiver": ["https://example.com"],
+        "webhook_id": ["wh_000000000000"],
+        "delivery_id": ["1"],
+    }
     for param in command.params:
         if not getattr(param, "is_flag", False):
             others = [text for name, texts in good.items() if name != param.name for text in texts]
