@@ -47,6 +47,8 @@ def _configuration() -> Configuration:
 def _forget(*, setting: str, **_: object) -> None:
     """Read the settings again after a test has changed them."""
     if setting.startswith("LATCHKEY_"):
+        if guard.cache_info().currsize:
+            guard().close()
         guard.cache_clear()
         async_guard.cache_clear()
 

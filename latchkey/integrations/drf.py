@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotAuthenticated, PermissionDenied
-from rest_framework.permissions import BasePermission, OperationHolderMixin
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
@@ -103,17 +103,12 @@ class LatchkeyAuthentication(BaseAuthentication):
         return headers.CHALLENGE
 
 
-class HasScope(OperationHolderMixin, BasePermission):
-    """Permission for keys with all of `scopes`: `permission_classes = [HasScope("orders:read")]`."""
+class _ScopePermission(BasePermission):
+    """Permission for keys with all of `scopes`. REST framework makes one for each request."""
 
-    def __init__(self, *scopes: str) -> None:
-        self.scopes = scopes
-        self.message: str | None = None
-        self.code: str | None = None
-
-    def __call__(self) -> "HasScope":
-        """Return a permission for one request: REST framework calls what is in `permission_classes`."""
-        return HasScope(*self.scopes)
+    scopes: tuple[str, ...] = ()
+    message: str | None = None
+    code: str | None = None
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the request is from a key with the scopes."""
@@ -124,6 +119,11 @@ class HasScope(OperationHolderMixin, BasePermission):
         if missing is not None:
             self.message, self.code = missing_scope(missing), _INSUFFICIENT_SCOPE
         return missing is None
+
+
+def HasScope(*scopes: str) -> type[BasePermission]:  # noqa: N802 - it's used as the classes that it returns
+    """Return a permission class for keys with all of `scopes`: `permission_classes = [HasScope("orders:read")]`."""
+    return type("HasScope", (_ScopePermission,), {"scopes": scopes})
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:

@@ -14,7 +14,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
 
-from latchkey.integrations import asgi, django_project, fastapi, flask, wsgi
+from latchkey.integrations import asgi, fastapi, flask, wsgi
 from latchkey.integrations.principal import Principal
 from tests.latchkey.integrations import django_views
 
@@ -105,7 +105,6 @@ def _django(urls: str, middleware: list[str], options: Options) -> Iterator[None
     public = {"LATCHKEY_PUBLIC_PATHS": ["/health", "/close"]}
     with override_settings(**own, **public, **settings_of(options)):
         yield
-        django_project.guard().close()
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from tests.latchkey.integrations.conftest import Keys
 Send = Callable[[Keys], Mapping[str, str]]
 
 
-def key(credential: str) -> Mapping[str, str]:
+def key(credential: str) -> dict[str, str]:
     return {headers.API_KEY: credential}
 
 
-def basic(credential: str) -> Mapping[str, str]:
+def basic(credential: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(credential.encode()).decode()}
 
 

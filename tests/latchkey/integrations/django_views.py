@@ -26,7 +26,7 @@ class Orders(APIView):
 
     def get(self, request: Request) -> Response:
         assert request.user.is_authenticated
-        assert request.user.principal is request.auth
+        assert request.user.principal is request.auth  # type: ignore[attr-defined]
         return Response(seen(request.auth))
 
 
