@@ -1,6 +1,6 @@
 """Django REST framework: an authentication class, permissions for scopes, and problem responses."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
@@ -8,8 +8,6 @@ from rest_framework.exceptions import APIException, NotAuthenticated, Permission
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView, set_rollback
-from rest_framework.views import exception_handler as default_exception_handler
 
 from latchkey import headers
 from latchkey.credentials import MissingCredential
@@ -18,6 +16,9 @@ from latchkey.integrations.django_project import guard, incoming, problem_respon
 from latchkey.integrations.outcome import Denied
 from latchkey.integrations.principal import Principal
 from latchkey.problems import ProblemError
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 __all__ = ["HasScope", "KeyUser", "LatchkeyAuthentication", "Principal", "exception_handler"]
 
@@ -110,7 +111,7 @@ class _ScopePermission(BasePermission):
     message: str | None = None
     code: str | None = None
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         """Return whether the request is from a key with the scopes."""
         principal = request.auth
         if not isinstance(principal, Principal):
@@ -131,6 +132,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
 
     Other exceptions get the response of REST framework. Set it as `EXCEPTION_HANDLER` of `REST_FRAMEWORK`.
     """
+    # REST framework imports this module while it imports its views, if the settings name it.
+    from rest_framework.views import exception_handler as default_exception_handler
+    from rest_framework.views import set_rollback
+
     denied = _denied(exc, context["request"])
     if denied is None:
         return default_exception_handler(exc, context)

@@ -19,7 +19,7 @@ from latchkey.problems import ProblemError
 _RETRY_AFTER_SECONDS: Final = 5
 _OWN_KEY_PROBLEMS: Final = (*CREDENTIAL_PROBLEMS, "insufficient-scope")
 
-log = logging.getLogger("latchkey.integrations")
+logger = logging.getLogger("latchkey.integrations")
 
 
 class Policy:
@@ -44,7 +44,7 @@ class Policy:
         if found.valid or found.problem == "insufficient-scope":
             return self._with_scopes(request, Principal.of_verification(found), scopes, fields)
         if found.problem is None:
-            log.error(
+            logger.error(
                 "Latchkey returned the code %s, which this version of the package latchkey does not know. The request "
                 "gets a 503. Upgrade the package. request_id=%s",
                 found.code[:40],
@@ -65,7 +65,7 @@ class Policy:
         # Neither a traceback nor a call's arguments are logged: both hold credentials.
         outage = _is_outage(failure)
         passes = outage and self._configuration.fail_open
-        log.log(
+        logger.log(
             logging.WARNING if passes else logging.ERROR,
             "%s %s request_id=%s",
             _outage_text(failure) if outage else _misconfiguration_text(failure),
