@@ -5,13 +5,15 @@ is a 404 of the service itself.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import override_settings
 
 from latchkey.integrations import asgi, fastapi, flask, wsgi
@@ -77,19 +79,22 @@ def settings_of(options: Options) -> dict[str, object]:
 
 @contextmanager
 def drf_app(options: Options) -> Iterator[Call]:
-    with _django("drf_urlpatterns", [], options), calls_wsgi(WSGIHandler()) as call:
+    with project(django_views.drf_urlpatterns, [], options), calls_wsgi(WSGIHandler()) as call:
         yield call
 
 
 @contextmanager
 def django_app(options: Options) -> Iterator[Call]:
-    with _django("sync_urlpatterns", MIDDLEWARE, options), calls_wsgi(WSGIHandler()) as call:
+    with project(django_views.sync_urlpatterns, MIDDLEWARE, options), calls_wsgi(WSGIHandler()) as call:
         yield call
 
 
 @contextmanager
 def async_django_app(options: Options) -> Iterator[Call]:
-    with _django("async_urlpatterns", MIDDLEWARE, options), calls_asgi(ASGIHandler(), lifespan=False) as call:
+    with (
+        project(django_views.async_urlpatterns, MIDDLEWARE, options),
+        calls_asgi(ASGIHandler(), lifespan=False) as call,
+    ):
         yield call
         call("/close", {})
 
@@ -98,13 +103,21 @@ MIDDLEWARE: Final = ["latchkey.integrations.django.LatchkeyMiddleware"]
 
 
 @contextmanager
-def _django(urls: str, middleware: list[str], options: Options) -> Iterator[None]:
-    """A project with the settings of these tests; its URLs are those of one kind of view."""
+def project(urls: Sequence[object], middleware: list[str], options: Options) -> Iterator[None]:
+    """A Django project with these URLs, and the settings of these tests."""
     rest = {"EXCEPTION_HANDLER": "latchkey.integrations.drf.exception_handler", "UNAUTHENTICATED_USER": None}
-    own = {"ROOT_URLCONF": tuple(getattr(django_views, urls)), "MIDDLEWARE": middleware, "REST_FRAMEWORK": rest}
-    public = {"LATCHKEY_PUBLIC_PATHS": ["/health", "/close"]}
-    with override_settings(**own, **public, **settings_of(options)):
-        yield
+    own = {"ROOT_URLCONF": tuple(urls), "MIDDLEWARE": middleware, "REST_FRAMEWORK": rest}
+    public = {"LATCHKEY_PUBLIC_PATHS": ["/health", "/close", "/public"]}
+    signals = (request_started, request_finished)
+    # As Django's test client does: these services have no database, and that of other tests is not theirs to close.
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        with override_settings(**own, **public, **settings_of(options)):
+            yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
 
 
 @contextmanager

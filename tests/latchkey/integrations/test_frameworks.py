@@ -26,7 +26,7 @@ from latchkey.integrations.django import LatchkeyMiddleware, require_scope
 from latchkey.integrations.drf import HasScope, KeyUser, LatchkeyAuthentication
 from latchkey.integrations.principal import UNVERIFIED, Principal
 from latchkey.integrations.wsgi import LatchkeyMiddleware as WSGIMiddleware
-from tests.latchkey.integrations.apps import calls_asgi, drf_app, fastapi_service, settings_of
+from tests.latchkey.integrations.apps import MIDDLEWARE, calls_asgi, drf_app, fastapi_service, project, settings_of
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
 
@@ -179,10 +179,8 @@ urls = (
 
 
 def test_scopes_hold_whatever_stands_around_the_view(keys: Keys) -> None:
-    settings: dict[str, Any] = {"ROOT_URLCONF": urls, "MIDDLEWARE": ["latchkey.integrations.django.LatchkeyMiddleware"]}
-    settings |= {"LATCHKEY_PUBLIC_PATHS": ["/public"], **settings_of(keys.options())}
     with (
-        override_settings(**settings),
+        project(urls, MIDDLEWARE, keys.options()),
         httpx.Client(transport=httpx.WSGITransport(WSGIHandler()), base_url="http://testserver") as client,
     ):
         limit = RateLimit(10, 3600)
