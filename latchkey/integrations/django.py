@@ -48,7 +48,11 @@ class LatchkeyMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
         self._is_async = iscoroutinefunction(get_response)
-        self._public = tuple(Rule(path, public=True) for path in getattr(settings, "LATCHKEY_PUBLIC_PATHS", ()))
+        paths: Sequence[str] = getattr(settings, "LATCHKEY_PUBLIC_PATHS", ())
+        # A text is a sequence too, and its first character would make every path public.
+        if isinstance(paths, str) or not all(path.startswith("/") for path in paths):
+            raise ImproperlyConfigured("LATCHKEY_PUBLIC_PATHS must be a list of paths that begin with /.")
+        self._public = tuple(Rule(path, public=True) for path in paths)
         self.process_view: Callable[..., Any]
         # The first call of a guard reads the settings: an error in them ends the start of the server.
         if self._is_async:

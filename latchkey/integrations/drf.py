@@ -87,7 +87,7 @@ class LatchkeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[KeyUser, Principal] | None:
         """Return the user and the principal, or None without a credential. Raises Denial."""
-        view: APIView | None = (request.parser_context or {}).get("view")
+        view = (request.parser_context or {}).get("view")
         outcome = guard().check(incoming(request._request), cost=getattr(view, "latchkey_cost", self.cost))
         if isinstance(outcome, Denied):
             # Other authentication classes may recognize the request.

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from latchkey import denials
-from latchkey.client.failures import ClientError, LocalFailure, NoResponse, ReceivedProblem, UntrustedServer
+from latchkey.client.failures import ClientError, ReceivedProblem
 from latchkey.client.verification import Verification
 from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, CredentialError
 from latchkey.integrations.configuration import Configuration
+from latchkey.integrations.diagnosis import diagnosis, is_outage
 from latchkey.integrations.incoming import IncomingRequest
 from latchkey.integrations.outcome import Allowed, Denied, Fields, Outcome, denied, response_fields
 from latchkey.integrations.principal import UNVERIFIED, Principal
-from latchkey.problem_catalogue import CREDENTIAL_PROBLEMS
 from latchkey.problems import ProblemError
 
 _RETRY_AFTER_SECONDS: Final = 5
-_OWN_KEY_PROBLEMS: Final = (*CREDENTIAL_PROBLEMS, "insufficient-scope")
 
 logger = logging.getLogger("latchkey.integrations")
 
@@ -35,14 +34,18 @@ class Policy:
         try:
             return credential_from_headers(request.api_key, request.authorization)
         except CredentialError as error:
-            rejected = error
+            # The frames of its traceback hold what the client sent.
+            rejected = error.with_traceback(None)
         return self.deny(request, rejected)
 
     def decide(self, request: IncomingRequest, found: Verification, scopes: Sequence[str]) -> Outcome:
         """Return the outcome of a verification."""
         fields = response_fields(request, found.rate_limit)
-        if found.valid or found.problem == "insufficient-scope":
-            return self._with_scopes(request, Principal.of_verification(found), scopes, fields)
+        principal = Principal.of_verification(found)
+        if found.valid:
+            return self._with_scopes(request, principal, scopes, fields)
+        if found.problem == "insufficient-scope":
+            return self.deny_scope(request, self.missing_scope(principal, scopes) or " ".join(scopes), fields)
         if found.problem is None:
             logger.error(
                 "Latchkey returned the code %s, which this version of the package latchkey does not know. The request "
@@ -63,12 +66,12 @@ class Policy:
         if _is_above_burst(failure):
             return self.deny(request, _problem("limit-too-small", denials.COST_ABOVE_BURST))
         # Neither a traceback nor a call's arguments are logged: both hold credentials.
-        outage = _is_outage(failure)
+        outage = is_outage(failure)
         passes = outage and self._configuration.fail_open
         logger.log(
             logging.WARNING if passes else logging.ERROR,
             "%s %s request_id=%s",
-            _outage_text(failure) if outage else _misconfiguration_text(failure),
+            diagnosis(failure),
             "The request passes without a check, because LATCHKEY_FAIL_OPEN is on."
             if passes
             else "The request gets a 503.",
@@ -123,27 +126,3 @@ def _problem(
 def _is_above_burst(failure: ClientError) -> bool:
     """Return whether the request costs more than the caller's bucket can ever hold."""
     return isinstance(failure, ReceivedProblem) and any(error.code == "above-burst" for error in failure.errors)
-
-
-def _is_outage(failure: ClientError) -> bool:
-    """Return whether Latchkey is down or slow, as opposed to being called in a wrong way."""
-    if isinstance(failure, NoResponse):
-        return not isinstance(failure, UntrustedServer)
-    return failure.status is not None and failure.status >= 500
-
-
-def _outage_text(failure: ClientError) -> str:
-    return f"Latchkey can't verify a request: {failure}"
-
-
-def _misconfiguration_text(failure: ClientError) -> str:
-    """Return what is wrong with this service's own configuration, and how to fix it."""
-    if isinstance(failure, ReceivedProblem) and failure.slug in _OWN_KEY_PROBLEMS:
-        return (
-            f"Latchkey rejects this service's own key, LATCHKEY_API_KEY ({failure.slug}): {failure} Set it to the "
-            "credential of an active key with the scope verify."
-        )
-    if isinstance(failure, ReceivedProblem) and failure.status == 429:
-        return f"Latchkey throttles the calls of this service with LATCHKEY_API_KEY: {failure} {failure.remedy}"
-    remedy = failure.remedy if isinstance(failure, (ReceivedProblem, LocalFailure)) else ""
-    return f"Latchkey can't be used at LATCHKEY_URL: {failure} {remedy}"

@@ -42,7 +42,9 @@ class Rule:
         # Frameworks answer HEAD with the view for GET.
         if self.methods and ("GET" if method == "HEAD" else method) not in self.methods:
             return False
-        return path == self.path or path.startswith(self.path.rstrip("/") + "/")
+        # An app may answer /orders and /orders/ with the same view.
+        base = self.path.rstrip("/")
+        return path == base or path.startswith(base + "/")
 
 
 _EVERY_REQUEST: Final = Rule("/")

@@ -36,12 +36,12 @@ class LatchkeyMiddleware:
         try:
             rule = rule_for(self._rules, environ["REQUEST_METHOD"], request.path)
         except AmbiguousPath as error:
-            return send_denied(self._guard.policy.deny(request, error), start_response)
+            return _send_denied(self._guard.policy.deny(request, error), environ, start_response)
         if rule.public:
             return self._app(environ, start_response)
         outcome = self._guard.check(request, rule.scopes, rule.cost)
         if isinstance(outcome, Denied):
-            return send_denied(outcome, start_response)
+            return _send_denied(outcome, environ, start_response)
         environ[ENVIRON_KEY] = outcome.principal
         return self._app(environ, _with_fields(start_response, outcome.fields))
 
@@ -63,11 +63,12 @@ def header_reader(environ: Mapping[str, Any]) -> ReadHeader:
     return read
 
 
-def send_denied(denied: Denied, start_response: "StartResponse") -> Iterable[bytes]:
+def _send_denied(denied: Denied, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     """Begin a problem response, and return its body."""
     size = ("Content-Length", str(len(denied.body)))
     start_response(f"{denied.status} {HTTPStatus(denied.status).phrase}", [*denied.fields, size])
-    return [denied.body]
+    # Not every server removes the body of a response to HEAD.
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else denied.body]
 
 
 def _with_fields(start_response: "StartResponse", fields: Fields) -> "StartResponse":

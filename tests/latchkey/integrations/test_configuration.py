@@ -8,6 +8,7 @@ from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.integrations.configuration import Configuration, ConfigurationError
 
 OWN = Credential(generate_key_id(), generate_secret())
+PASSWORD = "hunter2"
 SET = {"LATCHKEY_URL": "http://keys.internal:8000/", "LATCHKEY_API_KEY": OWN.reveal()}
 
 
@@ -41,7 +42,7 @@ def test_code_overrides_the_framework_which_overrides_the_environment(environmen
     ("name", "value", "message"),
     [
         ("LATCHKEY_URL", "", "LATCHKEY_URL is not set. Set it to the address"),
-        ("LATCHKEY_URL", "http://user:hunter2@keys", "LATCHKEY_URL is invalid: the URL must not contain"),
+        ("LATCHKEY_URL", f"http://user:{PASSWORD}@keys", "LATCHKEY_URL is invalid: the URL must not contain"),
         ("LATCHKEY_PUBLIC_URL", "keys", "LATCHKEY_PUBLIC_URL is invalid"),
         ("LATCHKEY_API_KEY", "", "LATCHKEY_API_KEY is not set"),
         ("LATCHKEY_API_KEY", f"{OWN.reveal()} ", "LATCHKEY_API_KEY is invalid: The credential has white space"),
@@ -58,7 +59,7 @@ def test_a_wrong_setting_is_named(environment: pytest.MonkeyPatch, name: str, va
     with pytest.raises(ConfigurationError, match=message) as raised:
         Configuration.read()
     assert OWN.secret not in str(raised.value)
-    assert "hunter2" not in str(raised.value)
+    assert PASSWORD not in str(raised.value)
 
 
 @pytest.mark.parametrize("options", [{"fail_open": "true"}, {"fail_open": 1}, {"fail_open": True}])

@@ -201,6 +201,15 @@ def test_settings_are_checked_at_the_start() -> None:
         LatchkeyMiddleware(lambda request: HttpResponse())
 
 
+@pytest.mark.parametrize("paths", ["/", "/admin", ["admin"]])
+def test_public_paths_are_checked_at_the_start(keys: Keys, paths: object) -> None:
+    with (
+        override_settings(LATCHKEY_PUBLIC_PATHS=paths, **settings_of(keys.options())),
+        pytest.raises(ImproperlyConfigured, match="LATCHKEY_PUBLIC_PATHS must be a list"),
+    ):
+        LatchkeyMiddleware(lambda request: HttpResponse())
+
+
 # ASGI and WSGI
 
 
@@ -348,3 +357,10 @@ def test_websocket_route_of_fastapi(keys: Keys) -> None:
     assert (denied[0]["type"], denied[0]["status"]) == ("websocket.http.response.start", 401)
     socket.pop("extensions")
     assert asgi_messages(app, **socket) == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_denied_head_has_no_body(keys: Keys) -> None:
+    app = WSGIMiddleware(lambda *_: [], **keys.options())
+    with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://testserver") as client:
+        response = client.head("/orders")
+    assert (response.status_code, response.content) == (401, b"")

@@ -7,12 +7,14 @@ import traceback
 
 import pytest
 
-from latchkey.credentials import Credential
+from latchkey.credentials import Credential, generate_secret
 from latchkey.integrations.configuration import Configuration
 from latchkey.integrations.guard import AsyncGuard, Guard
 from latchkey.integrations.incoming import IncomingRequest
 from latchkey.integrations.outcome import Allowed, Denied
+from tests.latchkey.client.responses import KEY_ID, json_response
 from tests.latchkey.integrations.conftest import Keys
+from tests.latchkey.stub import stub
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.storeless("how an integration connects")
@@ -74,3 +76,23 @@ def test_nothing_shows_a_secret(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> 
     shown += report.format()
     assert "lks_" not in "".join(shown)
     guard.close()
+
+
+def test_what_a_client_sent_is_in_no_traceback(keys: Keys) -> None:
+    guard, caller = Guard(Configuration.read(**keys.options())), keys.new()
+    for sent in ({"X-API-Key": f"'{caller.reveal()}'"}, {"X-API-Key": f"{caller.reveal()},{keys.new().reveal()}"}):
+        outcome = guard.check(IncomingRequest.of("/orders", sent.get))
+        assert isinstance(outcome, Denied)
+        report = traceback.TracebackException.from_exception(outcome.error, capture_locals=True)
+        assert "lks_" not in "".join(report.format())
+
+
+def test_the_server_has_the_last_word_about_scopes() -> None:
+    credential = Credential(KEY_ID, generate_secret())
+    verdict = {"valid": False, "code": "INSUFFICIENT_SCOPE", "key_id": KEY_ID, "scopes": ["*"], "metadata": {}}
+    with stub(lambda _: json_response(verdict)) as server:
+        guard = Guard(Configuration.read(url=server.url, api_key=credential.reveal()))
+        outcome = guard.check(request_of(credential), ["orders:read"])
+        guard.close()
+    assert isinstance(outcome, Denied)
+    assert (outcome.status, outcome.error.detail) == (403, "This call needs the scope orders:read.")

@@ -91,7 +91,12 @@ MISCONFIGURATIONS: Final = [
         "another server", responding(StubResponse(200, {"Content-Type": "text/html"}, b"x")), "LATCHKEY_URL", False
     ),
     Trouble("redirect", responding(StubResponse(302, {"Location": "https://x.example/"})), "redirects to", False),
-    Trouble("404", responding(problem_response(404, "not-found")), "LATCHKEY_URL", False),
+    Trouble(
+        "404",
+        responding(problem_response(404, "not-found", detail="a\nb")),
+        "this service: a b Check LATCHKEY_URL",
+        False,
+    ),
     Trouble("new code", responding(json_response({"valid": False, "code": "NEW"})), "the code NEW", False),
 ]
 
