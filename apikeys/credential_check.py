@@ -12,6 +12,7 @@ import structlog
 from apikeys.cache.records import KeyRecord, SecretRecord
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
 from latchkey.credentials import Credential
+from latchkey.denials import KEY_DENIALS
 from latchkey.peppers import Peppers
 
 log = structlog.get_logger(__name__)
@@ -44,13 +45,13 @@ class CredentialCheck:
         # or expired.
         slot = self._matching_slot(credential.secret, record, now)
         if record is None or slot is None:
-            raise InvalidCredential("The key ID is unknown or the secret is wrong.", credential.key_id)
+            raise InvalidCredential(KEY_DENIALS[InvalidCredential.slug], credential.key_id)
         if record.revoked:
-            raise RevokedKey("This key was revoked.", credential.key_id)
+            raise RevokedKey(KEY_DENIALS[RevokedKey.slug], credential.key_id)
         if not record.enabled:
-            raise DisabledKey("This key is disabled.", credential.key_id)
+            raise DisabledKey(KEY_DENIALS[DisabledKey.slug], credential.key_id)
         if record.expires_at is not None and record.expires_at <= now:
-            raise ExpiredKey("This key has expired.", credential.key_id)
+            raise ExpiredKey(KEY_DENIALS[ExpiredKey.slug], credential.key_id)
         return Verified(credential, record, slot)
 
     def _matching_slot(self, secret: str, record: KeyRecord | None, now: float) -> int | None:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Self
 
+from latchkey.denials import limit_exceeded, missing_scope
 from latchkey.problems import ProblemError
 
 
@@ -43,7 +44,7 @@ class InsufficientScope(ProblemError):
     @classmethod
     def for_call(cls, scope: str) -> Self:
         """Return the error of a call that needs `scope`."""
-        return cls(f"This call needs the scope {scope}.")
+        return cls(missing_scope(scope))
 
 
 class LimitTooSmall(ProblemError):
@@ -99,6 +100,5 @@ class QuotaExceeded(ProblemError):
     @classmethod
     def of_key(cls, retry_after_seconds: int) -> Self:
         """Return the error of a key whose bucket is empty."""
-        unit = "second" if retry_after_seconds == 1 else "seconds"
-        detail = f"Rate limit exceeded. Retry in {retry_after_seconds} {unit}."
+        detail = limit_exceeded(retry_after_seconds)
         return cls(detail, violated_policies=["key"], retry_after_seconds=retry_after_seconds)

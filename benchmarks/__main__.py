@@ -12,7 +12,10 @@ from typing import Final
 
 from benchmarks import measurement
 
-SUBJECTS = ("decision", "view", "admission", "gateway", "streams", "changes", "outage", "floods", "startup", "admin")
+SUBJECTS = (
+    "decision", "view", "integrations", "admission", "gateway", "streams", "changes", "outage", "floods", "startup",
+    "admin",
+)  # fmt: skip
 """Modules of this package, each with a function `sections`."""
 
 FAILED: Final = 1

@@ -9,6 +9,7 @@ from gateway.check_parameters import CheckParameters, parse_check_parameters
 from latchkey import headers
 from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, CredentialError
+from latchkey.denials import COST_ABOVE_BURST
 from latchkey.headers import NO_STORE
 from latchkey.identity import identity_headers
 from latchkey.problems import ProblemError
@@ -66,4 +67,4 @@ def above_burst() -> LimitTooSmall:
 
     Another request may use the same key, so the problem is about the key, not about this call.
     """
-    return LimitTooSmall("This request costs more tokens than the key's bucket can ever hold.")
+    return LimitTooSmall(COST_ABOVE_BURST)

@@ -15,7 +15,7 @@ from api.schemas.fields import (
 )
 from apikeys.validation import MAX_SCOPES
 from gateway.verify import Code
-from ratelimit.limit import MAX_BURST
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
 
 @extend_schema_serializer(
@@ -41,7 +41,9 @@ class RemainingLimit(Shape):
     """What is left of the key's rate limit."""
 
     limit = whole_number_field(1, MAX_BURST)
+    per_seconds = whole_number_field(1, MAX_PER_SECONDS, help_text="Seconds in which an empty bucket refills.")
     remaining = whole_number_field()
+    next_token_seconds = whole_number_field(help_text="Seconds until one more token; 0 if the bucket is full.")
     reset_seconds = whole_number_field(help_text="Seconds until the bucket is full.")
 
 

@@ -105,7 +105,9 @@ def _limit_json(decision: Decision | None) -> dict[str, int] | None:
         return None
     return {
         "limit": decision.limit.burst,
+        "per_seconds": decision.limit.per_seconds,
         "remaining": decision.remaining,
+        "next_token_seconds": decision.next_token_seconds,
         "reset_seconds": decision.reset_seconds,
     }
 

@@ -20,6 +20,7 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 LATCHKEY_KEY_ID: Final = "X-Latchkey-Key-Id"
 LATCHKEY_OWNER: Final = "X-Latchkey-Owner"
 LATCHKEY_SCOPES: Final = "X-Latchkey-Scopes"
+LATCHKEY_IDENTITY: Final = (LATCHKEY_KEY_ID, LATCHKEY_OWNER, LATCHKEY_SCOPES)
 LATCHKEY_STATUS: Final = "X-Latchkey-Status"
 LATCHKEY_PROBLEM: Final = "X-Latchkey-Problem"
 LATCHKEY_EFFECTIVE_BY: Final = "X-Latchkey-Effective-By"

@@ -7,10 +7,11 @@ The bounds leave room for everything else in the smallest header that a common p
 
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from latchkey import headers
 from latchkey.auth_context import AuthContext
+from latchkey.credentials import KEY_ID_PATTERN
 
 MAX_OWNER_BYTES: Final = 600
 MAX_SCOPES_BYTES: Final = 2048
@@ -40,3 +41,11 @@ def identity_headers(auth: AuthContext) -> list[tuple[str, str]]:
         (headers.LATCHKEY_OWNER, owner_value(auth.owner)),
         (headers.LATCHKEY_SCOPES, scopes_value(auth.scopes)),
     ]
+
+
+def read_identity(key_id: str | None, owner: str | None, scopes: str | None) -> AuthContext | None:
+    """Return the caller that the values of these fields identify, without a label, or None without a valid key ID."""
+    # A field that was sent twice is joined by commas: it isn't a key ID then.
+    if key_id is None or not KEY_ID_PATTERN.fullmatch(key_id):
+        return None
+    return AuthContext(key_id, "", unquote(owner or ""), frozenset(unquote(scopes or "").split()))

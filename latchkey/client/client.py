@@ -1,8 +1,7 @@
 """Client of Latchkey's API, with types."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -11,9 +10,18 @@ import httpx
 
 from latchkey.client.address import server_url
 from latchkey.client.attempt import AttemptObserver, ignore_attempt
+from latchkey.client.base import (
+    DEFAULT_CONNECTIONS,
+    DEFAULT_TIMEOUT_SECONDS,
+    VERIFY_PATH,
+    BaseClient,
+    own_credential,
+    verify_options,
+)
 from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
 from latchkey.client.events import Events
+from latchkey.client.exchange import connection_limits
 from latchkey.client.failures import WrongServer
 from latchkey.client.health import Health, HealthReport
 from latchkey.client.keys import Keys, key_path
@@ -22,13 +30,11 @@ from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
 from latchkey.client.verification import Verification
 from latchkey.client.webhooks import Webhooks
-from latchkey.credentials import Credential, parse_credential
-from latchkey.request_id import is_request_id
+from latchkey.credentials import Credential
 from latchkey.timestamps import rfc3339
-from latchkey.trace_context import trace_of_request
 
 
-class Client:
+class Client(BaseClient[Transport]):
     """Client for one server and the key that calls it. Close it, or use it in a `with`.
 
     `url` is the server's address, `api_key` the text `key_id:secret`; without a key only `health`
@@ -39,6 +45,9 @@ class Client:
     which has the seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, the client
     sleeps and calls again. `observe` is called with each attempt; `sleep` waits between two of them.
 
+    All threads can share one client. It has at most `max_connections` connections; a call that finds all of them in
+    use waits for one, within its timeout.
+
     Raises ValueError if `url` isn't an address, and MalformedCredential if `api_key` isn't a credential. Each
     method raises ClientError, and ValueError for a text that isn't a key ID.
     """
@@ -48,15 +57,16 @@ class Client:
         url: str,
         api_key: str | Credential | None = None,
         *,
-        timeout_seconds: float = 10.0,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        max_connections: int = DEFAULT_CONNECTIONS,
         retries: RetryPolicy = NO_RETRIES,
         observe: AttemptObserver = ignore_attempt,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         address = server_url(url)
-        credential = parse_credential(api_key) if isinstance(api_key, str) else api_key
+        credential = own_credential(api_key)
         self._transport = Transport(
-            http=httpx.Client(timeout=timeout_seconds),
+            http=httpx.Client(timeout=timeout_seconds, limits=connection_limits(max_connections)),
             url=address,
             credential=credential,
             timeout_seconds=timeout_seconds,
@@ -75,28 +85,9 @@ class Client:
         """Close the connections, including those of clients that were derived from this one."""
         self._transport.http.close()
 
-    def with_request_id(self, request_id: str) -> "Client":
-        """Return the same client, whose calls all carry this request ID and belong to one trace.
-
-        Raises ValueError for an ID that the server would replace. A valid one has 1 to 128 characters of `A-Z a-z
-        0-9 . _ -` and holds no secret.
-        """
-        if not is_request_id(request_id):
-            raise ValueError("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
-        return self._with(request_id=request_id, trace=trace_of_request(request_id))
-
-    def with_credential(self, credential: Credential) -> "Client":
-        """Return the same client with another key, for example after a rotation of its own key."""
-        return self._with(credential=credential)
-
     def with_retries(self, retries: RetryPolicy) -> "Client":
         """Return the same client with another retry policy."""
         return self._with(retries=retries)
-
-    @property
-    def key_id(self) -> str | None:
-        """Return the ID of the calling key, or None without one."""
-        return self._transport.credential.key_id if self._transport.credential else None
 
     @property
     def keys(self) -> Keys:
@@ -144,8 +135,8 @@ class Client:
         Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
         then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.
         """
-        body: Mapping[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
-        return Verification.read(Document(self._transport.call("POST", "/v1/verify", json=body), "verification"))
+        sent = verify_options(credential, scopes, cost)
+        return Verification.of_result(self._transport.receive("POST", VERIFY_PATH, **sent))
 
     def health(self) -> Health:
         """Return whether the server is healthy. Needs no key."""
@@ -155,10 +146,3 @@ class Client:
     def health_full(self) -> HealthReport:
         """Return everything that the server reports about its health."""
         return HealthReport.read(Document(self._transport.call("GET", "/health/full"), "health report"))
-
-    def _with(self, **changes: object) -> "Client":
-        """Return a copy of this client with other values in its transport."""
-        # __init__ would open connections of its own; the copy shares those of this client.
-        copy = object.__new__(Client)
-        copy._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
-        return copy

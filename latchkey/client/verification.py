@@ -5,25 +5,43 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from latchkey.client.document import Document
+from latchkey.client.exchange import CallResult
 
 RATE_LIMITED: Final = "RATE_LIMITED"
+_PROBLEMS: Final = {
+    "INVALID": "invalid-credential",
+    "DISABLED": "disabled-key",
+    "EXPIRED": "expired-key",
+    "REVOKED": "revoked-key",
+    "INSUFFICIENT_SCOPE": "insufficient-scope",
+    RATE_LIMITED: "quota-exceeded",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingLimit:
-    """What is left of a key's rate limit: `remaining` of `limit` tokens.
+    """What is left of a key's rate limit: `remaining` of `limit` tokens, which refill in `per_seconds`.
 
-    The bucket is full again in `reset_seconds`.
+    The bucket has one more token in `next_token_seconds`, and is full again in `reset_seconds`; both are 0 for a full
+    bucket.
     """
 
     limit: int
+    per_seconds: int
     remaining: int
+    next_token_seconds: int
     reset_seconds: int
 
     @classmethod
     def read(cls, document: Document) -> "RemainingLimit":
         """Return the limit in `document`. Raises WrongServer if its shape is wrong."""
-        return cls(document.integer("limit"), document.integer("remaining"), document.integer("reset_seconds"))
+        return cls(
+            limit=document.integer("limit"),
+            per_seconds=document.integer("per_seconds"),
+            remaining=document.integer("remaining"),
+            next_token_seconds=document.integer("next_token_seconds"),
+            reset_seconds=document.integer("reset_seconds"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +52,8 @@ class Verification:
 
     The fields about the key are set if its bucket was asked: with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED. With
     the other codes `key_id`, `label`, `owner` and `rate_limit` are None, `scopes` and `metadata` empty.
-    `rate_limit` is None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED.
+    `rate_limit` is None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED. `request_id` names
+    the call in the server's log.
     """
 
     valid: bool
@@ -46,11 +65,22 @@ class Verification:
     metadata: Mapping[str, Any]
     rate_limit: RemainingLimit | None
     retry_after_seconds: int | None
+    request_id: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
 
+    @property
+    def problem(self) -> str | None:
+        """Return the slug of the problem to report to the caller.
+
+        Return None if the credential is valid, or if this version doesn't know the code. Check `valid`, not this, to
+        decide about a request.
+        """
+        return None if self.valid else _PROBLEMS.get(self.code)
+
     @classmethod
-    def read(cls, document: Document) -> "Verification":
-        """Return the verification in `document`. Raises WrongServer if its shape is wrong."""
+    def of_result(cls, result: CallResult) -> "Verification":
+        """Return the verification in a response. Raises WrongServer if its shape is wrong."""
+        document = Document(result.value, "verification")
         limited = document.has("rate_limit")
         return cls(
             valid=document.boolean("valid"),
@@ -62,6 +92,7 @@ class Verification:
             metadata=document.mapping("metadata") if document.has("metadata") else {},
             rate_limit=RemainingLimit.read(document.document("rate_limit", "rate limit")) if limited else None,
             retry_after_seconds=document.integer("retry_after") if document.has("retry_after") else None,
+            request_id=result.request_id,
             document=document.fields,
         )
 

@@ -51,11 +51,20 @@ def test_exit_codes() -> None:
 def test_programs() -> None:
     """The examples compile, and what they import is there."""
     programs = re.findall(r"```python\n(.*?)```", page(CLIENT), flags=re.DOTALL)
-    assert len(programs) == 2
+    assert len(programs) == 3
     for program in programs:
         imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
         compile(program, CLIENT, "exec")
         exec("\n".join(imports), {})
+
+
+def test_asynchronous_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", section(CLIENT, "### In asynchronous code"), flags=re.DOTALL)
+    for name in ("LATCHKEY_API_KEY", "CREDENTIAL"):
+        monkeypatch.setenv(name, CREDENTIAL.reveal())
+    with stub(lambda _: verdict("VALID")) as server:
+        exec(program.replace("https://keys.example.com", server.url), {})
+    assert capsys.readouterr().out == f"{['VALID'] * 10}\n"
 
 
 def test_service_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,13 @@ def test_valid(service_key: Caller, client_key: IssuedKey) -> None:
     assert verify(service_key, client_key.credential.reveal(), scopes=["orders:read"]) == {
         "valid": True, "code": "VALID", "key_id": client_key.key.key_id, "label": "customer", "owner": "ada",
         "scopes": ["orders:*"], "metadata": {"plan": "gold"}, "retry_after": None,
-        "rate_limit": {"limit": 3, "remaining": 2, "reset_seconds": 1200},
+        "rate_limit": {
+            "limit": 3,
+            "per_seconds": 3600,
+            "remaining": 2,
+            "next_token_seconds": 1200,
+            "reset_seconds": 1200,
+        },
     }  # fmt: skip
 
 

@@ -3,7 +3,14 @@
 import pytest
 
 from latchkey.auth_context import AuthContext
-from latchkey.identity import MAX_OWNER_BYTES, MAX_SCOPES_BYTES, identity_headers, owner_value, scopes_value
+from latchkey.identity import (
+    MAX_OWNER_BYTES,
+    MAX_SCOPES_BYTES,
+    identity_headers,
+    owner_value,
+    read_identity,
+    scopes_value,
+)
 from latchkey.validation import MAX_TEXT
 from tests.gateway.largest_key import OWNER, SCOPES
 
@@ -31,3 +38,14 @@ def test_every_owner_in_ascii_is_within_the_bound() -> None:
 
 def test_the_largest_key_is_at_the_bounds() -> None:
     assert (len(owner_value(OWNER)), len(scopes_value(SCOPES))) == (MAX_OWNER_BYTES, MAX_SCOPES_BYTES)
+
+
+def test_identity_is_read_as_it_was_written() -> None:
+    auth = AuthContext("lk_0123456789ab", "", "Zoë, 100% %C3", frozenset({"orders:read", "a:*"}))
+    assert read_identity(*(value for _, value in identity_headers(auth))) == auth
+    assert read_identity("lk_0123456789ab", None, None) == AuthContext("lk_0123456789ab", "", "", frozenset())
+
+
+@pytest.mark.parametrize("key_id", [None, "", "lk_x", "lk_0123456789ab,lk_0123456789ab", "lk_0123456789ab\n"])
+def test_without_one_key_id_there_is_no_identity(key_id: str | None) -> None:
+    assert read_identity(key_id, "shop", "*") is None

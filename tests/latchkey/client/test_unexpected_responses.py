@@ -40,7 +40,7 @@ def test_key_is_not_sent_on(client: Client, responses: list[StubResponse], serve
 def test_endless_response_is_not_kept(
     client: Client, responses: list[StubResponse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latchkey.client.transport.MAX_RESPONSE_BYTES", 100)
+    monkeypatch.setattr("latchkey.client.exchange.MAX_RESPONSE_BYTES", 100)
     responses.append(json_response({**KEY, "label": "x" * 200}))
     with pytest.raises(NotJSON, match="more than 100 bytes"):
         client.keys.show(KEY_ID)

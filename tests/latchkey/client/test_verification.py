@@ -10,7 +10,7 @@ from latchkey.client.verification import RemainingLimit
 from tests.latchkey.client.responses import CREDENTIAL, KEY_ID, json_response
 from tests.latchkey.stub import Request, Stub, StubResponse
 
-LEFT = {"limit": 5, "remaining": 0, "reset_seconds": 12}
+LEFT = {"limit": 5, "per_seconds": 60, "remaining": 0, "next_token_seconds": 3, "reset_seconds": 12}
 KNOWN = {"key_id": KEY_ID, "label": "billing", "owner": "payments", "scopes": ["a:b"], "metadata": {"team": 7}}
 REFUSED = {**dict.fromkeys(KNOWN), "rate_limit": None, "retry_after": None, "valid": False}
 
@@ -31,7 +31,7 @@ def test_verification_of_a_charged_key_has_its_fields(client: Client, responses:
     verdict = client.verify(CREDENTIAL)
     assert (verdict.valid, verdict.code, verdict.label, verdict.owner) == (code == "VALID", code, "billing", "payments")
     assert (verdict.scopes, verdict.metadata) == (frozenset({"a:b"}), {"team": 7})
-    assert (verdict.rate_limit, verdict.retry_after_seconds) == (RemainingLimit(5, 0, 12), 3)
+    assert (verdict.rate_limit, verdict.retry_after_seconds) == (RemainingLimit(5, 60, 0, 3, 12), 3)
 
 
 @pytest.mark.parametrize("code", ["INVALID", "DISABLED", "EXPIRED", "REVOKED"])
@@ -49,3 +49,15 @@ def test_verdict_of_another_shape(client: Client, responses: list[StubResponse],
     responses.append(json_response({**KNOWN, "valid": True, "code": "VALID", "rate_limit": LEFT, **member}))
     with pytest.raises(WrongServer):
         client.verify(CREDENTIAL)
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [("INVALID", "invalid-credential"), ("EXPIRED", "expired-key"), ("RATE_LIMITED", "quota-exceeded"), ("NEW", None)],
+)
+def test_a_denial_names_its_problem(
+    client: Client, responses: list[StubResponse], code: str, problem: str | None
+) -> None:
+    responses.append(json_response({**REFUSED, "code": code}, 200, **{"X-Request-Id": "seen.1"}))
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.valid, verdict.problem, verdict.request_id) == (False, problem, "seen.1")

@@ -1,0 +1,58 @@
+"""What the blocking and the asynchronous client have in common."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final, Generic, Self, TypeVar
+
+from latchkey.client.exchange import Caller, CallOptions
+from latchkey.credentials import Credential, parse_credential
+from latchkey.request_id import is_request_id
+from latchkey.trace_context import trace_of_request
+
+DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+DEFAULT_CONNECTIONS: Final = 100
+VERIFY_PATH: Final = "/v1/verify"
+
+_Transport = TypeVar("_Transport", bound=Caller)
+
+
+class BaseClient(Generic[_Transport]):
+    """A client, without its calls: its key, and copies of it that share its connections."""
+
+    _transport: _Transport
+
+    def with_request_id(self, request_id: str) -> Self:
+        """Return the same client, whose calls all carry this request ID and belong to one trace.
+
+        Raises ValueError for an ID that the server would replace. A valid one has 1 to 128 characters of `A-Z a-z
+        0-9 . _ -` and holds no secret.
+        """
+        if not is_request_id(request_id):
+            raise ValueError("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
+        return self._with(request_id=request_id, trace=trace_of_request(request_id))
+
+    def with_credential(self, credential: Credential) -> Self:
+        """Return the same client with another key, for example after a rotation of its own key."""
+        return self._with(credential=credential)
+
+    @property
+    def key_id(self) -> str | None:
+        """Return the ID of the calling key, or None without one."""
+        return self._transport.credential.key_id if self._transport.credential else None
+
+    def _with(self, **changes: object) -> Self:
+        """Return a copy of this client with other values in its transport."""
+        # __init__ would open connections of its own; the copy shares those of this client.
+        copy = object.__new__(type(self))
+        copy._transport = dataclasses.replace(self._transport, **changes)  # type: ignore[arg-type]
+        return copy
+
+
+def own_credential(api_key: str | Credential | None) -> Credential | None:
+    """Return the calling key's credential. Raises MalformedCredential."""
+    return parse_credential(api_key) if isinstance(api_key, str) else api_key
+
+
+def verify_options(credential: Credential, scopes: Sequence[str], cost: int) -> CallOptions:
+    """Return what a verification sends."""
+    return {"json": {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}}

@@ -1,0 +1,100 @@
+"""Guards: they verify a request with Latchkey, and return its outcome."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from latchkey.client.async_client import AsyncClient
+from latchkey.client.client import Client
+from latchkey.client.failures import ClientError
+from latchkey.integrations.configuration import Configuration
+from latchkey.integrations.incoming import IncomingRequest
+from latchkey.integrations.outcome import Allowed, Denied, Outcome
+from latchkey.integrations.policy import Policy
+
+
+class Guard:
+    """Guard that blocks the calling thread. All threads of a process share its connections."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.policy = Policy(configuration)
+        self._configuration = configuration
+        self._opened: tuple[int, Client] | None = None
+        self._lock = Lock()
+
+    def check(self, request: IncomingRequest, scopes: Sequence[str] = (), cost: int = 1) -> Outcome:
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens."""
+        begun = self.policy.begin(request, scopes)
+        if isinstance(begun, (Allowed, Denied)):
+            return begun
+        try:
+            found = self._client().with_request_id(request.request_id).verify(begun, scopes=scopes, cost=cost)
+        except ClientError as error:
+            failure = error
+        else:
+            return self.policy.decide(request, found, scopes)
+        return self.policy.without_verdict(request, failure)
+
+    def close(self) -> None:
+        """Close the connections. The next check opens others."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].close()
+
+    def _client(self) -> Client:
+        with self._lock:
+            # A process that was forked must not use the connections of its parent, which uses them itself.
+            if self._opened is None or self._opened[0] != os.getpid():
+                settings = self._configuration
+                client = Client(
+                    settings.url,
+                    settings.credential,
+                    timeout_seconds=settings.timeout_seconds,
+                    max_connections=settings.max_connections,
+                )
+                self._opened = os.getpid(), client
+            return self._opened[1]
+
+
+class AsyncGuard:
+    """Guard that suspends the calling task. All tasks of an event loop share its connections."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.policy = Policy(configuration)
+        self._configuration = configuration
+        # Connections belong to the event loop in which they were opened.
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncClient] = WeakKeyDictionary()
+
+    async def check(self, request: IncomingRequest, scopes: Sequence[str] = (), cost: int = 1) -> Outcome:
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens."""
+        begun = self.policy.begin(request, scopes)
+        if isinstance(begun, (Allowed, Denied)):
+            return begun
+        try:
+            found = await self._client().with_request_id(request.request_id).verify(begun, scopes=scopes, cost=cost)
+        except ClientError as error:
+            failure = error
+        else:
+            return self.policy.decide(request, found, scopes)
+        return self.policy.without_verdict(request, failure)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop. The next check opens others."""
+        client = self._opened.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    def _client(self) -> AsyncClient:
+        loop = asyncio.get_running_loop()
+        client = self._opened.get(loop)
+        if client is None:
+            settings = self._configuration
+            client = self._opened[loop] = AsyncClient(
+                settings.url,
+                settings.credential,
+                timeout_seconds=settings.timeout_seconds,
+                max_connections=settings.max_connections,
+            )
+        return client

@@ -1,0 +1,66 @@
+"""A server of Latchkey, and keys on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from latchkey import Client
+from latchkey.client.rate_limit import RateLimit
+from latchkey.credentials import Credential, generate_secret
+from tests.latchkey.integrations.apps import SCOPE
+from tests.support.server import RunningServer, issue
+from tests.support.waiting import wait_until
+
+PLENTY = RateLimit(100_000, 1)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Issues keys. `service` is the credential of the service's own key."""
+
+    url: str
+    client: Client
+    service: str
+    expired: list[Credential] = field(default_factory=list)
+
+    def new(self, **values: Any) -> Credential:
+        """A key with the scope and a limit that isn't reached, unless `values` say otherwise."""
+        known = {"owner": "shop", "scopes": [SCOPE], "rate_limit": PLENTY, "metadata": {"team": 7}}
+        return self.client.keys.create("orders client", **{**known, **values}).credential
+
+    def options(self, **options: Any) -> dict[str, Any]:
+        """The settings of an integration, with those in `options`."""
+        return {"url": self.url, "api_key": self.service, "public_url": "https://keys.example", **options}
+
+    def disabled(self) -> Credential:
+        key = self.new()
+        self.client.keys.disable(key.key_id)
+        return key
+
+    def revoked(self) -> Credential:
+        key = self.new()
+        self.client.keys.revoke(key.key_id)
+        return key
+
+    def wrong(self) -> Credential:
+        return Credential(self.new().key_id, generate_secret())
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[Keys]:
+    settings = {"AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}'}
+    server = RunningServer(tmp_path_factory.mktemp("server"), workers=1, settings=settings)
+    server.migrate()
+    server.start()
+    plenty = ("--burst", "100000", "--per-seconds", "1")
+    root = issue(server, "--label", "root", "--scope", "*", *plenty)["credential"]
+    service = issue(server, "--label", "service", "--scope", "verify", *plenty)["credential"]
+    with Client(server.url, root) as client:
+        keys = Keys(server.url, client, service)
+        keys.expired.append(keys.new(expires_at=datetime.now(UTC) + timedelta(seconds=2)))
+        wait_until(lambda: client.verify(keys.expired[0]).code == "EXPIRED", "the end of a key")
+        yield keys
+    server.stop()
