@@ -1,5 +1,6 @@
-"""Database models of keys, their secrets and their usage."""
+"""Database models of keys, their secrets, their usage and their callers."""
 
+from apikeys.models.caller import CallerKind, KeyCaller
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
@@ -9,7 +10,9 @@ from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, Usage
 __all__ = [
     "APIKey",
     "APIKeyQuerySet",
+    "CallerKind",
     "IdempotencyRecord",
+    "KeyCaller",
     "KeyCensus",
     "KeySecret",
     "KeyState",

@@ -11,6 +11,7 @@ from django.db import OperationalError, transaction
 
 from apikeys.address_limit import failure_limit
 from apikeys.cache.epochs import publish_recent_epochs
+from apikeys.callers.rows import prune_callers
 from apikeys.config_service import ConfigService
 from apikeys.idempotency import prune_idempotency_records
 from apikeys.key_counts import count_keys
@@ -89,6 +90,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
         Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_callers", lambda run: prune_callers(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
         Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),
         Task("prune_events", _prune_events, EVERY_HOUR),

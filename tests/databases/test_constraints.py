@@ -12,6 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import (
     APIKey,
     IdempotencyRecord,
+    KeyCaller,
     KeyCensus,
     KeySecret,
     KeyWord,
@@ -45,6 +46,11 @@ def a_mark() -> object:
     return UsageMark.objects.create(key=APIKey.objects.get(), source=source)
 
 
+def a_caller() -> object:
+    times = {"first_seen": NOW, "last_seen": NOW}
+    return KeyCaller.objects.create(key=APIKey.objects.get(), kind="address", value="192.0.2.1", requests=1, **times)
+
+
 def an_incident() -> object:
     return Incident.objects.create(guard_rail="x", severity="warning", count=1, detail="", opened_at=NOW)
 
@@ -61,6 +67,7 @@ BREACHES: dict[str, Callable[[], object]] = {
     "one_row_a_key_and_step": lambda: twice(
         lambda: Usage.objects.create(key=APIKey.objects.get(), step="day", start=NOW)
     ),
+    "one_row_a_key_and_caller": lambda: twice(a_caller),
     "one_total_a_step": lambda: twice(lambda: UsageTotal.objects.create(step="day", start=NOW)),
     "one_mark_a_key_and_store": lambda: twice(a_mark),
     "one_answer_an_idempotency_key": lambda: twice(
