@@ -4,6 +4,7 @@ from apikeys.models.caller import CallerKind, KeyCaller
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyWord
+from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
@@ -20,6 +21,7 @@ __all__ = [
     "SecretState",
     "Usage",
     "UsageMark",
+    "UsageRanking",
     "UsageSource",
     "UsageStep",
     "UsageTotal",

@@ -18,6 +18,7 @@ from apikeys.models import (
     KeyWord,
     Usage,
     UsageMark,
+    UsageRanking,
     UsageSource,
     UsageTotal,
 )
@@ -74,6 +75,7 @@ BREACHES: dict[str, Callable[[], object]] = {
         lambda: IdempotencyRecord.objects.create(caller="lk_000000000000", name_digest="n", created_at=NOW)
     ),
     "census_is_one_row": lambda: KeyCensus.objects.create(id=2, taken_at=NOW, counts={}),
+    "ranking_is_one_row": lambda: UsageRanking.objects.create(id=2, ranked_at=NOW, seconds=0.0, entries={}),
     "chain_head_is_one_row": lambda: ChainHead.objects.create(id=2, digest=GENESIS),
     "patrol_is_one_row": lambda: Patrol.objects.create(id=2, digest=GENESIS),
     "webhook_id_shape": lambda: WebhookEndpoint.objects.update(endpoint_id="wh_X"),
