@@ -2,6 +2,7 @@
 
 from django.urls import include, path, register_converter
 
+from api.callers import KeyCallers
 from api.events import EventCollection
 from api.health import Health, HealthFull, Metrics
 from api.keys import KeyCollection, KeyItem
@@ -43,6 +44,7 @@ v1_patterns = [
     path("keys/<key_id:key_id>", KeyItem.as_view(), name="key"),
     path("keys/<key_id:key_id>/rotate", KeyRotation.as_view(), name="rotate"),
     path("keys/<key_id:key_id>/rotate/finish", KeyRotationFinish.as_view(), name="finish-rotation"),
+    path("keys/<key_id:key_id>/callers", KeyCallers.as_view(), name="callers"),
     path("keys/<key_id:key_id>/usage", KeyUsage.as_view(), name="usage"),
     path("webhooks", WebhookCollection.as_view(), name="webhooks"),
     path("webhooks/<webhook_id:webhook_id>", WebhookItem.as_view(), name="webhook"),

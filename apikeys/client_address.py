@@ -7,6 +7,7 @@ from typing import Final
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV6_SITE_BITS = 64
 MAX_HOPS: Final = 32
+UNKNOWN: Final = "unknown"
 
 
 def parse_networks(entries: Sequence[str]) -> tuple[Network, ...]:
@@ -31,11 +32,17 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
             break
         address = hop
     if address is None:
-        return "unknown"
+        return UNKNOWN
     if isinstance(address, ipaddress.IPv6Address):
         # A single customer usually has a whole /64, and could use a new address for every attempt.
         return str(ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False))
     return str(address)
+
+
+def is_trusted_proxy(peer: str, trusted: Sequence[Network]) -> bool:
+    """Return whether `peer`, the other end of the connection, is a trusted proxy."""
+    address = _parse(peer)
+    return address is not None and any(address in network for network in trusted)
 
 
 def _without_port(entry: str) -> str:

@@ -109,6 +109,17 @@ def sparkline(points: Sequence[Point], *, title: str) -> SafeString | str:
     )
 
 
+def share_bar(share: float) -> SafeString:
+    """Return a bar for a share from 0 to 1 of a whole, with its percentage as text."""
+    return format_html(
+        '<span class="share"><svg viewBox="0 0 {} 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect width="{}" height="8"/></svg> {} %</span>',
+        SPARK_WIDTH,
+        round(max(share, 0.01) * SPARK_WIDTH, 1),
+        f"{share * 100:.0f}" if share >= 0.01 else "under 1",
+    )
+
+
 def _summary(points: Sequence[Point], title: str) -> str:
     whole = sum_points(points)
     return f"{title}: {whole.allowed:,} allowed, {whole.throttled:,} throttled"

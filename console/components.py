@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apikeys.usage.series import Point
-from console.charts import bar_chart, sparkline
+from console.charts import bar_chart, share_bar, sparkline
 
 
 class ExampleForm(forms.Form):
@@ -34,6 +34,7 @@ def components_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "form": ExampleForm({"text": "written", "number": "0"}),
         "chart": bar_chart(points, title="Requests", time_format="%H:%M UTC"),
         "spark": sparkline(points, title="Requests"),
+        "share": share_bar(0.62),
         "states": ("active", "disabled", "expired", "revoked", "notice", "warning", "critical"),
     }
     return TemplateResponse(request, "console/components.html", context)

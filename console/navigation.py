@@ -7,9 +7,8 @@ from typing import Final
 from django.http import HttpRequest
 from django.urls import reverse
 
-from apikeys.models import KeyCensus
+from console.request_cache import key_census_of, open_incidents_of
 from events.models import WebhookEndpoint
-from health.incidents import open_incidents
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +27,20 @@ class _Section:
     route: str
     permission: str
     others: tuple[str, ...] = ()
-    count: Callable[[], int | None] | None = None
+    count: Callable[[HttpRequest], int | None] | None = None
 
 
-def _active_keys() -> int | None:
+def _active_keys(request: HttpRequest) -> int | None:
     # Only what the steward or the overview counted last: a count of a million keys is too slow for every page.
-    census = KeyCensus.objects.filter(id=1).first()
+    census = key_census_of(request)
     return None if census is None else int(census.counts["active"])
 
 
-def _incidents() -> int:
-    return len(open_incidents())
+def _incidents(request: HttpRequest) -> int:
+    return len(open_incidents_of(request))
 
 
-def _disabled_webhooks() -> int:
+def _disabled_webhooks(_request: HttpRequest) -> int:
     return WebhookEndpoint.objects.exclude(disabled_reason="").count()
 
 
@@ -62,7 +61,7 @@ def navigation(request: HttpRequest) -> list[Entry]:
         Entry(
             section.name,
             url := reverse(f"admin:{section.route}"),
-            section.count() if section.count else None,
+            section.count(request) if section.count else None,
             _is_current(request.path, url, section.others),
         )
         for section in _SECTIONS

@@ -2,46 +2,46 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
 from access.second_factor import has_authenticator
 from apikeys.key_counts import STATES, latest_counts
-from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
+from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.usage.series import total_usage
 from console.formatting import format_relative_time
+from console.ranking import ranking_context
 from console.remedies import AnyUser, remedy_of
+from console.request_cache import open_incidents_of, show_census
 from console.sentences import event_lines
 from console.usage_chart import usage_chart
 from events.models import Event, WebhookEndpoint
 from health.guard_rails import Severity
 from health.guard_rails.lifetimes import ExpiringKey
-from health.incidents import open_incidents
 from health.models import Incident
 
 MAX_ROWS: Final = 8
-DAY: Final = timedelta(days=1)
 _NEW_KEYS: Final = 2
 """A new installation has a key for the server itself, and at most the one that the first start printed."""
 
 
 def overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
     """Return the context of the overview's template."""
-    census, user = latest_counts(now), request.user
-    incidents = open_incidents() if user.has_perm("health.view_incident") else []
-    is_new = sum(census.counts[state] for state in STATES) <= _NEW_KEYS
+    census, user = show_census(request, latest_counts(now)), request.user
+    incidents = open_incidents_of(request) if user.has_perm("health.view_incident") else []
+    keys = sum(census.counts[state] for state in STATES)
     return {
         "now": now,
         "census": census,
         "state": _state(incidents, census.counts["active"]) if user.has_perm("health.view_incident") else None,
-        "steps": _next_steps(request) if is_new else [],
+        "steps": _next_steps(request) if keys <= _NEW_KEYS else [],
         **usage_chart(request, total_usage, now),
         "incidents": [(incident, remedy_of(incident, user)) for incident in incidents],
-        "throttled": _most_throttled(now),
+        **ranking_context(now, keys),
         "rotations": _rotations(now),
         "expiring": ExpiringKey().violating(APIKey.objects.usable(now), now).order_by("expires_at")[:MAX_ROWS],
         "lines": event_lines(_latest(user), now),
@@ -89,17 +89,6 @@ def _next_steps(request: HttpRequest) -> list[Step]:
             Step("Turn on an authenticator", reverse("admin:authenticator"), "A code in addition to your password.")
         )
     return steps
-
-
-def _most_throttled(now: datetime) -> list[dict[str, Any]]:
-    """Return the keys with the most throttled requests in the last day, and their `count`, highest first."""
-    rows: Any = (
-        Usage.objects.filter(step=UsageStep.HOUR, start__gt=now - DAY, throttled__gt=0)
-        .values("key_id", "key__key_id", "key__label")
-        .annotate(count=Sum("throttled"))
-        .order_by("-count", "key_id")
-    )
-    return list(rows[:MAX_ROWS])
 
 
 def _rotations(now: datetime) -> list[dict[str, Any]]:

@@ -57,6 +57,7 @@ AUTH_FAILURE_LIMIT = env.limit_text("AUTH_FAILURE_LIMIT", 20, 60)
 GUARD_RAIL_MAX_BURST = env.integer("GUARD_RAIL_MAX_BURST", 100_000, minimum=1, maximum=MAX_BURST)
 SECRET_MAX_AGE = env.duration("SECRET_MAX_AGE", "365d")
 EVENT_RETENTION = env.duration("EVENT_RETENTION", "36525d")
+RECORD_CALLERS = env.flag("RECORD_CALLERS", default=True)
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))
@@ -242,6 +243,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReadyStatus": "api.schemas.health.READY",
         "UnreadyStatus": "api.schemas.health.UNREADY",
         "VerdictCode": "gateway.verify.Code",
+        "CallerKind": "apikeys.models.CallerKind",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
         "EventType": "api.schemas.fields.EVENT_TYPES",

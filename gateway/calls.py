@@ -35,12 +35,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """The response to a call. `logged` are the log fields about the key."""
+    """The response to a call. `logged` are the log fields about the key.
+
+    `charged` is the ID of the calling key if it was authenticated and charged, and otherwise empty.
+    """
 
     status: int
     fields: list[tuple[str, str]]
     body: bytes = b""
     logged: Mapping[str, str] = field(default_factory=dict)
+    charged: str = ""
 
 
 def error_response(
@@ -50,6 +54,7 @@ def error_response(
     *,
     decision: Decision | None = None,
     logged: Mapping[str, str] | None = None,
+    charged: str = "",
 ) -> GatewayResponse:
     """Return the problem response for `error`."""
     status = CATALOGUE[error.slug].status
@@ -62,4 +67,4 @@ def error_response(
         status = status if status in _PASSED_ON else 403
     if logged is None:
         logged = error.logged if isinstance(error, RefusedCredential) else {}
-    return GatewayResponse(status, list(fields.items()), json.dumps(body).encode(), logged)
+    return GatewayResponse(status, list(fields.items()), json.dumps(body).encode(), logged, charged)

@@ -47,19 +47,20 @@ def response_to(verified: Verified, decision: Decision, parameters: CheckParamet
     logged = {"key_id": auth.key_id}
     if not decision.allowed:
         throttled = QuotaExceeded.of_key(decision.retry_after_seconds)
-        return error_response(throttled, parameters, call, decision=decision, logged=logged)
+        return error_response(throttled, parameters, call, decision=decision, logged=logged, charged=auth.key_id)
     # Check scopes after charging: a 403 costs as much as a 204, so a key can't probe for scopes for free.
     missing = next((scope for scope in parameters.scopes if not auth.allows(scope)), None)
     if missing is not None:
         denied = InsufficientScope.for_call(missing)
-        return error_response(denied, parameters, call, decision=decision, logged=logged)
+        return error_response(denied, parameters, call, decision=decision, logged=logged, charged=auth.key_id)
     fields = [
         *identity_headers(auth),
         *rate_limit_headers(decision),
         NO_STORE,
         (headers.REQUEST_ID, call.request_id),
     ]
-    return GatewayResponse(200 if parameters.allow_as_ok else 204, fields, logged=logged)
+    status = 200 if parameters.allow_as_ok else 204
+    return GatewayResponse(status, fields, logged=logged, charged=auth.key_id)
 
 
 def above_burst() -> LimitTooSmall:

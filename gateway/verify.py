@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.authenticator import Authenticator
+from apikeys.callers.caller import Caller
+from apikeys.callers.recorder import CALLERS
 from apikeys.credential_check import Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
 from apikeys.validation import MAX_SCOPES
@@ -90,6 +92,16 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
         return VerifyResult(Code.RATE_LIMITED, verified, decision, key_id)
     missing = [scope for scope in cleaned.get("scopes", []) if not verified.record.auth.allows(scope)]
     return VerifyResult(Code.INSUFFICIENT_SCOPE if missing else Code.VALID, verified, decision, key_id)
+
+
+def record_service(result: VerifyResult, service_key_id: str) -> None:
+    """Record that the service with this key has received the credential of the verified key, if it is a sample.
+
+    The address of the service's client is not known here.
+    """
+    if result.verified is not None:
+        caller = Caller("", f"/v1/verify by {service_key_id}")
+        CALLERS.record(result.verified.credential.key_id, lambda: caller)
 
 
 _CODES: Final[dict[type[ProblemError], Code]] = {

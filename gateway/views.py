@@ -12,14 +12,17 @@ from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
 from api.base import CALLER_PROBLEMS, NO_STORE, KeyAPIView
+from api.permissions import caller
 from api.schemas.fields import response_field
 from apikeys.authenticator import default_authenticator
+from apikeys.callers.caller import caller_of_environ
+from apikeys.callers.recorder import CALLERS
 from apikeys.request_context import address_of, raw_query, request_id_of
 from gateway.calls import Call
 from gateway.check import check
 from gateway.check_parameters import QUERY
 from gateway.schemas import VerifyRequest, VerifyResponse
-from gateway.verify import evaluate
+from gateway.verify import evaluate, record_service
 from latchkey import headers
 
 _IDENTITY: Final = [
@@ -45,6 +48,7 @@ class Verify(KeyAPIView):
     def post(self, request: Request) -> Response:
         """Verify a credential that a service received. It takes `cost` tokens from its key. Every verdict is a 200."""
         result = evaluate(default_authenticator(), request.data, timezone.now())
+        record_service(result, caller(request).key_id)
         bind_contextvars(**result.logged)
         return Response(result.as_json(), headers=NO_STORE)
 
@@ -85,6 +89,8 @@ class Check(APIView):
             request_id=request_id_of(request.META),
         )
         response = check(default_authenticator(), call)
+        if response.charged:
+            CALLERS.record(response.charged, lambda: caller_of_environ(request.META, is_check=True))
         bind_contextvars(**response.logged)
         return HttpResponse(response.body, status=response.status, headers=dict(response.fields))
 

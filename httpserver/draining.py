@@ -1,7 +1,7 @@
 """Graceful shutdown of a worker: every request sent to it gets its response, then it stops."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from socket import socket
 from typing import Any, Final
 
@@ -37,16 +37,25 @@ class DrainingServer(Server):
        process holds the listening socket (`keeps_listening`, for example a systemd socket unit), this step is
        skipped: new connections wait there for the next process.
     4. The server stops listening and closes idle connections. As in uvicorn, requests in progress are completed.
+
+    At the end it awaits `on_stopped`. uvicorn then raises SIGTERM again, which ends the process.
     """
 
     def __init__(
-        self, config: Config, barrier: ShutdownBarrier, delay_seconds: float, *, keeps_listening: bool
+        self,
+        config: Config,
+        barrier: ShutdownBarrier,
+        delay_seconds: float,
+        *,
+        keeps_listening: bool,
+        on_stopped: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(config)
         self.server_state: DrainingState = DrainingState()
         self._barrier = barrier
         self._delay_seconds = delay_seconds
         self._keeps_listening = keeps_listening
+        self._on_stopped = on_stopped
         self._sockets: Sequence[Any] = ()
 
     async def serve(self, sockets: list[socket] | None = None) -> None:
@@ -73,6 +82,7 @@ class DrainingServer(Server):
         # The event loop reports an accepted connection one iteration later, and only then can shutdown() wait for it.
         await asyncio.sleep(0)
         await super().shutdown(sockets)
+        await self._on_stopped()
 
     async def _wait_until_all_ready(self) -> None:
         loop = asyncio.get_running_loop()

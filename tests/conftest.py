@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from apikeys import address_limit, authenticator
 from apikeys.cache import key_cache
+from apikeys.callers.recorder import CALLERS
 from apikeys.config_service import ConfigService, IssuedKey
 from events import lock_timeout
 from events.origin import Origin
@@ -110,6 +111,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for cache in caches:
         cache.cache_clear()
     lock_timeout.reset()
+    CALLERS.clear()
     yield
     for cache in caches:
         cache.cache_clear()

@@ -19,7 +19,8 @@ from api.schemas.fields import (
     text_field,
     whole_number_field,
 )
-from apikeys.models import KeyState, SecretState
+from apikeys.callers.caller import MAX_VALUE
+from apikeys.models import CallerKind, KeyState, SecretState
 from apikeys.validation import MAX_METADATA_BYTES, MAX_SECRET_ID
 from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PATTERN
 from latchkey.identity import MAX_OWNER_BYTES
@@ -175,6 +176,18 @@ class Usage(Shape):
     start = serializers.DateTimeField()
     allowed = whole_number_field()
     throttled = whole_number_field()
+
+
+class KeyCaller(Shape):
+    """A client address or a service that uses a key."""
+
+    kind = serializers.ChoiceField(CallerKind.choices)
+    value = serializers.CharField(
+        max_length=MAX_VALUE, help_text="An IP address or an IPv6 /64 network; or a host, a product or a verifying key."
+    )
+    requests = whole_number_field(1, help_text="An estimate.")
+    first_seen = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
 
 
 class Event(Shape):

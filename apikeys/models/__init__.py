@@ -1,15 +1,19 @@
-"""Database models of keys, their secrets and their usage."""
+"""Database models of keys, their secrets, their usage and their callers."""
 
+from apikeys.models.caller import CallerKind, KeyCaller
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
+from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
 __all__ = [
     "APIKey",
     "APIKeyQuerySet",
+    "CallerKind",
     "IdempotencyRecord",
+    "KeyCaller",
     "KeyCensus",
     "KeySecret",
     "KeyState",
@@ -17,6 +21,7 @@ __all__ = [
     "SecretState",
     "Usage",
     "UsageMark",
+    "UsageRanking",
     "UsageSource",
     "UsageStep",
     "UsageTotal",

@@ -11,6 +11,7 @@ from django.db.models import F, OuterRef, Subquery
 from apikeys.key_counts import count_keys
 from apikeys.models import APIKey, KeySecret, SecretState, Usage
 from apikeys.usage.rollup import prune_usage
+from console.demo_data.callers import write_callers
 from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
@@ -64,6 +65,7 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
         _set_secret_usage_times(now)
         prune_usage(now)
         write_totals()
+        write_callers(now, seed)
         states = dict(count_keys(now).counts)
     return SeedResult(
         keys=APIKey.objects.count(),

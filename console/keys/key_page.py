@@ -17,6 +17,7 @@ from apikeys.rotation import rotation_of
 from apikeys.usage.series import usage_of
 from console.formatting import format_limit
 from console.keys.bucket_state import bucket_state
+from console.keys.callers import callers_context
 from console.keys.edit_form import EditForm
 from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
 from console.operator import config_service_for
@@ -95,6 +96,7 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         "metadata": {name: value if isinstance(value, str) else dumps(value) for name, value in shown.metadata.items()},
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
+        **callers_context(shown),
         **usage_chart(request, partial(usage_of, shown), now),
         "lines": event_lines(Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS], now),
         "violations": violations_of(shown, now),

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -36,6 +37,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         # Import here: Django is set up only after the worker has loaded the application.
+        from apikeys.callers.writer import CallerWriter, write_callers_forever, write_last_callers
         from events.lock_timeout import limit_sqlite_waits
         from health.cached_response import current_health
         from health.scheduler.steward_probe import probe_steward
@@ -48,10 +50,19 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         limiter = default_limiter()
         limiter.prepare()
         tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
+        callers = CallerWriter()
+        if settings.RECORD_CALLERS:
+            tasks.append(asyncio.create_task(write_callers_forever(callers)))
         try:
             self.config.app = self.wsgi
             delay = settings.SHUTDOWN_DELAY_SECONDS
-            server = DrainingServer(self.config, self.barrier, delay, keeps_listening=self.keeps_listening)
+            server = DrainingServer(
+                self.config,
+                self.barrier,
+                delay,
+                keeps_listening=self.keeps_listening,
+                on_stopped=partial(write_last_callers, callers),
+            )
             self._install_sigquit_handler()
             await server.serve(sockets=self.sockets)
             if not server.started:

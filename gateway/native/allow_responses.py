@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apikeys.cache.records import KeyRecord
-from apikeys.credential_check import Verified
+from apikeys.callers.countdown import Countdown
 from gateway.check_parameters import CheckParameters
 from latchkey import headers
 from latchkey.headers import NO_STORE
@@ -22,29 +22,30 @@ _MAX_SCOPE_DECISIONS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _Precomputed:
-    """Precomputed fields of a key's record, and its recent scope decisions."""
+class Precomputed:
+    """Precomputed fields of a key's record, its recent scope decisions, and the countdown to its next sample."""
 
     record: KeyRecord
     fields: bytes
+    countdown: Countdown
     allows: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
 
-_by_key_id: dict[str, _Precomputed] = {}
+_by_key_id: dict[str, Precomputed] = {}
 
 
 def allow_response(
-    verified: Verified, decision: Decision, parameters: CheckParameters, request_id: bytes, date: bytes
+    precomputed: Precomputed, decision: Decision, parameters: CheckParameters, request_id: bytes, date: bytes
 ) -> bytes | None:
     """Return the complete allow response as bytes, or None if the request is denied."""
-    precomputed = _precomputed_of(verified.record)
     if not decision.allowed or not (not parameters.scopes or _allows(precomputed, parameters.scopes)):
         return None
     template = _OK if parameters.allow_as_ok else _NO_CONTENT
     return template % (date, precomputed.fields, _REQUEST_ID, request_id, encode_state_headers(decision))
 
 
-def _precomputed_of(record: KeyRecord) -> _Precomputed:
+def precomputed_of(record: KeyRecord) -> Precomputed:
+    """Return what is precomputed for the record."""
     key_id = record.auth.key_id
     precomputed = _by_key_id.get(key_id)
     # Identity, not equality: a changed key has a new record object, which invalidates the precomputed fields.
@@ -53,13 +54,15 @@ def _precomputed_of(record: KeyRecord) -> _Precomputed:
     if len(_by_key_id) >= _MAX_KEYS:
         # WorkerLimits the memory: starting over is simpler than tracking which entries are still used.
         _by_key_id.clear()
-    _by_key_id[key_id] = precomputed = _Precomputed(
-        record, header_lines([*identity_headers(record.auth), *policy_headers(record.limit), NO_STORE])
-    )
+    lines = header_lines([*identity_headers(record.auth), *policy_headers(record.limit), NO_STORE])
+    # A record is read again every few seconds, so the first request after that is a sample: a key that is used less
+    # than before, or rarely, shows its callers soon.
+    countdown = Countdown() if precomputed is None else precomputed.countdown.carried()
+    _by_key_id[key_id] = precomputed = Precomputed(record, lines, countdown)
     return precomputed
 
 
-def _allows(precomputed: _Precomputed, scopes: tuple[str, ...]) -> bool:
+def _allows(precomputed: Precomputed, scopes: tuple[str, ...]) -> bool:
     allowed = precomputed.allows.get(scopes)
     if allowed is None:
         if len(precomputed.allows) >= _MAX_SCOPE_DECISIONS:

@@ -7,13 +7,17 @@ from typing import Final
 
 import structlog
 
+from apikeys.callers.countdown import Countdown
+from apikeys.callers.recorder import CALLERS
 from apikeys.charging import ChargeResult
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import above_burst, response_to
 from gateway.native import endpoint, metrics
-from gateway.native.allow_responses import allow_response, header_lines
+from gateway.native.allow_responses import allow_response, header_lines, precomputed_of
+from gateway.native.callers import caller_of_scope
 from gateway.native.endpoint import log_access, problem_of, trace_of, unavailable
 from gateway.native.pending_check import PendingCheck, call_of_reply
+from httpserver.fast_path import Reply
 from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey.problems import ProblemError
 from ratelimit.bucket import CostExceedsBurst
@@ -97,13 +101,23 @@ def _response(pending: PendingCheck, charge: ChargeResult) -> bytes | None:
         return _error_response(pending, above_burst())
     if isinstance(charge, BucketStoreError):
         return _error_response(pending, unavailable(charge, request_id=pending.request_id.decode("latin-1")))
-    response = allow_response(pending.verified, charge, pending.parameters, pending.request_id, pending.reply.date)
+    precomputed = precomputed_of(pending.verified.record)
+    countdown = precomputed.countdown
+    countdown.left -= 1
+    if countdown.left < 0:
+        _sample_caller(pending.verified.credential.key_id, countdown, pending.reply)
+    response = allow_response(precomputed, charge, pending.parameters, pending.request_id, pending.reply.date)
     if response is not None:
         if endpoint.LOGGED and pending.verified.record.auth.key_id in endpoint.LOGGED:
             _log_allowed(pending, pending.verified.record.auth.key_id)
         return response
     call = call_of_reply(pending.reply, pending.request_id)
     return _logged_response(pending, response_to(pending.verified, charge, pending.parameters, call), call)
+
+
+def _sample_caller(key_id: str, countdown: Countdown, reply: Reply) -> None:
+    # Not in `_response`: a variable that a closure uses makes every access to it slower.
+    CALLERS.sample(key_id, countdown, lambda: caller_of_scope(reply.scope, is_check=True))
 
 
 def _log_allowed(pending: PendingCheck, key_id: str) -> None:

@@ -18,6 +18,7 @@ from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import check, credential_of
 from gateway.check_parameters import CheckParameters, parse_check_parameters
 from gateway.native import lookups, metrics
+from gateway.native.callers import record_call
 from gateway.native.lookups import TIMEOUT_SECONDS
 from gateway.native.request import EndpointRequest
 from gateway.native.verify import CALLER_QUERY, verify_response
@@ -101,6 +102,8 @@ async def _respond(
     except Exception as error:  # noqa: BLE001 - an unexpected one is raised again
         response = error_response(problem_of(error), parameters, call)
     await send_response(response, send, closes=closes)
+    if response.charged:
+        record_call(response.charged, scope, is_check=scope["path"] == CHECK)
     log_access(scope, response, call.address, started)
 
 

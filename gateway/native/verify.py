@@ -9,7 +9,7 @@ from apikeys.errors import MalformedRequest
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import check
 from gateway.check_parameters import CheckParameters
-from gateway.verify import evaluate
+from gateway.verify import evaluate, record_service
 from latchkey import headers
 from latchkey.headers import NO_STORE
 from latchkey.problems import ProblemError
@@ -33,7 +33,8 @@ def verify_response(authenticator: Authenticator, call: Call, body: bytes, now: 
         result = evaluate(authenticator, _decoded(body), now)
     except ProblemError as error:
         rejected = error_response(error, CheckParameters(), call)
-        return GatewayResponse(rejected.status, [*limit, *rejected.fields], rejected.body, caller.logged)
+        body, fields = rejected.body, [*limit, *rejected.fields]
+        return GatewayResponse(rejected.status, fields, body, caller.logged, caller.charged)
     fields = [
         *limit,
         NO_STORE,
@@ -41,7 +42,8 @@ def verify_response(authenticator: Authenticator, call: Call, body: bytes, now: 
         (headers.REQUEST_ID, call.request_id),
     ]
     body = json.dumps(result.as_json(), separators=(",", ":")).encode()
-    return GatewayResponse(200, fields, body, {**caller.logged, **result.logged})
+    record_service(result, caller.charged)
+    return GatewayResponse(200, fields, body, {**caller.logged, **result.logged}, caller.charged)
 
 
 def _decoded(body: bytes) -> object:

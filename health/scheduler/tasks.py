@@ -11,12 +11,14 @@ from django.db import OperationalError, transaction
 
 from apikeys.address_limit import failure_limit
 from apikeys.cache.epochs import publish_recent_epochs
+from apikeys.callers.rows import prune_callers
 from apikeys.config_service import ConfigService
 from apikeys.idempotency import prune_idempotency_records
 from apikeys.key_counts import count_keys
 from apikeys.peppers import configured_peppers
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage.high_water_marks import prune_marks
+from apikeys.usage.ranking import rank_usage_if_due
 from apikeys.usage.rollup import UsageRollup, prune_usage
 from events import log as event_log
 from events.chain_verification import Break
@@ -88,8 +90,10 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("tidy_store", lambda _run: limiter.store.clean_up()),
         Task("forget_addresses", lambda _run: limiter.forget_idle_addresses(failure_limit()), EVERY_MINUTE),
         Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
+        Task("rank_usage", lambda run: rank_usage_if_due(run.now, run.should_continue), EVERY_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
         Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_callers", lambda run: prune_callers(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
         Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_old_deliveries", lambda run: prune_attempts(run.now), EVERY_HOUR),

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 from latchkey import headers
 from latchkey.client.document import Document
+from latchkey.client.failures import WrongServer
 from latchkey.client.key import IssuedKey, Key, KeyReceipt, changed_key
+from latchkey.client.key_caller import KeyCaller
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.transport import Transport
 from latchkey.credentials import KEY_ID_PATTERN
@@ -101,6 +103,13 @@ class Keys:
         """Return the key."""
         received = self.transport.receive("GET", key_path(key_id))
         return Key.read(Document(received.value, "key"), received.etag)
+
+    def callers(self, key_id: str) -> Sequence[KeyCaller]:
+        """Return the client addresses and the services that use the key, those with the most requests first."""
+        response = self.transport.call("GET", f"{key_path(key_id)}/callers")
+        if not isinstance(response, list):
+            raise WrongServer("The response has no list of callers.")
+        return [KeyCaller.read(Document(caller, "caller")) for caller in response]
 
     def create(self, label: str, **values: Unpack[KeyValues]) -> IssuedKey:
         """Issue a key. Only this response has its credential.

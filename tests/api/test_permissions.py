@@ -18,6 +18,7 @@ CALLS = [
     ("post", "/v1/keys/{}/rotate", "keys:write"),
     ("post", "/v1/keys/{}/rotate/finish", "keys:write"),
     ("get", "/v1/keys/{}/usage", "keys:read"),
+    ("get", "/v1/keys/{}/callers", "keys:read"),
     ("get", "/v1/events", "events:read"),
     ("get", "/health/full", "health:read"),
     ("get", "/metrics", "metrics:read"),

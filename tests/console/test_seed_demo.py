@@ -13,7 +13,7 @@ from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
+from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
 from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
@@ -51,6 +51,9 @@ def seeded(seed: int) -> dict[str, list[Any]]:
             found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
             found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
             found["totals"] = list(UsageTotal.objects.order_by("step", "start").values_list("step", "start", "allowed"))
+            found["callers"] = list(
+                KeyCaller.objects.order_by("pk").values_list("kind", "value", "requests", "last_seen")
+            )
             raise RollBack
     except RollBack:
         return found
@@ -68,6 +71,15 @@ def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 @pytest.mark.usefixtures("demo")
 class TestSeeded:
     """Consistency of the data."""
+
+    def test_callers_match_the_usage(self) -> None:
+        key = APIKey.objects.filter(usage__step="day", usage__allowed__gt=1000).distinct().order_by("pk")[0]
+        used = Usage.objects.filter(key=key, step="day").aggregate(total=Sum("allowed") + Sum("throttled"))["total"]
+        for kind in ("address", "service"):
+            rows = KeyCaller.objects.filter(key=key, kind=kind)
+            assert sum(row.requests for row in rows) == used
+            assert max(row.last_seen for row in rows) == key.last_used_at
+        assert all(row.first_seen <= row.last_seen for row in KeyCaller.objects.all())
 
     def test_incidents_match_the_guard_rails(self, demo: str) -> None:
         """The chain is intact, a sweep finds nothing new, and events report every incident."""

@@ -37,6 +37,7 @@ def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.C
         ("DEBUG", "maybe"),
         ("METRICS_PUBLIC", "2"),
         ("ADMIN_REQUIRE_TOTP", "perhaps"),
+        ("RECORD_CALLERS", "perhaps"),
         ("ADMIN_IDLE_TIMEOUT", "30"),
         ("ADMIN_LOCKOUT_FAILURES", "0"),
         ("ADMIN_LOCKOUT_DURATION", "soon"),

@@ -12,10 +12,12 @@ from apikeys.config_service import ConfigService
 from apikeys.models import (
     APIKey,
     IdempotencyRecord,
+    KeyCaller,
     KeyCensus,
     KeySecret,
     Usage,
     UsageMark,
+    UsageRanking,
     UsageSource,
     UsageTotal,
 )
@@ -44,6 +46,11 @@ def a_mark() -> object:
     return UsageMark.objects.create(key=APIKey.objects.get(), source=source)
 
 
+def a_caller() -> object:
+    times = {"first_seen": NOW, "last_seen": NOW}
+    return KeyCaller.objects.create(key=APIKey.objects.get(), kind="address", value="192.0.2.1", requests=1, **times)
+
+
 def an_incident() -> object:
     return Incident.objects.create(guard_rail="x", severity="warning", count=1, detail="", opened_at=NOW)
 
@@ -59,12 +66,14 @@ BREACHES: dict[str, Callable[[], object]] = {
     "one_row_a_key_and_step": lambda: twice(
         lambda: Usage.objects.create(key=APIKey.objects.get(), step="day", start=NOW)
     ),
+    "one_row_a_key_and_caller": lambda: twice(a_caller),
     "one_total_a_step": lambda: twice(lambda: UsageTotal.objects.create(step="day", start=NOW)),
     "one_mark_a_key_and_store": lambda: twice(a_mark),
     "one_answer_an_idempotency_key": lambda: twice(
         lambda: IdempotencyRecord.objects.create(caller="lk_000000000000", name_digest="n", created_at=NOW)
     ),
     "census_is_one_row": lambda: KeyCensus.objects.create(id=2, taken_at=NOW, counts={}),
+    "ranking_is_one_row": lambda: UsageRanking.objects.create(id=2, ranked_at=NOW, seconds=0.0, entries={}),
     "chain_head_is_one_row": lambda: ChainHead.objects.create(id=2, digest=GENESIS),
     "patrol_is_one_row": lambda: Patrol.objects.create(id=2, digest=GENESIS),
     "webhook_id_shape": lambda: WebhookEndpoint.objects.update(endpoint_id="wh_X"),

@@ -118,6 +118,7 @@ def test_failed_log_line_counts_as_500(
 ) -> None:
     key = SimpleNamespace(record=SimpleNamespace(auth=SimpleNamespace(key_id="lk_0123456789ab")))
     monkeypatch.setattr(endpoint, "LOGGED", frozenset(["lk_0123456789ab"]))
+    monkeypatch.setattr(check_responses, "precomputed_of", lambda _: SimpleNamespace(countdown=SimpleNamespace(left=9)))
     monkeypatch.setattr(check_responses, "allow_response", lambda *_: b"HTTP/1.1 200 OK\r\n\r\n")
     passing = _asked(7.9, None, allow_as_ok=True, verified=key)
     assert answered([passing], [object()]) == {200: 1}

@@ -38,6 +38,8 @@ await done(client.GET("/v1/keys/{key_id}", path));
 await done(client.PATCH("/v1/keys/{key_id}", { ...path, body: { rate_limit: null, enabled: true } }));
 const usage = await done(client.GET("/v1/keys/{key_id}/usage", path));
 usage.map((step) => step.allowed + step.throttled);
+const callers = await done(client.GET("/v1/keys/{key_id}/callers", path));
+callers.map((caller) => `${caller.kind} ${caller.value}: ${caller.requests}, ${caller.last_seen}`);
 await done(client.POST("/v1/keys/{key_id}/rotate", { ...path, body: { grace_seconds: 60 } }));
 await done(client.POST("/v1/keys/{key_id}/rotate/finish", path));
 

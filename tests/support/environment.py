@@ -49,6 +49,7 @@ for _name in (
     "PORT",
     "WORKERS",
     "LOG_CHECKS",
+    "RECORD_CALLERS",
     "LOG_FORMAT",
     "LOG_LEVEL",
 ):

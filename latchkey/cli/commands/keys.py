@@ -1,4 +1,4 @@
-"""`latchkey keys`: list, show, disable, enable and revoke."""
+"""`latchkey keys`: list, show, callers, disable, enable and revoke."""
 
 import sys
 from enum import StrEnum
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from latchkey.client.key import Key
     from latchkey.client.keys import KeyFilters
 
-group = typer.Typer(no_args_is_help=True, help="Keys: list, show, create, update, rotate, disable, enable, revoke.")
+group = typer.Typer(
+    no_args_is_help=True, help="Keys: list, show, callers, create, update, rotate, disable, enable, revoke."
+)
 
 
 class State(StrEnum):
@@ -74,6 +76,14 @@ def show(context: typer.Context, key_id: KeyId) -> None:
     """Show a key with its secrets' state and last use, and no secret."""
     invocation = invocation_of(context)
     print_key(invocation.client.keys.show(key_id), as_json=invocation.as_json)
+
+
+@group.command("callers")
+def callers(context: typer.Context, key_id: KeyId) -> None:
+    """Show from which client addresses, and by which services, a key is used. Requests are estimates."""
+    invocation = invocation_of(context)
+    rows = [caller.document for caller in invocation.client.keys.callers(key_id)]
+    output.print_rows(rows, as_json=invocation.as_json, rows=rows)
 
 
 @group.command("disable")

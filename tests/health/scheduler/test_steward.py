@@ -6,7 +6,7 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.models import Usage
+from apikeys.models import KeyCaller, Usage, UsageRanking
 from events.models import Event, Seal
 from health.guard_rails.operation import STEWARD_LEASE
 from health.models import Lease
@@ -142,3 +142,12 @@ def test_progress_is_noted_per_task_and_batch() -> None:
     steward = Steward((Task("one", work), Task("two", work)), elapsed=lambda: elapsed[0], pause=lambda _seconds: None)
     steward.run_once()
     assert seen == [1, 1, 3, 3]
+
+
+def test_steward_ranks_usage_and_forgets_callers(root: IssuedKey) -> None:
+    times = {"first_seen": NOW - timedelta(days=91), "last_seen": NOW - timedelta(days=91)}
+    KeyCaller.objects.create(key=root.key, kind="address", value="192.0.2.1", requests=1, **times)
+    Usage.objects.create(key=root.key, step="day", start=NOW, allowed=7)
+    assert Steward(tasks(Limiter(MemoryStore(lambda: NOW_NS))), now=lambda: NOW).run_once()
+    assert UsageRanking.objects.get().entries["keys"]["allowed"][0]["allowed"] == 7
+    assert not KeyCaller.objects.exists()

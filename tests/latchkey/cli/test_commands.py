@@ -155,6 +155,19 @@ def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -
     assert latchkey.run("usage", key["key_id"], LATCHKEY_API_KEY=key["credential"]).exit_code == 2
 
 
+def test_callers(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
+    program = (
+        "from apikeys.callers.rows import write_callers; from apikeys.callers.sightings import Sighting;"
+        f"write_callers({{{key['key_id']!r}: {{('address', '192.0.2.1'): Sighting(7, 1.0, 2.0)}}}})"
+    )
+    server.manage("shell", "-v0", "-c", program)
+    (found,) = latchkey.json("keys", "callers", key["key_id"])
+    assert (found["kind"], found["value"], found["requests"]) == ("address", "192.0.2.1", 7)
+    table = latchkey.run("keys", "callers", key["key_id"]).out.split()
+    assert table[:5] == ["KIND", "VALUE", "REQUESTS", "FIRST_SEEN", "LAST_SEEN"]
+    assert latchkey.run("keys", "callers", key["key_id"], LATCHKEY_API_KEY=key["credential"]).exit_code == 2
+
+
 def test_a_key_that_may_write_but_not_read(latchkey: Latchkey, key: dict[str, Any]) -> None:
     scopes = ("--scope", "keys:write", "--scope", "orders:read")
     writer = latchkey.json("keys", "create", "--label", "writer", *scopes)["credential"]

@@ -10,7 +10,7 @@ import pytest
 from latchkey import Client, headers
 from latchkey.client.attempt import Attempt
 from latchkey.client.deadline import Deadline
-from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem
+from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, WrongServer
 from latchkey.client.key import Key, KeyReceipt
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
@@ -110,6 +110,17 @@ def test_usage_of_a_key_and_of_the_one_that_calls(client: Client, responses: lis
     assert (found.start, found.allowed, found.throttled) == (datetime(2027, 1, 31, 9, tzinfo=UTC), 7, 2)
     assert client.usage(KEY_ID) == []
     assert [request.target for request in server.requests] == ["/v1/whoami/usage?step=hour", f"/v1/keys/{KEY_ID}/usage"]
+
+
+def test_callers_of_a_key(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    times = {"first_seen": "2027-01-31T09:00:00Z", "last_seen": "2027-01-31T10:00:00Z"}
+    responses += [json_response([{"kind": "address", "value": "192.0.2.1", "requests": 7, **times}]), json_response({})]
+    (found,) = client.keys.callers(KEY_ID)
+    assert (found.kind, found.value, found.requests) == ("address", "192.0.2.1", 7)
+    assert found.last_seen == datetime(2027, 1, 31, 10, tzinfo=UTC)
+    assert [request.target for request in server.requests] == [f"/v1/keys/{KEY_ID}/callers"]
+    with pytest.raises(WrongServer):
+        client.keys.callers(KEY_ID)
 
 
 def test_unlimited_is_said_and_absent_is_not(client: Client, responses: list[StubResponse], server: Stub) -> None:
