@@ -1,14 +1,21 @@
 """Callers on the page of a key: from which addresses and by which services the key is used."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 
 from apikeys.callers.report import callers_of
-from apikeys.models import APIKey, CallerKind
+from apikeys.models import APIKey, CallerKind, KeyCaller
 from console.charts import share_bar
 
+_RECENT: Final = timedelta(days=1)
 _TITLES: Final = {CallerKind.ADDRESS: "Addresses", CallerKind.SERVICE: "Services"}
+
+
+def recent_callers(key: APIKey, now: datetime) -> list[KeyCaller]:
+    """Return the callers that were seen within the last day, those with the most requests first in each kind."""
+    return [row for row in callers_of(key) if row.last_seen > now - _RECENT]
 
 
 def callers_context(key: APIKey) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey, UsageStep
 from apikeys.usage.series import sum_points, usage_of
+from console.keys.callers import recent_callers
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
 from console.single_use_form import AlreadySubmitted
@@ -113,8 +114,9 @@ class KeyActionView(View):
         """Return the page with `form`."""
         now = timezone.now()
         context = {"title": self.title, "key": self.key, "form": form, "now": now, **self.context()}
-        # A template that shows no facts doesn't call it.
+        # A template that shows no facts calls neither.
         context["requests"] = lambda: _requests_of_day(self.key, now)
+        context["recent_callers"] = lambda: recent_callers(self.key, now)
         return render(self.request, self.model_admin, self.template, context)
 
 

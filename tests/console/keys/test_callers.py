@@ -1,6 +1,7 @@
 """Who uses a key, on its page."""
 
 import re
+import time
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -9,7 +10,7 @@ from pytest_django import Settings
 
 from apikeys.callers.rows import write_callers
 from apikeys.callers.sightings import Sighting
-from apikeys.config_service import IssuedKey
+from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import CallerKind, KeyCaller
 from tests.console.keys.pages import path
 
@@ -34,7 +35,7 @@ def test_key_shows_its_callers(admin: Client, root: IssuedKey) -> None:
     assert re.findall(r"<td>(192[^<]+)</td>", text) == ["192.0.2.1", "192.0.2.2"]
     assert re.findall(r"(\d+ %)</span>", text) == ["75 %", "25 %", "100 %"]
     assert "7,500" in text
-    assert re.search(r"2023-11-14 22:13 UTC, \d+ days ago", text)
+    assert re.search(r"2023-11-14 22:13 UTC, <time[^>]*>\d+ days ago</time>", text)
     assert f">{root.key.key_id}</a>" in text
     assert "style=" not in text
 
@@ -57,3 +58,19 @@ def test_viewer_sees_callers(client: Client, root: IssuedKey) -> None:
     write_callers({root.key.key_id: {(CallerKind.ADDRESS, "192.0.2.1"): Sighting(1, 1.0, 1.0)}})
     assert "192.0.2.1" in section(client, root)
     assert KeyCaller.objects.count() == 1
+
+
+@pytest.mark.parametrize("page", ["enable", "revoke", "finish"])
+def test_confirmation_names_who_would_be_cut_off(
+    admin: Client, root: IssuedKey, service: ConfigService, page: str
+) -> None:
+    now = time.time()
+    callers = {
+        (CallerKind.ADDRESS, "192.0.2.1"): Sighting(75, now - 60, now - 60),
+        (CallerKind.ADDRESS, "192.0.2.2"): Sighting(99, now - 90_000, now - 90_000),
+    }
+    write_callers({root.key.key_id: callers})
+    service.rotate(root.key.key_id)
+    text = admin.get(path(root.key, page)).content.decode()
+    assert '<dt>Used in that time from</dt><dd><ul class="chips"><li>192.0.2.1</li></ul></dd>' in text
+    assert "192.0.2.2" not in text
