@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import sys
-from functools import partial
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from django.conf import settings
 from gunicorn.arbiter import Arbiter
@@ -12,6 +12,9 @@ from uvicorn_worker import UvicornWorker
 
 from httpserver.fast_path_protocol import FastPathProtocol
 from httpserver.shutdown_barrier import ShutdownBarrier
+
+LAST_SPANS_SECONDS: Final = 2.0
+"""How long a worker that stops waits for the collector of traces, which may be down."""
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -39,6 +42,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Import here: Django is set up only after the worker has loaded the application.
         from apikeys.callers.writer import CallerWriter, write_callers_forever, write_last_callers
         from events.lock_timeout import limit_sqlite_waits
+        from events.thread_pool import ThreadPool
         from health.cached_response import current_health
         from health.scheduler.steward_probe import probe_steward
         from httpserver.draining import DrainingServer
@@ -53,26 +57,29 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         callers = CallerWriter()
         if settings.RECORD_CALLERS:
             tasks.append(asyncio.create_task(write_callers_forever(callers)))
-        try:
-            self.config.app = self.wsgi
-            delay = settings.SHUTDOWN_DELAY_SECONDS
-            server = DrainingServer(
-                self.config,
-                self.barrier,
-                delay,
-                keeps_listening=self.keeps_listening,
-                on_stopped=partial(write_last_callers, callers),
-            )
-            self._install_sigquit_handler()
-            await server.serve(sockets=self.sockets)
-            if not server.started:
-                sys.exit(Arbiter.WORKER_BOOT_ERROR)
-        finally:
+
+        async def clean_up() -> None:
             for task in tasks:
                 task.cancel()
-            await limiter.close_async()
             CHECK_RESPONSES.flush()
-            shutdown_tracing()
+            await write_last_callers(callers)
+            await limiter.close_async()
+            with suppress(TimeoutError):
+                await ThreadPool("last-spans", 1, timeout_seconds=LAST_SPANS_SECONDS).run(shutdown_tracing)
+
+        self.config.app = self.wsgi
+        server = DrainingServer(
+            self.config,
+            self.barrier,
+            settings.SHUTDOWN_DELAY_SECONDS,
+            keeps_listening=self.keeps_listening,
+            # Not after `serve`: uvicorn raises the signal that stopped it again, and the process ends there.
+            on_stopped=clean_up,
+        )
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def run(self) -> None:
         """Run the worker until it is stopped."""

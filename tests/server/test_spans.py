@@ -69,6 +69,18 @@ def test_spans_reach_the_collector(start_server: StartServer) -> None:
     assert b"lks_" not in sent
 
 
+def test_last_spans_are_sent_when_the_server_stops(start_server: StartServer) -> None:
+    with stub(lambda _: StubResponse(200, {}, b"")) as collector:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+        server = start_server(workers=1, settings=settings)
+        credential = issue(server, "--label", "root", "--scope", "*")["credential"]
+        with Client(server.url, credential) as client:
+            client.with_request_id(REQUEST_ID).whoami()
+        assert not collector.requests
+        server.stop()
+        assert REQUEST_ID in spans(collector, REQUEST_ID)
+
+
 def attributes(span: Any) -> dict[str, Any]:
     return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes}
 
