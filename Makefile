@@ -39,7 +39,7 @@ bench: $(VENV)/installed-dev ## measure Latchkey and comparable software in one 
 
 ##@ Generate files
 
-screenshots: $(VENV)/installed-dev ## take the screenshots of the admin in docs/images/ again; needs Chromium
+screenshots: $(VENV)/installed-dev ## take pictures of the admin for the docs, and of every page for review (build/screenshots/); needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 cli-reference: $(VENV)/installed-dev ## write the reference in docs/reference/cli.md from the help of the command

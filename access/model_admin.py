@@ -59,13 +59,6 @@ class OperatorModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """The title of the list."""
         return self.list_title or str(self.opts.verbose_name_plural).capitalize()
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        context = {"list_title": self.title_of_list, **(extra_context or {})}
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
-
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
         """Reject an action on too many rows, or on rows that no list offers."""
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)

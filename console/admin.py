@@ -2,7 +2,7 @@
 
 # Imported for the side effect: each module registers its models with the admin site.
 import console.events.admin
-import console.incidents
+import console.incidents.admin
 import console.keys.admin
 import console.people.admin
 import console.roles.admin

@@ -1,6 +1,7 @@
 """Template filters and tags that show values to people."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -49,3 +50,9 @@ def identifier(kind: str, value: object) -> SafeString:
 def with_links(text: str) -> SafeString:
     """Return the text with each ID of a key or webhook as a link."""
     return identifiers.with_links(text)
+
+
+@register.simple_tag
+def filter_links(changes: Any, chosen: Any) -> list[dict[str, Any]]:
+    """Return the choices of a filter of a list: `query_string`, `display`, and whether it is `selected`."""
+    return list(chosen.choices(changes))

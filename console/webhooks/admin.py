@@ -8,13 +8,8 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
-from console.formatting import format_relative_time
-from console.identifiers import identifier
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
 from console.webhooks.deliveries import DeliveriesPage, DeliveryPage, ResendView
@@ -28,7 +23,7 @@ from console.webhooks.pages import (
     add_webhook,
 )
 from events.lock_timeout import record_lock_timeout
-from events.models import DisabledReason, WebhookEndpoint
+from events.models import WebhookEndpoint
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
@@ -51,43 +46,11 @@ class WebhookEndpointAdmin(OperatorModelAdmin):
     address_field = "endpoint_id"
     list_title = "Webhooks"
     add_label = "Add a webhook"
-    list_display = ("name", "webhook_id", "state", "failures", "last_result")
+    change_list_template = "console/webhooks/list.html"
     search_fields = ("endpoint_id", "label")
     actions = ("send_test", "enable", "disable")
     # One page must hold all rows of an action, because the page contains the state that each webhook had.
     list_per_page = MAX_ROWS_PER_ACTION
-
-    @admin.display(description="webhook", ordering="label")
-    def name(self, webhook: WebhookEndpoint) -> str:
-        """Return the label, or the ID of a webhook without one."""
-        return webhook.label or webhook.endpoint_id
-
-    @admin.display(description="ID", ordering="endpoint_id")
-    def webhook_id(self, webhook: WebhookEndpoint) -> SafeString:
-        """Return the ID as a link that can be copied."""
-        return identifier("webhook", webhook.endpoint_id)
-
-    @admin.display(description="state", ordering="enabled")
-    def state(self, webhook: WebhookEndpoint) -> SafeString:
-        """Return whether the webhook is enabled, or why not."""
-        if webhook.enabled:
-            return format_html('<span class="badge active">{}</span>', "enabled")
-        tone = "disabled" if webhook.disabled_reason == DisabledReason.OPERATOR else "critical"
-        return format_html('<span class="badge {}">disabled: {}</span>', tone, webhook.disabled_reason)
-
-    @admin.display(description="last attempt")
-    def last_result(self, webhook: WebhookEndpoint) -> str:
-        """Return when the last delivery was attempted, and what came of it."""
-        if webhook.last_attempt_at is None:
-            return "never"
-        ago = format_relative_time(webhook.last_attempt_at, timezone.now())
-        return f"{ago}: {webhook.last_error or f'HTTP {webhook.last_status}'}"
-
-    @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
-    def action_checkbox(self, obj: WebhookEndpoint) -> SafeString:
-        """Return the checkbox that selects a webhook, and a hidden field with the state that the list shows."""
-        state = format_html('<input type="hidden" name="{}_{}" value="{}">', FIELD, obj.pk, obj.revision)
-        return super().action_checkbox(obj) + state
 
     @admin.action(description="Send a test delivery", permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:

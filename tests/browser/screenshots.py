@@ -1,4 +1,7 @@
-"""Pictures of the admin for the documentation, of a real server with the demo's data: python -m tests.browser.screenshots."""
+"""Pictures of the admin, of a real server with the demo's data: python -m tests.browser.screenshots.
+
+Those of the documentation go to docs/images/. Every page, in both themes and at two widths, goes to build/screenshots/.
+"""
 
 import re
 import shutil
@@ -9,11 +12,14 @@ from typing import Final
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.browser.every_page import every_page
 from tests.support.commands import ROOT
 from tests.support.server import RunningServer
 
 PICTURES: Final = ROOT / "docs" / "images"
 PASSWORD: Final = "a-password-for-pictures"
+EVERY_PAGE: Final = ROOT / "build" / "screenshots"
+WIDTHS: Final = (1400, 390)
 SIZE: Final = {"width": 1280, "height": 860}
 LIST: Final = "/admin/apikeys/apikey/"
 
@@ -21,6 +27,7 @@ LIST: Final = "/admin/apikeys/apikey/"
 def main() -> None:
     """Seeds a server in a throw-away directory and takes each picture, light and dark."""
     PICTURES.mkdir(exist_ok=True)
+    EVERY_PAGE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         server = RunningServer(Path(directory), workers=1)
         server.manage("migrate", "--verbosity", "0")
@@ -48,6 +55,12 @@ def _take(server: RunningServer, scheme: str) -> None:
             page.goto(path)
             page.screenshot(path=PICTURES / f"{name}-{scheme}.png")
             print(f"docs/images/{name}-{scheme}.png", file=sys.stderr)
+        for name, path in every_page(page).items():
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                page.goto(path)
+                page.screenshot(path=EVERY_PAGE / f"{name}-{scheme}-{width}.png", full_page=True)
+                print(f"build/screenshots/{name}-{scheme}-{width}.png", file=sys.stderr)
         browser.close()
 
 
