@@ -49,10 +49,10 @@ class People:
         """Add a person with a `username`, `groups` and perhaps `is_superuser`. Return them and their link."""
         user = User(username=values["username"], is_superuser=values.get("is_superuser", False), is_staff=True)
         self._require_rights_over(user)
-        _require_role(user, values["groups"])
         user.set_unusable_password()
         with unique_name(), transaction.atomic():
             set_lock_timeout()
+            _require_role(user, values["groups"])
             user.save(force_insert=True)
             user.groups.set(values["groups"])
             link = self._begin_link(user, "invited", changes(None, _given(user)))
@@ -169,7 +169,10 @@ def _given(user: User) -> dict[str, object]:
 
 
 def _require_role(user: User, groups: Any) -> None:
-    if not user.is_superuser and not Group.objects.filter(pk__in=[group.pk for group in groups]).exists():
+    # Locked before the event log, which is the order of a change of a role: PostgreSQL needs a lock of the role at the
+    # end of this transaction, and both would wait for each other.
+    found = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
+    if not list(found) and not user.is_superuser:
         raise Rejected("Select a role. Without one, a person could sign in and see nothing.")
 
 
