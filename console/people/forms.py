@@ -15,11 +15,12 @@ class NameField(UsernameField):
     """Field for the name of another person, in the form in which the sign-in looks it up (Unicode NFKC)."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Return the attributes of the box, which the browser must not fill in: Django's field is for one's own name."""
+        """Return the attributes of the box."""
+        # Django's field is for one's own name, which a browser may fill in.
         return {**super().widget_attrs(widget), "autocomplete": "off"}
 
 
-class RolesField(forms.ModelMultipleChoiceField):
+class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Field for roles."""
 
     def clean(self, value: Any) -> Any:
