@@ -49,19 +49,22 @@ class People:
         """Add a person with a `username`, `groups` and perhaps `is_superuser`. Return them and their link."""
         user = User(username=values["username"], is_superuser=values.get("is_superuser", False), is_staff=True)
         self._require_rights_over(user)
-        _require_role(user, values["groups"])
         user.set_unusable_password()
         with unique_name(), transaction.atomic():
             set_lock_timeout()
+            _require_role(user, values["groups"])
             user.save(force_insert=True)
             user.groups.set(values["groups"])
             link = self._begin_link(user, "invited", changes(None, _given(user)))
         return user, link
 
-    def change(self, user: User, known: str, values: Mapping[str, Any]) -> None:
-        """Set those of FIELDS and the `groups` that `values` has."""
+    def change(self, user: User, known: str, values: Mapping[str, Any]) -> bool:
+        """Set those of FIELDS and the `groups` that `values` has. Return whether this ended a link.
+
+        The link of a person who becomes a superuser ends.
+        """
         with unique_name(), self._changing(user, known) as current:
-            before = values_of(current)
+            before, ended = values_of(current), False
             for name in FIELDS:
                 setattr(current, name, values.get(name, before[name]))
             # Otherwise an administrator could become a superuser.
@@ -72,6 +75,11 @@ class People:
             current.groups.set(groups)
             if changed := changes(before, values_of(current)):
                 append_change_event(self._request, current, "changed", changed)
+            if current.is_superuser and not before["is_superuser"] and link_end(current) is not None:
+                # An administrator who isn't a superuser may have created the link, and could use it to become one.
+                self._end_link(current)
+                ended = True
+        return ended
 
     def set_active(self, user: User, known: str, *, active: bool) -> None:
         """Activate a person, or deactivate them: all their sessions end, and so does an unused link."""
@@ -98,9 +106,7 @@ class People:
         with self._changing(user, known) as current:
             if link_end(current) is None:
                 raise Rejected(f"{current} has no link that could be withdrawn.")
-            current.set_unusable_password()
-            current.save(update_fields=["password"])
-            append_change_event(self._request, current, "one-time link withdrawn")
+            self._end_link(current)
 
     def reset_authenticator(self, user: User, known: str) -> None:
         """Remove the authenticator app and the recovery codes that the person has lost."""
@@ -123,6 +129,11 @@ class People:
         user.save(update_fields=["password"])
         append_change_event(self._request, user, did, {**details, "link_ends_at": rfc3339(link.ends_at)})
         return link
+
+    def _end_link(self, user: User) -> None:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        append_change_event(self._request, user, "one-time link withdrawn")
 
     @contextmanager
     def _changing(self, user: User, known: str) -> Iterator[User]:
@@ -158,9 +169,13 @@ def _given(user: User) -> dict[str, object]:
 
 
 def _require_role(user: User, groups: Any) -> None:
-    if not user.is_superuser and not Group.objects.filter(pk__in=[group.pk for group in groups]).exists():
+    # Locked before the event log, which is the order of a change of a role: PostgreSQL needs a lock of the role at the
+    # end of this transaction, and both would wait for each other.
+    found = Group.objects.select_for_update().filter(pk__in=[group.pk for group in groups]).order_by("pk")
+    if not list(found) and not user.is_superuser:
         raise Rejected("Select a role. Without one, a person could sign in and see nothing.")
 
 
 def _superuser_remains() -> bool:
-    return any(one.has_usable_password() for one in User.objects.filter(is_superuser=True, is_active=True))
+    others = User.objects.filter(is_superuser=True, is_active=True, is_staff=True)
+    return any(one.has_usable_password() for one in others)

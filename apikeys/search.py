@@ -13,7 +13,6 @@ from events.batched_sql import Statement, insert_statement, update_statement
 
 MIN_INDEXED: Final = 3
 """A trigram index finds text of three characters or more."""
-MAX_TERMS: Final = 10
 MOST_LISTED: Final = 1000
 _TRIGRAMS: Final = "SELECT rowid FROM apikeys_keytext_trigrams WHERE text MATCH %s LIMIT %s"
 SEARCHED: Final = frozenset({"label", "owner", "metadata"})
@@ -41,8 +40,10 @@ def index_statement(key: APIKey, *, is_new: bool = False) -> Statement:
 
 
 def matching(keys: APIKeyQuerySet, query: str) -> APIKeyQuerySet:
-    """Return those of `keys` whose ID, label, owner or metadata contain every word of `query`, at most MAX_TERMS."""
-    terms = normalized(query).split()[:MAX_TERMS]
+    """Return those of `keys` whose ID, label, owner or metadata contain every word of `query`."""
+    # All of them: a bulk change of what a search finds must not change more because it has many words. Callers limit
+    # the length of `query`.
+    terms = list(dict.fromkeys(normalized(query).split()))
     if not terms:
         return keys.none()
     listed = _listed([term for term in terms if len(term) >= MIN_INDEXED])

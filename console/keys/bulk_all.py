@@ -33,15 +33,21 @@ def _number() -> forms.IntegerField:
 class ProgressFields(forms.Form):
     """Hidden fields of a bulk change under way."""
 
-    below, total, changed, same, rejected = _number(), _number(), _number(), _number(), _number()
+    below, through, total = _number(), _number(), _number()
+    changed, same, rejected = _number(), _number(), _number()
     reasons = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a bulk change of `total` keys is. Keys with a primary key of `below` or more are done or newer."""
+    """How far a bulk change of `total` keys is. Keys with a primary key of `below` or more are done or newer.
+
+    The next step ends with the primary key `through`, 0 in the last step. A step that is sent again must not go on to
+    other keys only because those of the first time no longer match.
+    """
 
     below: int
+    through: int
     total: int
     outcomes: Outcomes = NO_OUTCOMES
 
@@ -53,14 +59,15 @@ class Progress:
             return None
         values = fields.cleaned_data
         reasons = tuple(values.pop("reasons").splitlines()[:MOST_REASONS])
-        return cls(values.pop("below"), values.pop("total"), Outcomes(**values, reasons=reasons))
+        place = (values.pop("below"), values.pop("through"), values.pop("total"))
+        return cls(*place, Outcomes(**values, reasons=reasons))
 
     def fields(self) -> ProgressFields:
         """Return the hidden fields that the next step needs."""
         done = self.outcomes
+        place = {"below": self.below, "through": self.through, "total": self.total}
         counts = {"changed": done.changed, "same": done.same, "rejected": done.rejected}
-        reasons = "\n".join(done.reasons)
-        return ProgressFields(initial={"below": self.below, "total": self.total, **counts, "reasons": reasons})
+        return ProgressFields(initial={**place, **counts, "reasons": "\n".join(done.reasons)})
 
 
 def change_all(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse:
@@ -80,8 +87,7 @@ def change_all(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse
     context = {"title": ACTIONS[action].title, "action": action, "chosen": ACTIONS[action], "form": form, "back": back}
     if progress is None or not form.is_valid():
         return _preview(request, model_admin, keys, context)
-    batch = keys.filter(pk__lt=progress.below)
-    progress, is_last = _step(request, batch, ACTIONS[action], form, progress)
+    progress, is_last = _step(request, keys, ACTIONS[action], form, progress)
     if is_last:
         return redirect(back)
     return render(request, model_admin, "console/keys/bulk_step.html", {**context, "progress": progress})
@@ -95,7 +101,8 @@ def _preview(
     if not sample:
         messages.warning(request, "No key matches that can be changed.")
         return redirect(context["back"])
-    context |= {"keys": sample, "progress": Progress(sample[0].pk + 1, keys.count())}
+    below = sample[0].pk + 1
+    context |= {"keys": sample, "progress": Progress(below, _end_of_step(keys, below), keys.count())}
     return render(request, model_admin, "console/keys/bulk.html", context)
 
 
@@ -106,14 +113,21 @@ def _step(
 
     After the last one, and if the database can't be changed, add the outcomes to the page's messages.
     """
-    batch = list(keys[:STEP])
+    batch = list(keys.filter(pk__lt=progress.below, pk__gte=progress.through)[:STEP])
     service = config_service_for(request)
     outcomes = add_up((apply_to(service, action, form, key) for key in batch), progress.outcomes)
     done = outcomes.total - progress.outcomes.total
     if done < len(batch):
         outcomes.show(request, left=max(progress.total - outcomes.total, 1))
         return progress, True
-    if len(batch) < STEP:
+    # More keys may match by now than did when the end of the step was determined.
+    below = batch[-1].pk if len(batch) == STEP else progress.through
+    if not below:
         outcomes.show(request)
         return progress, True
-    return replace(progress, below=batch[-1].pk, outcomes=outcomes), False
+    return replace(progress, below=below, through=_end_of_step(keys, below), outcomes=outcomes), False
+
+
+def _end_of_step(keys: APIKeyQuerySet, below: int) -> int:
+    """Return the primary key of the last key of the step that begins below `below`, or 0 if it is the last step."""
+    return next(iter(keys.filter(pk__lt=below).values_list("pk", flat=True)[STEP - 1 : STEP]), 0)

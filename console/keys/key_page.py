@@ -93,7 +93,10 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         "state": shown.state(now).value,
         "limit": format_limit(shown.limit),
         "bucket": bucket_state(shown, default_limiter()),
-        "metadata": {name: value if isinstance(value, str) else dumps(value) for name, value in shown.metadata.items()},
+        # Pairs, because a template would take a field named "items" for the method.
+        "metadata": [
+            (name, value if isinstance(value, str) else dumps(value)) for name, value in shown.metadata.items()
+        ],
         "secrets": _secrets(shown, now),
         "rotation": rotation_of(shown, now, default_limiter()),
         **callers_context(shown),

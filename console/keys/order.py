@@ -21,12 +21,17 @@ class Order:
         return keys.order_by(*(F(name).desc() if self.descending else F(name).asc() for name in names))
 
     def after(self, keys: APIKeyQuerySet, row: int) -> APIKeyQuerySet:
-        """Return those of `keys` that come after the key with the primary key `row`, as that key is now."""
+        """Return those of `keys` that come after the key with the primary key `row`, as that key is now.
+
+        If that key no longer has a value in `field`, it has no place in this order: return all of `keys`.
+        """
         beyond = "lt" if self.descending else "gt"
         rest = Q(**{f"pk__{beyond}": row})
         if self.field == "pk":
             return keys.filter(rest)
         value = APIKey.objects.filter(pk=row).values_list(self.field, flat=True).first()
+        if value is None:
+            return keys
         # The first condition is the range of the index, which an OR alone would hide from SQLite.
         return keys.filter(Q(**{f"{self.field}__{beyond}e": value}), Q(**{f"{self.field}__{beyond}": value}) | rest)
 

@@ -3,22 +3,45 @@
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 
+from access.model_admin import is_row_number
 from access.secret_free_form import SecretFreeForm
+
+
+class NameField(UsernameField):
+    """Field for the name of another person, in the form in which the sign-in looks it up (Unicode NFKC)."""
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Return the attributes of the box."""
+        # Django's field is for one's own name, which a browser may fill in.
+        return {**super().widget_attrs(widget), "autocomplete": "off"}
+
+
+class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Field for roles."""
+
+    def clean(self, value: Any) -> Any:
+        """Return the roles. Raises ValidationError for anything else than their primary keys."""
+        # The database rejects a larger number with an error.
+        if not all(is_row_number(str(number)) for number in value or ()):
+            raise ValidationError("Select roles of this list.", code="invalid_choice")
+        return super().clean(value)
 
 
 class PersonForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     """Form for a person's name and roles. `may_make_superusers` says whether it has a box for that too."""
 
-    groups = forms.ModelMultipleChoiceField(
+    groups = RolesField(
         Group.objects.order_by("name"), required=False, label="Roles", widget=forms.CheckboxSelectMultiple
     )
 
     class Meta:
         model = User
         fields = ("username", "groups", "is_superuser")
+        field_classes = {"username": NameField}
         labels = {"username": "Name", "is_superuser": "Superuser"}
         help_texts = {
             "username": "What the person types to sign in, and what events show.",
@@ -33,7 +56,9 @@ class PersonForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     def clean_username(self) -> str:
         """Return the name. Raises ValidationError if another person has it, in upper or lower case."""
         name: str = self.cleaned_data["username"]
-        if User.objects.filter(username__iexact=name).exclude(pk=self.instance.pk).exists():
+        # SQLite compares only ASCII letters without case, and there are few people.
+        others = User.objects.exclude(pk=self.instance.pk).values_list("username", flat=True)
+        if name.casefold() in (other.casefold() for other in others):
             raise ValidationError("A person with this name already exists.", code="unique")
         return name
 

@@ -38,7 +38,8 @@ class PersonPage(PersonView):
         return ChangeForm(data, instance=person, may_make_superusers=superusers, label_suffix=":")
 
     def apply(self, people: People, known: str, values: dict[str, Any]) -> HttpResponse:
-        people.change(self.person, known, values)
+        if people.change(self.person, known, values):
+            return self.done("Saved. The one-time link no longer works: create one for a superuser.")
         return self.done("Saved.")
 
     def page(self, form: Any) -> HttpResponse:

@@ -32,7 +32,8 @@ def log_attempt(delivery: Delivery, attempt: Attempt, next_attempt_at: datetime 
     row.at, row.duration_ms, row.next_attempt_at = attempt.started_at, attempt.duration_ms, next_attempt_at
     row.status, row.error = attempt.result.status, attempt.result.error
     row.request_headers, row.response_body = dict(attempt.headers), attempt.result.response_body
-    old = [delete_statement(_finished(row).filter(id__lte=attempt_id)) for (attempt_id,) in surplus]
+    ids = [attempt_id for (attempt_id,) in surplus]
+    old = [delete_statement(_all_finished().filter(id__in=ids))] if ids else []
     if delivery.resend is None:
         run([insert_statement([row]), *old])
     else:
@@ -68,12 +69,10 @@ def _last_number(row: WebhookAttempt) -> QuerySet[WebhookAttempt, tuple[int | No
 
 
 def _surplus(row: WebhookAttempt) -> QuerySet[WebhookAttempt, tuple[int]]:
-    """Return the query for the newest attempt that no longer fits once `row` is finished too."""
-    return _finished(row).order_by("-id").values_list("id")[MAX_ATTEMPTS - 1 : MAX_ATTEMPTS]
-
-
-def _finished(row: WebhookAttempt) -> QuerySet[WebhookAttempt]:
-    return _all_finished().filter(endpoint_id=row.endpoint_id)
+    """Return the query for the attempts that no longer fit once `row` is finished too."""
+    finished = _all_finished().filter(endpoint_id=row.endpoint_id)
+    # Not by ID: that of a resend is from its request, and other attempts may have been made since.
+    return finished.order_by("-at", "-id").values_list("id")[MAX_ATTEMPTS - 1 :]
 
 
 def _all_finished() -> QuerySet[WebhookAttempt]:

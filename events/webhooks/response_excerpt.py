@@ -39,7 +39,14 @@ def excerpt(body: bytes, secrets: Collection[str]) -> str:
     """Return the beginning of `body` as text, without `secrets` and without what looks like one."""
     text = body.decode(errors="replace")
     for secret in secrets:
-        # Some JSON encoders, such as PHP's, put a backslash before each slash.
-        for written in (secret, secret.replace("/", "\\/")):
-            text = text.replace(written, REDACTED)
+        text = re.sub("".join(map(_escaped, secret)), REDACTED, text)
     return _CONTROL.sub("\ufffd", redact(text))[:MAX_CHARACTERS]
+
+
+def _escaped(character: str) -> str:
+    """Return the pattern of a character of Base64 as such, and as JSON, an address or HTML may write it."""
+    if character.isalnum():
+        return character
+    # Many JSON encoders write some punctuation as \/ or \u002B, also several times within each other.
+    code = f"{ord(character):x}"
+    return rf"(?i:\\*{re.escape(character)}|\\+u00{code}|%{code}|&#x{code};|&#{ord(character)};)"

@@ -98,6 +98,21 @@ def test_superuser_needs_no_role(root: Person) -> None:
     assert last()[1]["to"] == {"groups": [], "is_superuser": True, "username": "eve"}
 
 
+def test_name_is_taken_in_upper_and_lower_case(root: Person, person: Any) -> None:
+    person("\u00c9va", "viewer")
+    for name in ("\u00e9va", "ADA"):
+        page = root.browser.post(f"{USERS}add/", {"username": name, "groups": [role("viewer")]})
+        assert "A person with this name already exists." in page.content.decode()
+    assert User.objects.count() == 2
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "viewer", "-1"])
+def test_made_up_role_is_rejected(root: Person, number: str) -> None:
+    page = root.browser.post(f"{USERS}add/", {"username": "eve", "groups": [number]})
+    assert "Select roles of this list." in page.content.decode()
+    assert not User.objects.filter(username="eve").exists()
+
+
 def test_person_keeps_a_role(root: Person, person: Any) -> None:
     bob = person("bob", "viewer").user
     page = root.browser.post(f"{USERS}{bob.pk}/change/", form_of(root, bob, groups=[]))
@@ -228,6 +243,10 @@ def test_one_superuser_remains(root: Person, person: Any) -> None:
     invited = User.objects.create_superuser("new")
     assert "This is the last superuser" in root.browser.post(path, form).content.decode(), "one who can't sign in"
     invited.set_password(PASSWORD)
+    invited.is_staff = False
+    invited.save()
+    assert "This is the last superuser" in root.browser.post(path, form).content.decode(), "one without the admin"
+    invited.is_staff = True
     invited.save()
     assert root.browser.post(path, form).status_code == 302
     root.user.refresh_from_db()

@@ -1,13 +1,16 @@
 """Roles: what each allows in words, custom ones, and Latchkey's own, which stay as they are."""
 
+import threading
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 
 from access.abilities import ABILITIES, name_of, permissions_for
+from access.account_changes import append_change_event
 from events.models import Event
-from tests.access.people import Person, known_state
+from tests.access.people import Person, browser, known_state
 
 pytestmark = pytest.mark.django_db
 ROLES = "/admin/auth/group/"
@@ -119,3 +122,37 @@ def test_change_and_event_are_one_transaction(root: Person, readers: Group, monk
     ):
         assert root.browser.post(path, form).status_code == 500
     assert set(Group.objects.values_list("name", flat=True)) == {"viewer", "operator", "administrator", "readers"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_role_is_not_deleted_while_someone_gets_it(
+    root: Person, readers: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither transaction waits for the other while it holds what the other needs."""
+    page = f"{ROLES}{readers.pk}/delete/"
+    form = {"known_state": known_state(root, page)}
+    statuses = list[int]()
+
+    def delete() -> None:
+        statuses.append(root.browser.post(page, form).status_code)
+        connection.close()
+
+    deletion = threading.Thread(target=delete)
+
+    def append_and_let_the_deletion_wait(*args: Any, **kwargs: Any) -> None:
+        append_change_event(*args, **kwargs)
+        deletion.start()
+        with connection.cursor() as cursor:
+            waiting = 0
+            while not waiting:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                (waiting,) = cursor.fetchone()
+
+    monkeypatch.setattr("access.people.append_change_event", append_and_let_the_deletion_wait)
+    other = browser()
+    other.cookies = root.browser.cookies
+    assert other.post("/admin/auth/user/add/", {"username": "eve", "groups": [readers.pk]}).status_code == 200
+    deletion.join()
+    assert statuses == [200]
+    assert readers.user_set.get().username == "eve"

@@ -12,6 +12,7 @@ from access.one_time_link import begin_link, link_end, link_url, user_of
 from access.set_password import NewPasswordForm
 from apikeys.address_limit import sign_in_limit
 from events.models import Event
+from tests.access.conftest import MakePerson
 from tests.access.people import PASSWORD, Person, browser, code_on, known_state
 
 pytestmark = pytest.mark.django_db
@@ -259,3 +260,36 @@ def test_password_without_link_is_no_link(root: Person) -> None:
     begin_link(root.user)
     assert link_end(root.user) is not None
     assert not root.user.check_password(PASSWORD)
+
+
+def test_link_of_a_person_who_becomes_a_superuser_ends(root: Person, person: MakePerson) -> None:
+    """An administrator who kept the link of a person that they invited would become a superuser with it."""
+    bob = person("bob", "administrator")
+    bob.sign_in()
+    eve, code = invite(bob)
+    page = f"{USERS}{eve.pk}/change/"
+    form = {"known_state": known_state(root, page), "username": "eve", "is_superuser": "on"}
+    saved = root.browser.post(page, form, follow=True)
+    assert "The one-time link no longer works" in saved.content.decode()
+    assert choose(code).status_code == GONE
+    eve.refresh_from_db()
+    assert (eve.is_superuser, link_end(eve)) == (True, None)
+    assert Event.objects.latest("id").data == {"subject": "user:eve", "did": "one-time link withdrawn"}
+    assert choose(code_on(act(root, eve, "link"))).status_code == 302
+
+
+def test_link_survives_other_changes(root: Person) -> None:
+    eve, code = invite(root)
+    page = f"{USERS}{eve.pk}/change/"
+    role = Group.objects.get(name="operator").pk
+    root.browser.post(page, {"known_state": known_state(root, page), "username": "eva", "groups": [role]})
+    assert choose(code).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["\uff45\uff56\uff45", "e\u0301ve", "\ufb01ona"])
+def test_person_signs_in_with_the_name_that_was_typed(root: Person, name: str) -> None:
+    """Compatibility and decomposed characters: the sign-in looks up the name in NFKC."""
+    form = {"username": name, "groups": [Group.objects.get(name="viewer").pk]}
+    assert choose(code_on(root.browser.post(f"{USERS}add/", form))).status_code == 302
+    sign_in = {"username": name, "password": NEW, "code": ""}
+    assert browser().post("/admin/login/?next=/admin/", sign_in).status_code == 302

@@ -5,7 +5,7 @@ import pytest
 from apikeys import search
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, KeyText
-from apikeys.search import MAX_TERMS, matching, normalized
+from apikeys.search import matching, normalized
 
 pytestmark = pytest.mark.django_db
 Find = Callable[[str], list[str]]
@@ -73,8 +73,14 @@ def test_every_part_of_the_id_is_found(find: Find) -> None:
         assert find(key_id[begin : begin + 8].upper()) == ["Billing worker"]
 
 
-def test_words_after_the_tenth_are_ignored(find: Find) -> None:
-    assert find("billing " * MAX_TERMS + "unrelated") == ["Billing worker", "billing, nightly"]
+@pytest.mark.parametrize("most_listed", [0, 1000])
+def test_all_of_many_words_have_to_match(find: Find, most_listed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_LISTED", most_listed)
+    text = "billing worker"
+    parts = [text[begin : begin + size] for size in (1, 2, 3) for begin in range(len(text))]
+    assert find(" ".join(parts)) == ["Billing worker"]
+    assert find(" ".join([*parts, "unrelated"])) == []
+    assert find(" ".join([*parts, "?"])) == []
 
 
 def test_a_deleted_key_leaves_the_index(find: Find) -> None:

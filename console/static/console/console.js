@@ -130,8 +130,13 @@ for (const form of document.querySelectorAll("[data-verify]")) {
   });
 }
 // Fills in the code of a one-time link, and removes it from the address, so that the history doesn't keep it.
+// A link that is opened in the tab that shows this page loads no other page.
 for (const box of document.querySelectorAll("[data-from-fragment]")) {
-  if (location.hash.length < 2) continue;
-  box.value = location.hash.slice(1);
-  history.replaceState(null, "", location.pathname);
+  const fill = () => {
+    if (location.hash.length < 2) return;
+    box.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+  };
+  fill();
+  addEventListener("hashchange", fill);
 }

@@ -76,6 +76,34 @@ def test_values_are_kept_over_all_steps(
     assert APIKey.objects.filter(owner="billing", burst=60).count() == 4
 
 
+def test_step_that_is_sent_again_changes_no_other_keys(admin: Client, keys: list[APIKey]) -> None:
+    step = {**hidden(admin.post(PAYMENTS, {"action": "revoke", "all": "yes"}).content.decode()), "confirm": "on"}
+    for _ in range(2):
+        next_step = hidden(admin.post(PAYMENTS, step).content.decode())
+        assert set(APIKey.objects.exclude(revoked_at=None)) == set(keys[-3:])
+    for _ in range(2):
+        last_step = hidden(admin.post(PAYMENTS, next_step).content.decode())
+        assert set(APIKey.objects.exclude(revoked_at=None)) == set(keys[-6:])
+    for _ in range(2):
+        admin.post(PAYMENTS, last_step)
+    assert set(APIKey.objects.exclude(revoked_at=None)) == set(keys)
+
+
+def test_key_that_matches_since_the_preview_is_changed_too(
+    admin: Client, keys: list[APIKey], service: ConfigService
+) -> None:
+    url = LIST + "?filter=active"
+    for key in keys[-2:]:
+        service.update(key.key_id, {"enabled": False})
+    step = hidden(admin.post(url, {"action": "disable", "all": "yes"}).content.decode())
+    step["below"] = str(keys[-1].pk + 1)
+    service.update(keys[-2].key_id, {"enabled": True})
+    page = admin.post(url, step).content.decode()
+    while "data-continue" in page:
+        page = admin.post(url, hidden(page), follow=True).content.decode()
+    assert not APIKey.objects.filter(enabled=True).exists()
+
+
 def test_revocation_has_to_be_confirmed(admin: Client, keys: list[APIKey]) -> None:
     sent = hidden(admin.post(PAYMENTS, {"action": "revoke", "all": "yes"}).content.decode())
     assert "This field is required" in admin.post(PAYMENTS, sent).content.decode()

@@ -54,9 +54,14 @@ def test_page_opens_while_the_store_is_down(
 
 
 def test_page_shows_metadata(admin: Client, service: ConfigService) -> None:
-    metadata = {"team": "ops <b>", "regions": ["eu", 2], "paid": True}
+    metadata = {"team": "ops <b>", "regions": ["eu", 2], "paid": True, "items": "one of dict's own names"}
     page = admin.get(path(service.issue({"label": "one", "metadata": metadata}).key)).content.decode()
-    for name, text in (("team", "ops &lt;b&gt;"), ("regions", "[&quot;eu&quot;, 2]"), ("paid", "true")):
+    for name, text in (
+        ("team", "ops &lt;b&gt;"),
+        ("regions", "[&quot;eu&quot;, 2]"),
+        ("paid", "true"),
+        ("items", "one of dict&#x27;s own names"),
+    ):
         assert f"<dt>{name}</dt><dd>{text}</dd>" in page
 
 

@@ -8,9 +8,11 @@ from django.test import Client
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService
+from apikeys.cursor import Cursor
 from apikeys.models import APIKey
 from console.keys import key_list
 from console.keys.order import ORDERS
+from console.keys.query import KeyQuery
 from latchkey.timestamps import rfc3339
 from tests.console.keys.pages import LIST
 
@@ -78,3 +80,21 @@ def test_cursor_of_another_order_begins_again(
 def test_list_by_expiry_names_what_is_missing(admin: Client, keys: list[APIKey]) -> None:
     assert "Keys that never expire" in admin.get(LIST + "?sort=expires").content.decode()
     assert "Keys that never expire" not in admin.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("sort", ["expires", "-expires"])
+def test_page_after_a_key_that_no_longer_expires_begins_again(
+    admin: Client, keys: list[APIKey], service: ConfigService, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    monkeypatch.setattr(key_list, "PAGE", 1)
+    page = admin.get(f"{LIST}?sort={sort}").context
+    (first,) = page["rows"]
+    service.update(first.key.key_id, {"expires_at": None})
+    (shown,) = admin.get(f"{LIST}?sort={sort}&cursor={page['next']}").context["rows"]
+    assert shown.key == ORDERS[sort].sort(APIKey.objects.exclude(expires_at=None)).first()
+
+
+@pytest.mark.parametrize("sort", ["label", "-owner", "expires"])
+def test_made_up_cursor_is_no_error(admin: Client, keys: list[APIKey], sort: str) -> None:
+    cursor = Cursor.below(10**9, KeyQuery(sort=sort).as_dict())
+    assert admin.get(f"{LIST}?sort={sort}&cursor={cursor}").context["rows"]

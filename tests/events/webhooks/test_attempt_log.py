@@ -136,6 +136,28 @@ def test_only_the_latest_attempts_of_each_endpoint_stay(
     assert WebhookAttempt.objects.exclude(endpoint=many).count() == 1
 
 
+def test_result_of_a_resend_stays_although_others_were_made_since_its_request(
+    endpoints: WebhookService, receiver: Receiver, play: Play, now: Now, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt_log, "MAX_ATTEMPTS", 3)
+    endpoint = endpoints.add({"url": receiver.url, "event_types": ["KeyUpdated"]}).endpoint
+    add_event()
+    play()
+    resent = endpoints.resend(endpoint.endpoint_id, attempts()[0].pk)
+    WebhookEndpoint.objects.update(resent_at=now())
+    for _ in range(3):
+        add_event()
+    play()
+    now.move(seconds=2)
+    play()
+    resent.refresh_from_db()
+    assert resent.outcome == "delivered"
+    assert WebhookAttempt.objects.count() == 3
+    add_event()
+    play()
+    assert WebhookAttempt.objects.count() == 3
+
+
 def test_steward_deletes_old_attempts(endpoints: WebhookService, receiver: Receiver, play: Play, now: Now) -> None:
     endpoints.add({"url": receiver.url})
     add_event()

@@ -1,5 +1,7 @@
 """What is kept of a response: its beginning, without secrets."""
 
+from urllib.parse import quote
+
 import pytest
 
 from events.webhooks.response_excerpt import MAX_CHARACTERS, excerpt
@@ -17,6 +19,10 @@ SECRET = "q83vAf/+" * 5 + "q83="
         ("a\tb\r\n\x1b[2J\x9b2J\u202ec".encode(), "a\tb\r\n\ufffd[2J\ufffd2J\ufffdc"),
         (f"your secret is {SECRET}!".encode(), "your secret is [redacted]!"),
         (f'{{"s":"{SECRET}"}}'.replace("/", "\\/").encode(), '{"s":"[redacted]"}'),
+        (SECRET.replace("+", "\\u002B").replace("=", "\\u003d").encode(), "[redacted]"),
+        (SECRET.replace("+", "\\\\u002b").replace("/", "\\\\/").encode(), "[redacted]"),
+        (quote(SECRET, safe="").encode(), "[redacted]"),
+        (SECRET.replace("+", "&#43;").replace("=", "&#x3D;").encode(), "[redacted]"),
         (b"whsec_q83vAf/+q83vAf/+", "whsec_[redacted]"),
         (b"lk_0123456789ab:lks_abcdef0123456789", "lk_0123456789ab:lks_[redacted]"),
         (b"password=hunter2", "password=[redacted]"),
