@@ -89,7 +89,9 @@ function setting(name: string): string | undefined {
 }
 
 function readUrl(name: string, value: unknown): string {
-  if (value === undefined) throw new ConfigurationError(`LATCHKEY_${name} is not set. Set it to the address of Latchkey.`);
+  if (value === undefined) {
+    throw new ConfigurationError(`LATCHKEY_${name} is not set. Set it to the address of Latchkey.`);
+  }
   return checked(name, () => serverUrl(String(value)));
 }
 

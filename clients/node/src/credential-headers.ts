@@ -1,6 +1,12 @@
 /** Credential of a request: found in the header fields X-API-Key and Authorization. */
 
-import { looksLikeCredential, MalformedCredential, parseCredential, strayCharacters, type Credential } from "./credentials.js";
+import {
+  looksLikeCredential,
+  MalformedCredential,
+  parseCredential,
+  strayCharacters,
+  type Credential,
+} from "./credentials.js";
 import type { Problem } from "./problem.js";
 
 // The parameters of a Digest or OAuth field are separated by commas, so they count as values too.

@@ -1,4 +1,4 @@
-/** Rate limit header fields of a response (draft-ietf-httpapi-ratelimit-headers-11), and the older X-RateLimit fields. */
+/** Rate limit fields of a response (draft-ietf-httpapi-ratelimit-headers-11), and the older X-RateLimit fields. */
 
 import type { Fields } from "./headers.js";
 import type { RemainingLimit } from "./verification.js";

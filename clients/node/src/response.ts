@@ -25,7 +25,7 @@ export function responseJson(response: Received): unknown {
 }
 
 function responseError(response: Received): ClientError {
-  const { status, headers } = response;
+  const { status } = response;
   const type = mediaType(response);
   if (status >= 300 && status < 400) return new UnexpectedResponse(redirectMessage(response), status);
   if (type === MEDIA_TYPE) return problemOf(response);
@@ -33,8 +33,7 @@ function responseError(response: Received): ClientError {
     return new UnexpectedResponse(`The response is a ${status} that is not from Latchkey.`, status);
   }
   const byProxy = PROXY_STATUSES.includes(status) ? " The proxy in front of Latchkey cannot reach it." : "";
-  const name = headers["content-type"] === undefined ? "no media type" : type;
-  return new UnexpectedResponse(`The response is a ${status} with ${name}.${byProxy}`, status);
+  return new UnexpectedResponse(`The response is a ${status} with ${type || "no media type"}.${byProxy}`, status);
 }
 
 function problemOf(response: Received): ClientError {
@@ -74,7 +73,8 @@ function throttledMessage(wait: number | undefined): string {
 function parseJson(response: Received): unknown {
   const type = mediaType(response);
   if (!JSON_TYPES.includes(type)) {
-    throw new UnexpectedResponse(`The response is a ${response.status} with ${type || "no media type"}.`, response.status);
+    const { status } = response;
+    throw new UnexpectedResponse(`The response is a ${status} with ${type || "no media type"}.`, status);
   }
   try {
     return JSON.parse(response.body.toString("utf8"));

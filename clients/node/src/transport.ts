@@ -75,7 +75,7 @@ export class Transport {
   #receive(request: http.ClientRequest): Promise<Received> {
     return new Promise((resolve, reject) => {
       const fail = (failure: ClientError): void => {
-        // The first call decides; without the timer, the promise settles once.
+        // Destroying the request causes another error. Only the first failure counts.
         clearTimeout(timer);
         reject(failure);
         request.destroy();
@@ -90,7 +90,9 @@ export class Transport {
         response.on("data", (chunk: Buffer) => {
           chunks.push(chunk);
           size += chunk.length;
-          if (size > MAX_RESPONSE_BYTES) fail(new UnexpectedResponse("The response is too large.", response.statusCode));
+          if (size > MAX_RESPONSE_BYTES) {
+            fail(new UnexpectedResponse("The response is too large.", response.statusCode));
+          }
         });
         response.on("error", () => fail(lostConnection(this.#host)));
         response.on("end", () => {
