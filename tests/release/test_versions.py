@@ -1,5 +1,6 @@
 """The version and the oldest Python are each declared in one place, and the rest agrees."""
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -10,6 +11,7 @@ from deploy.image.base import declared_base, pinned_base
 from latchkey import __version__
 from tests.support.commands import ROOT
 
+PACKAGE_FILES = ("package.json", "package-lock.json")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MINIMUM = PYPROJECT["project"]["requires-python"].removeprefix(">=")
 PAGES = {path: path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))}
@@ -26,6 +28,12 @@ def test_version_is_declared_once() -> None:
     assert re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-[0-9A-Za-z.-]+)?", __version__)
     assert "version" not in PYPROJECT["project"]
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "latchkey.__version__"}
+
+
+def test_package_for_node_has_the_version() -> None:
+    """npm reads it from the package alone."""
+    package, lock = (json.loads((ROOT / "clients/node" / name).read_text()) for name in PACKAGE_FILES)
+    assert package["version"] == lock["version"] == lock["packages"][""]["version"] == __version__
 
 
 def test_changelog_starts_with_the_version() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.image.commands import ImageError
 from deploy.image.engine import engine
+from tests.clients.node import tools as node_tools
 from tests.openapi import tools
 from tests.support.small_disk import may_mount
 
@@ -128,6 +129,11 @@ SERVICES = {
         "Tools for the OpenAPI document",
         "apt-get install nodejs npm, and let npm and uv reach their registries: see tests/openapi/tools.py",
         tools.install,
+    ),
+    "node-packages": Service(
+        "Node.js 20.19 and the packages for clients/node",
+        "install nodejs and npm, and let npm reach its registry: see tests/clients/node/tools.py",
+        node_tools.install,
     ),
     "chromium": Service("Chromium", "apt-get install chromium", lambda: shutil.which("chromium") is not None),
 }

@@ -10,6 +10,7 @@ import pytest
 from latchkey import Client
 from latchkey.client.rate_limit import RateLimit
 from latchkey.credentials import Credential, generate_secret
+from tests.clients.node.apps import NODE
 from tests.latchkey.integrations.apps import SCOPE
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until
@@ -64,3 +65,10 @@ def keys(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator
         wait_until(lambda: client.verify(keys.expired[0]).code == "EXPIRED", "the end of a key")
         yield keys
     server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def node() -> Iterator[None]:
+    """Ends the process that serves the apps of Node.js, if a test started it."""
+    yield
+    NODE.stop()

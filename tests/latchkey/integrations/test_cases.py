@@ -10,15 +10,16 @@ from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE
-from tests.latchkey.integrations.apps import INTEGRATIONS, Call
+from tests.latchkey.integrations.apps import Call
 from tests.latchkey.integrations.cases import CASES, Case, forged, key
 from tests.latchkey.integrations.conftest import Keys
+from tests.latchkey.integrations.everywhere import INTEGRATIONS, NAMES
 
 pytestmark = pytest.mark.storeless("what an integration makes of a verdict")
 REQUEST_ID = "test.of-a_request"
 
 
-@pytest.fixture(scope="module", params=INTEGRATIONS)
+@pytest.fixture(scope="module", params=NAMES)
 def call(request: pytest.FixtureRequest, keys: Keys) -> Iterator[Call]:
     """Calls the service in one of the frameworks."""
     with INTEGRATIONS[request.param](keys.options()) as found:
@@ -98,7 +99,7 @@ def test_another_request_id_is_replaced(call: Call, keys: Keys) -> None:
     assert response.headers[headers.REQUEST_ID] != "two words"
 
 
-@pytest.mark.parametrize("integration", INTEGRATIONS)
+@pytest.mark.parametrize("integration", NAMES)
 def test_identity_of_a_trusted_proxy(integration: str, keys: Keys) -> None:
     with INTEGRATIONS[integration](keys.options(trust_proxy_identity=True)) as call, ExitStack():
         sent = forged(keys)

@@ -1,6 +1,6 @@
 """Settings of an integration: where they come from, and what is said about a wrong one."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -38,22 +38,23 @@ def test_code_overrides_the_framework_which_overrides_the_environment(environmen
     assert Configuration.read(framework.get).timeout_seconds == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("LATCHKEY_URL", "", "LATCHKEY_URL is not set. Set it to the address"),
-        ("LATCHKEY_URL", f"http://user:{PASSWORD}@keys", "LATCHKEY_URL is invalid: the URL must not contain"),
-        ("LATCHKEY_PUBLIC_URL", "keys", "LATCHKEY_PUBLIC_URL is invalid"),
-        ("LATCHKEY_API_KEY", "", "LATCHKEY_API_KEY is not set"),
-        ("LATCHKEY_API_KEY", f"{OWN.reveal()} ", "LATCHKEY_API_KEY is invalid: The credential has white space"),
-        ("LATCHKEY_TIMEOUT", "soon", "LATCHKEY_TIMEOUT must be a number from 0.001 to 60"),
-        ("LATCHKEY_TIMEOUT", "nan", "LATCHKEY_TIMEOUT must be a number"),
-        ("LATCHKEY_TIMEOUT", "600", "LATCHKEY_TIMEOUT must be a number"),
-        ("LATCHKEY_MAX_CONNECTIONS", "0", "LATCHKEY_MAX_CONNECTIONS must be a number from 1 to 10000"),
-        ("LATCHKEY_FAIL_OPEN", "maybe", "LATCHKEY_FAIL_OPEN must be true or false"),
-        ("LATCHKEY_TRUST_PROXY_IDENTITY", "2", "LATCHKEY_TRUST_PROXY_IDENTITY must be true or false"),
-    ],
-)
+WRONG: Final = [
+    ("LATCHKEY_URL", "", "LATCHKEY_URL is not set. Set it to the address"),
+    ("LATCHKEY_URL", f"http://user:{PASSWORD}@keys", "LATCHKEY_URL is invalid: the URL must not contain"),
+    ("LATCHKEY_PUBLIC_URL", "keys", "LATCHKEY_PUBLIC_URL is invalid"),
+    ("LATCHKEY_API_KEY", "", "LATCHKEY_API_KEY is not set"),
+    ("LATCHKEY_API_KEY", f"{OWN.reveal()} ", "LATCHKEY_API_KEY is invalid: The credential has white space"),
+    ("LATCHKEY_TIMEOUT", "soon", "LATCHKEY_TIMEOUT must be a number from 0.001 to 60"),
+    ("LATCHKEY_TIMEOUT", "nan", "LATCHKEY_TIMEOUT must be a number"),
+    ("LATCHKEY_TIMEOUT", "600", "LATCHKEY_TIMEOUT must be a number"),
+    ("LATCHKEY_MAX_CONNECTIONS", "0", "LATCHKEY_MAX_CONNECTIONS must be a number from 1 to 10000"),
+    ("LATCHKEY_FAIL_OPEN", "maybe", "LATCHKEY_FAIL_OPEN must be true or false"),
+    ("LATCHKEY_TRUST_PROXY_IDENTITY", "2", "LATCHKEY_TRUST_PROXY_IDENTITY must be true or false"),
+]
+"""A setting, an invalid value, and what is said about it: in Node.js too."""
+
+
+@pytest.mark.parametrize(("name", "value", "message"), WRONG)
 def test_a_wrong_setting_is_named(environment: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     environment.setenv(name, value)
     with pytest.raises(ConfigurationError, match=message) as raised:

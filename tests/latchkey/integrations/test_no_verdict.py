@@ -14,9 +14,10 @@ from latchkey.client.rate_limit import RateLimit
 from latchkey.credentials import SECRET_PREFIX, Credential, generate_key_id, generate_secret
 from latchkey.problem_catalogue import CATALOGUE
 from tests.latchkey.client.responses import json_response, problem_response
-from tests.latchkey.integrations.apps import INTEGRATIONS, Options
+from tests.latchkey.integrations.apps import Options
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
+from tests.latchkey.integrations.everywhere import INTEGRATIONS, NAMES, ONE_OF_EACH
 from tests.latchkey.stub import StubResponse, stub
 from tests.support.ports import free_port
 from tests.support.threaded_server import served
@@ -102,7 +103,7 @@ MISCONFIGURATIONS: Final = [
 
 
 @pytest.mark.parametrize("trouble", [*OUTAGES, *MISCONFIGURATIONS], ids=lambda trouble: trouble.name)
-@pytest.mark.parametrize("integration", INTEGRATIONS)
+@pytest.mark.parametrize("integration", NAMES)
 def test_closed_by_default(integration: str, trouble: Trouble, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
     with trouble.begin(keys) as options, INTEGRATIONS[integration](keys.options(**options)) as call:  # type: ignore[attr-defined]
         caplog.clear()
@@ -123,10 +124,11 @@ def test_closed_by_default(integration: str, trouble: Trouble, keys: Keys, caplo
 
 
 @pytest.mark.parametrize("trouble", [*OUTAGES, *MISCONFIGURATIONS], ids=lambda trouble: trouble.name)
-def test_fail_open(trouble: Trouble, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("integration", ONE_OF_EACH)
+def test_fail_open(integration: str, trouble: Trouble, keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
     with (
         trouble.begin(keys) as options,  # type: ignore[attr-defined]
-        INTEGRATIONS["wsgi"](keys.options(fail_open=True, **options)) as call,
+        INTEGRATIONS[integration](keys.options(fail_open=True, **options)) as call,
     ):
         caplog.clear()
         response = call("/orders", key(CALLER.reveal()))
@@ -136,7 +138,7 @@ def test_fail_open(trouble: Trouble, keys: Keys, caplog: pytest.LogCaptureFixtur
     assert ("LATCHKEY_FAIL_OPEN" in line.getMessage()) is trouble.is_outage
 
 
-@pytest.mark.parametrize("integration", INTEGRATIONS)
+@pytest.mark.parametrize("integration", NAMES)
 def test_what_passes_unchecked_is_marked(integration: str, keys: Keys) -> None:
     options = keys.options(fail_open=True, url=f"http://127.0.0.1:{free_port()}")
     with INTEGRATIONS[integration](options) as call:

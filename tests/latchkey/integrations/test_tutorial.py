@@ -1,5 +1,6 @@
 """The programs of docs/tutorials/protect-your-app.md do what the page says, started with the commands that it names."""
 
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import pytest
 
 from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
+from tests.clients.node import tools
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
 from tests.support.commands import ROOT
@@ -26,21 +28,27 @@ pytestmark = [
 ]
 
 PAGE = (ROOT / "docs" / "tutorials" / "protect-your-app.md").read_text(encoding="utf-8")
-PROGRAMS = dict(re.findall(r"Save it as `(\w+\.py)`:\n\n```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL))
-COMMANDS = {name: re.search(rf"^\$ (.*\b{name[:-3]}\b.*\b9000\b.*)$", PAGE, flags=re.MULTILINE) for name in PROGRAMS}
+PROGRAMS = dict(
+    re.findall(r"save it as `(\w+\.\w+)`:\n\n```\w+\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL | re.IGNORECASE)
+)
+COMMANDS = {name: re.search(rf"^\$ (.*\b{Path(name).stem}\b.*)$", PAGE, flags=re.MULTILINE) for name in PROGRAMS}
 PORT = "9000"
-OWN_LINE = re.compile(r"latchkey|require_scope|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
+OWN_LINE = re.compile(r"latchkey|require_scope|requireKey|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
+OF_NODE = [name for name in PROGRAMS if name.endswith(".mjs")]
+NAMES = [pytest.param(name, marks=pytest.mark.needs("node-packages") if name in OF_NODE else ()) for name in PROGRAMS]
 
 
 @contextmanager
 def running(name: str, directory: Path, environment: dict[str, str]) -> Iterator[str]:
     """The address of a program of the page."""
-    (directory / name).write_text(PROGRAMS[name])
     found, port = COMMANDS[name], str(free_port())
     assert found is not None
+    (directory / name).write_text(PROGRAMS[name].replace(PORT, port))
     command = shlex.split(found[1].replace(PORT, port))
-    programs = Path(sys.executable).parent
-    command[0] = str(programs / command[0])
+    if name in OF_NODE:
+        (directory / "node_modules").symlink_to(tools.build().parent / "node_modules")
+    else:
+        command[0] = str(Path(sys.executable).with_name(command[0]))
     # uvicorn finds the program in the directory in which it's started; the package comes from this tree.
     paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{directory}", "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
     url, log = f"http://localhost:{port}", directory / "log"
@@ -64,7 +72,7 @@ def responds(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_program(name: str, keys: Keys, tmp_path: Path) -> None:
     environment = {"LATCHKEY_URL": keys.url, "LATCHKEY_API_KEY": keys.service}
     caller = keys.new(rate_limit=RateLimit(10, 3600)).reveal()
@@ -84,7 +92,7 @@ def test_program(name: str, keys: Keys, tmp_path: Path) -> None:
         assert (lacks.status_code, lacks.json()["detail"]) == (403, "This call needs the scope orders:read.")
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_program_is_closed_without_latchkey(name: str, keys: Keys, tmp_path: Path) -> None:
     environment = {"LATCHKEY_URL": f"http://127.0.0.1:{free_port()}", "LATCHKEY_API_KEY": keys.service}
     with running(name, tmp_path, environment) as url:
@@ -100,5 +108,11 @@ def test_few_lines_are_about_latchkey(name: str) -> None:
 
 
 def test_every_program_is_run() -> None:
-    assert len(PROGRAMS) == PAGE.count("```python\n") == 5
+    assert len(PROGRAMS) == PAGE.count("```python\n") + PAGE.count("```js\n") == 8
+    assert len(OF_NODE) == 3
     assert all(COMMANDS.values())
+
+
+def test_the_package_for_node_is_packed_under_this_name() -> None:
+    version = json.loads((tools.PACKAGE / "package.json").read_text())["version"]
+    assert f"npm install ./latchkey-node-{version}.tgz" in PAGE

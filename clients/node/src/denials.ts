@@ -1,0 +1,35 @@
+/** Texts of denials, as Latchkey itself returns them. */
+
+import type { Slug } from "./problem-types.js";
+
+/** Detail of each problem with a well-formed credential. */
+export const KEY_DENIALS: Partial<Record<Slug, string>> = {
+  "invalid-credential": "The key ID is unknown or the secret is wrong.",
+  "expired-key": "This key has expired.",
+  "disabled-key": "This key is disabled.",
+  "revoked-key": "This key was revoked.",
+};
+
+export const COST_ABOVE_BURST = "This request costs more tokens than the key's bucket can ever hold.";
+
+/** Return the detail for a key that lacks `scope`. */
+export function missingScope(scope: string): string {
+  return `This call needs the scope ${scope}.`;
+}
+
+/** Return the detail for a key whose bucket is empty. */
+export function limitExceeded(seconds: number): string {
+  return `Rate limit exceeded. Retry in ${inSeconds(seconds)}.`;
+}
+
+/** Return the detail for a request without a verdict: the caller must not learn what is wrong with your app. */
+export function unavailable(seconds: number): string {
+  return (
+    `The API key can't be checked at the moment. Retry in ${inSeconds(seconds)}. ` +
+    "If it keeps failing, give the request ID to the operator of this service."
+  );
+}
+
+function inSeconds(seconds: number): string {
+  return `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+}
