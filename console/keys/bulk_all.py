@@ -81,7 +81,14 @@ def change_all(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse
     if action not in ACTIONS:
         messages.warning(request, "Select an action.")
         return redirect(back)
-    keys = KeyQuery.of(request.GET).keys(timezone.now()).filter(revoked_at=None).order_by("-pk")
+    query = KeyQuery.of(request.GET)
+    if not query.covers(request.GET):
+        # The list ignores what it doesn't know. A change of all that match must not reach more keys than asked for.
+        messages.error(
+            request, "This address has a filter that doesn't exist, or too long a search. Nothing was changed."
+        )
+        return redirect("admin:apikeys_apikey_changelist")
+    keys = query.keys(timezone.now()).filter(revoked_at=None).order_by("-pk")
     progress = Progress.of(request.POST) if "confirmed" in request.POST else None
     form = ACTIONS[action].form(request.POST if progress else None)
     context = {"title": ACTIONS[action].title, "action": action, "chosen": ACTIONS[action], "form": form, "back": back}

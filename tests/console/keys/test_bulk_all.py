@@ -165,3 +165,10 @@ def test_nothing_to_change(admin: Client, keys: list[APIKey]) -> None:
     for action, text in (("", "Select an action."), ("disable", "No key matches")):
         page = admin.post(LIST + "?q=nothing", {"action": action, "all": "yes"}, follow=True).content.decode()
         assert text in page
+
+
+@pytest.mark.parametrize("query", ["?filter=disbled", "?owner=payments&filter=active&filter=x", "?q=" + "key " * 60])
+def test_address_that_is_not_understood_changes_nothing(admin: Client, keys: list[APIKey], query: str) -> None:
+    page = admin.post(LIST + query, {"action": "disable", "all": "yes"}, follow=True).content.decode()
+    assert "has a filter that doesn&#x27;t exist" in page
+    assert "data-continue" not in page
