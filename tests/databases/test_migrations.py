@@ -23,6 +23,7 @@ TRIGGERS = {
         UNION SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
         UNION SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
         UNION SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')  -- pg_trgm's, which stay
     ''',
 }
 
