@@ -64,6 +64,10 @@ class Terminal:
             stdin=subprocess.DEVNULL,
         )
 
+    def value(self, variable: str) -> str:
+        """Return a variable that the guide has set."""
+        return self.type(f'echo "${variable}"').stdout.strip()
+
     def here(self, text: str) -> str:
         """Put the ports of this test for those that a page names."""
         for port, here in self.ports.items():
