@@ -47,7 +47,7 @@ def steps() -> list[dict[str, Any]]:
 
 
 def test_guide(terminal: Terminal) -> None:
-    issued, workflow, failed, verified, rotated, finished = blocks(PAGE)
+    issued, _, failed, _, rotated, finished = blocks(PAGE)
     terminal.follow(issued)
     check, call = (step["run"] for step in steps())
     passes = run(terminal, check, LATCHKEY_API_KEY=secret(terminal))
