@@ -46,6 +46,7 @@ class Terminal:
                 self.instead[command.typed]()
                 continue
             done = self.type(command.typed)
+            assert done.returncode == 0, f"{command.typed}\n{done.stdout}{done.stderr}"
             assert shows(self.here(command.shown), done.stdout), f"{command.typed}\n{done.stdout}{done.stderr}"
 
     def type(self, typed: str) -> "subprocess.CompletedProcess[str]":
