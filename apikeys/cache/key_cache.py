@@ -78,12 +78,13 @@ class KeyCache:
         entry = self._table.use(key_id)
         if entry is None:
             return None
-        age = self._age(entry.read_at)
+        read_at, record = entry
+        age = self._clock() - max(read_at, self._table.confirmed_at)
         if age >= TTL_SECONDS and not self._is_usable(age):
             return None
         if hits is not None:
             (hits if age < TTL_SECONDS else _STALE).inc()
-        return entry.record
+        return record
 
     def cached_at_any_age(self, key_id: str) -> KeyRecord | None:
         """Return the key's cached record, however old it is, or None."""
@@ -93,7 +94,9 @@ class KeyCache:
     def is_old(self, record: KeyRecord) -> bool:
         """Return whether a record is older than TTL_SECONDS, so that the bucket store has to confirm it."""
         entry = self._table.get(record.auth.key_id)
-        return entry is None or entry.record is not record or self._age(entry.read_at) >= TTL_SECONDS
+        if entry is None or entry.record is not record:
+            return True
+        return self._clock() - max(entry.read_at, self._table.confirmed_at) >= TTL_SECONDS
 
     def load(self, key_id: str, epoch: int = 0) -> KeyRecord | None:
         """Read the key's record from the database now and cache it; return None if the key does not exist.
@@ -124,10 +127,6 @@ class KeyCache:
     def clear(self) -> None:
         """Remove all records."""
         self._table.clear()
-
-    def _age(self, read_at: float) -> float:
-        """Return for how many seconds a record that was read at `read_at` may have been outdated."""
-        return self._clock() - max(read_at, self._table.confirmed_at)
 
     def _is_usable(self, age: float) -> bool:
         """Return whether a record that is older than TTL_SECONDS can still be used."""

@@ -52,11 +52,14 @@ class RecordTable:
 
     def use(self, key_id: str) -> Entry | None:
         """Return the key's entry, or None, and count it as used."""
-        with self._lock:
-            entry = self._entries.get(key_id)
-            if entry is not None:
-                self._entries.move_to_end(key_id)
-            return entry
+        # Without the lock, for the sake of the hot path: both calls are atomic, and another thread may only remove the
+        # entry in between.
+        try:
+            entry = self._entries[key_id]
+            self._entries.move_to_end(key_id)
+        except KeyError:
+            return None
+        return entry
 
     def store(self, records: Iterable[KeyRecord], read_at: float, log: int) -> bool:
         """Store records that were read at `read_at`, after `log` was noted. Return whether none of them is outdated.

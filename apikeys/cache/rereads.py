@@ -4,6 +4,7 @@ from itertools import islice, takewhile
 from typing import Final
 
 REREAD_AFTER_SECONDS: Final = 600.0
+# Once a second. So the records of a full cache, 50,000, take 500 seconds.
 BATCH: Final = 100
 
 
@@ -27,6 +28,11 @@ class Rereads:
         self._read_at.clear()
 
     def due(self, now: float) -> list[str]:
-        """Return up to BATCH keys that were read REREAD_AFTER_SECONDS ago or earlier, those that were read first."""
+        """Return up to BATCH keys, those that were read first.
+
+        If it is called once a second, each key is returned by REREAD_AFTER_SECONDS after its read.
+        """
+        # All keys may have been read at the same time. Begin so early that the last one is still in time.
+        min_age = REREAD_AFTER_SECONDS - len(self._read_at) / BATCH
         first = islice(self._read_at.items(), BATCH)
-        return [key_id for key_id, _ in takewhile(lambda read: now - read[1] >= REREAD_AFTER_SECONDS, first)]
+        return [key_id for key_id, _ in takewhile(lambda read: now - read[1] >= min_age, first)]

@@ -282,10 +282,10 @@ def test_change_by_hand_is_found_after_ten_minutes(here: Process, key: IssuedKey
     here.follow()
     here.passes(key.credential)
     disable_by_hand(key)
-    here.seconds += REREAD_AFTER_SECONDS - 0.001
+    here.seconds += REREAD_AFTER_SECONDS - 1
     here.follow()
     assert here.passes(key.credential)
-    here.seconds += 0.001
+    here.seconds += 1
     here.follow()
     with pytest.raises(DisabledKey):
         here.passes(key.credential)
