@@ -34,10 +34,11 @@ class Drops:
         self._event_ids.clear()
         self._floor = event_id
 
-    def begin_log(self) -> None:
-        """Reject every record that was read before now: the log is another one."""
+    def begin_log(self, event_id: int) -> None:
+        """Follow another log from this event on. Every record that was read before now is rejected."""
         self.log += 1
-        self.add_all(0)
+        # A standby may lag behind this event, and so lack a change of which no drop is remembered.
+        self.add_all(event_id)
 
     def accept(self, key_id: str, as_of: int, log: int) -> bool:
         """Return whether a record may be used. `log` is the number of the log before it was read."""

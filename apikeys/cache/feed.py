@@ -17,8 +17,8 @@ class Follower(Protocol):
 
     confirmed_at: float
 
-    def begin(self) -> None:
-        """Drop everything: which events came before is unknown."""
+    def begin(self, event_id: int) -> None:
+        """Drop everything: the feed begins after this event, and what changed before is unknown."""
 
     def apply(self, events: Sequence[FeedEvent]) -> None:
         """Apply the next events."""
@@ -61,5 +61,5 @@ class ChangeFeed:
         if self._cursor is not None:
             log.warning("event_log_discontinued", after_id=self._cursor.event_id, head_id=head.event_id)
         # In this order: a record that is read from now on includes all events up to `head`.
-        self._follower.begin()
+        self._follower.begin(head.event_id)
         self._cursor = head

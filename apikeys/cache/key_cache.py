@@ -6,6 +6,7 @@ from functools import cache
 from time import monotonic
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.db import Error, OperationalError
 from prometheus_client import Counter
@@ -22,6 +23,8 @@ from ratelimit.limiter import default_limiter
 TTL_SECONDS: Final = 5.0
 QUERY_DEADLINE_SECONDS: Final = 2.0
 MAX_READS: Final = 3
+
+log = structlog.get_logger(__name__)
 
 LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Lookups in the key cache, by outcome.", ["outcome"])
 HITS: Final = LOOKUPS.labels("hit")
@@ -149,14 +152,14 @@ class KeyCache:
         """Cache and return what `read` finds. Read again if a key was changed since, up to MAX_READS times."""
         for _ in range(MAX_READS):
             self.raise_while_down()
-            log, read_at = self._table.log, self._clock()
+            log_number, read_at = self._table.log, self._clock()
             try:
                 with query_deadline(QUERY_DEADLINE_SECONDS):
                     found = read()
             except Error as error:
                 self.poller.record_failure(f"{type(error).__name__}: {error}")
                 raise
-            if self._table.store(found.values(), read_at, log):
+            if self._table.store(found.values(), read_at, log_number):
                 return found
         # The database lacks events that this process has seen. The feed finds out whether it is another log.
         self.poller.wake()
@@ -173,7 +176,15 @@ class KeyCache:
         """Read again records that were read long ago: no event reports a change that was made in SQL by hand."""
         read_at = self._clock()
         due = self._table.due_for_reread(read_at)
-        found = read_records(list(due)) if due else {}
+        try:
+            found = read_records(list(due)) if due else {}
+        except Error:
+            raise
+        except Exception:
+            # A row that was changed by hand may be invalid. Only requests of that key must fail, so remove all of these
+            # records: each is read alone then.
+            log.exception("records_not_reread")
+            found = {}
         for key_id, entry in due.items():
             record = found.get(key_id)
             # This read is no older than the previous one, so the higher epoch applies to it too.

@@ -107,6 +107,7 @@ class DatabasePoller:
         while True:
             began = monotonic()
             self._woken.clear()
+            connection.close_if_unusable_or_obsolete()
             if not self.run_once():
                 # Recording the failure has woken this thread, but it must not retry immediately.
                 self._woken.clear()

@@ -106,10 +106,10 @@ class RecordTable:
         with self._lock:
             return {key_id: self._entries[key_id] for key_id in self._rereads.due(now)}
 
-    def begin(self) -> None:
-        """Drop every record: the feed begins, and which events came before is unknown."""
+    def begin(self, event_id: int) -> None:
+        """Drop every record: the feed begins after this event, and which keys changed before is unknown."""
         with self._lock:
-            self._drops.begin_log()
+            self._drops.begin_log(event_id)
             self._clear()
 
     def apply(self, events: Sequence[FeedEvent]) -> None:

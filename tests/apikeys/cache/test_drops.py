@@ -38,6 +38,7 @@ def test_memory_is_bounded_and_forgets_nothing() -> None:
 def test_record_of_another_log_is_rejected() -> None:
     drops = Drops()
     drops.add("a", 1000)
-    drops.begin_log()
+    drops.begin_log(5)
     assert not drops.accept("a", 2000, 0), "it was read before"
     assert drops.accept("a", 5, 1), "the other log may be shorter"
+    assert not drops.accept("b", 4, 1), "a standby that lags behind may lack a change before"

@@ -348,6 +348,21 @@ def test_reread_overwrites_no_newer_record(
     assert database.asked == []
 
 
+def test_unreadable_row_fails_no_other_key(here: Process, key: IssuedKey, service: ConfigService) -> None:
+    """And above all, it is no outage of the database."""
+    broken = service.issue({"label": "x"})
+    here.follow()
+    here.passes(key.credential)
+    here.passes(broken.credential)
+    APIKey.objects.filter(pk=broken.key.pk).update(scopes=5)
+    here.seconds += REREAD_AFTER_SECONDS
+    assert here.follow()
+    assert not here.cache.database_is_down
+    assert here.passes(key.credential)
+    with pytest.raises(TypeError):
+        here.passes(broken.credential)
+
+
 def test_reread_of_standby_replaces_no_newer_record(here: Process, key: IssuedKey) -> None:
     here.follow()
     here.passes(key.credential)
@@ -376,7 +391,7 @@ def test_follower_begins_before_cursor_is_kept(key: IssuedKey) -> None:
     class Failing:
         confirmed_at = -1.0
 
-        def begin(self) -> None:
+        def begin(self, event_id: int) -> None:
             raise RuntimeError
 
         def apply(self, events: object) -> None:
