@@ -2,12 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from apikeys.models import APIKey
 from events.chain import canonical
 from events.draft import Entry
 from events.types import EventType
 from latchkey.timestamps import rfc3339
+
+EPOCH_EVENTS: Final = frozenset(
+    (
+        EventType.KEY_UPDATED,
+        EventType.RATE_LIMIT_CHANGED,
+        EventType.KEY_ROTATED,
+        EventType.ROTATION_FINISHED,
+        EventType.KEY_DISABLED,
+        EventType.KEY_ENABLED,
+        EventType.KEY_REVOKED,
+    )
+)
+"""Events that raise the epoch of their key."""
 
 
 def change_entries(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:

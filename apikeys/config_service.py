@@ -20,10 +20,12 @@ from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
 from apikeys.search import SEARCHED, index_statement
+from events import log as event_log
 from events.batched_sql import delete_statement, insert_statement, run, select_statement
 from events.change import Change, change
 from events.draft import Entry
 from events.lock_timeout import lock_timeout_statements, set_lock_timeout
+from events.models import Event
 from events.origin import Origin
 from events.types import EventType
 from events.webhooks.service import WebhookService
@@ -201,6 +203,14 @@ class ConfigService:
             self._append_event(unit, EventType.KEY_REVOKED, key, now, {})
         self._publish_on_commit(key)
         return key
+
+    def forget_records(self) -> Event:
+        """Append the event after which every process drops its cached keys, and return it.
+
+        For rows that were changed without this service. No key and no epoch changes.
+        """
+        with transaction.atomic():
+            return event_log.append(EventType.RECORDS_FORGOTTEN, origin=self._origin, at=self._now(), data={})
 
     def append_expiry_events(self, should_continue: Callable[[], bool] = lambda: True) -> int:
         """Append the event of each key that has expired, once, as long as `should_continue` returns true.

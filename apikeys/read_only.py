@@ -16,7 +16,8 @@ REPLACED_AFTER_SECONDS: Final = 0.05
 LOGGED_AFTER_SECONDS: Final = 1.0
 # PostgreSQL reports both parameters, and each change of them, without a query (since version 14): "Asynchronous
 # Operations".
-_PARAMETERS: Final = ("in_hot_standby", "default_transaction_read_only")
+_STANDBY: Final = "in_hot_standby"
+_PARAMETERS: Final = (_STANDBY, "default_transaction_read_only")
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,12 @@ def connection_is_read_only() -> bool:
     """Return whether this thread's connection accepts no changes."""
     session = connection.connection
     return connection.vendor == "postgresql" and session is not None and is_read_only(session)
+
+
+def connection_is_to_standby() -> bool:
+    """Return whether this thread's connection leads to a standby, which may lag behind the primary."""
+    session = connection.connection
+    return connection.vendor == "postgresql" and session.info.parameter_status(_STANDBY) == "on"
 
 
 class PoolReplacement:

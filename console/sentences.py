@@ -197,6 +197,7 @@ _SENTENCES: Final[Mapping[str, Callable[[_Parts], SafeString]]] = {
     EventType.KEY_ENABLED: _words("{actor} enabled {key}"),
     EventType.KEY_REVOKED: _words("{actor} revoked {key}"),
     EventType.KEY_EXPIRED: _words("{key} expired"),
+    EventType.RECORDS_FORGOTTEN: _words("{actor} made all processes read their keys again"),
     EventType.HEALTH_CHANGED: _health,
     EventType.AUTHENTICATION_FAILURE_BURST: _words(
         "{address} continued after too many failed authentications: {refused} rejected",

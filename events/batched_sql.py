@@ -36,7 +36,10 @@ class Statement:
 
 
 def select_statement(found: QuerySet[Any, Any]) -> Statement:
-    """Return the statement that reads `found`. It returns model instances, or tuples for `values_list`."""
+    """Return the statement that reads `found`. It returns model instances, or tuples for `values_list`.
+
+    Instances have their annotations as attributes.
+    """
     compiler: Any = found.query.get_compiler(connection=connection)
     text, params = compiler.as_sql()
     model, is_values = found.model, not found.query.default_cols
@@ -46,7 +49,14 @@ def select_statement(found: QuerySet[Any, Any]) -> Statement:
         if is_values:
             return list(converted)
         names = [field.attname for field in model._meta.concrete_fields]
-        return [model.from_db(connection.alias, names, row) for row in converted]
+        annotations = list(found.query.annotation_select)
+        instances = []
+        for row in converted:
+            instance = model.from_db(connection.alias, names, row[: len(names)])
+            for name, value in zip(annotations, row[len(names) :], strict=True):
+                setattr(instance, name, value)
+            instances.append(instance)
+        return instances
 
     return Statement(text, params, convert)
 

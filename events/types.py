@@ -15,6 +15,7 @@ class EventType(StrEnum):
     KEY_ENABLED = "KeyEnabled"
     KEY_REVOKED = "KeyRevoked"
     KEY_EXPIRED = "KeyExpired"
+    RECORDS_FORGOTTEN = "RecordsForgotten"
     HEALTH_CHANGED = "HealthChanged"
     AUTHENTICATION_FAILURE_BURST = "AuthenticationFailureBurst"
     WAIVER_GRANTED = "WaiverGranted"

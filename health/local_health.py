@@ -68,7 +68,7 @@ def _database_is_up() -> bool:
     with query_deadline(QUERY_DEADLINE_SECONDS):
         responds = database_responds()
     if not responds:
-        key_cache.refresher.record_failure("no health")
+        key_cache.poller.record_failure("no health")
     return responds
 
 

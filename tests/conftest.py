@@ -99,9 +99,9 @@ def clock() -> Clock:
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins as a process does: no key cached, all buckets full. Nothing runs behind its back."""
-    monkeypatch.setattr("apikeys.cache.refresher.Refresher._start", lambda *_: None)
+    monkeypatch.setattr("apikeys.cache.poller.DatabasePoller._start", lambda *_: None)
     # Nor is a read that a busy machine makes slow taken for silence: the connection that it cuts is that of all tests.
-    monkeypatch.setattr("apikeys.cache.refresher.QUERY_DEADLINE_SECONDS", 600.0)
+    monkeypatch.setattr("apikeys.cache.poller.QUERY_DEADLINE_SECONDS", 600.0)
     monkeypatch.setattr("apikeys.cache.key_cache.QUERY_DEADLINE_SECONDS", 600.0)
     monkeypatch.setattr("health.local_health.QUERY_DEADLINE_SECONDS", 600.0)
     caches = (

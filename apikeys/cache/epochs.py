@@ -8,26 +8,14 @@ import structlog
 from django.conf import settings
 
 from apikeys.cache.key_cache import TTL_SECONDS
+from apikeys.change_events import EPOCH_EVENTS
 from apikeys.models import APIKey
 from events.models import Event
-from events.types import EventType
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError
 
 BATCH: Final = 200
 CLOCK_SKEW_SECONDS: Final = 30
-
-EPOCH_EVENTS: Final = frozenset(
-    (
-        EventType.KEY_UPDATED,
-        EventType.RATE_LIMIT_CHANGED,
-        EventType.KEY_ROTATED,
-        EventType.ROTATION_FINISHED,
-        EventType.KEY_DISABLED,
-        EventType.KEY_ENABLED,
-        EventType.KEY_REVOKED,
-    )
-)
 
 log = structlog.get_logger(__name__)
 

@@ -37,11 +37,13 @@ class PropagationBound:
 
         - From T on the store confirms only the new state. Leases from before T end by T + `lease_seconds`.
         - A node that decides alone goes by the age of its record. A record from before the commit was read before
-          T, so it is too old from T + `trusted_seconds` on.
+          T, and no question that the change feed asked after T confirms it, because the answer drops it. So it is too
+          old from T + `trusted_seconds` on.
         - If the publication failed, the store confirms the old epoch. But a record from before the commit is not
           used at all from T + `stale_seconds` on.
 
-        A record's age counts from before it was read, by a clock that is never set.
+        A record's age counts from before it was read, or from before the last question that confirmed it, by a clock
+        that is never set.
         """
         if not published:
             return max(self.lease_seconds, self.trusted_seconds, self.stale_seconds)

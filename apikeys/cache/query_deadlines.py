@@ -68,12 +68,20 @@ def _shut_down(connection: Any, error: type[Exception]) -> None:
 
 
 def use_unpooled_connection() -> None:
-    """Give this thread its own connection outside the pool."""
+    """Give this thread its own connection outside the pool. It gets as old as those of the pool, and not older.
+
+    The caller has to call `close_if_unusable_or_obsolete`.
+    """
     # A thread in the pool waits for other threads, and for the pool's next attempt, which comes later the longer
     # an outage lasts.
     apart = connections.create_connection(DEFAULT_DB_ALIAS)
     apart.settings_dict = deepcopy(apart.settings_dict)
-    apart.settings_dict["OPTIONS"].pop("pool", None)
+    pool = apart.settings_dict["OPTIONS"].pop("pool", None)
+    if pool:
+        # After a failover behind the same address, the old server may go on responding.
+        apart.settings_dict["CONN_MAX_AGE"] = pool["max_lifetime"]
+        # A check would be a query before each query.
+        apart.settings_dict["CONN_HEALTH_CHECKS"] = False
     connections[DEFAULT_DB_ALIAS] = apart
 
 

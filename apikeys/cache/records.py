@@ -3,9 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from django.db.models import Subquery
 
 from apikeys.models import APIKey, KeySecret
-from events.batched_sql import run, select_statement
+from events.batched_sql import Statement, run, select_statement
+from events.models import ChainHead
 from latchkey.auth_context import AuthContext
 from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
@@ -23,7 +28,10 @@ class SecretRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds."""
+    """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds.
+
+    `as_of` is the ID of the last event of the log at that time: the record includes all changes up to it.
+    """
 
     auth: AuthContext
     limit: Limit | None
@@ -33,22 +41,41 @@ class KeyRecord:
     metadata: dict[str, object]
     secrets: tuple[SecretRecord, ...]
     epoch: int
+    as_of: int
+
+
+_HEAD: Final = Subquery(ChainHead.objects.filter(id=1).values("last_id"))
 
 
 def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
     """Return the records of those keys that exist, by key ID. Raises django.db.Error."""
-    # The keys are read before their secrets. Secrets that belong to a later epoch than the key are harmless: the
-    # bucket store returns the newer epoch with the next request.
     keys, found = run(
         [
-            select_statement(APIKey.objects.filter(key_id__in=key_ids).order_by()),
-            select_statement(KeySecret.objects.filter(key__key_id__in=key_ids)),
+            Statement(statement.sql, [*statement.params[: -len(key_ids)], *key_ids], statement.convert)
+            for statement in _compiled(len(key_ids))
         ]
     )
     secrets: dict[int, list[KeySecret]] = {}
     for secret in found:
         secrets.setdefault(secret.key_id, []).append(secret)
-    return {key.key_id: _record(key, secrets.get(key.pk, ())) for key in keys}
+    return {key.key_id: _record(key, secrets.get(key.pk, ()), key.as_of or 0) for key in keys}
+
+
+@lru_cache(maxsize=128)
+def _compiled(count: int) -> tuple[Statement, Statement]:
+    """Return the statements that read `count` keys and their secrets, with the key IDs as their last parameters.
+
+    Compiling them takes longer than running them.
+    """
+    # All different, because Django leaves out repeated ones.
+    key_ids = [str(number) for number in range(count)]
+    # The head of the log is read by the same statement as the keys, hence in the same snapshot. The keys are read
+    # before their secrets. Secrets that belong to a later epoch than the key are harmless: the bucket store returns the
+    # newer epoch with the next request, and the change feed drops the record.
+    return (
+        select_statement(APIKey.objects.filter(key_id__in=key_ids).annotate(as_of=_HEAD).order_by()),
+        select_statement(KeySecret.objects.filter(key__key_id__in=key_ids)),
+    )
 
 
 def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
@@ -64,7 +91,7 @@ def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRe
     return read_records(found) if found else {}
 
 
-def _record(key: APIKey, secrets: Iterable[KeySecret]) -> KeyRecord:
+def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:
     return KeyRecord(
         auth=key.auth,
         limit=key.limit,
@@ -82,6 +109,7 @@ def _record(key: APIKey, secrets: Iterable[KeySecret]) -> KeyRecord:
             for secret in secrets
         ),
         epoch=key.epoch,
+        as_of=as_of,
     )
 
 

@@ -27,9 +27,8 @@ SPREAD: Final = "1,000,000 keys, all of them asked"
 BOUND: Final = 1.15
 
 _WORKING_SET: Final = 1000
-# As long as a worker trusts a cached record: each round rereads every key of the working set once.
 _SECONDS: Final = 5
-# Before each round, because the records become stale while the other installation is measured.
+# Before each round, so that each worker has read the keys of the working set.
 _WARMING_SECONDS: Final = 3
 # Further than a round gets in the file of all keys, so that the next one uses others.
 _STEP: Final = 200_000

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def down(api: Caller) -> None:
     """The process knows the root key, and takes the database for down."""
     assert api.get("/v1/whoami").status_code == 200
-    default_key_cache().refresher.record_failure("away")
+    default_key_cache().poller.record_failure("away")
 
 
 def used(root: IssuedKey) -> int:

@@ -228,3 +228,12 @@ def test_finish_rotation_ends_named_secret(root: IssuedKey) -> None:
         run("finish_rotation", root.key.key_id, "--yes", "--secret", str(active["id"]))
     finished = run_json("finish_rotation", root.key.key_id, "--yes", "--secret", str(retiring["id"]))
     assert [secret["id"] for secret in finished["secrets"]] == [active["id"]]
+
+
+def test_forget_records_appends_event_and_changes_no_key(root: IssuedKey) -> None:
+    out, err = run("forget_records", "--format", "json")
+    event = Event.objects.latest("id")
+    assert json.loads(out) == {"event_id": event.id}
+    assert (event.type, event.actor, event.key_id, event.data) == ("RecordsForgotten", "command:forget_records", "", {})
+    assert "2 seconds" in err
+    assert APIKey.objects.get().epoch == root.key.epoch

@@ -61,6 +61,7 @@ def test_change_of_key(type: EventType, data: dict[str, Any], expected: str) -> 
         (EventType.OPERATOR_SIGN_IN_FAILED, {"name": "bob", "address": "192.0.2.1"}, "A sign-in as bob failed at 192.0.2.1"),
         (EventType.OPERATOR_CHANGED, {"subject": "user:bob", "did": "authenticator removed"}, "mara: bob authenticator removed"),
         (EventType.OPERATOR_CHANGED, {"subject": "user:bob", "did": "changed", "fields": ["groups"], "from": {"groups": []}, "to": {"groups": ["operator"]}}, "mara: bob changed (groups), groups none to operator"),
+        (EventType.RECORDS_FORGOTTEN, {}, "mara made all processes read their keys again"),
         (EventType.WAIVER_ENDED, {"guard_rail": "unlimited_key", "because": "ended"}, "mara ended the waiver of unlimited_key for all keys"),
         (EventType.WAIVER_ENDED, {"guard_rail": "unlimited_key", "because": "time"}, "The waiver of unlimited_key for all keys ended"),
         (EventType.WEBHOOK_REMOVED, {"webhook_id": "wh_000000000001", "label": ""}, "mara removed the webhook wh_000000000001"),

@@ -60,7 +60,7 @@ def test_known_database_outage_needs_no_check(monkeypatch: pytest.MonkeyPatch) -
     current = CurrentHealth()
     current._latest = Status.OK
     seen = [current.status]
-    default_key_cache().refresher.record_failure("away")
+    default_key_cache().poller.record_failure("away")
     assert [*seen, current.status] == [Status.OK, Status.DOWN]
 
 

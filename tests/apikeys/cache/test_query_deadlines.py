@@ -2,11 +2,13 @@
 
 import socket
 import threading
+from typing import Any
 
 import psycopg
 import pytest
+from django.db import connections
 
-from apikeys.cache.query_deadlines import query_deadline
+from apikeys.cache.query_deadlines import query_deadline, use_unpooled_connection
 
 
 class OnServer:
@@ -56,3 +58,20 @@ def test_response_in_time_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         for thread in [thread for thread in threading.enumerate() if thread.name == "query-deadline"]:
             thread.join(5)
             assert not thread.is_alive()
+
+
+def test_unpooled_connection_gets_no_older_than_pooled_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or it would follow a server that was replaced behind the same address."""
+    found: list[dict[str, Any]] = []
+
+    def look() -> None:
+        monkeypatch.setitem(connections.settings["default"]["OPTIONS"], "pool", {"max_lifetime": 300})
+        use_unpooled_connection()
+        found.append(connections["default"].settings_dict)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    ((age, checks, pool),) = [(it["CONN_MAX_AGE"], it["CONN_HEALTH_CHECKS"], "pool" in it["OPTIONS"]) for it in found]
+    assert (age, checks, pool) == (300, False, False)
+    assert "pool" in connections.settings["default"]["OPTIONS"]

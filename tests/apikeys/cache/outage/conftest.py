@@ -2,8 +2,10 @@
 
 import pytest
 
+from apikeys.cache import feed
 from apikeys.cache import key_cache as key_cache_module
 from apikeys.config_service import ConfigService, IssuedKey
+from events.feed import read_after, read_head
 from events.origin import Origin
 from ratelimit.limiter import Limiter
 from tests.apikeys.cache.outage.process import Database, Process, SharedStore
@@ -14,6 +16,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     database = Database()
     monkeypatch.setattr(key_cache_module, "read_records", database.read)
     monkeypatch.setattr(key_cache_module, "read_records_with", database.read_with)
+    monkeypatch.setattr(feed, "read_after", database.follow(read_after))
+    monkeypatch.setattr(feed, "read_head", database.follow(read_head))
     return database
 
 

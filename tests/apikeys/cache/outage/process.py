@@ -1,6 +1,7 @@
 """A process with a key cache, whose database can fail and whose bucket store can switch to its fallback."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from django.db import OperationalError
 from django.utils import timezone
@@ -19,9 +20,11 @@ ADDRESS = "203.0.113.7"
 
 STALE_SECONDS = 60.0
 
+T = TypeVar("T")
+
 
 class Database:
-    """The directory's way to the database, and whether it works."""
+    """The key cache's way to the database, and whether it works."""
 
     def __init__(self) -> None:
         self.away = False
@@ -42,6 +45,16 @@ class Database:
             raise OperationalError("away")
         return read_records_with(digests)
 
+    def follow(self, read: Callable[..., T]) -> Callable[..., T]:
+        """Return `read`, a query of the change feed, as it is while the database works."""
+
+        def followed(*arguments: object) -> T:
+            if self.away:
+                raise OperationalError("away")
+            return read(*arguments)
+
+        return followed
+
 
 class SharedStore(MemoryStore):
     """A store that may be on its fallback, where it confirms nothing."""
@@ -50,7 +63,7 @@ class SharedStore(MemoryStore):
 
 
 class Process:
-    """A worker: its own directory, its own clock, the store that all share."""
+    """A worker: its own key cache, its own clock, the store that all share."""
 
     def __init__(self, limiter: Limiter) -> None:
         self.seconds = 100.0
@@ -65,6 +78,10 @@ class Process:
             address_limit=AddressLimit(limiter, Limit(3, 60), AttemptKind.CREDENTIAL, lambda: self.seconds),
             now=lambda: timezone.now().timestamp(),
         )
+
+    def follow(self) -> bool:
+        """The second passes after which the change feed is asked; False where the database does not answer."""
+        return self.cache.poller.run_once()
 
     def passes(self, credential: Credential) -> bool:
         """One whole request; False where its bucket denies it."""

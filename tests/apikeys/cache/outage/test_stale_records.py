@@ -104,7 +104,7 @@ def test_ensure_fresh_checks_store_for_old_record(
 ) -> None:
     here.passes(key.credential)
     database.away = True
-    here.cache.refresher.record_failure("away")
+    here.cache.poller.record_failure("away")
     here.seconds += TTL_SECONDS
     verified = here.authenticator.reauthenticate(key.credential, refresh=False)
     here.authenticator.ensure_fresh(verified)

@@ -1,0 +1,142 @@
+"""Record table: the cached records of a process, kept up to date by the events that change keys."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Final, NamedTuple
+
+from apikeys.cache.drops import Drops
+from apikeys.cache.records import KeyRecord
+from apikeys.cache.rereads import Rereads
+from apikeys.change_events import EPOCH_EVENTS
+from events.feed import FeedEvent
+from events.types import EventType
+
+CAPACITY: Final = 50_000
+
+# A restored backup may contain rows that were changed by hand, so it counts as well.
+_BULK_EVENTS: Final = frozenset((EventType.RECORDS_FORGOTTEN, EventType.BACKUP_RESTORED))
+
+
+class Entry(NamedTuple):
+    """A record, and when it was read: the time before the query, by the table's clock."""
+
+    read_at: float
+    record: KeyRecord
+
+
+class RecordTable:
+    """Bounded LRU table of records by key ID, shared by all threads of a process. A follower of the change feed.
+
+    The events of the feed drop the records that they outdate. So at `confirmed_at`, the time of the feed's last
+    question that was answered completely, every record in the table was current. Times are those of the caller's clock,
+    which never goes back.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.confirmed_at = 0.0
+        self._capacity = capacity
+        self._lock = Lock()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._drops = Drops()
+        self._rereads = Rereads()
+
+    @property
+    def log(self) -> int:
+        """Return the number of the log that the table follows now. Note it before a read, for `store`."""
+        return self._drops.log
+
+    def get(self, key_id: str) -> Entry | None:
+        """Return the key's entry, or None."""
+        return self._entries.get(key_id)
+
+    def use(self, key_id: str) -> Entry | None:
+        """Return the key's entry, or None, and count it as used."""
+        # Without the lock, for the sake of the hot path: both calls are atomic, and another thread may only remove the
+        # entry in between.
+        try:
+            entry = self._entries[key_id]
+            self._entries.move_to_end(key_id)
+        except KeyError:
+            return None
+        return entry
+
+    def store(self, records: Iterable[KeyRecord], read_at: float, log: int) -> bool:
+        """Store records that were read at `read_at`, after `log` was noted. Return whether none of them is outdated.
+
+        An outdated record is not stored, and must not be used.
+        """
+        are_current = True
+        with self._lock:
+            for record in records:
+                key_id = record.auth.key_id
+                if self._drops.accept(key_id, record.as_of, log):
+                    self._put(key_id, Entry(read_at, record))
+                else:
+                    are_current = False
+        return are_current
+
+    def replace(self, key_id: str, entry: Entry, record: KeyRecord | None, read_at: float) -> None:
+        """Replace `entry` with what a later read found, unless it was dropped or replaced meanwhile.
+
+        A record of a standby that lags behind replaces nothing.
+        """
+        with self._lock:
+            if self._entries.get(key_id) is not entry:
+                return
+            if record is None:
+                self._remove(key_id)
+            elif record.as_of >= entry.record.as_of:
+                # Assigning keeps the key's place in the order of use.
+                self._entries[key_id] = Entry(read_at, record)
+                self._rereads.add(key_id, read_at)
+
+    def remove(self, key_id: str) -> None:
+        """Remove the key's record, if there is one."""
+        with self._lock:
+            self._remove(key_id)
+
+    def clear(self) -> None:
+        """Remove all records."""
+        with self._lock:
+            self._clear()
+
+    def due_for_reread(self, now: float) -> dict[str, Entry]:
+        """Return the entries, by key ID, that are to be read again now."""
+        with self._lock:
+            return {key_id: self._entries[key_id] for key_id in self._rereads.due(now)}
+
+    def begin(self, event_id: int) -> None:
+        """Drop every record: the feed begins after this event, and which keys changed before is unknown."""
+        with self._lock:
+            self._drops.begin_log(event_id)
+            self._clear()
+
+    def apply(self, events: Sequence[FeedEvent]) -> None:
+        """Drop the records that these events outdate."""
+        with self._lock:
+            for event in events:
+                if event.type in EPOCH_EVENTS:
+                    self._drops.add(event.key_id, event.event_id)
+                    entry = self._entries.get(event.key_id)
+                    if entry is not None and entry.record.as_of < event.event_id:
+                        self._remove(event.key_id)
+                elif event.type in _BULK_EVENTS:
+                    self._drops.add_all(event.event_id)
+                    self._clear()
+
+    def _put(self, key_id: str, entry: Entry) -> None:
+        self._entries[key_id] = entry
+        self._entries.move_to_end(key_id)
+        self._rereads.add(key_id, entry.read_at)
+        if len(self._entries) > self._capacity:
+            oldest, _ = self._entries.popitem(last=False)
+            self._rereads.discard(oldest)
+
+    def _remove(self, key_id: str) -> None:
+        self._entries.pop(key_id, None)
+        self._rereads.discard(key_id)
+
+    def _clear(self) -> None:
+        self._entries.clear()
+        self._rereads.clear()
