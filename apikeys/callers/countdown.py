@@ -3,7 +3,7 @@
 from random import randrange
 from typing import Final
 
-_NEVER: Final = 1 << 60
+_PAUSE: Final = 100
 _DENSITY: Final = 16
 
 
@@ -40,6 +40,5 @@ class Countdown:
         self.left = self.gap - 1
 
     def postpone(self) -> None:
-        """Only count from now on."""
-        missed = self.gap
-        self.gap, self.left = _NEVER, _NEVER - 1 - missed
+        """Only count the next _PAUSE requests. The sample after them counts for the missed ones too."""
+        self.gap, self.left = self.gap + _PAUSE, _PAUSE - 1

@@ -90,12 +90,12 @@ def test_known_outage_is_not_probed(
     root: IssuedKey, recorder: CallerRecorder, writer: CallerWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(recorder, root.key.key_id)
-    refresher = default_key_cache().refresher
-    refresher.down = True
+    poller = default_key_cache().poller
+    poller.down = True
     monkeypatch.setattr(module, "write_callers", None)
     writer.write()
     monkeypatch.setattr(module, "write_callers", write_callers)
-    refresher.down = False
+    poller.down = False
     writer.write()
     assert written() == {"192.0.2.1": 1}
 
@@ -104,7 +104,7 @@ def test_long_outage_drops_and_counts(
     service: ConfigService, recorder: CallerRecorder, writer: CallerWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_KEYS", 3)
-    default_key_cache().refresher.down = True
+    default_key_cache().poller.down = True
     before = DROPPED._value.get()
     for number in range(5):
         record(recorder, f"key-{number}")
