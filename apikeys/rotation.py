@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
+from apikeys.models import APIKey, KeySecret, SecretState, UsageStep, keep_secrets
 from apikeys.representation import live_record
-from apikeys.usage.series import sum_points, usage_of
+from apikeys.usage.points import sum_points
+from apikeys.usage.series import usage_of
 from latchkey.rotation import NOT_READY_REASONS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import Limiter
@@ -60,7 +61,9 @@ class Rotation:
 
 def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
     """Return the key's rotation, or None if none is under way or the key is revoked."""
-    secrets = {secret.state: secret for secret in KeySecret.objects.filter(key=key)}
+    # Read again, because the key may have been read before its rotation.
+    keep_secrets(key, KeySecret.objects.filter(key=key))
+    secrets = {secret.state: secret for secret in key.secrets.all()}
     old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
     if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
         return None

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import KeySecret, Usage, UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from ratelimit.limiter import default_limiter
 from tests.conftest import Caller
 from tests.console.keys.pages import path, rotate, secrets_in, send, token
