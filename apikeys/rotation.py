@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from apikeys.models import APIKey, KeySecret, SecretState, UsageStep, keep_secrets
+from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
 from apikeys.usage.points import sum_points
 from apikeys.usage.series import usage_of
@@ -61,9 +61,9 @@ class Rotation:
 
 def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
     """Return the key's rotation, or None if none is under way or the key is revoked."""
-    # Read again, because the key may have been read before its rotation.
-    keep_secrets(key, KeySecret.objects.filter(key=key))
-    secrets = {secret.state: secret for secret in key.secrets.all()}
+    # Read again, with the key's marks: the key may have been read before its rotation.
+    found = KeySecret.objects.filter(key=key).select_related("key").prefetch_related("key__usage_marks")
+    secrets = {secret.state: secret for secret in found}
     old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
     if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
         return None

@@ -6,7 +6,7 @@ MOST_SECONDS: Final = 0.020
 """How long a batch holds its locks at most, as a rule."""
 
 FIRST: Final = 200
-LEAST: Final = 20
+LEAST: Final = 50
 MOST: Final = 5000
 # A batch may take longer than the one before it.
 _AIM_SECONDS: Final = MOST_SECONDS / 2

@@ -74,9 +74,9 @@ class UsageRollup:
             if not should_continue():
                 # The next pass reads these keys again.
                 return written
-            began = self._elapsed()
             result = write_batch(Counted(batch, source, self._store.rolls_back))
-            self._size.record(len(batch), self._elapsed() - began)
+            if result.used:
+                self._size.record(len(batch), result.locked_seconds)
             written += result.used + self._write_confirmed(result.below, source)
             overtaken += result.overtaken
         # Another writer was faster with some keys, perhaps with older counters. Read them again.

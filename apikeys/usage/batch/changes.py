@@ -17,19 +17,24 @@ def changes(sql: Dialect) -> str:
     """Return the common table expression `changes` of those keys in `given` whose counters differ from their mark.
 
     `given` has the columns name, allowed, throttled, used_0, used_1: a key ID, its counters, and when its slots were
-    used. `setting` has one row: source, confirmed, rolls_back. `changes` has the new columns of the mark, what is
+    used. `setting` has one row: confirmed, rolls_back. The parameter is the source. `changes` has the new columns of the mark, what is
     `added` to the minute, and `held`, the requests of `hour_at` that only the mark contains so far. `waits` means that
     nothing may be written: a counter is below the mark, and that isn't confirmed.
     """
-    # The expressions are in layers, each with names for the next one.
+    # The expressions are in layers, each with names for the next one. Keys and secrets are looked up in subqueries: for
+    # a join, PostgreSQL may read the whole table instead of its index. And a key has few marks, but a source has those of
+    # all keys: `+ 0` keeps PostgreSQL from the index by source, which it prefers if the source is newer than its
+    # statistics.
     return f"""
-known AS (
-    SELECT k.id AS key_id, g.*, m.id AS mark_id, s.confirmed, s.rolls_back,
+named AS (
+    SELECT g.*, (SELECT k.id FROM apikeys_apikey k WHERE k.key_id = g.name) AS key_id FROM given g
+), known AS (
+    SELECT g.*, m.id AS mark_id, s.confirmed, s.rolls_back,
         COALESCE(m.allowed, 0) AS old_allowed, COALESCE(m.throttled, 0) AS old_throttled,
         m.used_0_at, m.used_1_at, m.first_0_at, m.first_1_at, m.hour_at, COALESCE(m.hour_allowed, 0) AS held
-    FROM given g CROSS JOIN setting s JOIN apikeys_apikey k ON k.key_id = g.name
-    LEFT JOIN apikeys_usagemark m ON m.key_id = k.id AND m.source_id = s.source
-    WHERE g.allowed <> COALESCE(m.allowed, 0) OR g.throttled <> COALESCE(m.throttled, 0)
+    FROM named g CROSS JOIN setting s LEFT JOIN apikeys_usagemark m ON m.key_id = g.key_id AND m.source_id + 0 = %s
+    WHERE g.key_id IS NOT NULL
+        AND (g.allowed <> COALESCE(m.allowed, 0) OR g.throttled <> COALESCE(m.throttled, 0))
 ), compared AS (
     SELECT known.*, allowed < old_allowed OR throttled < old_throttled AS below,
         {sql.latest("used_0", "used_1")} AS used_at,

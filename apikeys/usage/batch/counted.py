@@ -26,10 +26,11 @@ class Written(NamedTuple):
     """Result of a batch.
 
     `used` is the number of keys with new requests, `overtaken` the number of keys whose mark another writer has
-    changed in between. `below` lists the key IDs whose counters are below their mark, and weren't confirmed. Of
+    changed in between. `locked_seconds` is for how long others had to wait for this batch at most. `below` lists the key IDs whose counters are below their mark, and weren't confirmed. Of
     these and the overtaken ones, nothing was written.
     """
 
     used: int = 0
     overtaken: int = 0
+    locked_seconds: float = 0.0
     below: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ WITH given AS (
         to_timestamp(NULLIF(ns_1, 0) / 1e9::float8) AS used_1
     FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         AS g(name, allowed, throttled, ns_0, ns_1)
-), setting AS (SELECT %s AS source, %s AS confirmed, %s AS rolls_back), {changes(SQL)}, advanced AS (
+), setting AS MATERIALIZED (SELECT %s AS confirmed, %s AS rolls_back, clock_timestamp() AS began_at), {changes(SQL)}, advanced AS (
     UPDATE apikeys_usagemark m SET allowed = c.allowed, throttled = c.throttled, used_0_at = c.used_0_at,
         used_1_at = c.used_1_at, first_0_at = c.first_0_at, first_1_at = c.first_1_at, hour_at = c.new_hour_at,
         hour_allowed = c.new_held
@@ -41,8 +41,8 @@ WITH given AS (
 ), begun AS (
     INSERT INTO apikeys_usagemark (key_id, source_id, allowed, throttled, used_0_at, used_1_at, first_0_at, first_1_at,
         hour_at, hour_allowed)
-    SELECT key_id, source, allowed, throttled, used_0_at, used_1_at, first_0_at, first_1_at, new_hour_at, new_held
-    FROM changes CROSS JOIN setting WHERE mark_id IS NULL AND NOT waits
+    SELECT key_id, %s, allowed, throttled, used_0_at, used_1_at, first_0_at, first_1_at, new_hour_at, new_held
+    FROM changes WHERE mark_id IS NULL AND NOT waits
     ON CONFLICT (key_id, source_id) DO NOTHING RETURNING key_id
 ), written AS (
     SELECT * FROM changes WHERE key_id IN (SELECT key_id FROM advanced UNION ALL SELECT key_id FROM begun)
@@ -59,7 +59,7 @@ WITH given AS (
 )
 SELECT (SELECT COUNT(*) FROM written WHERE added_allowed + added_throttled > 0),
     (SELECT COUNT(*) FROM changes WHERE NOT waits) - (SELECT COUNT(*) FROM written),
-    ARRAY(SELECT name FROM changes WHERE waits)
+    ARRAY(SELECT name FROM changes WHERE waits), EXTRACT(EPOCH FROM clock_timestamp() - (SELECT began_at FROM setting))
 """
 
 
@@ -67,8 +67,8 @@ def write(counted: Counted) -> Written:
     """Write the batch. Without an open transaction, the message is one: no lock outlives it, even if this process is
     stopped right after it.
     """
-    ((used, overtaken, below),) = run([*lock_timeout_statements(), _LOCK, _statement(counted)])[-1]
-    return Written(used, overtaken, tuple(below))
+    ((used, overtaken, below, locked_seconds),) = run([*lock_timeout_statements(), _LOCK, _statement(counted)])[-1]
+    return Written(used, overtaken, float(locked_seconds), tuple(below))
 
 
 def lock() -> None:
@@ -85,4 +85,4 @@ def _statement(counted: Counted) -> Statement:
         [record.used_ns_0 for record in records],
         [record.used_ns_1 for record in records],
     )
-    return Statement(_BATCH, (*columns, counted.source, counted.confirmed, counted.rolls_back), list)
+    return Statement(_BATCH, (*columns, counted.confirmed, counted.rolls_back, *[counted.source] * 2), list)

@@ -1,5 +1,6 @@
 """Batch of usage on SQLite: the comparison fills a temporary table without a lock, and a short transaction writes."""
 
+from time import monotonic
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -73,14 +74,16 @@ def write(counted: Counted) -> Written:
         if not found:
             return Written(below=below)
         with transaction.atomic():
+            began = monotonic()
             cursor.execute(_OVERTAKEN, [counted.source])
             overtaken = cursor.rowcount
             cursor.execute(_ADVANCE)
             cursor.execute(_BEGIN, [counted.source])
             cursor.execute(_TOTALS)
             cursor.execute(_ADD_ROWS)
+        locked_seconds = monotonic() - began
         cursor.execute("SELECT COUNT(*) FROM temp.usage_changes WHERE added_allowed + added_throttled > 0")
-        return Written(cursor.fetchone()[0], overtaken, below)
+        return Written(cursor.fetchone()[0], overtaken, locked_seconds, below)
 
 
 def _compare(cursor: Any, counted: Counted) -> tuple[tuple[str, ...], int]:
@@ -91,7 +94,7 @@ def _compare(cursor: Any, counted: Counted) -> tuple[tuple[str, ...], int]:
     compare = f"""
         INSERT INTO temp.usage_changes
         WITH given(name, allowed, throttled, used_0, used_1) AS (VALUES {values}),
-            setting(source, confirmed, rolls_back) AS (VALUES (%s, %s, %s)), {changes(SQL)}
+            setting(confirmed, rolls_back) AS (VALUES (%s, %s)), {changes(SQL)}
         SELECT {_COLUMNS} FROM changes
     """  # noqa: S608 - our names
     given = [
@@ -99,7 +102,7 @@ def _compare(cursor: Any, counted: Counted) -> tuple[tuple[str, ...], int]:
         for name, record in counted.records.items()
         for value in (name, record.allowed, record.throttled, _time(record.used_ns_0), _time(record.used_ns_1))
     ]
-    cursor.execute(compare, [*given, counted.source, counted.confirmed, counted.rolls_back])
+    cursor.execute(compare, [*given, counted.confirmed, counted.rolls_back, counted.source])
     found = cursor.rowcount
     cursor.execute("DELETE FROM temp.usage_changes WHERE waits RETURNING name")
     below = tuple(name for (name,) in cursor.fetchall())
