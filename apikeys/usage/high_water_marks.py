@@ -76,10 +76,11 @@ def archive() -> UsageSource:
 def _archive(marks: Sequence[int]) -> None:
     """Copy the times of use to marks of the archive."""
     times = ("used_0_at", "used_1_at", "first_0_at", "first_1_at")
+    columns = ", ".join(times)
     latest = ", ".join(f"{name} = {dialect().latest(f'stored.{name}', f'excluded.{name}')}" for name in times)
     statement = f"""
-        INSERT INTO apikeys_usagemark AS stored (key_id, source_id, allowed, throttled, hour_allowed, {", ".join(times)})
-        SELECT key_id, %s, 0, 0, 0, {", ".join(times)} FROM apikeys_usagemark WHERE id IN ({_placeholders(marks)})
+        INSERT INTO apikeys_usagemark AS stored (key_id, source_id, allowed, throttled, hour_allowed, {columns})
+        SELECT key_id, %s, 0, 0, 0, {columns} FROM apikeys_usagemark WHERE id IN ({_placeholders(marks)})
         ON CONFLICT (key_id, source_id) DO UPDATE SET {latest}
     """  # noqa: S608 - our names
     with connection.cursor() as cursor:

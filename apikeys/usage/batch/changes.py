@@ -17,13 +17,13 @@ def changes(sql: Dialect) -> str:
     """Return the common table expression `changes` of those keys in `given` whose counters differ from their mark.
 
     `given` has the columns name, allowed, throttled, used_0, used_1: a key ID, its counters, and when its slots were
-    used. `setting` has one row: confirmed, rolls_back. The parameter is the source. `changes` has the new columns of the mark, what is
-    `added` to the minute, and `held`, the requests of `hour_at` that only the mark contains so far. `waits` means that
-    nothing may be written: a counter is below the mark, and that isn't confirmed.
+    used. `setting` has one row: confirmed, rolls_back. The parameter is the source. `changes` has the new columns of
+    the mark, what is `added` to the minute, and `held`, the requests of `hour_at` that only the mark contains so far.
+    `waits` means that nothing may be written: a counter is below the mark, and that isn't confirmed.
     """
     # The expressions are in layers, each with names for the next one. Keys and secrets are looked up in subqueries: for
-    # a join, PostgreSQL may read the whole table instead of its index. And a key has few marks, but a source has those of
-    # all keys: `+ 0` keeps PostgreSQL from the index by source, which it prefers if the source is newer than its
+    # a join, PostgreSQL may read the whole table instead of its index. And a key has few marks, but a source has those
+    # of all keys: `+ 0` keeps PostgreSQL from the index by source, which it prefers if the source is newer than its
     # statistics.
     return f"""
 named AS (

@@ -26,8 +26,9 @@ class Written(NamedTuple):
     """Result of a batch.
 
     `used` is the number of keys with new requests, `overtaken` the number of keys whose mark another writer has
-    changed in between. `locked_seconds` is for how long others had to wait for this batch at most. `below` lists the key IDs whose counters are below their mark, and weren't confirmed. Of
-    these and the overtaken ones, nothing was written.
+    changed in between. `locked_seconds` is for how long others had to wait for this batch at most. `below` lists the
+    key IDs whose counters are below their mark, and weren't confirmed. Of these and the overtaken ones, nothing was
+    written.
     """
 
     used: int = 0

@@ -31,7 +31,9 @@ WITH given AS (
         to_timestamp(NULLIF(ns_1, 0) / 1e9::float8) AS used_1
     FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         AS g(name, allowed, throttled, ns_0, ns_1)
-), setting AS MATERIALIZED (SELECT %s AS confirmed, %s AS rolls_back, clock_timestamp() AS began_at), {changes(SQL)}, advanced AS (
+), setting AS MATERIALIZED (
+    SELECT %s AS confirmed, %s AS rolls_back, clock_timestamp() AS began_at
+), {changes(SQL)}, advanced AS (
     UPDATE apikeys_usagemark m SET allowed = c.allowed, throttled = c.throttled, used_0_at = c.used_0_at,
         used_1_at = c.used_1_at, first_0_at = c.first_0_at, first_1_at = c.first_1_at, hour_at = c.new_hour_at,
         hour_allowed = c.new_held

@@ -96,7 +96,7 @@ def _compare(cursor: Any, counted: Counted) -> tuple[tuple[str, ...], int]:
         WITH given(name, allowed, throttled, used_0, used_1) AS (VALUES {values}),
             setting(confirmed, rolls_back) AS (VALUES (%s, %s)), {changes(SQL)}
         SELECT {_COLUMNS} FROM changes
-    """  # noqa: S608 - our names
+    """
     given = [
         value
         for name, record in counted.records.items()
