@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -13,9 +13,6 @@ from latchkey.auth_context import AuthContext
 from latchkey.credentials import KEY_ID_PATTERN
 from ratelimit.fields import RateLimitField
 from ratelimit.limit import Limit, parse_limit
-
-if TYPE_CHECKING:
-    from apikeys.models.usage import UsageMark
 
 
 class KeyState(models.TextChoices):
@@ -120,8 +117,8 @@ class APIKey(models.Model):
         return max((used for mark in self.marks for used in mark.used if used is not None), default=None)
 
     @property
-    def marks(self) -> "Iterable[UsageMark]":
-        """Return the key's high-water marks, one for each store that counted it, read once."""
+    def marks(self) -> Iterable[Any]:
+        """Return the key's high-water marks (`UsageMark`), one for each store that counted it, read once."""
         models.prefetch_related_objects([self], "usage_marks")
         return self.usage_marks.all()
 

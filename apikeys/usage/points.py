@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Value
 
@@ -29,7 +30,7 @@ def points_of(
     """
     rows = Usage.objects.filter(key__in=keys, step=step, start__gte=first)
     rows = rows.filter(start__lt=end) if end is not None else rows
-    found = rows.values_list("key", "start", "allowed", "throttled")
+    found: Any = rows.values_list("key", "start", "allowed", "throttled")
     if step is not UsageStep.MINUTE:
         held = UsageMark.objects.filter(key__in=keys, hour_at__gte=first, hour_allowed__gt=0)
         # One statement sees one state: in between, the steward may move a sum from a mark to a row.

@@ -17,7 +17,7 @@ __all__ = ["Counted", "Written", "dialect", "keep_others_out", "write_batch"]
 
 def write_batch(counted: Counted) -> Written:
     """Write the batch as a transaction, or as part of the open one. Raise django.db.Error."""
-    return (postgresql if connection.vendor == "postgresql" else sqlite).write(counted)
+    return postgresql.write(counted) if connection.vendor == "postgresql" else sqlite.write(counted)
 
 
 def keep_others_out() -> None:
@@ -29,4 +29,4 @@ def keep_others_out() -> None:
 
 def dialect() -> Dialect:
     """Return the expressions that this database writes in its own way."""
-    return (postgresql if connection.vendor == "postgresql" else sqlite).SQL
+    return postgresql.SQL if connection.vendor == "postgresql" else sqlite.SQL
