@@ -79,7 +79,7 @@ def key_page(
     if cursor is not None:
         keys = keys.filter(id__lt=cursor.row)
     # One more than the page shows whether there is a next page, without counting.
-    found = list(keys.order_by("-id").prefetch_related("secrets")[: limit + 1])
+    found = list(keys.order_by("-id").prefetch_related("secrets", "usage_marks")[: limit + 1])
     more = len(found) > limit
     return KeyPage(found[:limit], str(Cursor.below(found[limit - 1].pk, filters)) if more else None)
 

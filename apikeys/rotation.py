@@ -5,7 +5,8 @@ from datetime import datetime
 
 from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
-from apikeys.usage.series import sum_points, usage_of
+from apikeys.usage.points import sum_points
+from apikeys.usage.series import usage_of
 from latchkey.rotation import NOT_READY_REASONS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import Limiter
@@ -60,7 +61,9 @@ class Rotation:
 
 def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
     """Return the key's rotation, or None if none is under way or the key is revoked."""
-    secrets = {secret.state: secret for secret in KeySecret.objects.filter(key=key)}
+    # Read again, with the key's marks: the key may have been read before its rotation.
+    found = KeySecret.objects.filter(key=key).select_related("key").prefetch_related("key__usage_marks")
+    secrets = {secret.state: secret for secret in found}
     old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
     if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
         return None

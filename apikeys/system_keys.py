@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models.functions import Coalesce
-
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import AlreadyRevoked
 from apikeys.models import APIKey, APIKeyQuerySet
+from apikeys.usage.last_use import key_used_since
 
 OWNER: Final = "latchkey"
 RATE_LIMIT: Final = {"burst": 60, "per_seconds": 60}
@@ -27,7 +26,7 @@ def replace_system_key(service: ConfigService, *, label: str, scopes: list[str])
 def revoke_unused_system_keys(service: ConfigService, now: datetime) -> int:
     """Revoke the system keys that were not used for a week: their servers no longer run. Return how many."""
     since = now - REVOKED_UNUSED_AFTER
-    unused = _living().annotate(seen_at=Coalesce("last_used_at", "created_at")).filter(seen_at__lt=since)
+    unused = _living().filter(~key_used_since(since), created_at__lt=since)
     return _revoke(service, list(unused.values_list("key_id", flat=True)[:_REVOKED_AT_ONCE]))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apikeys.usage.series import Point, sum_points
+from apikeys.usage.points import Point, sum_points
 
 WIDTH: Final = 720
 HEIGHT: Final = 140

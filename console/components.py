@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from apikeys.usage.series import Point
+from apikeys.usage.points import Point
 from console.charts import bar_chart, share_bar, sparkline
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -93,18 +92,22 @@ def _next_steps(request: HttpRequest) -> list[Step]:
 
 def _rotations(now: datetime) -> list[dict[str, Any]]:
     """Return the retiring secrets that expire first, and when they and their successors were last used."""
-    successor = KeySecret.objects.filter(key=OuterRef("key"), state=SecretState.ACTIVE).values("last_used_at")
     retiring = KeySecret.objects.filter(state=SecretState.RETIRING, expires_at__gt=now, key__revoked_at=None)
-    retiring = retiring.annotate(successor_used_at=Subquery(successor))
+    # The marks are those of the key, which both of its secrets share.
+    retiring = retiring.select_related("key").prefetch_related("key__secrets", "key__usage_marks")
     return [
         {
             "key": secret.key,
             "ends": format_relative_time(secret.expires_at, now),
             "last_used": format_relative_time(secret.last_used_at, now),
-            "new_last_used": format_relative_time(secret.successor_used_at, now),
+            "new_last_used": format_relative_time(_successor_used_at(secret), now),
             "overdue": secret.overdue_at is not None
             and secret.last_used_at is not None
             and secret.last_used_at >= secret.overdue_at,
         }
-        for secret in retiring.select_related("key").order_by("expires_at")[:MAX_ROWS]
+        for secret in retiring.order_by("expires_at")[:MAX_ROWS]
     ]
+
+
+def _successor_used_at(secret: KeySecret) -> datetime | None:
+    return next((one.last_used_at for one in secret.key.secrets.all() if one.state == SecretState.ACTIVE), None)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 
 from apikeys.models import UsageStep
-from apikeys.usage.series import Point
+from apikeys.usage.points import Point
 from console.charts import bar_chart
 
 Series = Callable[[UsageStep, int, datetime], list[Point]]

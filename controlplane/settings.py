@@ -58,6 +58,7 @@ GUARD_RAIL_MAX_BURST = env.integer("GUARD_RAIL_MAX_BURST", 100_000, minimum=1, m
 SECRET_MAX_AGE = env.duration("SECRET_MAX_AGE", "365d")
 EVENT_RETENTION = env.duration("EVENT_RETENTION", "36525d")
 RECORD_CALLERS = env.flag("RECORD_CALLERS", default=True)
+USAGE_ROWS = env.integer("USAGE_ROWS", 50_000_000, minimum=100_000, maximum=100_000_000_000)
 METRICS_PUBLIC = env.flag("METRICS_PUBLIC", default=False)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_FORMAT = env.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console"))

@@ -7,9 +7,11 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from apikeys.cache.key_cache import default_key_cache
-from apikeys.models import APIKey
+from apikeys.models import APIKey, UsageStep
+from apikeys.usage.retention import kept_shorter, stored_rows
 from events.models import Patrol
 from health.guard_rails import BY_NAME
 from health.incidents import open_incidents
@@ -47,6 +49,7 @@ def full_report() -> dict[str, object]:
             "bucket_store": _component(STORE.name, names),
             "steward": _component(STEWARD.name, names),
             "event_log": {**_component("broken_event_log", names), "verified_at": _verified_at()},
+            "usage": {"status": "ok", "rows": stored_rows(), "max_rows": settings.USAGE_ROWS, **_kept_since()},
         },
         "guard_rails": [incident_json(incident) for incident in open_incidents()],
         "rate_limit": _rate_limit(totals),
@@ -74,6 +77,15 @@ def _verified_at() -> str | None:
     """Return when the integrity scan last reached the end of the event log and found it complete, or None."""
     finished: datetime | None = Patrol.objects.filter(id=1).values_list("finished_at", flat=True).first()
     return rfc3339(finished) if finished else None
+
+
+def _kept_since() -> dict[str, str | None]:
+    """Return since when there is usage of single keys by minute and hour, if that is shorter than documented."""
+    shorter = kept_shorter(timezone.now())
+    return {
+        f"{step.value}s_since": rfc3339(shorter[step]) if step in shorter else None
+        for step in (UsageStep.MINUTE, UsageStep.HOUR)
+    }
 
 
 def _rate_limit(totals: dict[str, float]) -> dict[str, object]:

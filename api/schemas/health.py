@@ -52,6 +52,15 @@ class EventLogComponent(Component):
     verified_at = serializers.DateTimeField(allow_null=True)
 
 
+class UsageComponent(Component):
+    """Rows of usage. If there are more than `max_rows`, those of single keys by minute and hour are kept shorter."""
+
+    rows = whole_number_field()
+    max_rows = whole_number_field()
+    minutes_since = serializers.DateTimeField(allow_null=True, help_text="If minutes are kept shorter: since when.")
+    hours_since = serializers.DateTimeField(allow_null=True, help_text="If hours are kept shorter: since when.")
+
+
 class Components(Shape):
     """The parts of the server."""
 
@@ -60,6 +69,7 @@ class Components(Shape):
     bucket_store = Component()
     steward = Component()
     event_log = EventLogComponent()
+    usage = UsageComponent()
 
 
 class Incident(Shape):

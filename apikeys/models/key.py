@@ -1,6 +1,8 @@
 """Database model of keys."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -70,7 +72,6 @@ class APIKey(models.Model):
     expiry_told = models.BooleanField(default=False, editable=False)
     epoch = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = APIKeyQuerySet.as_manager()
 
@@ -107,6 +108,19 @@ class APIKey(models.Model):
     def auth(self) -> AuthContext:
         """Return the key's identity as a caller."""
         return AuthContext(self.key_id, self.label, self.owner, frozenset(self.scopes))
+
+    @property
+    def last_used_at(self) -> datetime | None:
+        """Return when the key was last used according to the database, or None. A list of keys prefetches its
+        `usage_marks`.
+        """
+        return max((used for mark in self.marks for used in mark.used if used is not None), default=None)
+
+    @property
+    def marks(self) -> Iterable[Any]:
+        """Return the key's high-water marks (`UsageMark`), one for each store that counted it, read once."""
+        models.prefetch_related_objects([self], "usage_marks")
+        return self.usage_marks.all()
 
     def state(self, now: datetime) -> KeyState:
         """Return the state of the key at `now`."""

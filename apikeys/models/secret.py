@@ -1,6 +1,6 @@
 """Database model of the digests of keys' secrets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,8 +26,7 @@ class KeySecret(models.Model):
     again.
 
     `overdue_at` is set on a retiring secret: a client that still uses it from then on has little time left to
-    switch. `first_used_at` is written with the first use that the background worker sees. It may be seconds late,
-    but never early.
+    switch. When it was used is in the key's high-water marks, by its `slot`.
     """
 
     key = models.ForeignKey(APIKey, on_delete=models.CASCADE, related_name="secrets")
@@ -38,8 +37,6 @@ class KeySecret(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
-    first_used_at = models.DateTimeField(null=True)
-    last_used_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
@@ -67,12 +64,25 @@ class KeySecret(models.Model):
         self.expires_at = next_whole_second(now + grace)
         self.overdue_at = self.expires_at - min(grace / 4, OVERDUE_AT_MOST)
 
+    @property
+    def first_used_at(self) -> datetime | None:
+        """Return the first use that the background worker saw, or None. It may be seconds late, but never early."""
+        return min(self._own(mark.first_used[self.slot] for mark in self.key.marks), default=None)
+
+    @property
+    def last_used_at(self) -> datetime | None:
+        """Return when the secret was last used according to the database, or None."""
+        return max(self._own(mark.used[self.slot] for mark in self.key.marks), default=None)
+
+    def _own(self, uses: Iterable[datetime | None]) -> Iterator[datetime]:
+        """Yield the uses of this secret, without those of the secret that held its slot before."""
+        return (used for used in uses if used is not None and used >= self.created_at)
+
     def last_use_in(self, record: Record) -> datetime | None:
         """Return when the bucket store last saw this secret used, or None."""
         used_ns = record.used_ns_of(self.slot)
         used = from_ns(used_ns) if used_ns else None
-        # An earlier use was that of the secret that held this slot before.
-        return used if used is not None and used >= self.created_at else None
+        return next(self._own([used]), None)
 
     def last_used(self, record: Record) -> datetime | None:
         """Return when the secret was last used, according to the store's record and the database, or None."""
@@ -82,6 +92,9 @@ class KeySecret(models.Model):
 def keep_secrets(key: APIKey, secrets: Iterable[KeySecret]) -> None:
     """Set the result of `key.secrets.all()` to `secrets`, which were read or written together with the key."""
     # This fills Django's prefetch cache, and so saves a query.
+    secrets = list(secrets)
+    for secret in secrets:
+        secret.key = key
     found = key.secrets.all()
     found._result_cache = sorted(secrets, key=lambda secret: secret.pk)
     found._prefetch_done = True  # type: ignore[attr-defined]

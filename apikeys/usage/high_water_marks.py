@@ -1,91 +1,91 @@
 """High-water marks of usage: up to which value a store's counters are written to the database, per key and store."""
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from django.db.models.functions import Now
+from django.db import connection, transaction
+from django.db.models import Count, Exists, F, OuterRef
+from django.db.models.functions import Now, TruncDay
 
-from apikeys.models import APIKey, UsageMark, UsageSource
-from ratelimit.bucket import Record
+from apikeys.models import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
+from apikeys.usage.batch import dialect, keep_others_out
 
-Counters = tuple[int, int]
-"""(allowed, throttled): numbers of requests."""
+ARCHIVE: Final = "archive"
+"""Generation of the source whose marks say when keys were used in stores that are gone. Migration 0008 makes it too."""
 
-NO_USAGE: Final[Counters] = (0, 0)
 GONE_AFTER: Final = timedelta(days=90)
 _SEEN_EVERY: Final = timedelta(hours=1)
-_PRUNE_BATCH: Final = 1000
+_PRUNE_BATCH: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The high-water marks of one store.
-
-    `rolls_back` says that the store's counters may decrease. In any other store, a counter below its mark belongs
-    to a record that was lost and restarted at 0.
-    """
-
-    source: UsageSource
-    rolls_back: bool
-
-    @classmethod
-    def of_store(cls, generation: str, *, rolls_back: bool) -> "Marks":
-        """Return the marks of the store with this generation, and record that the store still exists, once an hour."""
-        # By the database's clock: a host whose clock is months ahead would cause marks to be deleted, and all
-        # usage to be counted again.
-        source, _ = UsageSource.objects.get_or_create(generation=generation, defaults={"seen_at": Now()})
-        UsageSource.objects.filter(pk=source.pk, seen_at__lt=Now() - _SEEN_EVERY).update(seen_at=Now())
-        return cls(source, rolls_back)
-
-    def of_keys(self, key_ids: Collection[str]) -> dict[str, Counters]:
-        """Return what is written for the keys, by key ID. Keys without a mark are left out."""
-        marks = UsageMark.objects.filter(source=self.source, key__key_id__in=key_ids)
-        found = marks.values_list("key__key_id", "allowed", "throttled")
-        return {key_id: (allowed, throttled) for key_id, allowed, throttled in found}
-
-    def unwritten(self, mark: Counters, record: Record) -> Counters:
-        """Return the requests of `record` that are not in the database yet."""
-        if is_below_mark(mark, record) and not self.rolls_back:
-            return counters(record)
-        # If the store went back, for example to a replica that lags behind, requests that it has deleted may be
-        # missing. But none is counted twice.
-        return max(record.allowed - mark[0], 0), max(record.throttled - mark[1], 0)
-
-    def advance(self, records: Iterable[tuple[APIKey, Record]]) -> None:
-        """Set the marks of the keys to the counters of their records. The caller holds the locks of the keys."""
-        UsageMark.objects.bulk_create(
-            [
-                UsageMark(key=key, source=self.source, allowed=record.allowed, throttled=record.throttled)
-                for key, record in records
-            ],
-            update_conflicts=True,
-            unique_fields=["key", "source"],
-            update_fields=["allowed", "throttled"],
-        )
-
-
-def counters(record: Record) -> Counters:
-    """Return the counters of the record: allowed and throttled requests."""
-    return record.allowed, record.throttled
-
-
-def is_below_mark(mark: Counters, record: Record) -> bool:
-    """Return whether a counter of the record is below its mark."""
-    return record.allowed < mark[0] or record.throttled < mark[1]
+def source_of(generation: str) -> int:
+    """Return the primary key of the store with this generation, and record that it still exists, once an hour."""
+    # By the database's clock: a host whose clock is months ahead would cause marks to be deleted, and all usage to be
+    # counted again.
+    source, _ = UsageSource.objects.get_or_create(generation=generation, defaults={"seen_at": Now()})
+    UsageSource.objects.filter(pk=source.pk, seen_at__lt=Now() - _SEEN_EVERY).update(seen_at=Now())
+    return source.pk
 
 
 def prune_marks(should_continue: Callable[[], bool] = lambda: True) -> int:
     """Delete the marks of stores that were not read for 90 days, in batches, as long as `should_continue` returns true.
 
-    Return how many. A store that comes back later is counted again from 0.
+    Return how many. A store that comes back later is counted again from 0. What the marks know of last use, and of
+    days, is kept.
     """
     deleted = 0
-    for source in UsageSource.objects.filter(seen_at__lt=Now() - GONE_AFTER):
-        marks = UsageMark.objects.filter(source=source)
-        while should_continue() and (batch := list(marks.values_list("pk", flat=True)[:_PRUNE_BATCH])):
-            deleted += UsageMark.objects.filter(pk__in=batch).delete()[0]
+    for source in UsageSource.objects.filter(seen_at__lt=Now() - GONE_AFTER).exclude(generation=ARCHIVE):
+        marks = UsageMark.objects.filter(source=source).order_by("pk")
+        while should_continue():
+            with transaction.atomic():
+                keep_others_out()
+                if not (batch := list(marks.values_list("pk", flat=True)[:_PRUNE_BATCH])):
+                    break
+                _write_days(batch)
+                _archive(batch)
+                deleted += UsageMark.objects.filter(pk__in=batch).delete()[0]
         if not marks.exists():
             source.delete()
     return deleted
+
+
+def _write_days(marks: Sequence[int]) -> None:
+    """Add the requests that only the marks contain to the rows of their days. Rows of their hours are pruned by now."""
+    held = UsageMark.objects.filter(pk__in=marks, hour_allowed__gt=0).annotate(day=TruncDay("hour_at"))
+    row = Usage.objects.filter(key=OuterRef("key"), step=UsageStep.DAY, start=OuterRef("day"))
+    new = held.filter(~Exists(row)).order_by("day").values_list("day").annotate(Count("pk"))
+    for start, keys in list(new):
+        UsageTotal.objects.filter(step=UsageStep.DAY, start=start).update(keys=F("keys") + keys)
+    statement = f"""
+        INSERT INTO apikeys_usage AS stored (key_id, step, start, allowed, throttled)
+        SELECT key_id, 'day', {dialect().truncated("day", "hour_at")}, hour_allowed, 0 FROM apikeys_usagemark
+        WHERE id IN ({_placeholders(marks)}) AND hour_allowed > 0
+        ON CONFLICT (key_id, step, start) DO UPDATE SET allowed = stored.allowed + excluded.allowed
+    """  # noqa: S608 - our names
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(marks))
+
+
+def archive() -> UsageSource:
+    """Return the source of marks that count nothing, and keep times of use."""
+    source, _ = UsageSource.objects.get_or_create(generation=ARCHIVE, defaults={"seen_at": Now()})
+    return source
+
+
+def _archive(marks: Sequence[int]) -> None:
+    """Copy the times of use to marks of the archive."""
+    times = ("used_0_at", "used_1_at", "first_0_at", "first_1_at")
+    columns = ", ".join(times)
+    latest = ", ".join(f"{name} = {dialect().latest(f'stored.{name}', f'excluded.{name}')}" for name in times)
+    statement = f"""
+        INSERT INTO apikeys_usagemark AS stored (key_id, source_id, allowed, throttled, hour_allowed, {columns})
+        SELECT key_id, %s, 0, 0, 0, {columns} FROM apikeys_usagemark WHERE id IN ({_placeholders(marks)})
+        ON CONFLICT (key_id, source_id) DO UPDATE SET {latest}
+    """  # noqa: S608 - our names
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [archive().pk, *marks])
+
+
+def _placeholders(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from apikeys.models import APIKey, Usage, UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.models import APIKey, UsageStep
+from apikeys.usage.points import points_of
+from apikeys.usage.steps import STEPS, step_start
 from latchkey.problems import FieldError
 from latchkey.query import Query, choice_parameter, time_parameter
 from latchkey.timestamps import rfc3339
@@ -13,12 +14,6 @@ from latchkey.validation import InvalidParameters
 MAX_STEPS: Final = 1500
 DEFAULT_STEP: Final = UsageStep.HOUR.value
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-STEPS: Final[dict[str, timedelta]] = {
-    UsageStep.MINUTE.value: timedelta(minutes=1),
-    UsageStep.HOUR.value: timedelta(hours=1),
-    UsageStep.DAY.value: timedelta(days=1),
-}
-
 
 QUERY: Final[Query] = (
     time_parameter("since", "Default: one day before `until`."),
@@ -49,5 +44,5 @@ def usage_json(
         detail = f"At most {MAX_STEPS} steps are possible. Use a longer step."
         raise InvalidParameters.of([FieldError("/step", "too-many-steps", detail)])
     first = step_start(UsageStep(step), begin)
-    rows = Usage.objects.filter(key=key, step=step, start__gte=first, start__lt=end).order_by("start")
-    return [{"start": rfc3339(row.start), "allowed": row.allowed, "throttled": row.throttled} for row in rows]
+    points = points_of([key.pk], UsageStep(step), first, end)[key.pk]
+    return [{"start": rfc3339(point.start), "allowed": point.allowed, "throttled": point.throttled} for point in points]

@@ -1,42 +1,30 @@
 """Usage as a series without gaps, for charts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage.report import STEPS
-from apikeys.usage.rollup import step_start
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Requests within the step that begins at `start`."""
-
-    start: datetime
-    allowed: int = 0
-    throttled: int = 0
+from apikeys.models import APIKey, UsageStep, UsageTotal
+from apikeys.usage.points import Point, points_of
+from apikeys.usage.steps import STEPS, step_start
 
 
 def total_usage(step: UsageStep, steps: int, now: datetime) -> list[Point]:
     """Return the usage of all keys together in the last `steps` steps, the current one last."""
     starts = _starts(step, steps, now)
-    return _without_gaps(starts, UsageTotal.objects.filter(step=step, start__gte=starts[0]))
+    totals = UsageTotal.objects.filter(step=step, start__gte=starts[0])
+    return _without_gaps(starts, (Point(total.start, total.allowed, total.throttled) for total in totals))
 
 
 def usage_of(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
     """Return the key's usage in the last `steps` steps, the current one last."""
-    starts = _starts(step, steps, now)
-    return _without_gaps(starts, Usage.objects.filter(key=key, step=step, start__gte=starts[0]))
+    return usage_by_key([key], step, steps, now)[key.pk]
 
 
 def usage_by_key(keys: Sequence[APIKey], step: UsageStep, steps: int, now: datetime) -> dict[int, list[Point]]:
     """Return the usage of each of `keys` by its primary key, with a single query."""
     starts = _starts(step, steps, now)
-    rows: dict[int, list[Usage]] = {key.pk: [] for key in keys}
-    for row in Usage.objects.filter(key__in=keys, step=step, start__gte=starts[0]):
-        rows[row.key_id].append(row)
-    return {pk: _without_gaps(starts, found) for pk, found in rows.items()}
+    found = points_of([key.pk for key in keys], step, starts[0])
+    return {pk: _without_gaps(starts, points) for pk, points in found.items()}
 
 
 def _starts(step: UsageStep, steps: int, now: datetime) -> list[datetime]:
@@ -44,13 +32,6 @@ def _starts(step: UsageStep, steps: int, now: datetime) -> list[datetime]:
     return [last - length * back for back in range(steps - 1, -1, -1)]
 
 
-def _without_gaps(starts: Sequence[datetime], rows: Iterable[Usage | UsageTotal]) -> list[Point]:
-    known = {row.start: Point(row.start, row.allowed, row.throttled) for row in rows}
+def _without_gaps(starts: Sequence[datetime], points: Iterable[Point]) -> list[Point]:
+    known = {point.start: point for point in points}
     return [known.get(start) or Point(start) for start in starts]
-
-
-def sum_points(points: Iterable[Point]) -> Point:
-    """Return the sum of a series."""
-    listed = list(points)
-    start = listed[0].start if listed else datetime.max - timedelta(days=1)
-    return Point(start, sum(point.allowed for point in listed), sum(point.throttled for point in listed))

@@ -22,8 +22,8 @@ def write_callers(now: datetime, seed: int) -> None:
     rng = Random(f"callers {seed}")  # noqa: S311 - sample data
     sums = Usage.objects.filter(step=UsageStep.DAY).values_list("key_id").annotate(Sum("allowed"), Sum("throttled"))
     requests = {key_id: allowed + throttled for key_id, allowed, throttled in sums.order_by()}
-    used = APIKey.objects.filter(pk__in=requests, last_used_at__isnull=False).order_by("pk")
-    rows = [row for key in used for row in _rows(key, requests[key.pk], now, rng)]
+    counted = APIKey.objects.filter(pk__in=requests).order_by("pk").prefetch_related("usage_marks")
+    rows = [row for key in counted if key.last_used_at for row in _rows(key, requests[key.pk], now, rng)]
     KeyCaller.objects.bulk_create(rows, batch_size=BATCH)
 
 

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
 
 from apikeys.key_counts import count_keys
-from apikeys.models import APIKey, KeySecret, SecretState, Usage
-from apikeys.usage.rollup import prune_usage
+from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageMark
+from apikeys.usage.retention import prune_usage
 from console.demo_data.callers import write_callers
 from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
@@ -101,9 +100,14 @@ def _steward(simulation: Simulation) -> Story:
 
 def _set_secret_usage_times(now: datetime) -> None:
     """Set the first use of every active secret to its creation, and its last use to that of its key."""
-    used_at = APIKey.objects.filter(pk=OuterRef("key_id")).values("last_used_at")
+    marks = []
     # A secret of the last two hours stays unused: its callers can hardly have changed over to it yet.
-    active = KeySecret.objects.filter(state=SecretState.ACTIVE, last_used_at=None, created_at__lt=now - _SWITCH_TIME)
-    active.filter(key__last_used_at__gt=F("created_at")).update(
-        first_used_at=F("created_at"), last_used_at=Subquery(used_at)
-    )
+    active = KeySecret.objects.filter(state=SecretState.ACTIVE, created_at__lt=now - _SWITCH_TIME)
+    for secret in active.select_related("key").prefetch_related("key__usage_marks"):
+        used_at = secret.key.last_used_at
+        if used_at is not None and used_at > secret.created_at:
+            mark = next(iter(secret.key.marks))
+            setattr(mark, f"used_{secret.slot}_at", used_at)
+            setattr(mark, f"first_{secret.slot}_at", secret.created_at)
+            marks.append(mark)
+    UsageMark.objects.bulk_update(marks, ["used_0_at", "used_1_at", "first_0_at", "first_1_at"])

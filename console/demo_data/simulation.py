@@ -8,7 +8,8 @@ from random import Random
 from typing import Final
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, Usage
+from apikeys.models import APIKey, Usage, UsageMark
+from apikeys.usage.high_water_marks import archive
 from console.demo_data.key_plan import KeyPlan
 from console.demo_data.usage_rows import BATCH, UsageRows
 from events.origin import Origin
@@ -76,8 +77,9 @@ class Simulation:
         rows = UsageRows(key, plan.demand, until, self.end).build(rng)
         Usage.objects.bulk_create(rows, batch_size=BATCH)
         if plan.demand.per_day:
-            key.last_used_at = max(self._last_use(rows, until, rng), key.created_at)
-            APIKey.objects.filter(pk=key.pk).update(last_used_at=key.last_used_at)
+            last_used_at = max(self._last_use(rows, until, rng), key.created_at)
+            # Slot 1 has no secret yet: this is the last use of the key, and of none of its secrets.
+            UsageMark.objects.create(key=key, source=archive(), used_1_at=last_used_at)
         return key
 
     def run_steward(self) -> None:

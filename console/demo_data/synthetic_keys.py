@@ -5,8 +5,9 @@ from typing import Final
 
 from django.db import transaction
 
-from apikeys.models import APIKey, KeySecret, KeyText
+from apikeys.models import APIKey, KeySecret, KeyText, UsageMark, UsageSource
 from apikeys.search import text_of
+from apikeys.usage.high_water_marks import archive
 from latchkey.credentials import KEY_ID_ALPHABET
 
 BATCH: Final = 10_000
@@ -48,6 +49,10 @@ def _insert(numbers: range) -> None:
     keys = APIKey.objects.bulk_create([_key(number) for number in numbers], batch_size=BATCH)
     KeySecret.objects.bulk_create([_secret(key) for key in keys], batch_size=BATCH)
     KeyText.objects.bulk_create(map(text_of, keys), batch_size=BATCH)
+    # Every third key was never used.
+    source = archive()
+    used = [_mark(key, number, source) for number, key in zip(numbers, keys, strict=True) if number % 3]
+    UsageMark.objects.bulk_create(used, batch_size=BATCH)
 
 
 def _key(number: int) -> APIKey:
@@ -60,8 +65,11 @@ def _key(number: int) -> APIKey:
         enabled=number % 50 != 0,
         expires_at=_BEGIN + timedelta(days=3650, minutes=number),
         created_at=_BEGIN + timedelta(seconds=number),
-        last_used_at=_BEGIN + timedelta(days=30, seconds=number) if number % 3 else None,
     )
+
+
+def _mark(key: APIKey, number: int, source: UsageSource) -> UsageMark:
+    return UsageMark(key=key, source=source, used_0_at=_BEGIN + timedelta(days=30, seconds=number))
 
 
 def _secret(key: APIKey) -> KeySecret:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from apikeys.models import APIKey, Usage, UsageStep, UsageTotal
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from console.demo_data.demand import BURST_MINUTES, MINUTES, Demand
 
 DAYS: Final = 30
@@ -83,12 +83,14 @@ def spread(total: int, parts: int, rng: Random) -> list[int]:
 
 
 def write_totals() -> None:
-    """Set the totals of all steps to the sums of the keys' rows."""
-    sums = Usage.objects.values("step", "start").annotate(allowed=Sum("allowed"), throttled=Sum("throttled"))
+    """Set the totals of all steps to the sums and the number of the keys' rows."""
+    sums = Usage.objects.values("step", "start").annotate(
+        allowed=Sum("allowed"), throttled=Sum("throttled"), keys=Count("pk")
+    )
     UsageTotal.objects.bulk_create(
         [UsageTotal(**row) for row in sums.order_by("step", "start")],
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["step", "start"],
-        update_fields=["allowed", "throttled"],
+        update_fields=["allowed", "throttled", "keys"],
     )

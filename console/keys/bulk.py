@@ -31,7 +31,7 @@ def bulk_change(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
         messages.warning(request, f"At most {MAX_ROWS_PER_ACTION} keys at a time. Nothing was changed.")
         return redirect(back)
     selected = [key_id for key_id in selected if KEY_ID_PATTERN.fullmatch(key_id)]
-    found = list(APIKey.objects.filter(key_id__in=selected).order_by("-pk"))
+    found = list(APIKey.objects.filter(key_id__in=selected).prefetch_related("usage_marks").order_by("-pk"))
     keys = [key for key in found if key.revoked_at is None]
     confirmed = "confirmed" in request.POST
     stale = [key for key in found if confirmed and _is_stale(request, key)]

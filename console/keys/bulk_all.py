@@ -104,7 +104,7 @@ def _preview(
     request: HttpRequest, model_admin: KeyModelAdmin, keys: APIKeyQuerySet, context: dict[str, Any]
 ) -> HttpResponse:
     """Return the page that says how many keys would be changed, and shows the newest of them."""
-    sample = list(keys[:SHOWN])
+    sample = list(keys.prefetch_related("usage_marks")[:SHOWN])
     if not sample:
         messages.warning(request, "No key matches that can be changed.")
         return redirect(context["back"])

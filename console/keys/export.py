@@ -28,7 +28,7 @@ def export_keys(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpRespons
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     now = timezone.now()
-    keys = KeyQuery.of(request.GET).keys(now)
+    keys = KeyQuery.of(request.GET).keys(now).prefetch_related("usage_marks")
     return streamed_file(request, _parts(keys, now), name="keys.csv", media_type="text/csv", now=now)
 
 

@@ -38,7 +38,7 @@ def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) ->
     if cursor is not None:
         keys = query.order.after(keys, cursor.row)
     # One more than is shown: it reveals whether there is a next page, without a count of all matching keys.
-    found = list(keys[: PAGE + 1])
+    found = list(keys.prefetch_related("usage_marks")[: PAGE + 1])
     shown = found[:PAGE]
     context: dict[str, Any] = {
         "title": "Keys",

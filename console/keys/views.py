@@ -20,7 +20,8 @@ from apikeys.config_service import ConfigService
 from apikeys.errors import NotFound
 from apikeys.lookup import find_key
 from apikeys.models import APIKey, UsageStep
-from apikeys.usage.series import sum_points, usage_of
+from apikeys.usage.points import sum_points
+from apikeys.usage.series import usage_of
 from console.keys.callers import recent_callers
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message

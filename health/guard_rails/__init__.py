@@ -11,6 +11,7 @@ from health.guard_rails.operation import AbsentSteward, BrokenEventLog, Degraded
 from health.guard_rails.restores import RestoredBackup
 from health.guard_rails.rotations import OldSecret, OverdueRotation
 from health.guard_rails.traffic import AuthenticationFailures, SustainedThrottling
+from health.guard_rails.usage import ShortenedUsage
 from health.guard_rails.webhooks import DeadWebhook
 
 GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
@@ -32,6 +33,7 @@ GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
     FullDisk(),
     UnwritableDatabase(),
     GrowingLog(),
+    ShortenedUsage(),
 )
 BY_NAME: Final[dict[str, GuardRail]] = {rail.name: rail for rail in GUARD_RAILS}
 

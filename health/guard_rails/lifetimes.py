@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
-
 from apikeys.models import APIKeyQuerySet
+from apikeys.usage.last_use import key_used_since
 from health.guard_rails.base import Severity
 from health.guard_rails.keys import KeyGuardRail
 
@@ -48,4 +47,4 @@ class UnusedKey(KeyGuardRail):
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         since = now - UNUSED_FOR
         # A key that was issued since then hasn't had enough time to be used.
-        return keys.filter(Q(last_used_at__lt=since) | Q(last_used_at__isnull=True), created_at__lt=since)
+        return keys.filter(~key_used_since(since), created_at__lt=since)

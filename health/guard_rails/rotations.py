@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from apikeys.models import APIKeyQuerySet, KeySecret, SecretState
+from apikeys.usage.last_use import other_secret_used_since, secret_used_since
 from events.types import EventType
 from health.guard_rails.base import Severity
 from health.guard_rails.keys import USABILITY_EVENTS, KeyGuardRail
@@ -43,10 +44,13 @@ class OverdueRotation(KeyGuardRail):
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         # The old secret's user may be a nightly job that doesn't run again before the end.
         unused = KeySecret.objects.filter(
-            key=OuterRef("key"), state=SecretState.ACTIVE, last_used_at=None, created_at__lte=OuterRef("last_used_at")
+            ~secret_used_since("created_at"),
+            other_secret_used_since("created_at"),
+            key=OuterRef("key"),
+            state=SecretState.ACTIVE,
         )
         overdue = KeySecret.objects.filter(
-            Q(last_used_at__gte=F("overdue_at")) | Exists(unused),
+            secret_used_since("overdue_at") | Exists(unused),
             key=OuterRef("pk"),
             state=SecretState.RETIRING,
             expires_at__gt=now,

@@ -19,7 +19,8 @@ from apikeys.peppers import configured_peppers
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage.high_water_marks import prune_marks
 from apikeys.usage.ranking import rank_usage_if_due
-from apikeys.usage.rollup import UsageRollup, prune_usage
+from apikeys.usage.retention import prune_usage
+from apikeys.usage.rollup import UsageRollup
 from events import log as event_log
 from events.chain_verification import Break
 from events.checkpoints import prune
@@ -77,7 +78,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
     rollup = UsageRollup(limiter.store)
     return (
         Task("publish_epochs", lambda run: publish_recent_epochs(limiter, run.now, run.should_continue)),
-        Task("write_usage", lambda run: rollup.write_pending(run.should_continue)),
+        Task("write_usage", lambda run: rollup.write_if_due(run.should_continue)),
         Task("append_expiry_events", _append_expiry_events),
         Task("record_failure_bursts", lambda run: record_failure_bursts(limiter, now=run.now, origin=run.origin)),
         Task("end_waivers", lambda run: Waivers(run.origin, now=lambda: run.now).end_due()),
@@ -92,7 +93,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
         Task("rank_usage", lambda run: rank_usage_if_due(run.now, run.should_continue), EVERY_MINUTE),
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
-        Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_MINUTE),
         Task("forget_callers", lambda run: prune_callers(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
         Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import Usage, UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)

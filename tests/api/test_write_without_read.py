@@ -8,7 +8,7 @@ from django.utils import timezone
 from apikeys import validation
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage, UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from events.models import WebhookEndpoint
 from tests.conftest import Caller
 

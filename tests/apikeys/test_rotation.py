@@ -16,6 +16,7 @@ from events.origin import Origin
 from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
+from tests.support.last_use import set_last_use
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.django_db
@@ -83,15 +84,15 @@ def test_unwritten_first_use_equals_last_use(rotating: Rotating) -> None:
     assert rotating.state_after(0) == "settling"
 
 
-def test_first_use_of_secret_used_before_upgrade(rotating: Rotating) -> None:
-    """As of one that is older than the column."""
-    before = rotating.now() + timedelta(hours=1)
-    KeySecret.objects.filter(slot=NEW).update(last_used_at=before)
+def test_first_use_stays(rotating: Rotating) -> None:
+    rotating.use(NEW)
+    rotating.write_down()
+    first = rotating.now()
     rotating.state_after(2 * HOUR)
     rotating.use(NEW)
     rotating.write_down()
     new = KeySecret.objects.get(slot=NEW)
-    assert (new.first_used_at, new.last_used_at) == (before, rotating.now())
+    assert (new.first_used_at, new.last_used_at) == (first, rotating.now())
 
 
 def test_no_rotation(rotating: Rotating, clock: Clock) -> None:
@@ -144,7 +145,7 @@ def test_command_requires_yes_to_end_used_secret(
     service.rotate(root.key.key_id)
     for slot, hours in used.items():
         at = timezone.now() - timedelta(hours=hours)
-        KeySecret.objects.filter(slot=slot).update(first_used_at=at, last_used_at=at)
+        set_last_use(root.key, at, slot=slot, first_at=at)
     with pytest.raises(CommandError, match=doubt) as caught:
         finish(root.key.key_id)
     assert (caught.value.returncode, "add --yes" in str(caught.value), secrets(root)) == (2, True, 2)
@@ -166,7 +167,7 @@ def test_command_asks_on_terminal(
 def test_command_ends_unused_secret_without_asking(service: ConfigService, root: IssuedKey) -> None:
     service.rotate(root.key.key_id)
     at = timezone.now() - timedelta(hours=1, seconds=1)
-    KeySecret.objects.filter(slot=NEW).update(first_used_at=at, last_used_at=timezone.now())
+    set_last_use(root.key, timezone.now(), slot=NEW, first_at=at)
     finish(root.key.key_id)
     finish(root.key.key_id)
     assert secrets(root) == 1

@@ -14,6 +14,7 @@ from health.guard_rails import GUARD_RAILS
 from health.guard_rails.keys import KeyGuardRail
 from latchkey.validation import InvalidParameters
 from tests.conftest import Caller
+from tests.support.last_use import set_last_use
 
 LABEL = "health check of web-1:8000"
 
@@ -74,7 +75,7 @@ def test_unused_system_keys_are_revoked(service: ConfigService) -> None:
     now = datetime.now(UTC)
     gone, alive = (replace_system_key(service, label=f"{LABEL}{n}", scopes=["health:read"]).key for n in (1, 2))
     service.issue({"label": "an operator's"})
-    APIKey.objects.filter(pk=alive.pk).update(last_used_at=now + timedelta(days=6))
+    set_last_use(alive, now + timedelta(days=6))
     system = ConfigService(Origin.of_system())
     assert revoke_unused_system_keys(system, now + timedelta(days=6, hours=23)) == 0
     assert revoke_unused_system_keys(system, now + timedelta(days=8)) == 1

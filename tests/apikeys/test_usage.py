@@ -1,19 +1,26 @@
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
+from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from apikeys.config_service import ConfigService, IssuedKey
-from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageSource, UsageTotal
-from apikeys.usage.high_water_marks import GONE_AFTER, Marks, prune_marks
-from apikeys.usage.rollup import RETENTION, UsageRollup, prune_usage
-from ratelimit.bucket import Record
+from apikeys.models import APIKey, KeySecret, Usage, UsageMark, UsageSource, UsageStep, UsageTotal
+from apikeys.usage.batch import Counted, Written, write_batch
+from apikeys.usage.high_water_marks import GONE_AFTER, prune_marks
+from apikeys.usage.points import points_of
+from apikeys.usage.retention import RETENTION, prune_usage
+from apikeys.usage.rollup import UsageRollup
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
+
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Interrupted(Exception):
@@ -41,10 +48,10 @@ def test_usage_is_written_once(service: ConfigService, clock: Clock) -> None:
         (0, 1),
     ]
     assert [row.start.second for row in Usage.objects.filter(step="minute")] == [0, 0]
-    for step in ("hour", "day"):
-        rows = Usage.objects.filter(step=step)
-        assert (sum(row.allowed for row in rows), sum(row.throttled for row in rows)) == (3, 3)
-        assert {(row.start.minute, row.start.second) for row in rows} == {(0, 0)}
+    for step in (UsageStep.HOUR, UsageStep.DAY):
+        points = points_of([key.pk], step, EARLIEST)[key.pk]
+        assert (sum(point.allowed for point in points), sum(point.throttled for point in points)) == (3, 3)
+        assert {(point.start.minute, point.start.second) for point in points} == {(0, 0)}
     key.refresh_from_db()
     assert key.last_used_at == datetime.fromtimestamp(clock.seconds(), UTC)
 
@@ -56,11 +63,13 @@ def test_killed_writer_loses_and_repeats_nothing(
     for _ in range(4):
         store.take(key.key_id.encode(), None)
 
-    def die(*_: object) -> None:
-        raise Interrupted
+    def die_before_commit(counted: Counted) -> Written:
+        with transaction.atomic():
+            write_batch(counted)
+            raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr("apikeys.usage.rollup.update_last_used", die)
+        patch.setattr("apikeys.usage.rollup.write_batch", die_before_commit)
         with pytest.raises(Interrupted):
             UsageRollup(store).write_pending()
     assert totals() == {"allowed": 0, "throttled": 0}
@@ -121,13 +130,14 @@ def test_other_records_are_ignored(service: ConfigService, clock: Clock) -> None
 
 
 def test_several_batches(service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apikeys.usage.rollup.BATCH", 3)
-    store = MemoryStore(clock)
+    monkeypatch.setattr("apikeys.usage.batch_size.FIRST", 3)
+    store, batches = MemoryStore(clock), count()
     for _ in range(7):
         store.take(service.issue({"label": "x"}).key.key_id.encode(), None)
-    assert UsageRollup(store).write_pending() == 7
+    assert UsageRollup(store).write_pending(lambda: next(batches) >= 0) == 7
+    assert next(batches) > 1
     assert totals()["allowed"] == 7
-    assert APIKey.objects.filter(last_used_at__isnull=True).count() == 0
+    assert all(key.last_used_at for key in APIKey.objects.all())
 
 
 def test_last_use_belongs_to_secret(root: IssuedKey, service: ConfigService) -> None:
@@ -135,7 +145,7 @@ def test_last_use_belongs_to_secret(root: IssuedKey, service: ConfigService) -> 
     service.rotate(root.key.key_id)
     store.take(root.key.key_id.encode(), None, slot=1)
     UsageRollup(store).write_pending()
-    used = dict(KeySecret.objects.values_list("slot", "last_used_at"))
+    used = {secret.slot: secret.last_used_at for secret in KeySecret.objects.all()}
     assert used[0] is None
     assert used[1] is not None
 
@@ -156,16 +166,16 @@ def test_concurrent_writers_count_once(service: ConfigService, clock: Clock, mon
     name, late = key.key_id.encode(), UsageRollup(store)
     for _ in range(5):
         store.take(name, None)
-    write_batch = late._write_batch
 
-    def be_overtaken(records: dict[str, Record], marks: Marks) -> int:
+    def be_overtaken(counted: Counted) -> Written:
         """Another writer comes between what this one has read and what it writes."""
+        monkeypatch.setattr("apikeys.usage.rollup.write_batch", write_batch)
         for _ in range(10):
             store.take(name, None)
         UsageRollup(store).write_pending()
-        return write_batch(records, marks)
+        return write_batch(counted)
 
-    monkeypatch.setattr(late, "_write_batch", be_overtaken)
+    monkeypatch.setattr("apikeys.usage.rollup.write_batch", be_overtaken)
     late.write_pending()
     UsageRollup(store).write_pending()
     assert totals() == {"allowed": 15, "throttled": 0}
@@ -211,13 +221,13 @@ def test_concurrent_rollups_of_two_stores_lose_nothing(
     name, late = service.issue({"label": "x"}).key.key_id.encode(), UsageRollup(shared)
     for store in (shared, own, own):
         store.take(name, None)
-    write_batch = late._write_batch
 
-    def be_overtaken(records: dict[str, Record], marks: Marks) -> int:
+    def be_overtaken(counted: Counted) -> Written:
+        monkeypatch.setattr("apikeys.usage.rollup.write_batch", write_batch)
         UsageRollup(own).write_pending()
-        return write_batch(records, marks)
+        return write_batch(counted)
 
-    monkeypatch.setattr(late, "_write_batch", be_overtaken)
+    monkeypatch.setattr("apikeys.usage.rollup.write_batch", be_overtaken)
     late.write_pending()
     assert totals()["allowed"] == UsageTotal.objects.get(step="day").allowed == 3
 
@@ -259,8 +269,7 @@ def test_last_use_never_moves_back(service: ConfigService, clock: Clock) -> None
     for store in (shared, own):
         UsageRollup(store).write_pending()
     used_at = datetime.fromtimestamp(clock.seconds(), UTC)
-    assert list(APIKey.objects.values_list("last_used_at", flat=True)) == [used_at]
-    assert list(KeySecret.objects.values_list("last_used_at", flat=True)) == [used_at]
+    assert APIKey.objects.get().last_used_at == KeySecret.objects.get().last_used_at == used_at
     assert totals()["allowed"] == 2
 
 
@@ -280,6 +289,6 @@ def test_marks_of_unused_stores_are_pruned(
     UsageRollup(living).write_pending()
     assert prune_marks(lambda: False) == 0
     assert prune_marks() == 3
-    assert UsageSource.objects.get().generation == living.generation()
-    assert UsageMark.objects.count() == 3
+    assert {source.generation for source in UsageSource.objects.all()} == {living.generation(), "archive"}
+    assert UsageMark.objects.filter(source__generation=living.generation()).count() == 3
     assert UsageRollup(living).write_pending() == 0

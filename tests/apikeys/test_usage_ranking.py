@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, Usage, UsageRanking
+from apikeys.models import APIKey, Usage, UsageMark, UsageRanking, UsageSource
 from apikeys.usage import ranking
 from apikeys.usage.ranking import MAX_ENTRIES, latest_ranking, rank_usage, rank_usage_if_due
 
@@ -43,6 +43,19 @@ def test_keys_and_owners_are_ranked(service: ConfigService) -> None:
     assert names("owners", "allowed") == [("payments", 17, 1), ("search", 16, 3)]
     assert names("owners", "throttled") == [("search", 16, 3), ("payments", 17, 1)]
     assert rank_usage(NOW).entries["keys"]["allowed"][2]["key_id"] == first.key_id
+
+
+def test_current_hour_counts(service: ConfigService) -> None:
+    """It is in the marks until the hour has ended; an older hour of another day is not today's."""
+    source = UsageSource.objects.create(generation="g", seen_at=NOW)
+    early = used(service, "early", "payments", 10)
+    late = service.issue({"label": "late", "owner": "search"}).key
+    for key, hour, allowed in ((early, 14, 5), (late, 15, 40)):
+        UsageMark.objects.create(key=key, source=source, hour_at=NOW.replace(hour=hour, minute=0), hour_allowed=allowed)
+    idle = service.issue({"label": "idle", "owner": "search"}).key
+    UsageMark.objects.create(key=idle, source=source, hour_at=TODAY - DAY, hour_allowed=10**6)
+    assert names("keys", "allowed") == [("late", 40, 0), ("early", 15, 0)]
+    assert names("owners", "allowed") == [("search", 40, 0), ("payments", 15, 0)]
 
 
 def test_ranking_is_short_and_takes_few_queries(service: ConfigService) -> None:

@@ -45,7 +45,7 @@ class Installation(RunningServer):
         self.manage("steward", "--once")
         program = (
             "from apikeys.models import Usage; from django.db.models import Sum;"
-            f"rows = Usage.objects.filter(key__key_id='{key['key_id']}', step='day');"
+            f"rows = Usage.objects.filter(key__key_id='{key['key_id']}', step='minute');"
             "print(rows.aggregate(n=Sum('allowed') + Sum('throttled'))['n'] or 0)"
         )
         return int(self.manage("shell", "-v0", "-c", program).stdout)

@@ -46,8 +46,8 @@ def test_expected_schema_matches_migrations(vendor: str) -> None:
         ("SELECT 1", ""),
         ("CREATE INDEX of_an_operator ON apikeys_usage (allowed)", ""),
         (
-            "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
-            "column apikeys_keysecret.first_used_at datetime missing",
+            "ALTER TABLE apikeys_usagemark DROP COLUMN used_0_at",
+            "column apikeys_usagemark.used_0_at datetime missing",
         ),
         ("ALTER TABLE health_lease ADD COLUMN more text", "column health_lease.more text extra"),
         ("DROP INDEX key_by_owner", "index key_by_owner on apikeys_apikey (owner, id) missing"),

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from apikeys.usage.series import Point
+from apikeys.usage.points import Point
 from console.charts import share_bar, sparkline
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService
 from apikeys.models import Usage, UsageRanking, UsageStep
 from apikeys.usage.ranking import rank_usage_if_due
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 
 pytestmark = pytest.mark.django_db
 

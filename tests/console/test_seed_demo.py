@@ -48,7 +48,8 @@ def seeded(seed: int) -> dict[str, list[Any]]:
         with transaction.atomic():
             create_demo_data(NOW, seed, KEYS, lambda _moment: None)
             found["keys"] = list(APIKey.objects.order_by("pk").values_list("label", "owner", "scopes", "rate_limit"))
-            found["times"] = list(APIKey.objects.order_by("pk").values_list("created_at", "expires_at", "last_used_at"))
+            keys = APIKey.objects.order_by("pk").prefetch_related("usage_marks")
+            found["times"] = [(key.created_at, key.expires_at, key.last_used_at) for key in keys]
             found["events"] = list(Event.objects.order_by("pk").values_list("type", "at", "actor"))
             found["totals"] = list(UsageTotal.objects.order_by("step", "start").values_list("step", "start", "allowed"))
             found["callers"] = list(

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import django
 
@@ -16,7 +17,7 @@ def main() -> None:
     from django_otp.plugins.otp_totp.models import TOTPDevice
 
     from access.recovery_codes import code_digest
-    from apikeys.models import APIKey
+    from apikeys.models import APIKey, UsageTotal
     from apikeys.peppers import configured_peppers
     from apikeys.search import matching
     from controlplane.processes.schema_check import check_schema
@@ -40,10 +41,23 @@ def main() -> None:
             [key.label for key in matching(APIKey.objects.all(), f"{one.key_id[4:]} {one.label} {one.owner}")]
             for one in APIKey.objects.order_by("pk")
         ],
+        "last_used": {key.label: last_used(key) for key in APIKey.objects.all()},
+        "keys_a_total": list(UsageTotal.objects.values_list("keys", flat=True)),
         "breaks": [event.reason for event in verify(peppers) if isinstance(event, Break)],
         "last_event": ChainHead.objects.get().last_id,
     }
     print(json.dumps(found))
+
+
+def last_used(key: Any) -> list[object]:
+    """Return when the key and its secrets were last used."""
+    from latchkey.timestamps import rfc3339
+
+    secrets = {secret.slot: secret.last_used_at for secret in key.secrets.all()}
+    return [
+        key.last_used_at and rfc3339(key.last_used_at),
+        {slot: used_at and rfc3339(used_at) for slot, used_at in secrets.items()},
+    ]
 
 
 def authenticated() -> dict[str, str]:

@@ -23,7 +23,7 @@ from django.db.models import Sum
 from apikeys.models import Usage
 from health.models import Lease
 def written():
-    return Usage.objects.filter(key__key_id={key_id!r}, step="day").aggregate(n=Sum("allowed"))["n"]
+    return Usage.objects.filter(key__key_id={key_id!r}, step="minute").aggregate(n=Sum("allowed"))["n"]
 while not (Lease.objects.filter(holder={holder!r}).exists() and written() == {uses}):
     time.sleep(0.05)
 """

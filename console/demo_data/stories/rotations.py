@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from apikeys.models import APIKey, KeySecret, SecretState
+from apikeys.models import APIKey, UsageMark
 from console.demo_data.demand import Demand, Rhythm
 from console.demo_data.key_plan import KeyPlan, service_key
 from console.demo_data.simulation import Simulation
@@ -46,6 +46,7 @@ def _just_begun(simulation: Simulation) -> Story:
     key = simulation.issue(_plan(simulation, "session service", "mobile", 30_000), "user:jonas")
     yield simulation.ago(minutes=40)
     simulation.keys("user:jonas").rotate(key.key_id, {"grace_seconds": 86_400})
+    UsageMark.objects.filter(key=key).update(used_1_at=None)
     yield simulation.ago(minutes=1)
     _use_old_secret(key, simulation.now)
 
@@ -55,4 +56,5 @@ def _plan(simulation: Simulation, label: str, owner: str, per_day: int) -> KeyPl
 
 
 def _use_old_secret(key: APIKey, at: datetime) -> None:
-    KeySecret.objects.filter(key=key, state=SecretState.RETIRING).update(last_used_at=at)
+    """Use the retiring secret, which is in slot 0."""
+    UsageMark.objects.filter(key=key).update(used_0_at=at)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from apikeys.models import UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from console.demo_data.demand import BURST_MINUTES, Demand, Rhythm, Surge
 from console.demo_data.key_plan import service_key
 from console.demo_data.simulation import Simulation

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import KeySecret, Usage, UsageStep
-from apikeys.usage.rollup import step_start
+from apikeys.usage.steps import step_start
 from ratelimit.limiter import default_limiter
 from tests.conftest import Caller
 from tests.console.keys.pages import path, rotate, secrets_in, send, token
+from tests.support.last_use import set_secret_use
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def test_finish_with_unused_new_secret_needs_confirmation(admin: Client, root: I
     rotate(admin, root.key)
     hours_ago = timezone.now() - timedelta(hours=5)
     Usage.objects.create(key=root.key, step="hour", start=step_start(UsageStep.HOUR, hours_ago), allowed=1234)
-    KeySecret.objects.filter(state="retiring").update(last_used_at=hours_ago)
+    set_secret_use(KeySecret.objects.get(state="retiring"), hours_ago, first_at=hours_ago)
     shown = admin.get(path(root.key)).content.decode() + admin.get(path(root.key, "drain")).content.decode()
     assert (shown.count("Not ready to finish"), shown.count("Ready to finish")) == (2, 0)
     page = admin.get(path(root.key, "finish")).content.decode()
@@ -51,9 +52,8 @@ def test_finish_with_unused_new_secret_needs_confirmation(admin: Client, root: I
 
 def test_drained_rotation_finishes_without_confirmation(admin: Client, root: IssuedKey) -> None:
     rotate(admin, root.key)
-    KeySecret.objects.filter(state="active").update(
-        first_used_at=timezone.now() - timedelta(hours=1), last_used_at=timezone.now()
-    )
+    used_at = timezone.now()
+    set_secret_use(KeySecret.objects.get(state="active"), used_at, first_at=used_at - timedelta(hours=1))
     assert "Ready to finish" in admin.get(path(root.key, "drain")).content.decode()
     assert "anyway" not in admin.get(path(root.key, "finish")).context["form"].fields
     assert send(admin, root.key, "finish").status_code == 302

@@ -17,8 +17,8 @@ NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES ('{}', '9999_
         (NEWER.format("health"), "was migrated by a newer Latchkey: 0.1.0 does not have health.9999_more. Start that"),
         ("DELETE FROM django_migrations WHERE app = 'console'", "has unapplied migrations. Run: manage.py migrate"),
         (
-            "ALTER TABLE apikeys_keysecret DROP COLUMN first_used_at",
-            "tables differ from those of Latchkey 0.1.0: column apikeys_keysecret.first_used_at datetime missing."
+            "ALTER TABLE apikeys_usagemark DROP COLUMN used_0_at",
+            "tables differ from those of Latchkey 0.1.0: column apikeys_usagemark.used_0_at datetime missing."
             " Undo any manual change, start the version that created the database, or restore a backup that this version"
             " accepts.",
         ),

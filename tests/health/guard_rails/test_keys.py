@@ -10,6 +10,7 @@ from apikeys.models import APIKey, Usage
 from health.guard_rails import BY_NAME, GUARD_RAILS
 from health.models import Waiver
 from tests.health.guard_rails.findings import DAY, NOW, SECOND, WELL_CONFIGURED, count_violations
+from tests.support.last_use import set_last_use
 
 pytestmark = pytest.mark.django_db
 NEVER_EXPIRES = {"expires_at": None}
@@ -59,7 +60,7 @@ def test_unused_keys(keys: ConfigService) -> None:
     set_columns(key, created_at=NOW - 90 * DAY)
     assert count_violations("unused_key") == 0
     assert count_violations("unused_key", NOW + SECOND) == 1
-    set_columns(key, last_used_at=NOW - 90 * DAY)
+    set_last_use(key, NOW - 90 * DAY)
     assert count_violations("unused_key") == 0
     assert count_violations("unused_key", NOW + SECOND) == 1
 

@@ -9,6 +9,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import KeySecret
 from events.origin import Origin
 from tests.health.guard_rails.findings import DAY, NOW, SECOND, WELL_CONFIGURED, count_violations
+from tests.support.last_use import set_secret_use
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def test_overdue_rotations(keys: ConfigService, grace: int, near_end: int) -> No
     overdue = NOW + timedelta(seconds=near_end)
 
     def used(moment: datetime, state: str = "retiring") -> None:
-        KeySecret.objects.filter(key__key_id=key_id, state=state).update(last_used_at=moment)
+        set_secret_use(KeySecret.objects.get(key__key_id=key_id, state=state), moment)
 
     used(NOW - SECOND)
     assert count_violations("overdue_rotation", overdue) == 0, "nothing is known to use it since the rotation"

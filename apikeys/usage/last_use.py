@@ -1,0 +1,31 @@
+"""Last use in queries: which keys and secrets were used since some moment, according to the marks of all stores."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from apikeys.models import UsageMark
+
+
+def key_used_since(moment: datetime) -> Exists:
+    """Return the condition on keys that they were used at `moment` or later."""
+    uses = Q(used_0_at__gte=moment) | Q(used_1_at__gte=moment)
+    return Exists(UsageMark.objects.filter(uses, key=OuterRef("pk")))
+
+
+def secret_used_since(field: str) -> Q:
+    """Return the condition on secrets that they were used at the time in their `field` or later.
+
+    That time is not before the secret was created.
+    """
+    return Q(slot=0) & _slot_used(0, field) | Q(slot=1) & _slot_used(1, field)
+
+
+def other_secret_used_since(field: str) -> Q:
+    """Return the condition on secrets that the key's other secret was used at the time in their `field` or later."""
+    return Q(slot=0) & _slot_used(1, field) | Q(slot=1) & _slot_used(0, field)
+
+
+def _slot_used(slot: int, field: str) -> Q:
+    marks = UsageMark.objects.filter(key=OuterRef("key"))
+    return Q(Exists(marks.filter(**{f"used_{slot}_at__gte": OuterRef(field)})))

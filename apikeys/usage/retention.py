@@ -1,0 +1,105 @@
+"""Retention of usage: how long its rows are kept, and which of them go first beyond USAGE_ROWS.
+
+Rows of single keys fill the disk: a million keys in use add a million rows a minute. Beyond USAGE_ROWS, their minutes
+are kept shorter, then their hours. Their days, and the totals of all keys, are always kept for the whole time.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Greatest
+
+from apikeys.models import Usage, UsageStep, UsageTotal
+from apikeys.usage.batch import keep_others_out
+
+RETENTION: Final = {
+    UsageStep.MINUTE: timedelta(days=2),
+    UsageStep.HOUR: timedelta(days=90),
+    UsageStep.DAY: timedelta(days=5 * 366),
+}
+LEAST_RETENTION: Final = {UsageStep.MINUTE: timedelta(hours=1), UsageStep.HOUR: timedelta(days=2)}
+"""How long rows of single keys are kept in any case: lists and guard rails about throttling need them."""
+
+PRUNE_BATCH: Final = 1000
+_SHORTENED_BY: Final = timedelta(hours=2)
+# Both bounds are on the index `usage_by_age`. Without the lower one, PostgreSQL would pass the entries of all rows
+# that were deleted before, until they are vacuumed.
+_DELETE: Final = """
+DELETE FROM apikeys_usage WHERE id IN (
+    SELECT id FROM apikeys_usage WHERE step = %s AND start >= %s AND start < %s ORDER BY start LIMIT %s
+) RETURNING start
+"""
+
+
+def prune_usage(now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
+    """Delete the rows that are too old, in batches, as long as `should_continue` returns true. Return how many."""
+    deleted = 0
+    for step, retention in RETENTION.items():
+        deleted += _prune(step, now - retention, should_continue)
+        UsageTotal.objects.filter(step=step, start__lt=now - retention).delete()
+    for step, least in LEAST_RETENTION.items():
+        if (excess := stored_rows() - settings.USAGE_ROWS) > 0:
+            deleted += _prune(step, _end_of_oldest(step, excess, now - least), should_continue)
+    return deleted
+
+
+def stored_rows() -> int:
+    """Return the number of rows of single keys."""
+    return int(UsageTotal.objects.aggregate(rows=Sum("keys", default=0))["rows"])
+
+
+def kept_shorter(now: datetime) -> dict[UsageStep, datetime]:
+    """Return the steps whose rows of single keys are kept shorter than those of all keys, and since when they exist."""
+    found = {}
+    for step, retention in RETENTION.items():
+        oldest_total = UsageTotal.objects.filter(step=step).order_by("start").first()
+        oldest = Usage.objects.filter(step=step).order_by("start").first()
+        if oldest_total and oldest and oldest.start > max(oldest_total.start, now - retention) + _SHORTENED_BY:
+            found[step] = oldest.start
+    return found
+
+
+def _end_of_oldest(step: UsageStep, rows: int, least: datetime) -> datetime:
+    """Return the time before which are the oldest `rows` rows of the step, rounded up to whole steps, or `least`."""
+    found = 0
+    oldest = UsageTotal.objects.filter(step=step, keys__gt=0, start__lt=least).order_by("start")
+    for start, keys in oldest.values_list("start", "keys"):
+        if found >= rows:
+            return start
+        found += keys
+    return least
+
+
+def _prune(step: UsageStep, end: datetime, should_continue: Callable[[], bool]) -> int:
+    """Delete the rows of the step before `end`, the oldest first, and count those that are left. Return how many."""
+    deleted, begin = 0, datetime(2000, 1, 1, tzinfo=UTC)
+    adapt = connection.ops.adapt_datetimefield_value
+    while should_continue():
+        with transaction.atomic(), connection.cursor() as cursor:
+            # So that no row is added between the deletion and the count.
+            keep_others_out()
+            cursor.execute(_DELETE, [step.value, adapt(begin), adapt(end), PRUNE_BATCH])
+            starts = sorted(start for (start,) in cursor.fetchall())
+            if starts:
+                begin = _moment(starts[-1])
+                _count_deleted(step, begin, starts.count(starts[-1]))
+        deleted += len(starts)
+        if len(starts) < PRUNE_BATCH:
+            break
+    return deleted
+
+
+def _count_deleted(step: UsageStep, last: datetime, rows: int) -> None:
+    """Record that all rows before `last` are gone, and so many of that time."""
+    totals = UsageTotal.objects.filter(step=step, keys__gt=0)
+    totals.filter(start__lt=last).update(keys=0)
+    totals.filter(start=last).update(keys=Greatest(F("keys") - rows, 0))
+
+
+def _moment(stored: datetime) -> datetime:
+    """Return a time that was read without Django, which SQLite returns without its time zone."""
+    return stored if stored.tzinfo else stored.replace(tzinfo=UTC)
