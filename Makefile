@@ -6,7 +6,7 @@ MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version $(MINIMUM)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock checks image image-check sbom packages release-image release-check release-tag release-notes clean
+.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock dist checks image image-check sbom packages release-image release-check release-tag release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from
 	@$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(LOCK) --group openapi --output-file requirements-openapi.txt
 
+##@ Build
+
+dist: $(VENV)/installed-dev ## build the wheels latchkey and latchkey-server into dist/
+	@$(BIN)/python -m deploy.wheels
+
 ##@ Check before a release
 
 checks: $(VENV)/installed-dev ## run the release checks of the source; ARGS="-k secrets" goes to pytest
@@ -91,14 +96,15 @@ clean: ## remove the environment and the caches; the data in DATA_DIR stays
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(MINIMUM)".split("."))) and "latchkey: Python $(MINIMUM) or newer is needed; name one with PYTHON=...")'
-	@echo "Making $(VENV)" && $(PYTHON) -m venv $(VENV)
+	@echo "Making $(VENV)"
+	@uv venv --quiet --seed --python "$$(command -v $(PYTHON))" $(VENV) 2>/dev/null || $(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@echo "Installing what requirements.txt pins"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m deploy.install requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing what requirements-dev.txt pins"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m deploy.install requirements-dev.txt
 	@touch $@ $(VENV)/installed
