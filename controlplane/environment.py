@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -56,6 +57,13 @@ class Environment:
         if not (value.isascii() and value.isdigit() and len(value) < 19 and minimum <= int(value) <= maximum):
             raise ImproperlyConfigured(f"{name}: must be a whole number from {minimum} to {maximum}.")
         return int(value)
+
+    def file_mode(self, name: str, default: str) -> int:
+        """Return the setting as a file mode, in octal digits, that lets its owner read and write."""
+        value = self.text(name, default)
+        if not re.fullmatch(r"0?[67][0-7]{2}", value, flags=re.ASCII):
+            raise ImproperlyConfigured(f"{name}: must be a mode from 0600 to 0777 that lets the owner read and write.")
+        return int(value, 8)
 
     def duration(self, name: str, default: str) -> timedelta:
         """Return the setting as a duration, for example 90d."""

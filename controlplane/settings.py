@@ -28,6 +28,8 @@ SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
+SOCKET_MODE = env.file_mode("SOCKET_MODE", "0660")
+SOCKET_GROUP = env.text("SOCKET_GROUP", "")
 SHUTDOWN_DELAY_SECONDS = env.integer("SHUTDOWN_DELAY_SECONDS", 0, minimum=0, maximum=300)
 _public = env.url("PUBLIC_URL", f"http://localhost:{PORT}", ("http", "https"))
 if (

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         "all commands of the server.",
         allow_abbrev=False,
     )
-    parser.add_argument("--bind", metavar="HOST:PORT", default=os.environ.get("BIND"), help="default: 127.0.0.1:PORT")
+    parser.add_argument("--bind", metavar="ADDRESS", default=os.environ.get("BIND"), help="HOST:PORT or unix:/PATH")
     parser.add_argument("--workers", metavar="N", help="default: WORKERS")
     parser.add_argument("--version", action="version", version=f"latchkey-server {version('latchkey-server')}")
     return parser
