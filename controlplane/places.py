@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 # The wheel `latchkey-server` has this tree in its package: see deploy/wheels.py.
-INSTALLED: Final = BASE_DIR.parent.name == "latchkey_server"
+INSTALLED: Final = BASE_DIR.parts[-2:] == ("latchkey_server", "tree")
 START_COMMAND: Final = "latchkey-server" if INSTALLED else "make run"
 
 

@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ UNIX_PEER: Final = "unix"
 """Client address of every connection through a Unix socket. No TCP connection has such an address."""
 MAX_PATH_BYTES: Final = 107
 _CONNECT_SECONDS: Final = 1.0
+_LOCK_SECONDS: Final = 3.0
 
 # Device and inode of each socket file that this process created. Forked processes inherit it.
 _created: dict[str, tuple[int, int]] = {}
@@ -106,8 +108,17 @@ def _has_listener(path: str) -> bool:
 def _locked(directory: Path) -> Iterator[None]:
     """Keep two servers that start at the same time from replacing each other's socket."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    until = time.monotonic() + _LOCK_SECONDS
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            # Any account that can read the directory can hold this lock, so don't wait forever.
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise NotFree(f"another process has locked {directory}") from None
+                time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)

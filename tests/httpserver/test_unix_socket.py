@@ -1,5 +1,6 @@
 """The socket's file: its mode and group, and what may be replaced or removed."""
 
+import fcntl
 import os
 import socket
 import stat
@@ -105,6 +106,17 @@ def test_paths_that_cannot_work(path: str) -> None:
     assert reason(f"{path}/missing") == f"{path} is not a directory"
     with listen("/tmp/" + "a" * 102):
         unix_socket.remove("/tmp/" + "a" * 102)
+
+
+def test_lock_of_another_process_ends_the_wait(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unix_socket, "_LOCK_SECONDS", 0.1)
+    directory = os.open(Path(path).parent, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    with pytest.raises(unix_socket.NotFree, match="another process has locked"):
+        listen(path)
+    os.close(directory)
+    with listen(path):
+        assert connects(path)
 
 
 def test_only_own_file_is_removed(path: str) -> None:
