@@ -16,6 +16,8 @@ from latchkey import __version__
 ROOT: Final = Path(__file__).resolve().parent.parent
 DIST: Final = ROOT / "dist"
 _LAUNCHER: Final = Path("deploy/wheel/latchkey_server")
+# The files for proxies, systemd, Kubernetes and so on, without the programs that need a clone.
+_CONFIGURATIONS: Final = ("deploy", ":(exclude)deploy/*.py", ":(exclude)deploy/docs")
 _PROJECT: Final = Template("""\
 [build-system]
 requires = $build_requires
@@ -76,8 +78,7 @@ def _stage_client(place: Path) -> None:
 def _stage_server(place: Path) -> None:
     _copy(["README.md", "LICENSE"], place)
     shutil.copytree(ROOT / _LAUNCHER, place / _LAUNCHER.name, ignore=shutil.ignore_patterns("__pycache__"))
-    # `deploy`: the files for proxies, systemd, Kubernetes and so on, without the programs that need a clone.
-    _copy([*tree_files(), "deploy", ":(exclude)deploy/*.py"], place / _LAUNCHER.name / "tree")
+    _copy([*tree_files(), *_CONFIGURATIONS], place / _LAUNCHER.name / "tree")
     (place / "pyproject.toml").write_text(_project(), encoding="utf-8")
 
 
