@@ -1,12 +1,13 @@
 # The tasks of this repository. `make` without a target lists them, grouped by the lines that start with ##@.
 PYTHON ?= python3
 VENV ?= .venv
+DOCS = build/docs
 BIN = $(VENV)/bin
 MINIMUM = $(shell sed -n 's/^requires-python = ">=\(.*\)"$$/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version $(MINIMUM)
 
 .DEFAULT_GOAL = help
-.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock checks image image-check sbom packages release-image release-check release-tag release-notes clean
+.PHONY: help run demo test test-all test-failed lint bench screenshots cli-reference schema lock dist docs checks image image-check sbom packages release-image release-check release-tag release-notes clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,15 @@ lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from
 	@$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	@$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(LOCK) --group openapi --output-file requirements-openapi.txt
+	@$(LOCK) --group docs --output-file requirements-docs.txt
+
+##@ Build
+
+dist: $(VENV)/installed-dev ## build the wheels latchkey and latchkey-server into dist/
+	@$(BIN)/python -m deploy.wheels
+
+docs: $(DOCS)/installed ## build the documentation as a site into site/VERSION, with search and a Markdown twin of each page
+	@$(DOCS)/bin/python -m deploy.docs
 
 ##@ Check before a release
 
@@ -87,18 +97,24 @@ packages: ## install the Debian packages of .ci/packages that are missing; uses 
 	@.ci/install-packages
 
 clean: ## remove the environment and the caches; the data in DATA_DIR stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build site
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(MINIMUM)".split("."))) and "latchkey: Python $(MINIMUM) or newer is needed; name one with PYTHON=...")'
-	@echo "Making $(VENV)" && $(PYTHON) -m venv $(VENV)
+	@echo "Making $(VENV)"
+	@uv venv --quiet --seed --python "$$(command -v $(PYTHON))" $(VENV) 2>/dev/null || $(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	@echo "Installing what requirements.txt pins"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m deploy.install requirements.txt
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "Installing what requirements-dev.txt pins"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m deploy.install requirements-dev.txt
 	@touch $@ $(VENV)/installed
+
+$(DOCS)/installed: requirements-docs.txt
+	@echo "Installing what requirements-docs.txt pins into $(DOCS)"
+	@$(PYTHON) -m venv $(DOCS) && $(DOCS)/bin/python -m deploy.install requirements-docs.txt
+	@touch $@

@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
+from httpserver.unix_socket import UNIX_PEER
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV6_SITE_BITS = 64
 MAX_HOPS: Final = 32
@@ -19,18 +21,19 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     """Return the client address to which a request is attributed, or "unknown".
 
     `peer` is the other end of the connection. X-Forwarded-For is read only if `peer` is a trusted proxy: from the
-    right, up to the first address that is not a trusted proxy, at most MAX_HOPS hops. An IPv6 address is returned
-    as its /64 network.
+    right, up to the first address that is not a trusted proxy, at most MAX_HOPS hops. A client of a Unix socket is a
+    trusted proxy: the socket's mode decides who may connect. An IPv6 address is returned as its /64 network.
     """
     address = _parse(peer)
+    is_trusted = peer == UNIX_PEER
     # Read from the right: any client can write what is left of the first untrusted address.
     for entry in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]) if forwarded_for else ():
-        if address is None or not any(address in network for network in trusted):
+        if not (is_trusted or (address is not None and any(address in network for network in trusted))):
             break
         hop = _parse(_without_port(entry.strip()))
         if hop is None:
             break
-        address = hop
+        address, is_trusted = hop, False
     if address is None:
         return UNKNOWN
     if isinstance(address, ipaddress.IPv6Address):

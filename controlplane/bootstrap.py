@@ -10,15 +10,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
 from controlplane.environment import SECRETS_FILE, Environment
+from controlplane.places import BASE_DIR, home_dir
 from controlplane.processes.children import STOP_SIGNALS
 from latchkey.cli.exit_codes import REFUSED
-
-BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
 
 def create_secrets(data_dir: Path) -> bool:
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     os.umask(0o077)
     try:
-        data_dir = Environment(BASE_DIR).data_dir
+        data_dir = Environment(home_dir()).data_dir
     except ImproperlyConfigured as error:
         print(f"latchkey: {error}", file=sys.stderr)
         return REFUSED

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from apikeys.client_address import Network, parse_networks
+from controlplane.places import START_COMMAND
 from latchkey.duration import parse_duration
 
 SECRETS_FILE: Final = "secrets.env"
@@ -20,15 +22,15 @@ _FALSE: Final = frozenset(("0", "false", "no", "off", ""))
 
 
 class Environment:
-    """Environment of the process, then `.env` next to manage.py, then `secrets.env` in DATA_DIR.
+    """Environment of the process, then `.env` in `home`, then `secrets.env` in DATA_DIR.
 
     Every method raises ImproperlyConfigured for an invalid value. The message names the setting and what to do,
     and never contains a secret.
     """
 
-    def __init__(self, base: Path) -> None:
-        _read(base / ".env")
-        self.data_dir = Path(os.environ.get("DATA_DIR") or base / "var").absolute()
+    def __init__(self, home: Path) -> None:
+        _read(home / ".env")
+        self.data_dir = Path(os.environ.get("DATA_DIR") or home / "var").absolute()
         _read(self.data_dir / SECRETS_FILE)
 
     def text(self, name: str, default: str) -> str:
@@ -55,6 +57,13 @@ class Environment:
         if not (value.isascii() and value.isdigit() and len(value) < 19 and minimum <= int(value) <= maximum):
             raise ImproperlyConfigured(f"{name}: must be a whole number from {minimum} to {maximum}.")
         return int(value)
+
+    def file_mode(self, name: str, default: str) -> int:
+        """Return the setting as a file mode, in octal digits, that lets its owner read and write."""
+        value = self.text(name, default)
+        if not re.fullmatch(r"0?[67][0-7]{2}", value, flags=re.ASCII):
+            raise ImproperlyConfigured(f"{name}: must be a mode from 0600 to 0777 that lets the owner read and write.")
+        return int(value, 8)
 
     def duration(self, name: str, default: str) -> timedelta:
         """Return the setting as a duration, for example 90d."""
@@ -123,7 +132,7 @@ class Environment:
         """Return a sentence that says where secrets were looked for."""
         return (
             f"It is neither in the environment nor in {self.data_dir / SECRETS_FILE}. For an existing installation, "
-            "set DATA_DIR to its directory. For a new one, run `make run`."
+            f"set DATA_DIR to its directory. For a new one, run `{START_COMMAND}`."
         )
 
 

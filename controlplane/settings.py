@@ -1,7 +1,6 @@
 """Django settings, read from the environment. docs/reference/configuration.md describes every setting."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -11,13 +10,13 @@ from access.session_age import MAX_AGE
 from controlplane.database import database_config
 from controlplane.environment import Environment
 from controlplane.logs import configure_structlog, logging_config
+from controlplane.places import BASE_DIR, home_dir
 from gateway.logged_checks import parse_logged_checks
 from latchkey import __version__
 from latchkey.strict_json import MAX_BYTES
 from ratelimit.limit import MAX_BURST
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = Environment(BASE_DIR)
+env = Environment(home_dir())
 
 DATA_DIR = env.data_dir
 try:
@@ -29,6 +28,8 @@ SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
+SOCKET_MODE = env.file_mode("SOCKET_MODE", "0660")
+SOCKET_GROUP = env.text("SOCKET_GROUP", "")
 SHUTDOWN_DELAY_SECONDS = env.integer("SHUTDOWN_DELAY_SECONDS", 0, minimum=0, maximum=300)
 _public = env.url("PUBLIC_URL", f"http://localhost:{PORT}", ("http", "https"))
 if (

@@ -25,18 +25,23 @@ MAX_BODY: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """How to ask the server: where it listens, the host name that it accepts, and the credential."""
+    """How to ask the server: where it listens, the host name that it accepts, and the credential.
+
+    `socket` is the path of its Unix socket, or "".
+    """
 
     host: str
     port: int
     name: str
     credential: str
+    socket: str = ""
 
     @classmethod
-    def of_bind(cls, host: str, port: int, *, name: str, credential: str) -> "SelfCheck":
+    def of_bind(cls, host: str, port: int, *, name: str, credential: str, socket: str = "") -> "SelfCheck":
         """Return the check of a server that listens on `host`."""
         # A server that listens on all addresses is asked on the loopback address.
-        return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, name, credential)  # noqa: S104 - is read
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - is read
+        return cls(loopback.get(host, host), port, name, credential, socket)
 
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
@@ -66,7 +71,7 @@ class SelfCheck:
         """Return what is wrong with the server, or None if it serves, even with a violated guard rail."""
         sent = {"Host": self.name, headers.API_KEY: self.credential, "Accept": "application/json"}
         try:
-            with closing(HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)) as connection:
+            with closing(self._connection()) as connection:
                 connection.request("GET", "/health/full", headers=sent)
                 response = connection.getresponse()
                 body = json.loads(response.read(MAX_BODY))
@@ -78,6 +83,24 @@ class SelfCheck:
         if response.status == 429:
             return None
         return f"{response.status} {body.get('title', 'no health')}: {body.get('detail', '')}".strip()
+
+    def _connection(self) -> HTTPConnection:
+        return (
+            _UnixConnection(self.socket)
+            if self.socket
+            else HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        )
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT_SECONDS)
+        self.sock.connect(self._path)
 
 
 def _require_private(path: Path) -> None:

@@ -1,6 +1,7 @@
 """uvicorn connection with its own timeouts: tracks which pipelined request is in progress, and when to close."""
 
 import asyncio
+import socket
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -13,6 +14,7 @@ from httpserver.inline_request import InlineRequest
 from httpserver.response_metrics import count_rejection
 from httpserver.streaming_response import attach_connection, end_stream
 from httpserver.timeouts import ConnectionTimeouts
+from httpserver.unix_socket import UNIX_PEER
 
 _LINGER_SECONDS: Final = 1.0
 _NEW_CONNECTION_SECONDS: Final = 1.0
@@ -38,6 +40,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        connected = transport.get_extra_info("socket")
+        if connected is not None and connected.family == socket.AF_UNIX:
+            # The name is for a request without Host, such as the health check of a proxy that speaks HTTP/1.0.
+            self.client, self.server = (UNIX_PEER, 0), ("localhost", 80)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         self._timeouts = ConnectionTimeouts(self, self.loop)
         CONNECTION_LIMIT.enforce(self.connections)

@@ -11,10 +11,10 @@ from typing import Final
 DESCRIPTOR: Final = 3
 
 
-def inherited_address() -> tuple[str, int] | None:
-    """Return the host and port of the inherited socket, or None if there is none.
+def inherited_address() -> tuple[str, int] | str | None:
+    """Return the host and port, or the path, of the inherited socket, or None if there is none.
 
-    Raise ValueError if there are several sockets, or if it is not a listening TCP socket.
+    Raise ValueError if there are several sockets, or if it is neither a listening TCP nor a listening Unix socket.
     """
     # Remove the variables, so that no child process uses the descriptor too.
     ours = os.environ.pop("LISTEN_PID", "") == str(os.getpid())
@@ -29,4 +29,7 @@ def inherited_address() -> tuple[str, int] | None:
         if listens and inherited.family in (socket.AF_INET, socket.AF_INET6):
             host, port = inherited.getsockname()[:2]
             return host, port
-    raise ValueError("ListenStream= in the socket unit must be ADDRESS:PORT")
+        # A name without a file (an abstract one) is bytes.
+        if listens and inherited.family == socket.AF_UNIX and isinstance(name := inherited.getsockname(), str):
+            return name
+    raise ValueError("ListenStream= in the socket unit must be ADDRESS:PORT or /PATH")

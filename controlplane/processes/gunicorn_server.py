@@ -4,6 +4,8 @@ gunicorn's own command reads GUNICORN_CMD_ARGS, which can override what `manage.
 number of workers that a bucket store supports.
 """
 
+import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.sock import UnixSocket
 from gunicorn.util import import_app
 
 from controlplane.processes import gunicorn_conf
@@ -24,11 +27,13 @@ _PAUSE_SECONDS: Final = 10.0
 class WebServer(BaseApplication):  # type: ignore[misc]
     """gunicorn application that takes its settings from `gunicorn_conf`.
 
-    Each worker imports `application`, given as "module:attribute".
+    Each worker imports `application`, given as "module:attribute". `listening` is the Unix socket that `serve` opened,
+    if it did.
     """
 
-    def __init__(self, application: str) -> None:
+    def __init__(self, application: str, listening: socket.socket | None = None) -> None:
         self._application = application
+        self._listening = listening
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,7 +46,12 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         return loaded
 
     def run(self) -> None:
-        PauseTolerantArbiter(self).run()
+        arbiter = PauseTolerantArbiter(self)
+        if self._listening is not None:
+            path, descriptor = self._listening.getsockname(), os.dup(self._listening.fileno())
+            # gunicorn opens no other then.
+            arbiter.LISTENERS = [UnixSocket(path, self.cfg, arbiter.log, fd=descriptor)]
+        arbiter.run()
 
 
 class PauseTolerantArbiter(Arbiter):  # type: ignore[misc]
@@ -51,6 +61,8 @@ class PauseTolerantArbiter(Arbiter):  # type: ignore[misc]
     has not run for _PAUSE_SECONDS, the workers get gunicorn's full timeout again.
     """
 
+    LISTENERS: list[Any]
+
     def __init__(self, app: WebServer) -> None:
         super().__init__(app)
         self._checked_at = self._no_kill_before = time.monotonic()
@@ -59,6 +71,11 @@ class PauseTolerantArbiter(Arbiter):  # type: ignore[misc]
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers. They wait for each other, but not for this process."""
         self.barrier.mark_ready()
+        # gunicorn would remove the file of a Unix socket now, while the workers still accept connections, or systemd
+        # listens there for the next process.
+        for listener in self.LISTENERS:
+            listener.close()
+        self.LISTENERS = []
         super().stop(graceful)
 
     def murder_workers(self) -> None:

@@ -1,6 +1,5 @@
 """Checks before `manage.py serve` starts anything. Each failure is a one-line CommandError."""
 
-import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,12 +11,12 @@ from django.db import DatabaseError
 
 from apikeys.config_service import ConfigService
 from apikeys.system_keys import replace_system_key
+from controlplane.processes.bind import Bind
 from controlplane.processes.schema_check import database_unavailable
 from events.origin import Origin
 from health.node.data_dir_lock import DataDirInUse, acquire_data_dir_locks
 from health.self_check import SelfCheck, server_name
 from httpserver.descriptors import MIN_DESCRIPTORS, raise_limit
-from httpserver.inherited_socket import inherited_address
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
@@ -27,37 +26,6 @@ from ratelimit.stores.redis.address import RedisAddress, parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
 
 log = structlog.get_logger(__name__)
-
-
-def inherited_bind() -> tuple[str, int] | None:
-    """Return the host and port of the socket that systemd opened, or None. Raise CommandError if it is invalid."""
-    try:
-        return inherited_address()
-    except ValueError as error:
-        raise CommandError(f"LISTEN_FDS: {error}.", returncode=REFUSED) from None
-
-
-def parse_bind(bind: str) -> tuple[str, int]:
-    """Return the host and port of HOST:PORT. Raise CommandError if the address is malformed or already in use."""
-    host, separator, port = bind.rpartition(":")
-    if not (separator and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        raise CommandError("--bind: must be HOST:PORT, such as 127.0.0.1:8000.", returncode=REFUSED)
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise CommandError(f"--bind: put the IPv6 address in brackets, as in [{host}]:{port}.", returncode=REFUSED)
-    bare = host.strip("[]")
-    try:
-        family = socket.getaddrinfo(bare, int(port), type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            # Like the server itself: without it, connections of an earlier server in TIME_WAIT would make the port
-            # look taken.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((bare, int(port)))
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a valid host"
-        raise CommandError(
-            f"--bind: {bind} cannot be used: {reason}. Set another with PORT or --bind.", returncode=REFUSED
-        ) from None
-    return bare, int(port)
 
 
 def raise_descriptor_limit() -> None:
@@ -83,10 +51,10 @@ def lock_data(data_dir: Path) -> tuple[int, ...]:
         raise CommandError(f"DATA_DIR: {data_dir} cannot be used: {error.strerror}.", returncode=REFUSED) from None
 
 
-def run_first_start(file: Path | None) -> None:
+def run_first_start(file: Path | None, bind: Bind) -> None:
     """Run the first_start command, and turn a database error into a CommandError."""
     try:
-        call_command("first_start", file=file)
+        call_command("first_start", file=file, socket=bind.path)
     except DatabaseError as error:
         raise database_unavailable(error) from None
 
@@ -127,15 +95,15 @@ def _was_reached(address: RedisAddress) -> bool:
         return False
 
 
-def create_health_check_key(host: str, port: int, path: Path) -> None:
+def create_health_check_key(bind: Bind, path: Path) -> None:
     """Create the key for the server's own health check, and write its credential to `path`."""
     service = ConfigService(Origin.of_command("serve"))
-    label = f"health check of {server_name()}, {host}:{port}"
+    label = f"health check of {server_name()}, {bind}"
     credential = replace_system_key(service, label=label, scopes=["health:read"]).credential
     public = urlsplit(settings.PUBLIC_URL)
     name = f"{public.hostname}:{public.port}" if public.port else str(public.hostname)
     try:
-        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal()).write(path)
+        SelfCheck.of_bind(bind.host, bind.port, name=name, credential=credential.reveal(), socket=bind.path).write(path)
     except OSError as error:
         raise CommandError(
             f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED

@@ -61,7 +61,9 @@ def _nginx(values: Values) -> Mapping[str, str]:
     return {
         **cors.nginx(values.cors_origins),
         **authorization.nginx(values.keep_authorization),
-        "LATCHKEY_SERVERS": "\n".join(f"    server {node} max_fails=0;" for node in values.latchkey),
+        "LATCHKEY_SERVERS": "\n".join(
+            f"    server {f'unix:{node.path}' if node.path else node} max_fails=0;" for node in values.latchkey
+        ),
         "UPGRADE_MAPS": maps,
         "UPGRADE": fields,
         "QUERY": values.query(deny="403"),
@@ -81,6 +83,7 @@ def _caddy(values: Values) -> Mapping[str, str]:
     return {
         **cors.caddy(values.cors_origins),
         **authorization.caddy(values.keep_authorization),
+        "LATCHKEY": " ".join(f"unix/{node.path}" if node.path else str(node) for node in values.latchkey),
         "LATCHKEY_NODES": _CADDY_NODES if len(values.latchkey) > 1 else "",
         "UPGRADE_MATCHERS": matchers,
         "UPGRADE": fields,
@@ -91,6 +94,8 @@ def _caddy(values: Values) -> Mapping[str, str]:
 def _traefik(values: Values) -> Mapping[str, str]:
     if len(values.latchkey) > 1:
         raise NotUsable("--latchkey: Traefik can call only one address. Use that of a proxy in front of the nodes.")
+    if values.latchkey[0].path:
+        raise NotUsable("--latchkey: Traefik can't call a Unix socket. Let Latchkey listen on 127.0.0.1.")
     return {
         **cors.traefik(values.cors_origins),
         **authorization.traefik(values.keep_authorization),
@@ -107,6 +112,8 @@ def _envoy(values: Values) -> Mapping[str, str]:
         # Envoy accepts status 200 only, so 204 would deny the request.
         "QUERY": values.query(allow="200"),
         "LATCHKEY": str(values.latchkey[0]),
+        # Only a name has to be resolved.
+        "LATCHKEY_DISCOVERY": "STATIC" if values.latchkey[0].path else "STRICT_DNS",
         "LATCHKEY_ENDPOINTS": "\n".join(_envoy_endpoint(node) for node in values.latchkey),
         "UPSTREAM_HOST": values.upstream.host,
         "UPSTREAM_PORT": str(values.upstream.port),
@@ -116,10 +123,10 @@ def _envoy(values: Values) -> Mapping[str, str]:
 
 
 def _envoy_endpoint(node: Address) -> str:
-    return (
-        "              - endpoint:\n                  address:\n"
-        f'                    socket_address: {{address: "{node.host}", port_value: {node.port}}}'
-    )
+    address = f'socket_address: {{address: "{node.host}", port_value: {node.port}}}'
+    if node.path:
+        address = f'pipe: {{path: "{node.path}"}}'
+    return f"              - endpoint:\n                  address:\n                    {address}"
 
 
 def _document(slug: str, values: Values, request_id: str) -> str:

@@ -12,6 +12,7 @@ from ratelimit.limit import MAX_BURST
 
 _HOST: Final = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
 _ADDRESS: Final = re.compile(rf"http://({_HOST})(?::([0-9]{{1,5}}))?/?")
+_UNIX: Final = re.compile(r"unix:(/[A-Za-z0-9._/-]{1,106})")
 _PUBLIC_URL: Final = re.compile(rf"https?://(?:{_HOST})(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*/?")
 _MAX_PUBLIC_URL: Final = 1000
 _PORTS: Final = range(1, 65536)
@@ -24,10 +25,11 @@ class NotUsable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Host and port of a server."""
+    """Host and port of a server, or the path of its Unix socket."""
 
     host: str
     port: int
+    path: str = ""
 
     @classmethod
     def of(cls, url: str, option: str) -> "Address":
@@ -37,6 +39,15 @@ class Address:
         if match is None or port not in _PORTS:
             raise NotUsable(f"{option} must be http://HOST or http://HOST:PORT, without a path. Add TLS yourself.")
         return cls(match[1].strip("[]"), port)
+
+    @classmethod
+    def of_latchkey(cls, url: str) -> "Address":
+        """Return the address in --latchkey, which may also be unix:/PATH. Raise NotUsable."""
+        if found := _UNIX.fullmatch(url):
+            return cls("localhost", 80, found[1])
+        if url.startswith("unix:"):
+            raise NotUsable("--latchkey must be unix:/PATH with letters, digits and ._/- in PATH.")
+        return cls.of(url, "--latchkey")
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -77,6 +88,8 @@ class Values:
             raise NotUsable(f"--cors-origin must be {ORIGIN_FORMAT}")
         if len(self.cors_origins) > _MAX_ORIGINS:
             raise NotUsable(f"--cors-origin can be used at most {_MAX_ORIGINS} times.")
+        if len(self.latchkey) > 1 and any(node.path for node in self.latchkey):
+            raise NotUsable("--latchkey: a Unix socket is that of one server on this host; name no other.")
         if not _PUBLIC_URL.fullmatch(self.public_url) or len(self.public_url) > _MAX_PUBLIC_URL:
             raise NotUsable("PUBLIC_URL cannot be used in a proxy's configuration: it must be http(s)://HOST[:PORT].")
 

@@ -1,6 +1,7 @@
 import pytest
 
 from apikeys.client_address import client_address, parse_networks
+from httpserver.unix_socket import UNIX_PEER
 
 TRUSTED = parse_networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
 
@@ -22,6 +23,13 @@ TRUSTED = parse_networks(["127.0.0.1", "10.0.0.0/8", "fd00::/8"])
         ("127.0.0.1", "198.51.100.1:5678", "198.51.100.1"),
         ("127.0.0.1", "[2001:db8:1::7]:5678", "2001:db8:1::/64"),
         ("", "198.51.100.1", "unknown"),
+        (UNIX_PEER, "198.51.100.1", "198.51.100.1"),
+        (UNIX_PEER, "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        (UNIX_PEER, "198.51.100.1, 10.1.2.3", "198.51.100.1"),
+        (UNIX_PEER, "198.51.100.1, unix", "unknown"),
+        (UNIX_PEER, "garbage", "unknown"),
+        (UNIX_PEER, "", "unknown"),
+        ("127.0.0.1", "198.51.100.1, unix", "127.0.0.1"),
     ],
 )
 def test_client_address(peer: str, forwarded: str, expected: str) -> None:

@@ -19,7 +19,7 @@ PACKAGES = (
     *("latchkey", "httpserver", "ratelimit", "events", "apikeys", "health", "access", "backup", "api", "gateway"),
     *("console", "controlplane"),
 )
-READERS = ("text", "flag", "integer", "duration", "choice", "listed", "networks", "url", "limit_text")
+READERS = ("text", "flag", "integer", "file_mode", "duration", "choice", "listed", "networks", "url", "limit_text")
 LOG_METHODS = ("debug", "info", "warning", "error", "exception", "critical")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 COMMANDS = "docs/reference/manage-py.md"

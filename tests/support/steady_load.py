@@ -34,11 +34,14 @@ class Load:
         before = self.statuses.total()
         wait_until(lambda: self.statuses.total() >= before + responses or self.lost, "more responses", seconds=60)
 
+    def connection(self) -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+
     def send(self, *, kept: bool) -> None:
         """Send requests, over one connection while the server keeps it, or over a new one each time."""
         fields = {"X-API-Key": self.credential, "Content-Type": "application/json"}
         fields |= {} if kept else {"Connection": "close"}
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connection()
         while not self.ended.is_set():
             if connection.sock is None:
                 try:

@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -43,18 +45,19 @@ class Command(BaseCommand):
             metavar="FILE",
             help="write them to this new file, mode 0600, instead of the output",
         )
+        parser.add_argument("--socket", default="", metavar="PATH", help="the Unix socket that the server listens on")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with hold_file_lock(settings.DATA_DIR / "first-start.lock", self._inform), hold_database_lock(self._inform):
             call_command("migrate", verbosity=0)
-            self._create_first(options["file"])
+            self._create_first(options["file"], options["socket"])
 
     def _inform(self, text: str) -> None:
         # style_func=str: this is information, so it is not colored like an error.
         self.stderr.write(text, style_func=str)
         self.stderr.flush()
 
-    def _create_first(self, file: Path | None) -> None:
+    def _create_first(self, file: Path | None, socket: str) -> None:
         users = get_user_model()
         with transaction.atomic():
             if users._default_manager.exists() or APIKey.objects.filter(system=False).exists():
@@ -72,7 +75,7 @@ class Command(BaseCommand):
             }
             credential = service.issue(values).credential
             # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
-            self._show(_welcome(password, credential.reveal()), file)
+            self._show(_welcome(password, credential.reveal(), socket), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
         if file is not None:
@@ -95,7 +98,9 @@ def _write(shown_once: str, file: Path) -> None:
         raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=REFUSED) from None
 
 
-def _welcome(password: str, credential: str) -> str:
+def _welcome(password: str, credential: str, socket: str) -> str:
+    # The proxy in front of the socket may not exist yet.
+    server = f"--unix-socket {shlex.quote(socket)} http://{urlsplit(settings.PUBLIC_URL).netloc}" if socket else ""
     return f"""
   Created for this new installation, and shown only once:
 
@@ -106,5 +111,5 @@ def _welcome(password: str, credential: str) -> str:
 
   Try it once the server is running:
 
-    curl -i -u {credential} {settings.PUBLIC_URL}/v1/whoami
+    curl -i -u {credential} {server or settings.PUBLIC_URL}/v1/whoami
 """

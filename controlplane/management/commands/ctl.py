@@ -28,7 +28,8 @@ class Command(BaseCommand):
 
 def _server_url() -> str:
     """Return the address of the server of these settings: PUBLIC_URL, or otherwise an address from BIND and PORT."""
-    if os.environ.get("PUBLIC_URL"):
+    # The remote CLI needs the proxy in front of a Unix socket.
+    if os.environ.get("PUBLIC_URL") or (os.environ.get("BIND") or "").startswith("unix:"):
         return str(settings.PUBLIC_URL)
     try:
         bind = urlsplit(f"//{os.environ.get('BIND') or ''}")

@@ -1,6 +1,7 @@
 """manage.py serve: starts the web server and the steward."""
 
 import os
+import socket
 import sys
 import time
 from functools import partial
@@ -17,12 +18,13 @@ from apikeys.authenticator import default_authenticator
 from apikeys.cache.key_cache import default_key_cache
 from controlplane.command_line import enable_gc
 from controlplane.processes import preflight
+from controlplane.processes.bind import Bind, inherited_bind, open_unix_socket, parse_bind
 from controlplane.processes.children import Program, exit_on_stop_signal
 from controlplane.processes.schema_check import check_schema
 from controlplane.processes.steward import run_steward
 from controlplane.processes.supervisor import Supervisor
 from health import self_check
-from httpserver.inherited_socket import DESCRIPTOR
+from httpserver import unix_socket
 from httpserver.readiness import Readiness
 from latchkey.arguments import whole_number
 from latchkey.cli.exit_codes import REFUSED
@@ -39,9 +41,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--bind",
-            metavar="HOST:PORT",
+            metavar="ADDRESS",
             default=f"127.0.0.1:{settings.PORT}",
-            help=f"default: 127.0.0.1:{settings.PORT}",
+            help=f"HOST:PORT or unix:/PATH; default: 127.0.0.1:{settings.PORT}",
         )
         parser.add_argument(
             "--first-start", action="store_true", help="first migrate, and create what a new installation needs"
@@ -66,31 +68,32 @@ class Command(BaseCommand):
         if not 1 <= settings.WORKERS <= 256:
             raise CommandError("--workers: must be from 1 to 256.", returncode=REFUSED)
         preflight.raise_descriptor_limit()
-        inherited = preflight.inherited_bind()
-        host, port = inherited or preflight.parse_bind(options["bind"])
-        _apply_port(port)
+        bind = inherited_bind() or parse_bind(options["bind"])
+        if bind.port:
+            _apply_port(bind.port)
         # The descriptors stay open until the last process of this server has ended, which releases the lock.
         preflight.lock_data(settings.DATA_DIR)
         if options["first_start"] or options["first_start_file"]:
-            preflight.run_first_start(options["first_start_file"])
+            preflight.run_first_start(options["first_start_file"], bind)
         check_schema()
         preflight.check_bucket_store()
-        environment = _common_environment(host, port)
+        environment = _common_environment(bind)
         readiness = Readiness()
         web_environment = {
             **environment,
-            "LATCHKEY_BIND": f"fd://{DESCRIPTOR}" if inherited else options["bind"],
+            "LATCHKEY_BIND": bind.for_gunicorn,
             "WORKERS": str(settings.WORKERS),
             "LATCHKEY_READY_FD": str(readiness.descriptor),
         }
         check_file = settings.HEALTH_CHECK_FILE
-        check = _self_check_program(host, port, check_file, environment) if check_file else None
+        check = _self_check_program(bind, check_file, environment) if check_file else None
         _preload()
+        # As late as possible: a proxy should get an error immediately until this server is about to respond.
+        listening = open_unix_socket(bind)
         workers = f"{settings.WORKERS} workers" if settings.WORKERS > 1 else "1 worker"
-        bind = f"{host}:{port}" if inherited else options["bind"]
-        ready_message = f"Latchkey serves on http://{bind} with {workers}. Press Ctrl-C to stop."
+        ready_message = f"Latchkey serves on {bind.url} with {workers}. Press Ctrl-C to stop."
         supervisor = Supervisor(
-            Program("web server", _serve_web, web_environment),
+            Program("web server", partial(_serve_web, listening), web_environment),
             _steward_program(options["no_steward"], environment),
             check,
             readiness=readiness,
@@ -98,6 +101,8 @@ class Command(BaseCommand):
             delay_seconds=settings.SHUTDOWN_DELAY_SECONDS,
         )
         status = supervisor.run()
+        # The workers have removed it, unless they were killed.
+        unix_socket.remove(bind.path)
         self._inform("Latchkey has stopped." if status == 0 else f"Latchkey's web server exited with status {status}.")
         sys.exit(status)
 
@@ -114,9 +119,9 @@ def _apply_port(port: int) -> None:
         settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
 
 
-def _common_environment(host: str, port: int) -> dict[str, str]:
+def _common_environment(bind: Bind) -> dict[str, str]:
     """Return the environment variables that all processes of the server get in addition."""
-    metrics = preflight.prepare_metrics_directory(settings.DATA_DIR / "metrics" / f"{host}-{port}")
+    metrics = preflight.prepare_metrics_directory(settings.DATA_DIR / "metrics" / bind.name)
     return {
         "LATCHKEY_STARTED_AT": str(time.time()),
         "LOG_LEVEL": settings.LOG_LEVEL,
@@ -126,9 +131,9 @@ def _common_environment(host: str, port: int) -> dict[str, str]:
     }
 
 
-def _self_check_program(host: str, port: int, file: Path, environment: dict[str, str]) -> Program:
+def _self_check_program(bind: Bind, file: Path, environment: dict[str, str]) -> Program:
     """Return the program of the health check, after creating its key in `file`."""
-    preflight.create_health_check_key(host, port, file)
+    preflight.create_health_check_key(bind, file)
     return Program("health check", partial(self_check.main, [str(file)]), environment)
 
 
@@ -146,11 +151,11 @@ def _preload() -> None:
     enable_gc()
 
 
-def _serve_web() -> None:
+def _serve_web(listening: socket.socket | None) -> None:
     # Imported here, because the module reads the environment of the child process.
     from controlplane.processes.gunicorn_server import APPLICATION, WebServer
 
-    WebServer(APPLICATION).run()
+    WebServer(APPLICATION, listening).run()
 
 
 def _steward_program(elsewhere: bool, environment: dict[str, str]) -> Program | None:

@@ -59,7 +59,8 @@ class Command(BaseCommand):
             "--latchkey",
             action="append",
             metavar="URL",
-            help="URL at which the proxy reaches Latchkey, repeated for each node; default: PORT on this host",
+            help="URL at which the proxy reaches Latchkey, repeated for each node, or unix:/PATH; default: PORT on "
+            "this host",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         try:
             values = Values(
                 upstream=Address.of(options["upstream"], "--upstream"),
-                latchkey=tuple(Address.of(url, "--latchkey") for url in options["latchkey"] or [here]),
+                latchkey=tuple(Address.of_latchkey(url) for url in options["latchkey"] or [here]),
                 public_url=settings.PUBLIC_URL,
                 scopes=tuple(options["scopes"]),
                 cost=options["cost"],

@@ -42,7 +42,7 @@ def public_url(latchkey: RunningServer) -> str:
 
 
 def values_for(upstream: str, nodes: Sequence[str], port: int, scopes: Sequence[str], public_url: str) -> Values:
-    latchkey = tuple(Address.of(url, "--latchkey") for url in nodes)
+    latchkey = tuple(Address.of_latchkey(url) for url in nodes)
     return Values(Address.of(upstream, "--upstream"), latchkey, public_url, tuple(scopes), listen=port)
 
 
@@ -54,11 +54,12 @@ def running(
     *latchkey: RunningServer,
     scopes: Sequence[str] = (),
     opened: bool = False,
+    latchkey_socket: Path | None = None,
     **options: Any,
 ) -> Iterator[Proxy]:
-    """The proxy, when it listens. `opened`: with the switch of docs/how-to/fail-open-or-closed.md. `options`: further ones of Values."""
+    """The proxy, when it listens. `latchkey_socket`: where it calls Latchkey instead of its port. `opened`: with the switch of docs/how-to/fail-open-or-closed.md. `options`: further ones of Values."""
     port = free_port()
-    nodes = [node.url for node in latchkey]
+    nodes = [f"unix:{latchkey_socket}"] if latchkey_socket else [node.url for node in latchkey]
     values = values_for(upstream, nodes, port, scopes, public_url(latchkey[0]))
     text = configuration(name, replace(values, **options))
     command = COMMANDS[name](OPENED[name](text) if opened else text, directory)

@@ -214,6 +214,42 @@ def test_traefik_with_other_origins_and_authorization() -> None:
     assert longest == "protected-websocket-credential", "by which Traefik tries it first"
 
 
+@pytest.mark.parametrize(
+    ("proxy", "line"),
+    [
+        ("nginx", "    server unix:/run/latchkey/latchkey.sock max_fails=0;"),
+        ("caddy", "\t\treverse_proxy unix//run/latchkey/latchkey.sock {"),
+        ("envoy", '                    pipe: {path: "/run/latchkey/latchkey.sock"}'),
+    ],
+)
+def test_unix_socket(proxy: str, line: str) -> None:
+    text = printed(proxy, "--upstream", "http://b", "--latchkey", "unix:/run/latchkey/latchkey.sock")
+    assert line in text.splitlines()
+    assert "127.0.0.1:8000" not in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nginx", "--latchkey", "unix:/run/a;b"),
+        ("nginx", "--latchkey", "unix:/run/a b"),
+        ("nginx", "--latchkey", "unix:run/a"),
+        ("nginx", "--latchkey", "unix:/" + "a" * 107),
+        ("nginx", "--latchkey", "unix:/run/a", "--latchkey", "http://b"),
+        ("traefik", "--latchkey", "unix:/run/a"),
+    ],
+)
+def test_unusable_unix_sockets_are_rejected(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=r"^--latchkey") as caught:
+        printed(*arguments, "--upstream", "http://b")
+    assert "\n" not in str(caught.value)
+
+
+def test_upstream_is_no_unix_socket() -> None:
+    with pytest.raises(CommandError, match=r"^--upstream"):
+        printed("nginx", "--upstream", "unix:/run/a")
+
+
 def test_traefik_calls_one_node() -> None:
     nodes = (Address("a", 1), Address("b", 2))
     with pytest.raises(NotUsable, match="one address"):
