@@ -6,14 +6,14 @@ from dataclasses import replace
 from functools import cache
 from threading import Lock
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from django.conf import settings
 from django.db import Error, OperationalError
 from prometheus_client import Counter
 
 from apikeys.cache.query_deadlines import query_deadline, track_connections
-from apikeys.cache.records import KeyRecord, read_records, read_records_with
+from apikeys.cache.records import KeyRecord, read_records, read_records_by_token, read_records_with
 from apikeys.cache.refresher import Refresher
 from latchkey import metric_names
 from latchkey.buffered_metrics import CounterLike
@@ -24,6 +24,8 @@ REFRESHED_AFTER_SECONDS: Final = 4.0
 QUERY_DEADLINE_SECONDS: Final = 2.0
 CAPACITY: Final = 50_000
 NO_KEY: Final = ""
+
+_K = TypeVar("_K", str, bytes)
 
 LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Lookups in the key cache, by outcome.", ["outcome"])
 HITS: Final = LOOKUPS.labels("hit")
@@ -106,7 +108,7 @@ class KeyCache:
         known to be down.
         """
         read_at = self._clock()
-        record = self._read([key_id], lambda: read_records([key_id])).get(key_id)
+        record = self._read(1, lambda: read_records([key_id])).get(key_id)
         if record is None:
             with self._lock:
                 self._records.pop(key_id, None)
@@ -122,8 +124,17 @@ class KeyCache:
         `read_records_with`). Raises what `load` raises.
         """
         read_at = self._clock()
-        found = self._read(list(digests), lambda: read_records_with(digests))
+        found = self._read(len(digests), lambda: read_records_with(digests))
         return {key_id: self._store(record, read_at) for key_id, record in found.items()}
+
+    def look_up_tokens(self, tokens: int, digests: Sequence[bytes]) -> dict[bytes, KeyRecord]:
+        """Return and cache the records of the keys that have an imported token with one of the digests, by digest.
+
+        The digests are those of this many `tokens`. Raises what `load` raises.
+        """
+        read_at = self._clock()
+        found = self._read(tokens, lambda: read_records_by_token(digests))
+        return {digest: self._store(record, read_at) for digest, record in found.items()}
 
     def clear(self) -> None:
         """Remove all records."""
@@ -149,8 +160,8 @@ class KeyCache:
                 self._records.popitem(last=False)
         return record
 
-    def _read(self, key_ids: Sequence[str], read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
-        """Call `read` for those keys, with a query deadline, and count the result. Raises django.db.Error."""
+    def _read(self, wanted: int, read: Callable[[], dict[_K, KeyRecord]]) -> dict[_K, KeyRecord]:
+        """Call `read` for this many keys, with a query deadline, and count the result. Raises django.db.Error."""
         try:
             self.raise_while_down()
             try:
@@ -160,10 +171,10 @@ class KeyCache:
                 self.refresher.record_failure(f"{type(error).__name__}: {error}")
                 raise
         except Error:
-            _FAILED.inc(len(key_ids))
+            _FAILED.inc(wanted)
             raise
         _LOADED.inc(len(found))
-        _UNKNOWN.inc(len(key_ids) - len(found))
+        _UNKNOWN.inc(wanted - len(found))
         return found
 
     def _refresh(self, key_ids: Sequence[str]) -> None:

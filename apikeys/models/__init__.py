@@ -2,6 +2,7 @@
 
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
+from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
@@ -10,6 +11,7 @@ __all__ = [
     "APIKey",
     "APIKeyQuerySet",
     "IdempotencyRecord",
+    "ImportSource",
     "KeyCensus",
     "KeySecret",
     "KeyState",
