@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from apikeys.imports.bulk_insert import bulk_insert
@@ -18,6 +19,7 @@ _KEY_COLUMNS: Final = (
 )  # fmt: skip
 _SECRET_COLUMNS: Final = ("key_id", "state", "slot", "digest", "pepper_id", "source_id", "foreign_hash", "created_at")
 _KEY_ID_LENGTH: Final = 12
+_TWO_DIGITS: Final = [first + second for first in KEY_ID_ALPHABET for second in KEY_ID_ALPHABET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def _key_row(key: ImportedKey, event_id: int, now: datetime) -> tuple[object, ..
     values = key.values
     limit = values["rate_limit"]
     return (
-        key.key_id, values["label"], values.get("owner", ""), json.dumps(values.get("scopes", [])),
-        None if limit is None else json.dumps(limit), True, values.get("expires_at"),
+        key.key_id, values["label"], values.get("owner", ""), _scopes_json(tuple(values.get("scopes", ()))),
+        None if limit is None else _limit_json(**limit), True, values.get("expires_at"),
         json.dumps(values.get("metadata", {})), False, False, 1, event_id, now,
     )  # fmt: skip
 
@@ -98,7 +100,17 @@ def _text_rows(keys: Sequence[ImportedKey], primary_keys: Mapping[str, int]) -> 
 def _base36(digest: bytes) -> str:
     number = int.from_bytes(digest)
     digits = []
-    for _ in range(_KEY_ID_LENGTH):
-        number, digit = divmod(number, 36)
-        digits.append(KEY_ID_ALPHABET[digit])
+    for _ in range(_KEY_ID_LENGTH // 2):
+        number, two = divmod(number, len(_TWO_DIGITS))
+        digits.append(_TWO_DIGITS[two])
     return "".join(digits)
+
+
+@lru_cache(maxsize=256)
+def _scopes_json(scopes: tuple[str, ...]) -> str:
+    return json.dumps(scopes)
+
+
+@lru_cache(maxsize=256)
+def _limit_json(burst: int, per_seconds: int) -> str:
+    return json.dumps({"burst": burst, "per_seconds": per_seconds})

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -27,12 +27,10 @@ from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, clean, rejected
 from ratelimit.limit import parse_limit_text
 
-MAX_KEYS: Final = 1000
-
 
 @dataclass(slots=True)
 class ImportResult:
-    """How many keys were imported, how many were there before, and the errors of the others by their index."""
+    """How many keys were imported, how many were there before, and the first error of each other by its index."""
 
     imported: int = 0
     unchanged: int = 0
@@ -65,8 +63,6 @@ class ImportService:
         Raises InvalidParameters if the source is invalid, and InsufficientScope as a whole.
         """
         now, result = self._now(), ImportResult()
-        if len(keys) > MAX_KEYS:
-            raise InvalidParameters.of([FieldError("/keys", "too-many", f"keys must have at most {MAX_KEYS} entries.")])
         try:
             described = parse_source(source, now)
             valid = self._valid_keys(described, keys, now, result)
@@ -99,7 +95,8 @@ class ImportService:
                 if digest in seen:
                     raise InvalidParameters.of([FieldError("/digest", "duplicate", "Another key has this digest.")])
             except InvalidParameters as error:
-                result.errors += [(index, fault) for fault in error.errors]
+                # One error a key: a response must not be far larger than the request.
+                result.errors.append((index, error.errors[0]))
                 continue
             seen.add(digest)
             cleaned.setdefault("rate_limit", default_limit)

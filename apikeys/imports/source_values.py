@@ -1,21 +1,42 @@
-"""Validation of an import's source: the hash and the shape of its tokens."""
+"""Validation of an import: its parts, and the hash and the shape of its source's tokens."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from apikeys.hmac_secrets import hmac_secrets
+from apikeys.hmac_secrets import MAX_NAME_LENGTH, hmac_secrets
 from apikeys.models import ImportSource
 from latchkey.imports.hashes import HASHES, HMAC, split_hash
 from latchkey.imports.shape import MAX_LENGTH, ShapeError
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
+from latchkey.validation import InvalidParameters, Rule, boolean, clean, integer, rejected
 
 MAX_SOURCES: Final = 32
+MAX_KEYS: Final = 1000
+"""How many keys one call imports at most."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_PATTERN: Final = "[a-z0-9][a-z0-9._-]{0,63}"
+HASH_PATTERN: Final = f"({'|'.join(HASHES[:-1])}|{HMAC}:[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}})"
+
+_NAME = re.compile(NAME_PATTERN)
 _FIELDS: Final = ("hash", "prefix", "alphabet", "min_length", "max_length")
+
+
+class ImportRequest(NamedTuple):
+    """The parts of a call that imports keys. What is in `source` and in each of `keys` isn't checked yet."""
+
+    source: object
+    keys: list[object]
+    dry_run: bool
+
+
+def parse_import(values: object, now: datetime) -> ImportRequest:
+    """Return the parts of a call. Raise InvalidParameters."""
+    # Secrets in a key are an error of that key alone, which is found later.
+    parts = ("source", "keys")
+    cleaned: dict[str, Any] = clean(values, _PARTS, now, required=parts, credentials=parts)
+    return ImportRequest(cleaned["source"], cleaned["keys"], cleaned.get("dry_run", False))
 
 
 def parse_source(values: object, now: datetime) -> ImportSource:
@@ -58,6 +79,14 @@ def _saved(source: ImportSource) -> ImportSource:
     return source
 
 
+def _keys(value: object, _now: datetime) -> list[object]:
+    if not isinstance(value, list):
+        raise rejected("not-an-array", "keys must be an array of objects.")
+    if len(value) > MAX_KEYS:
+        raise rejected("too-many", f"keys must have at most {MAX_KEYS} entries.")
+    return value
+
+
 def _name(value: object, _now: datetime) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise rejected("not-a-name", "name must have 1 to 64 characters: a-z, 0-9, and . _ - after the first.")
@@ -83,6 +112,11 @@ def _length(value: object, _now: datetime) -> int:
     return integer(value, "length", 1, MAX_LENGTH)
 
 
+_PARTS: Final[Mapping[str, Rule]] = {
+    "source": lambda value, _now: value,
+    "keys": _keys,
+    "dry_run": lambda value, _now: boolean(value, "dry_run"),
+}
 _RULES: Final[Mapping[str, Rule]] = {
     "name": _name,
     "hash": _hash,

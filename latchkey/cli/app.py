@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from latchkey import __version__
-from latchkey.cli.commands import events, health, key_values, keys, proxy_test, rotation, usage, verify, whoami
+from latchkey.cli.commands import (
+    events,
+    health,
+    key_import,
+    key_values,
+    keys,
+    proxy_test,
+    rotation,
+    usage,
+    verify,
+    whoami,
+)
 from latchkey.cli.configuration import MAX_TIMEOUT_SECONDS
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.options import Format, Options
@@ -25,6 +36,7 @@ app = typer.Typer(
 )
 keys.group.command("create")(key_values.create)
 keys.group.command("update")(key_values.update)
+keys.group.command("import")(key_import.import_keys)
 keys.group.command("rotate")(rotation.rotate)
 keys.group.command("finish-rotation")(rotation.finish_rotation)
 app.command("whoami")(whoami.whoami)

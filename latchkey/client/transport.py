@@ -29,12 +29,16 @@ Parameters = Mapping[str, str]
 
 
 class CallOptions(TypedDict, total=False):
-    """What a call sends. `accepted_statuses` has the statuses that are results and not failures."""
+    """What a call sends. `accepted_statuses` has the statuses that are results and not failures.
+
+    A call that is `idempotent` does no more if it is made twice.
+    """
 
     params: Parameters | None
     json: object
     header_fields: Parameters | None
     accepted_statuses: Sequence[int]
+    idempotent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +83,12 @@ class Transport:
         json: object = None,
         header_fields: Parameters | None = None,
         accepted_statuses: Sequence[int] = (),
+        idempotent: bool = False,
     ) -> CallResult:
         """Return what `call` returns, with its ETag. Raises ClientError."""
         # All attempts of a call share one request ID, so that the server's log shows them together.
         request_id, trace = self._call_identity()
-        idempotent = headers.IDEMPOTENCY_KEY in (header_fields or {})
+        idempotent = idempotent or headers.IDEMPOTENCY_KEY in (header_fields or {})
         started = time.monotonic()
         attempt = 0
         while True:

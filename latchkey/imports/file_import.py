@@ -18,7 +18,7 @@ MAX_ERRORS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How many keys of a batch were imported, how many existed before, and the errors of others by their index."""
+    """How many keys of a batch were imported, how many existed before, and the error of each other by its index."""
 
     imported: int
     unchanged: int
@@ -91,6 +91,8 @@ class FileImport:
 
     def run(self, rows: Iterable[Row]) -> Summary:
         """Import all rows. Memory doesn't grow with their number. What `send` raises ends the import."""
+        # A wrong source is rejected before a row is read.
+        self._send([])
         with closing(SeenDigests()) as seen:
             now = datetime.now(UTC)
             for row in rows:
@@ -128,10 +130,6 @@ class FileImport:
             result = self._send([key for _, key in batch])
             self.summary.imported += result.imported
             self.summary.unchanged += result.unchanged
-            # A row may have several errors, but it is one that wasn't imported.
-            found: dict[int, str] = {}
             for index, message in result.errors:
-                found[index] = f"{found[index]} {message}" if index in found else message
-            for index, message in found.items():
                 self.summary.add_error(batch[index][0], message)
         self._on_progress(self.summary)

@@ -4,6 +4,7 @@ import re
 from pathlib import PurePath
 from typing import Any, Final
 
+from latchkey.imports.hashes import HASHES, split_hash
 from latchkey.imports.presets import PRESETS
 from latchkey.imports.rows import CSV, JSONL
 
@@ -57,6 +58,8 @@ def source_of(
         if match is None:
             raise ValueError("--length must be a number, or MIN-MAX")
         source["min_length"], source["max_length"] = int(match[1]), int(match[2] or match[1])
+    if "hash" in source and split_hash(str(source["hash"]))[0] not in HASHES:
+        raise ValueError(f"--hash must be one of {', '.join(HASHES)}")
     missing = [option for option, field in _REQUIRED.items() if field not in source]
     if missing:
         raise ValueError(f"{' and '.join(missing)} must say what the tokens are like, or --from which table this is")

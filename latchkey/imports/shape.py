@@ -14,8 +14,11 @@ ALPHABETS: Final = {
 MIN_RANDOM_LENGTH: Final = 16
 MAX_LENGTH: Final = 256
 
-_PREFIX = re.compile(r"[0-9A-Za-z._~+/=:-]{0,64}")
-_ALPHABET = re.compile(r"(?P<name>[a-z0-9]+)(?:\+(?P<extra>[._~+/=:-]{1,8}))?")
+PREFIX_PATTERN: Final = "[0-9A-Za-z._~+/=:-]{0,64}"
+ALPHABET_PATTERN: Final = rf"({'|'.join(ALPHABETS)})(\+[._~+/=:-]{{1,8}})?"
+
+_PREFIX = re.compile(PREFIX_PATTERN)
+_ALPHABET = re.compile(ALPHABET_PATTERN)
 
 
 class ShapeError(ValueError):
@@ -44,7 +47,7 @@ class TokenShape:
         if not _PREFIX.fullmatch(self.prefix):
             raise ShapeError("prefix", "prefix must have at most 64 letters, digits and characters of . _ ~ + / = : -")
         match = _ALPHABET.fullmatch(self.alphabet)
-        if match is None or match["name"] not in ALPHABETS:
+        if match is None:
             names = ", ".join(ALPHABETS)
             raise ShapeError("alphabet", f"alphabet must be one of {names}, plus other characters as in base62+.")
         if not len(self.prefix) + MIN_RANDOM_LENGTH <= self.min_length:
@@ -52,7 +55,7 @@ class TokenShape:
             raise ShapeError("min_length", detail)
         if not self.min_length <= self.max_length <= MAX_LENGTH:
             raise ShapeError("max_length", f"max_length must be from min_length to {MAX_LENGTH}.")
-        characters = ALPHABETS[match["name"]] + re.escape(match["extra"] or "")
+        characters = ALPHABETS[match[1]] + re.escape((match[2] or "+")[1:])
         least, most = (length - len(self.prefix) for length in (self.min_length, self.max_length))
         # One class of characters and a bounded count: no text makes this slow.
         pattern = f"{re.escape(self.prefix)}[{characters}]{{{least},{most}}}"

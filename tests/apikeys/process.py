@@ -27,12 +27,13 @@ class Process:
         self.monotonic = 100.0
         self.wall = timezone.now()
         self.cache = KeyCache(clock=lambda: self.monotonic)
+        self.tokens = Tokens(peppers or configured_peppers(), default_import_sources())
         self.authenticator = Authenticator(
             cache=self.cache,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
-            tokens=Tokens(peppers or configured_peppers(), default_import_sources()),
+            tokens=self.tokens,
             now=lambda: self.wall.timestamp(),
         )
 

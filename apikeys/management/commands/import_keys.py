@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import CommandError, CommandParser
 
-from apikeys.imports.bulk_insert import use_large_cache
-from apikeys.imports.service import MAX_KEYS, ImportService
+from apikeys.imports.bulk_insert import prepare_connection
+from apikeys.imports.service import ImportService
+from apikeys.imports.source_values import MAX_KEYS
 from apikeys.management.key_command import KeyCommand, add_limit_arguments, limit_value, time_ahead
 from latchkey.cli.exit_codes import REFUSED
 from latchkey.imports.file_import import BatchResult, FileImport, Summary
@@ -73,7 +74,7 @@ class Command(KeyCommand):
 
     def _import(self, reader: KeyReader, source: dict[str, Any], kind: str, options: dict[str, Any]) -> Summary:
         service = ImportService(self.origin())
-        use_large_cache()
+        prepare_connection()
 
         def send(keys: list[dict[str, Any]]) -> BatchResult:
             result = service.import_keys(source, keys, dry_run=options["dry_run"])

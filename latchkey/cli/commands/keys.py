@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from latchkey.client.key import Key
     from latchkey.client.keys import KeyFilters
 
-group = typer.Typer(no_args_is_help=True, help="Keys: list, show, create, update, rotate, disable, enable, revoke.")
+group = typer.Typer(
+    no_args_is_help=True, help="Keys: list, show, create, import, update, rotate, disable, enable, revoke."
+)
 
 
 class State(StrEnum):
