@@ -101,8 +101,8 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins as a process does: no key cached, all buckets full. Nothing runs behind its back."""
     monkeypatch.setattr("apikeys.cache.refresher.Refresher._start", lambda *_: None)
     # As if its process had read that there is none.
-    monkeypatch.setattr("apikeys.imports.sources.ImportSources._sources", (), raising=False)
-    monkeypatch.setattr("apikeys.imports.sources.ImportSources._start", lambda *_: None)
+    monkeypatch.setattr("apikeys.imports.sources.ImportSources._sources", ())
+    monkeypatch.setattr("apikeys.imports.sources.ImportSources._due_at", float("inf"))
     monkeypatch.setattr("apikeys.imports.first_use.FirstUses._start", lambda *_: None)
     # Nor is a read that a busy machine makes slow taken for silence: the connection that it cuts is that of all tests.
     monkeypatch.setattr("apikeys.cache.refresher.QUERY_DEADLINE_SECONDS", 600.0)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock, Thread
+from threading import Lock
 from time import monotonic
 from typing import Final
 
 import structlog
-from django.db import Error, connection
+from django.db import Error
 
 from apikeys.cache.query_deadlines import query_deadline
 from apikeys.hmac_secrets import hmac_secrets
@@ -36,32 +36,30 @@ class KnownSource:
 class ImportSources:
     """The sources of imported keys in this process, which all threads share.
 
-    They are read at the first need, and again by a thread once they are RELOADED_AFTER_SECONDS old. So a source that
-    another process adds is known here after that time. `clock` returns seconds and never goes back.
+    They are read with the first lookup of a token, and again with a lookup once they are RELOADED_AFTER_SECONDS old. So
+    a source that another process adds is known here after that time. `clock` returns seconds and never goes back.
     """
+
+    _sources: tuple[KnownSource, ...] | None = None
+    _due_at: float = float("-inf")
 
     def __init__(self, secrets: Mapping[str, bytes], clock: Callable[[], float] = monotonic) -> None:
         self._secrets = secrets
         self._clock = clock
         self._lock = Lock()
-        self._sources: tuple[KnownSource, ...] | None = None
-        self._due_at = float("-inf")
 
     def may_be_token(self, text: str) -> bool:
         """Return whether `text` has the shape of an imported token. This never waits for the database.
 
-        Until the sources were read for the first time, every text that could be a token counts.
+        While the sources are due to be read, every text that could be a token counts: its lookup reads them.
         """
         if self._clock() >= self._due_at:
-            self._reload_in_background()
-        if self._sources is None:
             return _PLAUSIBLE.fullmatch(text) is not None
-        return any(source.shape.matches(text) for source in self._sources)
+        return any(source.shape.matches(text) for source in self._sources or ())
 
     def digests(self, token: str) -> list[bytes]:
         """Return the digests under which the token may have been imported. May read the database: django.db.Error."""
-        if self._sources is None:
-            self.load()
+        self._reload_if_due()
         # Two sources may have the same hash.
         functions = {source.hash for source in self._sources or () if source.shape.matches(token)}
         found = (named_digest(token, function, self._secrets) for function in functions)
@@ -78,24 +76,18 @@ class ImportSources:
         self._sources = tuple(KnownSource(source.hash, source.shape) for source in found)
         self._due_at = self._clock() + RELOADED_AFTER_SECONDS
 
-    def _reload_in_background(self) -> None:
+    def _reload_if_due(self) -> None:
         with self._lock:
             if self._clock() < self._due_at:
                 return
-            # Set before the read, so that a flood of texts starts one thread.
-            self._due_at = self._clock() + RELOADED_AFTER_SECONDS
-        self._start(Thread(target=self._reload, name="import-sources", daemon=True))
-
-    def _start(self, thread: Thread) -> None:
-        thread.start()
-
-    def _reload(self) -> None:
-        try:
-            self.load()
-        except Error as error:
-            log.warning("import_sources_not_read", reason=f"{type(error).__name__}: {error}")
-        finally:
-            connection.close()
+            try:
+                self.load()
+            except Error as error:
+                if self._sources is None:
+                    raise
+                # Sources are never removed, so those that are known stay right.
+                self._due_at = self._clock() + RELOADED_AFTER_SECONDS
+                log.warning("import_sources_not_read", reason=f"{type(error).__name__}: {error}")
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from apikeys.cache.key_cache import TTL_SECONDS
@@ -195,25 +195,54 @@ def test_old_record_confirms_a_token(here: Process) -> None:
 
 def test_sources_are_read_at_the_first_need_and_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 0.0
-    started: list[Any] = []
     sources = ImportSources({}, clock=lambda: seconds)
-    monkeypatch.setattr(sources, "_sources", None)
-    monkeypatch.setattr(sources, "_start", started.append)
+    monkeypatch.setattr(sources, "_due_at", float("-inf"))
     token = drf_token()
+    # Not known yet, so the lookup decides.
     assert sources.may_be_token(token)
     assert not sources.may_be_token("short")
     assert sources.digests(token) == []
     assert not sources.may_be_token(token)
     import_tokens([token])
-    # The first text after that time starts one thread, and doesn't wait for it.
-    for _ in range(3):
-        assert not sources.may_be_token(token)
-    seconds = RELOADED_AFTER_SECONDS
-    for _ in range(3):
-        assert not sources.may_be_token(token)
-    assert len(started) == 2
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(3):
+            assert not sources.may_be_token(token)
+            assert sources.digests(token) == []
+        assert len(queries) == 0
+        seconds = RELOADED_AFTER_SECONDS
+        for _ in range(3):
+            assert sources.may_be_token(token)
+            assert sources.digests(token) == [hashlib.sha512(token.encode()).digest()[:32]]
+        assert len(queries) == 1
+
+
+def test_text_without_the_shape_is_malformed_while_the_sources_are_due(here: Process) -> None:
+    import_tokens([drf_token()])
+    token = drf_token().replace(".", "")
+    default_import_sources()._due_at = float("-inf")
+    assert default_import_sources().may_be_token(token)
+    with CaptureQueriesContext(connection) as queries, pytest.raises(MalformedCredential):
+        here.passes(ImportedToken.of(token))
+    assert [query["sql"].split(" FROM ")[1].split()[0] for query in queries] == ['"apikeys_importsource"']
+
+
+def test_known_sources_stay_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = ImportSources({})
+    token = drf_token()
+    import_tokens([token])
     sources.load()
+
+    def fail() -> None:
+        raise OperationalError("down")
+
+    monkeypatch.setattr(sources, "load", fail)
+    sources._due_at = float("-inf")
+    assert len(sources.digests(token)) == 1
     assert sources.may_be_token(token)
+    assert not sources.may_be_token(token + "x")
+    sources._sources, sources._due_at = None, float("-inf")
+    with pytest.raises(OperationalError):
+        sources.digests(token)
 
 
 def test_import_of_a_digest_that_another_key_has(here: Process) -> None:
