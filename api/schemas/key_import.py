@@ -3,8 +3,7 @@
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from api.schemas.fields import STORABLE, Shape, example, whole_number_field
-from api.schemas.keys import KeyCreate
+from api.schemas.fields import Shape, example, whole_number_field
 from apikeys.imports.source_values import HASH_PATTERN, MAX_KEYS, NAME_PATTERN
 from latchkey.imports.shape import ALPHABET_PATTERN, MAX_LENGTH, MIN_RANDOM_LENGTH, PREFIX_PATTERN
 
@@ -24,12 +23,6 @@ class ImportSource(Shape):
     max_length = whole_number_field(MIN_RANDOM_LENGTH, MAX_LENGTH, required=False, help_text="Default: min_length.")
 
 
-class ImportedKey(KeyCreate):
-    """A key of another system."""
-
-    digest = serializers.RegexField(STORABLE, help_text="Digest of its token, in hexadecimal or Base64.")
-
-
 _SOURCE = {"name": "drf-api-key", "hash": "sha512", "alphabet": "base62+.", "min_length": 41}
 
 
@@ -43,9 +36,7 @@ class KeyImport(Shape):
     """Keys to import."""
 
     source = ImportSource()  # type: ignore[assignment]
-    keys = serializers.ListField(
-        child=serializers.DictField(help_text="digest, and the fields of a new key."), max_length=MAX_KEYS
-    )
+    keys = serializers.ListField(max_length=MAX_KEYS, help_text="Objects with a digest and the fields of a new key.")
     dry_run = serializers.BooleanField(required=False, help_text="Check everything and import nothing.")
 
 

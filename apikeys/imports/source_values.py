@@ -10,7 +10,7 @@ from apikeys.models import ImportSource
 from latchkey.imports.hashes import HASHES, HMAC, split_hash
 from latchkey.imports.shape import MAX_LENGTH, ShapeError
 from latchkey.problems import FieldError
-from latchkey.validation import InvalidParameters, Rule, boolean, clean, integer, rejected
+from latchkey.validation import InvalidParameters, Rejected, Rule, boolean, clean, integer, rejected
 
 MAX_SOURCES: Final = 32
 MAX_KEYS: Final = 1000
@@ -24,7 +24,7 @@ _FIELDS: Final = ("hash", "prefix", "alphabet", "min_length", "max_length")
 
 
 class ImportRequest(NamedTuple):
-    """The parts of a call that imports keys. What is in `source` and in each of `keys` isn't checked yet."""
+    """The parts of a call that imports keys. What is in each of `keys` isn't checked yet."""
 
     source: object
     keys: list[object]
@@ -35,7 +35,7 @@ def parse_import(values: object, now: datetime) -> ImportRequest:
     """Return the parts of a call. Raise InvalidParameters."""
     # Secrets in a key are an error of that key alone, which is found later.
     parts = ("source", "keys")
-    cleaned: dict[str, Any] = clean(values, _PARTS, now, required=parts, credentials=parts)
+    cleaned: dict[str, Any] = clean(values, IMPORT_RULES, now, required=parts, credentials=parts)
     return ImportRequest(cleaned["source"], cleaned["keys"], cleaned.get("dry_run", False))
 
 
@@ -79,6 +79,14 @@ def _saved(source: ImportSource) -> ImportSource:
     return source
 
 
+def _source(value: object, now: datetime) -> object:
+    try:
+        parse_source(value, now)
+    except InvalidParameters as error:
+        raise Rejected(*error.errors) from None
+    return value
+
+
 def _keys(value: object, _now: datetime) -> list[object]:
     if not isinstance(value, list):
         raise rejected("not-an-array", "keys must be an array of objects.")
@@ -112,8 +120,8 @@ def _length(value: object, _now: datetime) -> int:
     return integer(value, "length", 1, MAX_LENGTH)
 
 
-_PARTS: Final[Mapping[str, Rule]] = {
-    "source": lambda value, _now: value,
+IMPORT_RULES: Final[Mapping[str, Rule]] = {
+    "source": _source,
     "keys": _keys,
     "dry_run": lambda value, _now: boolean(value, "dry_run"),
 }

@@ -9,7 +9,7 @@ from httpserver.asgi_types import Fields
 from httpserver.fast_path import Head
 from latchkey import headers
 from latchkey.credential_headers import token_of_authorization
-from latchkey.credentials import CREDENTIAL_PATTERN, Credential, ImportedToken
+from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PREFIX, Credential, ImportedToken
 from latchkey.problems import ProblemError
 from latchkey.request_id import is_request_id
 
@@ -75,4 +75,4 @@ def _imported_token(api_key: bytes | None, authorization: bytes | None) -> Impor
         return None
     text = api_key.decode("latin-1") if api_key else token_of_authorization((authorization or b"").decode("latin-1"))
     # The text may also be a credential of our own in another form. `credential_from_headers` decides then.
-    return ImportedToken.of(text) if "lks_" not in text and may_be_token(text) else None
+    return ImportedToken.of(text) if SECRET_PREFIX not in text and may_be_token(text) else None

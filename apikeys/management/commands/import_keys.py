@@ -68,7 +68,8 @@ class Command(KeyCommand):
         reader = KeyReader.of(PRESETS.get(options["preset"]), columns, _defaults(options))
         summary = self._import(reader, source, kind, options)
         self.show(summary.as_json(), options, [{"line": line, "error": text} for line, text in summary.errors])
-        self.say(summary.sentence(dry_run=options["dry_run"]))
+        if options["format"] != "json":
+            self.say(summary.sentence(dry_run=options["dry_run"]))
         if summary.failed:
             sys.exit(REFUSED)
 

@@ -64,7 +64,8 @@ def import_keys(
     summary = _import(invocation, reader, described, file, kind, dry_run=dry_run)
     rows = [{"line": line, "error": text} for line, text in summary.errors]
     output.print_rows(summary.as_json(), as_json=invocation.as_json, rows=rows)
-    invocation.say(summary.sentence(dry_run=dry_run))
+    if not invocation.as_json:
+        invocation.say(summary.sentence(dry_run=dry_run))
     if summary.failed:
         raise typer.Exit(REFUSED)
 
