@@ -23,7 +23,9 @@ _LENGTHS: Final = {"sha256": 32, "sha512": 64, "sha512-hex": 64, HMAC: 32}
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]+={0,2}")
 _NAMED = re.compile(r"(?:sha256|sha512)\$\$")
-_PASSWORD = re.compile(r"([a-z0-9_]{1,32})\$|\$(2[aby]|argon2[a-z]*)\$")
+_PASSWORD = re.compile(
+    r"(pbkdf2_sha1|pbkdf2_sha256|argon2|bcrypt|bcrypt_sha256|scrypt|md5|sha1)\$|\$(2[aby]|argon2id?)\$"
+)
 
 
 class DigestError(ValueError):

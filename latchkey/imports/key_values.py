@@ -61,6 +61,9 @@ class KeyReader:
             value = row.get(column)
             if value is not None and value != "":
                 _set(values, name, value)
+            elif name == "rate_limit" and value is None and column in row:
+                # In JSON, null is no missing value here: it means unlimited.
+                values[name] = None
         _join_limit(values)
         expires_at = values.get("expires_at")
         if isinstance(expires_at, datetime):

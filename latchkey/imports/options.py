@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from latchkey.imports.hashes import HASHES, split_hash
 from latchkey.imports.presets import PRESETS
-from latchkey.imports.rows import CSV, JSONL
 
+CSV: Final = "csv"
+JSONL: Final = "jsonl"
 STANDARD_INPUT: Final = "-"
 
 _LENGTH = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")

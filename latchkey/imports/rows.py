@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 from latchkey.imports.lines import TOO_LONG, is_utf8, read_lines
+from latchkey.imports.options import CSV
 from latchkey.strict_json import MalformedJSON, loads
-
-CSV: Final = "csv"
-JSONL: Final = "jsonl"
 
 _NOT_UTF8: Final = "The line is not UTF-8."
 _LONG: Final = "The line has more than 64 KiB."
@@ -30,7 +28,7 @@ class Row:
 
 
 def read_rows(file: BinaryIO, kind: str) -> Iterator[Row]:
-    """Yield the rows of a file of this kind (CSV or JSONL). Raise FileError for a CSV file without a usable header."""
+    """Yield the rows of a file of this kind (see `kind_of`). Raise FileError for a CSV file without a usable header."""
     lines = read_lines(file)
     return _csv_rows(lines) if kind == CSV else _json_rows(lines)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
@@ -13,13 +13,13 @@ from latchkey.cli import output
 from latchkey.cli.exit_codes import REFUSED
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.parameters import Burst, ExpiresIn, PerSeconds, Unlimited, invocation_of, rate_limit_of
-from latchkey.imports.file_import import BatchResult, FileImport, Summary
 from latchkey.imports.key_values import KeyReader, parse_mapping
 from latchkey.imports.options import HELP, STANDARD_INPUT, kind_of, source_of
 from latchkey.imports.presets import PRESETS
-from latchkey.imports.progress import end_progress, progress_on
-from latchkey.imports.rows import FileError, read_rows
 from latchkey.timestamps import rfc3339
+
+if TYPE_CHECKING:
+    from latchkey.imports.file_import import BatchResult, Summary
 
 MAX_KEYS: Final = 1000
 # A body may have 64 KiB. The rest is for the source.
@@ -72,12 +72,17 @@ def import_keys(
 
 def _import(
     invocation: Invocation, reader: KeyReader, source: Mapping[str, Any], file: str, kind: str, *, dry_run: bool
-) -> Summary:
+) -> "Summary":
+    # Imported late: `--help` needs neither SQLite nor CSV.
+    from latchkey.imports.file_import import BatchResult, FileImport
+    from latchkey.imports.progress import end_progress, progress_on
+    from latchkey.imports.rows import FileError, read_rows
+
     # A limit of the calling key only makes a large file take longer.
     invocation.options = replace(invocation.options, wait=True)
     client = invocation.client
 
-    def send(keys: list[dict[str, Any]]) -> BatchResult:
+    def send(keys: list[dict[str, Any]]) -> "BatchResult":
         result = client.keys.import_batch(source, keys, dry_run=dry_run)
         # A pointer is /keys/INDEX/FIELD.
         places = [(pointer.split("/", 3), detail) for pointer, detail in result.errors]

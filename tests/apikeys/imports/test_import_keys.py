@@ -200,6 +200,22 @@ def test_errors_of_json_lines(imported: Import) -> None:
     assert sorted(error["line"] for error in found["errors"]) == [2, 3, 4, 6, 7, 8, 9]
 
 
+def test_limits_of_json_lines(imported: Import) -> None:
+    limits: list[dict[str, Any]] = [
+        {},
+        {"rate_limit": None},
+        {"rate_limit": {"burst": 2, "per_seconds": 3}},
+        {"burst": 4, "per_seconds": 5},
+    ]
+    lines = [json.dumps({"digest": digest_of(str(n)), "label": "x", **limit}) for n, limit in enumerate(limits)]
+    lines.append(json.dumps({"digest": digest_of("both"), "label": "x", "rate_limit": None, "burst": 1}))
+    found = imported("\n".join(lines).encode(), *SHAPE, "--burst", "7", "--per-seconds", "7", name="keys.jsonl")
+    assert [error["line"] for error in found["errors"]] == [5]
+    assert [key.rate_limit for key in APIKey.objects.order_by("pk")] == [
+        {"burst": 7, "per_seconds": 7}, None, {"burst": 2, "per_seconds": 3}, {"burst": 4, "per_seconds": 5},
+    ]  # fmt: skip
+
+
 def test_dry_run_writes_nothing(imported: Import) -> None:
     content = csv_of([drf_row(drf_token()) for _ in range(3)])
     found = imported(content, "--from", "drf-api-key", "--dry-run")

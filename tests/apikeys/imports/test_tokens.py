@@ -155,7 +155,8 @@ def test_tokens_of_a_batch_share_a_query(here: Process) -> None:
     batch = [(ImportedToken.of(token), "192.0.2.1") for token in (*tokens, drf_token())]
     with CaptureQueriesContext(connection) as queries:
         results: list[Any] = here.authenticator.authenticate_batch(batch)
-    assert len(queries) == 3
+    # The tokens, then the keys and their secrets, which PostgreSQL gets in one message.
+    assert len(queries) <= 3
     assert [result.credential.key_id for result in results[:5]] == [key.key_id for key in keys]
     assert isinstance(results[5], InvalidCredential)
 

@@ -71,7 +71,12 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
         for name, child in command.commands.items():
             yield from wrongly_typed(child, [*path, name])
         return
-    good = {"key_id": ["lk_000000000000"], "label": ["--label", "x"], "url": ["https://example.com"]}
+    good = {
+        "key_id": ["lk_000000000000"],
+        "label": ["--label", "x"],
+        "url": ["https://example.com"],
+        "file": ["keys.csv"],
+    }
     for param in command.params:
         if not getattr(param, "is_flag", False):
             others = [text for name, texts in good.items() if name != param.name for text in texts]
