@@ -9,8 +9,8 @@ from apikeys.authenticator import default_authenticator
 from apikeys.credential_check import Verified
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
+from apikeys.request_credential import request_credential
 from latchkey.auth_context import AuthContext
-from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.headers import CHALLENGE
 
@@ -22,9 +22,7 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
         try:
-            credential = credential_from_headers(
-                request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
-            )
+            credential = request_credential(request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION"))
         except CredentialError as error:
             # `Authenticator.authenticate` counts the failures of well-formed credentials only.
             AUTH_FAILURES.labels(error.slug).inc()

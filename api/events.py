@@ -1,5 +1,7 @@
 """/v1/events: the event log, as pages and as a live stream."""
 
+from typing import Any
+
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -11,6 +13,7 @@ from api.base import KeyAPIView
 from api.event_stream.handoff import offer_of
 from api.event_stream.view import MEDIA_TYPE, EventStreamRenderer, open_stream
 from api.schemas import keys
+from apikeys.lookup import import_event_of
 from events.log import as_json
 from events.pages import QUERY, STREAM_QUERY, event_page
 from latchkey.query import Query
@@ -53,9 +56,13 @@ class EventCollection(KeyAPIView):
         """
         offer = offer_of(request.META)
         if offer is not None and _wants_stream(request):
-            return open_stream(request, offer, self.scopes["GET"], self.parameters)
-        page = event_page(**self.parameters)
+            return open_stream(request, offer, self.scopes["GET"], self._query())
+        page = event_page(**self._query())
         return Response({"items": [as_json(event) for event in page.events], "next": page.next})
+
+    def _query(self) -> dict[str, Any]:
+        """Return the parsed parameters, and the import that issued the key, if that is what they ask for."""
+        return {**self.parameters, "import_event": import_event_of(self.parameters.get("key_id"))}
 
 
 def _wants_stream(request: Request) -> bool:

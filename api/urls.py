@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 from api.callers import KeyCallers
 from api.events import EventCollection
 from api.health import Health, HealthFull, Metrics
+from api.key_import import KeyImports
 from api.keys import KeyCollection, KeyItem
 from api.rotation import KeyRotation, KeyRotationFinish
 from api.usage import KeyUsage, OwnUsage
@@ -41,6 +42,7 @@ v1_patterns = [
     path("whoami/usage", OwnUsage.as_view(), name="own-usage"),
     path("events", EventCollection.as_view(), name="events"),
     path("keys", KeyCollection.as_view(), name="keys"),
+    path("keys/import", KeyImports.as_view(), name="import-keys"),
     path("keys/<key_id:key_id>", KeyItem.as_view(), name="key"),
     path("keys/<key_id:key_id>/rotate", KeyRotation.as_view(), name="rotate"),
     path("keys/<key_id:key_id>/rotate/finish", KeyRotationFinish.as_view(), name="finish-rotation"),

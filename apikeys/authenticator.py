@@ -6,7 +6,8 @@ the database was read. An allowed request is confirmed too, because the operatio
 epoch.
 
 An unknown key ID and a wrong secret cost the same work, no matter what this process has cached: one digest
-comparison per step, and one query that finds nothing.
+comparison per step, and one query that finds nothing. An imported token names no key. It is looked up by its digest,
+and gets the same answer if there is none.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +23,12 @@ from apikeys.cache.records import KeyRecord
 from apikeys.charging import UNCONFIRMED, Charger
 from apikeys.credential_check import Verified
 from apikeys.errors import InvalidCredential
+from apikeys.imports.sources import default_import_sources
+from apikeys.imports.tokens import Tokens
 from apikeys.pending_authentication import AuthenticationResult, PendingAuthentication, verified_or_raise
 from apikeys.peppers import configured_peppers
 from latchkey.buffered_metrics import CounterLike
-from latchkey.credentials import Credential
+from latchkey.credentials import NOT_A_CREDENTIAL, Credential, ImportedToken, MalformedCredential
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.decision import Decision
@@ -43,10 +46,12 @@ class Authenticator(Charger):
         limiter: Limiter,
         peppers: Peppers,
         address_limit: AddressLimit,
+        tokens: Tokens,
         now: Callable[[], float] = time,
         hits: CounterLike = HITS,
     ) -> None:
-        super().__init__(cache, limiter, peppers, address_limit, now)
+        super().__init__(cache, limiter, peppers, address_limit, now, tokens.sources.foreign_digest)
+        self._tokens = tokens
         self._hits = hits
 
     def with_metrics(self, limiter: Limiter, hits: CounterLike) -> "Authenticator":
@@ -58,6 +63,7 @@ class Authenticator(Charger):
             limiter=limiter,
             peppers=self._peppers,
             address_limit=self._address_limit,
+            tokens=self._tokens,
             now=self._now,
             hits=hits,
         )
@@ -77,7 +83,7 @@ class Authenticator(Charger):
         The results are in the same order. What `authenticate` raises is returned as a result. A single query reads
         all keys that are not cached.
         """
-        batch = [PendingAuthentication(credential, address) for credential, address in credentials]
+        batch = [PendingAuthentication(self._tokens.resolved(found), address) for found, address in credentials]
         for pending in batch:
             pending.resolve(partial(self._without_lookup, pending))
         self._look_up([pending for pending in batch if pending.result is None])
@@ -91,10 +97,12 @@ class Authenticator(Charger):
         """Return the key of a valid credential if a cached record confirms it. Return None otherwise:
         `authenticate_and_charge` decides then.
         """
+        credential = credential if credential.key_id else self._tokens.resolved(credential)
         return self._verified_or_none(credential, self._cache.cached(credential.key_id, self._hits))
 
     def is_cold(self, credential: Credential) -> bool:
         """Return whether no cached record, however old, confirms the credential."""
+        credential = self._tokens.resolved(credential)
         return self._verified_or_none(credential, self._cache.cached_at_any_age(credential.key_id)) is None
 
     def reauthenticate(self, credential: Credential, *, refresh: bool) -> Verified:
@@ -103,6 +111,7 @@ class Authenticator(Charger):
         With `refresh` the database is read now; otherwise a cached record is sufficient. Raises the same errors as
         `authenticate`.
         """
+        credential = self._tokens.resolved(credential)
         if refresh:
             epoch = self._limiter.epoch(credential.key_id)
             return self._authenticate_with(credential, self._cache.load(credential.key_id, epoch))
@@ -133,7 +142,11 @@ class Authenticator(Charger):
         return None
 
     def _look_up(self, batch: Sequence[PendingAuthentication]) -> None:
-        """Resolve the whole batch with one query."""
+        """Resolve the whole batch with one query, and the imported tokens in it with another one."""
+        tokens = [pending for pending in batch if isinstance(pending.credential, ImportedToken)]
+        if tokens:
+            self._look_up_tokens(tokens)
+            batch = [pending for pending in batch if not isinstance(pending.credential, ImportedToken)]
         digests: dict[str, list[bytes]] = {}
         for pending in batch:
             credential = pending.credential
@@ -141,12 +154,32 @@ class Authenticator(Charger):
         try:
             found = self._cache.look_up(digests) if digests else {}
         except Error as error:
-            for pending in batch:
-                pending.resolve(partial(self._in_outage, pending.credential, error))
+            self._resolve_in_outage(batch, error)
             return
         for pending in batch:
             record = found.get(pending.credential.key_id)
             pending.resolve(partial(self._authenticate_with, pending.credential, record))
+
+    def _look_up_tokens(self, batch: Sequence[PendingAuthentication]) -> None:
+        """Resolve imported tokens, which don't name their keys, with one query."""
+        tokens = [pending.credential for pending in batch if isinstance(pending.credential, ImportedToken)]
+        try:
+            found = self._tokens.look_up(tokens, self._cache)
+        except Error as error:
+            self._resolve_in_outage(batch, error)
+            return
+        for pending, (token, record, has_shape) in zip(batch, found, strict=True):
+            if not has_shape:
+                # This process didn't know the sources before.
+                pending.result = MalformedCredential(NOT_A_CREDENTIAL)
+                continue
+            pending.resolve(partial(self._authenticate_with, token, record))
+            if isinstance(pending.result, Verified):
+                self._tokens.record_use(pending.result)
+
+    def _resolve_in_outage(self, batch: Sequence[PendingAuthentication], error: Error) -> None:
+        for pending in batch:
+            pending.resolve(partial(self._in_outage, pending.credential, error))
 
     def _counted(self, pending: PendingAuthentication) -> AuthenticationResult:
         """Return the result; count and charge it if it is a failure."""
@@ -218,4 +251,5 @@ def default_authenticator() -> Authenticator:
         limiter=default_limiter(),
         peppers=configured_peppers(),
         address_limit=AddressLimit(default_limiter(), failure_limit(), AttemptKind.CREDENTIAL),
+        tokens=Tokens(configured_peppers(), default_import_sources()),
     )

@@ -35,8 +35,9 @@ class Charger(CredentialCheck):
         peppers: Peppers,
         address_limit: AddressLimit,
         now: Callable[[], float],
+        foreign_digest: Callable[[str, str], bytes],
     ) -> None:
-        super().__init__(peppers, now)
+        super().__init__(peppers, now, foreign_digest)
         self._cache = cache
         self._limiter = limiter
         self._address_limit = address_limit

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import structlog
 
-from apikeys.cache.records import KeyRecord, SecretRecord
+from apikeys.cache.records import FOREIGN, KeyRecord, SecretRecord
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
-from latchkey.credentials import Credential
+from latchkey.credentials import TOKEN_PREFIX, Credential
 from latchkey.denials import KEY_DENIALS
 from latchkey.peppers import Peppers
 
@@ -25,12 +25,22 @@ class Verified(NamedTuple):
     record: KeyRecord
     slot: int
 
+    @property
+    def foreign_digest(self) -> bytes | None:
+        """Return the imported digest that confirmed the credential, or None if it is one under a pepper of ours."""
+        secret = next(secret for secret in self.record.secrets if secret.slot == self.slot)
+        return secret.digest if secret.pepper_id.startswith(FOREIGN) else None
+
 
 class CredentialCheck:
-    """Checks credentials against key records. `now` returns Unix time in seconds."""
+    """Checks credentials against key records. `now` returns Unix time in seconds.
 
-    def __init__(self, peppers: Peppers, now: Callable[[], float]) -> None:
+    `foreign_digest` returns the digest of an imported token by the function with which it was imported.
+    """
+
+    def __init__(self, peppers: Peppers, now: Callable[[], float], foreign_digest: Callable[[str, str], bytes]) -> None:
         self._peppers = peppers
+        self._foreign_digest = foreign_digest
         self._now = now
         # An unknown key ID is compared with this digest, so that it takes as long as a wrong secret.
         self._decoy = (SecretRecord(bytes(32), peppers.current, 0, None),)
@@ -70,9 +80,13 @@ class CredentialCheck:
         return slot
 
     def _digest(self, secret: str, pepper_id: str) -> bytes:
-        """Return the digest under an older pepper, or an empty one, which never matches, if that pepper is not
-        configured.
+        """Return the digest under an older pepper or a foreign hash. Return an empty one, which never matches, if
+        that pepper is not configured, or if the secret is not an imported token.
         """
+        if pepper_id.startswith(FOREIGN):
+            if not secret.startswith(TOKEN_PREFIX):
+                return b""
+            return self._foreign_digest(secret.removeprefix(TOKEN_PREFIX), pepper_id.removeprefix(FOREIGN))
         if pepper_id not in self._peppers.by_id:
             log.error("pepper_missing", pepper_id=pepper_id)
             return b""

@@ -5,6 +5,12 @@ from apikeys.models import APIKey
 from latchkey.credentials import KEY_ID_PATTERN
 
 
+def import_event_of(key_id: str | None) -> int | None:
+    """Return the ID of the event that issued this key together with others, or None if the key wasn't imported."""
+    found = APIKey.objects.filter(key_id=key_id).values_list("import_event", flat=True).first() if key_id else None
+    return None if found is None else int(found)
+
+
 def find_key(key_id: str) -> APIKey:
     """Return the key with this ID, with its secrets. Raises NotFound."""
     if not KEY_ID_PATTERN.fullmatch(key_id):

@@ -21,13 +21,20 @@ SEARCHED: Final = frozenset({"label", "owner", "metadata"})
 
 def normalized(text: str) -> str:
     """Return `text` in its searchable form: without case and accents."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(character for character in plain if not unicodedata.combining(character))
 
 
 def text_of(key: APIKey) -> KeyText:
     """Return the searchable text of the key's current fields, one value a line."""
-    return KeyText(key=key, text=normalized("\n".join((key.key_id, key.label, key.owner, *_values(key.metadata)))))
+    return KeyText(key=key, text=searchable_text(key.key_id, key.label, key.owner, key.metadata))
+
+
+def searchable_text(key_id: str, label: str, owner: str, metadata: object) -> str:
+    """Return the text in which a key with these fields is found."""
+    return normalized("\n".join((key_id, label, owner, *_values(metadata))))
 
 
 def index_statement(key: APIKey, *, is_new: bool = False) -> Statement:

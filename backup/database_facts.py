@@ -32,7 +32,9 @@ def read_facts(query: Query) -> Facts:
     ((keys,),) = query("SELECT COUNT(*) FROM apikeys_apikey")
     head = query("SELECT last_id, digest FROM events_chainhead") or [(0, GENESIS)]
     peppers = query(
-        "SELECT pepper_id FROM apikeys_keysecret UNION SELECT pepper_id FROM events_webhookendpoint"
+        # An imported token that wasn't used yet has no pepper.
+        "SELECT pepper_id FROM apikeys_keysecret WHERE pepper_id <> ''"
+        " UNION SELECT pepper_id FROM events_webhookendpoint"
         " UNION SELECT pepper_id FROM events_seal ORDER BY 1"
     )
     return Facts(

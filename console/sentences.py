@@ -183,6 +183,11 @@ def _names(values: object) -> str:
 
 _SENTENCES: Final[Mapping[str, Callable[[_Parts], SafeString]]] = {
     EventType.KEY_ISSUED: _words("{actor} issued {key}"),
+    EventType.KEYS_IMPORTED: _words(
+        "{actor} imported {count} keys of {source}",
+        count=lambda parts: parts.word("count"),
+        source=lambda parts: parts.word("source"),
+    ),
     EventType.KEY_UPDATED: _words("{actor} changed {fields} of {key}", fields=_Parts.fields),
     EventType.RATE_LIMIT_CHANGED: _words(
         "{actor} changed the limit of {key} from {old} to {new}",

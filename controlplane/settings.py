@@ -26,6 +26,7 @@ except OSError as error:
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret_key(debug=DEBUG)
 SECRET_PEPPERS = env.peppers(debug=DEBUG)
+IMPORT_HMAC_SECRETS = env.text("IMPORT_HMAC_SECRETS", "")
 PORT = env.integer("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.integer("WORKERS", 2, minimum=1, maximum=256)
 SOCKET_MODE = env.file_mode("SOCKET_MODE", "0660")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from events.models import Event
 from events.types import EventType
@@ -33,10 +33,14 @@ FILTER_PARAMETERS: Final[Query] = (
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Filter by `type` and `key_id`. None means no restriction."""
+    """Filter by `type` and `key_id`. None means no restriction.
+
+    `import_event` is the ID of the event KeysImported that issued the key together with others, if there is one.
+    """
 
     type: str | None = None
     key_id: str | None = None
+    import_event: int | None = None
 
     def matches(self, type: str, key_id: str) -> bool:
         """Return whether an event of this type and key passes the filter."""
@@ -48,8 +52,14 @@ class EventFilter:
         if self.type is not None:
             events = events.filter(type=self.type)
         if self.key_id is not None:
-            events = events.filter(key_id=self.key_id)
+            events = events.filter(of_key(self.key_id, self.import_event))
         return events.order_by("id")
+
+
+def of_key(key_id: str, import_event: int | None) -> Q:
+    """Return the condition for the events of a key: its own, and the import that issued it, if there was one."""
+    own = Q(key_id=key_id)
+    return own if import_event is None else own | Q(id=import_event)
 
 
 ALL_EVENTS: Final = EventFilter()

@@ -32,9 +32,16 @@ QUERY: Final[Query] = (
 
 
 def event_page(
-    *, after: int = 0, limit: int = DEFAULT_LIMIT, type: str | None = None, key_id: str | None = None
+    *,
+    after: int = 0,
+    limit: int = DEFAULT_LIMIT,
+    type: str | None = None,
+    key_id: str | None = None,
+    import_event: int | None = None,
 ) -> EventPage:
-    """Return the events with IDs above `after`. The arguments are the parsed parameters of QUERY."""
+    """Return the events with IDs above `after`. The arguments are the parsed parameters of QUERY, and the import that
+    issued the key.
+    """
     # One more than the page needs: it shows whether another page follows.
-    found = list(EventFilter(type, key_id).after(after)[: limit + 1])
+    found = list(EventFilter(type, key_id, import_event).after(after)[: limit + 1])
     return EventPage(found[:limit], found[limit - 1].id if len(found) > limit else None)

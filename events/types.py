@@ -7,6 +7,7 @@ class EventType(StrEnum):
     """Type of an event. The names are public API: filters, streams and webhooks use them."""
 
     KEY_ISSUED = "KeyIssued"
+    KEYS_IMPORTED = "KeysImported"
     KEY_UPDATED = "KeyUpdated"
     RATE_LIMIT_CHANGED = "RateLimitChanged"
     KEY_ROTATED = "KeyRotated"

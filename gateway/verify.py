@@ -12,8 +12,9 @@ from apikeys.callers.caller import Caller
 from apikeys.callers.recorder import CALLERS
 from apikeys.credential_check import Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
+from apikeys.request_credential import credential_of_text
 from apikeys.validation import MAX_SCOPES
-from latchkey.credentials import CredentialError, parse_credential
+from latchkey.credentials import CredentialError
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
 from ratelimit.bucket import CostExceedsBurst
@@ -76,8 +77,9 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
     cost, key_id = cleaned.get("cost", 1), None
     try:
-        credential = parse_credential(cleaned["credential"])
-        key_id = credential.key_id
+        credential = credential_of_text(cleaned["credential"])
+        # An imported token names no key.
+        key_id = credential.key_id or None
         # Charge the key before scopes are checked, so that a key can't probe for scopes without limit. A wrong
         # credential costs the calling service one token, as every call does, and no address: `reauthenticate` doesn't
         # count it as an attempt.

@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Final
 
 from latchkey.credentials import (
     CREDENTIAL_PATTERN,
     AmbiguousCredential,
     Credential,
+    ImportedToken,
     MalformedCredential,
     MissingCredential,
     parse_credential,
@@ -75,14 +77,42 @@ def _without_foreign_field(one: set[str], other: set[str]) -> set[str]:
     return one | other
 
 
-def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
+def credential_from_headers(
+    api_key: str | None, authorization: str | None, is_token: Callable[[str], bool] = lambda _text: False
+) -> Credential:
     """Return the one credential of a request, from its X-API-Key and Authorization fields.
 
     If only one of the fields holds a text of a credential's shape, the other field is ignored. A field that was
-    sent twice is expected to be joined by commas, as HTTP allows.
+    sent twice is expected to be joined by commas, as HTTP allows. Without a credential, a text for which `is_token`
+    returns true is an imported token, with any scheme but Basic.
 
     Raises MissingCredential, MalformedCredential, or AmbiguousCredential if two credentials differ.
     """
+    try:
+        return _own_credential(api_key, authorization)
+    except (MissingCredential, MalformedCredential):
+        tokens = {text for text in _possible_tokens(api_key, authorization) if is_token(text)}
+        if not tokens:
+            raise
+    if len(tokens) > 1:
+        raise AmbiguousCredential("The request has two different credentials.")
+    return ImportedToken.of(tokens.pop())
+
+
+def token_of_authorization(value: str) -> str:
+    """Return what may be an imported token in one value of an Authorization field, or "" for HTTP Basic."""
+    scheme, _, token = value.strip().partition(" ")
+    return "" if scheme.lower() == "basic" else token.strip()
+
+
+def _possible_tokens(api_key: str | None, authorization: str | None) -> set[str]:
+    """Return the texts in both fields that may be imported tokens."""
+    texts = _from_api_key(api_key) if api_key else set()
+    return texts | set(map(token_of_authorization, _values(authorization))) if authorization else texts
+
+
+def _own_credential(api_key: str | None, authorization: str | None) -> Credential:
+    """Return the credential of our own in the two fields. Raises what `credential_from_headers` raises."""
     texts = _from_api_key(api_key) if api_key else set()
     if authorization:
         # One of the fields may be meant for the service behind Latchkey, so what it holds isn't an error.

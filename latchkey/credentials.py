@@ -15,6 +15,8 @@ KEY_ID_PATTERN: Final = re.compile(r"lk_[0-9a-z]{12}")
 SECRET_PREFIX: Final = "lks_"  # noqa: S105 - the public prefix of every secret
 RANDOM_LENGTH: Final = 43
 CHECKSUM_LENGTH: Final = 6
+NOT_A_CREDENTIAL: Final = "The credential does not have the form key_id:secret."
+TOKEN_PREFIX: Final = "token:"  # noqa: S105 - it tells the digest of an imported token from other digests
 
 SECRET_PATTERN: Final = re.compile(
     rf"{SECRET_PREFIX}([0-9A-Za-z]{{{RANDOM_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
@@ -66,6 +68,28 @@ class Credential:
         return f"{self.key_id}:{self.secret}"
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedToken(Credential):
+    """A token that another system issued, with the key ID that it belongs to, or "" while that isn't known.
+
+    `secret` is TOKEN_PREFIX and the token. The prefix keeps its digest apart from those of other uses of a pepper.
+    """
+
+    @classmethod
+    def of(cls, token: str) -> "ImportedToken":
+        """Return the credential of a token whose key isn't known yet."""
+        return cls("", TOKEN_PREFIX + token)
+
+    @property
+    def token(self) -> str:
+        """Return the token as its client sends it."""
+        return self.secret.removeprefix(TOKEN_PREFIX)
+
+    def reveal(self) -> str:
+        """Return the token. Use it only to send it."""
+        return self.token
+
+
 def _base62(number: int, length: int) -> str:
     """Return `number` as `length` base62 characters, most significant first."""
     digits = []
@@ -91,9 +115,7 @@ def generate_secret() -> str:
     return SECRET_PREFIX + random_part + checksum(random_part)
 
 
-def parse_credential(
-    text: str, *, otherwise: str = "The credential does not have the form key_id:secret."
-) -> Credential:
+def parse_credential(text: str, *, otherwise: str = NOT_A_CREDENTIAL) -> Credential:
     """Return the credential that `text` is.
 
     Raises MalformedCredential if the shape or the checksum is wrong. If stray quotation marks, white space or a

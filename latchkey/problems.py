@@ -105,13 +105,18 @@ def problem_body(
         "instance": redact_tokens(instance),
         "request_id": request_id,
     }
-    listed = [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in errors]
+    listed = errors_json(errors)
     if listed:
         body["errors"] = listed
     policies = list(violated_policies)
     if policies:
         body["violated-policies"] = policies
     return body
+
+
+def errors_json(errors: Iterable[FieldError]) -> list[dict[str, str]]:
+    """Return the errors as a problem's `errors` lists them."""
+    return [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in errors]
 
 
 def problem_body_of(error: ProblemError, *, instance: str, request_id: str, public_url: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ _SECRET = re.compile(r"lks_[0-9A-Za-z_]+")
 # "lk_", so every such token starts with "bGtf".
 _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
 # A webhook's signing secret, and values after a name that says what they are: `password=x`, `"password": "x"`,
-# also within a string that is itself JSON. SECRET_PEPPERS holds several peppers, separated by commas.
+# also within a string that is itself JSON. SECRET_PEPPERS and IMPORT_HMAC_SECRETS hold several, separated by commas.
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _NAMED = re.compile(
     r"""(?i)((?:secret_key|password\d*|passwd|x-api-key)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
@@ -25,9 +25,11 @@ _NAMED = re.compile(
 _FIELDS = re.compile(
     r"""(?i)((?:authorization|cookie)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)(?!\[redacted\])[^"'\\\r\n]+"""
 )
-_PEPPERS = re.compile(r"""(?i)(secret_peppers[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+""")
+_PEPPERS = re.compile(
+    r"""(?i)((?:secret_peppers|import_hmac_secrets)[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+"""
+)
 # Each secret that is found below contains one of these. Most texts contain none, so one search is enough for them.
-_SUSPECT = re.compile(r"(?i)lks_|bgtf|whsec_|secret_|passw|authorization|x-api-key|cookie|://")
+_SUSPECT = re.compile(r"(?i)lks_|bgtf|whsec_|secret_|hmac_secrets|passw|authorization|x-api-key|cookie|://")
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/]+@")
 
 

@@ -14,10 +14,11 @@ from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from apikeys import address_limit, authenticator
+from apikeys import address_limit, authenticator, hmac_secrets
 from apikeys.cache import key_cache
 from apikeys.callers.recorder import CALLERS
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.imports import sources
 from events import lock_timeout
 from events.origin import Origin
 from gateway.native import metrics
@@ -100,13 +101,17 @@ def clock() -> Clock:
 def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins as a process does: no key cached, all buckets full. Nothing runs behind its back."""
     monkeypatch.setattr("apikeys.cache.poller.DatabasePoller._start", lambda *_: None)
+    # As if its process had read that there is none.
+    monkeypatch.setattr("apikeys.imports.sources.ImportSources._sources", ())
+    monkeypatch.setattr("apikeys.imports.sources.ImportSources._due_at", float("inf"))
+    monkeypatch.setattr("apikeys.imports.first_use.FirstUses._start", lambda *_: None)
     # Nor is a read that a busy machine makes slow taken for silence: the connection that it cuts is that of all tests.
     monkeypatch.setattr("apikeys.cache.poller.QUERY_DEADLINE_SECONDS", 600.0)
     monkeypatch.setattr("apikeys.cache.key_cache.QUERY_DEADLINE_SECONDS", 600.0)
     monkeypatch.setattr("health.local_health.QUERY_DEADLINE_SECONDS", 600.0)
     caches = (
         limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_key_cache, authenticator.default_authenticator,
-        metrics.loop_authenticator,
+        metrics.loop_authenticator, sources.default_import_sources, hmac_secrets.hmac_secrets,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from django.conf import settings
@@ -15,7 +15,7 @@ from apikeys.cache.feed import ChangeFeed
 from apikeys.cache.poller import DatabasePoller
 from apikeys.cache.query_deadlines import query_deadline, track_connections
 from apikeys.cache.record_table import CAPACITY, RecordTable
-from apikeys.cache.records import KeyRecord, read_records, read_records_with
+from apikeys.cache.records import KeyRecord, read_records, read_records_by_token, read_records_with
 from latchkey import metric_names
 from latchkey.buffered_metrics import CounterLike
 from ratelimit.limiter import default_limiter
@@ -25,6 +25,8 @@ QUERY_DEADLINE_SECONDS: Final = 2.0
 MAX_READS: Final = 3
 
 log = structlog.get_logger(__name__)
+
+_K = TypeVar("_K", str, bytes)
 
 LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Lookups in the key cache, by outcome.", ["outcome"])
 HITS: Final = LOOKUPS.labels("hit")
@@ -114,7 +116,7 @@ class KeyCache:
             found = read_records([key_id])
             return {name: replace(record, epoch=max(record.epoch, epoch)) for name, record in found.items()}
 
-        record = self._read([key_id], read).get(key_id)
+        record = self._read(1, read).get(key_id)
         if record is None:
             self._table.remove(key_id)
         return record
@@ -125,7 +127,14 @@ class KeyCache:
         A single query finds all of them, so an unknown key costs the same as a wrong secret (see
         `read_records_with`). Raises what `load` raises.
         """
-        return self._read(list(digests), lambda: read_records_with(digests))
+        return self._read(len(digests), lambda: read_records_with(digests))
+
+    def look_up_tokens(self, tokens: int, digests: Sequence[bytes]) -> dict[bytes, KeyRecord]:
+        """Return and cache the records of the keys that have an imported token with one of the digests, by digest.
+
+        The digests are those of this many `tokens`. Raises what `load` raises.
+        """
+        return self._read(tokens, lambda: read_records_by_token(digests))
 
     def clear(self) -> None:
         """Remove all records."""
@@ -136,19 +145,19 @@ class KeyCache:
         is_late = self.poller.down or self.poller.is_asking
         return is_late and age < self._stale_seconds and self._confirms()
 
-    def _read(self, key_ids: Sequence[str], read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
-        """Return what `read` finds of those keys, with a query deadline, cache and count it. Raises django.db.Error."""
+    def _read(self, wanted: int, read: Callable[[], dict[_K, KeyRecord]]) -> dict[_K, KeyRecord]:
+        """Cache and count what `read` finds of this many keys, with a query deadline. Raises django.db.Error."""
         self.poller.start()
         try:
             found = self._read_current(read)
         except Error:
-            _FAILED.inc(len(key_ids))
+            _FAILED.inc(wanted)
             raise
         _LOADED.inc(len(found))
-        _UNKNOWN.inc(len(key_ids) - len(found))
+        _UNKNOWN.inc(wanted - len(found))
         return found
 
-    def _read_current(self, read: Callable[[], dict[str, KeyRecord]]) -> dict[str, KeyRecord]:
+    def _read_current(self, read: Callable[[], dict[_K, KeyRecord]]) -> dict[_K, KeyRecord]:
         """Cache and return what `read` finds. Read again if a key was changed since, up to MAX_READS times."""
         for _ in range(MAX_READS):
             self.raise_while_down()

@@ -15,10 +15,16 @@ from latchkey.auth_context import AuthContext
 from latchkey.timestamps import whole_second
 from ratelimit.limit import Limit
 
+# No pepper's ID has this character.
+FOREIGN: Final = ":"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SecretRecord:
-    """One valid secret: its digest, the pepper of the digest, its slot, and its end in Unix time (None: no end)."""
+    """One valid secret: its digest, the pepper of the digest, its slot, and its end in Unix time (None: no end).
+
+    `pepper_id` is FOREIGN and the name of a hash for an imported token that wasn't used yet.
+    """
 
     digest: bytes
     pepper_id: str
@@ -91,6 +97,17 @@ def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRe
     return read_records(found) if found else {}
 
 
+def read_records_by_token(digests: Sequence[bytes]) -> dict[bytes, KeyRecord]:
+    """Return the records of the keys that have an imported token with one of the digests, by that digest.
+
+    Raises django.db.Error.
+    """
+    tokens = KeySecret.objects.filter(source__isnull=False, digest__in=digests).order_by()
+    found = {bytes(digest): key_id for digest, key_id in tokens.values_list("digest", "key__key_id")}
+    records = read_records(list(set(found.values()))) if found else {}
+    return {digest: records[key_id] for digest, key_id in found.items() if key_id in records}
+
+
 def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:
     return KeyRecord(
         auth=key.auth,
@@ -102,7 +119,7 @@ def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:
         secrets=tuple(
             SecretRecord(
                 digest=bytes(secret.digest),
-                pepper_id=secret.pepper_id,
+                pepper_id=secret.pepper_id if secret.foreign_hash is None else FOREIGN + secret.foreign_hash,
                 slot=secret.slot,
                 expires_at=_end(secret.expires_at),
             )

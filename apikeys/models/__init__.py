@@ -3,6 +3,7 @@
 from apikeys.models.caller import CallerKind, KeyCaller
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
+from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
 from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
@@ -13,6 +14,7 @@ __all__ = [
     "APIKeyQuerySet",
     "CallerKind",
     "IdempotencyRecord",
+    "ImportSource",
     "KeyCaller",
     "KeyCensus",
     "KeySecret",

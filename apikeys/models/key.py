@@ -71,6 +71,9 @@ class APIKey(models.Model):
     )
     expiry_told = models.BooleanField(default=False, editable=False)
     epoch = models.PositiveIntegerField(default=1, editable=False)
+    import_event = models.BigIntegerField(
+        null=True, editable=False, help_text="ID of the event KeysImported by which an imported key was issued."
+    )
     created_at = models.DateTimeField(editable=False)
 
     objects = APIKeyQuerySet.as_manager()

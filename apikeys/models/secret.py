@@ -7,6 +7,7 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 
+from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey
 from latchkey.timestamps import from_ns, next_whole_second
 from ratelimit.bucket import Record
@@ -34,6 +35,8 @@ class KeySecret(models.Model):
     slot = models.PositiveSmallIntegerField()
     digest = models.BinaryField(max_length=32)
     pepper_id = models.CharField(max_length=32)
+    source = models.ForeignKey(ImportSource, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
+    foreign_hash = models.CharField(max_length=32, null=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     overdue_at = models.DateTimeField(null=True)
@@ -43,10 +46,13 @@ class KeySecret(models.Model):
         indexes = [
             models.Index(fields=["state", "created_at"], name="secret_by_age"),
             models.Index(fields=["expires_at"], name="secret_retiring", condition=Q(state="retiring")),
+            models.Index(fields=["created_at"], name="secret_foreign", condition=Q(foreign_hash__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["key", "state"], name="one_secret_a_state"),
             models.UniqueConstraint(fields=["key", "slot"], name="one_secret_a_slot"),
+            # Only tokens are found by their digest. A request with one of our secrets names its key.
+            models.UniqueConstraint(fields=["digest"], condition=Q(source__isnull=False), name="one_key_a_token"),
             models.CheckConstraint(condition=Q(slot__in=[0, 1]), name="secret_slot_0_or_1"),
             models.CheckConstraint(
                 condition=Q(state=SecretState.ACTIVE, expires_at__isnull=True)

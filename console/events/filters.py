@@ -9,6 +9,8 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 
+from apikeys.lookup import import_event_of
+from events.event_filter import of_key
 from events.models import ChainHead, Event
 from events.types import EventType
 from latchkey.credentials import KEY_ID_PATTERN
@@ -67,7 +69,7 @@ def matching_events(query: Mapping[str, str]) -> Found:
     if not typed:
         return Found(form, events)
     if KEY_ID_PATTERN.fullmatch(typed):
-        return Found(form, events.filter(key_id=typed))
+        return Found(form, events.filter(of_key(typed, import_event_of(typed))))
     if Event.objects.filter(request_id=typed).exists():
         return Found(form, events.filter(request_id=typed))
     # No index finds an actor, so the search ends somewhere.

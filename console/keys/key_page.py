@@ -24,6 +24,7 @@ from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
 from console.sentences import event_lines
 from console.usage_chart import usage_chart
+from events.event_filter import of_key
 from events.models import Event
 from health.guard_rails import GUARD_RAILS, GuardRail
 from health.guard_rails.keys import KeyGuardRail
@@ -101,7 +102,9 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         "rotation": rotation_of(shown, now, default_limiter()),
         **callers_context(shown),
         **usage_chart(request, partial(usage_of, shown), now),
-        "lines": event_lines(Event.objects.filter(key_id=shown.key_id).order_by("-id")[:EVENTS], now),
+        "lines": event_lines(
+            Event.objects.filter(of_key(shown.key_id, shown.import_event)).order_by("-id")[:EVENTS], now
+        ),
         "violations": violations_of(shown, now),
     }
 

@@ -18,7 +18,12 @@ class StreamStart:
 
 
 def stream_start(
-    *, last_event_id: str | None = None, after: int | None = None, type: str | None = None, key_id: str | None = None
+    *,
+    last_event_id: str | None = None,
+    after: int | None = None,
+    type: str | None = None,
+    key_id: str | None = None,
+    import_event: int | None = None,
 ) -> StreamStart:
     """Return the start position. `last_event_id` (the Last-Event-ID header) takes precedence over `after`.
 
@@ -39,4 +44,4 @@ def stream_start(
             faults.extend(fault.under("/last-event-id") for fault in rejection.faults)
     if faults:
         raise InvalidParameters.of(faults)
-    return StreamStart(EventFilter(type, key_id), position, head)
+    return StreamStart(EventFilter(type, key_id, import_event), position, head)

@@ -5,6 +5,7 @@ from typing import Final
 from health.guard_rails.base import Finding, GuardRail, Severity
 from health.guard_rails.database import GrowingLog, UnwritableDatabase
 from health.guard_rails.disk import FullDisk
+from health.guard_rails.imports import ForeignDigest
 from health.guard_rails.lifetimes import ExpiringKey, KeyWithoutExpiry, UnusedKey
 from health.guard_rails.limits import ExcessiveBurst, UnlimitedKey
 from health.guard_rails.operation import AbsentSteward, BrokenEventLog, DegradedBucketStore, RebuiltBucketStore
@@ -22,6 +23,7 @@ GUARD_RAILS: Final[tuple[GuardRail, ...]] = (
     UnusedKey(),
     OldSecret(),
     OverdueRotation(),
+    ForeignDigest(),
     SustainedThrottling(),
     AuthenticationFailures(),
     DeadWebhook(),

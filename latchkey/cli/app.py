@@ -10,6 +10,7 @@ from latchkey.cli.commands import (
     deliveries,
     events,
     health,
+    key_import,
     key_values,
     keys,
     proxy_test,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 keys.group.command("create")(key_values.create)
 keys.group.command("update")(key_values.update)
+keys.group.command("import")(key_import.import_keys)
 keys.group.command("rotate")(rotation.rotate)
 keys.group.command("finish-rotation")(rotation.finish_rotation)
 webhooks.group.command("add")(webhook_values.add)

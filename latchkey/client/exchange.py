@@ -28,12 +28,16 @@ Parameters = Mapping[str, str]
 
 
 class CallOptions(TypedDict, total=False):
-    """What a call sends. `accepted_statuses` has the statuses that are results and not failures."""
+    """What a call sends. `accepted_statuses` has the statuses that are results and not failures.
+
+    A call that is `idempotent` does no more if it is made twice.
+    """
 
     params: Parameters | None
     json: object
     header_fields: Parameters | None
     accepted_statuses: Sequence[int]
+    idempotent: bool
 
 
 @dataclass(frozen=True, slots=True)

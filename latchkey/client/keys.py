@@ -9,6 +9,7 @@ from uuid import uuid4
 from latchkey import headers
 from latchkey.client.document import Document
 from latchkey.client.failures import WrongServer
+from latchkey.client.imported_keys import ImportedKeys
 from latchkey.client.key import IssuedKey, Key, KeyReceipt, changed_key
 from latchkey.client.key_caller import KeyCaller
 from latchkey.client.rate_limit import RateLimit
@@ -163,6 +164,18 @@ class Keys:
         """
         body = None if secret_id is None else {"secret_id": secret_id}
         return self._change_key("POST", key_id, "/rotate/finish", json=body, if_match=if_match)
+
+    def import_batch(
+        self, source: Mapping[str, object], keys: Sequence[Mapping[str, object]], *, dry_run: bool = False
+    ) -> ImportedKeys:
+        """Import keys of another system by their digests, up to 1,000 and 64 KiB as JSON. A repeat does no more.
+
+        A key that can't be imported is left out: `errors` has its index and the reason.
+        """
+        body = {"source": source, "keys": keys, "dry_run": dry_run}
+        return ImportedKeys.read(
+            Document(self.transport.call("POST", "/v1/keys/import", json=body, idempotent=True), "import")
+        )
 
     def _change_key(
         self, method: str, key_id: str, rest: str = "", json: object = None, if_match: str | None = None

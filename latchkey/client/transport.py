@@ -38,7 +38,7 @@ class Transport(Caller):
         """Return what `call` returns, with its request ID and ETag. Raises ClientError."""
         # All attempts of a call share one request ID, so that the server's log shows them together.
         identity = self.call_identity()
-        idempotent = headers.IDEMPOTENCY_KEY in (sent.get("header_fields") or {})
+        idempotent = sent.get("idempotent", False) or headers.IDEMPOTENCY_KEY in (sent.get("header_fields") or {})
         started = time.monotonic()
         attempt = 0
         while True:

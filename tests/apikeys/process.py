@@ -6,6 +6,8 @@ from apikeys.address_limit import AddressLimit
 from apikeys.authenticator import Authenticator
 from apikeys.cache.key_cache import KeyCache
 from apikeys.config_service import IssuedKey
+from apikeys.imports.sources import default_import_sources
+from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
@@ -25,11 +27,13 @@ class Process:
         self.monotonic = 100.0
         self.wall = timezone.now()
         self.cache = KeyCache(clock=lambda: self.monotonic)
+        self.tokens = Tokens(peppers or configured_peppers(), default_import_sources())
         self.authenticator = Authenticator(
             cache=self.cache,
             limiter=limiter,
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
+            tokens=self.tokens,
             now=lambda: self.wall.timestamp(),
         )
 

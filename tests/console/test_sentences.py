@@ -49,6 +49,7 @@ def test_change_of_key(type: EventType, data: dict[str, Any], expected: str) -> 
         (EventType.HEALTH_CHANGED, {"component": "unlimited_key", "status": "degraded", "detail": "One."}, "unlimited_key opened an incident: One."),
         (EventType.HEALTH_CHANGED, {"component": "unlimited_key", "status": "ok", "detail": "Resolved: One."}, "unlimited_key is resolved: One."),
         (EventType.HEALTH_CHANGED, {"component": "gone", "status": "ok"}, "gone is resolved"),
+        (EventType.KEYS_IMPORTED, {"source": "drf-api-key", "count": 3, "keys": [KEY]}, "mara imported 3 keys of drf-api-key"),
         (EventType.WAIVER_GRANTED, {"guard_rail": "unlimited_key", "reason": "load test"}, "mara waived unlimited_key for all keys: load test"),
         (EventType.WEBHOOK_ADDED, {"webhook_id": "wh_000000000001", "label": "pager"}, "mara added the webhook pager"),
         (

@@ -12,6 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import (
     APIKey,
     IdempotencyRecord,
+    ImportSource,
     KeyCaller,
     KeyCensus,
     KeySecret,
@@ -41,6 +42,14 @@ def a_secret(**values: object) -> object:
     return KeySecret.objects.create(key=APIKey.objects.get(), **{**other, **values})
 
 
+def a_token_of_two_keys() -> None:
+    source = ImportSource.objects.create(
+        name="s", hash="sha256", alphabet="hex", min_length=20, max_length=20, created_at=NOW
+    )
+    KeySecret.objects.update(source=source, digest=b"d")
+    a_secret(source=source, digest=b"d")
+
+
 def a_mark() -> object:
     source, _ = UsageSource.objects.get_or_create(generation="g", defaults={"seen_at": NOW})
     return UsageMark.objects.create(key=APIKey.objects.get(), source=source)
@@ -61,6 +70,7 @@ BREACHES: dict[str, Callable[[], object]] = {
     "key_has_label": lambda: APIKey.objects.update(label=""),
     "one_secret_a_state": lambda: a_secret(state="active", expires_at=None),
     "one_secret_a_slot": lambda: a_secret(slot=KeySecret.objects.get().slot),
+    "one_key_a_token": a_token_of_two_keys,
     "secret_slot_0_or_1": lambda: KeySecret.objects.update(slot=2),
     "retiring_secret_has_end": lambda: a_secret(expires_at=None),
     "one_row_a_key_and_step": lambda: twice(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import apikeys.imports.source_values
 import apikeys.pages
 import apikeys.usage.report
 import events.pages
@@ -24,11 +25,13 @@ from tests.openapi.document import accepts, document, operations
 NOW = datetime(2027, 1, 31, tzinfo=UTC)
 SOON = "2027-02-28T00:00:00Z"
 KEY_ID = "lk_0123456789ab"
+SOURCE = {"name": "x", "hash": "sha256", "alphabet": "hex", "min_length": 20}
 
 # The rules of each request, and a body that they accept.
 REQUESTS: dict[str, tuple[Mapping[str, Rule], dict[str, Any]]] = {
     "KeyCreate": (validation.CREATE_RULES, {"label": "x"}),
     "KeyUpdate": (validation.UPDATE_RULES, {}),
+    "KeyImport": (apikeys.imports.source_values.IMPORT_RULES, {"source": SOURCE, "keys": []}),
     "Rotate": (validation.ROTATE_RULES, {}),
     "Finish": (validation.FINISH_RULES, {}),
     "WebhookCreate": (events.webhooks.validation.RULES, {"url": "https://host.example/"}),
@@ -51,6 +54,9 @@ ODD: list[object] = [
     SOON, "2027-02-28T00:00:00.5+01:00", "2027-02-28", "2027-02-28T00:00:00", "tomorrow",
     {"burst": 1, "per_seconds": 1}, {"burst": 1}, {"burst": 1, "per_seconds": 1, "x": 1}, {"burst": True, "per_seconds": 1},
     {"burst": "1", "per_seconds": 1}, {"burst": None, "per_seconds": 1},
+    SOURCE, {**SOURCE, "prefix": "a_", "max_length": 256}, {**SOURCE, "max_length": 257}, {**SOURCE, "min_length": 15},
+    {**SOURCE, "hash": "hmac-sha256"}, {**SOURCE, "hash": "md5"}, {**SOURCE, "alphabet": "hex+"}, {**SOURCE, "alphabet": "base62+.~"},
+    {**SOURCE, "name": "X"}, {**SOURCE, "name": ""}, {**SOURCE, "prefix": None}, {**SOURCE, "prefix": "a b"}, {**SOURCE, "more": 1},
     "https://host.example", "http://host.example/", "https://host.example:65535/a?b=c", "https://host.example:65536/",
     "https://host.example:0/", "https://a@host.example/", "https://host.example/#a", "ftp://host.example/", "https:///a",
     "https://[::1]/", "https://host.example/ä", "https://host..example/", "https://host.example\\a/", "host.example",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from latchkey.client.keys import KeyFilters
 
 group = typer.Typer(
-    no_args_is_help=True, help="Keys: list, show, callers, create, update, rotate, disable, enable, revoke."
+    no_args_is_help=True,
+    help="Keys: list, show, callers, create, import, update, rotate, disable, enable, revoke.",
 )
 
 

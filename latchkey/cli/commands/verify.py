@@ -8,7 +8,7 @@ from latchkey.cli.api_key import STANDARD_INPUT, read_secret, warn_about_secret_
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.cli.output import print_object
 from latchkey.cli.parameters import invocation_of
-from latchkey.credentials import parse_credential
+from latchkey.credentials import SECRET_PREFIX, Credential, ImportedToken, MalformedCredential, parse_credential
 
 
 def verify(
@@ -33,7 +33,18 @@ def verify(
         credential = read_secret("Credential to verify (key_id:secret): ")
     else:
         warn_about_secret_argument("CREDENTIAL")
-    found = client.verify(parse_credential(credential), scopes=scope or [], cost=cost)
+    found = client.verify(_parsed(credential), scopes=scope or [], cost=cost)
     print_object(found.document, as_json=invocation.as_json)
     if not found.valid:
         raise typer.Exit(COULD_NOT if found.code == RATE_LIMITED else REFUSED)
+
+
+def _parsed(text: str) -> Credential:
+    """Return the credential, or the token of an imported key. Raises MalformedCredential."""
+    try:
+        return parse_credential(text)
+    except MalformedCredential:
+        # With such a secret, a mistyped credential is far more likely than a token of another system.
+        if SECRET_PREFIX in text:
+            raise
+        return ImportedToken.of(text)

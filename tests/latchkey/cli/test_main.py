@@ -78,6 +78,7 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
         "receiver": ["https://example.com"],
         "webhook_id": ["wh_000000000000"],
         "delivery_id": ["1"],
+        "file": ["keys.csv"],
     }
     for param in command.params:
         if not getattr(param, "is_flag", False):

@@ -10,6 +10,8 @@ from apikeys.address_limit import AddressLimit
 from apikeys.authenticator import Authenticator
 from apikeys.cache.key_cache import KeyCache
 from apikeys.cache.records import KeyRecord, read_records, read_records_with
+from apikeys.imports.sources import default_import_sources
+from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential
 from ratelimit.limit import Limit
@@ -76,6 +78,7 @@ class Process:
             limiter=limiter,
             peppers=configured_peppers(),
             address_limit=AddressLimit(limiter, Limit(3, 60), AttemptKind.CREDENTIAL, lambda: self.seconds),
+            tokens=Tokens(configured_peppers(), default_import_sources()),
             now=lambda: timezone.now().timestamp(),
         )
 

@@ -1,0 +1,1 @@
+"""Imported keys: their tokens' sources, lookups, first use, and the service that issues them."""
