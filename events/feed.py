@@ -45,14 +45,13 @@ def read_after(cursor: Cursor) -> list[FeedEvent] | None:
     """Return up to PAGE events after the cursor, or None if the log does not continue from it.
 
     That is the case if the cursor's event is gone (pruned, truncated) or has another digest (a restored backup, a
-    failover that lost events). It takes one query, and a second one while the cursor's event is not stored. Raises
-    django.db.Error.
+    failover that lost events). It takes one query. Raises django.db.Error.
     """
+    if not cursor.is_stored:
+        return [] if read_head() == cursor else None
     # The cursor's own event is read too: its digest covers all events before it.
     found = Event.objects.filter(id__gte=cursor.event_id).order_by("id")[: PAGE + 1]
     events = [FeedEvent(*row) for row in found.values_list("id", "digest", "type", "key_id")]
-    if not cursor.is_stored:
-        return [] if not events and read_head() == cursor else None
     if not events or events[0][:2] != cursor[:2] or events[-1].event_id - cursor.event_id != len(events) - 1:
         return None
     return events[1:]
