@@ -34,7 +34,7 @@ def text_of(key: APIKey) -> KeyText:
 
 def searchable_text(key_id: str, label: str, owner: str, metadata: object) -> str:
     """Return the text in which a key with these fields is found."""
-    return normalized("\n".join((key_id, label, owner, *_values(metadata))))
+    return normalized("\n".join((key_id, label, owner, *_parts_of(metadata))))
 
 
 def index_statement(key: APIKey, *, is_new: bool = False) -> Statement:
@@ -80,14 +80,14 @@ def _containing(terms: list[str]) -> QuerySet[KeyText]:
     return found
 
 
-def _values(value: object) -> Iterator[str]:
+def _parts_of(value: object) -> Iterator[str]:
     """Yield the names and values in JSON as text."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield str(name)
-            yield from _values(inner)
+            yield from _parts_of(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _values(inner)
+            yield from _parts_of(inner)
     else:
         yield value if isinstance(value, str) else json.dumps(value)

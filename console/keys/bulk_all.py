@@ -82,7 +82,7 @@ def change_all(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse
         messages.warning(request, "Select an action.")
         return redirect(back)
     query = KeyQuery.of(request.GET)
-    if not query.covers(request.GET):
+    if not query.is_all_of(request.GET):
         # The list ignores what it doesn't know. A change of all that match must not reach more keys than asked for.
         messages.error(
             request, "This address has a filter that doesn't exist, or too long a search. Nothing was changed."

@@ -35,7 +35,7 @@ class KeyQuery:
         filters = tuple(name for name in FILTERS if name in chosen)
         return cls(q.strip(), owner, filters, sort if sort in ORDERS else NEWEST)
 
-    def covers(self, query: QueryDict) -> bool:
+    def is_all_of(self, query: QueryDict) -> bool:
         """Return whether this is all that an address asks for: no filter is unknown, and no text too long."""
         texts = (query.get("q", "").strip(), query.get("owner", ""))
         return texts == (self.q, self.owner) and set(query.getlist("filter")) <= set(self.filters)

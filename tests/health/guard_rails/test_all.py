@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_names_and_severities() -> None:
-    assert len(BY_NAME) == len(GUARD_RAILS) == 19
+    assert len(BY_NAME) == len(GUARD_RAILS) == 20
     assert {rail.name for rail in GUARD_RAILS if not rail.severity.degrades} == {
         "key_without_expiry",
         "unused_key",
