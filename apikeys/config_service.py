@@ -16,7 +16,7 @@ from apikeys.cache.propagation_bound import propagation_bound
 from apikeys.change_events import as_json, change_entries, differ_as_json, expiry_entries
 from apikeys.errors import AlreadyRevoked, NotFound
 from apikeys.grants import check_grant
-from apikeys.models import APIKey, KeySecret, SecretState, keep_secrets
+from apikeys.models import APIKey, KeySecret, SecretState, UsageMark, keep_related, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
 from apikeys.search import SEARCHED, index_statement
@@ -113,6 +113,7 @@ class ConfigService:
             secret, credential = new_secret(key, slot=0, now=now)
             run([insert_statement([secret]), index_statement(key, is_new=True)])
             keep_secrets(key, [secret])
+            keep_related(key, "usage_marks", [])
             self._append_event(
                 unit, EventType.KEY_ISSUED, key, now, as_json(cleaned) | ({"system": True} if system else {})
             )
@@ -242,13 +243,13 @@ class ConfigService:
     def _locked(self, key_id: str) -> APIKey:
         """Return the key with its secrets, locked until the transaction ends."""
         lock = select_statement(APIKey.objects.select_for_update().filter(key_id=key_id))
-        *_, keys, secrets = run(
-            [*lock_timeout_statements(), lock, select_statement(KeySecret.objects.filter(key__key_id=key_id))]
-        )
+        related = (model.objects.filter(key__key_id=key_id) for model in (KeySecret, UsageMark))
+        *_, keys, secrets, marks = run([*lock_timeout_statements(), lock, *map(select_statement, related)])
         if not keys:
             raise NotFound("No key has this ID.")
         key: APIKey = keys[0]
         keep_secrets(key, secrets)
+        keep_related(key, "usage_marks", marks)
         if key.revoked_at is not None:
             raise AlreadyRevoked("The key was revoked and cannot be changed.")
         # Otherwise a key could change the key of the health check, and make the server look unhealthy.

@@ -5,6 +5,7 @@ from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
+from apikeys.models.prefetched import keep_related
 from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
@@ -27,5 +28,6 @@ __all__ = [
     "UsageSource",
     "UsageStep",
     "UsageTotal",
+    "keep_related",
     "keep_secrets",
 ]

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey
+from apikeys.models.prefetched import keep_related
 from latchkey.timestamps import from_ns, next_whole_second
 from ratelimit.bucket import Record
 
@@ -97,12 +98,7 @@ class KeySecret(models.Model):
 
 def keep_secrets(key: APIKey, secrets: Iterable[KeySecret]) -> None:
     """Set the result of `key.secrets.all()` to `secrets`, which were read or written together with the key."""
-    # This fills Django's prefetch cache, and so saves a query.
-    secrets = list(secrets)
+    secrets = sorted(secrets, key=lambda secret: secret.pk)
     for secret in secrets:
         secret.key = key
-    found = key.secrets.all()
-    found._result_cache = sorted(secrets, key=lambda secret: secret.pk)
-    found._prefetch_done = True  # type: ignore[attr-defined]
-    cache: dict[str, object] = key.__dict__.setdefault("_prefetched_objects_cache", {})
-    cache["secrets"] = found
+    keep_related(key, "secrets", secrets)
