@@ -1,5 +1,7 @@
 """Pages with last use: a constant number of queries, however many keys and stores."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -19,7 +21,7 @@ def queries(client: Client | Caller, path: str) -> int:
     with CaptureQueriesContext(
         connection,
     ) as found:
-        response = client.get(path)
+        response: Any = client.get(path)
         assert response.status_code == 200
         if response.streaming:
             b"".join(response.streaming_content)
