@@ -283,6 +283,7 @@ def test_token_in_header_fields(api_key: str | None, authorization: str | None) 
 @pytest.mark.parametrize(
     ("api_key", "authorization"),
     [(OWN, f"Api-Key {TOKEN}"), (TOKEN, f"Bearer {OWN}")],
+    ids=["in X-API-Key", "in Authorization"],  # the secret differs from process to process
 )
 def test_own_credential_goes_first(api_key: str, authorization: str | None) -> None:
     try:

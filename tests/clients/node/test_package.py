@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,7 +90,7 @@ def test_it_can_be_imported_and_required(module: str, tmp_path: Path) -> None:
     assert node(program, tmp_path) == f"{exported} true\n"
 
 
-@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+@pytest.mark.parametrize(("name", "value", "message"), WRONG, ids=count())
 def test_a_wrong_setting_is_named(name: str, value: str, message: str) -> None:
     with pytest.raises(NodeError, match=f"ConfigurationError: {message}") as raised:
         NODE.send(start="express", environment={**SET, name: value})

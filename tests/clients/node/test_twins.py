@@ -2,6 +2,7 @@
 
 import base64
 import re
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,6 +71,7 @@ def test_credential_of_a_request(api_key: str | None, authorization: str | None)
         (None, "Digest a=1, b=2"),
         ("", ""),
     ],
+    ids=count(),  # the credentials differ from process to process
 )
 def test_credential_of_a_request_by_example(api_key: str | None, authorization: str | None) -> None:
     assert NODE.call("credential", api_key, authorization) == of_python(api_key, authorization)

@@ -1,5 +1,6 @@
 """Settings of an integration: where they come from, and what is said about a wrong one."""
 
+from itertools import count
 from typing import Any, Final
 
 import pytest
@@ -54,7 +55,7 @@ WRONG: Final = [
 """A setting, an invalid value, and what is said about it: in Node.js too."""
 
 
-@pytest.mark.parametrize(("name", "value", "message"), WRONG)
+@pytest.mark.parametrize(("name", "value", "message"), WRONG, ids=count())
 def test_a_wrong_setting_is_named(environment: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     environment.setenv(name, value)
     with pytest.raises(ConfigurationError, match=message) as raised:
