@@ -11,6 +11,7 @@ from latchkey.credentials import (
     MalformedCredential,
     MissingCredential,
     parse_credential,
+    same_form,
     stray_characters,
 )
 
@@ -26,7 +27,7 @@ _FOREIGN: Final = (
 )
 
 
-def _values(field: str) -> list[str]:
+def _field_values(field: str) -> list[str]:
     """Return the comma-separated values of a field, which a client may have sent several times.
 
     A field with more than _MAX_VALUES values is replaced by one value that isn't a credential.
@@ -38,7 +39,7 @@ def _values(field: str) -> list[str]:
 
 def _from_api_key(field: str) -> set[str]:
     """Return the texts in an X-API-Key field that may be credentials. Empty values are skipped."""
-    return {text for value in _values(field) if (text := value.strip())}
+    return {same_form(text) for value in _field_values(field) if (text := value.strip())}
 
 
 def _from_authorization(field: str) -> set[str]:
@@ -46,7 +47,7 @@ def _from_authorization(field: str) -> set[str]:
 
     Values with a scheme other than Bearer and Basic are skipped.
     """
-    return {text for text in map(_token, _values(field)) if text is not None}
+    return {same_form(text) for text in map(_token, _field_values(field)) if text is not None}
 
 
 def _token(value: str) -> str | None:
@@ -57,10 +58,13 @@ def _token(value: str) -> str | None:
         return token
     if scheme.lower() == "basic":
         try:
-            return base64.b64decode(token, validate=True).decode("ascii")
+            decoded = base64.b64decode(token, validate=True).decode("ascii")
         except (binascii.Error, ValueError):
             # Not None: a Basic token that can't be decoded is a malformed credential, not a missing one.
             return ""
+        # The one-token form may be the user name alone, as in `curl -u key_id.secret:`.
+        user, _, password = decoded.partition(":")
+        return decoded if password else user
     return None
 
 

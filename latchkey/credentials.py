@@ -1,4 +1,8 @@
-"""Credentials `key_id:secret`: their format and checksum, how they are generated and how they are parsed."""
+"""Credentials: their two forms and checksum, how they are generated and how they are parsed.
+
+The forms are `key_id:secret`, and `key_id.secret` as one token: RFC 6750 allows no colon in a bearer token, and a
+double click selects the text up to the colon.
+"""
 
 import re
 import secrets
@@ -20,7 +24,10 @@ SECRET_PATTERN: Final = re.compile(
     rf"{SECRET_PREFIX}([0-9A-Za-z]{{{RANDOM_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
 
-CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
+CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern})[:.]({SECRET_PATTERN.pattern})")
+
+SECRET_FIELDS: Final = ("secret", "credential", "bearer_credential")
+"""Fields that a key as JSON has only once: when its secret is new."""
 
 # Characters that files, shells and editors leave around a credential.
 _STRAY: Final = {
@@ -65,6 +72,10 @@ class Credential:
         """Return the text `key_id:secret`. Use it only to send the credential or to hand it to its owner."""
         return f"{self.key_id}:{self.secret}"
 
+    def reveal_as_one_token(self) -> str:
+        """Return the text `key_id.secret`, for the same uses as `reveal`."""
+        return f"{self.key_id}.{self.secret}"
+
 
 def _base62(number: int, length: int) -> str:
     """Return `number` as `length` base62 characters, most significant first."""
@@ -92,9 +103,9 @@ def generate_secret() -> str:
 
 
 def parse_credential(
-    text: str, *, otherwise: str = "The credential does not have the form key_id:secret."
+    text: str, *, otherwise: str = "The credential does not have the form key_id:secret or key_id.secret."
 ) -> Credential:
-    """Return the credential that `text` is.
+    """Return the credential that `text` is, in either form.
 
     Raises MalformedCredential if the shape or the checksum is wrong. If stray quotation marks, white space or a
     byte order mark are the only fault, the message says what to remove; otherwise it's `otherwise`.
@@ -107,6 +118,15 @@ def parse_credential(
     if checksum(random_part) != check:
         raise MalformedCredential("The secret's checksum is wrong: a character is mistyped or missing.")
     return Credential(key_id, secret)
+
+
+def same_form(text: str) -> str:
+    """Return `text` as `key_id:secret` if it has a credential's shape, and unchanged otherwise.
+
+    Two texts of one credential are equal then. The checksum isn't checked.
+    """
+    match = CREDENTIAL_PATTERN.fullmatch(text)
+    return f"{match[1]}:{match[2]}" if match else text
 
 
 def stray_characters(text: str) -> str:
@@ -127,4 +147,4 @@ def stray_characters(text: str) -> str:
             found.append(name)
     if not CREDENTIAL_PATTERN.fullmatch(text):
         return ""
-    return f"The credential has {' and '.join(found)} around or inside it. Use key_id:secret alone."
+    return f"The credential has {' and '.join(found)} around or inside it. Use key_id:secret or key_id.secret alone."

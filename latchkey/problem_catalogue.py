@@ -48,9 +48,9 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "malformed-credential",
             401,
             "Malformed credential",
-            "A credential is key_id:secret: lk_ and 12 characters, a colon, lks_ and 49 characters. If the shape is "
-            "right, the checksum is wrong: a character is mistyped or missing. Copy the whole credential again, "
-            "without quotation marks or white space. If your service uses Authorization itself, send the key as "
+            "A credential is key_id:secret: lk_ and 12 characters, a colon or a dot, lks_ and 49 characters. If the "
+            "shape is right, the checksum is wrong: a character is mistyped or missing. Copy the whole credential "
+            "again, without quotation marks or white space. If your service uses Authorization itself, send the key as "
             "X-API-Key.",
         ),
         ProblemType(

@@ -20,6 +20,7 @@ from latchkey.credentials import (
 
 RANDOM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 GOOD = f"lk_abcdefghij01:lks_{RANDOM}{checksum(RANDOM)}"
+ONE_TOKEN = GOOD.replace(":", ".")
 
 
 def basic(text: str) -> str:
@@ -44,7 +45,9 @@ def test_generated_credentials_have_the_public_shape() -> None:
     for key_id, secret in zip(key_ids, secrets, strict=True):
         assert re.fullmatch(r"lk_[0-9a-z]{12}", key_id)
         assert re.fullmatch(r"lks_[0-9A-Za-z]{49}", secret)
-        assert parse_credential(f"{key_id}:{secret}") == Credential(key_id, secret)
+        credential = Credential(key_id, secret)
+        assert parse_credential(f"{key_id}:{secret}") == parse_credential(f"{key_id}.{secret}") == credential
+        assert parse_credential(credential.reveal_as_one_token()) == credential
 
 
 @given(st.integers(0, 48), st.sampled_from(ALPHABET))
@@ -69,6 +72,9 @@ def test_checksum_detects_one_mistyped_character(position: int, character: str) 
         GOOD + "\n",
         GOOD.upper(),
         GOOD.replace("lk_", "xk_"),
+        GOOD.replace(":", "_"),
+        GOOD.replace(":", ".:"),
+        ONE_TOKEN + ":",
     ],
 )
 def test_other_shapes_are_malformed(text: str) -> None:
@@ -88,6 +94,12 @@ def test_repr_and_errors_show_no_secret() -> None:
     ("api_key", "authorization"),
     [
         (GOOD, None),
+        (ONE_TOKEN, None),
+        (None, f"Bearer {ONE_TOKEN}"),
+        (None, basic(ONE_TOKEN)),
+        (None, basic(f"{ONE_TOKEN}:")),
+        (GOOD, f"Bearer {ONE_TOKEN}"),
+        (f"{ONE_TOKEN}, {GOOD}", basic(f"{ONE_TOKEN}:")),
         (None, f"Bearer {GOOD}"),
         (None, f"bearer  {GOOD}"),
         (None, basic(GOOD)),
@@ -115,6 +127,8 @@ def test_two_that_differ_are_ambiguous() -> None:
     other = f"lk_abcdefghij02:{GOOD.partition(':')[2]}"
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(GOOD, f"Bearer {other}")
+    with pytest.raises(AmbiguousCredential):
+        credential_from_headers(ONE_TOKEN, f"Bearer {other}")
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(f"{GOOD}, {other}", None)
     with pytest.raises(AmbiguousCredential):
@@ -148,6 +162,7 @@ STRAY = {
     f" {GOOD}": "white space",
     GOOD.replace(":", ": "): "white space",
     f"{GOOD}\n": "a line break",
+    f"'{ONE_TOKEN}'": "quotation marks",
     f"{GOOD}\\n": "a line break",
     f"\ufeff{GOOD}": r"a byte order mark \(BOM\)",
     f'\ufeff"{GOOD}"\r\n': r"a byte order mark \(BOM\) and quotation marks and a line break",
@@ -169,7 +184,16 @@ def test_stray_characters_in_a_header_are_named(text: str) -> None:
             credential_from_headers(*fields)
 
 
-@pytest.mark.parametrize("authorization", ["Basic ???", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Bearer"])
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic(f"{ONE_TOKEN}:pw"),
+        basic(f":{ONE_TOKEN}"),
+        "Basic ???",
+        "Basic " + base64.b64encode(b"\xff\xfe").decode(),
+        "Bearer",
+    ],
+)
 def test_unreadable_authorization_is_malformed(authorization: str) -> None:
     with pytest.raises(MalformedCredential):
         credential_from_headers(None, authorization)

@@ -16,9 +16,10 @@ def test_secret_is_redacted_anywhere(form: str) -> None:
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_basic_token_is_redacted(encode: object) -> None:
+@pytest.mark.parametrize("form", ["{}:{}", "{}.{}", "{}.{}:"])
+def test_basic_token_is_redacted(encode: object, form: str) -> None:
     assert callable(encode)
-    token = encode(f"{generate_key_id()}:{generate_secret()}".encode()).decode()
+    token = encode(form.format(generate_key_id(), generate_secret()).encode()).decode()
     assert token[:30] not in redact(f"Authorization: Basic {token}")
     assert token[:30] not in redact(f"saw {token} there")
 

@@ -20,6 +20,7 @@ from apikeys.models import APIKey
 from events.origin import Origin
 from health.node.start_lock import hold_database_lock, hold_file_lock
 from latchkey.cli.exit_codes import REFUSED
+from latchkey.credentials import Credential
 from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"
@@ -72,7 +73,7 @@ class Command(BaseCommand):
             }
             credential = service.issue(values).credential
             # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
-            self._show(_welcome(password, credential.reveal()), file)
+            self._show(_welcome(password, credential), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
         if file is not None:
@@ -95,16 +96,17 @@ def _write(shown_once: str, file: Path) -> None:
         raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=REFUSED) from None
 
 
-def _welcome(password: str, credential: str) -> str:
+def _welcome(password: str, credential: Credential) -> str:
     return f"""
   Created for this new installation, and shown only once:
 
     Admin      {settings.PUBLIC_URL}/admin/
     Name       {ADMINISTRATOR}
     Password   {password}
-    First key  {credential}
+    First key  {credential.reveal()}
+    One token  {credential.reveal_as_one_token()}  (the same key)
 
   Try it once the server is running:
 
-    curl -i -u {credential} {settings.PUBLIC_URL}/v1/whoami
+    curl -i -u {credential.reveal()} {settings.PUBLIC_URL}/v1/whoami
 """
