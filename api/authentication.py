@@ -7,10 +7,10 @@ from structlog.contextvars import bind_contextvars
 from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.authenticator import default_authenticator
 from apikeys.credential_check import Verified
+from apikeys.credential_fields import CREDENTIAL_HEADERS, credential_fields
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from latchkey.auth_context import AuthContext
-from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.headers import CHALLENGE
 
@@ -22,9 +22,7 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
         try:
-            credential = credential_from_headers(
-                request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION")
-            )
+            credential = CREDENTIAL_HEADERS.find(credential_fields(request.META))
         except CredentialError as error:
             # `Authenticator.authenticate` counts the failures of well-formed credentials only.
             AUTH_FAILURES.labels(error.slug).inc()

@@ -3,11 +3,11 @@
 from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.authenticator import Authenticator
 from apikeys.credential_check import Verified
+from apikeys.credential_fields import CREDENTIAL_HEADERS
 from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check_parameters import CheckParameters, parse_check_parameters
 from latchkey import headers
-from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, CredentialError
 from latchkey.denials import COST_ABOVE_BURST
 from latchkey.headers import NO_STORE
@@ -35,7 +35,7 @@ def check(authenticator: Authenticator, call: Call) -> GatewayResponse:
 def credential_of(call: Call) -> Credential:
     """Return the call's only credential. Raise CredentialError otherwise, and count the failure."""
     try:
-        return credential_from_headers(call.api_key, call.authorization)
+        return CREDENTIAL_HEADERS.find(call.credential_fields)
     except CredentialError as error:
         AUTH_FAILURES.labels(error.slug).inc()
         raise

@@ -25,18 +25,20 @@ MAX_BODY: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """How to ask the server: where it listens, the host name that it accepts, and the credential."""
+    """How to ask the server: where it listens, the host name that it accepts, the credential and its header field."""
 
     host: str
     port: int
     name: str
     credential: str
+    credential_header: str
 
     @classmethod
-    def of_bind(cls, host: str, port: int, *, name: str, credential: str) -> "SelfCheck":
+    def of_bind(cls, host: str, port: int, *, name: str, credential: str, credential_header: str) -> "SelfCheck":
         """Return the check of a server that listens on `host`."""
         # A server that listens on all addresses is asked on the loopback address.
-        return cls({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, name, credential)  # noqa: S104 - is read
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - is read
+        return cls(reached, port, name, credential, credential_header)
 
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
@@ -64,7 +66,8 @@ class SelfCheck:
 
     def fault(self) -> str | None:
         """Return what is wrong with the server, or None if it serves, even with a violated guard rail."""
-        sent = {"Host": self.name, headers.API_KEY: self.credential, "Accept": "application/json"}
+        credential = headers.credential_field(self.credential_header, self.credential)
+        sent = {"Host": self.name, **credential, "Accept": "application/json"}
         try:
             with closing(HTTPConnection(self.host, self.port, timeout=TIMEOUT_SECONDS)) as connection:
                 connection.request("GET", "/health/full", headers=sent)

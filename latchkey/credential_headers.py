@@ -1,9 +1,12 @@
-"""Credential of a request: found in the header fields X-API-Key and Authorization."""
+"""Credential of a request: found in the header fields that CREDENTIAL_HEADERS names."""
 
 import base64
 import binascii
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from latchkey import headers
 from latchkey.credentials import (
     CREDENTIAL_PATTERN,
     AmbiguousCredential,
@@ -15,16 +18,86 @@ from latchkey.credentials import (
     stray_characters,
 )
 
+MAX_NAMES: Final = 8
 # The parameters of a Digest or OAuth field are separated by commas, so they count as values too.
 _MAX_VALUES: Final = 64
+# Fields with a meaning of their own, some of which proxies and servers change on the way.
+_TAKEN: Final = re.compile(
+    r"(?i)(accept|content|access-control|if|sec|x-latchkey|x-forwarded|x-ratelimit|proxy)(-.*)?|host|cookie|connection"
+    r"|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|expect|date|via|forwarded|origin|referer"
+    r"|user-agent|vary|range|cache-control|last-event-id|idempotency-key|x-request-id|traceparent|tracestate|x-real-ip"
+)
 
-_MISSING: Final = (
-    "The request has no API key. Send it as X-API-Key: key_id:secret, or as Authorization: Bearer key_id:secret."
-)
-_FOREIGN: Final = (
-    "The request has no key_id:secret. If its Authorization is for the service behind Latchkey, send the key as "
-    "X-API-Key."
-)
+
+class CredentialHeaders:
+    """The header fields in which a credential may be sent. `names` are spelled as configured."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names: Final = tuple(names)
+        self._is_authorization: Final = tuple(map(is_authorization, self.names))
+        self.own_names: Final = tuple(name for name in self.names if not is_authorization(name))
+        """The names without Authorization: their fields hold a credential without a scheme."""
+        elsewhere = " If its Authorization is for the service behind Latchkey, send the key as "
+        self._foreign: Final = "The request has no key_id:secret." + "".join(
+            f"{elsewhere}{name}." for name in self.own_names[:1]
+        )
+
+    @property
+    def has_authorization(self) -> bool:
+        """Return whether a credential may be sent in Authorization, as Bearer or Basic."""
+        return any(self._is_authorization)
+
+    @property
+    def ways(self) -> str:
+        """Return the ways to send a credential, as a phrase that follows "Send the key as"."""
+        ways = [f"{name}: key_id:secret" for name in self.own_names]
+        if self.has_authorization:
+            ways += [f"{headers.AUTHORIZATION}: Bearer key_id:secret", "curl -u key_id:secret"]
+        *first, last = ways
+        return f"{', '.join(first)}{',' if len(first) > 1 else ''} or {last}" if first else last
+
+    def find(self, values: Sequence[str | None]) -> Credential:
+        """Return the one credential of a request. `values` are those of the fields `names`, in the same order.
+
+        If only some of the fields hold a text of a credential's shape, the others are ignored. A field that was
+        sent twice is expected to be joined by commas, as HTTP allows.
+
+        Raises MissingCredential, MalformedCredential, or AmbiguousCredential if two credentials differ.
+        """
+        fields = [
+            _from_authorization(value) if schemed else _from_own_field(value)
+            for schemed, value in zip(self._is_authorization, values, strict=True)
+            if value
+        ]
+        texts = _without_foreign_fields(fields)
+        if not texts:
+            raise MissingCredential(f"The request has no API key. Send it as {self.ways}.")
+        if len(texts) == 1:
+            return parse_credential(texts.pop(), otherwise=self._foreign)
+        if _has_credential(texts):
+            raise AmbiguousCredential("The request has two different credentials.")
+        # A set has no order. Sorting gives the same request the same message each time.
+        raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), self._foreign))
+
+
+def parse_credential_headers(entries: Sequence[str]) -> CredentialHeaders:
+    """Return the setting's fields. Raises ValueError, whose message doesn't repeat an entry that isn't a name."""
+    if not 0 < len(entries) <= MAX_NAMES or not all(map(headers.is_header_name, entries)):
+        # An entry may be a credential.
+        raise ValueError(f"must be 1 to {MAX_NAMES} names of header fields: letters, digits and hyphens")
+    if taken := next(filter(_TAKEN.fullmatch, entries), None):
+        raise ValueError(f"{taken} has another meaning, so no credential can be sent in it")
+    if len({entry.lower() for entry in entries}) < len(entries):
+        raise ValueError("names a field twice")
+    return CredentialHeaders(entries)
+
+
+def is_authorization(name: str) -> bool:
+    """Return whether the field is Authorization, whose value begins with a scheme."""
+    return name.lower() == headers.AUTHORIZATION.lower()
+
+
+DEFAULT: Final = parse_credential_headers((headers.API_KEY, headers.AUTHORIZATION))
 
 
 def _field_values(field: str) -> list[str]:
@@ -37,8 +110,8 @@ def _field_values(field: str) -> list[str]:
     return values if len(values) <= _MAX_VALUES else ["Bearer"]
 
 
-def _from_api_key(field: str) -> set[str]:
-    """Return the texts in an X-API-Key field that may be credentials. Empty values are skipped."""
+def _from_own_field(field: str) -> set[str]:
+    """Return the texts in a field without a scheme that may be credentials. Empty values are skipped."""
     return {same_form(text) for value in _field_values(field) if (text := value.strip())}
 
 
@@ -68,34 +141,13 @@ def _token(value: str) -> str | None:
     return None
 
 
-def _has_credential(texts: set[str]) -> bool:
+def _has_credential(texts: Iterable[str]) -> bool:
     return any(map(CREDENTIAL_PATTERN.fullmatch, texts))
 
 
-def _without_foreign_field(one: set[str], other: set[str]) -> set[str]:
-    """Return the texts of both fields, without those of a field that has no credential if the other one has one."""
-    if one and other and _has_credential(one) != _has_credential(other):
-        return one if _has_credential(one) else other
-    return one | other
-
-
-def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
-    """Return the one credential of a request, from its X-API-Key and Authorization fields.
-
-    If only one of the fields holds a text of a credential's shape, the other field is ignored. A field that was
-    sent twice is expected to be joined by commas, as HTTP allows.
-
-    Raises MissingCredential, MalformedCredential, or AmbiguousCredential if two credentials differ.
-    """
-    texts = _from_api_key(api_key) if api_key else set()
-    if authorization:
-        # One of the fields may be meant for the service behind Latchkey, so what it holds isn't an error.
-        texts = _without_foreign_field(texts, _from_authorization(authorization))
-    if not texts:
-        raise MissingCredential(_MISSING)
-    if len(texts) == 1:
-        return parse_credential(texts.pop(), otherwise=_FOREIGN)
-    if _has_credential(texts):
-        raise AmbiguousCredential("The request has two different credentials.")
-    # A set has no order. Sorting gives the same request the same message each time.
-    raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), _FOREIGN))
+def _without_foreign_fields(fields: list[set[str]]) -> set[str]:
+    """Return the texts of all fields, without those of fields that have no credential if another field has one."""
+    # A field may be meant for the service behind Latchkey, so what it holds isn't an error.
+    if len(fields) > 1:
+        fields = [texts for texts in fields if _has_credential(texts)] or fields
+    return set().union(*fields)

@@ -27,7 +27,7 @@ from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 
 
-def credential_field(separator: str, *, required: bool = True) -> serializers.RegexField:
+def whole_credential_field(separator: str, *, required: bool = True) -> serializers.RegexField:
     """Return the field of a new credential: the key ID and the secret, with a regular expression between them."""
     pattern = f"^{KEY_ID_PATTERN.pattern}{separator}{SECRET_PATTERN.pattern}$"
     return serializers.RegexField(pattern, required=required)
@@ -73,16 +73,16 @@ class IssuedKey(Key):
     """A key with its new secret, which no other response shows."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
-    credential = credential_field(":")
-    bearer_credential = credential_field(r"\.")
+    credential = whole_credential_field(":")
+    bearer_credential = whole_credential_field(r"\.")
 
 
 class CreatedKey(IssuedKey):
     """A new key. The response to a repeated Idempotency-Key does not contain its secret."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$", required=False)
-    credential = credential_field(":", required=False)
-    bearer_credential = credential_field(r"\.", required=False)
+    credential = whole_credential_field(":", required=False)
+    bearer_credential = whole_credential_field(r"\.", required=False)
 
 
 class KeyPage(Shape):
@@ -146,8 +146,8 @@ class RotationReceipt(Shape):
 
     key_id = serializers.RegexField(KEY_ID)
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
-    credential = credential_field(":")
-    bearer_credential = credential_field(r"\.")
+    credential = whole_credential_field(":")
+    bearer_credential = whole_credential_field(r"\.")
 
 
 def readable_or(name: str, full: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:

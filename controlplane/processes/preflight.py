@@ -135,7 +135,8 @@ def create_health_check_key(host: str, port: int, path: Path) -> None:
     public = urlsplit(settings.PUBLIC_URL)
     name = f"{public.hostname}:{public.port}" if public.port else str(public.hostname)
     try:
-        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal()).write(path)
+        header = settings.CREDENTIAL_HEADERS.names[0]
+        SelfCheck.of_bind(host, port, name=name, credential=credential.reveal(), credential_header=header).write(path)
     except OSError as error:
         raise CommandError(
             f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.problems import as_problem, log_unavailable
 from apikeys.authenticator import default_authenticator
+from apikeys.credential_fields import CREDENTIAL_HEADERS, LOWER_NAMES
 from events.thread_pool import ThreadPool
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import check, credential_of
@@ -25,7 +26,6 @@ from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
 from httpserver.asgi_types import Receive, Scope, Send
 from httpserver.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
-from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import CredentialError
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
@@ -107,7 +107,7 @@ async def _respond(
 def is_cold(call: Call) -> bool:
     """Return whether no cached record, however stale, allows the credential of the call."""
     try:
-        credential = credential_from_headers(call.api_key, call.authorization)
+        credential = CREDENTIAL_HEADERS.find(call.credential_fields)
     except CredentialError:
         return True
     return metrics.loop_authenticator().is_cold(credential)
@@ -134,8 +134,7 @@ def call_of(scope: Scope, request: EndpointRequest) -> Call:
     fields = request.fields
     return Call(
         scope["query_string"],
-        fields.get(b"x-api-key"),
-        fields.get(b"authorization"),
+        [fields.get(name) for name in LOWER_NAMES],
         request.address,
         scope["path"],
         request.request_id,

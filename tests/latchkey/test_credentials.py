@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.credential_headers import credential_from_headers
+from latchkey.credential_headers import DEFAULT, parse_credential_headers
 from latchkey.credentials import (
     ALPHABET,
     AmbiguousCredential,
@@ -21,6 +21,10 @@ from latchkey.credentials import (
 RANDOM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 GOOD = f"lk_abcdefghij01:lks_{RANDOM}{checksum(RANDOM)}"
 ONE_TOKEN = GOOD.replace(":", ".")
+
+
+def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
+    return DEFAULT.find((api_key, authorization))
 
 
 def basic(text: str) -> str:
@@ -215,3 +219,73 @@ def test_digest_with_many_parameters_is_ignored() -> None:
     credential = f"{generate_key_id()}:{generate_secret()}"
     digest = "Digest " + ", ".join(f'p{number}="x"' for number in range(12))
     assert credential_from_headers(credential, digest).reveal() == credential
+
+
+SEVERAL = parse_credential_headers(["X-Token", "Authorization", "Api-Key"])
+OTHER = f"lk_abcdefghij02:{GOOD.partition(':')[2]}"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (GOOD, None, None),
+        (None, f"Bearer {GOOD}", None),
+        (None, None, ONE_TOKEN),
+        (GOOD, f"Bearer {ONE_TOKEN}", GOOD),
+        ("another product's", "Bearer a.b.c", GOOD),
+        ("", basic(GOOD), "nonsense"),
+    ],
+)
+def test_each_named_field_is_read(values: tuple[str | None, ...]) -> None:
+    assert SEVERAL.find(values).reveal() == GOOD
+
+
+def test_two_of_several_fields_that_differ_are_ambiguous() -> None:
+    for values in ((GOOD, None, OTHER), ("nonsense", f"Bearer {OTHER}", GOOD), (GOOD, basic(OTHER), None)):
+        with pytest.raises(AmbiguousCredential):
+            SEVERAL.find(values)
+
+
+def test_scheme_counts_only_in_authorization() -> None:
+    with pytest.raises(MalformedCredential):
+        SEVERAL.find((f"Bearer {GOOD}", None, None))
+    assert parse_credential_headers(["authorization"]).find([f"Bearer {GOOD}"]).reveal() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("names", "ways"),
+    [
+        (["X-API-Key", "Authorization"], "X-API-Key: key_id:secret, Authorization: Bearer key_id:secret, or curl -u"),
+        (["X-Token"], "Send it as X-Token: key_id:secret."),
+        (["Authorization"], "Send it as Authorization: Bearer key_id:secret or curl -u key_id:secret."),
+        (["X-Token", "Api-Key"], "X-Token: key_id:secret or Api-Key: key_id:secret."),
+    ],
+)
+def test_messages_name_the_fields(names: list[str], ways: str) -> None:
+    found = parse_credential_headers(names)
+    with pytest.raises(MissingCredential, match=re.escape(ways)):
+        found.find([None] * len(names))
+    with pytest.raises(MalformedCredential) as caught:
+        found.find(["nonsense" if name != "Authorization" else "Bearer x" for name in names])
+    assert ("send the key as" in str(caught.value)) is (names != ["Authorization"])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "must be 1 to 8 names"),
+        (["X_Token"], "must be 1 to 8 names"),
+        (["X Token"], "must be 1 to 8 names"),
+        (["X-Token-"], "must be 1 to 8 names"),
+        (["X-T\u00f6ken"], "must be 1 to 8 names"),
+        ([GOOD], "must be 1 to 8 names"),
+        ([f"X-{number}0" for number in range(9)], "must be 1 to 8 names"),
+        (["X-Token", "x-token"], "names a field twice"),
+        *(([name], f"{name} has another meaning") for name in ("Host", "cookie", "X-Request-Id", "Content-Type",
+          "X-Forwarded-For", "X-Latchkey-Owner", "Proxy-Authorization", "Accept", "If-Match", "Transfer-Encoding")),
+    ],
+)  # fmt: skip
+def test_invalid_names_are_rejected(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_credential_headers(names)
+    assert "lks_" not in str(caught.value)
