@@ -7,6 +7,7 @@ from structlog.contextvars import bind_contextvars
 from apikeys.auth_failures import AUTH_FAILURES
 from apikeys.authenticator import default_authenticator
 from apikeys.credential_check import Verified
+from apikeys.credential_fields import credential_fields
 from apikeys.errors import RefusedCredential
 from apikeys.request_context import address_of
 from apikeys.request_credential import request_credential
@@ -22,7 +23,7 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AuthContext, Verified]:
         try:
-            credential = request_credential(request.META.get("HTTP_X_API_KEY"), request.META.get("HTTP_AUTHORIZATION"))
+            credential = request_credential(credential_fields(request.META))
         except CredentialError as error:
             # `Authenticator.authenticate` counts the failures of well-formed credentials only.
             AUTH_FAILURES.labels(error.slug).inc()

@@ -13,6 +13,7 @@ from apikeys.idempotency import Creation
 from apikeys.lookup import find_key
 from apikeys.pages import QUERY, key_page
 from apikeys.representation import issued_json, key_json
+from latchkey.credentials import SECRET_FIELDS
 from ratelimit.limiter import default_limiter
 
 
@@ -39,7 +40,7 @@ class KeyCollection(KeyAPIView):
     )
     def post(self, request: Request) -> Response:
         """Issue a key. No other response shows its secret. With an Idempotency-Key that was sent before, the response
-        is the same without `secret` and `credential`.
+        is the same without the fields that hold it.
         """
         return created(request, lambda: self._create(request))
 
@@ -47,7 +48,7 @@ class KeyCollection(KeyAPIView):
         issued = service_for(request).issue(request.data)
         body = issued_json(issued, timezone.now(), default_limiter())
         # This response is stored, so it must not contain the secret.
-        again = {name: value for name, value in body.items() if name not in ("secret", "credential")}
+        again = {name: value for name, value in body.items() if name not in SECRET_FIELDS}
         location = f"/v1/keys/{issued.key.key_id}"
         return Creation(body, again, {**NO_STORE, **etag(issued.key.epoch), "Location": location})
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from api.schemas.fields import SOON
-from latchkey import headers
+from api.security_schemes import SECURITY_SCHEMES
 from latchkey.problems import MAX_ERRORS
 
 _PROBLEM: Final[dict[str, Any]] = {
@@ -55,17 +55,13 @@ _HEADERS: Final[dict[str, Any]] = {
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Security schemes for the three ways to send a credential."""
+    """Security schemes for the ways to send a credential."""
 
     target_class = "api.authentication.KeyAuthentication"
-    name = ["apiKey", "bearer", "basic"]
+    name = list(SECURITY_SCHEMES)
 
     def get_security_definition(self, auto_schema: Any) -> Any:
-        return [
-            {"type": "apiKey", "in": "header", "name": headers.API_KEY, "description": "key_id:secret"},
-            {"type": "http", "scheme": "bearer", "description": "key_id:secret"},
-            {"type": "http", "scheme": "basic", "description": "key ID and secret"},
-        ]
+        return list(SECURITY_SCHEMES.values())
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class KeyRotation(KeyAPIView):
     )
     def post(self, request: Request, key_id: str) -> Response:
         """Rotate a key: make a new secret, which no other response shows. The old one still works for grace_seconds.
-        Without `keys:read` the response has `key_id`, `secret` and `credential`, and no other fields.
+        Without `keys:read` the response has `key_id`, the new secret, and no other fields.
         """
         service = service_for(request)
         issued = service.rotate(key_id, request.data)

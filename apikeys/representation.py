@@ -5,6 +5,7 @@ from datetime import datetime
 
 from apikeys.config_service import IssuedKey
 from apikeys.models import APIKey, KeySecret
+from latchkey.credentials import SECRET_FIELDS
 from latchkey.timestamps import from_ns, rfc3339
 from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
@@ -45,8 +46,10 @@ def issued_json(issued: IssuedKey, now: datetime, limiter: Limiter) -> dict[str,
 
 
 def new_secret_json(issued: IssuedKey) -> dict[str, object]:
-    """Return the new secret, alone and as a credential. Both are shown only once."""
-    return {"secret": issued.credential.secret, "credential": issued.credential.reveal()}
+    """Return the new secret, alone and in both forms of a credential: SECRET_FIELDS, which are shown only once."""
+    credential = issued.credential
+    shown = (credential.secret, credential.reveal(), credential.reveal_as_one_token())
+    return dict(zip(SECRET_FIELDS, shown, strict=True))
 
 
 def receipt_json(shown: Mapping[str, object], written: Iterable[str]) -> dict[str, object]:

@@ -1,13 +1,15 @@
 """Credential of a request: one of our own, or an imported token in its own form."""
 
+from collections.abc import Sequence
+
+from apikeys.credential_fields import CREDENTIAL_HEADERS
 from apikeys.imports.sources import may_be_token
-from latchkey.credential_headers import credential_from_headers
 from latchkey.credentials import Credential, ImportedToken, MalformedCredential, parse_credential
 
 
-def request_credential(api_key: str | None, authorization: str | None) -> Credential:
-    """Return the one credential in these two header fields. Raises what `credential_from_headers` raises."""
-    return credential_from_headers(api_key, authorization, may_be_token)
+def request_credential(fields: Sequence[str | None]) -> Credential:
+    """Return the one credential in the fields of CREDENTIAL_HEADERS. Raises what `CredentialHeaders.find` raises."""
+    return CREDENTIAL_HEADERS.find(fields, may_be_token)
 
 
 def credential_of_text(text: str) -> Credential:

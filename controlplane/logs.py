@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from latchkey.redaction import REDACTED, redact, redact_tokens
+from latchkey.redaction import REDACTED, is_redacted_field, redact, redact_tokens
 
 _SENSITIVE: Final = re.compile(r"(?i)passw|secret|authorization|api.?key|cookie|credential|token")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -30,7 +30,7 @@ def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> Even
 
 def _redacted_field(name: object, value: object) -> object:
     """Return the redacted value. If the field's name says that it is a secret, hide it completely."""
-    return REDACTED if _SENSITIVE.search(str(name)) else _redacted(value)
+    return REDACTED if _SENSITIVE.search(str(name)) or is_redacted_field(str(name)) else _redacted(value)
 
 
 def _redacted(value: object) -> object:

@@ -13,6 +13,8 @@ from controlplane.logs import configure_structlog, logging_config
 from controlplane.places import BASE_DIR, home_dir
 from gateway.logged_checks import parse_logged_checks
 from latchkey import __version__
+from latchkey.credential_headers import DEFAULT, parse_credential_headers
+from latchkey.redaction import redact_fields
 from latchkey.strict_json import MAX_BYTES
 from ratelimit.limit import MAX_BURST
 
@@ -70,6 +72,11 @@ except ValueError as error:
     raise ImproperlyConfigured(f"LOG_CHECKS: {error}.") from None
 if LOG_CHECKS and LOG_LEVEL not in ("DEBUG", "INFO"):
     raise ImproperlyConfigured("LOG_CHECKS: needs LOG_LEVEL INFO or DEBUG, because its lines have the level INFO.")
+try:
+    CREDENTIAL_HEADERS = parse_credential_headers(env.listed("CREDENTIAL_HEADERS", ",".join(DEFAULT.names)))
+except ValueError as error:
+    raise ImproperlyConfigured(f"CREDENTIAL_HEADERS: {error}.") from None
+redact_fields(CREDENTIAL_HEADERS.own_names)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP", default=False)

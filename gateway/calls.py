@@ -1,7 +1,7 @@
 """Calls of the gateway API and the responses to them, as the native endpoints and Django's views share them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,11 +23,10 @@ _OF_THE_CLIENT: Final = (400, 429)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: the query, the client's fields that may carry a credential, and the client's address."""
+    """One call: the query, the values of the fields that CREDENTIAL_HEADERS names, and the client's address."""
 
     query: bytes
-    api_key: str | None
-    authorization: str | None
+    credential_fields: Sequence[str | None]
     address: str
     path: str
     request_id: str

@@ -35,7 +35,7 @@ def check(authenticator: Authenticator, call: Call) -> GatewayResponse:
 def credential_of(call: Call) -> Credential:
     """Return the call's only credential. Raise CredentialError otherwise, and count the failure."""
     try:
-        return request_credential(call.api_key, call.authorization)
+        return request_credential(call.credential_fields)
     except CredentialError as error:
         AUTH_FAILURES.labels(error.slug).inc()
         raise

@@ -27,7 +27,9 @@ from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 class VerifyRequest(Shape):
     """A credential to verify."""
 
-    credential = serializers.RegexField(STORABLE, help_text="key_id:secret, as the service received it.")
+    credential = serializers.RegexField(
+        STORABLE, help_text="key_id:secret or key_id.secret, as the service received it."
+    )
     scopes = serializers.ListField(
         child=serializers.RegexField(STORABLE),
         max_length=MAX_SCOPES,

@@ -128,7 +128,7 @@ def _limit_json(decision: Decision | None) -> dict[str, int] | None:
 
 def _credential(value: object, _now: datetime) -> str:
     if not isinstance(value, str):
-        raise rejected("not-a-string", "credential must be a string: key_id:secret.")
+        raise rejected("not-a-string", "credential must be a string: key_id:secret or key_id.secret.")
     return value
 
 

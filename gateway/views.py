@@ -14,9 +14,11 @@ from structlog.contextvars import bind_contextvars
 from api.base import CALLER_PROBLEMS, NO_STORE, KeyAPIView
 from api.permissions import caller
 from api.schemas.fields import response_field
+from api.security_schemes import SECURITY_SCHEMES
 from apikeys.authenticator import default_authenticator
 from apikeys.callers.caller import caller_of_environ
 from apikeys.callers.recorder import CALLERS
+from apikeys.credential_fields import credential_fields
 from apikeys.request_context import address_of, raw_query, request_id_of
 from gateway.calls import Call
 from gateway.check import check
@@ -74,7 +76,7 @@ class Check(APIView):
             204: OpenApiResponse(description="The request is allowed."),
             200: OpenApiResponse(description="With allow=200."),
         },
-        auth=[{"apiKey": []}, {"bearer": []}, {"basic": []}],  # type: ignore[list-item]
+        auth=[{name: []} for name in SECURITY_SCHEMES],  # type: ignore[misc]
     )
     def get(self, request: Request) -> HttpResponse:
         """Check whether a request is allowed. Call it with any method and with the request's header. It takes
@@ -82,8 +84,7 @@ class Check(APIView):
         """
         call = Call(
             query=raw_query(request.META),
-            api_key=request.META.get("HTTP_X_API_KEY"),
-            authorization=request.META.get("HTTP_AUTHORIZATION"),
+            credential_fields=credential_fields(request.META),
             address=address_of(request.META),
             path=request.path,
             request_id=request_id_of(request.META),

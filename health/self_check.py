@@ -25,7 +25,7 @@ MAX_BODY: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """How to ask the server: where it listens, the host name that it accepts, and the credential.
+    """How to ask the server: where it listens, the host name that it accepts, the credential and its header field.
 
     `socket` is the path of its Unix socket, or "".
     """
@@ -34,14 +34,17 @@ class SelfCheck:
     port: int
     name: str
     credential: str
+    credential_header: str
     socket: str = ""
 
     @classmethod
-    def of_bind(cls, host: str, port: int, *, name: str, credential: str, socket: str = "") -> "SelfCheck":
+    def of_bind(
+        cls, host: str, port: int, *, name: str, credential: str, credential_header: str, socket: str = ""
+    ) -> "SelfCheck":
         """Return the check of a server that listens on `host`."""
         # A server that listens on all addresses is asked on the loopback address.
         loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - is read
-        return cls(loopback.get(host, host), port, name, credential, socket)
+        return cls(loopback.get(host, host), port, name, credential, credential_header, socket)
 
     @classmethod
     def read(cls, path: Path) -> "SelfCheck":
@@ -69,7 +72,8 @@ class SelfCheck:
 
     def fault(self) -> str | None:
         """Return what is wrong with the server, or None if it serves, even with a violated guard rail."""
-        sent = {"Host": self.name, headers.API_KEY: self.credential, "Accept": "application/json"}
+        credential = headers.credential_field(self.credential_header, self.credential)
+        sent = {"Host": self.name, **credential, "Accept": "application/json"}
         try:
             with closing(self._connection()) as connection:
                 connection.request("GET", "/health/full", headers=sent)

@@ -1,4 +1,8 @@
-"""Credentials `key_id:secret`: their format and checksum, how they are generated and how they are parsed."""
+"""Credentials: their two forms and checksum, how they are generated and how they are parsed.
+
+The forms are `key_id:secret`, and `key_id.secret` as one token: RFC 6750 allows no colon in a bearer token, and a
+double click selects the text up to the colon.
+"""
 
 import re
 import secrets
@@ -15,14 +19,17 @@ KEY_ID_PATTERN: Final = re.compile(r"lk_[0-9a-z]{12}")
 SECRET_PREFIX: Final = "lks_"  # noqa: S105 - the public prefix of every secret
 RANDOM_LENGTH: Final = 43
 CHECKSUM_LENGTH: Final = 6
-NOT_A_CREDENTIAL: Final = "The credential does not have the form key_id:secret."
+NOT_A_CREDENTIAL: Final = "The credential does not have the form key_id:secret or key_id.secret."
 TOKEN_PREFIX: Final = "token:"  # noqa: S105 - it tells the digest of an imported token from other digests
 
 SECRET_PATTERN: Final = re.compile(
     rf"{SECRET_PREFIX}([0-9A-Za-z]{{{RANDOM_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
 
-CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern}):({SECRET_PATTERN.pattern})")
+CREDENTIAL_PATTERN: Final = re.compile(f"({KEY_ID_PATTERN.pattern})[:.]({SECRET_PATTERN.pattern})")
+
+SECRET_FIELDS: Final = ("secret", "credential", "bearer_credential")
+"""Fields that a key as JSON has only once: when its secret is new."""
 
 # Characters that files, shells and editors leave around a credential.
 _STRAY: Final = {
@@ -66,6 +73,10 @@ class Credential:
     def reveal(self) -> str:
         """Return the text `key_id:secret`. Use it only to send the credential or to hand it to its owner."""
         return f"{self.key_id}:{self.secret}"
+
+    def reveal_as_one_token(self) -> str:
+        """Return the text `key_id.secret`, for the same uses as `reveal`."""
+        return f"{self.key_id}.{self.secret}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ def generate_secret() -> str:
 
 
 def parse_credential(text: str, *, otherwise: str = NOT_A_CREDENTIAL) -> Credential:
-    """Return the credential that `text` is.
+    """Return the credential that `text` is, in either form.
 
     Raises MalformedCredential if the shape or the checksum is wrong. If stray quotation marks, white space or a
     byte order mark are the only fault, the message says what to remove; otherwise it's `otherwise`.
@@ -129,6 +140,15 @@ def parse_credential(text: str, *, otherwise: str = NOT_A_CREDENTIAL) -> Credent
     if checksum(random_part) != check:
         raise MalformedCredential("The secret's checksum is wrong: a character is mistyped or missing.")
     return Credential(key_id, secret)
+
+
+def same_form(text: str) -> str:
+    """Return `text` as `key_id:secret` if it has a credential's shape, and unchanged otherwise.
+
+    Two texts of one credential are equal then. The checksum isn't checked.
+    """
+    match = CREDENTIAL_PATTERN.fullmatch(text)
+    return f"{match[1]}:{match[2]}" if match else text
 
 
 def stray_characters(text: str) -> str:
@@ -149,4 +169,4 @@ def stray_characters(text: str) -> str:
             found.append(name)
     if not CREDENTIAL_PATTERN.fullmatch(text):
         return ""
-    return f"The credential has {' and '.join(found)} around or inside it. Use key_id:secret alone."
+    return f"The credential has {' and '.join(found)} around or inside it. Use key_id:secret or key_id.secret alone."

@@ -36,7 +36,7 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "ambiguous-credential",
             400,
             "Conflicting credentials",
-            "Send only one credential: in X-API-Key, as Authorization: Bearer, or as HTTP Basic.",
+            "Send only one credential, in one header field.",
         ),
         ProblemType(
             "missing-credential",
@@ -48,10 +48,10 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "malformed-credential",
             401,
             "Malformed credential",
-            "A credential is key_id:secret: lk_ and 12 characters, a colon, lks_ and 49 characters. If the shape is "
-            "right, the checksum is wrong: a character is mistyped or missing. Copy the whole credential again, "
-            "without quotation marks or white space. If your service uses Authorization itself, send the key as "
-            "X-API-Key.",
+            "A credential is key_id:secret: lk_ and 12 characters, a colon or a dot, lks_ and 49 characters. If the "
+            "shape is right, the checksum is wrong: a character is mistyped or missing. Copy the whole credential "
+            "again, without quotation marks or white space. If your service uses Authorization itself, send the key in "
+            "another header field.",
         ),
         ProblemType(
             "invalid-credential",

@@ -1,7 +1,8 @@
 """Redaction: removes credentials from text that is about to be written where others can read it."""
 
 import re
-from typing import Final
+from collections.abc import Iterable
+from typing import ClassVar, Final
 
 REDACTED: Final = "[redacted]"
 # For proxies, in the syntax that PCRE and RE2 share: the key ID and how the secret begins. In Base64 the key ID
@@ -19,18 +20,45 @@ _BASIC = re.compile(r"bGtf[A-Za-z0-9+/_-]{16,}={0,2}")
 # also within a string that is itself JSON. SECRET_PEPPERS and IMPORT_HMAC_SECRETS hold several, separated by commas.
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9+/=_-]+")
 _NAMED = re.compile(
-    r"""(?i)((?:secret_key|password\d*|passwd|x-api-key)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
+    r"""(?i)((?:secret_key|password\d*|passwd)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
     r"""(?!\[redacted\])[^\s"'\\;}]+"""
 )
-_FIELDS = re.compile(
-    r"""(?i)((?:authorization|cookie)[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)(?!\[redacted\])[^"'\\\r\n]+"""
-)
+_USUAL_FIELDS: Final = ("authorization", "cookie", "x-api-key")
 _PEPPERS = re.compile(
     r"""(?i)((?:secret_peppers|import_hmac_secrets)[\\"']*\s*[=:]\s*[\\"']*)(?!\[redacted\])[^\s"'\\;}]+"""
 )
-# Each secret that is found below contains one of these. Most texts contain none, so one search is enough for them.
-_SUSPECT = re.compile(r"(?i)lks_|bgtf|whsec_|secret_|hmac_secrets|passw|authorization|x-api-key|cookie|://")
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/]+@")
+
+
+class _Fields:
+    """Header fields whose values are redacted, whatever they are."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(name.lower() for name in names)
+        # In an environment, such as Django's META, a name has underscores for its hyphens.
+        spelled = "|".join(re.escape(name).replace(r"\-", "[-_]") for name in sorted(self.names))
+        # Each secret that `redact` finds contains one of these. Most texts contain none, so one search is enough.
+        self.suspect = re.compile(rf"(?i)lks_|bgtf|whsec_|secret_|hmac_secrets|passw|://|{spelled}")
+        self.pattern = re.compile(
+            rf"""(?i)((?<![a-z0-9])(?:{spelled})[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
+            r"""(?!\[redacted\])[^"'\\\r\n]+"""
+        )
+
+
+class _Redacted:
+    """The fields that this process redacts."""
+
+    fields: ClassVar = _Fields(_USUAL_FIELDS)
+
+
+def redact_fields(names: Iterable[str]) -> None:
+    """Redact the values of these header fields too, from now on."""
+    _Redacted.fields = _Fields((*_USUAL_FIELDS, *names))
+
+
+def is_redacted_field(name: str) -> bool:
+    """Return whether the values of the header field are redacted."""
+    return name.lower().replace("_", "-").removeprefix("http-") in _Redacted.fields.names
 
 
 def redact(text: str) -> str:
@@ -38,11 +66,12 @@ def redact(text: str) -> str:
 
     A key ID isn't a secret and stays, so that a line can still be matched to its key.
     """
-    if not _SUSPECT.search(text):
+    fields = _Redacted.fields
+    if not fields.suspect.search(text):
         return text
     text = redact_tokens(text)
     text = _NAMED.sub(r"\1" + REDACTED, text)
-    text = _FIELDS.sub(r"\1" + REDACTED, text)
+    text = fields.pattern.sub(r"\1" + REDACTED, text)
     text = _PEPPERS.sub(r"\1" + REDACTED, text)
     return _URL_PASSWORD.sub(r"\1" + REDACTED + "@", text)
 

@@ -22,8 +22,8 @@ CHUNK: Final = 1 << 20
 _SUSPECT: Final = re.compile(
     SECRET_PREFIX.encode() + rb"(?P<random>[0-9A-Za-z]{43})(?P<check>[0-9A-Za-z]{6})|(?P<basic>bGtf[0-9A-Za-z+/]{88})"
 )
-# The key ID in front of a secret. In a URL the colon may be percent-encoded.
-_BEFORE: Final = re.compile(rf"({KEY_ID_PATTERN.pattern})(?::|%3[Aa])\Z".encode())
+# The key ID in front of a secret. In a URL the colon or the dot may be percent-encoded.
+_BEFORE: Final = re.compile(rf"({KEY_ID_PATTERN.pattern})(?:[:.]|%3[Aa]|%2[Ee])\Z".encode())
 _LONGEST_BEFORE: Final = 18
 # Longer than the longest match. This much of each chunk is kept, so that a secret that spans two chunks is found.
 _OVERLAP: Final = 128

@@ -22,10 +22,16 @@ from api.schemas.fields import (
 from apikeys.callers.caller import MAX_VALUE
 from apikeys.models import CallerKind, KeyState, SecretState
 from apikeys.validation import MAX_METADATA_BYTES, MAX_SECRET_ID
-from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PATTERN
+from latchkey.credentials import KEY_ID_PATTERN, SECRET_PATTERN
 from latchkey.identity import MAX_OWNER_BYTES
 from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
+
+
+def whole_credential_field(separator: str, *, required: bool = True) -> serializers.RegexField:
+    """Return the field of a new credential: the key ID and the secret, with a regular expression between them."""
+    pattern = f"^{KEY_ID_PATTERN.pattern}{separator}{SECRET_PATTERN.pattern}$"
+    return serializers.RegexField(pattern, required=required)
 
 
 class RateLimit(Shape):
@@ -68,14 +74,16 @@ class IssuedKey(Key):
     """A key with its new secret, which no other response shows."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
-    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$")
+    credential = whole_credential_field(":")
+    bearer_credential = whole_credential_field(r"\.")
 
 
 class CreatedKey(IssuedKey):
     """A new key. The response to a repeated Idempotency-Key does not contain its secret."""
 
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$", required=False)
-    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$", required=False)
+    credential = whole_credential_field(":", required=False)
+    bearer_credential = whole_credential_field(r"\.", required=False)
 
 
 class KeyPage(Shape):
@@ -139,7 +147,8 @@ class RotationReceipt(Shape):
 
     key_id = serializers.RegexField(KEY_ID)
     secret = serializers.RegexField(f"^{SECRET_PATTERN.pattern}$")
-    credential = serializers.RegexField(f"^{CREDENTIAL_PATTERN.pattern}$")
+    credential = whole_credential_field(":")
+    bearer_credential = whole_credential_field(r"\.")
 
 
 def readable_or(name: str, full: type[Shape], receipt: type[Shape]) -> PolymorphicProxySerializer:

@@ -21,6 +21,7 @@ def secret_page(
         "key": issued.key,
         "back": key_url(issued.key),
         "credential": credential,
+        "one_token": issued.credential.reveal_as_one_token(),
         "curl": f"curl -u {credential} {settings.PUBLIC_URL}/v1/whoami",
         "dotenv": f"LATCHKEY_API_KEY={credential}",
     }

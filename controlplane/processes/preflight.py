@@ -103,7 +103,15 @@ def create_health_check_key(bind: Bind, path: Path) -> None:
     public = urlsplit(settings.PUBLIC_URL)
     name = f"{public.hostname}:{public.port}" if public.port else str(public.hostname)
     try:
-        SelfCheck.of_bind(bind.host, bind.port, name=name, credential=credential.reveal(), socket=bind.path).write(path)
+        check = SelfCheck.of_bind(
+            bind.host,
+            bind.port,
+            name=name,
+            credential=credential.reveal(),
+            credential_header=settings.CREDENTIAL_HEADERS.names[0],
+            socket=bind.path,
+        )
+        check.write(path)
     except OSError as error:
         raise CommandError(
             f"HEALTH_CHECK_FILE: {path} cannot be written: {error.strerror}.", returncode=REFUSED

@@ -3,6 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
+from apikeys.credential_fields import LOWER_NAMES
 from apikeys.imports.sources import may_be_token
 from gateway.check_parameters import CheckParameters, parse_check_parameters
 from httpserver.asgi_types import Fields
@@ -13,8 +14,8 @@ from latchkey.credentials import CREDENTIAL_PATTERN, SECRET_PREFIX, Credential, 
 from latchkey.problems import ProblemError
 from latchkey.request_id import is_request_id
 
-_API_KEY: Final = headers.API_KEY.lower().encode()
-_AUTHORIZATION: Final = b"authorization"
+_CREDENTIAL_FIELDS: Final = frozenset(LOWER_NAMES)
+_AUTHORIZATION: Final = headers.AUTHORIZATION.lower().encode()
 _BEARER: Final = b"Bearer "
 _REQUEST_ID: Final = headers.REQUEST_ID.lower().encode()
 _CREDENTIAL: Final = re.compile(CREDENTIAL_PATTERN.pattern.encode())
@@ -41,38 +42,50 @@ def parse_head(head: Head) -> CheckHead | None:
 
 def credential_and_request_id(fields: Fields) -> tuple[Credential | None, bytes | None]:
     """Return the credential and the request ID, each as described in `CheckHead`."""
-    given = api_key = authorization = request_id = None
-    plain = True
-    for name, value in fields:
-        if name == _API_KEY:
-            plain, given = plain and given is None, value
-            api_key = value
-        elif name == _AUTHORIZATION:
-            plain, authorization = plain and authorization is None, value
+    request_id = None
+    sent: list[tuple[bytes, bytes]] = []
+    for field in fields:
+        name = field[0]
+        if name in _CREDENTIAL_FIELDS:
+            sent.append(field)
         elif name == _REQUEST_ID:
             # Two request IDs make an invalid one: "," is not allowed in it, so the check below drops it.
-            request_id = value if request_id is None else b","
+            request_id = field[1] if request_id is None else b","
     if request_id is not None and not is_request_id(request_id.decode("latin-1")):
         request_id = None
-    once = plain
-    if authorization is not None and plain:
-        plain = authorization.startswith(_BEARER)
-        if given is None:
-            given = authorization.removeprefix(_BEARER)
-        else:
-            # Authorization may belong to the service behind Latchkey, and then X-API-Key alone counts. If it could
-            # hold a Latchkey credential too, `credential_from_headers` has to compare the two.
-            plain = plain and b"lk_" not in authorization and b"," not in authorization
-    match = _CREDENTIAL.fullmatch(given) if given is not None and plain else None
-    if match is not None:
-        return Credential(match[1].decode(), match[2].decode()), request_id
-    return _imported_token(api_key, authorization) if once else None, request_id
+    found = _possible_fields(sent) if len(sent) > 1 else sent
+    if len(found) == 1:
+        ((name, value),) = found
+        if name == _AUTHORIZATION:
+            # Any other scheme isn't the plainest form.
+            value = value.removeprefix(_BEARER) if value.startswith(_BEARER) else b""
+        match = _CREDENTIAL.fullmatch(value)
+        if match is not None:
+            return Credential(match[1].decode(), match[2].decode()), request_id
+    return _imported_token(*sent[0]) if len(sent) == 1 else None, request_id
 
 
-def _imported_token(api_key: bytes | None, authorization: bytes | None) -> ImportedToken | None:
+def _imported_token(name: bytes, value: bytes) -> ImportedToken | None:
     """Return the imported token in the only field that was sent, or None if it must be looked for more closely."""
-    if (api_key is None) == (authorization is None):
-        return None
-    text = api_key.decode("latin-1") if api_key else token_of_authorization((authorization or b"").decode("latin-1"))
-    # The text may also be a credential of our own in another form. `credential_from_headers` decides then.
+    text = value.decode("latin-1")
+    if name == _AUTHORIZATION:
+        text = token_of_authorization(text)
+    # The text may also be a credential of our own in another form. `CredentialHeaders.find` decides then.
     return ImportedToken.of(text) if SECRET_PREFIX not in text and may_be_token(text) else None
+
+
+def _possible_fields(sent: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the fields that could hold a Latchkey credential.
+
+    The others may belong to the service behind Latchkey, and then they don't count. If two fields remain,
+    `CredentialHeaders.find` has to compare them.
+    """
+    if len({name for name, _ in sent}) < len(sent):
+        # A field that was sent twice is one list, all of whose values count.
+        return sent
+    return [field for field in sent if _may_hold_credential(*field)]
+
+
+def _may_hold_credential(name: bytes, value: bytes) -> bool:
+    # A Basic token is encoded, so it may hold one without showing it, also behind a comma.
+    return b"lk_" in value or (name == _AUTHORIZATION and (b"," in value or not value.startswith(_BEARER)))

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.problems import as_problem, log_unavailable
 from apikeys.authenticator import default_authenticator
+from apikeys.credential_fields import LOWER_NAMES
 from apikeys.request_credential import request_credential
 from events.thread_pool import ThreadPool
 from gateway.calls import Call, GatewayResponse, error_response
@@ -110,7 +111,7 @@ async def _respond(
 def is_cold(call: Call) -> bool:
     """Return whether no cached record, however stale, allows the credential of the call."""
     try:
-        credential = request_credential(call.api_key, call.authorization)
+        credential = request_credential(call.credential_fields)
     except CredentialError:
         return True
     return metrics.loop_authenticator().is_cold(credential)
@@ -137,8 +138,7 @@ def call_of(scope: Scope, request: EndpointRequest) -> Call:
     fields = request.fields
     return Call(
         scope["query_string"],
-        fields.get(b"x-api-key"),
-        fields.get(b"authorization"),
+        [fields.get(name) for name in LOWER_NAMES],
         request.address,
         scope["path"],
         request.request_id,

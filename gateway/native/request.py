@@ -6,11 +6,12 @@ from typing import Final
 from django.conf import settings
 
 from apikeys.client_address import client_address
+from apikeys.credential_fields import LOWER_NAMES
 from httpserver.asgi_types import Scope
 from latchkey.request_id import resolve_request_id
 
 _WANTED: Final = frozenset(
-    (b"x-api-key", b"authorization", b"x-request-id", b"x-forwarded-for", b"content-type", b"traceparent", b"accept")
+    (*LOWER_NAMES, b"x-request-id", b"x-forwarded-for", b"content-type", b"traceparent", b"accept")
 )
 
 

@@ -1,17 +1,14 @@
 """Authorization lines of the proxy configurations: the field belongs to Latchkey, or to the service.
 
-With `--keep-authorization` it belongs to the service. Latchkey doesn't receive it then, so a key in it doesn't
-count. Clients may send their key there anyway, and it must not reach the service: text with the shape of a
-credential is removed, whether plain or in Base64 (Basic).
+With `--keep-authorization`, or if CREDENTIAL_HEADERS lacks it, it belongs to the service. Latchkey doesn't receive it
+then, so a key in it doesn't count. Clients may send their key there anyway, and it must not reach the service: text
+with the shape of a credential is removed, whether plain or in Base64 (Basic).
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from latchkey import headers
 from latchkey.redaction import CREDENTIAL
-
-NEXT_STEP: Final = f"Send the key as {headers.API_KEY}: key_id:secret. Authorization is only for the service."
 
 _NGINX_MAP: Final = f"""\
 # Authorization belongs to the service. A Latchkey credential in it is removed.
@@ -47,6 +44,11 @@ _TRAEFIK_MIDDLEWARE: Final = """\
 """
 
 
+def next_step(own_header: str) -> str:
+    """Return what to do about a missing credential if it may only be sent in the field `own_header`."""
+    return f"Send the key as {own_header}: key_id:secret. Authorization is only for the service."
+
+
 def nginx(kept: bool) -> Mapping[str, str]:
     """Return the lines by placeholder of the template."""
     return {
@@ -72,7 +74,6 @@ def envoy(kept: bool) -> Mapping[str, str]:
         "AUTHORIZATION_ASKED": "" if kept else '                          - exact: "authorization"\n',
         "AUTHORIZATION_WITHHELD": _ENVOY_WITHHELD if kept else "",
         "AUTHORIZATION_ROUTE": _ENVOY_ROUTE if kept else "",
-        "AUTHORIZATION": "" if kept else ', "authorization"',
     }
 
 

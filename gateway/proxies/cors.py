@@ -6,7 +6,7 @@ response has two of them, browsers reject it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from latchkey import headers
@@ -14,7 +14,6 @@ from latchkey import headers
 # Both names and the wildcard. The service decides what it accepts, and a page that may call it may read the response.
 # The wildcard does not cover Authorization, nor requests with cookies, which these responses don't allow.
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, *"
-_REQUEST_FIELDS: Final = f"Authorization, Content-Type, {headers.API_KEY}, {headers.REQUEST_ID}, *"
 _EXPOSED: Final = ", ".join(
     (
         headers.RATE_LIMIT,
@@ -58,7 +57,7 @@ _NGINX_PREFLIGHT: Final = f"""\
         if ($latchkey_preflight) {{
             add_header Access-Control-Allow-Origin $latchkey_cors_origin always;
             add_header Access-Control-Allow-Methods "{_METHODS}" always;
-            add_header Access-Control-Allow-Headers "{_REQUEST_FIELDS}" always;
+            add_header Access-Control-Allow-Headers "{{fields}}" always;
             add_header Access-Control-Max-Age {_MAX_AGE_SECONDS} always;
             add_header Vary Origin always;
             return 204;
@@ -85,7 +84,7 @@ _CADDY_ANSWER: Final = f"""\
 		header @cors Access-Control-Allow-Origin {{http.regexp.cors.1}}
 		header @cors Access-Control-Expose-Headers "{_EXPOSED}"
 		header @preflight Access-Control-Allow-Methods "{_METHODS}"
-		header @preflight Access-Control-Allow-Headers "{_REQUEST_FIELDS}"
+		header @preflight Access-Control-Allow-Headers "{{fields}}"
 		header @preflight Access-Control-Max-Age {_MAX_AGE_SECONDS}
 		# Answered here: the service isn't called.
 		respond @preflight 204
@@ -124,7 +123,7 @@ _TRAEFIK_MIDDLEWARE: Final = """\
 """
 
 
-def nginx(origins: tuple[str, ...]) -> Mapping[str, str]:
+def nginx(origins: Sequence[str], own_headers: Sequence[str]) -> Mapping[str, str]:
     """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MAPS", "CORS_PREFLIGHT", "CORS_OF_SERVICE", "CORS_ANSWER"), "")
@@ -132,49 +131,54 @@ def nginx(origins: tuple[str, ...]) -> Mapping[str, str]:
     lines = "\n".join(f'    "~^{_pattern(origin)}$" "{origin}";' for origin in origins)
     return {
         "CORS_MAPS": _NGINX_MAPS.format(origins=lines, exposed=_EXPOSED),
-        "CORS_PREFLIGHT": _NGINX_PREFLIGHT,
+        "CORS_PREFLIGHT": _NGINX_PREFLIGHT.replace("{fields}", _request_fields(own_headers)),
         "CORS_OF_SERVICE": "".join(f"\n        proxy_hide_header {name};" for name in _OF_THE_SERVICE),
         "CORS_ANSWER": _NGINX_ANSWER,
     }
 
 
-def caddy(origins: tuple[str, ...]) -> Mapping[str, str]:
+def caddy(origins: Sequence[str], own_headers: Sequence[str]) -> Mapping[str, str]:
     """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MATCHERS", "CORS_ANSWER", "CORS_OF_SERVICE"), "")
     return {
         "CORS_MATCHERS": _CADDY_MATCHERS.format(origins="|".join(map(_pattern, origins))),
-        "CORS_ANSWER": _CADDY_ANSWER,
+        "CORS_ANSWER": _CADDY_ANSWER.replace("{fields}", _request_fields(own_headers)),
         "CORS_OF_SERVICE": "\t\theader_down -Access-Control-*\n",
     }
 
 
-def envoy(origins: tuple[str, ...]) -> Mapping[str, str]:
+def envoy(origins: Sequence[str], own_headers: Sequence[str]) -> Mapping[str, str]:
     """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_FILTER", "CORS_POLICY", "CORS_OF_SERVICE"), "")
     lines = "\n".join(f'                            - exact: "{origin}"' for origin in origins)
     return {
         "CORS_FILTER": _ENVOY_FILTER,
-        "CORS_POLICY": _ENVOY_POLICY.format(origins=lines, **_fields()),
+        "CORS_POLICY": _ENVOY_POLICY.format(origins=lines, **_fields(own_headers)),
         "CORS_OF_SERVICE": "".join(f'                        - "{name.lower()}"\n' for name in _OF_THE_SERVICE),
     }
 
 
-def traefik(origins: tuple[str, ...]) -> Mapping[str, str]:
+def traefik(origins: Sequence[str], own_headers: Sequence[str]) -> Mapping[str, str]:
     """Return the lines for these origins, by placeholder of the template."""
     if not origins:
         return dict.fromkeys(("CORS_MIDDLEWARE", "CORS_OF_SERVICE"), "")
     listed = ", ".join(f'"{origin}"' for origin in origins)
     removed = "".join(f'          {name}: ""\n' for name in _OF_THE_SERVICE)
     return {
-        "CORS_MIDDLEWARE": _TRAEFIK_MIDDLEWARE.format(origins=listed, **_fields()),
+        "CORS_MIDDLEWARE": _TRAEFIK_MIDDLEWARE.format(origins=listed, **_fields(own_headers)),
         "CORS_OF_SERVICE": f"        customResponseHeaders:\n{removed}",
     }
 
 
-def _fields() -> dict[str, object]:
-    return {"methods": _METHODS, "fields": _REQUEST_FIELDS, "exposed": _EXPOSED, "max_age": _MAX_AGE_SECONDS}
+def _request_fields(own_headers: Sequence[str]) -> str:
+    return ", ".join((headers.AUTHORIZATION, "Content-Type", *own_headers, headers.REQUEST_ID, "*"))
+
+
+def _fields(own_headers: Sequence[str]) -> dict[str, object]:
+    fields = _request_fields(own_headers)
+    return {"methods": _METHODS, "fields": fields, "exposed": _EXPOSED, "max_age": _MAX_AGE_SECONDS}
 
 
 def _pattern(origin: str) -> str:

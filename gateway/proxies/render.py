@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from gateway.proxies import authorization, cors, upgrade
+from gateway.proxies import authorization, cors, own_headers, upgrade
 from gateway.proxies.traefik_routers import routers
 from gateway.proxies.values import Address, NotUsable, Values
 from latchkey.problem_catalogue import CATALOGUE, CREDENTIAL_PROBLEMS
@@ -59,8 +59,9 @@ def _nginx(values: Values) -> Mapping[str, str]:
     documents = {slug: _quoted(_document(slug, values, "$latchkey_request_id")) for slug in refusals}
     maps, fields = upgrade.NGINX_WEBSOCKET if values.websocket else ("", upgrade.NGINX_NONE)
     return {
-        **cors.nginx(values.cors_origins),
-        **authorization.nginx(values.keep_authorization),
+        **cors.nginx(values.cors_origins, values.own_headers),
+        **own_headers.nginx(values.own_headers),
+        **authorization.nginx(values.leaves_authorization),
         "LATCHKEY_SERVERS": "\n".join(
             f"    server {f'unix:{node.path}' if node.path else node} max_fails=0;" for node in values.latchkey
         ),
@@ -81,8 +82,9 @@ def _nginx(values: Values) -> Mapping[str, str]:
 def _caddy(values: Values) -> Mapping[str, str]:
     matchers, fields = upgrade.CADDY_WEBSOCKET if values.websocket else upgrade.CADDY_NONE
     return {
-        **cors.caddy(values.cors_origins),
-        **authorization.caddy(values.keep_authorization),
+        **cors.caddy(values.cors_origins, values.own_headers),
+        **own_headers.caddy(values.own_headers),
+        **authorization.caddy(values.leaves_authorization),
         "LATCHKEY": " ".join(f"unix/{node.path}" if node.path else str(node) for node in values.latchkey),
         "LATCHKEY_NODES": _CADDY_NODES if len(values.latchkey) > 1 else "",
         "UPGRADE_MATCHERS": matchers,
@@ -97,8 +99,9 @@ def _traefik(values: Values) -> Mapping[str, str]:
     if values.latchkey[0].path:
         raise NotUsable("--latchkey: Traefik can't call a Unix socket. Let Latchkey listen on 127.0.0.1.")
     return {
-        **cors.traefik(values.cors_origins),
-        **authorization.traefik(values.keep_authorization),
+        **cors.traefik(values.cors_origins, values.own_headers),
+        **own_headers.traefik(values.own_headers),
+        **authorization.traefik(values.leaves_authorization),
         "ROUTERS": routers(values),
         "UPGRADE_FIELDS": upgrade.TRAEFIK_WEBSOCKET if values.websocket else "",
     }
@@ -106,8 +109,9 @@ def _traefik(values: Values) -> Mapping[str, str]:
 
 def _envoy(values: Values) -> Mapping[str, str]:
     return {
-        **cors.envoy(values.cors_origins),
-        **authorization.envoy(values.keep_authorization),
+        **cors.envoy(values.cors_origins, values.own_headers),
+        **own_headers.envoy(values.own_headers, leaves_authorization=values.leaves_authorization),
+        **authorization.envoy(values.leaves_authorization),
         "UPGRADE": upgrade.ENVOY_WEBSOCKET if values.websocket else "",
         # Envoy accepts status 200 only, so 204 would deny the request.
         "QUERY": values.query(allow="200"),
@@ -145,9 +149,11 @@ def _document(slug: str, values: Values, request_id: str) -> str:
 
 
 def _next_step(slug: str, values: Values) -> str:
-    if slug == "missing-credential" and values.keep_authorization:
-        return authorization.NEXT_STEP
-    return CATALOGUE[slug].remedy
+    if slug != "missing-credential":
+        return CATALOGUE[slug].remedy
+    if values.keep_authorization:
+        return authorization.next_step(values.own_headers[0])
+    return f"Send the key as {values.credential_headers.ways}."
 
 
 def _quoted(text: str) -> str:

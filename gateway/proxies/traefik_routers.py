@@ -16,7 +16,7 @@ _COMMENTS: Final = {
 
 def routers(values: Values) -> str:
     """Return the routers. Traefik tries the longest rule first, which is the most specific one."""
-    kinds = product((False, True)[: 1 + values.websocket], (False, True)[: 1 + values.keep_authorization])
+    kinds = product((False, True)[: 1 + values.websocket], (False, True)[: 1 + values.leaves_authorization])
     return "".join(_router(values, websocket, credential) for websocket, credential in kinds)
 
 

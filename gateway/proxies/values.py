@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from apikeys.validation import MAX_SCOPES, is_scope
 from gateway.check_parameters import MAX_QUERY
+from latchkey.credential_headers import DEFAULT, CredentialHeaders
 from latchkey.origin import ORIGIN_FORMAT, is_origin
 from ratelimit.limit import MAX_BURST
 
@@ -17,6 +18,7 @@ _PUBLIC_URL: Final = re.compile(rf"https?://(?:{_HOST})(?::[0-9]{{1,5}})?(?:/[A-
 _MAX_PUBLIC_URL: Final = 1000
 _PORTS: Final = range(1, 65536)
 _MAX_ORIGINS: Final = 64
+_MAX_HYPHENS: Final = 5
 
 
 class NotUsable(ValueError):
@@ -60,6 +62,7 @@ class Values:
     `latchkey` are the addresses of one or more nodes. `public_url` is the base of problem type URIs, as in
     Latchkey's own responses. `websocket` allows upgrades to WebSocket; no other upgrade is ever allowed. Pages of
     `cors_origins` may call the service. `keep_authorization` leaves the Authorization field to the service.
+    `credential_headers` are the fields in which Latchkey looks for a credential.
     """
 
     upstream: Address
@@ -71,6 +74,7 @@ class Values:
     websocket: bool = False
     cors_origins: tuple[str, ...] = ()
     keep_authorization: bool = False
+    credential_headers: CredentialHeaders = DEFAULT
 
     def __post_init__(self) -> None:
         if not all(map(is_scope, self.scopes)) or len(self.scopes) > MAX_SCOPES:
@@ -90,8 +94,26 @@ class Values:
             raise NotUsable(f"--cors-origin can be used at most {_MAX_ORIGINS} times.")
         if len(self.latchkey) > 1 and any(node.path for node in self.latchkey):
             raise NotUsable("--latchkey: a Unix socket is that of one server on this host; name no other.")
+        self._check_credential_headers()
         if not _PUBLIC_URL.fullmatch(self.public_url) or len(self.public_url) > _MAX_PUBLIC_URL:
             raise NotUsable("PUBLIC_URL cannot be used in a proxy's configuration: it must be http(s)://HOST[:PORT].")
+
+    def _check_credential_headers(self) -> None:
+        if self.keep_authorization and not self.credential_headers.own_names:
+            raise NotUsable("--keep-authorization: CREDENTIAL_HEADERS has only Authorization. Add another field to it.")
+        if any(name.count("-") > _MAX_HYPHENS for name in self.credential_headers.own_names):
+            # Each hyphen doubles the number of spellings that have to be removed.
+            raise NotUsable(f"CREDENTIAL_HEADERS: a name has more than {_MAX_HYPHENS} hyphens.")
+
+    @property
+    def leaves_authorization(self) -> bool:
+        """Return whether Latchkey doesn't look for a credential in Authorization, so that it is for the service."""
+        return self.keep_authorization or not self.credential_headers.has_authorization
+
+    @property
+    def own_headers(self) -> tuple[str, ...]:
+        """Return the names of the fields that are for Latchkey alone."""
+        return self.credential_headers.own_names
 
     def query(self, **also: str) -> str:
         """Return the query string for /v1/check, with the parameters in `also` first."""

@@ -24,6 +24,7 @@ from latchkey.cli.commands import (
 from latchkey.cli.configuration import MAX_TIMEOUT_SECONDS
 from latchkey.cli.invocation import Invocation
 from latchkey.cli.options import Format, Options
+from latchkey.headers import is_header_name
 from latchkey.request_id import is_request_id
 
 app = typer.Typer(
@@ -69,6 +70,12 @@ def _request_id(text: str | None) -> str | None:
     return text
 
 
+def _header_name(text: str | None) -> str | None:
+    if text is not None and not is_header_name(text):
+        raise typer.BadParameter("a header field's name must be 2 to 64 letters, digits or hyphens")
+    return text
+
+
 @app.callback()
 def general(
     context: typer.Context,
@@ -84,6 +91,15 @@ def general(
             envvar="LATCHKEY_API_KEY",
             metavar="KEY_ID:SECRET",
             help="Your API key; - reads it from standard input, or asks for it on a terminal.",
+        ),
+    ] = None,
+    api_key_header: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LATCHKEY_API_KEY_HEADER",
+            metavar="NAME",
+            callback=_header_name,
+            help="Header field that carries your API key, one of the server's CREDENTIAL_HEADERS. Default: X-API-Key",
         ),
     ] = None,
     timeout: Annotated[
@@ -138,6 +154,8 @@ def general(
     source = context.get_parameter_source("api_key")
     typed = source is not None and source.name == "COMMANDLINE"
     if invocation is not None:
-        invocation.options = Options(url, api_key, typed, timeout, format, profile, config, wait, verbose)
+        invocation.options = Options(
+            url, api_key, typed, api_key_header, timeout, format, profile, config, wait, verbose
+        )
         invocation.request_id = request_id or invocation.request_id
         invocation.command = context.invoked_subcommand or ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchkey.cli.errors import CLIError
+from latchkey.headers import is_header_name
 
 DEFAULT_PROFILE: Final = "default"
 MAX_TIMEOUT_SECONDS: Final = 86_400
@@ -22,6 +23,7 @@ class Profile:
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    api_key_header: str | None = None
     timeout: float | None = None
     format: str | None = None
 
@@ -101,6 +103,7 @@ def _profile(config_file: Path, name: str, values: object) -> Profile:
     rules: Mapping[str, Callable[[Any], bool]] = {
         "url": lambda value: isinstance(value, str),
         "api_key": lambda value: isinstance(value, str),
+        "api_key_header": lambda value: isinstance(value, str) and is_header_name(value),
         "timeout": lambda value: type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS,
         "format": lambda value: value in _FORMATS,
     }

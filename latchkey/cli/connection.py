@@ -31,6 +31,7 @@ def open_client(
     url: str,
     credential: Credential | None,
     *,
+    api_key_header: str,
     request_id: str,
     timeout_seconds: float,
     wait: bool,
@@ -46,6 +47,7 @@ def open_client(
         client = Client(
             url,
             credential,
+            api_key_header=api_key_header,
             timeout_seconds=timeout_seconds,
             retries=_WAITING if wait else _NOT_WAITING,
             observe=log_attempt if verbose else ignore_attempt,

@@ -4,6 +4,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from latchkey import headers
 from latchkey.cli.api_key import read_api_key
 from latchkey.cli.configuration import NoProfileChosen, Profile, read_profile
 from latchkey.cli.errors import CLIError
@@ -22,12 +23,14 @@ class Invocation:
     """State of one run of the command.
 
     `command` is its name, without what was typed after it. `server_url` is the server to call if nothing else
-    names one; it's set if the settings of a server are available.
+    names one, and `api_key_header` the field that carries the key; both are set if the settings of a server are
+    available.
     """
 
-    def __init__(self, server_url: str | None = None) -> None:
+    def __init__(self, server_url: str | None = None, api_key_header: str | None = None) -> None:
         # Everything else is computed on first use, so that `--help` needs neither a file nor a key.
         self._server_url = server_url
+        self._api_key_header = api_key_header or headers.API_KEY
         self.options = Options()
         self.request_id = new_request_id()
         self.command = ""
@@ -81,6 +84,7 @@ class Invocation:
         return open_client(
             url,
             credential,
+            api_key_header=self.options.api_key_header or self.profile.api_key_header or self._api_key_header,
             request_id=self.request_id,
             timeout_seconds=self.timeout_seconds,
             wait=self.options.wait,

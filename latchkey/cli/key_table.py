@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.cli.output import print_object
 from latchkey.cli.table import Row
+from latchkey.credentials import SECRET_FIELDS
 
 if TYPE_CHECKING:
     from latchkey.client.key import Key, KeyReceipt
@@ -25,7 +26,7 @@ def key_row(key: Row) -> dict[str, object]:
 def key_lines(key: Row) -> dict[str, object]:
     """Return all fields of a key, with its limit and its secrets in words."""
     # The document of an issued key holds its secret, which only `secret_output` may show.
-    lines = {name: value for name, value in key.items() if name not in ("secrets", "secret", "credential")}
+    lines = {name: value for name, value in key.items() if name not in ("secrets", *SECRET_FIELDS)}
     secrets = key.get("secrets")
     for secret in secrets if isinstance(secrets, list) else []:
         ends = f", ends {secret['expires_at']}" if secret.get("expires_at") else ""

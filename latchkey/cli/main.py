@@ -23,14 +23,17 @@ from latchkey.redaction import redact
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def main(arguments: Sequence[str] | None = None, *, server_url: str | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, server_url: str | None = None, api_key_header: str | None = None
+) -> int:
     """Run the command and return its exit code: 0 done, 2 refused, 3 could not, 130 interrupted.
 
-    `server_url` is the server to call if nothing that is typed or configured names one.
+    `server_url` is the server to call, and `api_key_header` the field that carries the key, if nothing that is typed or
+    configured names one.
     """
     started = time.perf_counter()
     open_standard_streams()
-    invocation = Invocation(server_url)
+    invocation = Invocation(server_url, api_key_header)
     status = _run(move_general_options_first(sys.argv[1:] if arguments is None else arguments), invocation)
     if "LATCHKEY_TELEMETRY_URL" in os.environ:
         from latchkey.cli.telemetry import report

@@ -24,6 +24,7 @@ class Options:
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     key_from_command_line: bool = False
+    api_key_header: str | None = None
     timeout: float | None = None
     format: Format | None = None
     profile: str | None = None
@@ -32,7 +33,16 @@ class Options:
     verbose: bool = False
 
 
-_WITH_VALUE: Final = ("--url", "--api-key", "--timeout", "--format", "--profile", "--config", "--request-id")
+_WITH_VALUE: Final = (
+    "--url",
+    "--api-key",
+    "--api-key-header",
+    "--timeout",
+    "--format",
+    "--profile",
+    "--config",
+    "--request-id",
+)
 # --wait isn't here: `keys rotate` has an option of its own with this name.
 _FLAGS: Final = ("--verbose",)
 

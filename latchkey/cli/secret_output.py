@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from latchkey.cli.errors import CLIError
 from latchkey.cli.output import OutputError, ReaderClosed, discard_stdout, write_line
 from latchkey.cli.table import format_fields
+from latchkey.credentials import SECRET_FIELDS
 
 if TYPE_CHECKING:
     from latchkey.client.key import IssuedKey
     from latchkey.client.webhook import IssuedWebhook
 
-_SECRET_FIELDS: Final = ("secret", "credential")
 _KEY_FIELDS: Final = ("key_id", "label", "owner", "scopes", "rate_limit", "state", "expires_at")
 _WEBHOOK_FIELDS: Final = ("id", "url", "label", "event_types", "enabled")
 
@@ -27,6 +27,7 @@ class NewSecret:
     """A secret that is shown only now. `text` is the secret, `kind` its name, and `owner` the ID of what has it.
 
     `document` is the response, of which people see the fields `shown`. `again` is the command that makes another one.
+    `one_token` is its other form, for people alone.
     """
 
     text: str = field(repr=False)
@@ -35,6 +36,7 @@ class NewSecret:
     document: Mapping[str, Any] = field(repr=False)
     shown: tuple[str, ...]
     again: str
+    one_token: str | None = field(default=None, repr=False)
 
 
 class SecretLost(Exception):
@@ -70,9 +72,10 @@ class SecretOutput:
 
     def write_credential(self, issued: "IssuedKey", *, as_json: bool) -> None:
         """Write the credential of a key, and show the other fields of the key. Raises SecretLost."""
-        key, credential = issued.key, issued.credential.reveal()
+        key, credential = issued.key, issued.credential
         again = f"latchkey keys rotate {key.key_id} --at-once"
-        new = NewSecret(credential, "credential", key.key_id, key.document, _KEY_FIELDS, again)
+        one_token = credential.reveal_as_one_token()
+        new = NewSecret(credential.reveal(), "credential", key.key_id, key.document, _KEY_FIELDS, again, one_token)
         self._write(new, as_json=as_json)
 
     def write_signing_secret(self, issued: "IssuedWebhook", *, as_json: bool) -> None:
@@ -97,7 +100,7 @@ class SecretOutput:
     def _show(self, new: NewSecret, *, as_json: bool) -> None:
         in_file = self._file is not None
         if as_json:
-            shown = {name: value for name, value in new.document.items() if not (in_file and name in _SECRET_FIELDS)}
+            shown = {name: value for name, value in new.document.items() if not (in_file and name in SECRET_FIELDS)}
             write_line(json.dumps(shown, indent=2, ensure_ascii=False))
             return
         fields = {name: new.document[name] for name in new.shown if name in new.document}
@@ -111,6 +114,9 @@ class SecretOutput:
                 flush=True,
             )
             write_line(new.text)
+            # A person sees both forms. Elsewhere a log may record standard error, and must not get the secret.
+            if new.one_token and sys.stdout.isatty() and sys.stderr.isatty():
+                print(f"The same as one token: {new.one_token}", file=sys.stderr, flush=True)
 
 
 def _create_file(file: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx
 
+from latchkey import headers
 from latchkey.client.address import server_url
 from latchkey.client.async_transport import AsyncTransport
 from latchkey.client.attempt import AttemptObserver, ignore_attempt
@@ -39,6 +40,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         max_connections: int = DEFAULT_CONNECTIONS,
+        api_key_header: str = headers.API_KEY,
         observe: AttemptObserver = ignore_attempt,
     ) -> None:
         address = server_url(url)
@@ -49,6 +51,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
             credential=credential,
             timeout_seconds=timeout_seconds,
             observe=observe,
+            api_key_header=api_key_header,
         )
 
     async def __aenter__(self) -> Self:

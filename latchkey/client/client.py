@@ -8,6 +8,7 @@ from typing import Self
 
 import httpx
 
+from latchkey import headers
 from latchkey.client.address import server_url
 from latchkey.client.attempt import AttemptObserver, ignore_attempt
 from latchkey.client.base import (
@@ -37,9 +38,9 @@ from latchkey.timestamps import rfc3339
 class Client(BaseClient[Transport]):
     """Client for one server and the key that calls it. Close it, or use it in a `with`.
 
-    `url` is the server's address, `api_key` the text `key_id:secret`; without a key only `health`
-    works. `timeout_seconds` is for each attempt of a call as a whole: to connect, to send, and to
-    read the whole response.
+    `url` is the server's address, `api_key` the text `key_id:secret` or `key_id.secret`; without a key only
+    `health` works. `api_key_header` is one of the server's CREDENTIAL_HEADERS. `timeout_seconds` is for each
+    attempt of a call as a whole: to connect, to send, and to read the whole response.
 
     No call waits by default: if the calling key's own limit is exceeded, the call raises CallingKeyThrottled,
     which has the seconds to wait. With `retries`, such as `RetryPolicy(attempts=3, total_seconds=5)`, the client
@@ -59,6 +60,7 @@ class Client(BaseClient[Transport]):
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         max_connections: int = DEFAULT_CONNECTIONS,
+        api_key_header: str = headers.API_KEY,
         retries: RetryPolicy = NO_RETRIES,
         observe: AttemptObserver = ignore_attempt,
         sleep: Callable[[float], None] = time.sleep,
@@ -72,6 +74,7 @@ class Client(BaseClient[Transport]):
             timeout_seconds=timeout_seconds,
             retries=retries,
             observe=observe,
+            api_key_header=api_key_header,
             sleep=sleep,
         )
 

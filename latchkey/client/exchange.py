@@ -63,13 +63,15 @@ class Caller:
     """What all calls to `url` have in common.
 
     If `request_id` is given, all calls carry it and belong to `trace`; otherwise each has its own ID and trace.
-    `timeout_seconds` is for each attempt as a whole: to get a connection, to send, and to read the whole response.
+    `api_key_header` is the field that carries the credential. `timeout_seconds` is for each attempt as a whole: to
+    get a connection, to send, and to read the whole response.
     """
 
     url: str
     credential: Credential | None
     timeout_seconds: float
     observe: AttemptObserver
+    api_key_header: str = headers.API_KEY
     request_id: str | None = None
     trace: TraceContext | None = None
 
@@ -110,7 +112,7 @@ class Caller:
             "Accept": "application/json",
             headers.REQUEST_ID: attempt.request_id,
             headers.TRACEPARENT: attempt.trace.child().traceparent,
-            **({headers.API_KEY: self.credential.reveal()} if self.credential else {}),
+            **(headers.credential_field(self.api_key_header, self.credential.reveal()) if self.credential else {}),
             **(sent.get("header_fields") or {}),
         }
         # A redirect would send the key to another server.

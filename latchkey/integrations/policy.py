@@ -7,7 +7,7 @@ from typing import Final
 from latchkey import denials
 from latchkey.client.failures import ClientError, ReceivedProblem
 from latchkey.client.verification import Verification
-from latchkey.credential_headers import credential_from_headers
+from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import Credential, CredentialError
 from latchkey.integrations.configuration import Configuration
 from latchkey.integrations.diagnosis import diagnosis, is_outage
@@ -32,7 +32,7 @@ class Policy:
         if self._configuration.trust_proxy_identity and request.proxy_identity is not None:
             return self._with_scopes(request, Principal.of_proxy(request.proxy_identity), scopes)
         try:
-            return credential_from_headers(request.api_key, request.authorization)
+            return DEFAULT.find(request.credential_fields)
         except CredentialError as error:
             # The frames of its traceback hold what the client sent.
             rejected = error.with_traceback(None)

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apikeys.config_service import ConfigService, IssuedKey
 from events.models import Event
-from latchkey.credentials import parse_credential
+from latchkey.credentials import SECRET_FIELDS, parse_credential
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,12 +60,13 @@ def test_create_shows_secret_once(api: Caller) -> None:
     assert response.status_code == 201
     assert response["Cache-Control"] == "no-store"
     assert response["Location"] == f"/v1/keys/{body['key_id']}"
-    assert list(body) == [*KEY_MEMBERS, "secret", "credential"]
+    assert list(body) == [*KEY_MEMBERS, *SECRET_FIELDS]
     assert body["expires_at"] == "2098-12-31T22:00:00Z"
     assert {name: body[name] for name in wanted if name != "expires_at"} == {
         name: wanted[name] for name in wanted if name != "expires_at"
     }
     assert parse_credential(body["credential"]).secret == body["secret"]
+    assert body["bearer_credential"] == body["credential"].replace(":", ".")
     shown = api.get(f"/v1/keys/{body['key_id']}")
     assert list(shown.json()) == KEY_MEMBERS
     assert "lks_" not in shown.content.decode()

@@ -10,6 +10,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import Usage, UsageStep
 from apikeys.usage.steps import step_start
 from events.models import WebhookEndpoint
+from latchkey.credentials import SECRET_FIELDS
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +40,7 @@ def webhook_path(service: ConfigService) -> str:
         ("patch", "", {}, {"key_id"}),
         ("patch", "", {"enabled": True}, {"key_id", "enabled"}),
         ("patch", "", {"enabled": False, "rate_limit": None}, {"key_id", "enabled", "rate_limit"}),
-        ("post", "/rotate", {"grace_seconds": 60}, {"key_id", "secret", "credential"}),
+        ("post", "/rotate", {"grace_seconds": 60}, {"key_id", *SECRET_FIELDS}),
         ("post", "/rotate/finish", None, {"key_id"}),
     ],
 )
@@ -118,7 +119,7 @@ def test_openapi_document_describes_receipts(anonymous: Caller) -> None:
     schemas = anonymous.get("/openapi.json").json()["components"]["schemas"]
     for answer, receipt, members in (
         ("ChangedKey", "KeyReceipt", {"key_id", *validation.UPDATE_RULES}),
-        ("RotatedKey", "RotationReceipt", {"key_id", "secret", "credential"}),
+        ("RotatedKey", "RotationReceipt", {"key_id", *SECRET_FIELDS}),
         ("RotatedWebhook", "WebhookSecretReceipt", {"id", "secret"}),
         ("ChangedWebhook", "WebhookReceipt", {"id", "url", "label", "event_types", "enabled"}),
         ("ResentDelivery", "DeliveryReceipt", {"id"}),

@@ -12,6 +12,7 @@ from apikeys.idempotency import KEPT_FOR, prune_idempotency_records
 from apikeys.models import APIKey, IdempotencyRecord
 from events.models import Event, WebhookEndpoint
 from health.models import Waiver
+from latchkey.credentials import SECRET_FIELDS
 from tests.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def test_repeated_request_creates_one_key(api: Caller, service: ConfigService) -
     first = create(api)
     service.update(first.json()["key_id"], {"label": "changed since"})
     again = create(api, {"metadata": {"b": [2], "a": 1}, "label": "retry"})
-    shown_once = {"secret", "credential"}
+    shown_once = set(SECRET_FIELDS)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == {name: value for name, value in first.json().items() if name not in shown_once}
     assert shown_once <= first.json().keys()

@@ -21,6 +21,12 @@ AWS4 = "AWS4-HMAC-SHA256 Credential=A/1/eu/s3/aws4_request, SignedHeaders=host, 
 FIELDS = [
     ("CRED", None, 204, ""),
     (None, "Bearer CRED", 204, ""),
+    ("DOTTED", None, 204, ""),
+    (None, "Bearer DOTTED", 204, ""),
+    (None, "Basic USER", 204, ""),
+    ("DOTTED", "Bearer CRED", 204, ""),
+    ("DOTTED", JWT, 204, ""),
+    ("DOTTED", "Bearer OTHER", 400, "ambiguous-credential"),
     ("CRED", "Bearer CRED", 204, ""),
     ("CRED", JWT, 204, ""),
     ("CRED", BASIC_OF_SERVICE, 204, ""),
@@ -50,6 +56,8 @@ def test_pairs_of_credential_fields(
     credential = key.credential.reveal()
     words = {
         "CRED": credential,
+        "DOTTED": key.credential.reveal_as_one_token(),
+        "USER": base64.b64encode(f"{key.credential.reveal_as_one_token()}:".encode()).decode(),
         "OTHER": with_wrong_secret(credential),
         "BASE64": base64.b64encode(credential.encode()).decode(),
     }

@@ -77,7 +77,7 @@ def test_token_in_a_plain_head_is_found_without_a_second_look(token: str) -> Non
         assert found(*fields) == ImportedToken.of(token)
     own = f"lk_0123456789ab:{generate_secret()}".encode()
     assert found((b"x-api-key", own), (b"authorization", b"Bearer " + sent)) == Credential(*own.decode().split(":"))
-    # `credential_from_headers` decides about these.
+    # `CredentialHeaders.find` decides about these.
     for others in (
         [(b"x-api-key", sent), (b"authorization", b"Api-Key " + sent)],
         [(b"x-api-key", sent), (b"x-api-key", sent)],

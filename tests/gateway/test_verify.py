@@ -53,7 +53,7 @@ def test_valid(service_key: Caller, client_key: IssuedKey) -> None:
 
 def test_cost_and_limit(service_key: Caller, client_key: IssuedKey) -> None:
     credential = client_key.credential.reveal()
-    assert verify(service_key, credential, cost=2)["rate_limit"]["remaining"] == 1
+    assert verify(service_key, client_key.credential.reveal_as_one_token(), cost=2)["rate_limit"]["remaining"] == 1
     throttled = verify(service_key, credential, cost=2)
     assert (throttled["valid"], throttled["code"], throttled["retry_after"]) == (False, "RATE_LIMITED", 1200)
     assert throttled["rate_limit"]["remaining"] == 1

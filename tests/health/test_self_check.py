@@ -25,7 +25,12 @@ def write_check(live_server: LiveServer, service: ConfigService, tmp_path: Path)
 
     def write(**changes: object) -> Path:
         credential = replace_system_key(service, label="check", scopes=["health:read"]).credential.reveal()
-        members = {"name": "keys.example.test", "credential": credential, **changes}
+        members = {
+            "name": "keys.example.test",
+            "credential": credential,
+            "credential_header": "X-API-Key",
+            **changes,
+        }
         port = members.pop("port", live_server.thread.port)
         path = tmp_path / "inner" / "health-check"
         SelfCheck.of_bind(live_server.thread.host, int(str(port)), **members).write(path)  # type: ignore[arg-type]
@@ -37,6 +42,11 @@ def write_check(live_server: LiveServer, service: ConfigService, tmp_path: Path)
 @pytest.mark.django_db(transaction=True)
 def test_serving_server_is_healthy(write_check: WriteCheck) -> None:
     assert main([str(write_check())]) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_key_may_be_sent_as_bearer(write_check: WriteCheck) -> None:
+    assert main([str(write_check(credential_header="Authorization"))]) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,11 +93,11 @@ def test_missing_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "inner" / "check"
-    SelfCheck.of_bind("::", 8000, name="a", credential="b").write(path)
+    SelfCheck.of_bind("::", 8000, name="a", credential="b", credential_header="X-API-Key").write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert SelfCheck.read(path) == SelfCheck("::1", 8000, "a", "b")
-    assert SelfCheck.of_bind("0.0.0.0", 1, name="", credential="").host == "127.0.0.1"
+    assert SelfCheck.read(path) == SelfCheck("::1", 8000, "a", "b", "X-API-Key")
+    assert SelfCheck.of_bind("0.0.0.0", 1, name="", credential="", credential_header="X-API-Key").host == "127.0.0.1"
     assert [entry.name for entry in path.parent.iterdir()] == ["check"]
 
 
@@ -102,7 +112,7 @@ def test_imports_neither_django_nor_a_client() -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_file_accessible_to_others_is_rejected(tmp_path: Path, mode: int, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "inner" / "check"
-    SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b").write(path)
+    SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b", credential_header="X-API-Key").write(path)
     path.chmod(mode)
     assert main([str(path)]) == 1
     assert "belong to this user" in capsys.readouterr().err
@@ -114,7 +124,9 @@ def test_directory_of_others_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "open")
     for directory in ("open", "link"):
         with pytest.raises(PermissionError):
-            SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b").write(tmp_path / directory / "check")
+            SelfCheck.of_bind("127.0.0.1", 1, name="a", credential="b", credential_header="X-API-Key").write(
+                tmp_path / directory / "check"
+            )
 
 
 @pytest.mark.django_db(transaction=True)

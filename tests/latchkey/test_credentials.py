@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.credential_headers import credential_from_headers
+from latchkey.credential_headers import DEFAULT, parse_credential_headers
 from latchkey.credentials import (
     ALPHABET,
     AmbiguousCredential,
@@ -20,6 +20,11 @@ from latchkey.credentials import (
 
 RANDOM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 GOOD = f"lk_abcdefghij01:lks_{RANDOM}{checksum(RANDOM)}"
+ONE_TOKEN = GOOD.replace(":", ".")
+
+
+def credential_from_headers(api_key: str | None, authorization: str | None) -> Credential:
+    return DEFAULT.find((api_key, authorization))
 
 
 def basic(text: str) -> str:
@@ -44,7 +49,9 @@ def test_generated_credentials_have_the_public_shape() -> None:
     for key_id, secret in zip(key_ids, secrets, strict=True):
         assert re.fullmatch(r"lk_[0-9a-z]{12}", key_id)
         assert re.fullmatch(r"lks_[0-9A-Za-z]{49}", secret)
-        assert parse_credential(f"{key_id}:{secret}") == Credential(key_id, secret)
+        credential = Credential(key_id, secret)
+        assert parse_credential(f"{key_id}:{secret}") == parse_credential(f"{key_id}.{secret}") == credential
+        assert parse_credential(credential.reveal_as_one_token()) == credential
 
 
 @given(st.integers(0, 48), st.sampled_from(ALPHABET))
@@ -69,6 +76,9 @@ def test_checksum_detects_one_mistyped_character(position: int, character: str) 
         GOOD + "\n",
         GOOD.upper(),
         GOOD.replace("lk_", "xk_"),
+        GOOD.replace(":", "_"),
+        GOOD.replace(":", ".:"),
+        ONE_TOKEN + ":",
     ],
 )
 def test_other_shapes_are_malformed(text: str) -> None:
@@ -88,6 +98,12 @@ def test_repr_and_errors_show_no_secret() -> None:
     ("api_key", "authorization"),
     [
         (GOOD, None),
+        (ONE_TOKEN, None),
+        (None, f"Bearer {ONE_TOKEN}"),
+        (None, basic(ONE_TOKEN)),
+        (None, basic(f"{ONE_TOKEN}:")),
+        (GOOD, f"Bearer {ONE_TOKEN}"),
+        (f"{ONE_TOKEN}, {GOOD}", basic(f"{ONE_TOKEN}:")),
         (None, f"Bearer {GOOD}"),
         (None, f"bearer  {GOOD}"),
         (None, basic(GOOD)),
@@ -115,6 +131,8 @@ def test_two_that_differ_are_ambiguous() -> None:
     other = f"lk_abcdefghij02:{GOOD.partition(':')[2]}"
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(GOOD, f"Bearer {other}")
+    with pytest.raises(AmbiguousCredential):
+        credential_from_headers(ONE_TOKEN, f"Bearer {other}")
     with pytest.raises(AmbiguousCredential):
         credential_from_headers(f"{GOOD}, {other}", None)
     with pytest.raises(AmbiguousCredential):
@@ -148,6 +166,7 @@ STRAY = {
     f" {GOOD}": "white space",
     GOOD.replace(":", ": "): "white space",
     f"{GOOD}\n": "a line break",
+    f"'{ONE_TOKEN}'": "quotation marks",
     f"{GOOD}\\n": "a line break",
     f"\ufeff{GOOD}": r"a byte order mark \(BOM\)",
     f'\ufeff"{GOOD}"\r\n': r"a byte order mark \(BOM\) and quotation marks and a line break",
@@ -169,7 +188,16 @@ def test_stray_characters_in_a_header_are_named(text: str) -> None:
             credential_from_headers(*fields)
 
 
-@pytest.mark.parametrize("authorization", ["Basic ???", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Bearer"])
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic(f"{ONE_TOKEN}:pw"),
+        basic(f":{ONE_TOKEN}"),
+        "Basic ???",
+        "Basic " + base64.b64encode(b"\xff\xfe").decode(),
+        "Bearer",
+    ],
+)
 def test_unreadable_authorization_is_malformed(authorization: str) -> None:
     with pytest.raises(MalformedCredential):
         credential_from_headers(None, authorization)
@@ -191,3 +219,73 @@ def test_digest_with_many_parameters_is_ignored() -> None:
     credential = f"{generate_key_id()}:{generate_secret()}"
     digest = "Digest " + ", ".join(f'p{number}="x"' for number in range(12))
     assert credential_from_headers(credential, digest).reveal() == credential
+
+
+SEVERAL = parse_credential_headers(["X-Token", "Authorization", "Api-Key"])
+OTHER = f"lk_abcdefghij02:{GOOD.partition(':')[2]}"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (GOOD, None, None),
+        (None, f"Bearer {GOOD}", None),
+        (None, None, ONE_TOKEN),
+        (GOOD, f"Bearer {ONE_TOKEN}", GOOD),
+        ("another product's", "Bearer a.b.c", GOOD),
+        ("", basic(GOOD), "nonsense"),
+    ],
+)
+def test_each_named_field_is_read(values: tuple[str | None, ...]) -> None:
+    assert SEVERAL.find(values).reveal() == GOOD
+
+
+def test_two_of_several_fields_that_differ_are_ambiguous() -> None:
+    for values in ((GOOD, None, OTHER), ("nonsense", f"Bearer {OTHER}", GOOD), (GOOD, basic(OTHER), None)):
+        with pytest.raises(AmbiguousCredential):
+            SEVERAL.find(values)
+
+
+def test_scheme_counts_only_in_authorization() -> None:
+    with pytest.raises(MalformedCredential):
+        SEVERAL.find((f"Bearer {GOOD}", None, None))
+    assert parse_credential_headers(["authorization"]).find([f"Bearer {GOOD}"]).reveal() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("names", "ways"),
+    [
+        (["X-API-Key", "Authorization"], "X-API-Key: key_id:secret, Authorization: Bearer key_id:secret, or curl -u"),
+        (["X-Token"], "Send it as X-Token: key_id:secret."),
+        (["Authorization"], "Send it as Authorization: Bearer key_id:secret or curl -u key_id:secret."),
+        (["X-Token", "Api-Key"], "X-Token: key_id:secret or Api-Key: key_id:secret."),
+    ],
+)
+def test_messages_name_the_fields(names: list[str], ways: str) -> None:
+    found = parse_credential_headers(names)
+    with pytest.raises(MissingCredential, match=re.escape(ways)):
+        found.find([None] * len(names))
+    with pytest.raises(MalformedCredential) as caught:
+        found.find(["nonsense" if name != "Authorization" else "Bearer x" for name in names])
+    assert ("send the key as" in str(caught.value)) is (names != ["Authorization"])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "must be 1 to 8 names"),
+        (["X_Token"], "must be 1 to 8 names"),
+        (["X Token"], "must be 1 to 8 names"),
+        (["X-Token-"], "must be 1 to 8 names"),
+        (["X-T\u00f6ken"], "must be 1 to 8 names"),
+        ([GOOD], "must be 1 to 8 names"),
+        ([f"X-{number}0" for number in range(9)], "must be 1 to 8 names"),
+        (["X-Token", "x-token"], "names a field twice"),
+        *(([name], f"{name} has another meaning") for name in ("Host", "cookie", "X-Request-Id", "Content-Type",
+          "X-Forwarded-For", "X-Latchkey-Owner", "Proxy-Authorization", "Accept", "If-Match", "Transfer-Encoding")),
+    ],
+)  # fmt: skip
+def test_invalid_names_are_rejected(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_credential_headers(names)
+    assert "lks_" not in str(caught.value)

@@ -3,8 +3,9 @@ import traceback
 
 import pytest
 
+from latchkey import redaction
 from latchkey.credentials import generate_key_id, generate_secret
-from latchkey.redaction import redact
+from latchkey.redaction import is_redacted_field, redact, redact_fields
 
 
 @pytest.mark.parametrize("form", ["{0}", "x{0}y", "key=lk_abc:{0}", '{{"a": "{0}"}}', "lk_abc%3A{0}&x=1", "{0}{0}"])
@@ -16,9 +17,10 @@ def test_secret_is_redacted_anywhere(form: str) -> None:
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_basic_token_is_redacted(encode: object) -> None:
+@pytest.mark.parametrize("form", ["{}:{}", "{}.{}", "{}.{}:"])
+def test_basic_token_is_redacted(encode: object, form: str) -> None:
     assert callable(encode)
-    token = encode(f"{generate_key_id()}:{generate_secret()}".encode()).decode()
+    token = encode(form.format(generate_key_id(), generate_secret()).encode()).decode()
     assert token[:30] not in redact(f"Authorization: Basic {token}")
     assert token[:30] not in redact(f"saw {token} there")
 
@@ -58,3 +60,36 @@ def test_traceback_is_cleaned() -> None:
         raise ValueError(f"bad credential {secret}")
     except ValueError:
         assert secret not in redact(traceback.format_exc())
+
+
+@pytest.fixture
+def more_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction._Redacted, "fields", redaction._Redacted.fields)
+    redact_fields(["X-Token", "Key"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X-Token: hunter2 and more",
+        "x-token=hunter2",
+        "{'HTTP_X_TOKEN': 'hunter2'}",
+        "{b'x-token': b'hunter2'}",
+        '{"X-Token": "hunter2"}',
+        "X-API-Key: hunter2",
+        "{'HTTP_X_API_KEY': 'hunter2'}",
+        "Key: hunter2",
+    ],
+)
+@pytest.mark.usefixtures("more_fields")
+def test_credential_fields_are_redacted(text: str) -> None:
+    assert "hunter2" not in redact(text)
+
+
+@pytest.mark.usefixtures("more_fields")
+def test_other_words_stay() -> None:
+    text = "monkey: george, x-tokens: 4, the key is fine"
+    assert redact(text) == text
+    assert is_redacted_field("x-token")
+    assert is_redacted_field("HTTP_X_TOKEN")
+    assert not is_redacted_field("key_id")

@@ -27,13 +27,27 @@ def encoded(text: str) -> bytes:
     [
         (SECRET.encode(), None),
         (f"{KEY_ID}:{SECRET}".encode(), KEY_ID),
+        (f"Bearer {KEY_ID}.{SECRET}".encode(), KEY_ID),
+        (f"https://example.com/?key={KEY_ID}%2e{SECRET}".encode(), KEY_ID),
+        (b"Basic " + encoded(f"{KEY_ID}.{SECRET}:"), KEY_ID),
         (f"https://example.com/?key={KEY_ID}%3A{SECRET}&more".encode(), KEY_ID),
         (f'{{"secret": "{SECRET}"}}'.encode(), None),
         (b"\xff\xfe\x00" + SECRET.encode() + b"\x80", None),
         (f"xx{SECRET}yy".encode(), None),
         (b"Authorization: Basic " + encoded(f"{KEY_ID}:{SECRET}"), KEY_ID),
     ],
-    ids=["alone", "credential", "address", "json", "binary", "within", "basic"],
+    ids=[
+        "alone",
+        "credential",
+        "one token",
+        "escaped token",
+        "user name",
+        "address",
+        "json",
+        "binary",
+        "within",
+        "basic",
+    ],
 )
 def test_found(content: bytes, key_id: str | None) -> None:
     assert found(b"one\ntwo\n" + content + b"\n") == [(3, key_id, SECRET)]

@@ -22,6 +22,7 @@ from apikeys.models import APIKey
 from events.origin import Origin
 from health.node.start_lock import hold_database_lock, hold_file_lock
 from latchkey.cli.exit_codes import REFUSED
+from latchkey.credentials import Credential
 from ratelimit.checks import SETTINGS
 
 ADMINISTRATOR: Final = "admin"
@@ -75,7 +76,7 @@ class Command(BaseCommand):
             }
             credential = service.issue(values).credential
             # Within the transaction: if the secrets can't be shown, they are rolled back and created at the next start.
-            self._show(_welcome(password, credential.reveal(), socket), file)
+            self._show(_welcome(password, credential, socket), file)
 
     def _show(self, welcome: str, file: Path | None) -> None:
         if file is not None:
@@ -98,7 +99,7 @@ def _write(shown_once: str, file: Path) -> None:
         raise CommandError(f"--file: {file} cannot be written: {error.strerror}.", returncode=REFUSED) from None
 
 
-def _welcome(password: str, credential: str, socket: str) -> str:
+def _welcome(password: str, credential: Credential, socket: str) -> str:
     # The proxy in front of the socket may not exist yet.
     server = f"--unix-socket {shlex.quote(socket)} http://{urlsplit(settings.PUBLIC_URL).netloc}" if socket else ""
     return f"""
@@ -107,9 +108,10 @@ def _welcome(password: str, credential: str, socket: str) -> str:
     Admin      {settings.PUBLIC_URL}/admin/
     Name       {ADMINISTRATOR}
     Password   {password}
-    First key  {credential}
+    First key  {credential.reveal()}
+    One token  {credential.reveal_as_one_token()}  (the same key)
 
   Try it once the server is running:
 
-    curl -i -u {credential} {server or settings.PUBLIC_URL}/v1/whoami
+    curl -i -u {credential.reveal()} {server or settings.PUBLIC_URL}/v1/whoami
 """

@@ -38,7 +38,8 @@ class Command(KeyCommand):
         limit = limit_value(options)
         issued = self.service().issue({**values, **limit})
         result = issued_json(issued, timezone.now(), default_limiter())
-        shown = {name: result[name] for name in ("key_id", "label", "owner", "scopes", "expires_at", "credential")}
+        names = ("key_id", "label", "owner", "scopes", "expires_at", "credential", "bearer_credential")
+        shown = {name: result[name] for name in names}
         with self.showing_secret(issued.key.key_id):
             if options["format"] == "json":
                 self.show(result, options, [])

@@ -38,7 +38,11 @@ class Command(KeyCommand):
             if options["format"] == "json":
                 self.show(result, options, [])
                 return
-            self.stdout.write(fields({name: result[name] for name in ("key_id", "label", "credential", "secrets")}))
+            self.stdout.write(
+                fields(
+                    {name: result[name] for name in ("key_id", "label", "credential", "bearer_credential", "secrets")}
+                )
+            )
         self.say("The credential is shown only once. Store it now, for example in a secret manager.")
         if not options["at_once"]:
             self.say(f"Once it is in use, end the old secret: manage.py finish_rotation {options['key_id']}")

@@ -4,6 +4,7 @@ import {
   looksLikeCredential,
   MalformedCredential,
   parseCredential,
+  sameForm,
   strayCharacters,
   type Credential,
 } from "./credentials.js";
@@ -14,7 +15,8 @@ const MAX_VALUES = 64;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 const MISSING =
-  "The request has no API key. Send it as X-API-Key: key_id:secret, or as Authorization: Bearer key_id:secret.";
+  "The request has no API key. Send it as X-API-Key: key_id:secret, Authorization: Bearer key_id:secret, or curl -u " +
+  "key_id:secret.";
 const FOREIGN =
   "The request has no key_id:secret. If its Authorization is for the service behind Latchkey, send the key as " +
   "X-API-Key.";
@@ -58,12 +60,12 @@ function values(field: string): string[] {
 
 /** Return the texts in an X-API-Key field that may be credentials. Empty values are skipped. */
 function fromApiKey(field = ""): Set<string> {
-  return new Set(values(field).map((value) => value.trim()).filter(Boolean));
+  return new Set(values(field).map((value) => sameForm(value.trim())).filter(Boolean));
 }
 
 /** Return the texts in an Authorization field that may be credentials. Schemes that aren't ours are skipped. */
 function fromAuthorization(field = ""): Set<string> {
-  return new Set(values(field).map(token).filter((text) => text !== undefined));
+  return new Set(values(field).map(token).filter((text) => text !== undefined).map(sameForm));
 }
 
 /** Return what may be a credential in one Authorization value: undefined for a scheme that isn't Bearer or Basic. */
@@ -75,10 +77,16 @@ function token(value: string): string | undefined {
       return text;
     case "basic":
       // Not undefined: a Basic token that can't be decoded is a malformed credential, not a missing one.
-      return decodeBasic(text) ?? "";
+      return withoutEmptyPassword(decodeBasic(text) ?? "");
     default:
       return undefined;
   }
+}
+
+/** Return the user name alone if there is no password: the one-token form, as in `curl -u key_id.secret:`. */
+function withoutEmptyPassword(decoded: string): string {
+  const colon = decoded.indexOf(":");
+  return colon === decoded.length - 1 ? decoded.slice(0, colon) : decoded;
 }
 
 function decodeBasic(text: string): string | undefined {

@@ -1,12 +1,12 @@
-/** Credentials `key_id:secret`: their format, and how they are parsed. */
+/** Credentials `key_id:secret` or `key_id.secret`: their format, and how they are parsed. */
 
 import { inspect } from "node:util";
 
 import { checksum } from "./checksum.js";
 
 export const KEY_ID = /^lk_[0-9a-z]{12}$/;
-const CREDENTIAL = /^(lk_[0-9a-z]{12}):(lks_([0-9A-Za-z]{43})([0-9A-Za-z]{6}))$/;
-const FORM = "The credential does not have the form key_id:secret.";
+const CREDENTIAL = /^(lk_[0-9a-z]{12})[:.](lks_([0-9A-Za-z]{43})([0-9A-Za-z]{6}))$/;
+const FORM = "The credential does not have the form key_id:secret or key_id.secret.";
 
 // Characters that files, shells and editors leave around a credential.
 const STRAY: readonly (readonly [name: string, characters: RegExp])[] = [
@@ -68,6 +68,12 @@ export function parseCredential(text: string, otherwise = FORM): Credential {
     throw new MalformedCredential("The secret's checksum is wrong: a character is mistyped or missing.");
   }
   return new Credential(keyId, secret);
+}
+
+/** Return `text` as `key_id:secret` if it has a credential's shape, so that both forms of one are equal. */
+export function sameForm(text: string): string {
+  const [, keyId, secret] = CREDENTIAL.exec(text) ?? [];
+  return keyId === undefined ? text : `${keyId}:${secret}`;
 }
 
 /** Return a sentence that names the characters without which `text` would be a credential, or an empty string. */

@@ -20,10 +20,14 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def run_from_argv(self, argv: list[str]) -> NoReturn:
-        sys.exit(main(argv[2:], server_url=_server_url()))
+        sys.exit(_run(argv[2:]))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(main([str(argument) for argument in args], server_url=_server_url()))
+        sys.exit(_run([str(argument) for argument in args]))
+
+
+def _run(arguments: list[str]) -> int:
+    return main(arguments, server_url=_server_url(), api_key_header=settings.CREDENTIAL_HEADERS.names[0])
 
 
 def _server_url() -> str:

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--keep-authorization",
             action="store_true",
-            help="leave Authorization to the service; keys are then accepted only in X-API-Key",
+            help="leave Authorization to the service; keys are then accepted only in the other CREDENTIAL_HEADERS",
         )
         parser.add_argument(
             "--latchkey",
@@ -76,6 +76,7 @@ class Command(BaseCommand):
                 websocket=options["websocket"],
                 cors_origins=tuple(dict.fromkeys(options["cors_origins"])),
                 keep_authorization=options["keep_authorization"],
+                credential_headers=settings.CREDENTIAL_HEADERS,
             )
             text = configuration(options["proxy"], values)
         except NotUsable as error:

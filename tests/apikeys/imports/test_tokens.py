@@ -16,7 +16,7 @@ from apikeys.imports.sources import RELOADED_AFTER_SECONDS, ImportSources, defau
 from apikeys.models import APIKey, ImportSource, KeySecret
 from apikeys.peppers import configured_peppers
 from events.origin import Origin
-from latchkey.credential_headers import credential_from_headers
+from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import (
     AmbiguousCredential,
     Credential,
@@ -277,7 +277,7 @@ def is_token(text: str) -> bool:
     ],
 )  # fmt: skip
 def test_token_in_header_fields(api_key: str | None, authorization: str | None) -> None:
-    assert credential_from_headers(api_key, authorization, is_token) == ImportedToken.of(TOKEN)
+    assert DEFAULT.find([api_key, authorization], is_token) == ImportedToken.of(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_token_in_header_fields(api_key: str | None, authorization: str | None) 
 )
 def test_own_credential_goes_first(api_key: str, authorization: str | None) -> None:
     try:
-        found = credential_from_headers(api_key, authorization, is_token)
+        found = DEFAULT.find([api_key, authorization], is_token)
     except MalformedCredential:
         pytest.fail("the credential is there")
     assert found.key_id == "lk_0123456789ab"
@@ -306,4 +306,4 @@ def test_own_credential_goes_first(api_key: str, authorization: str | None) -> N
 )
 def test_no_token(api_key: str | None, authorization: str | None, error: type[Exception]) -> None:
     with pytest.raises(error):
-        credential_from_headers(api_key, authorization, is_token)
+        DEFAULT.find([api_key, authorization], is_token)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from latchkey.auth_context import covers
 from latchkey.client.address import server_url
-from latchkey.credential_headers import credential_from_headers
+from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import Credential, CredentialError, generate_key_id, generate_secret
 from latchkey.identity import read_identity
 from latchkey.redaction import redact_tokens
@@ -26,17 +26,18 @@ alike = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 ONE, OTHER = (Credential(generate_key_id(), generate_secret()).reveal() for _ in range(2))
 MISTYPED = ONE[:-1] + ("a" if ONE[-1] != "a" else "b")
+ONE_TOKEN = ONE.replace(":", ".")
 BASIC = base64.b64encode(ONE.encode()).decode()
 
 
 def of_python(api_key: str | None, authorization: str | None) -> Any:
     try:
-        return credential_from_headers(api_key, authorization).reveal()
+        return DEFAULT.find([api_key, authorization]).reveal()
     except CredentialError as error:
         return [error.slug, error.detail]
 
 
-_CREDENTIALS = [ONE, OTHER, MISTYPED, BASIC, "lks_", "lk_x:lks_y", ":", "x" * 200]
+_CREDENTIALS = [ONE, ONE_TOKEN, OTHER, MISTYPED, BASIC, "lks_", "lk_x:lks_y", ":", "x" * 200]
 _SCHEMES = ["Bearer", "bearer", "Basic", "BASIC", "Digest"]
 _STRAY = ["'", '"', " ", "  ", ",", ", ", "," * 70, "\\n", "\t", "\u00a0", "“".encode().decode("latin-1"), "\u00e4"]
 _BASE64 = ["=", "==", "YQ==", "YR==", "YQ=", "Y", "/w=="]
@@ -55,6 +56,9 @@ def test_credential_of_a_request(api_key: str | None, authorization: str | None)
     [
         (ONE, None),
         (None, f"Bearer {ONE}"),
+        (ONE_TOKEN, f"Bearer {ONE}"),
+        (None, f"Basic {base64.b64encode(f'{ONE_TOKEN}:'.encode()).decode()}"),
+        (None, f"Basic {base64.b64encode(b':').decode()}"),
         (None, f"basic  {BASIC} "),
         (ONE, f"Basic {BASIC}"),
         (ONE, f"Bearer {OTHER}"),

@@ -20,6 +20,7 @@ def test_issued_key_is_shown_once_and_works(admin: Client, anonymous: Caller) ->
     (credential,) = secrets_in(response)
     assert "no-store" in response["Cache-Control"]
     assert f"LATCHKEY_API_KEY={credential}" in response.content.decode()
+    assert f'value="{credential.replace(":", ".")}"' in response.content.decode()
     key = APIKey.objects.get()
     assert (key.label, key.owner, key.scopes) == ("billing", "payments", ["orders:read", "orders:write"])
     assert (key.rate_limit, key.metadata) == ({"burst": 5, "per_seconds": 60}, {"team": 7})

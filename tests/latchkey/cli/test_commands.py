@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from latchkey.credentials import SECRET_FIELDS
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.stub import StubResponse, stub
 from tests.support.server import RunningServer
@@ -29,7 +30,7 @@ def test_create_and_show(latchkey: Latchkey) -> None:
     options = ["--owner", "payments", "--scope", "orders:read", "--scope", "verify", "--expires-in", "90d"]
     more = ["--burst", "5", "--per-seconds", "60", "--metadata", '{"team": 7}']
     created = latchkey.json("keys", "create", "--label", "billing", *options, *more)
-    assert set(created) == {*KEY, "secret", "credential"}
+    assert set(created) == {*KEY, *SECRET_FIELDS}
     shown = latchkey.json("keys", "show", created["key_id"])
     assert set(shown) == KEY
     assert (shown["label"], shown["owner"], shown["scopes"]) == ("billing", "payments", ["orders:read", "verify"])
@@ -129,7 +130,7 @@ def test_list_of_an_owner_or_a_label(latchkey: Latchkey) -> None:
 def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
     key_id = key["key_id"]
     rotated = latchkey.json("keys", "rotate", key_id, "--grace", "1h")
-    assert set(rotated) == {*KEY, "secret", "credential"}
+    assert set(rotated) == {*KEY, *SECRET_FIELDS}
     assert [secret["state"] for secret in rotated["secrets"]] == ["retiring", "active"]
     finished = latchkey.json("keys", "finish-rotation", key_id, "--yes")
     assert [secret["state"] for secret in finished["secrets"]] == ["active"]

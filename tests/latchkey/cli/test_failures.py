@@ -41,7 +41,7 @@ def test_no_key(latchkey: Latchkey) -> None:
 
 def test_wrong_shape(latchkey: Latchkey) -> None:
     ran = latchkey.with_key("hunter2").run("whoami")
-    failed(ran, 2, "Malformed credential", "The credential does not have the form key_id:secret.")
+    failed(ran, 2, "Malformed credential", "The credential does not have the form key_id:secret or key_id.secret.")
     assert "hunter2" not in ran.err
 
 

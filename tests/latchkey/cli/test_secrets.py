@@ -1,6 +1,7 @@
 """A secret is where it belongs, and nowhere else."""
 
 import http.client
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.latchkey.cli.running import Latchkey
+from tests.latchkey.cli.terminal import on_terminal
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
 
@@ -30,6 +32,14 @@ def test_stdout_has_only_the_new_credential(latchkey: Latchkey) -> None:
     rotated = latchkey.run("keys", "rotate", line.partition(":")[0])
     assert latchkey.with_key(rotated.out.strip()).run("whoami").exit_code == 0
     assert secret_of(rotated.out.strip()) not in rotated.err
+
+
+def test_person_sees_both_forms(latchkey: Latchkey) -> None:
+    exit_code, shown = on_terminal(latchkey, "keys", "create", "--label", "typed", columns=200)
+    (one_token,) = re.findall(r"lk_[0-9a-z]{12}\.lks_[0-9A-Za-z]{49}", shown)
+    assert exit_code == 0
+    assert one_token.replace(".", ":") in shown.split()
+    assert latchkey.with_key(one_token).run("whoami").exit_code == 0
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
