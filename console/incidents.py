@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.formatting import format_relative_time
 from console.identifiers import with_links
 from console.read_only_admin import ReadOnlyAdmin
 from console.remedies import remedy_of
 from health.guard_rails import BY_NAME
 from health.models import Incident, Waiver
+from latchkey.relative_time import format_relative_time
 
 _MAX_WAIVERS: Final = 10
 

@@ -13,7 +13,6 @@ from access.second_factor import has_authenticator
 from apikeys.key_counts import STATES, latest_counts
 from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageStep
 from apikeys.usage.series import total_usage
-from console.formatting import format_relative_time
 from console.remedies import AnyUser, remedy_of
 from console.sentences import event_lines
 from console.usage_chart import usage_chart
@@ -22,6 +21,7 @@ from health.guard_rails import Severity
 from health.guard_rails.lifetimes import ExpiringKey
 from health.incidents import open_incidents
 from health.models import Incident
+from latchkey.relative_time import format_relative_time
 
 MAX_ROWS: Final = 8
 DAY: Final = timedelta(days=1)

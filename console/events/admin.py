@@ -12,11 +12,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from console.events.event_list import event_list, export_events
-from console.formatting import format_relative_time
 from console.identifiers import identifier
 from console.read_only_admin import ReadOnlyAdmin
 from console.sentences import data_of, event_lines
 from events.models import Event
+from latchkey.relative_time import format_relative_time
 
 
 @admin.register(Event)

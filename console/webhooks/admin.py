@@ -13,7 +13,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from access.model_admin import MAX_ROWS_PER_ACTION, OperatorModelAdmin
-from console.formatting import format_relative_time
 from console.identifiers import identifier
 from console.operator import config_service_for
 from console.optimistic_locking import FIELD, known_states
@@ -32,6 +31,7 @@ from events.models import DisabledReason, WebhookEndpoint
 from events.webhooks.errors import WebhookNotFound
 from events.webhooks.service import WebhookService
 from latchkey.preconditions import PreconditionFailed
+from latchkey.relative_time import format_relative_time
 
 ACTIONS: Final[dict[str, tuple[str, type[WebhookView]]]] = {
     "rotate": ("rotate", RotateSecretView),
