@@ -12,7 +12,6 @@ from access.second_factor import has_authenticator
 from apikeys.key_counts import STATES, latest_counts
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.usage.series import total_usage
-from console.formatting import format_relative_time
 from console.ranking import ranking_context
 from console.remedies import AnyUser, remedy_of
 from console.request_cache import open_incidents_of, show_census
@@ -22,6 +21,7 @@ from events.models import Event, WebhookEndpoint
 from health.guard_rails import Severity
 from health.guard_rails.lifetimes import ExpiringKey
 from health.models import Incident
+from latchkey.relative_time import format_relative_time
 
 MAX_ROWS: Final = 8
 _NEW_KEYS: Final = 2

@@ -3,12 +3,9 @@
 `controlplane.asgi` sends them from a thread of their own, through a short queue.
 """
 
-import csv
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from io import StringIO
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
@@ -16,10 +13,6 @@ from django.http import HttpRequest, StreamingHttpResponse
 from httpserver.streaming_response import is_disconnected
 
 Row = TypeVar("Row", bound=Model)
-
-# A spreadsheet runs a cell that begins like this as a formula (OWASP, CSV injection); where it takes another separator
-# for that of cells, also one behind it.
-_FORMULA: Final = re.compile(r"(^|[;\t\r\n])([=+\-@])")
 
 
 def streamed_file(
@@ -45,11 +38,6 @@ def _while_connected(request: HttpRequest, parts: Iterator[str]) -> Iterator[str
         yield part
 
 
-def harmless(text: str) -> str:
-    """Return `text` so that no spreadsheet takes it for a formula."""
-    return _FORMULA.sub(r"\1'\2", text)
-
-
 def pages(rows: QuerySet[Row], size: int) -> Iterator[list[Row]]:
     """Yield `rows` from the highest primary key down, `size` at a time."""
     # Each page is a query of its own: a cursor that stays open would hold a transaction for minutes.
@@ -58,10 +46,3 @@ def pages(rows: QuerySet[Row], size: int) -> Iterator[list[Row]]:
     while page:
         yield page
         page = list(rest.filter(pk__lt=page[-1].pk)[:size])
-
-
-def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Return rows of cells as CSV, every cell in quotes."""
-    text = StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
-    return text.getvalue()

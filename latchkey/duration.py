@@ -7,13 +7,13 @@ from typing import Final
 from latchkey.timestamps import EXAMPLE, parse_rfc3339
 
 LONGEST: Final = timedelta(days=36_525)
-_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_duration(text: str) -> timedelta:
     """Return the span that `text` names, above 0 and at most LONGEST. Raises ValueError that says what to type."""
     match = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
-    seconds = int(match[1]) * _UNIT_SECONDS[match[2]] if match else 0
+    seconds = int(match[1]) * UNIT_SECONDS[match[2]] if match else 0
     if not 0 < seconds <= LONGEST.total_seconds():
         raise ValueError(f"must be a time span such as 90d, with s, m, h, d or w, up to {LONGEST.days}d")
     return timedelta(seconds=seconds)

@@ -14,9 +14,10 @@ from access.model_admin import is_row_number
 from console.events.filters import EventFilterForm, matching_events
 from console.events.model_admin import EventModelAdmin
 from console.sentences import event_lines
-from console.streamed_file import csv_text, harmless, pages, streamed_file
+from console.streamed_file import pages, streamed_file
 from events.log import as_json
 from events.models import Event, Patrol
+from latchkey.csv_text import csv_text, harmless
 
 PAGE: Final = 50
 _EXPORTED: Final = 1000

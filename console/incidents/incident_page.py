@@ -10,12 +10,12 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from console.formatting import format_relative_time
 from console.remedies import remedy_of
 from console.sentences import event_lines
 from events.models import Event
 from health.guard_rails import BY_NAME
 from health.models import Incident, Waiver
+from latchkey.relative_time import format_relative_time
 
 if TYPE_CHECKING:
     IncidentModelAdmin = ModelAdmin[Incident]

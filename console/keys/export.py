@@ -11,7 +11,8 @@ from django.utils import timezone
 from apikeys.models import APIKey, APIKeyQuerySet
 from console.keys.query import KeyQuery
 from console.keys.views import KeyModelAdmin
-from console.streamed_file import csv_text, harmless, pages, streamed_file
+from console.streamed_file import pages, streamed_file
+from latchkey.csv_text import csv_text, harmless
 from latchkey.timestamps import rfc3339
 
 _PAGE: Final = 1000

@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from console import formatting, identifiers
+from latchkey import relative_time
 from latchkey.timestamps import rfc3339
 from ratelimit.limit import Limit
 
@@ -21,7 +22,7 @@ def format_relative_time(moment: datetime | None) -> SafeString:
 
     The pointer on it shows the time itself.
     """
-    text = formatting.format_relative_time(moment, timezone.now())
+    text = relative_time.format_relative_time(moment, timezone.now())
     if moment is None:
         return SafeString(text)
     whole = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
@@ -31,7 +32,7 @@ def format_relative_time(moment: datetime | None) -> SafeString:
 @register.filter
 def format_end(moment: datetime) -> str:
     """Return when something ends or ended, such as "ends in 3 days"."""
-    return formatting.format_end(moment, timezone.now())
+    return relative_time.format_end(moment, timezone.now())
 
 
 @register.filter

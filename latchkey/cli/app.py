@@ -7,23 +7,29 @@ import typer
 
 from latchkey import __version__
 from latchkey.cli.commands import (
+    completion,
     deliveries,
     events,
+    guard_rails,
     health,
     key_import,
     key_values,
     keys,
+    login,
+    profile,
     proxy_test,
     rotation,
     usage,
     verify,
+    waivers,
     webhook_values,
     webhooks,
     whoami,
 )
 from latchkey.cli.configuration import MAX_TIMEOUT_SECONDS
 from latchkey.cli.invocation import Invocation
-from latchkey.cli.options import Format, Options
+from latchkey.cli.options import Options
+from latchkey.cli.view import Format
 from latchkey.headers import is_header_name
 from latchkey.request_id import is_request_id
 
@@ -56,6 +62,11 @@ app.command("proxy-test")(proxy_test.proxy_test)
 app.command("health")(health.health)
 app.add_typer(events.group, name="events")
 app.add_typer(webhooks.group, name="webhooks")
+app.add_typer(waivers.group, name="waivers")
+app.add_typer(guard_rails.group, name="guard-rails")
+app.command("login")(login.login)
+app.add_typer(profile.group, name="profile")
+app.command("completion")(completion.completion)
 
 
 def _show_version(wanted: bool) -> None:
@@ -113,8 +124,21 @@ def general(
         ),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(envvar="LATCHKEY_FORMAT", help="Output format. Default: table")
+        Format | None,
+        typer.Option(
+            "--output", "-o", "--format", envvar="LATCHKEY_FORMAT", help="Format of the result. Default: table"
+        ),
     ] = None,
+    columns: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="Columns of a table or of CSV, with commas: key_id,rate_limit.burst."),
+    ] = "",
+    sort: Annotated[
+        str, typer.Option(metavar="NAME", help="Column by which a list is sorted; with - in front, descending.")
+    ] = "",
+    jq: Annotated[
+        str, typer.Option(metavar="EXPR", help="Filter the JSON through jq, as in '.items[].key_id'. Implies json.")
+    ] = "",
     profile: Annotated[
         str | None, typer.Option(envvar="LATCHKEY_PROFILE", metavar="NAME", help="Profile of the configuration file.")
     ] = None,
@@ -153,9 +177,13 @@ def general(
     # Only a key on the command line is visible to others. One from LATCHKEY_API_KEY needs no warning.
     source = context.get_parameter_source("api_key")
     typed = source is not None and source.name == "COMMANDLINE"
+    formatted = context.get_parameter_source("format")
+    # --jq needs JSON, so it overrides a format from the environment or the profile.
+    implied = Format.JSON if jq and not (formatted is not None and formatted.name == "COMMANDLINE") else format
+    names = tuple(name for name in map(str.strip, columns.split(",")) if name)
     if invocation is not None:
         invocation.options = Options(
-            url, api_key, typed, api_key_header, timeout, format, profile, config, wait, verbose
+            url, api_key, typed, api_key_header, timeout, implied, profile, config, wait, verbose, names, sort, jq
         )
         invocation.request_id = request_id or invocation.request_id
         invocation.command = context.invoked_subcommand or ""

@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchkey.cli.errors import CLIError
+from latchkey.cli.view import Format
 from latchkey.headers import is_header_name
 
 DEFAULT_PROFILE: Final = "default"
 MAX_TIMEOUT_SECONDS: Final = 86_400
-_FORMATS: Final = ("table", "json")
+_FORMATS: Final = tuple(Format)
 _OTHER_USERS: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server and how to call it. What the profile doesn't set is None. `timeout` is in seconds."""
+    """A server and how to call it. What the profile doesn't set is None. `timeout` is in seconds.
+
+    `keyring` is `system` if the key is in the keyring of the system.
+    """
 
     url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     api_key_header: str | None = None
+    keyring: str | None = None
     timeout: float | None = None
     format: str | None = None
 
@@ -57,7 +62,7 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     config_file = path or default_path()
     if path is None and name is None and not _exists(config_file):
         return Profile()
-    document = _load(config_file)
+    document = load_document(config_file)
     profiles = document.get("profiles", {})
     wanted = name or document.get("profile", DEFAULT_PROFILE)
     if not isinstance(profiles, dict) or set(document) - {"profile", "profiles"}:
@@ -71,6 +76,19 @@ def read_profile(path: Path | None, name: str | None) -> Profile:
     return _profile(config_file, wanted, profiles[wanted])
 
 
+def profile_names(config_file: Path) -> list[str]:
+    """Return the names of the file's profiles, sorted; none without a file. Raises CLIError."""
+    if not _exists(config_file):
+        return []
+    profiles = load_document(config_file).get("profiles", {})
+    return sorted(profiles) if isinstance(profiles, dict) else []
+
+
+def chosen_profile(config_file: Path) -> str:
+    """Return the name of the profile that is used if no other is named. Raises CLIError."""
+    return str(load_document(config_file).get("profile", DEFAULT_PROFILE)) if _exists(config_file) else DEFAULT_PROFILE
+
+
 def _exists(config_file: Path) -> bool:
     """Return whether the file exists. In a directory that can't be searched, it doesn't."""
     try:
@@ -79,7 +97,7 @@ def _exists(config_file: Path) -> bool:
         return False
 
 
-def _load(config_file: Path) -> Mapping[str, Any]:
+def load_document(config_file: Path) -> Mapping[str, Any]:
     """Return the file's content. Raises CLIError if other users have access to the file, or if it isn't TOML."""
     try:
         with config_file.open("rb") as file:
@@ -104,6 +122,7 @@ def _profile(config_file: Path, name: str, values: object) -> Profile:
         "url": lambda value: isinstance(value, str),
         "api_key": lambda value: isinstance(value, str),
         "api_key_header": lambda value: isinstance(value, str) and is_header_name(value),
+        "keyring": lambda value: value == "system",
         "timeout": lambda value: type(value) in (int, float) and 0 < value <= MAX_TIMEOUT_SECONDS,
         "format": lambda value: value in _FORMATS,
     }

@@ -10,8 +10,8 @@ from latchkey.cli.errors import CLIError
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Skip the confirmation. Required without a terminal.")]
 
 
-def confirm(name: str, consequence: str, *, yes: bool, kind: str = "key") -> None:
-    """Return if `yes` is set or the person types `name`, the ID of a key or of what `kind` says.
+def confirm(name: str, consequence: str, *, yes: bool, kind: str = "key ID") -> None:
+    """Return if `yes` is set or the person types `name`, which is what `kind` says.
 
     `consequence` is a sentence that says what will be permanent. Raises CLIError otherwise; nothing has been
     changed yet.
@@ -25,7 +25,7 @@ def confirm(name: str, consequence: str, *, yes: bool, kind: str = "key") -> Non
         )
         raise CLIError("Not confirmed", detail, "To do it anyway, add --yes.")
     if _prompt(f"{consequence} This cannot be undone. Type {name} to continue: ") != name:
-        raise CLIError("Not confirmed", f"That is not the {kind} ID. Nothing was changed.", "")
+        raise CLIError("Not confirmed", f"That is not the {kind}. Nothing was changed.", "")
 
 
 def _prompt(prompt: str) -> str:

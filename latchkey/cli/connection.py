@@ -10,7 +10,7 @@ from latchkey.cli.verbose_log import log_attempt
 from latchkey.client.address import server_url
 from latchkey.client.attempt import ignore_attempt
 from latchkey.client.client import Client
-from latchkey.client.retries import RetryPolicy
+from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.credentials import Credential
 
 _WAITING: Final = RetryPolicy(attempts=10, longest_wait_seconds=3600.0)
@@ -37,11 +37,12 @@ def open_client(
     wait: bool,
     verbose: bool,
     say: Callable[[str], None],
+    retries: bool = True,
 ) -> Client:
     """Return a client of the server at `url`. Nothing is sent yet. Raises CLIError.
 
-    With `wait` a throttled call is repeated later, and with `verbose` every attempt is logged. `say` writes a message
-    to standard error.
+    With `wait` a throttled call is repeated later, without `retries` no call, and with `verbose` every attempt
+    is logged. `say` writes a message to standard error.
     """
     try:
         client = Client(
@@ -49,7 +50,7 @@ def open_client(
             credential,
             api_key_header=api_key_header,
             timeout_seconds=timeout_seconds,
-            retries=_WAITING if wait else _NOT_WAITING,
+            retries=(_WAITING if wait else _NOT_WAITING) if retries else NO_RETRIES,
             observe=log_attempt if verbose else ignore_attempt,
             sleep=partial(_sleep, say),
         )

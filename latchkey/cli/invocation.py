@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from latchkey import headers
-from latchkey.cli.api_key import read_api_key
+from latchkey.cli.api_key import STANDARD_INPUT, read_api_key
 from latchkey.cli.configuration import NoProfileChosen, Profile, read_profile
 from latchkey.cli.errors import CLIError
-from latchkey.cli.options import Format, Options
-from latchkey.credentials import Credential
+from latchkey.cli.options import Options
+from latchkey.cli.view import Format, View
+from latchkey.credentials import Credential, parse_credential
 from latchkey.request_id import new_request_id
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Invocation:
         self.options = Options()
         self.request_id = new_request_id()
         self.command = ""
+        self.refused = False
+        """Whether a part of the command was refused while the rest was done."""
 
     @cached_property
     def profile(self) -> Profile:
@@ -53,10 +56,16 @@ class Invocation:
         """Return how many seconds each attempt of a call may take."""
         return self.options.timeout or self.profile.timeout or DEFAULT_TIMEOUT_SECONDS
 
-    @property
-    def as_json(self) -> bool:
-        """Return whether results are shown as JSON."""
-        return (self.options.format or self.profile.format) == Format.JSON
+    @cached_property
+    def view(self) -> View:
+        """Return how results are shown. Raises CLIError."""
+        options = self.options
+        chosen = options.format or self.profile.format or (Format.JSON if options.jq else Format.TABLE)
+        if options.jq:
+            from latchkey.cli.jq import check_jq
+
+            check_jq(options.jq)
+        return View(Format(chosen), options.columns, options.sort, options.jq)
 
     @cached_property
     def client(self) -> "Client":
@@ -68,23 +77,51 @@ class Invocation:
         """Return the client for the one call that needs no key. Raises CLIError."""
         return self._connect(with_key=False)
 
+    @cached_property
+    def client_for_completion(self) -> "Client":
+        """Return a client that asks for nothing and writes nothing. Raises CLIError without a key that is stored."""
+        from latchkey.cli.connection import check_url, open_client
+
+        url = check_url(self.url)
+        given = self.options.api_key or self._stored_key(url)
+        if given is None or given == STANDARD_INPUT:
+            raise CLIError("No API key", "Completion needs a key that is stored.", "latchkey login")
+        return open_client(
+            url,
+            parse_credential(given),
+            api_key_header=self._header,
+            request_id=self.request_id,
+            timeout_seconds=self.timeout_seconds,
+            wait=False,
+            verbose=False,
+            say=lambda _text: None,
+            retries=False,
+        )
+
     def say(self, text: str) -> None:
         """Write a message for people to standard error, apart from the result."""
         print(f"latchkey: {text}", file=sys.stderr, flush=True)
 
     def _connect(self, *, with_key: bool) -> "Client":
-        # Imported late, because these modules load httpx, which `--help` doesn't need.
-        from latchkey.cli.connection import check_url, open_client
-        from latchkey.client.address import is_unencrypted
+        # Imported late, because this module loads httpx, which `--help` doesn't need.
+        from latchkey.cli.connection import check_url
 
         url = check_url(self.url)
-        credential = self._read_credential() if with_key else None
+        return self.open(url, self._read_credential(url) if with_key else None)
+
+    def open(self, url: str, credential: Credential | None) -> "Client":
+        """Return a client of the server at `url`. Raises CLIError."""
+        from latchkey.cli.connection import open_client
+        from latchkey.client.address import is_unencrypted
+
+        # Before anything is changed: a result that can't be shown may be a new secret.
+        _ = self.view
         if credential is not None and is_unencrypted(url):
             self.say("warning: http:// sends the key unencrypted; use https://.")
         return open_client(
             url,
             credential,
-            api_key_header=self.options.api_key_header or self.profile.api_key_header or self._api_key_header,
+            api_key_header=self._header,
             request_id=self.request_id,
             timeout_seconds=self.timeout_seconds,
             wait=self.options.wait,
@@ -92,8 +129,23 @@ class Invocation:
             say=self.say,
         )
 
-    def _read_credential(self) -> Credential:
-        given = self.options.api_key or self.profile.api_key
+    @property
+    def _header(self) -> str:
+        return self.options.api_key_header or self.profile.api_key_header or self._api_key_header
+
+    def _stored_key(self, url: str) -> str | None:
+        """Return the profile's key for the server at `url`, or None. Raises CLIError."""
+        profile = self.profile
+        if profile.keyring is None:
+            return profile.api_key
+        from latchkey.cli.configuration import chosen_profile, default_path
+        from latchkey.cli.keyring_store import read_secret
+
+        name = self.options.profile or chosen_profile(self.options.config or default_path())
+        return read_secret(name, url)
+
+    def _read_credential(self, url: str) -> Credential:
+        given = self.options.api_key or self._stored_key(url)
         try:
             return read_api_key(given, from_command_line=self.options.key_from_command_line)
         except CLIError as error:

@@ -52,7 +52,8 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
         _check_utf8(arguments)
         status = command.main(list(arguments), prog_name="latchkey", obj=invocation, standalone_mode=False)
         sys.stdout.flush()
-        return status if isinstance(status, int) else DONE
+        status = status if isinstance(status, int) else DONE
+        return REFUSED if status == DONE and invocation.refused else status
     except typer.TyperException as error:
         print(usage_error_message(error), file=sys.stderr)
         return REFUSED

@@ -2,16 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-
-class Format(StrEnum):
-    """Format of a result."""
-
-    TABLE = "table"
-    JSON = "json"
+from latchkey.cli.view import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +25,9 @@ class Options:
     config: Path | None = None
     wait: bool = False
     verbose: bool = False
+    columns: tuple[str, ...] = ()
+    sort: str = ""
+    jq: str = ""
 
 
 _WITH_VALUE: Final = (
@@ -38,7 +35,12 @@ _WITH_VALUE: Final = (
     "--api-key",
     "--api-key-header",
     "--timeout",
+    "--output",
+    "-o",
     "--format",
+    "--columns",
+    "--sort",
+    "--jq",
     "--profile",
     "--config",
     "--request-id",
@@ -60,6 +62,9 @@ def move_general_options_first(arguments: Sequence[str]) -> list[str]:
             general.append(argument)
             if argument in _WITH_VALUE and remaining:
                 general.append(remaining.pop(0))
+        elif argument.startswith("-o") and argument[2:] in tuple(Format):
+            # The short option with its value attached, as in -ojson.
+            general.append(argument)
         else:
             rest.append(argument)
     return [*general, *rest]

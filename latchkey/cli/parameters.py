@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
+from latchkey.cli.completions import complete_key_ids
 from latchkey.cli.invocation import Invocation
+from latchkey.cli.key_ids import STANDARD_INPUT
+from latchkey.cli.rate import parse_rate
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.duration import parse_duration, time_or_span_ago, time_or_span_ahead
 from latchkey.strict_json import MalformedJSON, loads
@@ -80,18 +83,38 @@ def json_object(text: str) -> Any:
     return value
 
 
-def rate_limit_of(burst: int | None, per_seconds: int | None, *, unlimited: bool) -> "KeyValues":
+def rate_limit_of(
+    burst: int | None, per_seconds: int | None, typed_rate: tuple[int, int] | None, *, unlimited: bool
+) -> "KeyValues":
     """Return the field `rate_limit` that was typed, or no field if none was. Raises BadParameter."""
-    if unlimited and burst is None and per_seconds is None:
+    in_parts = burst is not None or per_seconds is not None
+    if in_parts + (typed_rate is not None) + unlimited > 1:
+        raise typer.BadParameter("Use --rate alone, or --burst and --per-seconds together, or --unlimited alone.")
+    if unlimited:
         return {"rate_limit": None}
-    if burst is None and per_seconds is None:
+    if typed_rate is not None:
+        burst, per_seconds = typed_rate
+    elif not in_parts:
         return {}
-    if unlimited or burst is None or per_seconds is None:
-        raise typer.BadParameter("Use --burst and --per-seconds together, or --unlimited alone.")
+    if burst is None or per_seconds is None:
+        raise typer.BadParameter("Use --burst and --per-seconds together.")
     # Imported late, like all of the client: `--help` doesn't need it.
     from latchkey.client.rate_limit import RateLimit
 
     return {"rate_limit": RateLimit(burst, per_seconds)}
+
+
+def rate(text: str) -> tuple[int, int]:
+    """Return the burst and the seconds of a rate. Raises BadParameter."""
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def key_id_or_input(text: str) -> str:
+    """Return the key ID `text`, or `-`. Raises BadParameter."""
+    return text if text == STANDARD_INPUT else key_id(text)
 
 
 def invocation_of(context: typer.Context) -> Invocation:
@@ -103,7 +126,19 @@ def invocation_of(context: typer.Context) -> Invocation:
     return invocation
 
 
-KeyId: TypeAlias = Annotated[str, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
+KeyId: TypeAlias = Annotated[
+    str, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False, autocompletion=complete_key_ids)
+]
+KeyIds: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        parser=key_id_or_input,
+        metavar="KEY_ID...",
+        help="IDs of keys; - reads them from standard input.",
+        show_default=False,
+        autocompletion=complete_key_ids,
+    ),
+]
 IfMatch: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -121,13 +156,21 @@ WebhookIfMatch: TypeAlias = Annotated[
         help="Change the webhook only if this is still its etag (see 'webhooks show'). Otherwise exit 2.",
     ),
 ]
-KeyIdOrOwn: TypeAlias = Annotated[str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False)]
+KeyIdOrOwn: TypeAlias = Annotated[
+    str | None, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False, autocompletion=complete_key_ids)
+]
 OptionalKeyId: TypeAlias = Annotated[
-    str | None, typer.Option("--key", parser=key_id, metavar="KEY_ID", help="Only events of this key.")
+    str | None,
+    typer.Option(
+        "--key", parser=key_id, metavar="KEY_ID", help="Only events of this key.", autocompletion=complete_key_ids
+    ),
 ]
 Owner: TypeAlias = Annotated[str | None, typer.Option(metavar="OWNER", help="Who is responsible for the key.")]
 Burst: TypeAlias = Annotated[int | None, typer.Option(metavar="B", help="Tokens in a full bucket, 1 to 1000000.")]
 PerSeconds: TypeAlias = Annotated[int | None, typer.Option(metavar="S", help="Refill period in seconds, 1 to 2678400.")]
+Rate: TypeAlias = Annotated[
+    Any, typer.Option(parser=rate, metavar="B/PERIOD", help="Both in one: 60/min, 10/s, 1000/5m, 5000/day.")
+]
 Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No rate limit. This opens an incident.")]
 ExpiresIn: TypeAlias = Annotated[
     datetime | None,

@@ -1,6 +1,5 @@
 """Output of a new secret: standard output, or a file that didn't exist."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from latchkey.cli.errors import CLIError
-from latchkey.cli.output import OutputError, ReaderClosed, discard_stdout, write_line
+from latchkey.cli.output import OutputError, ReaderClosed, discard_stdout, write_document, write_line
 from latchkey.cli.table import format_fields
+from latchkey.cli.view import Format, View
 from latchkey.credentials import SECRET_FIELDS
 
 if TYPE_CHECKING:
@@ -52,15 +52,19 @@ class SecretLost(Exception):
 
 
 class SecretOutput:
-    """Destination of a new secret: `file`, with mode 0600, or standard output."""
+    """Destination of a new secret: `file`, with mode 0600, or standard output. `view` is how the rest is shown."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, view: View) -> None:
         self._file = file
+        self._view = view
         self._written = False
 
     @contextmanager
     def prepared(self) -> Iterator["SecretOutput"]:
         """Create the file, and remove it if the secret wasn't written. Raises CLIError."""
+        if self._view.format in (Format.CSV, Format.NAME):
+            remedy = "Use --output table, json or yaml."
+            raise CLIError("A new secret can't be shown like this", "Nothing was changed.", remedy)
         if self._file is not None:
             # Do this before a secret is made: it can't be requested again if the file turns out to be unwritable.
             _create_file(self._file)
@@ -70,38 +74,39 @@ class SecretOutput:
             if self._file is not None and not self._written:
                 self._file.unlink(missing_ok=True)
 
-    def write_credential(self, issued: "IssuedKey", *, as_json: bool) -> None:
+    def write_credential(self, issued: "IssuedKey") -> None:
         """Write the credential of a key, and show the other fields of the key. Raises SecretLost."""
         key, credential = issued.key, issued.credential
         again = f"latchkey keys rotate {key.key_id} --at-once"
         one_token = credential.reveal_as_one_token()
         new = NewSecret(credential.reveal(), "credential", key.key_id, key.document, _KEY_FIELDS, again, one_token)
-        self._write(new, as_json=as_json)
+        self._write(new)
 
-    def write_signing_secret(self, issued: "IssuedWebhook", *, as_json: bool) -> None:
+    def write_signing_secret(self, issued: "IssuedWebhook") -> None:
         """Write the signing secret of a webhook, and show the webhook's other fields. Raises SecretLost."""
         webhook = issued.webhook
         again = f"latchkey webhooks rotate-secret {webhook.id} --at-once"
         new = NewSecret(issued.secret, "signing secret", webhook.id, webhook.document, _WEBHOOK_FIELDS, again)
-        self._write(new, as_json=as_json)
+        self._write(new)
 
-    def _write(self, new: NewSecret, *, as_json: bool) -> None:
+    def _write(self, new: NewSecret) -> None:
         try:
             if self._file is not None:
                 _write_file(self._file, new.text)
                 self._written = True
-            self._show(new, as_json=as_json)
+            self._show(new)
         except (OSError, ReaderClosed, OutputError):
             discard_stdout()
             # If the secret is in its file, only the display failed.
             if not self._written:
                 raise SecretLost(new.owner, new.again) from None
 
-    def _show(self, new: NewSecret, *, as_json: bool) -> None:
+    def _show(self, new: NewSecret) -> None:
         in_file = self._file is not None
-        if as_json:
-            shown = {name: value for name, value in new.document.items() if not (in_file and name in SECRET_FIELDS)}
-            write_line(json.dumps(shown, indent=2, ensure_ascii=False))
+        if not self._view.is_table:
+            self._show_document(
+                {name: value for name, value in new.document.items() if not (in_file and name in SECRET_FIELDS)}
+            )
             return
         fields = {name: new.document[name] for name in new.shown if name in new.document}
         print(format_fields(fields), file=sys.stderr)
@@ -117,6 +122,14 @@ class SecretOutput:
             # A person sees both forms. Elsewhere a log may record standard error, and must not get the secret.
             if new.one_token and sys.stdout.isatty() and sys.stderr.isatty():
                 print(f"The same as one token: {new.one_token}", file=sys.stderr, flush=True)
+
+    def _show_document(self, document: Mapping[str, Any]) -> None:
+        try:
+            write_document(document, self._view)
+        except CLIError:
+            # The expression of --jq failed. The secret isn't returned again, so write everything.
+            write_document(document, View(Format.JSON))
+            raise
 
 
 def _create_file(file: Path) -> None:

@@ -2,17 +2,23 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Final
 
 from latchkey.cli.printable import printable
+from latchkey.relative_time import format_relative_time
+from latchkey.timestamps import parse_rfc3339
 
 _UNLIMITED_WIDTH: Final = 100_000
-_UNFOLDED_COLUMNS: Final = ("key_id", "id", "at", "type", "state", "start", "last used")
+_UNFOLDED_COLUMNS: Final = ("key_id", "id", "at", "type", "state", "start", "last used", "expires", "name")
 """Columns that are never folded, because people copy their values."""
+_TIMES: Final = re.compile(r"at|since|.*_at|last used|expires|ends")
+"""Columns whose times are shown by their distance from now."""
 
 Row = Mapping[str, object]
 
@@ -24,12 +30,19 @@ def format_table(rows: Sequence[Row]) -> str:
     """
     if not rows:
         return "(none)"
-    return _render(list(rows[0]), [[format_cell(value) for value in row.values()] for row in rows], heading=True)
+    now = datetime.now(UTC)
+    cells = [[_relative(name, value, now) or format_cell(value) for name, value in row.items()] for row in rows]
+    return _render(list(rows[0]), cells, heading=True)
 
 
 def format_fields(row: Row) -> str:
-    """Return one object, with a line for each field."""
-    return _render(["", ""], [[name, format_cell(value)] for name, value in row.items()], heading=False)
+    """Return one object, with a line for each field. A time is followed by its distance from now."""
+    now = datetime.now(UTC)
+    lines = []
+    for name, value in row.items():
+        relative = _relative(name, value, now)
+        lines.append([name, f"{format_cell(value)} ({relative})" if relative else format_cell(value)])
+    return _render(["", ""], lines, heading=False)
 
 
 def format_cell(value: object) -> str:
@@ -38,9 +51,26 @@ def format_cell(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    return printable(format_plain(value))
+
+
+def format_plain(value: object) -> str:
+    """Return a value as text: a list of texts with spaces in between, other lists and objects as JSON."""
+    if value is None:
+        return ""
     if isinstance(value, list) and all(isinstance(element, str) for element in value):
-        return printable(" ".join(value))
-    return printable(json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value))
+        return " ".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict, bool)) else str(value)
+
+
+def _relative(name: str, value: object, now: datetime) -> str:
+    """Return the distance of a time from now, or an empty string for any other value."""
+    if not (isinstance(value, str) and _TIMES.fullmatch(name)):
+        return ""
+    try:
+        return format_relative_time(parse_rfc3339(value), now)
+    except ValueError:
+        return ""
 
 
 def _render(names: Sequence[str], cells: Sequence[Sequence[str]], *, heading: bool) -> str:

@@ -6,15 +6,22 @@ from urllib.parse import urlsplit
 
 from latchkey.cli.output import print_object
 from latchkey.cli.table import Row
+from latchkey.cli.view import View
 
 if TYPE_CHECKING:
     from latchkey.client.webhook import Webhook, WebhookReceipt
 
 
-def print_webhook(webhook: "Webhook | WebhookReceipt", *, as_json: bool) -> None:
+def print_webhook(webhook: "Webhook | WebhookReceipt", view: View) -> None:
     """Show the webhook with everything the server returned. As lines, show its ETag too."""
     lines = {**webhook_lines(webhook.document), **({"etag": webhook.etag} if webhook.etag else {})}
-    print_object(webhook.document if as_json else lines, as_json=as_json)
+    print_object(webhook.document, view, lines=lines)
+
+
+def named_webhook(webhook: "Webhook | WebhookReceipt") -> str:
+    """Return the ID, with the label if there is one."""
+    label = webhook.document.get("label")
+    return f"{webhook.id} ({label})" if label else webhook.id
 
 
 def webhook_row(webhook: Row) -> dict[str, object]:

@@ -30,6 +30,7 @@ from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
 from latchkey.client.verification import Verification
+from latchkey.client.waiver import Waivers
 from latchkey.client.webhooks import Webhooks
 from latchkey.credentials import Credential
 from latchkey.timestamps import rfc3339
@@ -106,6 +107,11 @@ class Client(BaseClient[Transport]):
     def webhooks(self) -> Webhooks:
         """Return the calls about webhooks: list, show, create, change, test, and their deliveries."""
         return Webhooks(self._transport)
+
+    @property
+    def waivers(self) -> Waivers:
+        """Return the calls about waivers: list, grant, end."""
+        return Waivers(self._transport)
 
     def whoami(self) -> CallingKey:
         """Return the calling key."""

@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.formatting import format_duration, format_limit, format_relative_time
+from console.formatting import format_limit
+from latchkey.relative_time import format_duration, format_relative_time
 from ratelimit.limit import Limit
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -29,7 +29,7 @@ def deliveries(
     invocation = invocation_of(context)
     if delivery_id is not None:
         document = invocation.client.webhooks.delivery(webhook_id, delivery_id).document
-        print_object(document if invocation.as_json else delivery_lines(document), as_json=invocation.as_json)
+        print_object(document, invocation.view, lines=delivery_lines(document))
         return
     from latchkey.client.webhooks import LARGEST_PAGE
 
@@ -43,8 +43,8 @@ def deliveries(
             break
     documents = [delivery.document for delivery in found]
     rows = [delivery_row(document) for document in documents]
-    print_rows({"items": documents, "next": before}, as_json=invocation.as_json, rows=rows)
-    if before is not None and not invocation.as_json:
+    print_rows({"items": documents, "next": before}, invocation.view, rows=rows)
+    if before is not None and invocation.view.is_table:
         invocation.say(f"there are more deliveries: --before {before}")
 
 
@@ -57,4 +57,4 @@ def resend(
     """Send the event of a delivery again, even if the webhook is disabled. Shows the new delivery, which is pending."""
     invocation = invocation_of(context)
     document = invocation.client.webhooks.resend(webhook_id, delivery_id, if_match=if_match).document
-    print_object(document, as_json=invocation.as_json)
+    print_object(document, invocation.view)

@@ -1,17 +1,19 @@
 """`latchkey events`: pages of the event log, and the live stream."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from latchkey.cli.event_sentence import event_sentence
 from latchkey.cli.output import print_rows, write_line
 from latchkey.cli.parameters import OptionalKeyId, invocation_of, span
 from latchkey.cli.resume_file import ResumeFile
 from latchkey.cli.signals import deferred_signals
 from latchkey.cli.table import format_cell
+from latchkey.cli.view import Format
 
 if TYPE_CHECKING:
     from latchkey.client.event import Event
@@ -31,7 +33,7 @@ def list_events(
     type: EventType = None,
     key: OptionalKeyId = None,
 ) -> None:
-    """List events, oldest first."""
+    """List events as sentences, oldest first. With --output json, show all of their fields."""
     from latchkey.client.events import LARGEST_PAGE
 
     invocation = invocation_of(context)
@@ -43,11 +45,10 @@ def list_events(
         found += page.events
         position = page.next
     documents = [event.document for event in found]
-    rows = [
-        {name: document[name] for name in ("id", "at", "type", "key_id", "actor", "data")} for document in documents
-    ]
-    print_rows({"items": documents, "next": position}, as_json=invocation.as_json, rows=rows)
-    if position is not None and not invocation.as_json:
+    now = datetime.now(UTC)
+    rows = [{"id": event.id, "at": event.document["at"], "what": event_sentence(event, now)} for event in found]
+    print_rows({"items": documents, "next": position}, invocation.view, rows=rows)
+    if position is not None and invocation.view.is_table:
         invocation.say(f"there are more events: --after {position}")
 
 
@@ -67,8 +68,10 @@ def tail(
         timedelta, typer.Option(parser=span, metavar="SPAN", help="How long to try to restore a lost connection.")
     ] = "5m",  # type: ignore[assignment]
 ) -> None:
-    """Print events as they happen, each once, until Ctrl-C. With --format json, one object per line."""
+    """Print events as they happen, each once, until Ctrl-C. With --output json, one object per line."""
     invocation = invocation_of(context)
+    if invocation.view.format not in (Format.TABLE, Format.JSON) or invocation.view.jq:
+        raise typer.BadParameter("events tail writes a line for each event: use --output table or json, without --jq.")
     resume = ResumeFile(resume_file) if resume_file else None
     position = resume.read() if resume else None
     stream = invocation.client.events.follow(
@@ -81,11 +84,11 @@ def tail(
     for event in stream:
         # An interrupt between the two writes would print the event again next time.
         with deferred_signals():
-            write_line(json.dumps(event.document, ensure_ascii=False) if invocation.as_json else _line(event))
+            write_line(_line(event) if invocation.view.is_table else json.dumps(event.document, ensure_ascii=False))
             if resume:
                 resume.write(event.id)
 
 
 def _line(event: "Event") -> str:
-    shown = ("at", "type", "key_id", "actor", "data")
-    return "  ".join([str(event.id), *(format_cell(event.document[name]) for name in shown)])
+    shown = (event.document["at"], event_sentence(event, datetime.now(UTC)))
+    return "  ".join([str(event.id), *map(format_cell, shown)])

@@ -21,13 +21,13 @@ def health(
     invocation = invocation_of(context)
     if not full:
         found = invocation.client_without_key.health()
-        print_object(found.document, as_json=invocation.as_json)
+        print_object(found.document, invocation.view)
         if found.status in ("down", "stopping"):
             raise typer.Exit(COULD_NOT)
         return
     report = invocation.client.health_full()
-    if invocation.as_json:
-        print_object(report.document, as_json=True)
+    if not invocation.view.is_table:
+        print_object(report.document, invocation.view)
         return
     write_line(format_fields({name: report.document.get(name) for name in _SHOWN}))
     if report.guard_rails:

@@ -12,7 +12,7 @@ import typer
 from latchkey.cli import output
 from latchkey.cli.exit_codes import REFUSED
 from latchkey.cli.invocation import Invocation
-from latchkey.cli.parameters import Burst, ExpiresIn, PerSeconds, Unlimited, invocation_of, rate_limit_of
+from latchkey.cli.parameters import Burst, ExpiresIn, PerSeconds, Rate, Unlimited, invocation_of, rate_limit_of
 from latchkey.imports.key_values import KeyReader, parse_mapping
 from latchkey.imports.options import HELP, STANDARD_INPUT, kind_of, source_of
 from latchkey.imports.presets import PRESETS
@@ -42,6 +42,7 @@ def import_keys(
     scope: Annotated[list[str] | None, typer.Option(metavar="SCOPE", help=HELP["scope"])] = None,
     burst: Burst = None,
     per_seconds: PerSeconds = None,
+    rate: Rate = None,
     unlimited: Unlimited = False,
     expires_in: ExpiresIn = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=HELP["dry_run"])] = False,
@@ -51,7 +52,7 @@ def import_keys(
     """
     typed = {"label": label, "owner": owner, "scopes": scope, "expires_at": expires_in and rfc3339(expires_in)}
     defaults = {name: value for name, value in typed.items() if value}
-    limit: Any = rate_limit_of(burst, per_seconds, unlimited=unlimited)
+    limit: Any = rate_limit_of(burst, per_seconds, rate, unlimited=unlimited)
     defaults |= {name: value and value.as_json() for name, value in limit.items()}
     try:
         kind = kind_of(file, file_type)
@@ -63,8 +64,8 @@ def import_keys(
     invocation = invocation_of(context)
     summary = _import(invocation, reader, described, file, kind, dry_run=dry_run)
     rows = [{"line": line, "error": text} for line, text in summary.errors]
-    output.print_rows(summary.as_json(), as_json=invocation.as_json, rows=rows)
-    if not invocation.as_json:
+    output.print_rows(summary.as_json(), invocation.view, rows=rows, items="errors")
+    if invocation.view.is_table:
         invocation.say(summary.sentence(dry_run=dry_run))
     if summary.failed:
         raise typer.Exit(REFUSED)

@@ -5,20 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latchkey.cli.invocation import Invocation
-from latchkey.cli.key_table import print_key
+from latchkey.cli.key_ids import for_each, read_key_ids
+from latchkey.cli.key_table import print_changed_keys
 from latchkey.cli.parameters import (
     Burst,
     ExpiresIn,
     IfMatch,
-    KeyId,
+    KeyIds,
     Metadata,
     Owner,
     PerSeconds,
+    Rate,
     SecretFile,
     Unlimited,
     invocation_of,
     rate_limit_of,
 )
+from latchkey.cli.scope_change import ScopeChange
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.verify_limit import SUGGESTED, verify_limit_hint
 
@@ -35,6 +38,7 @@ def create(
     ] = None,
     burst: Burst = None,
     per_seconds: PerSeconds = None,
+    rate: Rate = None,
     unlimited: Unlimited = False,
     expires_in: ExpiresIn = None,
     metadata: Metadata = None,
@@ -44,11 +48,11 @@ def create(
     invocation = invocation_of(context)
     typed: dict[str, Any] = {"owner": owner, "scopes": scope, "expires_at": expires_in, "metadata": metadata}
     values = {name: value for name, value in typed.items() if value is not None}
-    values |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
+    values |= rate_limit_of(burst, per_seconds, rate, unlimited=unlimited)
     client = invocation.client
-    with SecretOutput(secret_file).prepared() as output:
+    with SecretOutput(secret_file, invocation.view).prepared() as output:
         issued = client.keys.create(label, **values)
-        output.write_credential(issued, as_json=invocation.as_json)
+        output.write_credential(issued)
     # The hint is only for people who didn't choose a limit.
     if "rate_limit" not in values:
         _print_limit_hint(invocation, issued.key)
@@ -56,25 +60,35 @@ def create(
 
 def update(
     context: typer.Context,
-    key_id: KeyId,
+    key_id: KeyIds,
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="What the key is for.")] = None,
     owner: Owner = None,
     scope: Annotated[
         list[str] | None,
         typer.Option(metavar="SCOPE", help="A scope of the key; replaces all current ones. Can be repeated."),
     ] = None,
+    add_scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope to add to the current ones. Can be repeated.")
+    ] = None,
+    remove_scope: Annotated[
+        list[str] | None, typer.Option(metavar="SCOPE", help="A scope to take from the current ones. Can be repeated.")
+    ] = None,
     no_scopes: Annotated[bool, typer.Option("--no-scopes", help="Remove all scopes.")] = False,
     burst: Burst = None,
     per_seconds: PerSeconds = None,
+    rate: Rate = None,
     unlimited: Unlimited = False,
     expires_in: ExpiresIn = None,
     never_expires: Annotated[bool, typer.Option("--never-expires", help="Remove the expiry.")] = False,
     metadata: Metadata = None,
     if_match: IfMatch = None,
 ) -> None:
-    """Change fields of a key. The change applies from the next request on."""
+    """Change fields of keys. The change applies from the next request on."""
     if (no_scopes and scope) or (never_expires and expires_in):
         raise typer.BadParameter("--no-scopes can't be used with --scope, nor --never-expires with --expires-in.")
+    scopes = ScopeChange(tuple(add_scope or ()), tuple(remove_scope or ()))
+    if scopes and (scope or no_scopes):
+        raise typer.BadParameter("--add-scope and --remove-scope can't be used with --scope or --no-scopes.")
     typed: dict[str, Any] = {
         "label": label,
         "owner": owner,
@@ -87,11 +101,15 @@ def update(
         changes["scopes"] = []
     if never_expires:
         changes["expires_at"] = None
-    changes |= rate_limit_of(burst, per_seconds, unlimited=unlimited)
-    if not changes:
+    changes |= rate_limit_of(burst, per_seconds, rate, unlimited=unlimited)
+    if not changes and not scopes:
         raise typer.BadParameter("Nothing to change. Add at least one option, for example --label LABEL.")
     invocation = invocation_of(context)
-    print_key(invocation.client.keys.update(key_id, if_match=if_match, **changes), as_json=invocation.as_json)
+    key_ids = read_key_ids(key_id, if_match=if_match)
+    keys = invocation.client.keys
+    changed = for_each(invocation, key_ids, lambda key: scopes.update(keys, key, changes, if_match))
+    names = ", ".join(dict.fromkeys([*changes, *(["scopes"] if scopes else [])]))
+    print_changed_keys(changed, invocation.view, several=len(key_ids) > 1, done=f"Changed {names} of")
 
 
 def _print_limit_hint(invocation: Invocation, key: "Key | KeyReceipt") -> None:

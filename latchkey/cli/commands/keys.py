@@ -8,8 +8,9 @@ import typer
 
 from latchkey.cli import output
 from latchkey.cli.confirmation import Yes, confirm
-from latchkey.cli.key_table import key_row, print_key
-from latchkey.cli.parameters import IfMatch, KeyId, invocation_of
+from latchkey.cli.key_ids import for_each, read_key_ids
+from latchkey.cli.key_table import key_row, print_changed_keys, print_key
+from latchkey.cli.parameters import IfMatch, KeyId, KeyIds, invocation_of
 from latchkey.cli.table import format_fields
 
 if TYPE_CHECKING:
@@ -67,16 +68,22 @@ def list_keys(
             break
     documents = [key.document for key in found]
     rows = [key_row(document) for document in documents]
-    output.print_rows({"items": documents, "next": cursor}, as_json=invocation.as_json, rows=rows)
-    if cursor is not None and not invocation.as_json:
+    output.print_rows({"items": documents, "next": cursor}, invocation.view, rows=rows)
+    if cursor is not None and invocation.view.is_table:
         invocation.say(f"there are more keys; repeat with the same filters and --cursor {cursor}")
 
 
 @group.command("show")
-def show(context: typer.Context, key_id: KeyId) -> None:
-    """Show a key with its secrets' state and last use, and no secret."""
+def show(context: typer.Context, key_id: KeyIds) -> None:
+    """Show keys with their secrets' state and last use, and no secret."""
     invocation = invocation_of(context)
-    print_key(invocation.client.keys.show(key_id), as_json=invocation.as_json)
+    key_ids = read_key_ids(key_id)
+    found = for_each(invocation, key_ids, invocation.client.keys.show)
+    if len(key_ids) == 1:
+        print_key(found[0], invocation.view)
+        return
+    documents = [key.document for key in found]
+    output.print_rows({"items": documents}, invocation.view, rows=[key_row(document) for document in documents])
 
 
 @group.command("callers")
@@ -84,40 +91,56 @@ def callers(context: typer.Context, key_id: KeyId) -> None:
     """Show from which client addresses, and by which services, a key is used. Requests are estimates."""
     invocation = invocation_of(context)
     rows = [caller.document for caller in invocation.client.keys.callers(key_id)]
-    output.print_rows(rows, as_json=invocation.as_json, rows=rows)
+    output.print_rows(rows, invocation.view, rows=rows)
 
 
 @group.command("disable")
-def disable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
-    """Disable a key: its requests are rejected until it is enabled again."""
-    invocation = invocation_of(context)
-    print_key(invocation.client.keys.disable(key_id, if_match=if_match), as_json=invocation.as_json)
+def disable(context: typer.Context, key_id: KeyIds, if_match: IfMatch = None) -> None:
+    """Disable keys: their requests are rejected until they are enabled again."""
+    _set_enabled(context, key_id, if_match, enabled=False)
 
 
 @group.command("enable")
-def enable(context: typer.Context, key_id: KeyId, if_match: IfMatch = None) -> None:
-    """Enable a disabled key again."""
-    invocation = invocation_of(context)
-    print_key(invocation.client.keys.enable(key_id, if_match=if_match), as_json=invocation.as_json)
+def enable(context: typer.Context, key_id: KeyIds, if_match: IfMatch = None) -> None:
+    """Enable disabled keys again."""
+    _set_enabled(context, key_id, if_match, enabled=True)
 
 
 @group.command("revoke")
 def revoke(
     context: typer.Context,
-    key_id: KeyId,
+    key_id: KeyIds,
     yes: Yes = False,
     if_match: IfMatch = None,
 ) -> None:
-    """Revoke a key permanently. Shows the key and asks for its ID first."""
+    """Revoke keys permanently. Shows them and asks first: for the ID of a single key, or for the number of keys."""
     invocation = invocation_of(context)
     client = invocation.client
+    key_ids = read_key_ids(key_id, if_match=if_match)
+    etags = dict.fromkeys(key_ids, if_match)
     if not yes and sys.stdin.isatty():
-        current_etag = _show_before_revoking(client, key_id)
-        # The person confirms what is shown, so the key must not change in between.
-        if_match = if_match or current_etag
-    confirm(key_id, f"This revokes {key_id} permanently.", yes=yes)
-    client.keys.revoke(key_id, if_match=if_match)
-    invocation.say(f"{key_id} is revoked")
+        # The person confirms what is shown, so a key must not change in between.
+        etags = {key: if_match or _show_before_revoking(client, key) for key in key_ids}
+    if len(key_ids) == 1:
+        confirm(key_ids[0], f"This revokes {key_ids[0]} permanently.", yes=yes)
+    else:
+        confirm(str(len(key_ids)), f"This revokes {len(key_ids)} keys permanently.", yes=yes, kind="number of keys")
+
+    def revoked(key: str) -> dict[str, object]:
+        client.keys.revoke(key, if_match=etags[key])
+        invocation.say(f"Revoked {key}.")
+        return {"key_id": key}
+
+    for_each(invocation, key_ids, revoked)
+
+
+def _set_enabled(context: typer.Context, typed: list[str], if_match: str | None, *, enabled: bool) -> None:
+    invocation = invocation_of(context)
+    key_ids = read_key_ids(typed, if_match=if_match)
+    keys = invocation.client.keys
+    changed = for_each(invocation, key_ids, lambda key: keys.update(key, if_match=if_match, enabled=enabled))
+    done = "Enabled" if enabled else "Disabled"
+    print_changed_keys(changed, invocation.view, several=len(key_ids) > 1, done=done)
 
 
 def _show_before_revoking(client: "Client", key_id: str) -> str | None:

@@ -53,7 +53,7 @@ def proxy_test(
         found = [*check_proxy(probe, credential, exhaust=exhaust), *found]
     rows = [check.as_json() for check in found]
     holds = all(check.result is not CheckResult.FAILED for check in found)
-    print_rows({"url": probe_url, "holds": holds, "checks": rows}, as_json=invocation.as_json, rows=rows)
+    print_rows({"url": probe_url, "holds": holds, "checks": rows}, invocation.view, rows=rows, items="checks")
     if not holds:
         raise typer.Exit(REFUSED)
 

@@ -8,8 +8,8 @@ import typer
 from latchkey.cli.confirmation import Yes, confirm
 from latchkey.cli.drain_wait import finish_when_drained
 from latchkey.cli.errors import CLIError
-from latchkey.cli.key_table import print_key
-from latchkey.cli.output import discard_stdout
+from latchkey.cli.key_table import named_key
+from latchkey.cli.output import discard_stdout, print_change
 from latchkey.cli.parameters import IfMatch, KeyId, SecretFile, invocation_of, span
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.problems import ProblemError
@@ -76,9 +76,9 @@ def rotate(
         client.keys.show(key_id)
     grace_seconds = 0 if at_once else int(grace.total_seconds())
     # Create the file first: after the rotation, the secret can't be requested again.
-    with SecretOutput(secret_file).prepared() as output:
+    with SecretOutput(secret_file, invocation.view).prepared() as output:
         issued = client.keys.rotate(key_id, grace_seconds=grace_seconds, if_match=if_match)
-        output.write_credential(issued, as_json=invocation.as_json)
+        output.write_credential(issued)
     if wait:
         # The credential has been written. A program that reads it from a pipe doesn't have to wait for the drain.
         discard_stdout()
@@ -102,7 +102,7 @@ def finish_rotation(
         seen = _confirm(invocation.client, key_id)
         if_match = if_match or seen.etag
     finished = invocation.client.keys.finish_rotation(key_id, secret_id=secret_id, if_match=if_match)
-    print_key(finished, as_json=invocation.as_json)
+    print_change(finished.document, invocation.view, f"Finished the rotation of {named_key(finished)}.")
 
 
 def _confirm(client: "Client", key_id: str) -> "Key":

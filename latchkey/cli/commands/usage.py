@@ -37,4 +37,4 @@ def usage(
     invocation = invocation_of(context)
     steps = invocation.client.usage(key_id, since=since, until=until, step=step.value)
     rows = [found.document for found in steps]
-    print_rows(rows, as_json=invocation.as_json, rows=rows)
+    print_rows(rows, invocation.view, rows=rows)

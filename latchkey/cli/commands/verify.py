@@ -34,7 +34,7 @@ def verify(
     else:
         warn_about_secret_argument("CREDENTIAL")
     found = client.verify(_parsed(credential), scopes=scope or [], cost=cost)
-    print_object(found.document, as_json=invocation.as_json)
+    print_object(found.document, invocation.view)
     if not found.valid:
         raise typer.Exit(COULD_NOT if found.code == RATE_LIMITED else REFUSED)
 

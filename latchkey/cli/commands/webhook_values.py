@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from latchkey.cli.confirmation import Yes, confirm
+from latchkey.cli.output import print_change
 from latchkey.cli.parameters import SecretFile, WebhookId, WebhookIfMatch, invocation_of, span
 from latchkey.cli.secret_output import SecretOutput
-from latchkey.cli.webhook_table import print_webhook
+from latchkey.cli.webhook_table import named_webhook
 from latchkey.rotation import DEFAULT_GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def add(
     if disabled:
         values["enabled"] = False
     client = invocation.client
-    with SecretOutput(secret_file).prepared() as output:
-        output.write_signing_secret(client.webhooks.create(receiver, **values), as_json=invocation.as_json)
+    with SecretOutput(secret_file, invocation.view).prepared() as output:
+        output.write_signing_secret(client.webhooks.create(receiver, **values))
 
 
 def edit(
@@ -74,7 +75,7 @@ def edit(
         raise typer.BadParameter("Nothing to change. Add at least one option, for example --label LABEL.")
     invocation = invocation_of(context)
     changed = invocation.client.webhooks.update(webhook_id, if_match=if_match, **changes)
-    print_webhook(changed, as_json=invocation.as_json)
+    print_change(changed.document, invocation.view, f"Changed {', '.join(changes)} of {named_webhook(changed)}.")
 
 
 def rotate_secret(
@@ -100,9 +101,9 @@ def rotate_secret(
     client = invocation.client
     if at_once:
         consequence = f"This ends every older signing secret of {webhook_id} immediately."
-        confirm(webhook_id, consequence, yes=yes, kind="webhook")
+        confirm(webhook_id, consequence, yes=yes, kind="webhook ID")
     grace_seconds = 0 if at_once else int(grace.total_seconds())
     # Create the file first: after the rotation, the secret can't be requested again.
-    with SecretOutput(secret_file).prepared() as output:
+    with SecretOutput(secret_file, invocation.view).prepared() as output:
         issued = client.webhooks.rotate_secret(webhook_id, grace_seconds=grace_seconds, if_match=if_match)
-        output.write_signing_secret(issued, as_json=invocation.as_json)
+        output.write_signing_secret(issued)

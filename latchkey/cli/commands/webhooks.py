@@ -7,9 +7,10 @@ import typer
 
 from latchkey.cli import output
 from latchkey.cli.confirmation import Yes, confirm
+from latchkey.cli.output import print_change
 from latchkey.cli.parameters import WebhookId, WebhookIfMatch, invocation_of
 from latchkey.cli.table import format_fields
-from latchkey.cli.webhook_table import print_webhook, webhook_row
+from latchkey.cli.webhook_table import named_webhook, print_webhook, webhook_row
 
 if TYPE_CHECKING:
     from latchkey.client.client import Client
@@ -26,21 +27,22 @@ def list_webhooks(context: typer.Context) -> None:
     invocation = invocation_of(context)
     documents = [webhook.document for webhook in invocation.client.webhooks.list()]
     rows = [webhook_row(document) for document in documents]
-    output.print_rows({"items": documents}, as_json=invocation.as_json, rows=rows)
+    output.print_rows({"items": documents}, invocation.view, rows=rows)
 
 
 @group.command("show")
 def show(context: typer.Context, webhook_id: WebhookId) -> None:
     """Show a webhook and how its deliveries are going, and no secret."""
     invocation = invocation_of(context)
-    print_webhook(invocation.client.webhooks.show(webhook_id), as_json=invocation.as_json)
+    print_webhook(invocation.client.webhooks.show(webhook_id), invocation.view)
 
 
 @group.command("test")
 def send_test(context: typer.Context, webhook_id: WebhookId, if_match: WebhookIfMatch = None) -> None:
     """Request a test delivery, even if the webhook is disabled. 'deliveries' shows the result soon."""
     invocation = invocation_of(context)
-    print_webhook(invocation.client.webhooks.test(webhook_id, if_match=if_match), as_json=invocation.as_json)
+    tested = invocation.client.webhooks.test(webhook_id, if_match=if_match)
+    print_change(tested.document, invocation.view, f"Requested a test delivery to {named_webhook(tested)}.")
 
 
 @group.command("enable")
@@ -65,7 +67,7 @@ def delete(context: typer.Context, webhook_id: WebhookId, yes: Yes = False, if_m
         # The person confirms what is shown, so the webhook must not change in between.
         if_match = if_match or current_etag
     consequence = f"This deletes {webhook_id}, and events that were not delivered yet are not sent any more."
-    confirm(webhook_id, consequence, yes=yes, kind="webhook")
+    confirm(webhook_id, consequence, yes=yes, kind="webhook ID")
     client.webhooks.remove(webhook_id, if_match=if_match)
     invocation.say(f"{webhook_id} is deleted")
 
@@ -73,7 +75,8 @@ def delete(context: typer.Context, webhook_id: WebhookId, yes: Yes = False, if_m
 def _set_enabled(context: typer.Context, webhook_id: str, if_match: str | None, *, enabled: bool) -> None:
     invocation = invocation_of(context)
     changed = invocation.client.webhooks.update(webhook_id, if_match=if_match, enabled=enabled)
-    print_webhook(changed, as_json=invocation.as_json)
+    done = "Enabled" if enabled else "Disabled"
+    print_change(changed.document, invocation.view, f"{done} {named_webhook(changed)}.")
 
 
 def _show_before_deleting(client: "Client", webhook_id: str) -> str | None:

@@ -52,6 +52,8 @@ def test_typed_wrong(capsys: pytest.CaptureFixture[str], arguments: tuple[str, .
     [
         (["a", "--format", "json", "b"], ["--format", "json", "a", "b"]),
         (["a", "--format=json", "--verbose"], ["--format=json", "--verbose", "a"]),
+        (["a", "-o", "json", "--jq", ".", "b"], ["-o", "json", "--jq", ".", "a", "b"]),
+        (["a", "-ojson", "--columns=x"], ["-ojson", "--columns=x", "a"]),
         (["a", "--", "--format", "json"], ["a", "--", "--format", "json"]),
         (["keys", "rotate", "--wait"], ["keys", "rotate", "--wait"]),
         (["a", "--format"], ["--format", "a"]),
@@ -79,6 +81,12 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
         "webhook_id": ["wh_000000000000"],
         "delivery_id": ["1"],
         "file": ["keys.csv"],
+        "waiver_id": ["1"],
+        "guard_rail": ["unlimited_key"],
+        "reason": ["--reason", "x"],
+        "ends_in": ["--ends-in", "1d"],
+        "name": ["unlimited_key"],
+        "shell": ["bash"],
     }
     for param in command.params:
         if not getattr(param, "is_flag", False):
