@@ -9,6 +9,8 @@ source_suffix = {".md": "markdown"}
 # A link may name a heading as GitHub does.
 myst_heading_anchors = 4
 highlight_language = "none"
+# A block in a language that Pygments doesn't know, such as jq, is shown without colors.
+suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
 html_theme_options = {"top_of_page_buttons": ["view"]}
