@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from access.roles import Role
 from apikeys.config_service import ConfigService
+from apikeys.credential_fields import curl_option
 from apikeys.models import APIKey
 from events.origin import Origin
 from health.node.start_lock import hold_database_lock, hold_file_lock
@@ -108,5 +109,5 @@ def _welcome(password: str, credential: Credential) -> str:
 
   Try it once the server is running:
 
-    curl -i -u {credential.reveal()} {settings.PUBLIC_URL}/v1/whoami
+    curl -i {curl_option(credential)} {settings.PUBLIC_URL}/v1/whoami
 """
