@@ -41,7 +41,7 @@ def other(server: RunningServer) -> dict[str, Any]:
     return issue(server, "--label", "other", "--scope", "*", "--unlimited")
 
 
-JWT = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"
+JWT = "Bearer of.the.service"
 CASES = [
     ({"X-Token": "CRED"}, 200, ""),
     ({"Api-Key": "CRED"}, 200, ""),
