@@ -40,8 +40,9 @@ class _Fields:
         # Each secret that `redact` finds contains one of these. Most texts contain none, so one search is enough.
         self.suspect = re.compile(rf"(?i)lks_|bgtf|whsec_|secret_|hmac_secrets|passw|://|{spelled}")
         self.pattern = re.compile(
-            rf"""(?i)((?<![a-z0-9])(?:{spelled})[\\"']*\s*[=:]\s*(?:b(?=["']))?[\\"']*)"""
-            r"""(?!\[redacted\])[^"'\\\r\n]+"""
+            rf"""(?i)((?<![a-z0-9])(?:{spelled})[\\"']*\s*[=:]\s*+(?:b(?=["']))?[\\"']*+)"""
+            # Our own messages say how to send a key. Their placeholder isn't one.
+            r"""(?!\[redacted\]|(?:Bearer )?key_id:secret)[^"'\\\r\n]+"""
         )
 
 

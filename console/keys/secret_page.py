@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from apikeys.config_service import IssuedKey
+from apikeys.credential_fields import curl_option
 from console.keys.views import KeyModelAdmin, key_url, render
 
 
@@ -22,7 +23,7 @@ def secret_page(
         "back": key_url(issued.key),
         "credential": credential,
         "one_token": issued.credential.reveal_as_one_token(),
-        "curl": f"curl -u {credential} {settings.PUBLIC_URL}/v1/whoami",
+        "curl": f"curl {curl_option(issued.credential)} {settings.PUBLIC_URL}/v1/whoami",
         "dotenv": f"LATCHKEY_API_KEY={credential}",
     }
     response = render(request, model_admin, "console/keys/secret.html", context)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from latchkey.credentials import KEY_ID_PATTERN
+
 if TYPE_CHECKING:
     from latchkey.cli.invocation import Invocation
 
@@ -24,7 +26,12 @@ def complete_key_ids(context: typer.Context, incomplete: str) -> list[tuple[str,
 
 def _key_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     page = _invocation(context).client_for_completion.keys.page(limit=MAX_KEYS, q=incomplete or None)
-    return [(key.key_id, _UNSAFE.sub(" ", key.auth.label)) for key in page.keys if key.key_id.startswith(incomplete)]
+    # A shell evaluates the ID too, whatever the server is.
+    return [
+        (key.key_id, _UNSAFE.sub(" ", key.auth.label))
+        for key in page.keys
+        if KEY_ID_PATTERN.fullmatch(key.key_id) and key.key_id.startswith(incomplete)
+    ]
 
 
 def _invocation(context: typer.Context) -> "Invocation":

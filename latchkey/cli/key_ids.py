@@ -41,20 +41,28 @@ def for_each(invocation: "Invocation", key_ids: Sequence[str], call: Callable[[s
     if len(key_ids) == 1:
         return [call(key_ids[0])]
     from latchkey.cli.error_messages import error_message
-    from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem
+    from latchkey.client.failures import ReceivedProblem
 
     results = []
     for key_id in key_ids:
         try:
             results.append(call(key_id))
-        except CallingKeyThrottled:
-            raise
         except ReceivedProblem as problem:
             if problem.status not in _ABOUT_THE_KEY:
+                _say_where_it_stopped(invocation, key_ids, key_id)
                 raise
             print(f"{key_id}: {error_message(problem)}", file=sys.stderr, flush=True)
             invocation.refused = True
+        except BaseException:
+            # Ctrl-C too: whatever ends it, the keys before this one have been changed.
+            _say_where_it_stopped(invocation, key_ids, key_id)
+            raise
     return results
+
+
+def _say_where_it_stopped(invocation: "Invocation", key_ids: Sequence[str], key_id: str) -> None:
+    position = key_ids.index(key_id)
+    invocation.say(f"stopped at {key_id}; {position} of {len(key_ids)} keys came before it")
 
 
 _ABOUT_THE_KEY: Final = (403, 404, 409, 412, 422)

@@ -3,6 +3,7 @@
 An entry belongs to a profile and a URL: a key isn't sent to another server because someone edited the profile.
 """
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -26,6 +27,12 @@ def read_secret(profile: str, url: str) -> str | None:
 def write_secret(profile: str, url: str, credential: str) -> None:
     """Store the key. Raises CLIError."""
     _call("set_password", _entry(profile, url), credential)
+
+
+def forget_secret(profile: str, url: str) -> None:
+    """Remove the key, if the keyring has one."""
+    with suppress(CLIError):
+        _call("delete_password", _entry(profile, url))
 
 
 def _entry(profile: str, url: str) -> str:

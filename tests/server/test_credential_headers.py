@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -40,7 +41,7 @@ def other(server: RunningServer) -> dict[str, Any]:
     return issue(server, "--label", "other", "--scope", "*", "--unlimited")
 
 
-JWT = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"
+JWT = "Bearer of.the.service"
 CASES = [
     ({"X-Token": "CRED"}, 200, ""),
     ({"Api-Key": "CRED"}, 200, ""),
@@ -131,6 +132,12 @@ def test_proxy_configurations_name_the_fields(server: RunningServer) -> None:
         assert text.lower().count("api-key") > 0
     assert "\t\theader_up -X_Token\n" in printed["caddy"]
     assert 'authRequestHeaders: ["X-Token", "Api-Key", "Authorization", ' in printed["traefik"]
+
+
+def test_first_start_shows_how_to_send_the_key(tmp_path: Path, own_stores: None) -> None:
+    new = RunningServer(tmp_path, settings={"CREDENTIAL_HEADERS": "X-Token"})
+    new.migrate()
+    assert "curl -i -H 'X-Token: lk_" in new.manage("first_start").stdout
 
 
 def test_invalid_setting_stops_the_start(server: RunningServer, key: dict[str, Any]) -> None:

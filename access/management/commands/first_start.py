@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from access.roles import Role
 from apikeys.config_service import ConfigService
+from apikeys.credential_fields import curl_option
 from apikeys.models import APIKey
 from events.origin import Origin
 from health.node.start_lock import hold_database_lock, hold_file_lock
@@ -113,5 +114,5 @@ def _welcome(password: str, credential: Credential, socket: str) -> str:
 
   Try it once the server is running:
 
-    curl -i -u {credential.reveal()} {server or settings.PUBLIC_URL}/v1/whoami
+    curl -i {curl_option(credential)} {server or settings.PUBLIC_URL}/v1/whoami
 """

@@ -88,7 +88,7 @@ export function strayCharacters(text: string): string {
     rest = without;
   }
   if (!looksLikeCredential(rest)) return "";
-  return `The credential has ${found.join(" and ")} around or inside it. Use key_id:secret alone.`;
+  return `The credential has ${found.join(" and ")} around or inside it. Use key_id:secret or key_id.secret alone.`;
 }
 
 /** Return a header field as UTF-8 if it is: Node.js decodes it as Latin-1, whatever encoding the client used. */

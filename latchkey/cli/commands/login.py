@@ -44,6 +44,9 @@ def login(
     in_keyring = not in_file and keyring_store.is_usable()
     if in_keyring:
         keyring_store.write_secret(name, url, credential.reveal())
+    else:
+        # Two places with keys of one profile would be one too many to clean up after a leak.
+        keyring_store.forget_secret(name, url)
     # The first profile is the one to use. A later one must be chosen: a command must not reach another server.
     first = not profile_names(config_file)
     stored = {"api_key": None, "keyring": "system"} if in_keyring else {"api_key": credential.reveal(), "keyring": None}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.latchkey.cli.running import Latchkey
+from tests.latchkey.client.responses import KEY, json_response
+from tests.latchkey.stub import StubResponse, stub
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
 
@@ -60,8 +62,6 @@ def test_nothing_is_asked_and_nothing_is_said_without_a_key(latchkey: Latchkey) 
 
 
 def test_slow_server_is_given_up_soon(latchkey: Latchkey) -> None:
-    from tests.latchkey.stub import StubResponse, stub
-
     def slow(_: object) -> StubResponse:
         time.sleep(3)
         return StubResponse()
@@ -70,6 +70,13 @@ def test_slow_server_is_given_up_soon(latchkey: Latchkey) -> None:
         started = time.monotonic()
         assert completed(latchkey.at(server.url), "latchkey keys show lk_") == []
         assert time.monotonic() - started < 2.8
+
+
+def test_id_that_is_none_is_not_offered(latchkey: Latchkey) -> None:
+    """The server may be anyone's."""
+    page = json_response({"items": [{**KEY, "key_id": "lk_$(touch pwned)"}, KEY], "next": None})
+    with stub(lambda _: page) as server:
+        assert completed(latchkey.at(server.url), "latchkey keys show lk_") == [KEY["key_id"]]
 
 
 def test_label_can_run_nothing_in_a_shell(latchkey: Latchkey) -> None:

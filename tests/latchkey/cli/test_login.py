@@ -31,6 +31,9 @@ def get_password(service, name):
         raise RuntimeError("the secret is lks_" + "0" * 49)
     return _entries().get(service + "/" + name)
 
+def delete_password(service, name):
+    _FILE.write_text(json.dumps({entry: key for entry, key in _entries().items() if entry != service + "/" + name}))
+
 def set_password(service, name, password):
     _FILE.write_text(json.dumps({**_entries(), service + "/" + name: password}))
 '''
@@ -164,7 +167,11 @@ def test_file_is_used_without_a_usable_keyring(
     environment = keyring if option else {**keyring, "TEST_KEYRING_PRIORITY": "0"}
     bare.run("login", "--url", latchkey.url, *([option] if option else []), typed=root, **environment)
     assert root in file_of(bare).read_text()
-    assert not Path(keyring["TEST_KEYRING"]).exists()
-    # Later, the key moves to the keyring, and the file has none any more.
+    entries = Path(keyring["TEST_KEYRING"])
+    assert not entries.exists() or "lks_" not in entries.read_text()
+    # Later, the key moves to the keyring, and the file has none any more; and the other way round.
     bare.run("login", "--url", latchkey.url, typed=root, **keyring)
     assert "lks_" not in file_of(bare).read_text()
+    bare.run("login", "--url", latchkey.url, "--in-file", typed=root, **keyring)
+    assert root in file_of(bare).read_text()
+    assert "lks_" not in Path(keyring["TEST_KEYRING"]).read_text()

@@ -6,6 +6,8 @@ import pytest
 
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.cli.terminal import on_terminal
+from tests.latchkey.client.responses import KEY, json_response
+from tests.latchkey.stub import Request, StubResponse, stub
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
 
@@ -69,6 +71,16 @@ def test_the_others_are_changed_if_one_fails(latchkey: Latchkey, ids: list[str])
     assert f"{UNKNOWN}: latchkey: " in ran.err
     assert "Request ID: " in ran.err
     assert states(latchkey, ids) == ["disabled", "active", "disabled"]
+
+
+def test_it_stops_if_the_server_is_gone(latchkey: Latchkey, ids: list[str]) -> None:
+    def reply(request: Request) -> StubResponse | None:
+        return json_response({**KEY, "key_id": ids[0]}) if request.target.endswith(ids[0]) else None
+
+    with stub(reply) as server:
+        ran = latchkey.at(server.url).run("keys", "update", *ids, "--label", "x")
+    assert (ran.exit_code, f"stopped at {ids[1]}; 1 of 3 keys came before it" in ran.err) == (3, True)
+    assert ids[2] not in ran.err
 
 
 def test_one_etag_is_for_one_key(latchkey: Latchkey, ids: list[str]) -> None:
