@@ -253,6 +253,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReadyStatus": "api.schemas.health.READY",
         "UnreadyStatus": "api.schemas.health.UNREADY",
         "VerdictCode": "gateway.verify.Code",
+        "AttemptKind": "events.models.webhook_attempt.AttemptKind",
         "CallerKind": "apikeys.models.CallerKind",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",

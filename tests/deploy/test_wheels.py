@@ -195,7 +195,8 @@ def test_settings_and_second_start(installed: Installed, tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         logs.append((tmp_path / name).read_text())
-    assert (logs[0].count("lks_"), logs[1].count("lks_")) == (2, 0)
+    # The credential, the same as one token, and in the curl line.
+    assert (logs[0].count("lks_"), logs[1].count("lks_")) == (3, 0)
     assert "with 2 workers" in logs[0]
     [key] = json.loads(installed.run("latchkey-manage", "list_keys", "--format", "json", **settings).stdout)["items"]
     assert key["rate_limit"]["burst"] == 7

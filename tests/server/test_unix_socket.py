@@ -21,6 +21,7 @@ from tests.support.commands import MANAGE
 from tests.support.server import issue
 from tests.support.steady_load import Load, steady
 from tests.support.unix_server import UnixConnection, UnixServer, unix_server
+from tests.support.waiting import wait_until
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
@@ -53,7 +54,7 @@ def wrong() -> str:
 def test_mode_and_group(server: UnixServer) -> None:
     found = server.path.stat()
     assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o640, os.getgid())
-    assert f"Latchkey serves on unix:{server.path} with 2 workers." in server.log
+    wait_until(lambda: f"Latchkey serves on unix:{server.path} with 2 workers." in server.log, "the line of the start")
 
 
 def test_failures_are_charged_to_the_client_that_the_proxy_names(server: UnixServer) -> None:
@@ -169,7 +170,7 @@ def test_socket_of_systemd_stays(tmp_path: Path, own_stores: None) -> None:
         listening.listen(10)
         server.descriptors = (listening.fileno(),)
         server.start()
-        assert f"Latchkey serves on unix:{server.path}" in server.log
+        wait_until(lambda: f"Latchkey serves on unix:{server.path}" in server.log, "the line of the start")
         assert server.stop() == 0
         assert server.path.exists()
         with socket.socket(socket.AF_UNIX) as waiting:
