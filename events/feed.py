@@ -47,11 +47,19 @@ def read_after(cursor: Cursor) -> list[FeedEvent] | None:
     That is the case if the cursor's event is gone (pruned, truncated) or has another digest (a restored backup, a
     failover that lost events). It takes one query. Raises django.db.Error.
     """
+    if cursor.event_id == 0:
+        # Every log continues from an empty one.
+        events = _read_from(1, PAGE)
+        return events if [event.event_id for event in events] == list(range(1, len(events) + 1)) else None
     if not cursor.is_stored:
         return [] if read_head() == cursor else None
     # The cursor's own event is read too: its digest covers all events before it.
-    found = Event.objects.filter(id__gte=cursor.event_id).order_by("id")[: PAGE + 1]
-    events = [FeedEvent(*row) for row in found.values_list("id", "digest", "type", "key_id")]
+    events = _read_from(cursor.event_id, PAGE + 1)
     if not events or events[0][:2] != cursor[:2] or events[-1].event_id - cursor.event_id != len(events) - 1:
         return None
     return events[1:]
+
+
+def _read_from(event_id: int, count: int) -> list[FeedEvent]:
+    found = Event.objects.filter(id__gte=event_id).order_by("id")[:count]
+    return [FeedEvent(*row) for row in found.values_list("id", "digest", "type", "key_id")]

@@ -17,7 +17,7 @@ class Delivery(Shape):
     """One attempt to deliver an event or a test."""
 
     id = whole_number_field(1, MAX_ID)
-    kind = serializers.ChoiceField(AttemptKind.values, help_text="Why it was made.")
+    kind = serializers.ChoiceField(AttemptKind.choices, help_text="Why it was made.")
     event_id = whole_number_field(1, MAX_ID, allow_null=True, help_text="null for a test.")
     event_type = serializers.ChoiceField([*EventType, TEST_TYPE])
     attempt = whole_number_field(

@@ -97,7 +97,7 @@ def change_all(request: HttpRequest, model_admin: KeyModelAdmin) -> HttpResponse
     progress, is_last = _step(request, keys, ACTIONS[action], form, progress)
     if is_last:
         return redirect(back)
-    return render(request, model_admin, "console/keys/bulk_step.html", {**context, "progress": progress})
+    return render(request, model_admin, "console/keys/progress.html", {**context, "progress": progress})
 
 
 def _preview(

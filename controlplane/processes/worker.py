@@ -40,6 +40,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         # Import here: Django is set up only after the worker has loaded the application.
+        from apikeys.cache.key_cache import default_key_cache
         from apikeys.callers.writer import CallerWriter, write_callers_forever, write_last_callers
         from events.lock_timeout import limit_sqlite_waits
         from events.thread_pool import ThreadPool
@@ -53,6 +54,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         limit_sqlite_waits()
         limiter = default_limiter()
         limiter.prepare()
+        # Before the first request: the feed drops all records that were read before it begins.
+        default_key_cache().poller.start()
         tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
         callers = CallerWriter()
         if settings.RECORD_CALLERS:
