@@ -8,12 +8,12 @@ from typing import Final
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
+from apikeys.candidates import MOST_LISTED
 from apikeys.models import APIKey, APIKeyQuerySet, KeyText
 from events.batched_sql import Statement, insert_statement, update_statement
 
 MIN_INDEXED: Final = 3
 """A trigram index finds text of three characters or more."""
-MOST_LISTED: Final = 1000
 _TRIGRAMS: Final = "SELECT rowid FROM apikeys_keytext_trigrams WHERE text MATCH %s LIMIT %s"
 SEARCHED: Final = frozenset({"label", "owner", "metadata"})
 """The fields whose changes change the index. A key's ID never changes."""

@@ -126,6 +126,9 @@ def invocation_of(context: typer.Context) -> Invocation:
     return invocation
 
 
+AtOnce: TypeAlias = Annotated[
+    bool, typer.Option("--at-once", help="End every older secret immediately, for example after a leak. Asks first.")
+]
 KeyId: TypeAlias = Annotated[
     str, typer.Argument(parser=key_id, metavar="KEY_ID", show_default=False, autocompletion=complete_key_ids)
 ]

@@ -10,7 +10,7 @@ from latchkey.cli.drain_wait import finish_when_drained
 from latchkey.cli.errors import CLIError
 from latchkey.cli.key_table import named_key
 from latchkey.cli.output import discard_stdout, print_change
-from latchkey.cli.parameters import IfMatch, KeyId, SecretFile, invocation_of, span
+from latchkey.cli.parameters import AtOnce, IfMatch, KeyId, SecretFile, invocation_of, span
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.problems import ProblemError
 from latchkey.rotation import DEFAULT_GRACE_SECONDS, NOT_READY_REASONS
@@ -31,10 +31,7 @@ def rotate(
     grace: Annotated[
         timedelta, typer.Option(parser=span, metavar="SPAN", help="Grace period of the old secret, at most 30d.")
     ] = DEFAULT_GRACE,  # type: ignore[assignment]
-    at_once: Annotated[
-        bool,
-        typer.Option("--at-once", help="End every older secret immediately, for example after a leak. Asks first."),
-    ] = False,
+    at_once: AtOnce = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Show the drain, and finish the rotation once only the new secret is in use.")
     ] = False,

@@ -7,7 +7,7 @@ import typer
 
 from latchkey.cli.confirmation import Yes, confirm
 from latchkey.cli.output import print_change
-from latchkey.cli.parameters import SecretFile, WebhookId, WebhookIfMatch, invocation_of, span
+from latchkey.cli.parameters import AtOnce, SecretFile, WebhookId, WebhookIfMatch, invocation_of, span
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.cli.webhook_table import named_webhook
 from latchkey.rotation import DEFAULT_GRACE_SECONDS
@@ -84,10 +84,7 @@ def rotate_secret(
     grace: Annotated[
         timedelta, typer.Option(parser=span, metavar="SPAN", help="How long the old secret also signs, at most 30d.")
     ] = DEFAULT_GRACE,  # type: ignore[assignment]
-    at_once: Annotated[
-        bool,
-        typer.Option("--at-once", help="End every older secret immediately, for example after a leak. Asks first."),
-    ] = False,
+    at_once: AtOnce = False,
     secret_file: SecretFile = None,
     if_match: WebhookIfMatch = None,
     yes: Yes = False,
