@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from apikeys.lookup import find_key
 from apikeys.models import APIKey
 from apikeys.representation import key_json
 from apikeys.rotation import rotation_of
@@ -86,8 +87,8 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
 
 
 def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]:
-    # Read again, because validating a ModelForm writes the submitted values into `key`.
-    shown = APIKey.objects.prefetch_related("secrets").get(pk=key.pk)
+    # After a form, read again: validating a ModelForm writes the submitted values into `key`.
+    shown = key if request.method in ("GET", "HEAD") else find_key(key.key_id)
     return {
         "now": now,
         "shown": shown,
