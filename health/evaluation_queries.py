@@ -46,14 +46,6 @@ def read_violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now
     return _violations_of_one(tuple(rails)).at(now, *key_ids)
 
 
-def read_unwaived_violations(rails: Sequence[KeyGuardRail], key_id: str, now: datetime) -> Statement:
-    """Return the statement that reads which of the guard rails the key violates without a waiver of its own.
-
-    Its row has one bool for each guard rail. There is none if no key has this ID.
-    """
-    return _unwaived_violations_of_one(tuple(rails)).at(now, key_id)
-
-
 def read_violating_names(rail: QueryGuardRail, now: datetime) -> Statement:
     """Return the statement that reads everything that violates the guard rail."""
     return _violating_names(rail).at(now)
@@ -61,7 +53,7 @@ def read_violating_names(rail: QueryGuardRail, now: datetime) -> Statement:
 
 def clear_templates() -> None:
     """Discard the templates: they hold values of this process's settings. They are built again at their next use."""
-    for made in (_incidents, _waivers_of_one, _violations_of_one, _unwaived_violations_of_one, _violating_names):
+    for made in (_incidents, _waivers_of_one, _violations_of_one, _violating_names):
         made.cache_clear()
 
 
@@ -81,11 +73,6 @@ def _violations_of_one(rails: tuple[KeyGuardRail, ...]) -> QueryTemplate:
 
 
 @cache
-def _unwaived_violations_of_one(rails: tuple[KeyGuardRail, ...]) -> QueryTemplate:
-    return QueryTemplate(lambda now, key_id: _unwaived_violations(rails, key_id, now))
-
-
-@cache
 def _violating_names(rail: QueryGuardRail) -> QueryTemplate:
     return QueryTemplate(lambda now, _key_id: rail.violating_names(now))
 
@@ -98,8 +85,3 @@ def _waivers(rails: Sequence[str], key_ids: Collection[str], now: datetime) -> Q
 def _violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now: datetime) -> QuerySet[Any, Any]:
     violated = [Exists(rail.all_violating(now).filter(pk=OuterRef("pk"))) for rail in rails]
     return APIKey.objects.filter(key_id__in=key_ids).order_by().values_list("key_id", *violated)
-
-
-def _unwaived_violations(rails: Sequence[KeyGuardRail], key_id: str, now: datetime) -> QuerySet[Any, Any]:
-    violated = [Exists(rail.unwaived(now).filter(pk=OuterRef("pk"))) for rail in rails]
-    return APIKey.objects.filter(key_id=key_id).order_by().values_list(*violated)

@@ -16,7 +16,7 @@ from ratelimit.stores.base import BucketStoreError
 from tests.console.keys.pages import path
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 15
+MOST_QUERIES = 16
 
 
 def take(key: APIKey, count: int) -> None:
