@@ -34,6 +34,11 @@ def identifier(kind: str, value: object) -> SafeString:
         address = reverse("admin:apikeys_apikey_changelist", query={"owner": value})
     else:
         address = reverse("admin:events_event_changelist", query={"q": value})
+    return copyable_link(value, address)
+
+
+def copyable_link(value: object, address: str) -> SafeString:
+    """Return `value` as a link to this address, with a button to copy it."""
     return format_html(
         '<span class="identifier"><a href="{}">{}</a><button type="button" data-copy-text="{}" aria-label="Copy {}"'
         ' title="Copy"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M5 5V2h9v9h-3M2 5h9v9H2z"/></svg></button>'

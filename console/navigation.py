@@ -57,20 +57,20 @@ _SECTIONS: Final = (
 
 def navigation(request: HttpRequest) -> list[Entry]:
     """Return the sections that the user may see."""
+    index = reverse("admin:index")
     return [
         Entry(
             section.name,
             url := reverse(f"admin:{section.route}"),
             section.count(request) if section.count else None,
-            _is_current(request.path, url, section.others),
+            _is_current(request.path, url, index, section.others),
         )
         for section in _SECTIONS
         if not section.permission or request.user.has_perm(section.permission)
     ]
 
 
-def _is_current(path: str, url: str, others: tuple[str, ...]) -> bool:
-    index = reverse("admin:index")
+def _is_current(path: str, url: str, index: str, others: tuple[str, ...]) -> bool:
     if url == index:
         return path == index
     return path.startswith(url) or any(path.startswith(index.rstrip("/") + other) for other in others)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,6 +21,8 @@ from latchkey.event_sentences import Happening
 Labels = Mapping[str, str]
 """Labels of keys by key ID."""
 
+NO_LABELS: Final[Labels] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
@@ -29,11 +32,12 @@ class EventLine:
     sentence: SafeString
 
 
-def event_lines(events: Iterable[Event], now: datetime) -> list[EventLine]:
-    """Return `events` with their sentences. One query reads the labels of all their keys."""
+def event_lines(events: Iterable[Event], now: datetime, *, known: Labels = NO_LABELS) -> list[EventLine]:
+    """Return `events` with their sentences. One query reads the labels of all their keys that aren't `known`."""
     listed = list(events)
     ids = {event.key_id for event in listed} | {_key_of(event.actor) for event in listed}
-    labels = dict(APIKey.objects.filter(key_id__in=ids - {""}).values_list("key_id", "label"))
+    unknown = APIKey.objects.filter(key_id__in=ids - {"", *known}).values_list("key_id", "label")
+    labels = {**known, **dict(unknown)}
     return [EventLine(event, sentence(event, labels, now)) for event in listed]
 
 

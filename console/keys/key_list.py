@@ -8,26 +8,34 @@ from django.http import HttpRequest, HttpResponse
 
 from apikeys.cursor import Cursor
 from apikeys.models import APIKey, UsageStep
+from apikeys.usage.last_use import last_uses
 from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
 from console.formatting import format_limit
+from console.identifiers import copyable_link
 from console.keys.bulk_actions import ACTIONS
 from console.keys.order import NEWEST
 from console.keys.query import KeyQuery
-from console.keys.views import KeyModelAdmin, render
+from console.keys.views import KeyModelAdmin, key_url, render
 from latchkey.validation import Rejected
 
 PAGE: Final = 50
 HOURS: Final = 24
+# Metadata can be long, and parsing both for 50 keys takes time.
+_NOT_SHOWN: Final = ("scopes", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key as shown in the list."""
+    """One key as shown in the list. `issued` is a day in UTC."""
 
     key: APIKey
+    url: str
+    identifier: str
     state: str
     limit: str
+    issued: str
+    last_used_at: datetime | None
     usage: str
 
 
@@ -38,7 +46,7 @@ def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) ->
     if cursor is not None:
         keys = query.order.after(keys, cursor.row)
     # One more than is shown: it reveals whether there is a next page, without a count of all matching keys.
-    found = list(keys.prefetch_related("usage_marks")[: PAGE + 1])
+    found = list(keys.defer(*_NOT_SHOWN)[: PAGE + 1])
     shown = found[:PAGE]
     context: dict[str, Any] = {
         "title": "Keys",
@@ -67,12 +75,16 @@ def _cursor(text: str, query: KeyQuery) -> Cursor | None:
 
 
 def _rows(keys: list[APIKey], now: datetime) -> list[Row]:
-    usage = usage_by_key(keys, UsageStep.HOUR, HOURS, now)
+    usage, used = usage_by_key(keys, UsageStep.HOUR, HOURS, now), last_uses([key.pk for key in keys])
     return [
         Row(
             key=key,
+            url=(url := key_url(key)),
+            identifier=copyable_link(key.key_id, url),
             state=key.state(now).value,
             limit=format_limit(key.limit),
+            issued=f"{key.created_at:%Y-%m-%d}",
+            last_used_at=used.get(key.pk),
             usage=sparkline(usage[key.pk], title=f"Last {HOURS} hours"),
         )
         for key in keys

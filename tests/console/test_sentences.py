@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
 from console.sentences import event_lines, sentence
 from events.models import Event
 from events.types import EventType
@@ -106,6 +107,9 @@ def test_lines_read_all_labels_with_one_query(
         lines = event_lines(Event.objects.filter(type=EventType.KEY_ISSUED), NOW)
     shown = [strip_tags(line.sentence) for line in lines]
     assert [text.partition("issued ")[2] for text in shown[-3:]] == [key.label for key in keys]
+    known = {key.key_id: key.label for key in APIKey.objects.all()}
+    with django_assert_num_queries(1):
+        assert event_lines(Event.objects.filter(type=EventType.KEY_ISSUED), NOW, known=known) == lines
     page = admin.get("/admin/events/event/").content.decode()
     assert "key 2</a>" in page
 
