@@ -1,4 +1,4 @@
-"""Charging: takes tokens from the buckets of authenticated keys, and notices keys that have changed.
+"""Charging: takes tokens of authenticated keys and of their plans' limits, and notices what has changed.
 
 The operation of the bucket store that takes a token returns the key's current epoch. If it is newer than the
 record's, nothing was taken, and the key is authenticated again.
@@ -12,17 +12,27 @@ from apikeys.auth_failures import count_failure
 from apikeys.cache.key_cache import KeyCache
 from apikeys.cache.records import KeyRecord
 from apikeys.credential_check import CredentialCheck, Verified
+from apikeys.plan_claims import MAX_ROUNDS, UNSETTLED, PlanClaims
+from apikeys.policies.policies import Policies, Resolved
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.bucket import TakeRequest
+from ratelimit.claim import Undecided
+from ratelimit.costs import ONE, Costs
 from ratelimit.decision import Decision
+from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import DecisionResult, Limiter
 from ratelimit.stores import BucketStoreError
 
 UNCONFIRMED: Final = "a cached record of the key is old, and a change of the key since cannot be ruled out"
 
+ChargeRequest = tuple[Verified, Costs]
+"""One of several requests, and what it costs."""
+
 ChargeResult = DecisionResult
-"""Result of one of several charges. None means that the key has changed and nothing was taken."""
+"""Result of one of several charges. None means that nothing was taken, because the key or the limits of its plan have
+changed or are not known yet.
+"""
 
 
 class Charger(CredentialCheck):
@@ -36,29 +46,31 @@ class Charger(CredentialCheck):
         address_limit: AddressLimit,
         now: Callable[[], float],
         foreign_digest: Callable[[str, str], bytes],
+        policies: Policies,
     ) -> None:
         super().__init__(peppers, now, foreign_digest)
         self._cache = cache
         self._limiter = limiter
         self._address_limit = address_limit
+        self._policies = policies
+        self._plan = PlanClaims(policies, cache, limiter, now)
 
     @property
     def store_is_remote(self) -> bool:
         """Return whether taking tokens is a round trip over a network."""
         return self._limiter.store_is_remote
 
-    def charge(self, verified: Verified, address: str | None, cost: int = 1) -> tuple[Verified, Decision]:
-        """Take `cost` tokens of the key's bucket. Return the decision, which may be a denial, and the record it is
-        based on.
+    def charge(self, verified: Verified, address: str | None, costs: Costs = ONE) -> tuple[Verified, Decision]:
+        """Take `costs` of the key's bucket and of the limits of its plan: all of them or none. Return the decision,
+        which may be a denial, and the record it is based on.
 
         If the key has changed since `verified`, it is loaded and authenticated again before anything is taken. So
-        this raises the same errors as `Authenticator.authenticate`, or as `reauthenticate` without an `address`.
+        this raises the same errors as `Authenticator.authenticate`, or as `reauthenticate` without an `address`. It
+        also raises UnknownUnits and CostExceedsBurst.
         """
         while True:
             record = verified.record
-            decision = self._limiter.take(
-                verified.credential.key_id, record.limit, cost=cost, epoch=record.epoch, slot=verified.slot
-            )
+            decision = self._take(verified, costs)
             if decision.epoch <= record.epoch and not self._is_unconfirmed(record):
                 return verified, decision
             try:
@@ -70,25 +82,68 @@ class Charger(CredentialCheck):
             except ProblemError as error:
                 raise (error if address is None else count_failure(error, self._address_limit, address)) from None
 
-    def charge_batch(self, requests: Sequence[tuple[Verified, int]]) -> list[ChargeResult]:
-        """Take tokens for several requests like `charge`, in one call of the bucket store, each with its cost.
+    def knows_units(self, costs: Costs) -> bool:
+        """Return whether this process knows a plan for each unit of `costs`. If not, only `charge` can decide."""
+        return self._plan.is_known(costs)
 
-        The results are in the same order. A result is None if the key has changed, so that nothing was taken and
-        `Authenticator.authenticate_and_charge` has to decide. If this raises, nothing was taken at all.
+    def _take(self, verified: Verified, costs: Costs) -> Decision:
+        """Take `costs`, and first do what the bucket store asks for. Raises django.db.Error if the database is down."""
+        record, now_s = verified.record, None
+        self._plan.ensure_known(costs)
+        for _ in range(MAX_ROUNDS):
+            # Read before the claims, so that claims of older policies never have a newer number.
+            number = self._policies.number
+            resolved = self._plan.of(record, costs, now_s)
+            try:
+                decision = self._limiter.take(
+                    verified.credential.key_id,
+                    record.limit,
+                    cost=costs.requests,
+                    epoch=record.epoch,
+                    slot=verified.slot,
+                    claims=resolved.claims if resolved else (),
+                    policy=number,
+                )
+            except Undecided as reason:
+                now_s = self._plan.prepare(reason, record)
+            except CostExceedsBurst as error:
+                raise self._plan.exceeded(error, resolved) from None
+            else:
+                return self._completed(decision, record, resolved)
+        raise BucketStoreError(UNSETTLED)
+
+    def charge_batch(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
+        """Take tokens for several requests like `charge`, in one call of the bucket store, each with its costs.
+
+        The results are in the same order. A result is None if the key or its plan has changed, or if the database has
+        to be read, so that nothing was taken and `Authenticator.authenticate_and_charge` has to decide. If this
+        raises, nothing was taken at all.
         """
-        return self._confirmed(requests, self._limiter.take_many(_take_requests(requests)))
+        number, resolved = self._resolved(requests)
+        return self._confirmed(requests, resolved, self._limiter.take_many(_take_requests(requests, resolved), number))
 
-    async def charge_batch_on_loop(self, requests: Sequence[tuple[Verified, int]]) -> list[ChargeResult]:
+    async def charge_batch_on_loop(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
         """Take tokens like `charge_batch` if the bucket store is remote, without blocking the event loop."""
-        return self._confirmed(requests, await self._limiter.take_many_async(_take_requests(requests)))
+        number, resolved = self._resolved(requests)
+        decisions = await self._limiter.take_many_async(_take_requests(requests, resolved), number)
+        return self._confirmed(requests, resolved, decisions)
+
+    def _resolved(self, requests: Sequence[ChargeRequest]) -> tuple[int, list[Resolved | None]]:
+        """Return the number of the policies, and the claims of each request by them."""
+        # Read before the claims, as in `_take`.
+        number = self._policies.number
+        return number, [self._plan.of(verified.record, costs) for verified, costs in requests]
 
     def _confirmed(
-        self, requests: Sequence[tuple[Verified, int]], decisions: Sequence[DecisionResult]
+        self,
+        requests: Sequence[ChargeRequest],
+        resolved: Sequence[Resolved | None],
+        decisions: Sequence[DecisionResult],
     ) -> list[ChargeResult]:
         """Return the decisions that are based on the current state of their keys, and None or an error for others."""
         results: list[ChargeResult] = [
-            None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
-            for (verified, _), decision in zip(requests, decisions, strict=True)
+            self._result(verified.record, claims, decision)
+            for (verified, _), claims, decision in zip(requests, resolved, decisions, strict=True)
         ]
         if not self._limiter.confirms_epochs:
             for place, (verified, _) in enumerate(requests):
@@ -99,6 +154,19 @@ class Charger(CredentialCheck):
                     results[place] = BucketStoreError(UNCONFIRMED) if self._cache.database_is_down else None
         return results
 
+    def _result(self, record: KeyRecord, resolved: Resolved | None, decision: DecisionResult) -> ChargeResult:
+        if isinstance(decision, Decision):
+            return self._completed(decision, record, resolved) if decision.epoch <= record.epoch else None
+        if isinstance(decision, CostExceedsBurst):
+            return self._plan.exceeded(decision, resolved)
+        return None if isinstance(decision, Undecided) else decision
+
+    def _completed(self, decision: Decision, record: KeyRecord, resolved: Resolved | None) -> Decision:
+        # A decision of a newer epoch decided nothing.
+        if resolved is None or decision.epoch > record.epoch:
+            return decision
+        return self._plan.completed(decision, record, resolved)
+
     def _is_unconfirmed(self, record: KeyRecord) -> bool:
         """Return whether the record is old and the bucket store has switched to its fallback, which may not know
         of a change.
@@ -106,5 +174,15 @@ class Charger(CredentialCheck):
         return not self._limiter.confirms_epochs and self._cache.is_old(record)
 
 
-def _take_requests(requests: Sequence[tuple[Verified, int]]) -> list[TakeRequest]:
-    return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in requests]
+def _take_requests(requests: Sequence[ChargeRequest], resolved: Sequence[Resolved | None]) -> list[TakeRequest]:
+    return [
+        (
+            verified.credential.key_id.encode(),
+            verified.record.limit,
+            costs.requests,
+            verified.record.epoch,
+            verified.slot,
+            claims.claims if claims else (),
+        )
+        for (verified, costs), claims in zip(requests, resolved, strict=True)
+    ]

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from latchkey.limit_state import LimitState
 from ratelimit.limit import NS_PER_SECOND, Limit
 
 
@@ -18,6 +19,7 @@ class Decision(NamedTuple):
     debt: int
     wait_ns: int
     epoch: int
+    limits: tuple[LimitState, ...] = ()
 
     @property
     def remaining(self) -> int:
