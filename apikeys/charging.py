@@ -29,7 +29,7 @@ UNCONFIRMED: Final = "a cached record of the key is old, and a change of the key
 ChargeRequest = tuple[Verified, Costs]
 """One of several requests, and what it costs."""
 
-ChargeResult = DecisionResult
+ChargeResult = Decision | CostExceedsBurst | BucketStoreError | None
 """Result of one of several charges. None means that nothing was taken, because the key or the limits of its plan have
 changed or are not known yet.
 """

@@ -66,6 +66,13 @@ class Limit:
         return {"burst": self.burst, "per_seconds": self.per_seconds}
 
 
+class CostExceedsBurst(ValueError):
+    """Error: a request asks for more tokens than its bucket can ever hold, so waiting would not help."""
+
+    def __init__(self, cost: int, limit: Limit) -> None:
+        super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+
+
 def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
     """Return the fault of the field `name` of `value`, or None if it is valid."""
     pointer = f"/{name}"

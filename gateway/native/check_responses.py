@@ -20,7 +20,7 @@ from gateway.native.pending_check import PendingCheck, call_of_reply
 from httpserver.fast_path import Reply
 from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey.problems import ProblemError
-from ratelimit.bucket import CostExceedsBurst
+from ratelimit.limit import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
 _NO_CONTENT: Final = b"HTTP/1.1 204"

@@ -14,12 +14,14 @@ from uuid import uuid4
 
 import lmdb
 
-from ratelimit import bucket
-from ratelimit.bucket import EMPTY, CostExceedsBurst, Outcome, Record, TakeRequest
+from ratelimit import batch, bucket
+from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
-from ratelimit.limit import Limit
+from ratelimit.claim import NO_POLICY, Claim
+from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
+from ratelimit.stores.without_plans import WithoutPlans
 
 # The store's own entries begin with NUL.
 _FIRST_KEY: Final = b"\x01"
@@ -27,7 +29,7 @@ _SCAN_BATCH: Final = 1000
 _take = bucket.take
 
 
-class LmdbStore(LmdbEnvironment):
+class LmdbStore(LmdbEnvironment, WithoutPlans):
     """Bucket store in a file on this host, shared by all its processes."""
 
     shared = True
@@ -38,7 +40,16 @@ class LmdbStore(LmdbEnvironment):
     def __init__(self, path: Path, clock: Clock = WALL_CLOCK) -> None:
         super().__init__(path, clock)
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
         """Decide one request in a write transaction, as `bucket.take` defines. This is the hot path."""
         transaction = None
         try:
@@ -61,13 +72,13 @@ class LmdbStore(LmdbEnvironment):
             raise
         return self._retry_take(key, limit, cost, epoch, slot)
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
         self._check_files_if_due()
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcomes: list[TakeResult] = [*bucket.take_many(transaction, requests, self.now_ns())]
+            outcomes: list[TakeResult] = [*batch.take_many(transaction, requests, self.now_ns())]
             transaction.commit()
             return outcomes
         except (lmdb.Error, struct.error):
@@ -104,7 +115,7 @@ class LmdbStore(LmdbEnvironment):
 
         def take(transaction: lmdb.Transaction) -> Outcome:
             before = _load(transaction, key)
-            outcome = _take(transaction, *request, self.now_ns())
+            outcome = _take(transaction, *request[:5], self.now_ns())
             after = _load(transaction, key)
             transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
             return outcome
@@ -171,7 +182,7 @@ class LmdbStore(LmdbEnvironment):
     def _take_single(self, request: TakeRequest) -> TakeResult:
         """Decide one request with repairs, and return an error as its outcome."""
         try:
-            return self._retry_take(*request)
+            return self._retry_take(*request[:5])
         except (CostExceedsBurst, BucketStoreError) as error:
             return error
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from threading import Lock
 from uuid import uuid4
 
-from ratelimit import bucket
+from ratelimit import batch, bucket
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
+from ratelimit.claim import NO_POLICY, Claim
 from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
+from ratelimit.stores.without_plans import WithoutPlans
 
 
 class _Records(dict[bytes, bytes]):
@@ -16,7 +18,7 @@ class _Records(dict[bytes, bytes]):
     put = dict.__setitem__
 
 
-class MemoryStore:
+class MemoryStore(WithoutPlans):
     """Bucket store in a dictionary under a lock. It is exact across threads; each process has its own."""
 
     url = "memory://"
@@ -34,13 +36,22 @@ class MemoryStore:
     def generation(self) -> str:
         return self._generation
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
         with self._lock:
             return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         with self._lock:
-            return [*bucket.take_many(self._records, requests, self.now_ns())]
+            return [*batch.take_many(self._records, requests, self.now_ns())]
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))
