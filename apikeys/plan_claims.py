@@ -13,7 +13,6 @@ from ratelimit.decision import Decision
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import Limiter
 from ratelimit.plan_states import claimed, unclaimed
-from ratelimit.stores import BucketStoreError
 from ratelimit.violations import limit_name
 
 MAX_ROUNDS: Final = 5

@@ -111,7 +111,8 @@ def _find_parameter(name: str, typed: str, known: Mapping[str, Parameter], seen:
     parameter = known.get(name) or known.get(name[: name.find(".") + 1])
     # Reject unknown names instead of ignoring them: a misspelled filter would select everything.
     if parameter is None:
-        names = f"The allowed parameters are: {', '.join(each.name for each in known.values())}." if known else "This endpoint has no parameters."
+        allowed = ", ".join(each.name for each in known.values())
+        names = f"The allowed parameters are: {allowed}." if known else "This endpoint has no parameters."
         raise rejected("unknown-parameter", names)
     if name in seen and not parameter.repeats:
         raise rejected("repeated-parameter", f"{name} is sent more than once. Send it once.")
