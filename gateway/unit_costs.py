@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from latchkey.limit_state import REQUESTS
 from latchkey.problems import MAX_ERRORS, FieldError, field_pointer
 from latchkey.validation import InvalidParameters, Rejected, integer, rejected
 from ratelimit.claim import MAX_COST
-from ratelimit.costs import ONE, REQUESTS, Costs
+from ratelimit.costs import ONE, Costs
 from ratelimit.limit import MAX_BURST
 
 Pointer = Callable[[str], str]

@@ -18,9 +18,9 @@ from apikeys.validation import MAX_SCOPES
 from gateway.unit_costs import costs_of, parse_costs, pointer_of_body, unknown_units
 from latchkey.credentials import CredentialError
 from latchkey.denials import cost_above_limit
+from latchkey.limit_state import REQUESTS
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
-from ratelimit.costs import REQUESTS
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, CostExceedsBurst
 from ratelimit.violations import retry_after_seconds, violated_policies

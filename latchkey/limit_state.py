@@ -3,6 +3,8 @@
 from typing import Final, NamedTuple
 
 ENFORCE: Final = "enforce"
+REQUESTS: Final = "requests"
+"""The unit of a key's own limit, and of limits that name no other."""
 
 
 class LimitState(NamedTuple):

@@ -9,10 +9,9 @@ from math import inf
 from typing import Final
 
 from latchkey import headers
-from latchkey.limit_state import LimitState
+from latchkey.limit_state import REQUESTS, LimitState
 
 POLICY: Final = "key"
-_DEFAULT_UNIT: Final = "requests"
 
 
 def policy_fields(burst: int, per_seconds: int) -> list[tuple[str, str]]:
@@ -57,7 +56,7 @@ def fields_of_limits(limits: Sequence[LimitState]) -> list[tuple[str, str]]:
 def _policy(limit: LimitState) -> str:
     window = "" if limit.per_seconds is None else f";w={limit.per_seconds}"
     # The draft's default unit is a request. Names and units have no character that a quoted string escapes.
-    unit = "" if limit.unit == _DEFAULT_UNIT else f';qu="{limit.unit}"'
+    unit = "" if limit.unit == REQUESTS else f';qu="{limit.unit}"'
     return f'"{limit.name}";q={limit.limit}{window}{unit}'
 
 

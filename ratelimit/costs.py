@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-REQUESTS: Final = "requests"
-"""The unit of the key's own limit, and of limits that name no other."""
+from latchkey.limit_state import REQUESTS
 
 
 class Costs:

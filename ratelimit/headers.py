@@ -3,9 +3,8 @@
 from typing import Final
 
 from latchkey import headers
-from latchkey.limit_state import ENFORCE, LimitState
+from latchkey.limit_state import ENFORCE, REQUESTS, LimitState
 from latchkey.rate_limit_fields import POLICY, fields_of_limits, policy_fields, state_fields
-from ratelimit.costs import REQUESTS
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
 from ratelimit.violations import retry_after_seconds
