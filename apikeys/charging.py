@@ -5,7 +5,7 @@ record's, nothing was taken, and the key is authenticated again.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from apikeys.address_limit import AddressLimit
 from apikeys.auth_failures import count_failure
@@ -17,7 +17,7 @@ from apikeys.policies.policies import Policies, Resolved
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.bucket import TakeRequest
-from ratelimit.claim import Undecided
+from ratelimit.claim import Claim, Undecided
 from ratelimit.costs import ONE, Costs
 from ratelimit.decision import Decision
 from ratelimit.limit import CostExceedsBurst
@@ -33,6 +33,14 @@ ChargeResult = Decision | CostExceedsBurst | BucketStoreError | None
 """Result of one of several charges. None means that nothing was taken, because the key or the limits of its plan have
 changed or are not known yet.
 """
+
+
+class _Batch(NamedTuple):
+    """What a bucket store is asked for several requests, and their claims on limits of plans."""
+
+    takes: Sequence[TakeRequest]
+    claimed: Sequence[Resolved | None]
+    policy: int
 
 
 class Charger(CredentialCheck):
@@ -53,7 +61,7 @@ class Charger(CredentialCheck):
         self._limiter = limiter
         self._address_limit = address_limit
         self._policies = policies
-        self._plan = PlanClaims(policies, cache, limiter, now)
+        self._plan = PlanClaims(policies, limiter, now)
 
     @property
     def store_is_remote(self) -> bool:
@@ -84,7 +92,8 @@ class Charger(CredentialCheck):
 
     def knows_units(self, costs: Costs) -> bool:
         """Return whether this process knows a plan for each unit of `costs`. If not, only `charge` can decide."""
-        return self._plan.is_known(costs)
+        known = self._policies.known
+        return known is not None and costs.others <= known.units
 
     def _take(self, verified: Verified, costs: Costs) -> Decision:
         """Take `costs`, and first do what the bucket store asks for. Raises django.db.Error if the database is down."""
@@ -119,32 +128,55 @@ class Charger(CredentialCheck):
         to be read, so that nothing was taken and `Authenticator.authenticate_and_charge` has to decide. If this
         raises, nothing was taken at all.
         """
-        number, resolved = self._resolved(requests)
-        return self._confirmed(requests, resolved, self._limiter.take_many(_take_requests(requests, resolved), number))
+        batch = self._prepared(requests)
+        if batch is None:
+            return [None] * len(requests)
+        return self._confirmed(requests, batch, self._limiter.take_many(batch.takes, batch.policy))
 
     async def charge_batch_on_loop(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
         """Take tokens like `charge_batch` if the bucket store is remote, without blocking the event loop."""
-        number, resolved = self._resolved(requests)
-        decisions = await self._limiter.take_many_async(_take_requests(requests, resolved), number)
-        return self._confirmed(requests, resolved, decisions)
+        batch = self._prepared(requests)
+        if batch is None:
+            return [None] * len(requests)
+        return self._confirmed(requests, batch, await self._limiter.take_many_async(batch.takes, batch.policy))
 
-    def _resolved(self, requests: Sequence[ChargeRequest]) -> tuple[int, list[Resolved | None]]:
-        """Return the number of the policies, and the claims of each request by them."""
-        # Read before the claims, as in `_take`.
-        number = self._policies.number
-        return number, [self._plan.of(verified.record, costs) for verified, costs in requests]
+    def _prepared(self, requests: Sequence[ChargeRequest]) -> _Batch | None:
+        """Return what the bucket store is asked, or None if this process has not read the policies or a plan yet."""
+        # Read before the claims, as in `_take`. The database must not be read on the event loop.
+        known = self._policies.known
+        if known is None:
+            return None
+        owners = known.owners
+        takes: list[TakeRequest] = []
+        claimed: list[Resolved | None] = []
+        for verified, costs in requests:
+            record, resolved = verified.record, None
+            claims: tuple[Claim, ...] = ()
+            # For a key without a plan, this lookup is all that plans cost.
+            if record.auth.owner in owners or record.plan is not None:
+                if record.plan is not None and record.plan not in known.plans:
+                    return None
+                resolved = self._plan.of(record, costs)
+                claims = resolved.claims if resolved else ()
+            key = verified.credential.key_id.encode()
+            takes.append((key, record.limit, costs.requests, record.epoch, verified.slot, claims))
+            claimed.append(resolved)
+        return _Batch(takes, claimed, known.number)
 
     def _confirmed(
-        self,
-        requests: Sequence[ChargeRequest],
-        resolved: Sequence[Resolved | None],
-        decisions: Sequence[DecisionResult],
+        self, requests: Sequence[ChargeRequest], batch: _Batch, decisions: Sequence[DecisionResult]
     ) -> list[ChargeResult]:
         """Return the decisions that are based on the current state of their keys, and None or an error for others."""
-        results: list[ChargeResult] = [
-            self._result(verified.record, claims, decision)
-            for (verified, _), claims, decision in zip(requests, resolved, decisions, strict=True)
-        ]
+        results: list[ChargeResult] = []
+        for (verified, _), resolved, decision in zip(requests, batch.claimed, decisions, strict=True):
+            if isinstance(decision, Decision):
+                if decision.epoch > verified.record.epoch:
+                    results.append(None)
+                    continue
+                # No call for a key without a plan.
+                results.append(self._completed(decision, verified.record, resolved) if resolved else decision)
+            else:
+                results.append(self._failure(decision, resolved))
         if not self._limiter.confirms_epochs:
             for place, (verified, _) in enumerate(requests):
                 # The fallback may not know of a change, so an old record is not sufficient.
@@ -154,12 +186,12 @@ class Charger(CredentialCheck):
                     results[place] = BucketStoreError(UNCONFIRMED) if self._cache.database_is_down else None
         return results
 
-    def _result(self, record: KeyRecord, resolved: Resolved | None, decision: DecisionResult) -> ChargeResult:
-        if isinstance(decision, Decision):
-            return self._completed(decision, record, resolved) if decision.epoch <= record.epoch else None
-        if isinstance(decision, CostExceedsBurst):
-            return self._plan.exceeded(decision, resolved)
-        return None if isinstance(decision, Undecided) else decision
+    def _failure(
+        self, error: CostExceedsBurst | Undecided | BucketStoreError | None, resolved: Resolved | None
+    ) -> CostExceedsBurst | BucketStoreError | None:
+        if isinstance(error, Undecided):
+            return None
+        return self._plan.exceeded(error, resolved) if isinstance(error, CostExceedsBurst) else error
 
     def _completed(self, decision: Decision, record: KeyRecord, resolved: Resolved | None) -> Decision:
         # A decision of a newer epoch decided nothing.
@@ -172,17 +204,3 @@ class Charger(CredentialCheck):
         of a change.
         """
         return not self._limiter.confirms_epochs and self._cache.is_old(record)
-
-
-def _take_requests(requests: Sequence[ChargeRequest], resolved: Sequence[Resolved | None]) -> list[TakeRequest]:
-    return [
-        (
-            verified.credential.key_id.encode(),
-            verified.record.limit,
-            costs.requests,
-            verified.record.epoch,
-            verified.slot,
-            claims.claims if claims else (),
-        )
-        for (verified, costs), claims in zip(requests, resolved, strict=True)
-    ]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from apikeys.cache.key_cache import KeyCache
 from apikeys.cache.records import KeyRecord
 from apikeys.policies.policies import Policies, Resolved
 from latchkey.limit_state import LimitState
@@ -13,7 +12,6 @@ from ratelimit.decision import Decision
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import Limiter
 from ratelimit.plan_states import claimed, unclaimed
-from ratelimit.violations import limit_name
 
 MAX_ROUNDS: Final = 5
 UNSETTLED: Final = "the limits of the key's plan changed again and again while a request waited for its decision"
@@ -39,28 +37,21 @@ class CostExceedsLimit(CostExceedsBurst):
 class PlanClaims:
     """Resolves claims with the policies of this process. `now` returns Unix time in seconds."""
 
-    def __init__(self, policies: Policies, cache: KeyCache, limiter: Limiter, now: Callable[[], float]) -> None:
+    def __init__(self, policies: Policies, limiter: Limiter, now: Callable[[], float]) -> None:
         self.policies = policies
-        self._cache = cache
         self._limiter = limiter
         self._now = now
 
     def ensure_known(self, costs: Costs) -> None:
         """Raise UnknownUnits if a unit of `costs` is in no plan. Reads the policies if they have changed."""
-        if self.is_known(costs):
+        unknown = costs.others - self.policies.units
+        if not unknown:
             return
         # The plan with the unit may be newer than what this process has read.
-        newest = self._limiter.policy()
-        if newest > self.policies.number:
-            self._cache.raise_while_down()
-            self.policies.refresh(newest)
+        self.policies.refresh(self._limiter.policy())
         unknown = costs.others - self.policies.units
         if unknown:
             raise UnknownUnits(unknown)
-
-    def is_known(self, costs: Costs) -> bool:
-        """Return whether this process knows a plan for each unit of `costs`."""
-        return costs.others <= self.policies.units
 
     def of(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
         """Return the claims of a request, or None for a key without limits beside its own.
@@ -74,11 +65,10 @@ class PlanClaims:
     def prepare(self, reason: Undecided, record: KeyRecord) -> int | None:
         """Do what the store asks for before it can decide. Return its time if the claims have to be resolved for it.
 
-        Raises django.db.Error if the database is down.
+        Raises django.db.Error if the database is down, and BucketStoreError.
         """
         if isinstance(reason, TermsEnded):
             return reason.now_s
-        self._cache.raise_while_down()
         if isinstance(reason, PolicyOutdated):
             self.policies.refresh(reason.newest)
         elif isinstance(reason, CountersMissing):
@@ -89,8 +79,7 @@ class PlanClaims:
         """Return the error with the name and the unit of the limit, if it is one of a plan."""
         if not isinstance(error, CostExceedsClaim) or resolved is None:
             return error
-        found = (one.limit for one in resolved.limits if one.limit.name == limit_name(error.counter))
-        limit = next(found)
+        limit = next(one.limit for one in resolved.limits if one.counter == error.counter)
         return CostExceedsLimit(limit.name, limit.unit)
 
     def completed(self, decision: Decision, record: KeyRecord, resolved: Resolved) -> Decision:
@@ -101,10 +90,13 @@ class PlanClaims:
 
     def _states(self, decision: Decision, record: KeyRecord, resolved: Resolved) -> tuple[LimitState, ...]:
         now_s = self._now()
-        states = tuple(
+        states = [
             claimed(effective.limit, claim, state, now_s)
             for effective, claim, state in zip(resolved.limits, decision.claims, decision.states, strict=True)
-        )
-        names = {state.name for state in states}
-        others = (effective.limit for effective in self.policies.limits_of(record))
-        return states + tuple(unclaimed(one) for one in others if one.name not in names and one.concurrency is None)
+        ]
+        everything = self.policies.limits_of(record)
+        if len(everything) > len(states):
+            counters = {limit.counter for limit in resolved.limits}
+            others = (limit.stated(int(now_s)) for limit in everything if limit.counter not in counters)
+            states += [unclaimed(limit) for limit in others if limit.concurrency is None]
+        return tuple(states)

@@ -35,7 +35,7 @@ class Process:
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
             tokens=self.tokens,
-            policies=Policies(),
+            policies=Policies(limiter),
             now=lambda: self.wall.timestamp(),
         )
 

@@ -81,7 +81,7 @@ class Process:
             peppers=configured_peppers(),
             address_limit=AddressLimit(limiter, Limit(3, 60), AttemptKind.CREDENTIAL, lambda: self.seconds),
             tokens=Tokens(configured_peppers(), default_import_sources()),
-            policies=Policies(),
+            policies=Policies(limiter),
             now=lambda: timezone.now().timestamp(),
         )
 
