@@ -164,6 +164,51 @@ def take(
     return True, new_debt, 0, epoch, ()
 
 
+def throttle(
+    records: RecordStorage,
+    key: bytes,
+    limit: Limit | None,
+    cost: int,
+    epoch: int,
+    slot: int,
+    now_ns: int,
+    exceeded: CostExceedsBurst | None = None,
+) -> Outcome:
+    """Deny one request that another limit than the key's refuses, and count it, without taking tokens.
+
+    The arguments, and the outcome for an outdated `epoch`, are those of `take`. `exceeded` is raised if the request
+    could never be allowed, unless its cost exceeds the key's own burst: that error goes first.
+    """
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, stored_epoch = _unpack(
+        records.get(key, EMPTY)
+    )
+    if epoch < stored_epoch <= MAX_EPOCH:
+        return False, 0, 0, stored_epoch, ()
+    debt = wait_ns = 0
+    if limit is not None:
+        debt = convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
+        wait_ns = max(0, -((limit.capacity - debt - cost * limit.price) // limit.ticks))
+        if wait_ns and cost > limit.burst:
+            raise CostExceedsBurst(cost, limit)
+        # Otherwise the bucket stays as it is: a TAT in the past means a full bucket, also if the clock is set back.
+        if limit_code != limit.code or debt == limit.capacity:
+            ahead_ns, fraction = divmod(debt, limit.ticks)
+            limit_code, tat_ns = limit.code, now_ns + ahead_ns
+    if exceeded is not None:
+        raise exceeded
+    if slot:
+        used_ns_1 = now_ns
+    else:
+        used_ns_0 = now_ns
+    records.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
+    return False, debt, wait_ns, epoch, ()
+
+
+def epoch_of(records: RecordStorage, key: bytes) -> int:
+    """Return the epoch of the key's record; 0 if there is none, or if it is damaged."""
+    return Record.load(records.get(key, EMPTY)).epoch
+
+
 def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
     """Return the debt, in ticks of `limit`, of a bucket that was last used under the limit with `limit_code`.
 
