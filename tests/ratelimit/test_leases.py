@@ -241,9 +241,9 @@ def test_a_batch_of_one_key_is_one_question() -> None:
         batch_sizes: list[int] = []
         ask = node._store.take_with_grants
 
-        async def counted(asks: list[tuple[TakeRequest, bytes]]) -> object:
+        async def counted(asks: list[tuple[TakeRequest, bytes]], policy: int) -> object:
             batch_sizes.append(len(asks))
-            return await ask(asks)
+            return await ask(asks, policy)
 
         node._store.take_with_grants = counted  # type: ignore[method-assign, assignment]
         await node.take_many([take_request(Limit(1000, 60))] * 40)

@@ -1,16 +1,18 @@
 -- Changes what is spent of one limit, like `adjust` of ratelimit/quotas.py.
 --
--- KEYS: the counter. ARGV: the time ('' for the server's clock), a claim of 0 that is not enforced, whether the amount is
--- added to what is spent (1) or replaces it (0), whether it is negative, then for each term of the claim the amount in
--- nanoseconds and ticks of debt, or in units and 0.
+-- KEYS: the counter. ARGV: the time ('' for the server's clock), a claim of 0 that is not enforced, what to do with the
+-- amount (SET, ADD or CHARGE), whether it is negative, then for each term of the claim the amount in nanoseconds and
+-- ticks of debt, or in units and 0. CHARGE adds it, but leaves a counter with another definition as it is.
 -- Returns a status as take.lua does: ALLOWED with the claim's term, its debt's nanoseconds and ticks or what is used and
 -- 0, and the period's end; or TERMS_ENDED, COUNTERS_MISSING or LIMIT_CHANGED and zeros. Then the time.
 
+local SET, CHARGE = '0', '2'
 local ALLOWED, LIMIT_CHANGED, TERMS_ENDED, COUNTERS_MISSING = 1, 3, 7, 8
 
 local now_s, now_ns = time_of(ARGV[1])
+local known = load_counter(KEYS[1])
 local claims = weigh(ARGV[2], 1, function()
-  return load_counter(KEYS[1])
+  return known
 end, now_s, now_ns)
 
 if claims.ended then
@@ -23,12 +25,15 @@ end
 
 local claim = claims[1]
 local counter = claim.counter
+if ARGV[3] == CHARGE and known and known[2] ~= counter[2] then
+  return {LIMIT_CHANGED, 0, 0, 0, 0, now_s, now_ns}
+end
 local by, by_fraction = struct.unpack('<I8I4', ARGV[5 + claim.term])
 if ARGV[4] == '1' then
   by, by_fraction = -by, -by_fraction
 end
 local base, base_fraction = 0, 0
-if ARGV[3] == '1' then
+if ARGV[3] ~= SET then
   base, base_fraction = claim.before, claim.before_fraction
 end
 local value, fraction = 0, 0

@@ -34,6 +34,8 @@ _QUOTA: Final = Struct("<QQQQQQ")
 _SEED: Final = Struct("<QQQQ")
 _AMOUNT: Final = Struct("<QI")
 NUMBERS_PER_CLAIM: Final = 5
+# What adjust.lua does with an amount.
+SET, ADD, CHARGE = 0, 1, 2
 # The same statuses as in take.lua and adjust.lua.
 ALLOWED, LIMIT_CHANGED, TERMS_ENDED, COUNTERS_MISSING = 1, 3, 7, 8
 # Larger numbers mean that the counter is damaged. counters.lua has the same bounds.

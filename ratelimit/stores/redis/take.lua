@@ -125,6 +125,7 @@ local function take(key, request, claims)
     end
     report(outcome, 0, 0, epoch)
   else
+    local known_fraction = fraction
     debt, fraction = debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
     local fits, after, after_fraction = false, 0, 0
     if more > 0 then
@@ -140,9 +141,14 @@ local function take(key, request, claims)
     else
       outcome = DENIED
     end
-    known_limit = limit
-    tat_s, tat_ns = later(now_s, now_ns, debt)
     report(outcome, debt, fraction, epoch)
+    if refused and debt == 0 and fraction == 0 and known_limit == limit then
+      -- Only claims refused. A TAT in the past stays there: it means a full bucket, also if the clock is set back.
+      fraction = known_fraction
+    else
+      known_limit = limit
+      tat_s, tat_ns = later(now_s, now_ns, debt)
+    end
   end
 
   if claims then
