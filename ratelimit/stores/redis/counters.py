@@ -49,6 +49,8 @@ class RedisCounters(RedisCommands):
         return [quotas.use_of(found, one) for one in counters]
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        if not uses:
+            return
         for group in self.keys.group_by_call(uses):
             names = [self.keys.counter(use.counter) for use in group]
             self._run(SEED, names, [claim_encoding.encode_seed(use) for use in group])

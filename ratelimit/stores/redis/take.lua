@@ -22,7 +22,6 @@ local POLICY_OUTDATED, TERMS_ENDED, COUNTERS_MISSING, EXCEEDS_CLAIM = 6, 7, 8, 9
 local INDEX_SECONDS = 5
 local SEQUENCE_SECONDS = 86400
 
-local now_s, now_ns = time_of(ARGV[1])
 local index_time = math.floor(now_s / INDEX_SECONDS)
 
 -- Returns whether a debt and a price together are within a full bucket's worth, and their sum.
@@ -47,6 +46,7 @@ if ARGV[2] ~= '' then
 end
 
 local newest_policy, next_counter = nil, following
+local counters, changed_counters = nil, {}
 if ARGV[3] ~= '' then
   local policy, claims = struct.unpack('<I8I2', ARGV[3])
   if policy < NO_POLICY then
@@ -55,13 +55,14 @@ if ARGV[3] ~= '' then
     next_counter = following + 1
   end
   following = next_counter + claims
+  if claims > 0 then
+    -- Requests of one call share counters. Each is read and written once.
+    counters = load_counters({unpack(KEYS, next_counter, following - 1)})
+  end
 end
 
 local index = KEYS[following]
 local numbers, states = {}, {}
--- By name, because requests of one call share them: each is read and written once. False stands for a counter that
--- there is not.
-local counters, changed_counters = {}, {}
 
 local function report(outcome, debt, fraction, epoch)
   local last = #numbers
@@ -72,26 +73,21 @@ end
 local function claims_of(request)
   local first = next_counter
   next_counter = first + string.byte(request, REQUEST_BYTES + 1)
-  return weigh(request, REQUEST_BYTES + 2, function(position)
-    local name = KEYS[first + position - 1]
-    if counters[name] == nil then
-      counters[name] = load_counter(name) or false
-    end
-    return counters[name], name
-  end, now_s, now_ns)
+  return weigh(request, REQUEST_BYTES + 2, first, counters)
 end
 
 -- Reports the states of a request's claims, and takes them if it was allowed.
 local function settle(claims, is_allowed)
+  local last = #states
   for _, claim in ipairs(claims) do
-    local last = #states
-    states[last + 1], states[last + 2], states[last + 5] = claim.term, claim.fits and 0 or 1, claim.ends
+    local name, term, fits, before, before_fraction, after, after_fraction, ends, counter = unpack(claim)
     if is_allowed then
-      states[last + 3], states[last + 4] = claim.value, claim.fraction
-      counters[claim.name], changed_counters[claim.name] = claim.counter, true
-    else
-      states[last + 3], states[last + 4] = claim.before, claim.before_fraction
+      before, before_fraction = after, after_fraction
+      counters[name], changed_counters[name] = counter, counter
     end
+    states[last + 1], states[last + 2], states[last + 3] = term, fits and 0 or 1, before
+    states[last + 4], states[last + 5] = before_fraction, ends
+    last = last + 5
   end
 end
 
@@ -178,8 +174,8 @@ for position = 1, #ARGV - 3 do
     take(KEYS[position], request, #request > REQUEST_BYTES and claims_of(request))
   end
 end
-for name in pairs(changed_counters) do
-  save_counter(name, counters[name])
+if counters then
+  save_counters(changed_counters)
 end
 for _, number in ipairs(states) do
   numbers[#numbers + 1] = number
