@@ -20,7 +20,7 @@ from ratelimit import batch, bucket
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
-from ratelimit.counters import Counters, CounterStorage, RateCounter
+from ratelimit.counters import CounterStorage, RateCounter, load_rate
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
@@ -29,7 +29,6 @@ from ratelimit.stores.lmdb_environment import LmdbEnvironment
 # The store's own entries begin with NUL.
 _FIRST_KEY: Final = b"\x01"
 _SCAN_BATCH: Final = 1000
-_RATE_FIELDS: Final = 4
 _Result = TypeVar("_Result")
 _take = bucket.take
 _take_with_claims = batch.take
@@ -154,10 +153,9 @@ class LmdbStore(LmdbEnvironment, CounterStore):
         """Fill the bucket of a rate's counter and return the counter as it was before; None if there is none."""
 
         def drain(transaction: lmdb.Transaction) -> RateCounter | None:
-            counter = Counters(transaction).read(name)
-            if counter is None or len(counter) != _RATE_FIELDS:
-                return None
-            transaction.delete(name)
+            counter = load_rate(bytes(transaction.get(name, b"")))
+            if counter is not None:
+                transaction.delete(name)
             return counter
 
         return self._run_transaction(drain)

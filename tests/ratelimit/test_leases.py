@@ -259,7 +259,7 @@ class _Away(AsyncRedisStore):
         self.away = False
         self.told: list[int] = []
 
-    async def take_with_grants(self, batch_sizes):  # type: ignore[no-untyped-def]
+    async def take_with_grants(self, batch_sizes, policy=0):  # type: ignore[no-untyped-def]
         if self.away:
             raise BucketStoreUnavailable("away")
         self.told += [int.from_bytes(request[-4:], "little") for _, request in batch_sizes]

@@ -18,7 +18,7 @@ from ratelimit.claim import (
     TermsEnded,
     Undecided,
 )
-from ratelimit.counters import Counter, QuotaCounter
+from ratelimit.counters import load_rate
 from ratelimit.limit import NS_PER_SECOND, Limit
 
 Conversions = Mapping[bytes, bytes]
@@ -30,7 +30,7 @@ _RATE_TERM: Final = Struct("<QBBQQIQI")
 _QUOTA_TERM: Final = Struct("<QBBQQ16x")
 _BUCKET: Final = Struct("<QQII")
 _RATE: Final = Struct("<QQQII")
-_QUOTA: Final = Struct("<QQQQQQ")
+_RATE_RECORD: Final = Struct("<QQQI")
 _SEED: Final = Struct("<QQQQ")
 _AMOUNT: Final = Struct("<QI")
 NUMBERS_PER_CLAIM: Final = 5
@@ -38,11 +38,9 @@ NUMBERS_PER_CLAIM: Final = 5
 SET, ADD, CHARGE = 0, 1, 2
 # The same statuses as in take.lua and adjust.lua.
 ALLOWED, LIMIT_CHANGED, TERMS_ENDED, COUNTERS_MISSING = 1, 3, 7, 8
-# Larger numbers mean that the counter is damaged. counters.lua has the same bounds.
-_MAX_SECONDS: Final = 1 << 40
-_MAX_REVISION: Final = (1 << 53) - 1
+# Larger numbers mean that the counter is damaged. counters.lua has the same bound.
+_MAX_SECONDS: Final = 1 << 33
 _MAX_POLICY_DIGITS: Final = 16
-_QUOTA_FIELDS: Final = 6
 
 
 def encode_claims(claims: tuple[Claim, ...], conversions: Conversions) -> bytes:
@@ -79,8 +77,8 @@ def _encode_term(term: Term, cost: int, *, exceeds: bool) -> bytes:
 
 def encode_conversion(raw: bytes | None, limit: Limit, now_ns: int) -> bytes:
     """Return the conversion to `limit` of the bucket in a rate's counter; empty if it is no such counter."""
-    counter = parse_counter(raw)
-    if counter is None or len(counter) == _QUOTA_FIELDS:
+    counter = load_rate(parse_counter(raw))
+    if counter is None:
         return b""
     _, code, tat_ns, fraction = counter
     debt = convert_debt(limit, tat_ns, fraction, code, now_ns)
@@ -92,22 +90,17 @@ def _encode_bucket(code: int, tat_ns: int, fraction: int) -> bytes:
     return _BUCKET.pack(code, *divmod(tat_ns, NS_PER_SECOND), fraction)
 
 
-def parse_counter(raw: bytes | None) -> Counter | None:
-    """Return the counter that Redis holds; None if there is none, or if Latchkey did not write it."""
-    if raw is not None and len(raw) == _RATE.size:
-        definition, code, tat_s, tat_ns, fraction = _RATE.unpack(raw)
-        if tat_s < _MAX_SECONDS:
-            return definition, code, tat_s * NS_PER_SECOND + tat_ns, fraction
-    if raw is not None and len(raw) == _QUOTA.size:
-        quota: QuotaCounter = _QUOTA.unpack(raw)
-        _, ends_s, used, revision, previous_ends_s, previous_used = quota
-        if (
-            max(ends_s, previous_ends_s) < _MAX_SECONDS
-            and max(used, previous_used) <= MAX_USED
-            and revision < _MAX_REVISION
-        ):
-            return quota
-    return None
+def parse_counter(raw: bytes | None) -> bytes | None:
+    """Return the record of ratelimit/counters.py for the counter that Redis holds; None if it holds none.
+
+    It may be damaged. That of a quota is the same in Redis.
+    """
+    if raw is None or len(raw) != _RATE.size:
+        return raw
+    definition, code, tat_s, tat_ns, fraction = _RATE.unpack(raw)
+    if tat_s >= _MAX_SECONDS:
+        return None
+    return _RATE_RECORD.pack(definition, code, tat_s * NS_PER_SECOND + tat_ns, fraction)
 
 
 def encode_seed(use: QuotaUse) -> bytes:

@@ -8,7 +8,7 @@ local RATE, RATE_LAYOUT, RATE_BYTES = 1, '<I8c8I8I4I4', 32
 local QUOTA, QUOTA_LAYOUT, QUOTA_BYTES = 2, '<I8I8I8I8I8I8', 48
 -- claim.py has the same values.
 local MAX_USED = 4503599627370496
-local MAX_SECONDS = 1099511627776
+local FOREVER = 253402300799
 local NO_POLICY = 9007199254740991
 local MAX_REVISION = NO_POLICY
 
@@ -20,12 +20,13 @@ local function counter_in(raw)
     return nil
   elseif #raw == RATE_BYTES then
     local definition, limit, tat_s, tat_ns, fraction = unpacked(RATE_LAYOUT, raw)
-    if tat_s < MAX_SECONDS then
+    -- As in record.lua.
+    if tat_s < 8589934592 then
       return {RATE, definition, limit, tat_s, tat_ns, fraction}
     end
   elseif #raw == QUOTA_BYTES then
     local definition, ends, used, revision, previous_ends, previous_used = unpacked(QUOTA_LAYOUT, raw)
-    if ends < MAX_SECONDS and previous_ends < MAX_SECONDS and used <= MAX_USED and previous_used <= MAX_USED
+    if ends <= FOREVER and previous_ends <= FOREVER and used <= MAX_USED and previous_used <= MAX_USED
       and revision < MAX_REVISION then
       return {QUOTA, definition, ends, used, revision, previous_ends, previous_used}
     end

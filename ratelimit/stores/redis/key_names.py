@@ -55,6 +55,10 @@ class KeyNames:
         # Redis Cluster hashes only what is in braces, so the counter is in the slot of the key's record.
         return b"{%b}:%b" % (self.record(key), limit_name)
 
+    def record_or_counter(self, key: bytes) -> bytes:
+        """Return the name of what is stored under `key` in other stores: a key's record, or a counter."""
+        return self.counter(key) if key.startswith((KEY_COUNTER_PREFIX, OWNER_PREFIX)) else self.record(key)
+
     def can_decide(self, request: TakeRequest) -> bool:
         """Return whether one call of a script can access all that the request needs."""
         return not (self._cluster and any(claim.is_shared for claim in request[5]))

@@ -3,13 +3,13 @@
 from contextlib import closing
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from ratelimit.claim import QuotaUse
 from ratelimit.limit import Limit
 from ratelimit.stores import MemoryStore, open_store
 from tests.conftest import Clock
-from tests.ratelimit.claim_steps import COUNTERS, KEYS, LIMITS, QUOTAS, Step, any_steps
+from tests.ratelimit.claims.steps import COUNTERS, KEYS, LIMITS, QUOTAS, Step, any_steps
 from tests.support.redis_server import RedisServer
 
 pytestmark = pytest.mark.needs("redis")
@@ -37,9 +37,8 @@ def check_agreement(server: RedisServer, steps: list[tuple[int, Step]]) -> None:
 
 
 OPTIONS = settings(
-    max_examples=150,
+    max_examples=40,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

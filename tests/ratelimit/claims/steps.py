@@ -103,7 +103,7 @@ def other_steps(draw: st.DrawFn, limit_of: Callable[[bytes], Limit] | None = Non
         return [comparable(one) for one in store.peek_claims(at(now_ns // NS_PER_SECOND))]
 
     def adjust(store: BucketStore, now_ns: int) -> object:
-        found = []
+        found: list[object] = []
         for claim in at(now_ns // NS_PER_SECOND)[:1]:
             for change in ({"used": used}, {"add": add}):
                 try:
