@@ -86,6 +86,24 @@ def test_file_with_an_implausible_counter_is_damaged(tmp_path: Path, name: str) 
     assert find_fault(tmp_path, FileState.AT_REST) == "it has an invalid record"
 
 
+def test_ended_period_is_kept_beside_the_open_one(store: LmdbStore, clock: Clock) -> None:
+    def previous() -> tuple[int, int]:
+        record = store._run_transaction(lambda transaction: load_quota(transaction.get(MONTH.counter)))
+        assert record is not None
+        return record[4:]
+
+    seed(store, MONTH, used=7)
+    assert previous() == (0, 0)
+    clock.move(DAY)
+    take(store, MONTH)
+    assert previous() == (START_S + DAY, 7)
+    # What the database has of it may come late.
+    for used, wanted in ((9, 9), (8, 9)):
+        seed(store, MONTH, used=used)
+        assert previous() == (START_S + DAY, wanted)
+    assert [one.used for one in store.quota_uses([MONTH.counter]) if one] == [1]
+
+
 def test_file_with_counters_is_sound(tmp_path: Path, store: LmdbStore) -> None:
     seed(store, MONTH)
     take(store, MONTH, MINUTE)
