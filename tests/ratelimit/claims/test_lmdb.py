@@ -14,7 +14,7 @@ from ratelimit.counters import MAX_DEFINITION, is_plausible, load_quota, load_ra
 from ratelimit.limit import Limit
 from ratelimit.stores.lmdb import LmdbStore
 from tests.conftest import Clock
-from tests.ratelimit.claims.asking import START_S, quota, rate, seed
+from tests.ratelimit.claims.asking import DAY, START_S, quota, rate, seed
 from tests.ratelimit.test_stores import start
 
 KEY = b"lk_0123456789ab"
