@@ -10,7 +10,7 @@ from ratelimit.bucket import TakeRequest
 from ratelimit.bucket_file import MAP_SIZE, POLICY_KEY
 from ratelimit.bucket_file_check import FileState, find_fault
 from ratelimit.claim import MAX_USED, Claim, CountersMissing
-from ratelimit.counters import MAX_DEFINITION, is_plausible, load_quota, load_rate, pack_quota, pack_rate
+from ratelimit.counters import MAX_DEFINITION, dump_rate, is_plausible, load_quota, load_rate, pack_quota
 from ratelimit.limit import Limit
 from ratelimit.stores.lmdb import LmdbStore
 from tests.conftest import Clock
@@ -22,7 +22,7 @@ LIMIT = Limit(10, 60)
 MONTH = quota(b"o:3:month", 100)
 MINUTE = rate(b"k:lk_0123456789ab:minute", Limit(6, 7))
 SOUND_QUOTA = pack_quota(3, START_S, 5, 0, 0, 0)
-SOUND_RATE = pack_rate(3, Limit(6, 7), 5, START_S * 10**9)
+SOUND_RATE = dump_rate(3, Limit(6, 7), 5, START_S * 10**9)
 DAMAGED = {
     "empty": b"",
     "short": SOUND_QUOTA[:-1],
@@ -88,7 +88,7 @@ def test_file_with_an_implausible_counter_is_damaged(tmp_path: Path, name: str) 
 
 def test_ended_period_is_kept_beside_the_open_one(store: LmdbStore, clock: Clock) -> None:
     def previous() -> tuple[int, int]:
-        record = store._run_transaction(lambda transaction: load_quota(transaction.get(MONTH.counter)))
+        record = store._run_transaction(lambda transaction: load_quota(bytes(transaction.get(MONTH.counter, b""))))
         assert record is not None
         return record[4:]
 
