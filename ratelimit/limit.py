@@ -73,6 +73,13 @@ def _bounds(max_burst: int) -> dict[str, int]:
     return dict(zip(_FIELDS, (max_burst, MAX_PER_SECONDS), strict=True))
 
 
+class CostExceedsBurst(ValueError):
+    """Error: a request asks for more tokens than its bucket can ever hold, so waiting would not help."""
+
+    def __init__(self, cost: int, limit: Limit) -> None:
+        super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+
+
 def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
     """Return the fault of the field `name` of `value`, or None if it is valid."""
     pointer = f"/{name}"
