@@ -52,14 +52,14 @@ class KeyLimitAdjustment(KeyAPIView):
         request=limits.Adjustment,
         responses=limits.ADJUSTED_LIMIT,
     )
-    def post(self, request: Request, key_id: str, limit: str) -> Response:
+    def post(self, request: Request, key_id: str, limit_name: str) -> Response:
         """Set or change what is used of a limit of a key. It applies to the next request. Without `keys:read` the
         response has `name` alone.
         """
         key = find_key(key_id)
         service = policies_for(request)
-        service.adjust(key, limit, request.data)
-        shown = next(state for state in key_limits(key) if state["name"] == limit)
+        service.adjust(key, limit_name, request.data)
+        shown = next(state for state in key_limits(key) if state["name"] == limit_name)
         return Response(_readable(request, shown, READ_KEYS), headers=effective_by(service))
 
 
@@ -74,14 +74,14 @@ class OwnerLimitAdjustment(KeyAPIView):
         request=limits.Adjustment,
         responses=limits.ADJUSTED_LIMIT,
     )
-    def post(self, request: Request, slug: str, limit: str) -> Response:
+    def post(self, request: Request, slug: str, limit_name: str) -> Response:
         """Set or change what is used of a limit that an owner's keys share. It applies to the next request. Without
         `owners:read` the response has `name` alone.
         """
         owner = find_owner(slug)
         service = policies_for(request)
-        service.adjust(owner, limit, request.data)
-        shown = next(state for state in owner_limits(owner) if state["name"] == limit)
+        service.adjust(owner, limit_name, request.data)
+        shown = next(state for state in owner_limits(owner) if state["name"] == limit_name)
         return Response(_readable(request, shown, owners.READ), headers=effective_by(service))
 
 

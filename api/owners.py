@@ -57,7 +57,7 @@ class OwnerItem(KeyAPIView):
     """One owner."""
 
     scopes = {"GET": READ, "PATCH": WRITE, "DELETE": WRITE}
-    problems = {"DELETE": ("owner-in-use",)}
+    problems = {"DELETE": ("in-use",)}
 
     @extend_schema(operation_id="show_owner", parameters=[etag_field(200)], responses=owners.Owner)
     def get(self, request: Request, slug: str) -> Response:

@@ -55,12 +55,12 @@ class PlanItem(KeyAPIView):
     """One plan."""
 
     scopes = {"GET": READ, "PATCH": WRITE, "DELETE": WRITE}
-    problems = {"DELETE": ("plan-in-use",)}
+    problems = {"DELETE": ("in-use",)}
 
     @extend_schema(operation_id="show_plan", parameters=[etag_field(200)], responses=plans.Plan)
-    def get(self, request: Request, plan: str) -> Response:
+    def get(self, request: Request, name: str) -> Response:
         """Show a plan."""
-        found = find_plan(plan)
+        found = find_plan(name)
         return Response(plan_json(found), headers=etag(found.revision))
 
     @extend_schema(
@@ -69,20 +69,20 @@ class PlanItem(KeyAPIView):
         request=plans.PlanUpdate,
         responses=plans.CHANGED_PLAN,
     )
-    def patch(self, request: Request, plan: str) -> Response:
+    def patch(self, request: Request, name: str) -> Response:
         """Change a plan. The change applies to the next request of each key that it limits; what was spent stays spent.
         Without `plans:read` the response has `name` and the fields that were sent, and no others.
         """
         service = policies_for(request)
-        changed = service.change_plan(plan, request.data)
+        changed = service.change_plan(name, request.data)
         fields = {**etag(changed.revision), **effective_by(service)}
         return Response(_changed_json(request, changed, written=request.data), headers=fields)
 
     @extend_schema(operation_id="delete_plan", parameters=[IF_MATCH, effective_by_field(204)], responses={204: None})
-    def delete(self, request: Request, plan: str) -> Response:
+    def delete(self, request: Request, name: str) -> Response:
         """Delete a plan that no key and no owner has."""
         service = policies_for(request)
-        service.delete_plan(plan)
+        service.delete_plan(name)
         return Response(status=204, headers=effective_by(service))
 
 

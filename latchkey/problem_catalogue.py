@@ -130,18 +130,6 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "A revoked key cannot be changed. Issue another key.",
         ),
         ProblemType(
-            "plan-in-use",
-            409,
-            "The plan is in use",
-            "Give another plan, or null, to each key and owner that has it, then delete it.",
-        ),
-        ProblemType(
-            "owner-in-use",
-            409,
-            "The owner has keys",
-            "Give its keys another owner, then delete it. To end only its limits, set its plan to null.",
-        ),
-        ProblemType(
             "precondition-failed",
             412,
             "Precondition failed",

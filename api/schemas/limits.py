@@ -6,10 +6,10 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from api.schemas.fields import KEY_ID, SOON, Shape, example, filled_text_field, text_field, whole_number_field
-from api.schemas.keys import readable_or
+from api.schemas.keys import Key, readable_or
 from api.schemas.owners import slug_field
 from api.schemas.plans import MODES, SHARED, PlanRate, limit_name_field, slots_field
-from ratelimit.claim import MAX_USED
+from ratelimit.claim import MAX_COST
 from ratelimit.periods import MAX_QUOTA
 
 
@@ -35,6 +35,12 @@ class LimitStates(Shape):
     limits = LimitState(many=True)
 
 
+class ShownKey(Key):
+    """A key with its limits. Lists don't have them, because they are read from the bucket store for each key."""
+
+    limits = LimitState(many=True)
+
+
 @extend_schema_serializer(
     examples=[
         example("Give units back", {"add": -500, "reason": "outage on Monday"}),
@@ -44,8 +50,8 @@ class LimitStates(Shape):
 class Adjustment(Shape):
     """A change of what is used of a limit: either `used` or `add`."""
 
-    used = whole_number_field(0, MAX_USED, required=False, help_text="What is used after the change.")
-    add = whole_number_field(-MAX_USED, MAX_USED, required=False, help_text="What is added to it; negative gives back.")
+    used = whole_number_field(0, MAX_COST, required=False, help_text="What is used after the change.")
+    add = whole_number_field(-MAX_COST, MAX_COST, required=False, help_text="What is added to it; negative gives back.")
     reason = filled_text_field()
 
 
@@ -74,6 +80,14 @@ class Override(Shape):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
+@extend_schema_serializer(
+    examples=[
+        example(
+            "Twice as much for an owner",
+            {"owner": "acme", "limit": "monthly", "quota": 2_000_000, "until": SOON, "reason": "launch week"},
+        )
+    ]
+)
 class OverrideCreate(Shape):
     """The fields of a new override: a key or an owner, and one amount, of the kind that the limit has."""
 

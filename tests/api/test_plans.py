@@ -105,7 +105,7 @@ def test_plan_in_use_is_not_deleted(api: Caller, service: ConfigService) -> None
     api.post("/v1/plans", {"name": "team", "limits": [RATE]})
     key_id = service.issue({"label": "x", "plan": "team"}).key.key_id
     refused = api.delete("/v1/plans/team")
-    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "plan-in-use")
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "in-use")
     service.update(key_id, {"plan": None})
     assert api.delete("/v1/plans/team").status_code == 204
     assert api.get("/v1/plans/team").status_code == 404
