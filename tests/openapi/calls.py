@@ -17,7 +17,21 @@ import latchkey_client.api
 from latchkey_client import AuthenticatedClient
 
 # What others need is made first, and what ends something comes last.
-_ORDER = ("create", "grant", "list", "show", "", "rotate", "delivery", "update", "finish", "end", "delete", "remove", "revoke")
+_ORDER = (
+    "create",
+    "grant",
+    "list",
+    "show",
+    "",
+    "rotate",
+    "delivery",
+    "update",
+    "finish",
+    "end",
+    "delete",
+    "remove",
+    "revoke",
+)
 
 
 # What other calls have in their path: the name of the parameter, and the field of the response.

@@ -1,2 +1,0 @@
-SLUG_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
-MAX_CONTACTS = 8
