@@ -59,3 +59,8 @@ class Override(models.Model):
     def kind(self) -> str:
         """Return `rate`, `quota` or `concurrency`."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def key_text(self) -> str:
+        """Return the ID of the key, empty for an override of an owner, without a query."""
+        return self.key_id or ""

@@ -18,18 +18,20 @@ def check_key_plan(plan: str | None, owner: str) -> None:
     """
     if plan is None:
         return
-    # The lock keeps another change from giving the plan an owner limit before this one is committed. It allows others
-    # to give the plan to keys meanwhile.
-    found = Plan.objects.select_for_update(no_key=True).filter(name=plan).first()
-    if found is None:
+    of_owner = Owner.objects.select_for_update(no_key=True).filter(name=owner).first()
+    names = {plan, of_owner.plan_name if of_owner else None} - {None}
+    # The locks keep another change from adding a limit to these plans before this one is committed. They don't keep
+    # others from giving the plans to keys meanwhile.
+    locked = Plan.objects.select_for_update(no_key=True).filter(name__in=names).order_by("name")
+    plans = {found.name: found for found in locked}
+    if plan not in plans:
         raise _rejected("unknown-plan", "No plan has this name.")
-    if found.has_owner_limits:
+    if plans[plan].has_owner_limits:
         detail = "This plan belongs to owners, because their keys share some of its limits. Give it to the owner."
         raise _rejected("owner-plan", detail)
-    of_owner = Owner.objects.select_for_update(no_key=True, of=("self",)).filter(name=owner).first()
-    if of_owner is None or of_owner.plan is None:
+    if of_owner is None or of_owner.plan_name is None:
         return
-    twice = names_in_both(found.parsed_limits, of_owner.plan.parsed_limits)
+    twice = names_in_both(plans[plan].parsed_limits, plans[of_owner.plan_name].parsed_limits)
     if twice:
         raise _rejected("duplicate-limit", f"The plan of the key's owner has limits of the same name: {twice}.")
 
@@ -40,26 +42,25 @@ def names_in_both(of_key: Iterable[PlanLimit], of_owner: Iterable[PlanLimit]) ->
     return ", ".join(sorted(own & {limit.name for limit in of_owner if limit.shared is Shared.OWNER}))
 
 
-def keys_with_clash(plan: str, limits: Iterable[PlanLimit], owner: str | None = None) -> list[str]:
-    """Return the IDs of a few keys in which a name would occur twice if the plan had these limits, of one owner if
-    given.
+def keys_with_clash(plan: str, limits: Iterable[PlanLimit], changed: Owner | None = None) -> list[str]:
+    """Return the IDs of a few keys in which a name would occur twice if the plan had these limits.
+
+    If `changed` is given, only of its keys, and as if it had the plan already.
     """
-    limits = tuple(limits)
-    # In both directions: the plan may be that of a key, or of the key's owner.
     owners = Owner.objects.filter(plan__isnull=False)
-    if owner is not None:
-        owners = owners.filter(name=owner)
-    keys = APIKey.objects.filter(plan__isnull=False, owner__in=owners.values("name"), revoked_at__isnull=True)
-    of_owner = {found.name: str(found.plan_id) for found in owners}
-    parsed = {found.name: found.parsed_limits for found in Plan.objects.exclude(name=plan)} | {plan: limits}
+    of_owner = {found.name: found.plan_name for found in owners} if changed is None else {changed.name: plan}
+    keys = APIKey.objects.filter(plan__isnull=False, revoked_at__isnull=True).order_by()
+    keys = keys.filter(owner__in=owners.values("name") if changed is None else [changed.name])
+    parsed = {found.name: found.parsed_limits for found in Plan.objects.exclude(name=plan)} | {plan: tuple(limits)}
+    # In both directions: the plan may be that of a key, or of the key's owner.
     clashing = [
-        (of_key, name)
-        for of_key, name in keys.order_by().values_list("plan__name", "owner").distinct()
-        if plan in (of_key, of_owner[name]) and names_in_both(parsed[of_key], parsed[of_owner[name]])
+        (of_key, owner)
+        for of_key, owner in keys.values_list("plan__name", "owner").distinct()
+        if plan in (of_key, of_owner[owner]) and names_in_both(parsed[of_key], parsed[of_owner[owner] or ""])
     ]
     key_ids: list[str] = []
-    for of_key, name in clashing[:_MOST_NAMED]:
-        key_ids += keys.filter(plan__name=of_key, owner=name).values_list("key_id", flat=True)[:1]
+    for of_key, owner in clashing[:_MOST_NAMED]:
+        key_ids += keys.filter(plan__name=of_key, owner=owner).values_list("key_id", flat=True)[:1]
     return key_ids
 
 
