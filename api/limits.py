@@ -5,10 +5,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import owners
-from api.base import READ_KEYS, WRITE_KEYS, KeyAPIView, effective_by, policies_for
+from api.base import READ_KEYS, WRITE_KEYS, KeyAPIView, policies_for
 from api.permissions import caller, require_scope
 from api.schemas import limits
-from api.schemas.fields import effective_by_field
 from apikeys.lookup import find_key
 from apikeys.policies.limit_states import key_limits, owner_limits
 from apikeys.policies.lookup import find_owner
@@ -48,7 +47,6 @@ class KeyLimitAdjustment(KeyAPIView):
 
     @extend_schema(
         operation_id="adjust_key_limit",
-        parameters=[effective_by_field(200)],
         request=limits.Adjustment,
         responses=limits.ADJUSTED_LIMIT,
     )
@@ -57,10 +55,9 @@ class KeyLimitAdjustment(KeyAPIView):
         response has `name` alone.
         """
         key = find_key(key_id)
-        service = policies_for(request)
-        service.adjust(key, limit_name, request.data)
+        policies_for(request).adjust(key_id, limit_name, request.data)
         shown = next(state for state in key_limits(key) if state["name"] == limit_name)
-        return Response(_readable(request, shown, READ_KEYS), headers=effective_by(service))
+        return Response(_readable(request, shown, READ_KEYS))
 
 
 class OwnerLimitAdjustment(KeyAPIView):
@@ -70,7 +67,6 @@ class OwnerLimitAdjustment(KeyAPIView):
 
     @extend_schema(
         operation_id="adjust_owner_limit",
-        parameters=[effective_by_field(200)],
         request=limits.Adjustment,
         responses=limits.ADJUSTED_LIMIT,
     )
@@ -79,10 +75,9 @@ class OwnerLimitAdjustment(KeyAPIView):
         `owners:read` the response has `name` alone.
         """
         owner = find_owner(slug)
-        service = policies_for(request)
-        service.adjust(owner, limit_name, request.data)
+        policies_for(request).adjust(slug, limit_name, request.data)
         shown = next(state for state in owner_limits(owner) if state["name"] == limit_name)
-        return Response(_readable(request, shown, owners.READ), headers=effective_by(service))
+        return Response(_readable(request, shown, owners.READ))
 
 
 def _readable(request: Request, shown: dict[str, object], scope: str) -> dict[str, object]:

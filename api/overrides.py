@@ -25,7 +25,7 @@ class OverrideCollection(KeyAPIView):
     """All overrides."""
 
     queries = {"GET": OVERRIDE_QUERY}
-    problems = {"GET": ("insufficient-scope",), "POST": ("insufficient-scope", "not-found")}
+    problems = {"GET": ("insufficient-scope",), "POST": ("insufficient-scope",)}
 
     @extend_schema(operation_id="list_overrides", responses=limits.OverridePage)
     def get(self, request: Request) -> Response:

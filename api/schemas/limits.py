@@ -98,7 +98,7 @@ class OverrideCreate(Shape):
     quota = whole_number_field(1, MAX_QUOTA, required=False)
     concurrency = slots_field(required=False)
     until = serializers.DateTimeField(help_text="In the future.")
-    reason = filled_text_field()
+    reason = text_field(required=False)
 
 
 class OverridePage(Shape):

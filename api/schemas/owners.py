@@ -36,7 +36,9 @@ class Owner(Shape):
 
 
 @extend_schema_serializer(
-    examples=[example("A customer", {"name": "Globex", "contacts": ["api@globex.example"], "period_anchor": "2026-01-15"})]
+    examples=[
+        example("A customer", {"name": "Globex", "contacts": ["api@globex.example"], "period_anchor": "2026-01-15"})
+    ]
 )
 class OwnerCreate(Shape):
     """The fields of a new owner."""

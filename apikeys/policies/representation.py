@@ -30,6 +30,7 @@ def override_json(override: Override) -> dict[str, object]:
         "limit": override.limit,
         override.kind: getattr(override, override.kind),
         "until": rfc3339(override.until),
+        "reason": override.reason,
         "granted_at": rfc3339(override.created_at),
         "ended_at": rfc3339(override.ended_at) if override.ended_at else None,
     }

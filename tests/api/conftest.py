@@ -17,5 +17,5 @@ def acme(api: Caller) -> str:
 @pytest.fixture
 def acme_key(acme: str, service: ConfigService) -> Caller:
     """A client with a key of that owner and no scopes."""
-    values = {"label": "x", "owner": "ACME", "rate_limit": {"burst": 60, "per_seconds": 60}}
+    values = {"label": "x", "owner": "ACME", "rate_limit": {"burst": 60, "per_seconds": 2_678_400}}
     return Caller(service.issue(values).credential.reveal())

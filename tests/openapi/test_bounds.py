@@ -46,7 +46,7 @@ REQUESTS: dict[str, tuple[Mapping[str, Rule], dict[str, Any]]] = {
     "PlanUpdate": (apikeys.policies.validation.PLAN_UPDATE_RULES, {}),
     "OwnerCreate": (apikeys.policies.validation.OWNER_RULES, {"name": "x"}),
     "OwnerUpdate": (apikeys.policies.validation.OWNER_UPDATE_RULES, {}),
-    "OverrideCreate": (apikeys.policies.validation.OVERRIDE_RULES, {"limit": "x", "until": SOON, "reason": "x"}),
+    "OverrideCreate": (apikeys.policies.validation.OVERRIDE_RULES, {"limit": "x", "until": SOON}),
     "Adjustment": (apikeys.policies.validation.ADJUST_RULES, {"reason": "x"}),
     "VerifyRequest": (gateway.verify.RULES, {"credential": "x"}),
 }

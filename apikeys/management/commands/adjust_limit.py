@@ -29,11 +29,11 @@ class Command(PolicyCommand):
         slug, name = options["owner"], options["limit"]
         if slug is None:
             key = find_key(options["key_id"])
-            self.policies().adjust(key, name, values)
+            self.policies().adjust(key.key_id, name, values)
             limits = key_limits(key)
         else:
             owner = find_owner(slug)
-            self.policies().adjust(owner, name, values)
+            self.policies().adjust(slug, name, values)
             limits = owner_limits(owner)
         shown = next(limit for limit in limits if limit["name"] == name)
         self.show(shown, options, limit_rows([shown]))
