@@ -68,16 +68,16 @@ class Limit:
         return {"burst": self.burst, "per_seconds": self.per_seconds}
 
 
-def _bounds(max_burst: int) -> dict[str, int]:
-    """Return the largest value of each field."""
-    return dict(zip(_FIELDS, (max_burst, MAX_PER_SECONDS), strict=True))
-
-
 class CostExceedsBurst(ValueError):
     """Error: a request asks for more tokens than its bucket can ever hold, so waiting would not help."""
 
     def __init__(self, cost: int, limit: Limit) -> None:
         super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+
+
+def _bounds(max_burst: int) -> dict[str, int]:
+    """Return the largest value of each field."""
+    return dict(zip(_FIELDS, (max_burst, MAX_PER_SECONDS), strict=True))
 
 
 def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldError | None:

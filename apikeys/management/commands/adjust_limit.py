@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from apikeys.lookup import find_key
+from apikeys.management.key_command import typed_number
 from apikeys.management.policy_command import PolicyCommand, add_subject_arguments, limit_rows
 from apikeys.policies.limit_states import key_limits, owner_limits
 from apikeys.policies.lookup import find_owner
@@ -19,13 +20,13 @@ class Command(PolicyCommand):
         add_subject_arguments(parser)
         parser.add_argument("--limit", required=True, metavar="NAME", help="name of the limit")
         change = parser.add_mutually_exclusive_group(required=True)
-        change.add_argument("--used", type=int, metavar="N", help="what is used after the change")
-        change.add_argument("--add", type=int, metavar="N", help="what is added to it; --add=-500 gives 500 back")
+        change.add_argument("--used", metavar="N", help="what is used after the change")
+        change.add_argument("--add", metavar="N", help="what is added to it; --add=-500 gives 500 back")
         parser.add_argument("--reason", required=True, metavar="TEXT")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        names = ("used", "add", "reason")
-        values = {name: options[name] for name in names if options[name] is not None}
+        numbers = {name: typed_number(options[name]) for name in ("used", "add") if options[name] is not None}
+        values = {**numbers, "reason": options["reason"]}
         slug, name = options["owner"], options["limit"]
         if slug is None:
             key = find_key(options["key_id"])
