@@ -66,7 +66,7 @@ def owner_page(
     """Return one page of owners like `plan_page`, from the parsed parameters of OWNER_QUERY."""
     owners = Owner.objects.all()
     if "plan" in filters:
-        owners = owners.filter(plan=filters["plan"])
+        owners = owners.filter(plan__name=filters["plan"])
     if "q" in filters:
         text = filters["q"]
         owners = owners.filter(Q(name__icontains=text) | Q(slug__icontains=text) | Q(display_name__icontains=text))
@@ -79,7 +79,7 @@ def override_page(
     """Return one page of the overrides in force like `plan_page`, from the parsed parameters of OVERRIDE_QUERY."""
     overrides = Override.objects.select_related("owner").filter(ended_at__isnull=True, until__gt=timezone.now())
     if "key_id" in filters:
-        overrides = overrides.filter(key=filters["key_id"])
+        overrides = overrides.filter(key__key_id=filters["key_id"])
     if "owner" in filters:
         overrides = overrides.filter(owner__slug=filters["owner"])
     return page_of(overrides, filters, cursor, limit)

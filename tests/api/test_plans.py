@@ -74,11 +74,11 @@ def test_pages(api: Caller) -> None:
 
 
 def test_idempotency_key(api: Caller) -> None:
-    sent = {"headers": {"Idempotency-Key": "one"}}
-    first = api.post("/v1/plans", {"name": "a", "limits": []}, **sent)
-    again = api.post("/v1/plans", {"name": "a", "limits": []}, **sent)
+    once = {"Idempotency-Key": "one"}
+    first = api.post("/v1/plans", {"name": "a", "limits": []}, headers=once)
+    again = api.post("/v1/plans", {"name": "a", "limits": []}, headers=once)
     assert (again.status_code, again.json()) == (first.status_code, first.json()) == (201, first.json())
-    assert api.post("/v1/plans", {"name": "b", "limits": []}, **sent).status_code == 422
+    assert api.post("/v1/plans", {"name": "b", "limits": []}, headers=once).status_code == 422
 
 
 def test_change_with_etag(api: Caller) -> None:
