@@ -10,6 +10,7 @@ from apikeys.models import Owner, PolicyNumber
 from apikeys.policies.errors import InUse, OwnerNotFound
 from apikeys.policies.service import PolicyService
 from events.models import Event
+from latchkey.validation import InvalidParameters
 from ratelimit.limiter import Limiter
 from tests.apikeys.policies.stated import faults, rate
 from tests.gateway.largest_key import OWNER
