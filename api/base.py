@@ -26,6 +26,8 @@ from latchkey.problem_catalogue import CREDENTIAL_PROBLEMS
 from latchkey.query import Query, parse_query
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
+from ratelimit.throttling import decision_of
+from ratelimit.violations import retry_after_seconds, violated_policies
 
 READ_KEYS: Final = "keys:read"
 WRITE_KEYS: Final = "keys:write"
@@ -85,7 +87,10 @@ class KeyAPIView(APIView):
         return self.queries.get("GET" if method == "HEAD" else method, ())
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
-        raise QuotaExceeded.of_key(int(wait or 1))
+        decision = decision_of(request.META)
+        if decision is None:
+            raise TypeError("no decision refused the request")
+        raise QuotaExceeded.of_key(violated_policies(decision), retry_after_seconds(decision))
 
 
 def service_for(request: Request) -> ConfigService:

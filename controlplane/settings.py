@@ -260,6 +260,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "CallerKind": "apikeys.models.CallerKind",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
+        "LimitMode": "ratelimit.plan_limit.Mode",
         "EventType": "api.schemas.fields.EVENT_TYPES",
         "QuotaPer": "api.schemas.plans.PERS",
         "QuotaStarts": "api.schemas.plans.STARTS",
