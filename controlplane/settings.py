@@ -260,11 +260,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "CallerKind": "apikeys.models.CallerKind",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
-        "LimitMode": "ratelimit.plan_limit.Mode",
+        "LimitMode": "api.schemas.plans.MODES",
         "EventType": "api.schemas.fields.EVENT_TYPES",
         "QuotaPer": "api.schemas.plans.PERS",
         "QuotaStarts": "api.schemas.plans.STARTS",
-        "LimitMode": "api.schemas.plans.MODES",
         "LimitShared": "api.schemas.plans.SHARED",
     },
     "POSTPROCESSING_HOOKS": [
