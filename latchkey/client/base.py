@@ -1,7 +1,7 @@
 """What the blocking and the asynchronous client have in common."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Generic, Self, TypeVar
 
 from latchkey.client.exchange import Caller, CallOptions
@@ -53,6 +53,10 @@ def own_credential(api_key: str | Credential | None) -> Credential | None:
     return parse_credential(api_key) if isinstance(api_key, str) else api_key
 
 
-def verify_options(credential: Credential, scopes: Sequence[str], cost: int) -> CallOptions:
+def verify_options(
+    credential: Credential, scopes: Sequence[str], cost: int, costs: Mapping[str, int] | None
+) -> CallOptions:
     """Return what a verification sends."""
-    return {"json": {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}}
+    body: dict[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
+    # Not sent without need: servers of earlier versions reject fields that they don't know.
+    return {"json": {**body, "costs": dict(costs)} if costs else body}
