@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from latchkey.client.document import Document
 from latchkey.client.pages import Page, PagedList
@@ -11,7 +11,7 @@ from latchkey.client.rate_limit import RateLimit
 from latchkey.client.transport import Transport
 from latchkey.timestamps import rfc3339
 
-_PATH = "/v1/overrides"
+_PATH: Final = "/v1/overrides"
 
 
 @dataclass(frozen=True, slots=True)

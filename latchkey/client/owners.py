@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from latchkey import headers
 from latchkey.client.document import Document
@@ -12,7 +12,7 @@ from latchkey.client.owner import Owner
 from latchkey.client.pages import Page, PagedList
 from latchkey.client.transport import Transport
 
-_PATH = "/v1/owners"
+_PATH: Final = "/v1/owners"
 
 
 class OwnerChanges(TypedDict, total=False):

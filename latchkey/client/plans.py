@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from latchkey import headers
 from latchkey.client.document import Document
@@ -11,7 +11,7 @@ from latchkey.client.pages import Page, PagedList
 from latchkey.client.plan import Plan, PlanLimit
 from latchkey.client.transport import Transport
 
-_PATH = "/v1/plans"
+_PATH: Final = "/v1/plans"
 
 
 @dataclass(frozen=True, slots=True)

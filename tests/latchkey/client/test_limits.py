@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_asynchronous_client_has_the_same_calls(server: Stub, responses: list[St
 
 
 def test_caller_has_its_limits(client: Client, responses: list[StubResponse]) -> None:
-    caller = {
+    caller: dict[str, Any] = {
         "key_id": KEY_ID, "label": "", "owner": "", "scopes": [], "rate_limit": None, "remaining": None,
         "request_id": "a",
     }  # fmt: skip

@@ -74,7 +74,14 @@ def test_pages_are_one_iterator(client: Client, responses: list[StubResponse], s
 
 
 def test_owner_has_types(client: Client, responses: list[StubResponse], server: Stub) -> None:
-    bare = {"name": "b", "slug": "b", "display_name": "", "contacts": [], "period_anchor": None, "plan": None}
+    bare: dict[str, Any] = {
+        "name": "b",
+        "slug": "b",
+        "display_name": "",
+        "contacts": [],
+        "period_anchor": None,
+        "plan": None,
+    }
     responses += [json_response(OWNER, ETag='"2"'), json_response(bare)]
     owner = client.owners.show("acme")
     assert (owner.name, owner.slug, owner.plan, owner.etag) == ("ACME Inc.", "acme", "pro", '"2"')
