@@ -56,7 +56,12 @@ def own_credential(api_key: str | Credential | None) -> Credential | None:
 def verify_options(
     credential: Credential, scopes: Sequence[str], cost: int, costs: Mapping[str, int] | None
 ) -> CallOptions:
-    """Return what a verification sends."""
-    body: dict[str, object] = {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}
-    # Not sent without need: servers of earlier versions reject fields that they don't know.
-    return {"json": {**body, "costs": dict(costs)} if costs else body}
+    """Return what a verification sends. Raises ValueError if `cost` and `costs` both name the cost in requests."""
+    body: dict[str, object] = {"credential": credential.reveal(), "scopes": list(scopes)}
+    if costs:
+        body["costs"] = dict(costs)
+    if "requests" not in (costs or ()):
+        body["cost"] = cost
+    elif cost != 1:
+        raise ValueError("pass either cost or the cost of the unit requests")
+    return {"json": body}

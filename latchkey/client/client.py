@@ -172,8 +172,8 @@ class Client(BaseClient[Transport]):
     ) -> Verification:
         """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
 
-        `costs` has the costs in other units than requests, as in `{"tokens": 350}`, for the limits of plans that count
-        them. All are taken, or none.
+        `costs` are those in other units of its plan, by unit; all of them are taken, or nothing. Instead of `cost`,
+        they may name that of the unit `requests`.
 
         Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
         then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.

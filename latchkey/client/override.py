@@ -47,7 +47,7 @@ class Override:
             quota=document.integer("quota") if document.has("quota") else None,
             concurrency=document.integer("concurrency") if document.has("concurrency") else None,
             until=document.time("until"),
-            reason=document.text("reason"),
+            reason=document.text("reason") if document.has("reason") else "",
             granted_at=document.time("granted_at"),
             ended_at=document.time("ended_at") if document.has("ended_at") else None,
             document=document.fields,
@@ -83,16 +83,17 @@ class Overrides:
         limit: str,
         *,
         until: datetime,
-        reason: str,
+        reason: str | None = None,
         key_id: str | None = None,
         owner: str | None = None,
         rate: RateLimit | None = None,
         quota: int | None = None,
         concurrency: int | None = None,
     ) -> Override:
-        """Replace the numbers of a limit until a moment, for a key or an owner. A shared limit needs an owner.
+        """Replace the number of a limit until a moment, for a key or an owner. A shared limit needs an owner.
 
-        The number is that of the limit's kind: `rate`, `quota` or `concurrency`.
+        The number is that of the limit's kind: `rate`, `quota` or `concurrency`. An earlier override of the same limit
+        ends.
         """
         typed: dict[str, object] = {
             "key_id": key_id,
@@ -101,9 +102,10 @@ class Overrides:
             "rate": rate and rate.as_json(),
             "quota": quota,
             "concurrency": concurrency,
+            "until": rfc3339(until),
+            "reason": reason,
         }
-        named = {name: value for name, value in typed.items() if value is not None}
-        body = {**named, "until": rfc3339(until), "reason": reason}
+        body = {name: value for name, value in typed.items() if value is not None}
         return Override.read(Document(self.transport.call("POST", _PATH, json=body), "override"))
 
     def end(self, override_id: int) -> None:

@@ -15,19 +15,13 @@ from latchkey.client.transport import Transport
 _PATH: Final = "/v1/owners"
 
 
-class OwnerChanges(TypedDict, total=False):
-    """Changes to an owner. Fields that aren't named stay as they are. `plan` None is no plan."""
+class OwnerValues(TypedDict, total=False):
+    """Values of a new owner, or changes: fields that aren't named stay as they are. `plan` None is no plan."""
 
     display_name: str
     contacts: Sequence[str]
     period_anchor: date | None
     plan: str | None
-
-
-class OwnerValues(OwnerChanges, total=False):
-    """Values of a new owner. `slug` is its name in addresses."""
-
-    slug: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +48,14 @@ class Owners:
         return Owner.read(Document(received.value, "owner"), received.etag)
 
     def create(self, name: str, **values: Unpack[OwnerValues]) -> Owner:
-        """Create an owner. Its keys are those whose field `owner` is `name`, which never changes."""
+        """Create an owner. Its keys are those whose field `owner` is `name`, which never changes.
+
+        The server makes its slug of the name.
+        """
         received = self.transport.receive("POST", _PATH, json={"name": name, **_as_json(values)})
         return Owner.read(Document(received.value, "owner"), received.etag)
 
-    def update(self, slug: str, *, if_match: str | None = None, **changes: Unpack[OwnerChanges]) -> Owner:
+    def update(self, slug: str, *, if_match: str | None = None, **changes: Unpack[OwnerValues]) -> Owner:
         """Change fields of an owner. Another plan applies from the next request of its keys on."""
         fields = {} if if_match is None else {headers.IF_MATCH: if_match}
         received = self.transport.receive(

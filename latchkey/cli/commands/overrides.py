@@ -7,7 +7,7 @@ import typer
 
 from latchkey.cli.output import print_change, print_rows
 from latchkey.cli.parameters import Rate, invocation_of, time_ahead
-from latchkey.cli.plan_parameters import KeyOption, OwnerOption, Reason, subject_of
+from latchkey.cli.plan_parameters import KeyOption, OwnerOption, subject_of
 from latchkey.cli.table import Row
 from latchkey.timestamps import rfc3339
 
@@ -38,17 +38,17 @@ def grant(
             show_default=False,
         ),
     ],
-    reason: Reason,
     key: KeyOption = None,
     owner: OwnerOption = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why. It's in the event log.")] = None,
     rate: Rate = None,
-    quota: Annotated[int | None, typer.Option(min=0, metavar="N", help="For a quota: units in a period.")] = None,
+    quota: Annotated[int | None, typer.Option(min=1, metavar="N", help="For a quota: units in a period.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="For a concurrency: reservations at the same time.")
+        int | None, typer.Option(min=1, metavar="N", help="For a concurrency: reservations at the same time.")
     ] = None,
 ) -> None:  # fmt: skip
-    """Replace the numbers of a limit until a moment. What is used stays used. For example:
-    latchkey limits override grant monthly --owner acme --quota 2000000 --until 30d --reason "launch"
+    """Replace the numbers of a limit until a moment. What is used stays used. An earlier override of the limit ends. For
+    example: latchkey limits override grant monthly --owner acme --quota 2000000 --until 30d --reason "launch"
     """
     subject = subject_of(key, owner)
     if [rate, quota, concurrency].count(None) != 2:

@@ -14,7 +14,7 @@ from latchkey.cli.plan_parameters import OwnerSlug
 
 if TYPE_CHECKING:
     from latchkey.client.owner import Owner
-    from latchkey.client.owners import OwnerChanges, OwnerValues
+    from latchkey.client.owners import OwnerValues
 
 group = typer.Typer(
     no_args_is_help=True,
@@ -87,17 +87,16 @@ def create(
     name: Annotated[
         str, typer.Argument(metavar="OWNER", help="The text in the field owner of its keys.", show_default=False)
     ],
-    slug: Annotated[
-        str | None, typer.Option(metavar="SLUG", help="Its name in addresses and commands. Default: made of OWNER")
-    ] = None,
     display_name: DisplayName = None,
     contact: Contacts = None,
     period_anchor: PeriodAnchor = None,
     plan: Plan = None,
 ) -> None:
-    """Create an owner. Its keys are those whose field owner is OWNER, which never changes."""
+    """Create an owner. Its keys are those whose field owner is OWNER, which never changes. Its slug, by which commands
+    name it, is made of that.
+    """
     typed: dict[str, Any] = {
-        "slug": slug, "display_name": display_name, "contacts": contact or None, "period_anchor": period_anchor,
+        "display_name": display_name, "contacts": contact or None, "period_anchor": period_anchor,
         "plan": plan,
     }  # fmt: skip
     values: OwnerValues = {name: value for name, value in typed.items() if value is not None}  # type: ignore[assignment]
@@ -127,7 +126,7 @@ def change(
     typed: dict[str, Any] = {
         "display_name": display_name, "contacts": contact or None, "period_anchor": period_anchor, "plan": plan,
     }  # fmt: skip
-    changes: OwnerChanges = {name: value for name, value in typed.items() if value is not None}  # type: ignore[assignment]
+    changes: OwnerValues = {name: value for name, value in typed.items() if value is not None}  # type: ignore[assignment]
     if no_contacts:
         changes["contacts"] = []
     if no_period_anchor:

@@ -69,7 +69,18 @@ def test_overrides(remote: Latchkey, api: PlansServer) -> None:
         "Granted 2,000,000 as monthly of acme until 2099-02-01T00:00:00Z (override 9).\n",
     )
     remote.run("limits", "override", "grant", "per_second", "--key", OTHER, "--rate", "200/s", *until)
-    remote.run("limits", "override", "grant", "streams", "--key", OTHER, "--concurrency", "0", *until)
+    remote.run(
+        "limits",
+        "override",
+        "grant",
+        "streams",
+        "--key",
+        OTHER,
+        "--concurrency",
+        "2",
+        "--until",
+        "2099-02-01T00:00:00Z",
+    )
     ended = remote.run("limits", "override", "end", "7")
     assert (ended.exit_code, ended.out, ended.err.endswith("Ended the override 7.\n")) == (0, "", True)
     common = {"until": "2099-02-01T00:00:00Z", "reason": "launch"}
@@ -77,7 +88,7 @@ def test_overrides(remote: Latchkey, api: PlansServer) -> None:
     assert api.changes == [
         ("POST", "/v1/overrides", {"owner": "acme", "limit": "monthly", "quota": 2_000_000, **common}),
         ("POST", "/v1/overrides", {"key_id": OTHER, "limit": "per_second", "rate": rate, **common}),
-        ("POST", "/v1/overrides", {"key_id": OTHER, "limit": "streams", "concurrency": 0, **common}),
+        ("POST", "/v1/overrides", {"key_id": OTHER, "limit": "streams", "concurrency": 2, "until": common["until"]}),
         ("DELETE", "/v1/overrides/7", None),
     ]
 
@@ -102,6 +113,7 @@ END = ("--until", "30d")
         (("override", "grant", "monthly", *SUBJECT, *REASON, *END), "Use one of --rate 200/s"),
         (("override", "grant", "a", *SUBJECT, *REASON, *END, "--rate", "5/s", "--quota", "1"), "Use one of --rate"),
         (("override", "grant", "a", *SUBJECT, *REASON, "--until", "soon", "--quota", "1"), "a time span such as 90d"),
+        (("override", "grant", "a", *SUBJECT, *END, "--quota", "0"), "must be 1 or more"),
         (("override", "grant", "a", *REASON, *END, "--quota", "1"), "Use --key KEY_ID or --owner SLUG"),
     ],
 )

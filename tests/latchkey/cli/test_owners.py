@@ -28,11 +28,11 @@ def test_list_and_show(remote: Latchkey, api: PlansServer) -> None:
 
 
 def test_create(remote: Latchkey, api: PlansServer) -> None:
-    arguments = ("--slug", "acme", "--display-name", "ACME", "--contact", "a@b.example", "--contact", "c")
+    arguments = ("--display-name", "ACME", "--contact", "a@b.example", "--contact", "c")
     ran = remote.run("owners", "create", "ACME Inc.", *arguments, "--period-anchor", "2027-01-31", "--plan", "pro")
     assert (ran.exit_code, ran.out) == (0, "Created the owner acme (ACME Inc.) with the plan pro.\n")
     assert remote.run("owners", "create", "solo").exit_code == 0
-    values = {"slug": "acme", "display_name": "ACME", "contacts": ["a@b.example", "c"], "period_anchor": "2027-01-31"}
+    values = {"display_name": "ACME", "contacts": ["a@b.example", "c"], "period_anchor": "2027-01-31"}
     assert api.changes == [
         ("POST", "/v1/owners", {"name": "ACME Inc.", **values, "plan": "pro"}),
         ("POST", "/v1/owners", {"name": "solo"}),

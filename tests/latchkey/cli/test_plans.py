@@ -49,7 +49,7 @@ def test_create_from_json(remote: Latchkey, api: PlansServer, from_input: bool) 
 def test_change_keeps_what_is_not_named(remote: Latchkey, api: PlansServer) -> None:
     arguments = ("--quota", "monthly=5/month,enforce", "--rate", "per_day=9/day", "--remove-limit", "streams")
     ran = remote.run("plans", "change", "pro", *arguments)
-    assert (ran.exit_code, ran.out) == (0, "Changed monthly, per_day, streams of the plan pro.\n")
+    assert (ran.exit_code, ran.out) == (0, "Changed per_day, monthly, streams of the plan pro.\n")
     changed = {**QUOTA, "mode": "enforce", "quota": {**QUOTA["quota"], "quota": 5}}
     added = {**RATE, "name": "per_day", "rate": {"burst": 9, "per_seconds": 86_400}}
     assert api.changes == [("PATCH", "/v1/plans/pro", {"limits": [RATE, changed, added]})]

@@ -120,3 +120,5 @@ def test_costs_in_other_units(client: Client, responses: list[StubResponse], ser
     bodies = [json.loads(request.body) for request in server.requests]
     assert [body.get("costs") for body in bodies] == [{"tokens": 350}, None]
     assert "costs" not in bodies[1], "servers of earlier versions don't know it"
+    with pytest.raises(ValueError, match="either cost or"):
+        client.verify(CREDENTIAL, cost=2, costs={"requests": 3})
