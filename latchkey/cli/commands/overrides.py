@@ -47,8 +47,8 @@ def grant(
         int | None, typer.Option(min=1, metavar="N", help="For a concurrency: reservations at the same time.")
     ] = None,
 ) -> None:  # fmt: skip
-    """Replace the numbers of a limit until a moment. What is used stays used. An earlier override of the limit ends. For
-    example: latchkey limits override grant monthly --owner acme --quota 2000000 --until 30d --reason "launch"
+    """Replace the number of a limit until a moment. What is used stays used. An earlier override ends. For example:
+    latchkey limits override grant monthly --owner acme --quota 2000000 --until 30d --reason "launch"
     """
     subject = subject_of(key, owner)
     if [rate, quota, concurrency].count(None) != 2:
