@@ -5,7 +5,10 @@ record's, nothing was taken, and the key is authenticated again.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
+
+from django.db import Error
 
 from apikeys.address_limit import AddressLimit
 from apikeys.auth_failures import count_failure
@@ -89,6 +92,12 @@ class Charger(CredentialCheck):
                 verified = self._authenticate_with(verified.credential, newest)
             except ProblemError as error:
                 raise (error if address is None else count_failure(error, self._address_limit, address)) from None
+
+    def read_policies(self) -> None:
+        """Read the policies if this process has not done so. Call it on a thread that may read the database."""
+        # If the database is down, `charge` raises its error.
+        with suppress(Error):
+            _ = self._policies.number
 
     def knows_units(self, costs: Costs) -> bool:
         """Return whether this process knows a plan for each unit of `costs`. If not, only `charge` can decide."""
