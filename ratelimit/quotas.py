@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ratelimit.claim import MAX_USED, Claim, ClaimState, CountersMissing, QuotaUse
 from ratelimit.claim_arithmetic import current_term, debt_of, open_period
-from ratelimit.counters import CounterStorage, QuotaCounter, load_quota, load_rate, pack_quota, pack_rate
+from ratelimit.counters import CounterStorage, QuotaCounter, dump_rate, load_quota, load_rate, pack_quota
 from ratelimit.limit import NS_PER_SECOND
 
 
@@ -61,7 +61,7 @@ def adjust(counters: CounterStorage, claim: Claim, used: int | None, add: int, n
     if limit is not None:
         debt = debt_of(raw, definition, limit, now_ns) + add * limit.price if used is None else used * limit.price
         debt = min(max(debt, 0), limit.capacity)
-        counters.put(name, pack_rate(definition, limit, debt, now_ns))
+        counters.put(name, dump_rate(definition, limit, debt, now_ns))
         return ClaimState(index, refused=False, value=debt, wait_ns=0, ends_s=0)
     period = open_period(raw, definition, ends_s, now_s)
     if period is None:
