@@ -39,10 +39,6 @@ class Snapshot:
     overrides: Mapping[str | int, Mapping[str, OverrideRow]] = field(default_factory=dict)
     units: frozenset[str] = frozenset({DEFAULT_UNIT})
 
-    def has_limits(self, plan: str | None, owner: str) -> bool:
-        """Return whether a key with this plan and owner may have limits of plans."""
-        return plan is not None or owner in self.owners
-
     def limits_of(self, key_id: str, plan: str | None, owner: str) -> tuple[EffectiveLimit, ...]:
         """Return the limits of a key. Raises KeyError if its plan isn't in this snapshot."""
         own = None if plan is None else self.plans[plan]
