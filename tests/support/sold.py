@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.server import RunningServer
+
 MONTH = 2_678_400
 """So slow a refill that a test never sees a token of it, in seconds."""
 
@@ -114,3 +116,12 @@ def check_all(
         for found in pool.map(send, range(connections)):
             total.add(found)
     return total
+
+
+def row_of(server: RunningServer, name: str = "monthly") -> int:
+    """What the database has as used of the only quota with this name; 0 if it has nothing yet."""
+    program = (
+        "from apikeys.models import QuotaUse;"
+        f"print(sum(QuotaUse.objects.filter(counter__endswith=':{name}').values_list('used', flat=True)))"
+    )
+    return int(server.manage("shell", "-v0", "-c", program).stdout)
