@@ -107,4 +107,4 @@ class Charger(CredentialCheck):
 
 
 def _take_requests(requests: Sequence[tuple[Verified, int]]) -> list[TakeRequest]:
-    return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot) for v, cost in requests]
+    return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot, ()) for v, cost in requests]

@@ -22,12 +22,13 @@ _UNSEARCHABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class KeyFilters(TypedDict, total=False):
-    """Filters of a page of keys. All of them apply. `owner` and `label` are compared exactly."""
+    """Filters of a page of keys. All of them apply. `owner`, `label` and `plan` are compared exactly."""
 
     q: str
     state: str
     owner: str
     label: str
+    plan: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ QUERY: Final[Query] = (
     choice_parameter("state", STATES, "Only keys in this state."),
     text_parameter("owner", "Only keys with exactly this owner."),
     text_parameter("label", "Only keys with exactly this label."),
+    text_parameter("plan", "Only keys with this plan of their own."),
 )
 
 
@@ -92,4 +94,6 @@ def _selected(now: datetime, filters: KeyFilters) -> APIKeyQuerySet:
         keys = keys.filter(owner=filters["owner"])
     if "label" in filters:
         keys = keys.filter(label=filters["label"])
+    if "plan" in filters:
+        keys = keys.filter(plan_id=filters["plan"])
     return matching(keys, filters["q"]) if "q" in filters else keys

@@ -25,6 +25,7 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
         "owner": key.owner,
         "scopes": key.scopes,
         "rate_limit": key.rate_limit,
+        "plan": key.plan_name,
         "enabled": key.enabled,
         "state": key.state(now).value,
         "created_at": rfc3339(key.created_at),

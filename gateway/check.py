@@ -13,9 +13,9 @@ from latchkey.denials import COST_ABOVE_BURST
 from latchkey.headers import NO_STORE
 from latchkey.identity import identity_headers
 from latchkey.problems import ProblemError
-from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
 from ratelimit.headers import rate_limit_headers
+from ratelimit.limit import CostExceedsBurst
 
 
 def check(authenticator: Authenticator, call: Call) -> GatewayResponse:

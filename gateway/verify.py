@@ -17,9 +17,8 @@ from apikeys.validation import MAX_SCOPES
 from latchkey.credentials import CredentialError
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
-from ratelimit.bucket import CostExceedsBurst
 from ratelimit.decision import Decision
-from ratelimit.limit import MAX_BURST
+from ratelimit.limit import MAX_BURST, CostExceedsBurst
 
 
 class Code(StrEnum):

@@ -157,6 +157,41 @@ def _operator_changed(happening: Happening, say: Say) -> str:
     )
 
 
+def _of_subject(happening: Happening, say: Say, template: str, **words: object) -> str:
+    """Return a sentence about a limit, with {subject}: the key or the owner that has it."""
+    owner = happening.word("owner")
+    subject = f"the owner {owner}" if owner else happening.key
+    return say(template, actor=happening.actor, limit=happening.word("limit"), subject=subject, **words)
+
+
+def _override_granted(happening: Happening, say: Say) -> str:
+    template = "{actor} granted an override of the limit {limit} to {subject}; it {ends}"
+    return _of_subject(happening, say, template, ends=happening.end("until"))
+
+
+def _override_ended(happening: Happening, say: Say) -> str:
+    return _of_subject(happening, say, "{actor} ended the override of the limit {limit} for {subject}")
+
+
+def _limit_adjusted(happening: Happening, say: Say) -> str:
+    before, after = (_count(happening.data.get(name)) for name in ("before", "after"))
+    template = "{actor} adjusted the use of the limit {limit} of {subject} from {before} to {after}: {reason}"
+    return _of_subject(happening, say, template, before=before, after=after, reason=happening.word("reason"))
+
+
+def _quota_reached(happening: Happening, say: Say) -> str:
+    percent = happening.data.get("percent")
+    share = f"{percent} %" if type(percent) is int else "much"
+    template = "{share} of the quota {limit} of {subject} is used"
+    owner = happening.word("owner")
+    subject = f"the owner {owner}" if owner else happening.key
+    return say(template, share=share, limit=happening.word("limit"), subject=subject)
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if type(value) is int else "an unknown value"
+
+
 def _attempts(happening: Happening) -> str:
     return "1 attempt" if happening.data.get("refused") == 1 else f"{happening.word('refused')} attempts"
 
@@ -189,6 +224,18 @@ _SENTENCES: Final[Mapping[str, _Sentence]] = {
     "KeyEnabled": _words("{actor} enabled {key}"),
     "KeyRevoked": _words("{actor} revoked {key}"),
     "KeyExpired": _words("{key} expired"),
+    "PlanCreated": _words("{actor} created the plan {plan}", plan=_word("plan")),
+    "PlanChanged": _words("{actor} changed the limits of the plan {plan}", plan=_word("plan")),
+    "PlanDeleted": _words("{actor} deleted the plan {plan}", plan=_word("plan")),
+    "OwnerCreated": _words("{actor} created the owner {owner}", owner=_word("owner")),
+    "OwnerChanged": _words(
+        "{actor} changed {fields} of the owner {owner}", fields=Happening.fields, owner=_word("owner")
+    ),
+    "OwnerDeleted": _words("{actor} deleted the owner {owner}", owner=_word("owner")),
+    "OverrideGranted": _override_granted,
+    "OverrideEnded": _override_ended,
+    "LimitAdjusted": _limit_adjusted,
+    "QuotaReached": _quota_reached,
     "HealthChanged": _health,
     "AuthenticationFailureBurst": _words(
         "{address} continued after too many failed authentications: {refused} rejected",

@@ -9,19 +9,21 @@ Times are in nanoseconds and debts in ticks (see `Limit`). All quantities are wh
 exact: a bucket allows burst + elapsed x burst / per_seconds tokens, without rounding errors.
 """
 
-from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final, NamedTuple, Protocol
 
-from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
+from ratelimit.claim import Claim, ClaimState
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, CostExceedsBurst, Limit
 
-Outcome = tuple[bool, int, int, int]
-"""(allowed, debt, wait_ns, epoch): the fields of `ratelimit.decision.Decision`. A plain tuple is cheaper, and a
-store creates one for every request.
+Outcome = tuple[bool, int, int, int, tuple[ClaimState, ...]]
+"""(allowed, debt, wait_ns, epoch, states): the fields of `ratelimit.decision.Decision`. A plain tuple is cheaper, and
+a store creates one for every request.
+
+`debt` and `wait_ns` are those of the key's own limit. `states` are those of the request's claims, in their order.
 """
 
-TakeRequest = tuple[bytes, Limit | None, int, int, int]
-"""(key, limit, cost, epoch, slot): the arguments of `take` for one request."""
+TakeRequest = tuple[bytes, Limit | None, int, int, int, tuple[Claim, ...]]
+"""(key, limit, cost, epoch, slot, claims): the arguments of a store's `take` for one request."""
 
 MAX_EPOCH: Final = (1 << 30) - 1
 """The highest epoch that a record can have. No key changes a billion times, so a higher one is damaged or was
@@ -31,13 +33,6 @@ written by another program. It counts as none: no record in the database could e
 _LAYOUT: Final = Struct("<QQQQQQII")
 _pack = _LAYOUT.pack
 _unpack = _LAYOUT.unpack
-
-
-class CostExceedsBurst(ValueError):
-    """Error: a request asks for more tokens than its bucket can ever hold, so waiting would not help."""
-
-    def __init__(self, cost: int, limit: Limit) -> None:
-        super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
 
 
 class Record(NamedTuple):
@@ -128,14 +123,14 @@ def take(
     )
     # The caller's limit or secret may be stale. It has to load the key again and retry with the newer epoch.
     if epoch < stored_epoch <= MAX_EPOCH:
-        return False, 0, 0, stored_epoch
+        return False, 0, 0, stored_epoch, ()
     if slot:
         used_ns_1 = now_ns
     else:
         used_ns_0 = now_ns
     if limit is None:
         records.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
-        return True, 0, 0, epoch
+        return True, 0, 0, epoch, ()
     # Most limits have one tick per nanosecond. That case skips a multiplication and a division of large numbers.
     ticks = limit.ticks
     capacity = limit.capacity
@@ -159,29 +154,59 @@ def take(
         if cost > limit.burst:
             raise CostExceedsBurst(cost, limit)
         records.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
-        return False, debt, new_debt - capacity if ticks == 1 else -((capacity - new_debt) // ticks), epoch
+        return False, debt, new_debt - capacity if ticks == 1 else -((capacity - new_debt) // ticks), epoch, ()
     if ticks == 1:
         tat_ns = now_ns + new_debt
     else:
         ahead_ns, fraction = divmod(new_debt, ticks)
         tat_ns = now_ns + ahead_ns
     records.put(key, _pack(tat_ns, limit_code, allowed + 1, throttled, used_ns_0, used_ns_1, fraction, epoch))
-    return True, new_debt, 0, epoch
+    return True, new_debt, 0, epoch, ()
 
 
-def take_many(records: RecordStorage, requests: Sequence[TakeRequest], now_ns: int) -> list[Outcome | CostExceedsBurst]:
-    """Decide several requests with `take`, one after the other at the same moment.
+def throttle(
+    records: RecordStorage,
+    key: bytes,
+    limit: Limit | None,
+    cost: int,
+    epoch: int,
+    slot: int,
+    now_ns: int,
+    exceeded: CostExceedsBurst | None = None,
+) -> Outcome:
+    """Deny one request that another limit than the key's refuses, and count it, without taking tokens.
 
-    The outcomes are in the order of `requests`. A request whose cost exceeds its burst gets the CostExceedsBurst as
-    its outcome.
+    The arguments, and the outcome for an outdated `epoch`, are those of `take`. `exceeded` is raised if the request
+    could never be allowed, unless its cost exceeds the key's own burst: that error goes first.
     """
-    outcomes: list[Outcome | CostExceedsBurst] = []
-    for key, limit, cost, epoch, slot in requests:
-        try:
-            outcomes.append(take(records, key, limit, cost, epoch, slot, now_ns))
-        except CostExceedsBurst as error:
-            outcomes.append(error)
-    return outcomes
+    tat_ns, limit_code, allowed, throttled, used_ns_0, used_ns_1, fraction, stored_epoch = _unpack(
+        records.get(key, EMPTY)
+    )
+    if epoch < stored_epoch <= MAX_EPOCH:
+        return False, 0, 0, stored_epoch, ()
+    debt = wait_ns = 0
+    if limit is not None:
+        debt = convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
+        wait_ns = max(0, -((limit.capacity - debt - cost * limit.price) // limit.ticks))
+        if wait_ns and cost > limit.burst:
+            raise CostExceedsBurst(cost, limit)
+        # Otherwise the bucket stays as it is: a TAT in the past means a full bucket, also if the clock is set back.
+        if limit_code != limit.code or debt == limit.capacity:
+            ahead_ns, fraction = divmod(debt, limit.ticks)
+            limit_code, tat_ns = limit.code, now_ns + ahead_ns
+    if exceeded is not None:
+        raise exceeded
+    if slot:
+        used_ns_1 = now_ns
+    else:
+        used_ns_0 = now_ns
+    records.put(key, _pack(tat_ns, limit_code, allowed, throttled + 1, used_ns_0, used_ns_1, fraction, epoch))
+    return False, debt, wait_ns, epoch, ()
+
+
+def epoch_of(records: RecordStorage, key: bytes) -> int:
+    """Return the epoch of the key's record; 0 if there is none, or if it is damaged."""
+    return Record.load(records.get(key, EMPTY)).epoch
 
 
 def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
@@ -205,7 +230,7 @@ def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_
 def peek(record: Record, limit: Limit | None, now_ns: int) -> Outcome:
     """Return the outcome that `take` would have for one token, without taking or counting anything."""
     if limit is None:
-        return True, 0, 0, record.epoch
+        return True, 0, 0, record.epoch, ()
     debt = convert_debt(limit, record.tat_ns, record.fraction, record.limit_code, now_ns)
     lacking = debt + limit.price - limit.capacity
-    return lacking <= 0, debt, max(0, -(-lacking // limit.ticks)), record.epoch
+    return lacking <= 0, debt, max(0, -(-lacking // limit.ticks)), record.epoch, ()

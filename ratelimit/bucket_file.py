@@ -15,6 +15,7 @@ MAX_READERS: Final = 1024
 GENERATION_KEY: Final = b"\x00generation"
 LAYOUT_KEY: Final = b"\x00layout"
 LOCK_KEY: Final = b"\x00lock"
+POLICY_KEY: Final = b"\x00policy"
 PROBE_KEY: Final = b"\x00probe"
 REBUILT_KEY: Final = b"\x00rebuilt"
 

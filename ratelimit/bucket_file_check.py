@@ -18,7 +18,7 @@ from typing import Final
 import lmdb
 from lmdb.verify import verify
 
-from ratelimit.bucket import is_plausible
+from ratelimit import bucket, counters
 from ratelimit.bucket_file import (
     DATA_FILE,
     LAYOUT,
@@ -29,6 +29,7 @@ from ratelimit.bucket_file import (
     MAX_READERS,
     lock_file_identity,
 )
+from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
 
 SOUND: Final = 0
 DAMAGED: Final = 10
@@ -39,6 +40,7 @@ _BYTES_PER_SECOND: Final = 16 << 20
 _WALL_CLOCK_FACTOR: Final = 10
 # The unit of st_blocks, whatever block size the file system uses.
 _BLOCK_BYTES: Final = 512
+_COUNTERS: Final = (KEY_COUNTER_PREFIX, OWNER_PREFIX)
 
 
 class FileState(StrEnum):
@@ -96,6 +98,7 @@ def _find_entry_fault(transaction: lmdb.Transaction) -> str:
         if key <= last:
             return "its keys are out of order"
         last = key
+        is_plausible = counters.is_plausible if key.startswith(_COUNTERS) else bucket.is_plausible
         if key[0] and not is_plausible(bytes(value)):
             return "it has an invalid record"
     if last and transaction.get(LAYOUT_KEY) != LAYOUT:

@@ -6,8 +6,7 @@ the store's time. So a claim has up to two terms, and the store uses the first o
 
 from typing import Final, NamedTuple
 
-from ratelimit.bucket import CostExceedsBurst
-from ratelimit.limit import Limit
+from ratelimit.limit import CostExceedsBurst, Limit
 
 MAX_CLAIMS: Final = 16
 MAX_COST: Final = 10**15

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from ratelimit.claim import Claim, ClaimState
 from ratelimit.limit import NS_PER_SECOND, Limit
 
 
@@ -9,8 +10,8 @@ class Decision(NamedTuple):
     """The decision of a bucket about one request under `limit` (None: the key is unlimited).
 
     `debt` is in ticks of the limit and includes the request if it was allowed. `wait_ns` is how long the caller of
-    a denied request has to wait, in nanoseconds, until the same request would be allowed. `epoch` is the key's
-    epoch.
+    a denied request has to wait, in nanoseconds, until the key's limit would allow the same request. `epoch` is the
+    key's epoch. `states` are those of `claims`, the request's claims on the limits of plans, in the same order.
     """
 
     limit: Limit | None
@@ -18,6 +19,8 @@ class Decision(NamedTuple):
     debt: int
     wait_ns: int
     epoch: int
+    states: tuple[ClaimState, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     @property
     def remaining(self) -> int:
@@ -40,5 +43,13 @@ class Decision(NamedTuple):
 
     @property
     def retry_after_seconds(self) -> int:
-        """Return the whole seconds, rounded up, after which a denied request would be allowed; at least 1."""
-        return -(-self.wait_ns // NS_PER_SECOND)
+        """Return the whole seconds, rounded up, after which a denied request would be allowed; at least 1.
+
+        If several limits refused it, this is the longest wait.
+        """
+        return -(-max((self.wait_ns, *(state.wait_ns for state in self.states))) // NS_PER_SECOND)
+
+    @property
+    def refused_by_key(self) -> bool:
+        """Return whether the key's own limit refused the request."""
+        return self.wait_ns > 0

@@ -43,8 +43,8 @@ class TokenLease:
 
 def is_leasable(request: TakeRequest) -> bool:
     """Return whether tokens for the request's key may be taken ahead of use at all."""
-    _, limit, cost, _, _ = request
-    return limit is not None and cost <= limit.burst and limit.burst >= SHARE
+    _, limit, cost, _, _, claims = request
+    return limit is not None and not claims and cost <= limit.burst and limit.burst >= SHARE
 
 
 class LeaseBook:
@@ -61,9 +61,10 @@ class LeaseBook:
 
     def spend(self, request: TakeRequest, now_ns: int) -> Outcome | None:
         """Return the outcome of the request if a lease pays for it, or None if the store has to decide it."""
-        key, limit, cost, epoch, slot = request
+        key, limit, cost, epoch, slot, claims = request
         lease = self._leases.get((key, slot))
-        if lease is None or lease.unspent < cost or now_ns >= lease.expires_ns:
+        # The leased tokens are those of the key's own limit alone.
+        if lease is None or claims or lease.unspent < cost or now_ns >= lease.expires_ns:
             return None
         # Comparing identity first is cheaper, and the limit of a cached record is nearly always the same object.
         if (lease.limit is not limit and lease.limit != limit) or lease.epoch != epoch:
@@ -74,7 +75,7 @@ class LeaseBook:
         refilled = (now_ns - lease.granted_ns) * lease.limit.ticks
         # To the client, leased tokens that are still unspent count as remaining, although the store has taken
         # them.
-        return True, max(0, lease.debt - lease.unspent * lease.limit.price - refilled), 0, epoch
+        return True, max(0, lease.debt - lease.unspent * lease.limit.price - refilled), 0, epoch, ()
 
     def __len__(self) -> int:
         return len(self._leases) + len(self._expired)
@@ -84,7 +85,7 @@ class LeaseBook:
 
         `waiting` is the number of tokens that all waiting requests of the key ask for, including this one.
         """
-        key, limit, cost, epoch, slot = request
+        key, limit, cost, epoch, slot, _ = request
         if limit is None or not is_leasable(request):
             return 0
         lease = self._leases.get((key, slot))
@@ -109,7 +110,7 @@ class LeaseBook:
 
     def restore_uncounted(self, request: TakeRequest, uncounted: int) -> None:
         """Take back requests from `pop_uncounted` that the store did not count."""
-        key, limit, _, epoch, slot = request
+        key, limit, _, epoch, slot, _ = request
         if uncounted and limit is not None:
             self._leases.setdefault((key, slot), TokenLease(limit, epoch, 1)).uncounted += uncounted
 
@@ -128,7 +129,7 @@ class LeaseBook:
         `outcome` is the store's, and `requested_ns` is when the store was called. The returned outcome is the same,
         except that its debt does not include the leased tokens.
         """
-        key, limit, _, epoch, slot = request
+        key, limit, _, epoch, slot, _ = request
         if limit is None:
             return outcome
         lease = self._leases.get((key, slot))
@@ -139,11 +140,11 @@ class LeaseBook:
         else:
             # The lease was used up before its end, so the next one is larger.
             lease.size = min(2 * lease.size, self._max_tokens)
-        allowed, debt, wait_ns, newest = outcome
+        allowed, debt, wait_ns, newest, states = outcome
         lease.unspent += tokens
         lease.spent = 0
         lease.debt, lease.granted_ns, lease.expires_ns = debt, requested_ns, requested_ns + LEASE_NS
-        return allowed, max(0, debt - lease.unspent * limit.price), wait_ns, newest
+        return allowed, max(0, debt - lease.unspent * limit.price), wait_ns, newest, states
 
     def pop_expired(self, now_ns: int) -> list[tuple[bytes, TokenLease]]:
         """Remove the leases that have ended from the book. Return those with tokens to give back or requests to

@@ -7,15 +7,16 @@ from functools import cache
 from time import perf_counter
 
 from ratelimit import metrics
-from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
+from ratelimit.bucket import Outcome, Record, TakeRequest
+from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.decision import Decision
-from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.stores import BucketStore, BucketStoreError
 from ratelimit.stores.base import ADDRESS_PREFIX, TakeResult
 from ratelimit.stores.configured import configured_store
 from ratelimit.stores.fallback import FallbackStore
 
-DecisionResult = Decision | CostExceedsBurst | BucketStoreError | None
+DecisionResult = Decision | CostExceedsBurst | Undecided | BucketStoreError | None
 """Result of one of several takes: the decision, or the error that prevented it. None means that nothing was
 decided, because the limit of the key has changed: `take` decides it then.
 """
@@ -68,31 +69,42 @@ class Limiter:
             with suppress(BucketStoreError):
                 self.store.generation()
 
-    def take(self, key_id: str, limit: Limit | None, *, cost: int, epoch: int, slot: int) -> Decision:
-        """Take `cost` tokens of the key's bucket, or none.
+    def take(
+        self,
+        key_id: str,
+        limit: Limit | None,
+        *,
+        cost: int,
+        epoch: int,
+        slot: int,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Decision:
+        """Take `cost` tokens of the key's bucket and all of `claims`, or nothing.
 
         A decision whose epoch is newer than `epoch` decided and counted nothing: load the key again and retry.
+        Raises Undecided, and CostExceedsBurst.
         """
-        outcome = self._timed_take(key_id.encode(), limit, cost, epoch, slot)
-        decision = Decision(limit, *outcome)
+        outcome = self._timed_take((key_id.encode(), limit, cost, epoch, slot, claims), policy)
+        decision = Decision(limit, *outcome, claims)
         # Otherwise nothing was decided, and the retry counts.
         if decision.epoch == epoch:
             (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
         return decision
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[DecisionResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
         """Decide several requests like `take`, in one call of the store. Their metrics share the time of the call
         equally.
         """
         started = perf_counter()
         try:
-            outcomes = self.store.take_many(requests)
+            outcomes = self.store.take_many(requests, policy)
         except BucketStoreError:
             metrics.STORE_ERRORS.inc()
             raise
         return self._record_decisions(requests, outcomes, perf_counter() - started)
 
-    async def take_many_async(self, requests: Sequence[TakeRequest]) -> list[DecisionResult]:
+    async def take_many_async(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
         """Decide several requests like `take_many`, for a remote store, without blocking the event loop.
 
         Raises TypeError if the store is on this host.
@@ -100,7 +112,7 @@ class Limiter:
         if self._fallback_store is None:
             raise TypeError("the store is on this host: take_many waits for nothing")
         started = perf_counter()
-        outcomes = await self._fallback_store.take_many_async(requests)
+        outcomes = await self._fallback_store.take_many_async(requests, policy)
         return self._record_decisions(requests, outcomes, perf_counter() - started)
 
     async def close_async(self) -> None:
@@ -114,14 +126,14 @@ class Limiter:
         """Return the decisions for `outcomes`, and record them in the metrics. All of them together took `seconds`."""
         share = seconds / len(requests)
         decisions: list[DecisionResult] = []
-        for (_, limit, _, epoch, _), outcome in zip(requests, outcomes, strict=True):
+        for (_, limit, _, epoch, _, claims), outcome in zip(requests, outcomes, strict=True):
             self._metrics.seconds.observe(share)
             if not isinstance(outcome, tuple):
                 if isinstance(outcome, BucketStoreError):
                     metrics.STORE_ERRORS.inc()
                 decisions.append(outcome)
                 continue
-            decision = Decision(limit, *outcome)
+            decision = Decision(limit, *outcome, claims)
             if decision.epoch == epoch:
                 (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
             decisions.append(decision)
@@ -129,7 +141,7 @@ class Limiter:
 
     def take_for_address(self, address: str, limit: Limit, kind: AttemptKind = AttemptKind.CREDENTIAL) -> Decision:
         """Take one token from the bucket that limits such attempts from `address`."""
-        return Decision(limit, *self._timed_take(ADDRESS_PREFIX + (kind + address).encode(), limit, 1, 0, 0))
+        return Decision(limit, *self._timed_take((ADDRESS_PREFIX + (kind + address).encode(), limit, 1, 0, 0, ())))
 
     def forget_idle_addresses(self, limit: Limit) -> int:
         """Delete the buckets of addresses that are full again under `limit`. Return how many were deleted."""
@@ -161,10 +173,34 @@ class Limiter:
         """
         self.store.set_epoch(key_id.encode(), epoch)
 
-    def _timed_take(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
+    def policy(self) -> int:
+        """Return the number of the newest policies that were published; 0 if none were."""
+        return self.store.policy()
+
+    def set_policy(self, number: int) -> None:
+        """Publish the number of new policies, so that every process that shares the store reads them."""
+        self.store.set_policy(number)
+
+    def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
+        """Return the state of each claim's counter, as if its cost was 0. Nothing is taken or written."""
+        return self.store.peek_claims(claims)
+
+    def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
+        """Return what the store has of each of these quotas, also if its period has ended; None if it has nothing."""
+        return self.store.quota_uses(counters)
+
+    def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        """Merge what the database has of quotas into the store. It may be older than what the store has."""
+        self.store.seed_quotas(uses)
+
+    def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
+        """Set what is spent of the claim's limit to `used` units, or add `add` units. Raises Undecided."""
+        return self.store.adjust(claim, used=used, add=add)
+
+    def _timed_take(self, request: TakeRequest, policy: int = NO_POLICY) -> Outcome:
         started = perf_counter()
         try:
-            return self.store.take(key, limit, cost, epoch, slot)
+            return self.store.take(*request, policy)
         except BucketStoreError:
             metrics.STORE_ERRORS.inc()
             raise

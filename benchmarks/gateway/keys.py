@@ -114,7 +114,7 @@ def main(number: int, file: Path) -> None:
             cursor.executemany(_GIVE_SECRET, digests)
     store, limit = open_store(settings.BUCKET_STORE_URL), Limit(**HIGH_LIMIT)
     for begin in range(0, number, _BUCKETS_TOGETHER):
-        store.take_many([(key_id.encode(), limit, 1, 1, 0) for key_id in ids[begin : begin + _BUCKETS_TOGETHER]])
+        store.take_many([(key_id.encode(), limit, 1, 1, 0, ()) for key_id in ids[begin : begin + _BUCKETS_TOGETHER]])
     store.close()
     with file.open("w", encoding="ascii") as lines:
         lines.writelines(f"{key_id}:{secret(key)}\n" for key, key_id in enumerate(ids))

@@ -20,7 +20,8 @@ from gateway.native.pending_check import PendingCheck, call_of_reply
 from httpserver.fast_path import Reply
 from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey.problems import ProblemError
-from ratelimit.bucket import CostExceedsBurst
+from ratelimit.claim import Undecided
+from ratelimit.limit import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
 _NO_CONTENT: Final = b"HTTP/1.1 204"
@@ -99,6 +100,8 @@ def _response(pending: PendingCheck, charge: ChargeResult) -> bytes | None:
         return None
     if isinstance(charge, CostExceedsBurst):
         return _error_response(pending, above_burst())
+    if isinstance(charge, Undecided):
+        return None
     if isinstance(charge, BucketStoreError):
         return _error_response(pending, unavailable(charge, request_id=pending.request_id.decode("latin-1")))
     precomputed = precomputed_of(pending.verified.record)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
-from ratelimit.limit import Limit
+from ratelimit.bucket import Outcome, Record, TakeRequest
+from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.limit import CostExceedsBurst, Limit
 
 if TYPE_CHECKING:
     from ratelimit.stores.call_sequence import ScriptCall
@@ -40,7 +41,7 @@ class OutcomeUnknown(BucketStoreUnavailable):
         self.uncounted: tuple[tuple[bytes, int], ...] = ()
 
 
-TakeResult = Outcome | CostExceedsBurst | BucketStoreError
+TakeResult = Outcome | CostExceedsBurst | Undecided | BucketStoreError
 """Result of one of several takes: its outcome, or the error that prevented it."""
 
 
@@ -91,18 +92,51 @@ class BucketStore(Protocol):
     def now_ns(self) -> int:
         """Return the time by which the store's buckets refill, in nanoseconds since the Unix epoch."""
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        """Take `cost` tokens or none, count the use of the secret in `slot`, and return the key's epoch with the
-        outcome.
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
+        """Take `cost` tokens and all of `claims`, or nothing. Count the use of the secret in `slot`, and return the
+        key's epoch with the outcome.
 
-        This is one atomic operation across all threads, processes and hosts, defined by `ratelimit.bucket.take`.
-        Raises CostExceedsBurst.
+        This is one atomic operation across all threads, processes and hosts, defined by `ratelimit.batch.take`.
+        `policy` is the number of the policies by which the caller made the claims. Raises Undecided, and
+        CostExceedsBurst.
         """
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         """Decide several requests in one operation, one after the other. Return their outcomes in the same order.
 
-        If this raises, no request was decided, unless the error is OutcomeUnknown.
+        They have at most 128 claims together. If this raises, no request was decided, unless the error is
+        OutcomeUnknown.
+        """
+
+    def policy(self) -> int:
+        """Return the number of the newest policies that were published; 0 if none were."""
+
+    def set_policy(self, number: int) -> None:
+        """Set the number of the policies if `number` is newer. A caller with an older one then has to read them."""
+
+    def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
+        """Return the state of each claim's counter, as if its cost was 0. Nothing is taken or written."""
+
+    def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
+        """Return what the store has of each of these quotas, also if its period has ended; None if it has nothing."""
+
+    def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        """Merge what the database has of quotas into the store. It may be older than what the store has."""
+
+    def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
+        """Set what is spent of the claim's limit to `used` units, or add `add` units, which may be negative.
+
+        The result is from 0 to a full bucket, or to MAX_USED. Exactly one of both is given. Return the state
+        after it. Raises Undecided.
         """
 
     def peek(self, key: bytes) -> Record:

@@ -7,8 +7,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ratelimit import metrics
-from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest
-from ratelimit.limit import Limit
+from ratelimit.bucket import Outcome, Record, TakeRequest
+from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores.base import ADDRESS_PREFIX, BucketStoreError, OutcomeUnknown, Rebuild, TakeResult
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
@@ -79,19 +80,30 @@ class FallbackStore:
         # decision, and the primary may be back by then.
         return self.breaker.closed and self._clock() >= self._unconfirmed_until
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        request = (key, limit, cost, epoch, slot)
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
+        request = (key, limit, cost, epoch, slot, claims)
         return self._by_primary_or_fallback(
-            lambda: self.primary.take(*request), lambda error: self._take_locally(request, error)
+            lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, error)
         )
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         return self._by_primary_or_fallback(
-            lambda: self.primary.take_many(requests),
+            lambda: self.primary.take_many(requests, policy),
             lambda error: [self._try_take_locally(one, error) for one in requests],
         )
 
-    async def take_many_async(self, requests: Sequence[TakeRequest]) -> list[TakeResult | None]:
+    async def take_many_async(
+        self, requests: Sequence[TakeRequest], policy: int = NO_POLICY
+    ) -> list[TakeResult | None]:
         """Decide several requests like `take_many`, without blocking the event loop.
 
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
@@ -100,7 +112,7 @@ class FallbackStore:
             return [self._try_take_locally(one) for one in requests]
         results: Sequence[TakeResult | None]
         try:
-            results = await self.async_store.take_many(requests)
+            results = await self.async_store.take_many(requests, policy)
         except BucketStoreError as error:
             results = [error] * len(requests)
         failure = next((one for one in results if isinstance(one, BucketStoreError)), None)
@@ -114,6 +126,24 @@ class FallbackStore:
     async def close_async(self) -> None:
         """Give leased tokens back and close connections. Call this when the event loop of `take_many_async` ends."""
         await self.async_store.close()
+
+    def policy(self) -> int:
+        return self.primary.policy()
+
+    def set_policy(self, number: int) -> None:
+        self.primary.set_policy(number)
+
+    def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
+        return self.primary.peek_claims(claims)
+
+    def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
+        return self.primary.quota_uses(counters)
+
+    def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        self.primary.seed_quotas(uses)
+
+    def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
+        return self.primary.adjust(claim, used=used, add=add)
 
     def peek(self, key: bytes) -> Record:
         return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
@@ -210,7 +240,7 @@ class FallbackStore:
     def _take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> Outcome:
         local = self._local_store()
         metrics.FALLBACK_DECISIONS.inc()
-        key, limit, cost, epoch, slot = request
+        key, limit, cost, epoch, slot, claims = request
         # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
         # secrets.
         if self.mode is FallbackMode.ALLOW and limit is not None and not key.startswith(ADDRESS_PREFIX):
@@ -219,11 +249,11 @@ class FallbackStore:
             limit = None
         # The primary may have counted this request already, so the local store must not count it yet.
         if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
-            return self._unsettled.take((key, limit, cost, epoch, slot), error.call)
-        return local.take(key, limit, cost, epoch, slot)
+            return self._unsettled.take((key, limit, cost, epoch, slot, claims), error.call)
+        return local.take(key, limit, cost, epoch, slot, claims)
 
     def _try_take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> TakeResult:
         try:
             return self._take_locally(request, error)
-        except (CostExceedsBurst, BucketStoreError) as raised:
+        except (CostExceedsBurst, Undecided, BucketStoreError) as raised:
             return raised

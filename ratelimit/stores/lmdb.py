@@ -9,25 +9,30 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import lmdb
 
-from ratelimit import bucket
-from ratelimit.bucket import EMPTY, CostExceedsBurst, Outcome, Record, TakeRequest
+from ratelimit import batch, bucket
+from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
-from ratelimit.limit import Limit
+from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
+from ratelimit.counters import CounterStorage
+from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
+from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
 
 # The store's own entries begin with NUL.
 _FIRST_KEY: Final = b"\x01"
 _SCAN_BATCH: Final = 1000
+_Result = TypeVar("_Result")
 _take = bucket.take
+_take_with_claims = batch.take
 
 
-class LmdbStore(LmdbEnvironment):
+class LmdbStore(LmdbEnvironment, CounterStore):
     """Bucket store in a file on this host, shared by all its processes."""
 
     shared = True
@@ -38,7 +43,16 @@ class LmdbStore(LmdbEnvironment):
     def __init__(self, path: Path, clock: Clock = WALL_CLOCK) -> None:
         super().__init__(path, clock)
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
         """Decide one request in a write transaction, as `bucket.take` defines. This is the hot path."""
         transaction = None
         try:
@@ -49,7 +63,13 @@ class LmdbStore(LmdbEnvironment):
             now_ns = self.now_ns()
             # `_check_files_if_due`, inlined to save a call. The comparison also fails if the clock was set back.
             if self._checked_ns <= now_ns < self._next_check_ns:
-                outcome = _take(transaction, key, limit, cost, epoch, slot, now_ns)
+                if policy != NO_POLICY:
+                    check_policy(transaction, policy)
+                outcome = (
+                    _take_with_claims(transaction, transaction, (key, limit, cost, epoch, slot, claims), now_ns)
+                    if claims
+                    else _take(transaction, key, limit, cost, epoch, slot, now_ns)
+                )
                 transaction.commit()
                 return outcome
             transaction.abort()
@@ -59,17 +79,22 @@ class LmdbStore(LmdbEnvironment):
         except BaseException:
             _abort(transaction)
             raise
-        return self._retry_take(key, limit, cost, epoch, slot)
+        return self._retry_take((key, limit, cost, epoch, slot, claims), policy)
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
         self._check_files_if_due()
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
-            outcomes: list[TakeResult] = [*bucket.take_many(transaction, requests, self.now_ns())]
+            if policy != NO_POLICY:
+                check_policy(transaction, policy)
+            outcomes: list[TakeResult] = [*batch.take_many(transaction, transaction, requests, self.now_ns())]
             transaction.commit()
             return outcomes
+        except PolicyOutdated as error:
+            _abort(transaction)
+            return [error] * len(requests)
         except (lmdb.Error, struct.error):
             _abort(transaction)
         except BaseException:
@@ -77,7 +102,7 @@ class LmdbStore(LmdbEnvironment):
             raise
         # The transaction failed. Decide each request separately, so that one damaged record affects only its own
         # key.
-        return [self._take_single(one) for one in requests]
+        return [self._take_single(one, policy) for one in requests]
 
     def peek(self, key: bytes) -> Record:
         return self._run_transaction(lambda transaction: _load(transaction, key), write=False)
@@ -104,7 +129,7 @@ class LmdbStore(LmdbEnvironment):
 
         def take(transaction: lmdb.Transaction) -> Outcome:
             before = _load(transaction, key)
-            outcome = _take(transaction, *request, self.now_ns())
+            outcome = _take_with_claims(transaction, transaction, request, self.now_ns())
             after = _load(transaction, key)
             transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
             return outcome
@@ -161,19 +186,25 @@ class LmdbStore(LmdbEnvironment):
         self._check_files_if_due()
         return int((self._environment or self._open()).info()["last_txnid"])
 
-    def _retry_take(self, key: bytes, limit: Limit | None, cost: int, epoch: int, slot: int) -> Outcome:
+    def _retry_take(self, request: TakeRequest, policy: int) -> Outcome:
         """Decide one request with repairs."""
-        # A separate method, because a closure inside `take` would slow down every call.
-        return self._run_transaction(
-            lambda transaction: _take(transaction, key, limit, cost, epoch, slot, self.now_ns()), key=key
-        )
 
-    def _take_single(self, request: TakeRequest) -> TakeResult:
+        # A separate method, because a closure inside `take` would slow down every call.
+        def take(transaction: lmdb.Transaction) -> Outcome:
+            check_policy(transaction, policy)
+            return _take_with_claims(transaction, transaction, request, self.now_ns())
+
+        return self._run_transaction(take, key=request[0])
+
+    def _take_single(self, request: TakeRequest, policy: int) -> TakeResult:
         """Decide one request with repairs, and return an error as its outcome."""
         try:
-            return self._retry_take(*request)
-        except (CostExceedsBurst, BucketStoreError) as error:
+            return self._retry_take(request, policy)
+        except (CostExceedsBurst, Undecided, BucketStoreError) as error:
             return error
+
+    def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
+        return self._run_transaction(work, write=write)
 
     def _scan_batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
         return self._run_transaction(lambda transaction: _read_batch(transaction, first, prefix), write=False)

@@ -1,13 +1,19 @@
 """`memory://`: buckets in this process, for tests and as the reference implementation of the other stores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
+from typing import TypeVar
 from uuid import uuid4
 
-from ratelimit import bucket
+from ratelimit import batch
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
+from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated
+from ratelimit.counters import CounterStorage
 from ratelimit.limit import Limit
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
+from ratelimit.stores.counter_store import CounterStore, check_policy
+
+_Result = TypeVar("_Result")
 
 
 class _Records(dict[bytes, bytes]):
@@ -16,7 +22,7 @@ class _Records(dict[bytes, bytes]):
     put = dict.__setitem__
 
 
-class MemoryStore:
+class MemoryStore(CounterStore):
     """Bucket store in a dictionary under a lock. It is exact across threads; each process has its own."""
 
     url = "memory://"
@@ -30,17 +36,33 @@ class MemoryStore:
         self._generation = uuid4().hex
         self._lock = Lock()
         self._records = _Records()
+        self._counters = _Records()
 
     def generation(self) -> str:
         return self._generation
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
         with self._lock:
-            return bucket.take(self._records, key, limit, cost, epoch, slot, self.now_ns())
+            check_policy(self._counters, policy)
+            request = (key, limit, cost, epoch, slot, claims)
+            return batch.take(self._records, self._counters, request, self.now_ns())
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         with self._lock:
-            return [*bucket.take_many(self._records, requests, self.now_ns())]
+            try:
+                check_policy(self._counters, policy)
+            except PolicyOutdated as error:
+                return [error] * len(requests)
+            return [*batch.take_many(self._records, self._counters, requests, self.now_ns())]
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))
@@ -63,6 +85,11 @@ class MemoryStore:
         with self._lock:
             if unused_since_ns is None or self.peek(key).used_ns < unused_since_ns:
                 self._records.pop(key, None)
+                self._counters.pop(key, None)
+
+    def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
+        with self._lock:
+            return work(self._counters)
 
     def ping(self) -> None:
         """Do nothing: memory always accepts a write."""

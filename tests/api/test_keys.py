@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 KEY_MEMBERS = [
-    "key_id", "label", "owner", "scopes", "rate_limit", "enabled", "state", "created_at", "expires_at",
+    "key_id", "label", "owner", "scopes", "rate_limit", "plan", "enabled", "state", "created_at", "expires_at",
     "revoked_at", "last_used_at", "metadata", "secrets",
 ]  # fmt: skip
 

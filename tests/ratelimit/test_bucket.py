@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ratelimit import bucket
-from ratelimit.bucket import EMPTY, MAX_EPOCH, CostExceedsBurst, Outcome, Record
+from ratelimit.bucket import EMPTY, MAX_EPOCH, Outcome, Record
 from ratelimit.decision import Decision
-from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, Limit
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, CostExceedsBurst, Limit
 
 T0 = 1_800_000_000_000_000_000
 SECOND = NS_PER_SECOND
@@ -139,7 +139,7 @@ def test_equals_exact_rational_arithmetic(limit: Limit, steps: list[tuple[int, i
         now += elapsed
         tokens = min(Fraction(limit.burst), tokens + elapsed * rate)
         cost = max(1, limit.burst * percent // 100)
-        (allowed, debt, wait_ns, _), changed = take(raw, limit, cost, 0, 0, now)
+        (allowed, debt, wait_ns, *_), changed = take(raw, limit, cost, 0, 0, now)
         assert changed is not None
         raw = changed
         assert allowed == (tokens >= cost)
@@ -162,7 +162,7 @@ def test_clock_set_back_gives_no_tokens(limit: Limit, steps: list[tuple[int, int
         elapsed = max(-now, elapsed)
         now += elapsed
         cost = max(1, limit.burst * percent // 100)
-        (allowed, debt, wait_ns, _), changed = take(raw, limit, cost, 0, 0, now)
+        (allowed, debt, wait_ns, *_), changed = take(raw, limit, cost, 0, 0, now)
         assert changed is not None
         raw = changed
         left = limit.burst - Fraction(debt, limit.price)
@@ -200,7 +200,7 @@ def test_request_after_retry_after_is_allowed(limit: Limit, percent: int, later:
     cost = max(1, limit.burst * percent // 100)
     _, raw = take(EMPTY, limit, limit.burst, 0, 0, T0)
     assert raw is not None
-    (allowed, debt, wait_ns, epoch), raw = take(raw, limit, cost, 0, 0, T0 + later)
+    (allowed, debt, wait_ns, epoch, _), raw = take(raw, limit, cost, 0, 0, T0 + later)
     assert raw is not None
     if allowed:
         return
@@ -221,7 +221,7 @@ def test_a_new_limit_keeps_what_was_spent(old: Limit, new: Limit, percent: int, 
         assert changed is not None
         raw = changed
     left = max(Fraction(0), spent - Fraction(later * old.burst, old.per_seconds * SECOND))
-    _, debt, _, _ = bucket.peek(Record.load(raw), new, T0 + later)
+    _, debt, *_ = bucket.peek(Record.load(raw), new, T0 + later)
     still_spent = Fraction(debt, new.price)
     expected = min(Fraction(new.burst), left)
     assert expected <= still_spent <= expected + Fraction(1, new.price)
@@ -241,8 +241,8 @@ def test_denied_requests_cost_nothing() -> None:
 
 def test_a_stale_epoch_decides_and_counts_nothing() -> None:
     raw = Record(epoch=5, allowed=3).dump()
-    assert take(raw, Limit(1, 1), 1, 4, 0, T0) == ((False, 0, 0, 5), None)
-    (allowed, _, _, epoch), changed = take(raw, Limit(1, 1), 1, 6, 1, T0)
+    assert take(raw, Limit(1, 1), 1, 4, 0, T0) == ((False, 0, 0, 5, ()), None)
+    (allowed, _, _, epoch, _), changed = take(raw, Limit(1, 1), 1, 6, 1, T0)
     assert changed is not None
     assert (allowed, epoch) == (True, 6)
     assert Record.load(changed)._replace(tat_ns=0, limit_code=0) == Record(0, 0, 4, 0, 0, T0, 0, 6)
@@ -253,7 +253,7 @@ def test_unlimited_key_is_counted_and_keeps_its_bucket() -> None:
     _, raw = take(EMPTY, limit, 10, 0, 0, T0)
     assert raw is not None
     outcome, raw = take(raw, None, 1, 0, 0, T0)
-    assert outcome == (True, 0, 0, 0)
+    assert outcome == (True, 0, 0, 0, ())
     assert raw is not None
     assert Record.load(raw).allowed == 2
     (allowed, *_), _ = take(raw, limit, 1, 0, 0, T0)

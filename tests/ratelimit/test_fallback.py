@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ratelimit.bucket import CostExceedsBurst
-from ratelimit.limit import Limit
+from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores import LmdbStore
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
@@ -62,7 +61,7 @@ def test_local_buckets_decide_under_the_same_limits(server: RedisServer, make_st
     store = make_store(FallbackMode.LOCAL)
     lose(server, store)
     assert [store.take(KEY, LIMIT)[0] for _ in range(6)] == [True] * 5 + [False]
-    assert [taken[0] for taken in store.take_many([(b"lk_b", LIMIT, 3, 0, 0)] * 2)] == [True, False]  # type: ignore[index]
+    assert [taken[0] for taken in store.take_many([(b"lk_b", LIMIT, 3, 0, 0, ())] * 2)] == [True, False]  # type: ignore[index]
     assert store.peek(KEY).allowed == 5
     with pytest.raises(CostExceedsBurst):
         store.take(KEY, LIMIT, 6)
@@ -86,7 +85,7 @@ def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> Non
     lose(server, store)
     with pytest.raises(BucketStoreError, match="BUCKET_STORE_FALLBACK is deny"):
         store.take(KEY, LIMIT)
-    (taken,) = store.take_many([(KEY, LIMIT, 1, 0, 0)])
+    (taken,) = store.take_many([(KEY, LIMIT, 1, 0, 0, ())])
     assert isinstance(taken, BucketStoreError)
 
 
@@ -121,7 +120,7 @@ def test_event_loop_falls_back_too(server: RedisServer, make_store: MakeStore) -
     store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
-        requests = [(KEY, LIMIT, 1, 0, 0)]
+        requests = [(KEY, LIMIT, 1, 0, 0, ())]
         assert (await store.take_many_async(requests))[0][0]  # type: ignore[index]
         server.kill()
         for _ in range(7):
@@ -158,7 +157,7 @@ def test_epoch_published_during_outage_applies_locally(server: RedisServer, make
     lose(server, store)
     with pytest.raises(BucketStoreUnavailable):
         store.set_epoch(KEY, 3)
-    assert store.take(KEY, LIMIT, epoch=2) == (False, 0, 0, 3)
+    assert store.take(KEY, LIMIT, epoch=2) == (False, 0, 0, 3, ())
 
 
 @needs_redis
@@ -183,8 +182,8 @@ def test_blocked_event_loop_is_no_outage(server: RedisServer, make_store: MakeSt
     store = make_store(FallbackMode.LOCAL)
 
     async def story() -> None:
-        await store.take_many_async([(KEY, LIMIT, 1, 0, 0)])
-        deciding = asyncio.ensure_future(store.take_many_async([(KEY, LIMIT, 1, 0, 0)]))
+        await store.take_many_async([(KEY, LIMIT, 1, 0, 0, ())])
+        deciding = asyncio.ensure_future(store.take_many_async([(KEY, LIMIT, 1, 0, 0, ())]))
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_soon(server.client().execute_command, "DEBUG", "SLEEP", "0.35")
         assert (await deciding)[0][0]  # type: ignore[index]

@@ -25,11 +25,11 @@ LIMIT = Limit(100, 60)
 
 
 def take_request(limit: Limit | None = LIMIT, cost: int = 1, epoch: int = 0, slot: int = 0) -> TakeRequest:
-    return KEY, limit, cost, epoch, slot
+    return KEY, limit, cost, epoch, slot, ()
 
 
 def granted(book: LeaseBook, tokens: int, now_ns: int = 0) -> None:
-    book.record_grant(take_request(), tokens, (True, (tokens + 1) * LIMIT.price, 0, 0), now_ns)
+    book.record_grant(take_request(), tokens, (True, (tokens + 1) * LIMIT.price, 0, 0, ()), now_ns)
 
 
 def test_a_lease_pays_until_it_is_used_up() -> None:
@@ -118,7 +118,7 @@ def test_each_secret_of_a_key_has_a_lease_of_its_own() -> None:
     book = LeaseBook(50)
     granted(book, 2)
     book.tokens_to_request(take_request(slot=1), 1, 0)
-    book.record_grant(take_request(slot=1), 3, (True, 6 * LIMIT.price, 0, 0), 0)
+    book.record_grant(take_request(slot=1), 3, (True, 6 * LIMIT.price, 0, 0, ()), 0)
     assert [book.spend(take_request(slot=slot), 0) is not None for slot in (0, 1, 0, 1, 0, 1)] == [True] * 4 + [
         False,
         True,
@@ -263,7 +263,7 @@ class _Away(AsyncRedisStore):
         if self.away:
             raise BucketStoreUnavailable("away")
         self.told += [int.from_bytes(request[-4:], "little") for _, request in batch_sizes]
-        return [((True, 20 * LIMIT.price, 0, 0), True) for _ in batch_sizes]
+        return [((True, 20 * LIMIT.price, 0, 0, ()), True) for _ in batch_sizes]
 
     async def shift(self, shifts):  # type: ignore[no-untyped-def]
         if self.away:

@@ -180,7 +180,7 @@ def test_file_replaced_by_another_process_is_reopened(tmp_path: Path, clock: Clo
     run(program, tmp_path / "b")
     clock.move(1)
     assert here.peek(b"k").epoch == 7
-    assert here.take(b"k", LIMIT) == (False, 0, 0, 7)
+    assert here.take(b"k", LIMIT) == (False, 0, 0, 7, ())
     here.close()
 
 

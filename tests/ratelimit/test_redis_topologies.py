@@ -42,7 +42,7 @@ def ask_on_loop(url: str, times: int) -> list[bool]:
         passed: list[bool] = []
         try:
             for _ in range(times // 2):
-                taken = await async_store.take_many([(KEY, LIMIT, 1, 0, 0)] * 2)
+                taken = await async_store.take_many([(KEY, LIMIT, 1, 0, 0, ())] * 2)
                 passed += [isinstance(outcome, tuple) and outcome[0] for outcome in taken]
         finally:
             await async_store.close()
@@ -76,7 +76,7 @@ def test_forgotten_script_is_sent_again() -> None:
         async def story() -> None:
             async_store = AsyncRedisStore(RedisStore(parse_address(server.url), timeout=5))
             for passes in (True, True):
-                assert (await async_store.take_many([(KEY, LIMIT, 1, 0, 0)]))[0][0] is passes  # type: ignore[index]
+                assert (await async_store.take_many([(KEY, LIMIT, 1, 0, 0, ())]))[0][0] is passes  # type: ignore[index]
                 with server.client() as client:
                     client.script_flush()
             await async_store.close()
@@ -95,7 +95,7 @@ def test_non_redis_response_is_a_store_error() -> None:
         async_store = AsyncRedisStore(RedisStore(parse_address(f"redis://127.0.0.1:{port}/0"), timeout=1))
         for _ in range(2):
             with pytest.raises(BucketStoreError):
-                await async_store.take_many([(KEY, LIMIT, 1, 0, 0)])
+                await async_store.take_many([(KEY, LIMIT, 1, 0, 0, ())])
         await async_store.close()
 
     with served(greet) as port:

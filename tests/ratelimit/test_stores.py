@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratelimit.bucket import MAX_EPOCH, CostExceedsBurst, Record
+from ratelimit.bucket import MAX_EPOCH, Record
 from ratelimit.decision import Decision
-from ratelimit.limit import Limit
+from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores import BucketStore, open_store
 from tests.conftest import Clock
 from tests.ratelimit.test_bucket import CASES, LIMITS, SECOND, STEPS
@@ -143,7 +143,7 @@ def test_epoch_only_rises_and_rejects_older_callers(bucket_store: BucketStore) -
     bucket_store.set_epoch(KEY, 3)
     bucket_store.set_epoch(KEY, 2)
     assert bucket_store.peek(KEY).epoch == 3
-    assert bucket_store.take(KEY, limit, epoch=2) == (False, 0, 0, 3)
+    assert bucket_store.take(KEY, limit, epoch=2) == (False, 0, 0, 3, ())
     assert bucket_store.peek(KEY).throttled == 0
     assert bucket_store.take(KEY, limit, epoch=4)[0]
     assert bucket_store.peek(KEY).epoch == 4
@@ -161,12 +161,12 @@ def test_impossible_epoch_counts_as_none(bucket_store: BucketStore, epoch: int) 
     assert not bucket_store.take(KEY, limit, epoch=3)[0]
     bucket_store.set_epoch(KEY, epoch)
     bucket_store.set_epoch(KEY, 4)
-    assert bucket_store.take(KEY, limit, epoch=3) == (False, 0, 0, 4)
+    assert bucket_store.take(KEY, limit, epoch=3) == (False, 0, 0, 4, ())
 
 
 def test_newest_epoch_that_a_key_can_reach_counts(bucket_store: BucketStore) -> None:
     bucket_store.set_epoch(KEY, MAX_EPOCH)
-    assert bucket_store.take(KEY, Limit(5, 60), epoch=3) == (False, 0, 0, MAX_EPOCH)
+    assert bucket_store.take(KEY, Limit(5, 60), epoch=3) == (False, 0, 0, MAX_EPOCH, ())
 
 
 def test_reset_fills_and_keeps_the_rest(bucket_store: BucketStore) -> None:
@@ -227,7 +227,7 @@ def test_lmdb_keeps_its_buckets_over_a_restart(tmp_path: Path, clock: Clock) -> 
 
 FIRE = """
     import sys
-    from ratelimit.limit import Limit
+    from ratelimit.limit import CostExceedsBurst, Limit
     from ratelimit.stores import open_store
     store = open_store(sys.argv[1])
     print("ready", flush=True)
@@ -236,7 +236,7 @@ FIRE = """
 """
 HAMMER = """
     import sys
-    from ratelimit.limit import Limit
+    from ratelimit.limit import CostExceedsBurst, Limit
     from ratelimit.stores import open_store
     store = open_store(sys.argv[1])
     store.take(b"other", None)

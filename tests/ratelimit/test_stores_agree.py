@@ -43,7 +43,7 @@ def test_every_step_has_the_same_outcome(
         for elapsed, key, which, percent, epoch, slot in steps:
             clock.ns = max(10**18, clock.ns + elapsed)
             limit = limits[which % len(limits)]
-            asked: TakeRequest = (key, limit, cost_of(limit, percent), epoch, slot)
+            asked: TakeRequest = (key, limit, cost_of(limit, percent), epoch, slot, ())
             (found,), (wanted,) = store.take_many([asked]), reference.take_many([asked])
             assert found == wanted or str(found) == str(wanted)
         for key in KEYS:

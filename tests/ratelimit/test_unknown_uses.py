@@ -26,7 +26,7 @@ pytestmark = pytest.mark.needs("redis")
 
 KEY = b"lk_0123456789ab"
 LIMIT = Limit(5, 3600)
-REQUEST: TakeRequest = (KEY, LIMIT, 1, 0, 0)
+REQUEST: TakeRequest = (KEY, LIMIT, 1, 0, 0, ())
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_leased_requests_are_counted_once(server: RedisServer, store: FallbackSt
     """Its uses are told to Redis with the next request, and that one comes late."""
     limit = Limit(1000, 3600)
     leased = store.async_store = LeasingStore(AsyncRedisStore(store.primary), 10)
-    request = (KEY, limit, 1, 0, 0)
+    request = (KEY, limit, 1, 0, 0, ())
 
     async def story() -> int:
         for _ in range(5):

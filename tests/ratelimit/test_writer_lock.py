@@ -38,7 +38,7 @@ def test_wait_for_the_writer_lock_denies_nothing(tmp_path: Path, clock: Clock) -
     with ThreadPoolExecutor(2) as threads:
         with environment.begin(write=True) as transaction:
             single = threads.submit(store.take, b"k", LIMIT)
-            many = threads.submit(store.take_many, [(b"k", LIMIT, 1, 0, 0)])
+            many = threads.submit(store.take_many, [(b"k", LIMIT, 1, 0, 0, ())])
             for _ in range(2):
                 assert observed.waiting.acquire(timeout=10)
             clock.move(5)

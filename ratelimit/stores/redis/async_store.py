@@ -8,6 +8,7 @@ from typing import Any, Final
 from redis.exceptions import NoScriptError
 
 from ratelimit.bucket import TakeRequest
+from ratelimit.claim import NO_POLICY
 from ratelimit.stores.base import BucketStoreUnavailable, OutcomeUnknown, TakeResult
 from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis import layout
@@ -35,7 +36,7 @@ class AsyncRedisStore:
         self._commands: asyncio.Task[Commands] | None = None
         self._sequence: CallSequence | None = None
 
-    async def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult | None]:
+    async def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult | None]:
         """Decide several requests, and return their outcomes in the same order.
 
         An outcome is None if the limit of the bucket has changed, so that `RedisStore.take` has to convert it.

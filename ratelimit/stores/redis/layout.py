@@ -7,8 +7,9 @@ from importlib.resources import files
 from struct import Struct
 from typing import Final, NamedTuple
 
-from ratelimit.bucket import MAX_EPOCH, CostExceedsBurst, Outcome, Record, TakeRequest
-from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.bucket import MAX_EPOCH, Outcome, Record, TakeRequest
+from ratelimit.claim import Undecided
+from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.stores.base import BucketStoreError, TakeResult
 
 SERVER_CLOCK: Final = b""
@@ -71,7 +72,7 @@ def encode_request(request: TakeRequest, *, more: int = 0, count: int = 1) -> by
     otherwise. If the request is allowed, it counts `count` requests, which include earlier ones that leased tokens
     paid for.
     """
-    _, limit, cost, epoch, slot = request
+    _, limit, cost, epoch, slot, _ = request
     if limit is not None and cost > limit.burst:
         # The script still has to compare the epoch first: the cost may be valid under the key's current limit.
         return _REQUEST.pack(epoch, slot, 1, 0, 0, 0, 0, 0, 0, 0, count)
@@ -109,19 +110,19 @@ def parse_outcomes(requests: Sequence[TakeRequest], numbers: Sequence[int]) -> "
 
 
 def _outcome(request: TakeRequest, status: int, debt_ns: int, fraction: int, epoch: int) -> "TakeResult | LimitChanged":
-    _, limit, cost, _, _ = request
+    _, limit, cost, *_ = request
     if status == _NEWER_EPOCH:
-        return False, 0, 0, epoch
+        return False, 0, 0, epoch, ()
     if status == _LIMIT_CHANGED:
         return LimitChanged()
     if limit is None:
-        return True, 0, 0, epoch
+        return True, 0, 0, epoch, ()
     if status == _EXCEEDS_BURST:
         return CostExceedsBurst(cost, limit)
     debt = debt_ns * limit.ticks + fraction
     if status in (_ALLOWED, _ALLOWED_WITH_GRANT):
-        return True, debt, 0, epoch
-    return False, debt, -((limit.capacity - debt - cost * limit.price) // limit.ticks), epoch
+        return True, debt, 0, epoch, ()
+    return False, debt, -((limit.capacity - debt - cost * limit.price) // limit.ticks), epoch, ()
 
 
 def parse_grants(numbers: Sequence[int]) -> list[bool]:
@@ -130,8 +131,8 @@ def parse_grants(numbers: Sequence[int]) -> list[bool]:
 
 
 def outcome_or_raise(result: "TakeResult | LimitChanged") -> Outcome:
-    """Return the outcome of one take, or raise it if it is a CostExceedsBurst, BucketStoreError or LimitChanged."""
-    if isinstance(result, CostExceedsBurst | BucketStoreError | LimitChanged):
+    """Return the outcome of one take, or raise it if it is an error."""
+    if isinstance(result, CostExceedsBurst | Undecided | BucketStoreError | LimitChanged):
         raise result
     return result
 

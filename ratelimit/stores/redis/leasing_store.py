@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from ratelimit.bucket import TakeRequest
+from ratelimit.claim import NO_POLICY
 from ratelimit.leases import LEASE_NS, LeaseBook, TokenLease, is_leasable
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.stores.base import BucketStoreError, OutcomeUnknown, TakeResult
@@ -52,7 +53,7 @@ class LeasingStore:
         self._clock = clock
         self._sweeping: asyncio.Task[None] | None = None
 
-    async def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult | None]:
+    async def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult | None]:
         """Decide several requests like `AsyncRedisStore.take_many`, with leases first.
 
         Requests that a lease pays for are decided also if the store is down. The others then get the

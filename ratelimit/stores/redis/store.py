@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import redis
 
-from ratelimit.bucket import CostExceedsBurst, Outcome, Record, TakeRequest, convert_debt
-from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.bucket import Outcome, Record, TakeRequest, convert_debt
+from ratelimit.claim import NO_POLICY, Claim
+from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
 from ratelimit.stores.call_sequence import CLOSED, CallSequence
 from ratelimit.stores.redis import layout
@@ -19,6 +20,7 @@ from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
 from ratelimit.stores.redis.clients import as_store_error, connect
 from ratelimit.stores.redis.key_names import EncodedRequest, KeyNames
 from ratelimit.stores.redis.layout import CHANGE, SERVER_CLOCK, SHIFT, TAKE, LimitChanged, Script
+from ratelimit.stores.without_plans import WithoutPlans
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -30,7 +32,7 @@ _INDEX_UPDATE_SECONDS: Final = 5
 _SEQUENCE_SECONDS: Final = 86_400
 
 
-class RedisStore:
+class RedisStore(WithoutPlans):
     """Bucket store in Redis. Threads can share one instance.
 
     `clock` replaces the server's clock in tests.
@@ -65,8 +67,17 @@ class RedisStore:
             self._client.set(self.keys.generation, uuid4().hex, nx=True)
             return bytes(self._client.get(self.keys.generation) or b"").decode("ascii")
 
-    def take(self, key: bytes, limit: Limit | None, cost: int = 1, epoch: int = 0, slot: int = 0) -> Outcome:
-        request = (key, limit, cost, epoch, slot)
+    def take(
+        self,
+        key: bytes,
+        limit: Limit | None,
+        cost: int = 1,
+        epoch: int = 0,
+        slot: int = 0,
+        claims: tuple[Claim, ...] = (),
+        policy: int = NO_POLICY,
+    ) -> Outcome:
+        request = (key, limit, cost, epoch, slot, claims)
         # Another process may change the limit again between the conversion and the next attempt.
         for _ in range(_ATTEMPTS):
             try:
@@ -75,7 +86,7 @@ class RedisStore:
                 self.convert(key, limit)
         raise BucketStoreError(f"{self.url}: the limit of a key keeps changing")
 
-    def take_many(self, requests: Sequence[TakeRequest]) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         return [self._resolve(one, result) for one, result in zip(requests, self._take_all(requests), strict=True)]
 
     def peek(self, key: bytes) -> Record:

@@ -111,7 +111,7 @@ def test_store_failure_for_one_charges_others_once(key: IssuedKey, monkeypatch: 
     store = default_limiter().store
     real = store.take_many
 
-    def fail_for_the_second(asked: Sequence[TakeRequest]) -> list[TakeResult]:
+    def fail_for_the_second(asked: Sequence[TakeRequest], policy: int) -> list[TakeResult]:
         return [BucketStoreError("gone") if place == 1 else real([one])[0] for place, one in enumerate(asked)]
 
     with monkeypatch.context() as patch:
@@ -125,7 +125,7 @@ def test_store_failure_for_all_goes_to_application(key: IssuedKey, monkeypatch: 
     credential = key.credential.reveal()
     assert check(natively, credential).status == 204
     with monkeypatch.context() as patch:
-        patch.setattr(default_limiter().store, "take_many", lambda _: (_ for _ in ()).throw(BucketStoreError("gone")))
+        patch.setattr(default_limiter().store, "take_many", lambda *_: (_ for _ in ()).throw(BucketStoreError("gone")))
         assert first_lines(one_iteration((credential, ""), (None, ""))) == ["passed on", "HTTP/1.1 401 Unauthorized"]
     assert check(by_fast_path, credential).fields["x-ratelimit-remaining"] == "3"
 

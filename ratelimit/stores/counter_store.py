@@ -1,0 +1,75 @@
+"""The part of a bucket store on this host that counts for plans: it runs pure functions in its own transactions."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ratelimit.bucket_file import POLICY_KEY
+from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
+from ratelimit.claim_arithmetic import peek
+from ratelimit.counters import Counters, CounterStorage
+from ratelimit.quotas import adjust, seed, use_of
+from ratelimit.stores.base import Clock
+
+_Result = TypeVar("_Result")
+
+
+def stored_policy(storage: CounterStorage) -> int:
+    """Return the number of the newest policies that were published; 0 if none were, or if it is damaged."""
+    number = int.from_bytes(storage.get(POLICY_KEY) or b"", "little")
+    return number if number < NO_POLICY else 0
+
+
+def check_policy(storage: CounterStorage, policy: int) -> None:
+    """Raise PolicyOutdated if the policies that were published are newer than `policy`."""
+    newest = stored_policy(storage)
+    if newest > policy:
+        raise PolicyOutdated(newest)
+
+
+class CounterStore:
+    """Base of a bucket store on this host. A derived class provides the transactions and the clock."""
+
+    now_ns: Clock
+
+    def policy(self) -> int:
+        return self._with_counters(stored_policy, write=False)
+
+    def set_policy(self, number: int) -> None:
+        def write(storage: CounterStorage) -> None:
+            if number > stored_policy(storage):
+                storage.put(POLICY_KEY, number.to_bytes(8, "little"))
+
+        self._with_counters(write)
+
+    def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
+        def read(storage: CounterStorage) -> list[ClaimState | Undecided]:
+            counters, now_ns = Counters(storage), self.now_ns()
+            return [peek(counters, claim, now_ns) for claim in claims]
+
+        return self._with_counters(read, write=False)
+
+    def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
+        return self._with_counters(
+            lambda storage: [use_of(Counters(storage), counter) for counter in counters], write=False
+        )
+
+    def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        def write(storage: CounterStorage) -> None:
+            counters = Counters(storage)
+            seed(counters, uses)
+            counters.write()
+
+        self._with_counters(write)
+
+    def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
+        def write(storage: CounterStorage) -> ClaimState:
+            counters = Counters(storage)
+            state = adjust(counters, claim, used, add or 0, self.now_ns())
+            counters.write()
+            return state
+
+        return self._with_counters(write)
+
+    def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
+        """Run `work` in a transaction of the store, and return its result."""
+        raise NotImplementedError
