@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse
 
 from apikeys.cursor import Cursor
-from apikeys.models import APIKey, UsageStep
+from apikeys.models import APIKey, Plan, UsageStep
 from apikeys.usage.last_use import last_uses
 from apikeys.usage.series import usage_by_key
 from console.charts import sparkline
@@ -21,6 +21,7 @@ from latchkey.validation import Rejected
 
 PAGE: Final = 50
 HOURS: Final = 24
+_MOST_PLANS: Final = 500
 # Metadata can be long, and parsing both for 50 keys takes time.
 _NOT_SHOWN: Final = ("scopes", "metadata")
 
@@ -57,6 +58,7 @@ def key_list(request: HttpRequest, model_admin: KeyModelAdmin, now: datetime) ->
         "choices": list(query.choices()),
         "columns": query.columns(),
         "actions": ACTIONS,
+        "plans": list(Plan.objects.order_by("name").values_list("name", flat=True)[:_MOST_PLANS]),
         "next": Cursor.below(shown[-1].pk, query.as_dict()) if len(found) > PAGE else None,
         "beginning": cursor is None,
         "may_issue": model_admin.has_add_permission(request),

@@ -1,0 +1,40 @@
+"""Amounts in forms: whole numbers as people write them, and what a limit of each kind allows."""
+
+import re
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from ratelimit.plan_limit import PlanLimit
+
+_SEPARATORS: Final = re.compile(r"(?<=[0-9])[ ,_'\u00a0\u202f](?=[0-9]{3})")
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+
+
+class WholeNumberField(forms.CharField):
+    """A field for a whole number, with or without separators: 1000000 or 1,000,000."""
+
+    def __init__(self, **options: Any) -> None:
+        # No number box: those of browsers reject separators, and change the number when somebody scrolls.
+        box = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
+        super().__init__(**{"widget": box, "max_length": 30, **options})
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value:,}" if isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        plain = _SEPARATORS.sub("", text)
+        if not _DIGITS.fullmatch(plain):
+            raise ValidationError("Enter a whole number, for example 1,000,000.", code="not-a-number")
+        return int(plain)
+
+
+def amount_of(limit: PlanLimit) -> int:
+    """Return how many units the limit allows: its burst, its quota, or its slots."""
+    if limit.rate is not None:
+        return limit.rate.burst
+    return limit.quota.quota if limit.quota is not None else limit.concurrency or 0
