@@ -55,6 +55,11 @@ class Quota:
         }
 
 
+# (at, end, next end) of a kind of period: from `at` to `end`, these are its ends.
+_known_ends: Final[dict[tuple[Per, str, Starts, date | None], tuple[int, int, int]]] = {}
+_MAX_KNOWN: Final = 4096
+
+
 @cache
 def zone_names() -> frozenset[str]:
     """Return the names of all time zones."""
@@ -85,6 +90,21 @@ def period_end(quota: Quota, anchor: date | None, at_s: int) -> int:
         return _hour_end(local, at_s)
     day = anchor.day if anchor is not None and quota.starts == Starts.ANCHOR else 1
     return _first_moment(_next_day(quota.per, local.date(), day), place)
+
+
+def period_ends(quota: Quota, anchor: date | None, at_s: int) -> tuple[int, int]:
+    """Return when the period ends that is open at `at_s`, and when the one after it does: twice `period_end`."""
+    # All keys of a plan have the same periods, and after a change of the plan each of them is resolved again.
+    kind = (quota.per, quota.timezone, quota.starts, anchor)
+    since_s, end_s, next_s = _known_ends.get(kind, (0, 0, 0))
+    if not since_s <= at_s < end_s:
+        end_s = period_end(quota, anchor, at_s)
+        next_s = period_end(quota, anchor, end_s)
+        if len(_known_ends) >= _MAX_KNOWN:
+            _known_ends.clear()
+        # As one value, because other threads read it.
+        _known_ends[kind] = (at_s, end_s, next_s)
+    return end_s, next_s
 
 
 def _hour_end(local: datetime, at_s: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from apikeys.models import Override
 from ratelimit.claim import FOREVER_S, KEY_COUNTER_PREFIX, OWNER_PREFIX, Claim, Term
 from ratelimit.limit import MAX_PLAN_BURST, Limit, parse_limit
-from ratelimit.periods import Quota, period_end
+from ratelimit.periods import Quota, period_ends
 from ratelimit.plan_limit import Mode, PlanLimit, Shared
 
 SUBJECT_KEY: Final = "key"
@@ -89,7 +89,7 @@ class EffectiveLimit(NamedTuple):
     def _quota_terms(self, quota: Quota, now_s: int, override_ends_s: int) -> tuple[Term, ...]:
         """Return the terms of a quota that is replaced at `override_ends_s` by what the plan states."""
         stated = self.limit.quota or quota
-        end_s = period_end(quota, self.anchor, now_s)
+        end_s, next_s = period_ends(quota, self.anchor, now_s)
         if override_ends_s < end_s:
             return (
                 Term(override_ends_s, None, quota.quota, end_s),
@@ -98,7 +98,6 @@ class EffectiveLimit(NamedTuple):
         first = Term(end_s, None, quota.quota, end_s)
         if end_s == FOREVER_S:
             return (first,)
-        next_s = period_end(quota, self.anchor, end_s)
         if override_ends_s == end_s:
             return (first, Term(next_s, None, stated.quota, next_s))
         return (first, Term(min(next_s, override_ends_s), None, quota.quota, next_s))

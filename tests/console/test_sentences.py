@@ -38,6 +38,17 @@ def text(type: EventType, data: dict[str, Any], actor: str = "user:mara", key_id
         (EventType.KEY_DISABLED, {}, "mara disabled order relay"),
         (EventType.KEY_REVOKED, {}, "mara revoked order relay"),
         (EventType.KEY_EXPIRED, {}, "order relay expired"),
+        (EventType.PLAN_CREATED, {"plan": "gold", "limits": []}, "mara created the plan gold"),
+        (EventType.PLAN_CHANGED, {"plan": "gold"}, "mara changed the limits of the plan gold"),
+        (EventType.PLAN_DELETED, {"plan": "gold"}, "mara deleted the plan gold"),
+        (EventType.OWNER_CREATED, {"owner": "ACME"}, "mara created the owner ACME"),
+        (EventType.OWNER_CHANGED, {"owner": "ACME", "to": {"period_anchor": None}}, "mara changed period anchor of the owner ACME"),
+        (EventType.OWNER_DELETED, {"owner": "ACME"}, "mara deleted the owner ACME"),
+        (EventType.OVERRIDE_GRANTED, {"limit": "month", "until": rfc3339(NOW + timedelta(days=7))}, "mara granted an override of the limit month to order relay; it ends in 7 days"),
+        (EventType.OVERRIDE_ENDED, {"limit": "month", "owner": "ACME"}, "mara ended the override of the limit month for the owner ACME"),
+        (EventType.LIMIT_ADJUSTED, {"limit": "month", "before": 1200, "after": 0, "reason": "goodwill"}, "mara adjusted the use of the limit month of order relay from 1,200 to 0: goodwill"),
+        (EventType.QUOTA_REACHED, {"limit": "month", "percent": 80}, "80 % of the quota month of order relay is used"),
+        (EventType.QUOTA_REACHED, {"limit": "all", "owner": "ACME"}, "much of the quota all of the owner ACME is used"),
     ],
 )  # fmt: skip
 def test_change_of_key(type: EventType, data: dict[str, Any], expected: str) -> None:

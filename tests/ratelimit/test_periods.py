@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratelimit.claim import FOREVER_S
-from ratelimit.periods import Per, Quota, Starts, period_end, zone, zone_names
+from ratelimit.periods import Per, Quota, Starts, period_end, period_ends, zone, zone_names
 
 
 def seconds(text: str) -> int:
@@ -116,6 +116,21 @@ def test_every_moment_of_a_period_has_the_same_end(timezone: str, per: Per, at_s
     assert end_s > at_s
     assert period_end(quota, anchor, at_s + int(part * (end_s - at_s))) == end_s
     assert period_end(quota, anchor, end_s) > end_s
+
+
+@given(
+    st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"]),
+    st.sampled_from(list(Per)),
+    st.lists(st.integers(seconds("2026-01-01T00:00:00Z"), seconds("2026-04-01T00:00:00Z")), min_size=1),
+    st.sampled_from([None, date(2026, 1, 31), date(2026, 1, 15)]),
+)
+def test_both_ends_are_the_same_in_any_order_of_time(
+    timezone: str, per: Per, moments: list[int], anchor: date | None
+) -> None:
+    quota = Quota(1, per, timezone, Starts.ANCHOR)
+    for at_s in moments:
+        end_s = period_end(quota, anchor, at_s)
+        assert period_ends(quota, anchor, at_s) == (end_s, period_end(quota, anchor, end_s))
 
 
 def test_time_zones_do_not_come_from_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
