@@ -16,6 +16,7 @@ from apikeys.policies.effective import SUBJECT_KEY
 from apikeys.representation import working_secrets
 from apikeys.rotation import rotation_in
 from apikeys.usage.series import usage_of
+from console.form_errors import show_problem
 from console.formatting import format_limit
 from console.keys.bucket_state import Look, bucket_state, look_at
 from console.keys.callers import callers_context
@@ -83,7 +84,7 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
     except PreconditionFailed:
         raise
     except ProblemError as error:
-        form.add_error(None, error.detail)
+        show_problem(form, error)
         return False
     return True
 

@@ -9,28 +9,33 @@ from django.core.exceptions import ValidationError
 from ratelimit.plan_limit import PlanLimit
 
 _SEPARATORS: Final = re.compile(r"(?<=[0-9])[ ,_'\u00a0\u202f](?=[0-9]{3})")
+_LONG_NUMBER: Final = re.compile(r"\b[0-9]{4,18}\b")
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 
-class WholeNumberField(forms.CharField):
+class WholeNumberField(forms.Field):
     """A field for a whole number, with or without separators: 1000000 or 1,000,000."""
 
     def __init__(self, **options: Any) -> None:
         # No number box: those of browsers reject separators, and change the number when somebody scrolls.
-        box = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
-        super().__init__(**{"widget": box, "max_length": 30, **options})
+        box = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "maxlength": 30})
+        super().__init__(widget=box, **options)
 
     def prepare_value(self, value: Any) -> Any:
         return f"{value:,}" if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
+        plain = _SEPARATORS.sub("", str(value or "").strip())
+        if not plain:
             return None
-        plain = _SEPARATORS.sub("", text)
         if not _DIGITS.fullmatch(plain):
             raise ValidationError("Enter a whole number, for example 1,000,000.", code="not-a-number")
         return int(plain)
+
+
+def with_separators(detail: str) -> str:
+    """Return an error's text with its numbers as people write them."""
+    return _LONG_NUMBER.sub(lambda match: f"{int(match[0]):,}", detail)
 
 
 def amount_of(limit: PlanLimit) -> int:

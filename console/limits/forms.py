@@ -8,7 +8,7 @@ from django import forms
 from access.secret_free_form import SecretFreeForm
 from apikeys.policies.effective import EffectiveLimit
 from apikeys.policies.validation import MAX_REASON
-from console.limits.amounts import WholeNumberField
+from console.limits.amounts import WholeNumberField, with_separators
 from console.limits.words import amount_words
 from console.time_field import HELP, TimeField
 from latchkey.problems import ProblemError
@@ -69,7 +69,7 @@ def show_limit_problem(form: forms.Form, error: ProblemError) -> None:
         detail = fault.detail
         for field in (*_AMOUNT_POINTERS, "burst"):
             detail = f"Amount{detail.removeprefix(field)}" if detail.startswith(f"{field} ") else detail
-        form.add_error(name if name in form.fields else None, detail)
+        form.add_error(name if name in form.fields else None, with_separators(detail) if name == "amount" else detail)
     if not error.errors:
         form.add_error(None, error.detail)
 

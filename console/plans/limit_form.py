@@ -7,7 +7,7 @@ from typing import Any, Final
 from django import forms
 
 from access.secret_free_form import SecretFreeForm
-from console.limits.amounts import WholeNumberField, amount_of
+from console.limits.amounts import WholeNumberField, amount_of, with_separators
 from console.limits.words import PERIODS
 from latchkey.problems import FieldError
 from ratelimit.periods import Per, Starts
@@ -124,7 +124,8 @@ class LimitForm(SecretFreeForm, forms.Form):
         start = _FIRST_WORD.match(detail)
         if name is None or start is None or start[0] != pointer.rpartition("/")[2]:
             return detail
-        return f"{self[name].label}{detail[start.end() :]}"
+        words = f"{self[name].label}{detail[start.end() :]}"
+        return with_separators(words) if name in ("amount", "seconds") else words
 
 
 def limit_initial(limit: PlanLimit) -> dict[str, object]:
