@@ -5,7 +5,7 @@ from django import forms
 from latchkey.problems import ProblemError
 
 
-def show_problem(form: forms.Form, error: ProblemError) -> None:
+def show_problem(form: forms.BaseForm, error: ProblemError) -> None:
     """Add every error to its field, or to the top of the form if it has none there."""
     for fault in error.errors:
         _, name, *inner = fault.pointer.split("/") if fault.pointer else ("", "")
