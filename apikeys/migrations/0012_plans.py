@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ("quota", models.PositiveBigIntegerField(null=True)),
                 ("concurrency", models.PositiveIntegerField(null=True)),
                 ("until", models.DateTimeField()),
+                ("reason", models.CharField(blank=True, max_length=200)),
                 ("ended_at", models.DateTimeField(null=True)),
                 ("number", models.PositiveBigIntegerField(db_index=True)),
                 ("created_at", models.DateTimeField()),

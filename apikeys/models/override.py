@@ -28,6 +28,7 @@ class Override(models.Model):
     quota = models.PositiveBigIntegerField(null=True)
     concurrency = models.PositiveIntegerField(null=True)
     until = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True)
     ended_at = models.DateTimeField(null=True)
     number = models.PositiveBigIntegerField(db_index=True)
     created_at = models.DateTimeField()

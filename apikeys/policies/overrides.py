@@ -19,7 +19,8 @@ from ratelimit.plan_limit import KINDS
 
 
 def grant_override(change: PolicyChange, values: object) -> Override:
-    """Grant an override of one limit: key_id or owner (a slug), limit, one of rate, quota and concurrency, and until.
+    """Grant an override of one limit: key_id or owner (a slug), limit, one of rate, quota and concurrency, until and
+    reason (optional).
 
     It ends an earlier one of the same limit.
     """
@@ -36,7 +37,8 @@ def grant_override(change: PolicyChange, values: object) -> Override:
     override.number = change.number
     override.save(force_insert=True)
     amount = {kind: getattr(override, kind) for kind in KINDS if getattr(override, kind) is not None}
-    data = {**_data(override), **amount, "until": rfc3339(override.until), **replaced}
+    reason = {"reason": override.reason} if override.reason else {}
+    data = {**_data(override), **amount, "until": rfc3339(override.until), **reason, **replaced}
     change.append(EventType.OVERRIDE_GRANTED, data, override.key_text)
     return override
 
@@ -60,6 +62,7 @@ def _override(change: PolicyChange, cleaned: dict[str, Any]) -> Override:
         quota=cleaned.get("quota"),
         concurrency=cleaned.get("concurrency"),
         until=cleaned["until"],
+        reason=cleaned.get("reason", ""),
         created_at=change.now,
     )
     try:

@@ -16,11 +16,19 @@ from latchkey.validation import InvalidParameters, clean, without_unchanged
 
 
 def create_owner(change: PolicyChange, values: object) -> Owner:
-    """Create an owner from name (required), display_name, contacts, period_anchor and plan."""
+    """Create an owner from name (required), slug (default: made from the name), display_name, contacts, period_anchor
+    and plan.
+    """
     cleaned: dict[str, Any] = clean(values, OWNER_RULES, change.now, required=("name",))
-    if Owner.objects.filter(name=cleaned["name"]).exists():
-        raise _rejected("/name", "not-unique", "Another owner has this name.")
-    owner = Owner(slug=free_slug(cleaned["name"]), created_at=change.now, number=change.number)
+    faults = [
+        FieldError(f"/{field}", "not-unique", f"Another owner has this {field}.")
+        for field in ("name", "slug")
+        if field in cleaned and Owner.objects.filter(**{field: cleaned[field]}).exists()
+    ]
+    if faults:
+        raise InvalidParameters.of(faults)
+    cleaned.setdefault("slug", free_slug(cleaned["name"]))
+    owner = Owner(created_at=change.now, number=change.number)
     _set(owner, cleaned)
     _check_plan(owner)
     owner.save(force_insert=True)

@@ -77,6 +77,13 @@ class Policies:
         return (self._snapshot or self._read()).number
 
     @property
+    def known(self) -> Snapshot | None:
+        """Return what this process has read of the policies, or None if it hasn't yet. Reads nothing itself, so the
+        event loop may ask.
+        """
+        return self._snapshot
+
+    @property
     def units(self) -> frozenset[str]:
         """Return the units in which some plan has a limit, and requests. Raises what `refresh` raises."""
         return (self._snapshot or self._read()).units

@@ -1,5 +1,6 @@
 """Validation rules of plans, owners, overrides and adjustments."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
@@ -24,6 +25,8 @@ MAX_SLUG: Final = 64
 SLUG_PATTERN: Final = r"[a-z0-9-]{1,64}"
 MAX_REASON: Final = 200
 
+_SLUG: Final = re.compile(SLUG_PATTERN)
+
 
 def _limits(value: object, _now: datetime) -> list[dict[str, object]]:
     try:
@@ -37,6 +40,12 @@ def _owner_name(value: object, now: datetime) -> object:
     if not name:
         raise rejected("empty", "name must not be empty: it is the text in the owner of keys.")
     return name
+
+
+def _slug(value: object, what: str) -> str:
+    if not isinstance(value, str) or not _SLUG.fullmatch(value):
+        raise rejected("not-a-slug", f"{what} must have 1 to {MAX_SLUG} characters of a-z, 0-9 and -.")
+    return value
 
 
 def _contacts(value: object, _now: datetime) -> list[str]:
@@ -88,16 +97,21 @@ OWNER_UPDATE_RULES: Final[Mapping[str, Rule]] = {
     "period_anchor": _anchor,
     "plan": _plan,
 }
-OWNER_RULES: Final[Mapping[str, Rule]] = {"name": _owner_name, **OWNER_UPDATE_RULES}
+OWNER_RULES: Final[Mapping[str, Rule]] = {
+    "name": _owner_name,
+    "slug": lambda value, _now: _slug(value, "slug"),
+    **OWNER_UPDATE_RULES,
+}
 
 OVERRIDE_RULES: Final[Mapping[str, Rule]] = {
     "key_id": _key_id,
-    "owner": lambda value, _now: text(value, "owner", max_length=MAX_SLUG, allow_empty=False),
+    "owner": lambda value, _now: _slug(value, "owner"),
     "limit": lambda value, _now: parse_name(value, "limit"),
     "rate": lambda value, _now: parse_rate(value),
     "quota": lambda value, _now: parse_quota_amount(value),
     "concurrency": lambda value, _now: parse_slots(value),
     "until": lambda value, now: future(value, "until", now),
+    "reason": lambda value, _now: text(value, "reason", max_length=MAX_REASON),
 }
 ADJUST_RULES: Final[Mapping[str, Rule]] = {
     "used": lambda value, _now: integer(value, "used", 0, MAX_COST),

@@ -1,6 +1,6 @@
 """Asynchronous client of the calls that a service makes while it answers a request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -70,9 +70,16 @@ class AsyncClient(BaseClient[AsyncTransport]):
         """Return the calling key."""
         return CallingKey.read(Document(await self._transport.call("GET", "/v1/whoami"), "caller"))
 
-    async def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
+    async def verify(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Verification:
         """Return what `Client.verify` returns. Raises the same errors."""
-        sent = verify_options(credential, scopes, cost)
+        sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(await self._transport.receive("POST", VERIFY_PATH, **sent))
 
     async def health(self) -> Health:

@@ -1,7 +1,7 @@
 """Client of Latchkey's API, with types."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -138,13 +138,23 @@ class Client(BaseClient[Transport]):
             raise WrongServer("The response has no list of usage.")
         return [Usage.read(Document(step, "usage")) for step in response]
 
-    def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
+    def verify(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Verification:
         """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
+
+        `costs` are those in other units of its plan, by unit; all of them are taken, or nothing. Instead of `cost`,
+        they may name that of the unit `requests`.
 
         Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
         then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.
         """
-        sent = verify_options(credential, scopes, cost)
+        sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(self._transport.receive("POST", VERIFY_PATH, **sent))
 
     def health(self) -> Health:

@@ -28,6 +28,10 @@ class BucketStoreUnavailable(BucketStoreError):
     """Error: the store could not be reached, or not in time. It may be back at any moment."""
 
 
+class ClaimsUnsupported(BucketStoreError):
+    """Error: the store can never decide such claims. It works, and other requests are not affected."""
+
+
 class OutcomeUnknown(BucketStoreUnavailable):
     """Error: the store was called and sent no response. It may have decided the requests, and may still do so.
 

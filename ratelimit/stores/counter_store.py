@@ -1,28 +1,30 @@
 """The part of a bucket store on this host that counts for plans: it runs pure functions in its own transactions."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ratelimit.bucket_file import POLICY_KEY
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
 from ratelimit.claim_arithmetic import peek
-from ratelimit.counters import Counters, CounterStorage
+from ratelimit.counters import CounterStorage
 from ratelimit.quotas import adjust, seed, use_of
 from ratelimit.stores.base import Clock
 
+_from_bytes: Final = int.from_bytes
 _Result = TypeVar("_Result")
 
 
 def stored_policy(storage: CounterStorage) -> int:
     """Return the number of the newest policies that were published; 0 if none were, or if it is damaged."""
-    number = int.from_bytes(storage.get(POLICY_KEY) or b"", "little")
+    number = _from_bytes(storage.get(POLICY_KEY) or b"", "little")
     return number if number < NO_POLICY else 0
 
 
 def check_policy(storage: CounterStorage, policy: int) -> None:
     """Raise PolicyOutdated if the policies that were published are newer than `policy`."""
-    newest = stored_policy(storage)
-    if newest > policy:
+    raw = storage.get(POLICY_KEY)
+    # This repeats `stored_policy`, because each request or batch calls it.
+    if raw is not None and policy < (newest := _from_bytes(raw, "little")) < NO_POLICY:
         raise PolicyOutdated(newest)
 
 
@@ -43,32 +45,19 @@ class CounterStore:
 
     def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
         def read(storage: CounterStorage) -> list[ClaimState | Undecided]:
-            counters, now_ns = Counters(storage), self.now_ns()
-            return [peek(counters, claim, now_ns) for claim in claims]
+            now_ns = self.now_ns()
+            return [peek(storage.get, claim, now_ns) for claim in claims]
 
         return self._with_counters(read, write=False)
 
     def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
-        return self._with_counters(
-            lambda storage: [use_of(Counters(storage), counter) for counter in counters], write=False
-        )
+        return self._with_counters(lambda storage: [use_of(one, storage.get(one)) for one in counters], write=False)
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
-        def write(storage: CounterStorage) -> None:
-            counters = Counters(storage)
-            seed(counters, uses)
-            counters.write()
-
-        self._with_counters(write)
+        self._with_counters(lambda storage: seed(storage, uses))
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
-        def write(storage: CounterStorage) -> ClaimState:
-            counters = Counters(storage)
-            state = adjust(counters, claim, used, add or 0, self.now_ns())
-            counters.write()
-            return state
-
-        return self._with_counters(write)
+        return self._with_counters(lambda storage: adjust(storage, claim, used, add or 0, self.now_ns()))
 
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         """Run `work` in a transaction of the store, and return its result."""

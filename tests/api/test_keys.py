@@ -68,7 +68,7 @@ def test_create_shows_secret_once(api: Caller) -> None:
     assert parse_credential(body["credential"]).secret == body["secret"]
     assert body["bearer_credential"] == body["credential"].replace(":", ".")
     shown = api.get(f"/v1/keys/{body['key_id']}")
-    assert list(shown.json()) == KEY_MEMBERS
+    assert list(shown.json()) == [*KEY_MEMBERS, "limits"]
     assert "lks_" not in shown.content.decode()
     assert Caller(body["credential"]).get("/v1/whoami").status_code == 200
 

@@ -9,6 +9,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.imports.sources import default_import_sources
 from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
+from apikeys.policies.policies import Policies
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from ratelimit.limit import Limit
@@ -34,6 +35,7 @@ class Process:
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
             tokens=self.tokens,
+            policies=Policies(limiter),
             now=lambda: self.wall.timestamp(),
         )
 

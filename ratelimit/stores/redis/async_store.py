@@ -14,7 +14,8 @@ from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.clients import CONNECT_SECONDS, Commands, as_store_error, open_async_commands
 from ratelimit.stores.redis.key_names import EncodedRequest, Shift
-from ratelimit.stores.redis.layout import SHIFT, TAKE, LimitChanged, Script
+from ratelimit.stores.redis.layout import LimitChanged
+from ratelimit.stores.redis.scripts import SHIFT, TAKE, Script
 from ratelimit.stores.redis.store import RedisStore
 
 _WAIT_STEPS: Final = 5
@@ -39,36 +40,48 @@ class AsyncRedisStore:
     async def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult | None]:
         """Decide several requests, and return their outcomes in the same order.
 
-        An outcome is None if the limit of the bucket has changed, so that `RedisStore.take` has to convert it.
+        An outcome is None if the limit of a bucket has changed, so that `RedisStore.take` has to convert it.
         """
-        results = await self.take_with_grants([(one, layout.encode_request(one)) for one in requests])
+        results = await self.take_with_grants([(one, layout.encode_request(one)) for one in requests], policy)
         return [taken for taken, _ in results]
 
-    async def take_with_grants(self, requests: Sequence[EncodedRequest]) -> list[tuple[TakeResult | None, bool]]:
+    async def take_with_grants(
+        self, requests: Sequence[EncodedRequest], policy: int = NO_POLICY
+    ) -> list[tuple[TakeResult | None, bool]]:
         """Decide several requests like `take_many`, and return with each outcome whether it got all tokens that it
         asked for ahead of its cost.
         """
         now, keys = self._store.time_argument(), self._store.keys
         groups = list(keys.group_by_call(requests))
+        decidable = [group for group in groups if not self._store.unsupported(group)]
         calls: list[ScriptCall] = []
 
         def take(group: Sequence[EncodedRequest]) -> tuple[Script, list[bytes], list[bytes]]:
             if (call := self._next_call()) is not None:
                 calls.append(call)
-            return TAKE, *keys.take_arguments(group, now, call)
+            return TAKE, *keys.take_arguments(group, now, call, policy)
 
         try:
-            responses = await self._run_all([partial(take, group) for group in groups])
+            responses = await self._run_all([partial(take, group) for group in decidable]) if decidable else []
         except OutcomeUnknown as error:
             error.call = calls[-1] if calls else None
             raise
         try:
             if self._sequence is not None and calls:
                 self._sequence.record_server_time(calls[-1], layout.parse_server_ns(responses[-1]))
-            return _parse_responses(groups, responses)
+            parsed = _parse_responses(decidable, responses)
         # The server sent a response that Redis with our script never sends.
         except Exception as error:
             raise as_store_error(self._store.address, error) from error
+        if len(decidable) == len(groups):
+            return [result for results in parsed for result in results]
+        # Only with Cluster, whose groups are single requests.
+        rest = iter(parsed)
+        results: list[tuple[TakeResult | None, bool]] = []
+        for group in groups:
+            unsupported = self._store.unsupported(group)
+            results += [(error, False) for error in unsupported] if unsupported else next(rest)
+        return results
 
     async def shift(self, shifts: Sequence[Shift]) -> None:
         """Give tokens back and count requests, as described by each of `shifts`."""
@@ -161,10 +174,11 @@ def _retrieve_exception(task: asyncio.Future[Any]) -> None:
 
 def _parse_responses(
     groups: Sequence[Sequence[EncodedRequest]], responses: Sequence[Any]
-) -> list[tuple[TakeResult | None, bool]]:
-    results: list[tuple[TakeResult | None, bool]] = []
+) -> list[list[tuple[TakeResult | None, bool]]]:
+    """Return for each group of requests its results, and whether each got all tokens that it asked for."""
+    results = []
     for group, numbers in zip(groups, responses, strict=True):
         taken = layout.parse_outcomes([one for one, _ in group], numbers)
         converted = [None if isinstance(one, LimitChanged) else one for one in taken]
-        results += zip(converted, layout.parse_grants(numbers), strict=True)
+        results.append(list(zip(converted, layout.parse_grants(len(group), numbers), strict=True)))
     return results

@@ -5,9 +5,11 @@ from typing import Final, TypeVar
 from uuid import uuid4
 
 from ratelimit.bucket import TakeRequest
+from ratelimit.claim import KEY_COUNTER_PREFIX, NO_POLICY, OWNER_PREFIX
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.address import RedisAddress
+from ratelimit.stores.redis.layout import encode_policy
 
 EncodedRequest = tuple[TakeRequest, bytes]
 """A request, and its encoding for take.lua."""
@@ -31,7 +33,9 @@ class KeyNames:
         self._cluster = address.cluster
         self._records = prefix + b"bucket:"
         self._sequences = prefix + b"line:"
+        self._owner_counters = prefix + b"owner:"
         self.generation = prefix + b"generation"
+        self.policy = prefix + b"policy"
         self.used = None if address.cluster else prefix + b"used"
         self.addresses = None if address.cluster else prefix + b"addresses"
 
@@ -42,6 +46,22 @@ class KeyNames:
     def key_of(self, name: bytes) -> bytes:
         """Return the key whose record has this name."""
         return name.removeprefix(self._records)
+
+    def counter(self, counter: bytes) -> bytes:
+        """Return the name of the counter of a plan's limit."""
+        if not counter.startswith(KEY_COUNTER_PREFIX):
+            return self._owner_counters + counter.removeprefix(OWNER_PREFIX)
+        key, _, limit_name = counter.removeprefix(KEY_COUNTER_PREFIX).rpartition(b":")
+        # Redis Cluster hashes only what is in braces, so the counter is in the slot of the key's record.
+        return b"{%b}:%b" % (self.record(key), limit_name)
+
+    def record_or_counter(self, key: bytes) -> bytes:
+        """Return the name of what is stored under `key` in other stores: a key's record, or a counter."""
+        return self.counter(key) if key.startswith((KEY_COUNTER_PREFIX, OWNER_PREFIX)) else self.record(key)
+
+    def can_decide(self, request: TakeRequest) -> bool:
+        """Return whether one call of a script can access all that the request needs."""
+        return not (self._cluster and any(claim.is_shared for claim in request[5]))
 
     def index(self, key: bytes) -> bytes | None:
         """Return the index that lists the key, or the keys that begin with it; None if there is none."""
@@ -72,17 +92,27 @@ class KeyNames:
         return None if self._cluster else CallSequence(self._sequences + uuid4().hex.encode(), timeout)
 
     def take_arguments(
-        self, requests: Sequence[EncodedRequest], now: bytes, call: ScriptCall | None
+        self, requests: Sequence[EncodedRequest], now: bytes, call: ScriptCall | None, policy: int = NO_POLICY
     ) -> tuple[list[bytes], list[bytes]]:
-        """Return the key names and arguments for a call of take.lua."""
+        """Return the key names and arguments for a call of take.lua.
+
+        `policy` is the caller's number of the policies. With Cluster it is not checked, because their record is in a
+        slot of its own.
+        """
         names = [self._records + request[0] for request, _ in requests]
         if call is not None:
             names.append(call.sequence)
+        policy = NO_POLICY if self._cluster else policy
+        if policy != NO_POLICY:
+            names.append(self.policy)
+        counters = [self.counter(claim.counter) for request, _ in requests for claim in request[5]]
+        names += counters
         # All keys of one call are of the same kind, so the first one determines the index.
         index = self.index(requests[0][0][0])
         if index is not None:
             names.append(index)
-        return names, [now, b"" if call is None else call.argument(), *(request for _, request in requests)]
+        numbered = b"" if call is None else call.argument()
+        return names, [now, numbered, encode_policy(policy, len(counters)), *(request for _, request in requests)]
 
     def shift_arguments(self, shifts: Sequence[Shift], now: bytes) -> tuple[list[bytes], list[bytes]]:
         """Return the key names and arguments for a call of shift.lua."""

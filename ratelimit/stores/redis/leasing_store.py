@@ -66,9 +66,9 @@ class LeasingStore:
                 waiting.setdefault(_lease_key(requests[position]) or position, []).append(position)
         try:
             if waiting:
-                await self._take_from_store(requests, waiting.values(), results)
+                await self._take_from_store(requests, waiting.values(), results, policy)
             if queued := [position for positions in waiting.values() for position in positions[1:]]:
-                await self._decide_queued(requests, queued, results)
+                await self._decide_queued(requests, queued, results, policy)
         except BucketStoreError as error:
             undecided = {
                 position for positions in waiting.values() for position in positions if results[position] is None
@@ -104,7 +104,11 @@ class LeasingStore:
         return [self._book.spend(one, now_ns) for one in requests]
 
     async def _take_from_store(
-        self, requests: Sequence[TakeRequest], waiting: Iterable[list[int]], results: list[TakeResult | None]
+        self,
+        requests: Sequence[TakeRequest],
+        waiting: Iterable[list[int]],
+        results: list[TakeResult | None],
+        policy: int,
     ) -> None:
         """Let the store decide the first request of each key, and take tokens ahead of use, also for the requests
         queued behind it.
@@ -113,7 +117,7 @@ class LeasingStore:
         requested_ns = self._clock()
         firsts = [self._first_request(requests, positions, requested_ns) for positions in waiting]
         try:
-            responses = await self._store.take_with_grants([first.encoded for first in firsts])
+            responses = await self._store.take_with_grants([first.encoded for first in firsts], policy)
         except OutcomeUnknown as error:
             # Without a numbered call there is no way to find out what the store did. Count these requests again: they
             # may be counted twice, but are never missing.
@@ -155,7 +159,11 @@ class LeasingStore:
         )
 
     async def _decide_queued(
-        self, requests: Sequence[TakeRequest], queued: Sequence[int], results: list[TakeResult | None]
+        self,
+        requests: Sequence[TakeRequest],
+        queued: Sequence[int],
+        results: list[TakeResult | None],
+        policy: int,
     ) -> None:
         """Decide requests that waited behind the first of their key: by its lease, otherwise exactly by the store."""
         spent = self._spend([requests[position] for position in queued])
@@ -165,7 +173,7 @@ class LeasingStore:
             if outcome is None:
                 remaining.append(position)
         if remaining:
-            outcomes = await self._store.take_many([requests[position] for position in remaining])
+            outcomes = await self._store.take_many([requests[position] for position in remaining], policy)
             for position, result in zip(remaining, outcomes, strict=True):
                 results[position] = result
 

@@ -13,11 +13,6 @@ local function time_of(argument)
   return struct.unpack('<I8I4', argument)
 end
 
--- Returns whether the numbers are within their bounds. layout.py has the same bounds. Larger numbers mean damage.
-local function is_sane(allowed, throttled, tat_s, used_s_0, used_s_1)
-  return math.max(tat_s, used_s_0, used_s_1) < 8589934592 and math.max(allowed, throttled) < 9007199254740992
-end
-
 -- Returns the record: limit, allowed, throttled, TAT (seconds, nanoseconds) and fraction, last use of each secret
 -- (seconds, nanoseconds), epoch. Returns zeros if there is no record, or if it is damaged or of another type. The next
 -- write replaces it then.
@@ -26,7 +21,10 @@ local function load(key)
   if type(raw) == 'string' and #raw == RECORD_BYTES then
     local limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch =
       struct.unpack(RECORD, raw)
-    if is_sane(allowed, throttled, tat_s, used_s_0, used_s_1) then
+    -- layout.py has the same bounds. Larger numbers mean damage. This is on the path of every request, so there is no
+    -- call in it.
+    if tat_s < 8589934592 and used_s_0 < 8589934592 and used_s_1 < 8589934592
+      and allowed < 9007199254740992 and throttled < 9007199254740992 then
       -- MAX_EPOCH of ratelimit/bucket.py. No key can reach a higher epoch, so with one in the record, changes and
       -- revocations would have no effect.
       if epoch >= 1073741824 then

@@ -1,26 +1,23 @@
 """Redis or Valkey bucket store: exact across all hosts, by the server's clock, with one round trip per operation."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
 from itertools import islice
 from threading import local
 from typing import Any, Final
 from uuid import uuid4
 
-import redis
-
 from ratelimit.bucket import Outcome, Record, TakeRequest, convert_debt
-from ratelimit.claim import NO_POLICY, Claim
+from ratelimit.claim import NO_POLICY, Claim, Undecided
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
 from ratelimit.stores.call_sequence import CLOSED, CallSequence
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
-from ratelimit.stores.redis.clients import as_store_error, connect
-from ratelimit.stores.redis.key_names import EncodedRequest, KeyNames
-from ratelimit.stores.redis.layout import CHANGE, SERVER_CLOCK, SHIFT, TAKE, LimitChanged, Script
-from ratelimit.stores.without_plans import WithoutPlans
+from ratelimit.stores.redis.claim_encoding import NO_CONVERSIONS, Conversions
+from ratelimit.stores.redis.counters import RedisCounters
+from ratelimit.stores.redis.key_names import EncodedRequest
+from ratelimit.stores.redis.layout import LimitChanged
+from ratelimit.stores.redis.scripts import CHANGE, SHIFT, TAKE
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -32,7 +29,7 @@ _INDEX_UPDATE_SECONDS: Final = 5
 _SEQUENCE_SECONDS: Final = 86_400
 
 
-class RedisStore(WithoutPlans):
+class RedisStore(RedisCounters):
     """Bucket store in Redis. Threads can share one instance.
 
     `clock` replaces the server's clock in tests.
@@ -44,23 +41,8 @@ class RedisStore(WithoutPlans):
     confirms_epochs = True
 
     def __init__(self, address: RedisAddress, clock: Clock | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.url = address.redacted
-        self.address = address
-        self.timeout = timeout
-        self.keys = KeyNames(address)
-        self._clock = clock
+        super().__init__(address, clock, timeout)
         self._sequences = local()
-
-    def time_argument(self) -> bytes:
-        """Return the time as an argument for a script; by default it names the server's clock."""
-        return layout.encode_time(self._clock()) if self._clock else SERVER_CLOCK
-
-    def now_ns(self) -> int:
-        if self._clock is not None:
-            return self._clock()
-        with self._store_errors():
-            seconds, microseconds = self._client.time(**self._one_node)
-        return int(seconds) * NS_PER_SECOND + int(microseconds) * 1000
 
     def generation(self) -> str:
         with self._store_errors():
@@ -78,16 +60,20 @@ class RedisStore(WithoutPlans):
         policy: int = NO_POLICY,
     ) -> Outcome:
         request = (key, limit, cost, epoch, slot, claims)
-        # Another process may change the limit again between the conversion and the next attempt.
+        conversions: Conversions = NO_CONVERSIONS
+        # Another process may change a limit again between the conversion and the next attempt.
         for _ in range(_ATTEMPTS):
             try:
-                return layout.outcome_or_raise(self._take_all([request])[0])
-            except LimitChanged:
-                self.convert(key, limit)
+                return layout.outcome_or_raise(self._take_all([request], policy, conversions)[0])
+            except LimitChanged as changed:
+                if changed.key:
+                    self.convert(key, limit)
+                conversions = self.conversions_of(changed.claims)
         raise BucketStoreError(f"{self.url}: the limit of a key keeps changing")
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
-        return [self._resolve(one, result) for one, result in zip(requests, self._take_all(requests), strict=True)]
+        results = self._take_all(requests, policy)
+        return [self._resolve(one, result, policy) for one, result in zip(requests, results, strict=True)]
 
     def peek(self, key: bytes) -> Record:
         with self._store_errors():
@@ -138,7 +124,7 @@ class RedisStore(WithoutPlans):
         with self._store_errors():
             names = iter(self._record_names(prefix, since_ns))
             while batch := list(islice(names, _SCAN_BATCH)):
-                for name, raw in zip(batch, self._records(batch), strict=True):
+                for name, raw in zip(batch, self._values(batch), strict=True):
                     key = self.keys.key_of(name)
                     if raw is not None and key.startswith(prefix):
                         yield key, layout.parse_record(raw)
@@ -159,34 +145,28 @@ class RedisStore(WithoutPlans):
         # PING alone is not enough: a server may respond to it and still reject writes, for example a replica.
         self.take(_PROBE, None)
 
-    def close(self) -> None:
-        if "_client" in self.__dict__:
-            self.__dict__.pop("_client").close()
-
-    @cached_property
-    def _client(self) -> Any:
-        return connect(self.address, self.timeout)
-
-    @property
-    def _one_node(self) -> dict[str, Any]:
-        return {"target_nodes": redis.RedisCluster.RANDOM} if self.address.cluster else {}
-
-    def _take_all(self, requests: Sequence[TakeRequest]) -> list[TakeResult | LimitChanged]:
+    def _take_all(
+        self, requests: Sequence[TakeRequest], policy: int, conversions: Conversions = NO_CONVERSIONS
+    ) -> list[TakeResult | LimitChanged]:
         now = self.time_argument()
         results: list[TakeResult | LimitChanged] = []
-        for group in self.keys.group_by_call([(one, layout.encode_request(one)) for one in requests]):
-            response = self._take(group, now)
+        encoded = [(one, layout.encode_request(one, conversions=conversions)) for one in requests]
+        for group in self.keys.group_by_call(encoded):
+            if unsupported := self.unsupported(group):
+                results += unsupported
+                continue
+            response = self._take(group, now, policy)
             with self._store_errors():
                 results += layout.parse_outcomes([one for one, _ in group], response)
         return results
 
-    def _take(self, requests: Sequence[EncodedRequest], now: bytes) -> Any:
+    def _take(self, requests: Sequence[EncodedRequest], now: bytes, policy: int) -> Any:
         """Run take.lua once, in the sequence of this thread. Raises OutcomeUnknown if no response comes."""
         sequence: CallSequence | None = getattr(self._sequences, "current", None) or self.new_sequence()
         self._sequences.current = sequence
         call = None if sequence is None else sequence.next_call()
         try:
-            response = self._run(TAKE, *self.keys.take_arguments(requests, now, call))
+            response = self._run(TAKE, *self.keys.take_arguments(requests, now, call, policy))
         except BucketStoreUnavailable as error:
             # The sequence ends here. The next call starts a new one, so this one can be closed to find out what
             # happened.
@@ -197,24 +177,16 @@ class RedisStore(WithoutPlans):
                 sequence.record_server_time(call, layout.parse_server_ns(response))
         return response
 
-    def _resolve(self, request: TakeRequest, result: TakeResult | LimitChanged) -> TakeResult:
+    def _resolve(self, request: TakeRequest, result: TakeResult | LimitChanged, policy: int) -> TakeResult:
         if not isinstance(result, LimitChanged):
             return result
         try:
-            return self.take(*request)
-        except (CostExceedsBurst, BucketStoreError) as error:
+            return self.take(*request, policy)
+        except (CostExceedsBurst, Undecided, BucketStoreError) as error:
             return error
 
     def _change(self, key: bytes, *arguments: Any, index: bytes | None = None) -> None:
-        self._run(CHANGE, [self.keys.record(key), *([index] if index else [])], arguments)
-
-    def _run(self, script: Script, names: Sequence[bytes], arguments: Sequence[Any]) -> Any:
-        with self._store_errors():
-            try:
-                return self._client.evalsha(script.sha, len(names), *names, *arguments)
-            except redis.exceptions.NoScriptError:
-                # The server restarted or failed over and lost its scripts. EVAL loads this one again.
-                return self._client.eval(script.text, len(names), *names, *arguments)
+        self._run(CHANGE, [self.keys.record_or_counter(key), *([index] if index else [])], arguments)
 
     def _record_names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
         index = self.keys.index(prefix)
@@ -224,18 +196,3 @@ class RedisStore(WithoutPlans):
         # An index entry can be older than the key's last use by this much.
         since = since_ns // NS_PER_SECOND - _INDEX_UPDATE_SECONDS
         return list(self._client.zrangebyscore(index, since if since_ns else "-inf", "+inf"))
-
-    def _records(self, names: Sequence[bytes]) -> list[bytes | None]:
-        if self.address.cluster:
-            return list(self._client.mget_nonatomic(names))
-        return list(self._client.mget(names))
-
-    @contextmanager
-    def _store_errors(self) -> Iterator[None]:
-        """Convert every exception of redis-py to a BucketStoreError."""
-        try:
-            yield
-        except BucketStoreError:
-            raise
-        except Exception as error:
-            raise as_store_error(self.address, error) from error

@@ -4,17 +4,25 @@
 -- nanoseconds, and a debt as nanoseconds and the additional ticks (`fraction`). All debts are relative to now: the
 -- longest period, 31 days, is 2.7e15 ns, and no sum here exceeds three of them.
 --
--- KEYS: the n records, the call sequence of this call if it has one, the index of when keys were used if there is one.
+-- KEYS: the n records, the call sequence of this call if it has one, the number of the policies if it is checked, the
+-- counters of all claims in their order (the same one as often as it is claimed), the index of when keys were used if
+-- there is one.
 -- ARGV: the time ('' for the server's clock), this call's number in its sequence and its deadline ('' without a
--- sequence), then n requests.
--- Returns four numbers for each request: its status, the debt's nanoseconds and ticks, and the epoch. Then the time.
+-- sequence), the caller's number of the policies (NO_POLICY to check none) and the number of claims ('' for neither),
+-- then n requests, each followed by the number of its claims and its claims, if it has any.
+-- Returns four numbers for each request: its status, the debt's nanoseconds and ticks, and the epoch. Then five for each
+-- claim of a request that was allowed or denied: its term, whether it refused, the debt's nanoseconds and ticks or what
+-- is used of the quota and 0, and the end of the quota's period. Then the time.
+-- With POLICY_OUTDATED the second number is the newest policies'; with COUNTERS_MISSING the claims as bits; with
+-- EXCEEDS_CLAIM the claim, and the third its term; with LIMIT_CHANGED whether it is the key's, and the third the claims.
 
-local REQUEST = '<I4I1I1I8I8I4I8I4I8I4I4'
+local REQUEST, REQUEST_BYTES = '<I4I1I1I8I8I4I8I4I8I4I4', 54
 local DENIED, ALLOWED, NEWER_EPOCH, LIMIT_CHANGED, EXCEEDS_BURST, ALLOWED_WITH_GRANT = 0, 1, 2, 3, 4, 5
+local POLICY_OUTDATED, TERMS_ENDED, COUNTERS_MISSING, EXCEEDS_CLAIM = 6, 7, 8, 9
 local INDEX_SECONDS = 5
 local SEQUENCE_SECONDS = 86400
 
-local now_s, now_ns = time_of(ARGV[1])
+local index_time = math.floor(now_s / INDEX_SECONDS)
 
 -- Returns whether a debt and a price together are within a full bucket's worth, and their sum.
 local function sum(debt, fraction, price, price_fraction, ticks, period)
@@ -23,7 +31,7 @@ local function sum(debt, fraction, price, price_fraction, ticks, period)
 end
 
 -- A call that its sender gave up on does nothing if it is late: after its deadline, or once its sequence is closed.
-local following = #ARGV - 1
+local following = #ARGV - 2
 if ARGV[2] ~= '' then
   local sequence, number, until_s, until_ns = KEYS[following], struct.unpack('<I8I8I4', ARGV[2])
   if now_s > until_s or (now_s == until_s and now_ns > until_ns) then
@@ -37,31 +45,83 @@ if ARGV[2] ~= '' then
   following = following + 1
 end
 
+local newest_policy, next_counter = nil, following
+local counters, changed_counters = nil, {}
+if ARGV[3] ~= '' then
+  local policy, claims = struct.unpack('<I8I2', ARGV[3])
+  if policy < NO_POLICY then
+    local newest = policy_of(KEYS[following])
+    newest_policy = newest > policy and newest
+    next_counter = following + 1
+  end
+  following = next_counter + claims
+  if claims > 0 then
+    -- Requests of one call share counters. Each is read and written once.
+    counters = load_counters({unpack(KEYS, next_counter, following - 1)})
+  end
+end
+
 local index = KEYS[following]
-local numbers = {}
+local numbers, states = {}, {}
 
 local function report(outcome, debt, fraction, epoch)
   local last = #numbers
   numbers[last + 1], numbers[last + 2], numbers[last + 3], numbers[last + 4] = outcome, debt, fraction, epoch
 end
 
-local function take(key, request)
+-- Returns a request's claims, weighed against the counters that are next in KEYS.
+local function claims_of(request)
+  local first = next_counter
+  next_counter = first + string.byte(request, REQUEST_BYTES + 1)
+  return weigh(request, REQUEST_BYTES + 2, first, counters)
+end
+
+-- Reports the states of a request's claims, and takes them if it was allowed.
+local function settle(claims, is_allowed)
+  local last = #states
+  for _, claim in ipairs(claims) do
+    local name, term, fits, before, before_fraction, after, after_fraction, ends, counter = unpack(claim)
+    if is_allowed then
+      before, before_fraction = after, after_fraction
+      counters[name], changed_counters[name] = counter, counter
+    end
+    states[last + 1], states[last + 2], states[last + 3] = term, fits and 0 or 1, before
+    states[last + 4], states[last + 5] = before_fraction, ends
+    last = last + 5
+  end
+end
+
+-- Decides a request. `claims` is nil if it has none.
+local function take(key, request, claims)
   local epoch, slot, exceeds, limit, period, ticks, cost, cost_fraction, more, more_fraction, count =
     struct.unpack(REQUEST, request)
   local known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, known_epoch =
     load(key)
   if known_epoch > epoch then
     return report(NEWER_EPOCH, 0, 0, known_epoch)
+  elseif claims and claims.ended then
+    return report(TERMS_ENDED, 0, 0, epoch)
+  elseif claims and claims.missing > 0 then
+    return report(COUNTERS_MISSING, claims.missing, 0, epoch)
   elseif exceeds == 1 then
     return report(EXCEEDS_BURST, 0, 0, epoch)
+  elseif claims and claims.exceeding then
+    return report(EXCEEDS_CLAIM, claims.exceeding, claims.exceeding_term, epoch)
   elseif limit ~= 0 and known_limit ~= 0 and known_limit ~= limit then
-    return report(LIMIT_CHANGED, 0, 0, epoch)
+    return report(LIMIT_CHANGED, 1, claims and claims.changed or 0, epoch)
+  elseif claims and claims.changed > 0 then
+    return report(LIMIT_CHANGED, 0, claims.changed, epoch)
   end
 
   local outcome, debt = ALLOWED, 0
+  local refused = claims and claims.refused
   if limit == 0 then
+    if refused then
+      outcome = DENIED
+    end
     report(outcome, 0, 0, epoch)
   else
+    local known_fraction = fraction
     debt, fraction = debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
     local fits, after, after_fraction = false, 0, 0
     if more > 0 then
@@ -72,22 +132,30 @@ local function take(key, request)
       outcome = ALLOWED
       fits, after, after_fraction = sum(debt, fraction, cost, cost_fraction, ticks, period)
     end
-    if fits then
+    if fits and not refused then
       debt, fraction = after, after_fraction
     else
       outcome = DENIED
     end
-    known_limit = limit
-    tat_s, tat_ns = later(now_s, now_ns, debt)
     report(outcome, debt, fraction, epoch)
+    if refused and debt == 0 and fraction == 0 and known_limit == limit then
+      -- Only claims refused. A TAT in the past stays there: it means a full bucket, also if the clock is set back.
+      fraction = known_fraction
+    else
+      known_limit = limit
+      tat_s, tat_ns = later(now_s, now_ns, debt)
+    end
   end
 
+  if claims then
+    settle(claims, outcome ~= DENIED)
+  end
   allowed = allowed + count
   if outcome == DENIED then
     allowed, throttled = allowed - 1, throttled + 1
   end
   local used_s = math.max(used_s_0, used_s_1)
-  if index and math.floor(used_s / INDEX_SECONDS) ~= math.floor(now_s / INDEX_SECONDS) then
+  if index and math.floor(used_s / INDEX_SECONDS) ~= index_time then
     redis.call('ZADD', index, now_s, key)
   end
   if slot == 1 then
@@ -98,8 +166,19 @@ local function take(key, request)
   save(key, known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch)
 end
 
-for position = 1, #ARGV - 2 do
-  take(KEYS[position], ARGV[position + 2])
+for position = 1, #ARGV - 3 do
+  if newest_policy then
+    report(POLICY_OUTDATED, newest_policy, 0, 0)
+  else
+    local request = ARGV[position + 3]
+    take(KEYS[position], request, #request > REQUEST_BYTES and claims_of(request))
+  end
+end
+if counters then
+  save_counters(changed_counters)
+end
+for _, number in ipairs(states) do
+  numbers[#numbers + 1] = number
 end
 numbers[#numbers + 1] = now_s
 numbers[#numbers + 1] = now_ns

@@ -10,6 +10,7 @@ from apikeys.models import Owner, PolicyNumber
 from apikeys.policies.errors import InUse, OwnerNotFound
 from apikeys.policies.service import PolicyService
 from events.models import Event
+from latchkey.validation import InvalidParameters
 from ratelimit.limiter import Limiter
 from tests.apikeys.policies.stated import faults, rate
 from tests.gateway.largest_key import OWNER
@@ -60,7 +61,7 @@ def test_slug_is_derived_and_unique(policies_service: PolicyService, names: list
         ({"name": " "}, [("/name", "empty")]),
         ({"name": OWNER + "y"}, [("/name", "too-long")]),
         ({"name": "known"}, [("/name", "not-unique")]),
-        ({"name": "a", "slug": "b"}, [("/slug", "unknown-member")]),
+        ({"name": "a", "slug": "B"}, [("/slug", "not-a-slug")]),
         ({"name": "a", "contacts": "x"}, [("/contacts", "not-an-array")]),
         ({"name": "a", "contacts": ["x"] * 9}, [("/contacts", "too-many")]),
         ({"name": "a", "contacts": ["x", "", 5]}, [("/contacts/1", "empty"), ("/contacts/2", "not-a-string")]),
@@ -114,3 +115,13 @@ def test_owner_is_deleted_only_without_keys(
     assert Event.objects.latest("id").data == {"owner": "ACME", "slug": "acme"}
     with pytest.raises(OwnerNotFound):
         policies_service.delete_owner("acme")
+
+
+def test_slug_can_be_chosen(policies_service: PolicyService) -> None:
+    assert policies_service.create_owner({"name": "ACME", "slug": "a-1"}).slug == "a-1"
+    with pytest.raises(InvalidParameters) as caught:
+        policies_service.create_owner({"name": "ACME", "slug": "a-1"})
+    assert [(fault.pointer, fault.code) for fault in caught.value.errors] == [
+        ("/name", "not-unique"),
+        ("/slug", "not-unique"),
+    ]
