@@ -33,6 +33,11 @@ class WholeNumberField(forms.Field):
         return int(plain)
 
 
+def in_own_words(detail: str, field: str, label: str) -> str:
+    """Return an error's text that begins with a field of the API with the label of the form instead."""
+    return f"{label}{detail.removeprefix(field)}" if detail.startswith(f"{field} ") else detail
+
+
 def with_separators(detail: str) -> str:
     """Return an error's text with its numbers as people write them."""
     return _LONG_NUMBER.sub(lambda match: f"{int(match[0]):,}", detail)

@@ -8,7 +8,7 @@ from django import forms
 from access.secret_free_form import SecretFreeForm
 from apikeys.policies.effective import EffectiveLimit
 from apikeys.policies.validation import MAX_REASON
-from console.limits.amounts import WholeNumberField, with_separators
+from console.limits.amounts import WholeNumberField, in_own_words, with_separators
 from console.limits.words import amount_words
 from console.time_field import HELP, TimeField
 from latchkey.problems import ProblemError
@@ -25,6 +25,8 @@ class OverrideForm(SecretFreeForm, forms.Form):
     amount = WholeNumberField(help_text="How many units instead, for example 2,000,000. A rate keeps its period.")
     until = TimeField(label="Until (UTC)", help_text=f"{HELP} After that, the plan's amount applies again.")
 
+    reason = forms.CharField(required=False, max_length=MAX_REASON, help_text="The event log keeps this text.")
+
     def __init__(self, *args: Any, limits: Sequence[EffectiveLimit], **options: Any) -> None:
         super().__init__(*args, **options)
         self._limits = {limit.limit.name: limit.limit for limit in limits}
@@ -34,7 +36,8 @@ class OverrideForm(SecretFreeForm, forms.Form):
     def values(self) -> dict[str, Any]:
         """Return the fields as PolicyService expects them, without the key or owner."""
         limit, amount = self._limits[self.cleaned_data["limit"]], self.cleaned_data["amount"]
-        return {"limit": limit.name, **_as_json(limit, amount), "until": self.cleaned_data["until"]}
+        others = {name: self.cleaned_data[name] for name in ("until", "reason")}
+        return {"limit": limit.name, **_as_json(limit, amount), **others}
 
 
 class AdjustForm(SecretFreeForm, forms.Form):
@@ -66,9 +69,8 @@ def show_limit_problem(form: forms.Form, error: ProblemError) -> None:
     for fault in error.errors:
         first = fault.pointer.split("/")[1] if fault.pointer else ""
         name = "amount" if first in _AMOUNT_POINTERS else first
-        detail = fault.detail
-        for field in (*_AMOUNT_POINTERS, "burst"):
-            detail = f"Amount{detail.removeprefix(field)}" if detail.startswith(f"{field} ") else detail
+        label = str(form[name].label) if name in form.fields else ""
+        detail = in_own_words(fault.detail, fault.pointer.rpartition("/")[2], label)
         form.add_error(name if name in form.fields else None, with_separators(detail) if name == "amount" else detail)
     if not error.errors:
         form.add_error(None, error.detail)

@@ -156,5 +156,4 @@ class AdjustView(SubjectView):
     def _page(self, form: forms.Form, limit: EffectiveLimit, after: int | None = None) -> HttpResponse:
         if limit.limit.concurrency is not None:
             raise Http404
-        title = f"Adjust {limit.limit.name}"
-        return self.page("adjust", {"title": title, "form": form, "bar": self._bar(limit), "after": after})
+        return self.page("adjust", {"title": "Adjust the limit", "form": form, "bar": self._bar(limit), "after": after})

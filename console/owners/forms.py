@@ -7,6 +7,7 @@ from django import forms
 from access.secret_free_form import SecretFreeForm
 from apikeys.models import Owner
 from apikeys.policies.validation import MAX_CONTACTS
+from console.limits.amounts import in_own_words
 from console.limits.plan_field import PlanField
 from latchkey.problems import ProblemError
 from latchkey.validation import MAX_TEXT
@@ -44,9 +45,8 @@ class OwnerForm(SecretFreeForm, forms.Form):
         """Show each error of the service next to its field, or at the top."""
         for fault in error.errors:
             name = fault.pointer.split("/")[1] if fault.pointer else ""
-            detail = fault.detail.removeprefix(f"{name} ")
-            words = fault.detail if detail == fault.detail else f"{self[name].label} {detail}"
-            self.add_error(name if name in self.fields else None, words)
+            label = str(self[name].label) if name in self.fields else name
+            self.add_error(name if name in self.fields else None, in_own_words(fault.detail, name, label))
         if not error.errors:
             self.add_error(None, error.detail)
 

@@ -41,9 +41,9 @@ def owner_page(request: HttpRequest, model_admin: OwnerModelAdmin, slug: str) ->
         "owner": owner,
         "form": form,
         "may_change": may_change,
-        "may_delete": model_admin.has_delete_permission(request, owner),
         **_context(owner, timezone.now()),
     }
+    context["may_delete"] = not context["key_count"] and model_admin.has_delete_permission(request, owner)
     return render(request, model_admin, "owner", context, status)
 
 

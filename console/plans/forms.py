@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 
 from access.secret_free_form import SecretFreeForm
-from console.plans.limit_form import LimitForm, limit_initial
+from console.limits.amounts import in_own_words
+from console.plans.limit_form import LimitForm
 from latchkey.problems import ProblemError
 from ratelimit.plan_limit import MAX_LIMITS, PlanLimit
 
@@ -26,9 +27,8 @@ class PlanForm:
     def __init__(self, data: Mapping[str, Any] | None = None, limits: tuple[PlanLimit, ...] | None = None) -> None:
         """With `limits`, the form is for a plan that exists, whose name can't change."""
         self.top: forms.Form = forms.Form(data) if limits is not None else NameForm(data)
-        known = [limit_initial(limit) for limit in limits or ()]
-        known += [{}] * (MAX_LIMITS - len(known))
-        self.limits = [LimitForm(data, number=number, initial=values) for number, values in enumerate(known)]
+        known = [*(limits or ()), *[None] * MAX_LIMITS][:MAX_LIMITS]
+        self.limits = [LimitForm(data, number=number, limit=limit) for number, limit in enumerate(known)]
 
     def is_valid(self) -> bool:
         """Return whether all that was filled in is valid."""
@@ -47,7 +47,8 @@ class PlanForm:
             if first == "limits" and rest and rest[0].isdigit() and int(rest[0]) < len(stated):
                 stated[int(rest[0])].show("/".join(rest[1:]), fault)
             else:
-                self.top.add_error(first if first in self.top.fields else None, fault.detail)
+                name = first if first in self.top.fields else None
+                self.top.add_error(name, in_own_words(fault.detail, "name", "Name") if name else fault.detail)
         if not error.errors:
             self.top.add_error(None, error.detail)
 

@@ -1,14 +1,13 @@
 """Form for one limit of a plan, and the service's errors next to its fields."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
 
 from access.secret_free_form import SecretFreeForm
-from console.limits.amounts import WholeNumberField, amount_of, with_separators
-from console.limits.words import PERIODS
+from console.limits.amounts import WholeNumberField, amount_of, in_own_words, with_separators
+from console.limits.words import PERIODS, limit_words
 from latchkey.problems import FieldError
 from ratelimit.periods import Per, Starts
 from ratelimit.plan_limit import DEFAULT_UNIT, Mode, PlanLimit, Shared
@@ -37,19 +36,21 @@ _FIELDS: Final = {
     "concurrency": "amount",
     **{name: name for name in ("name", "unit", "mode", "shared")},
 }
-_FIRST_WORD: Final = re.compile(r"[a-z_]+\b")
 
 
 class LimitForm(SecretFreeForm, forms.Form):
     """Form for one limit. Without a name and an amount, there is none."""
 
     name = forms.CharField(
-        required=False, max_length=64, help_text="1 to 32 characters of a-z, 0-9, _ and -, for example monthly."
+        required=False,
+        max_length=64,
+        label="Limit name",
+        help_text="For example monthly.",
     )
     kind = forms.ChoiceField(choices=_KINDS, initial="quota")
-    amount = WholeNumberField(required=False, help_text="How many units, for example 1,000,000.")
+    amount = WholeNumberField(required=False, help_text="For example 1,000,000.")
     per = forms.ChoiceField(choices=_PERIOD_CHOICES, initial="month", help_text="Concurrency has no period.")
-    seconds = WholeNumberField(required=False, label="Seconds", help_text="Only for a rate per “other”.")
+    seconds = WholeNumberField(required=False, label="Seconds", help_text="Only for the period “other”.")
     unit = forms.CharField(
         required=False, max_length=64, initial=DEFAULT_UNIT, help_text="What is counted, for example tokens."
     )
@@ -67,7 +68,7 @@ class LimitForm(SecretFreeForm, forms.Form):
         initial="UTC",
         label="Time zone",
         widget=forms.TextInput(attrs={"list": "timezones"}),
-        help_text="Whose midnights begin a day, week or month, for example Europe/Berlin.",
+        help_text="Of days, weeks and months, for example Europe/Berlin.",
     )
     starts = forms.ChoiceField(
         choices=(
@@ -78,9 +79,12 @@ class LimitForm(SecretFreeForm, forms.Form):
     )
     remove = forms.BooleanField(required=False, label="Remove this limit")
 
-    def __init__(self, data: Any, *, number: int, initial: dict[str, object]) -> None:
-        super().__init__(data, prefix=f"limit-{number}", initial=initial)
-        self.number = number
+    def __init__(self, data: Any, *, number: int, limit: PlanLimit | None = None) -> None:
+        """`limit` is what the plan has here already."""
+        super().__init__(data, prefix=f"limit-{number}", initial=limit_initial(limit) if limit else {})
+        self.words = limit_words(limit) if limit else ""
+        if limit is None:
+            del self.fields["remove"]
 
     @property
     def is_stated(self) -> bool:
@@ -121,10 +125,9 @@ class LimitForm(SecretFreeForm, forms.Form):
 
     def _in_own_words(self, name: str | None, pointer: str, detail: str) -> str:
         """Return the detail with the form's label in place of the field's name in JSON."""
-        start = _FIRST_WORD.match(detail)
-        if name is None or start is None or start[0] != pointer.rpartition("/")[2]:
+        if name is None:
             return detail
-        words = f"{self[name].label}{detail[start.end() :]}"
+        words = in_own_words(detail, pointer.rpartition("/")[2], str(self[name].label))
         return with_separators(words) if name in ("amount", "seconds") else words
 
 

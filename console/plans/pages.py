@@ -79,16 +79,17 @@ def plan_page(request: HttpRequest, model_admin: PlanModelAdmin, name: str) -> H
     plan, now = get_object_or_404(Plan, name=name), timezone.now()
     keys = APIKey.objects.filter(plan=plan, revoked_at=None).order_by("-pk")
     owners = Owner.objects.filter(plan=plan).order_by("name")
+    users = {"key_count": keys.count(), "owner_count": owners.count()}
+    unused = not any(_users(plan).values())
     context = {
         "limits": [_cells(limit) for limit in plan.parsed_limits],
         "words": plan_words(plan.parsed_limits),
         "keys": _heaviest_keys(list(keys[:_RANKED]), now),
         "owners": _heaviest_owners(list(owners[:_RANKED]), now),
-        "key_count": keys.count(),
-        "owner_count": owners.count(),
+        **users,
         "ranked": _RANKED,
         "may_change": model_admin.has_change_permission(request, plan),
-        "may_delete": model_admin.has_delete_permission(request, plan),
+        "may_delete": unused and model_admin.has_delete_permission(request, plan),
     }
     return _render(request, model_admin, "plan", {"title": plan.name, "plan": plan, **context})
 

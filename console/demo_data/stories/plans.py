@@ -54,6 +54,7 @@ def _owners(simulation: Simulation) -> Story:
     yield simulation.ago(days=6, hours=4)
     until = rfc3339(simulation.end + timedelta(days=24))
     override = {"owner": "partners", "limit": "monthly", "quota": 3_000_000, "until": until}
+    override |= {"reason": "launch of the spring catalog"}
     simulation.policies("user:jonas").grant_override(override)
     yield simulation.end
     owner = Owner.objects.get(name="partners")

@@ -100,11 +100,12 @@ def test_override_is_granted_and_ended(admin: Client) -> None:
     create_owner()
     until = datetime(2099, 1, 1, tzinfo=UTC)
     assert admin.get(f"{ACME}override/", {"limit": "monthly"}).context["form"]["limit"].value() == "monthly"
-    form = {"limit": "monthly", "amount": "2,000", "until": rfc3339(until)}
+    form = {"limit": "monthly", "amount": "2,000", "until": rfc3339(until), "reason": "launch week"}
     assert admin.post(f"{ACME}override/", form)["Location"] == f"{ACME}change/"
     page = admin.get(f"{ACME}change/").content.decode()
     assert "2,000 left" in page
     assert "override until 2099-01-01" in page
+    assert "launch week" in page
     end = f"{ACME}override/{Override.objects.get().pk}/end/"
     assert "2,000" in admin.get(end).content.decode()
     assert admin.post(end)["Location"] == f"{ACME}change/"

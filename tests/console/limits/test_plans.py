@@ -57,7 +57,7 @@ def test_empty_limits_are_folded(admin: Client) -> None:
         ({"name": "a", "amount": "many"}, "Enter a whole number, for example 1,000,000."),
         ({"name": "a", "amount": "0"}, "Amount must be from 1 to 1,000,000,000,000,000."),
         ({"name": "a", "amount": "2000000000", "kind": "rate", "per": "second"}, "Amount must be from 1 to"),
-        ({"name": "A b", "amount": "1"}, "Name must have 1 to 32 characters of a-z, 0-9, _ and -."),
+        ({"name": "A b", "amount": "1"}, "Limit name must have 1 to 32 characters of a-z, 0-9, _ and -."),
         ({"name": "key", "amount": "1"}, "key is the name of another limit. Choose a different name."),
         ({"name": "a", "amount": "1", "timezone": "Berlin"}, "Time zone must be a name of the IANA database"),
         ({"name": "a", "amount": "1", "starts": "anchor", "per": "day"}, "Only months can start at an anchor"),
