@@ -21,9 +21,9 @@ _PERIOD_CHOICES: Final = (
     (OTHER, "other: so many seconds"),
 )
 _KINDS: Final = (
-    ("rate", "Rate: refills all the time"),
-    ("quota", "Quota: starts again with each period"),
-    ("concurrency", "Concurrency: at the same time"),
+    ("rate", "Rate"),
+    ("quota", "Quota"),
+    ("concurrency", "Concurrency"),
 )
 # The field for each pointer below a limit.
 _FIELDS: Final = {
@@ -47,7 +47,9 @@ class LimitForm(SecretFreeForm, forms.Form):
         label="Limit name",
         help_text="For example monthly.",
     )
-    kind = forms.ChoiceField(choices=_KINDS, initial="quota")
+    kind = forms.ChoiceField(
+        choices=_KINDS, initial="quota", help_text="A rate refills all the time, a quota starts again with each period."
+    )
     amount = WholeNumberField(required=False, help_text="For example 1,000,000.")
     per = forms.ChoiceField(choices=_PERIOD_CHOICES, initial="month", help_text="Concurrency has no period.")
     seconds = WholeNumberField(required=False, label="Seconds", help_text="Only for the period “other”.")

@@ -87,6 +87,8 @@ def test_list_is_filtered_by_plan(admin: Client, key: APIKey, service: ConfigSer
     assert "<option selected>small</option>" in text
     assert re.search(r'With a plan of their own: <a [^>]+>small</a>\. <a href="\?">All plans</a>', text)
     assert "plan=small" in str(page.context["query"])
+    exported = b"".join(admin.get(f"{LIST}export.csv", {"plan": "small"})).decode().splitlines()  # type: ignore[arg-type]
+    assert [line.split(",")[7] for line in exported] == ["plan", "small"]
 
 
 def test_plan_is_changed_in_bulk(admin: Client, key: APIKey, service: ConfigService) -> None:
