@@ -124,7 +124,7 @@ def delete_owner(request: HttpRequest, model_admin: OwnerModelAdmin, slug: str) 
 def owner_by_name(request: HttpRequest, model_admin: OwnerModelAdmin) -> HttpResponse:
     """Redirect to the owner with the name in the address, or return a page that offers to add it.
 
-    Whoever may not see owners is redirected to the keys with this name.
+    Without the view permission, redirect to the keys with this name.
     """
     name = request.GET.get("name", "").replace("\x00", "")[:MAX_TEXT]
     if not name or not model_admin.has_view_permission(request):

@@ -22,6 +22,7 @@ from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
 from latchkey.client.exchange import connection_limits
 from latchkey.client.health import Health
+from latchkey.client.limits import AsyncLimits
 from latchkey.client.verification import Verification
 from latchkey.credentials import Credential
 
@@ -69,6 +70,11 @@ class AsyncClient(BaseClient[AsyncTransport]):
     async def whoami(self) -> CallingKey:
         """Return the calling key."""
         return CallingKey.read(Document(await self._transport.call("GET", "/v1/whoami"), "caller"))
+
+    @property
+    def limits(self) -> AsyncLimits:
+        """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
+        return AsyncLimits(self._transport)
 
     async def verify(
         self,

@@ -26,6 +26,10 @@ from latchkey.client.exchange import connection_limits
 from latchkey.client.failures import WrongServer
 from latchkey.client.health import Health, HealthReport
 from latchkey.client.keys import Keys, key_path
+from latchkey.client.limits import Limits
+from latchkey.client.override import Overrides
+from latchkey.client.owners import Owners
+from latchkey.client.plans import Plans
 from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
@@ -112,6 +116,26 @@ class Client(BaseClient[Transport]):
     def waivers(self) -> Waivers:
         """Return the calls about waivers: list, grant, end."""
         return Waivers(self._transport)
+
+    @property
+    def plans(self) -> Plans:
+        """Return the calls about plans: list, show, create, change, remove."""
+        return Plans(self._transport)
+
+    @property
+    def owners(self) -> Owners:
+        """Return the calls about owners: list, show, create, change, remove."""
+        return Owners(self._transport)
+
+    @property
+    def overrides(self) -> Overrides:
+        """Return the calls about overrides: list, grant, end."""
+        return Overrides(self._transport)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
+        return Limits(self._transport)
 
     def whoami(self) -> CallingKey:
         """Return the calling key."""
