@@ -87,7 +87,7 @@ def test_list_is_filtered_by_plan(admin: Client, key: APIKey, service: ConfigSer
     assert "<option selected>small</option>" in text
     assert re.search(r'With a plan of their own: <a [^>]+>small</a>\. <a href="\?">All plans</a>', text)
     assert "plan=small" in str(page.context["query"])
-    exported = b"".join(admin.get(f"{LIST}export.csv", {"plan": "small"})).decode().splitlines()  # type: ignore[arg-type]
+    exported = b"".join(admin.get(f"{LIST}export.csv", {"plan": "small"})).decode().splitlines()
     assert [line.split(",")[7] for line in exported] == ["plan", "small"]
 
 
