@@ -248,3 +248,9 @@ def test_number_of_queries_is_constant(
         service.issue({"label": "robot", "owner": "ACME"})
     many = [count(page) for page in (OWNERS, f"{ACME}change/", "/admin/")]
     assert all(after <= before for before, after in zip(few, many, strict=True)), (few, many)
+
+
+@pytest.mark.parametrize("page", ["change", "plan", "delete", "override", "adjust/monthly", "override/1/end"])
+def test_unknown_owner_is_404(admin: Client, page: str) -> None:
+    for slug in ("none", "A"):
+        assert admin.get(f"{OWNERS}{slug}/{page}/").status_code == 404
