@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from ratelimit import bucket
 from ratelimit.bucket import Outcome, RecordStorage, TakeRequest
-from ratelimit.claim import Undecided
-from ratelimit.claim_arithmetic import ask
-from ratelimit.counters import Counters, CounterStorage
+from ratelimit.claim import CostExceedsClaim, Undecided
+from ratelimit.claim_arithmetic import GetCounter, ask, states_without
+from ratelimit.counters import CounterStorage
 from ratelimit.limit import CostExceedsBurst
+from ratelimit.slots import Holder
 
 BatchResult = Outcome | CostExceedsBurst | Undecided
 
@@ -20,9 +21,10 @@ def take(records: RecordStorage, counters: CounterStorage, request: TakeRequest,
     key, limit, cost, epoch, slot, claims = request
     if not claims:
         return bucket.take(records, key, limit, cost, epoch, slot, now_ns)
-    together = Counters(counters)
-    outcome = _take_with_claims(records, together, request, now_ns)
-    together.write()
+    outcome, changed = take_with_claims(records, counters.get, request, now_ns)
+    put = counters.put
+    for name, record in changed:
+        put(name, record)
     return outcome
 
 
@@ -35,41 +37,69 @@ def take_many(
     outcomes, or the errors because of which there is none.
     """
     results: list[BatchResult] = []
-    together: Counters | None = None
+    shared = _SharedCounters(counters)
+    changes = shared.changes
     for request in requests:
         key, limit, cost, epoch, slot, claims = request
         try:
             if not claims:
                 results.append(bucket.take(records, key, limit, cost, epoch, slot, now_ns))
                 continue
-            if together is None:
-                together = Counters(counters)
-            results.append(_take_with_claims(records, together, request, now_ns))
+            outcome, changed = take_with_claims(records, shared.get, request, now_ns)
+            results.append(outcome)
+            changes.update(changed)
         except (CostExceedsBurst, Undecided) as error:
             results.append(error)
-    if together is not None:
-        together.write()
+    put = counters.put
+    for name, record in changes.items():
+        put(name, record)
     return results
 
 
-def _take_with_claims(records: RecordStorage, counters: Counters, request: TakeRequest, now_ns: int) -> Outcome:
+class _SharedCounters:
+    """The counters of a batch. `changes` are the records to write at its end."""
+
+    __slots__ = ("_known", "_storage", "changes")
+
+    def __init__(self, storage: CounterStorage) -> None:
+        self._storage = storage
+        self._known: dict[bytes, bytes | None] = {}
+        self.changes: dict[bytes, bytes] = {}
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the counter's record as the requests so far leave it."""
+        record = self.changes.get(name)
+        if record is None:
+            try:
+                return self._known[name]
+            except KeyError:
+                record = self._known[name] = self._storage.get(name)
+        return record
+
+
+def take_with_claims(
+    records: RecordStorage, get: GetCounter, request: TakeRequest, now_ns: int, holder: Holder | None = None
+) -> tuple[Outcome, Sequence[tuple[bytes, bytes]]]:
+    """Decide a request with claims, for a reservation if there is a `holder`. Return its outcome, and the new records
+    of its counters with their names.
+    """
     key, limit, cost, epoch, slot, claims = request
     try:
-        answer = ask(counters, claims, now_ns)
+        states, values, changed, refused = ask(get, claims, now_ns, holder)
     except Undecided:
         # A newer epoch goes first: the claims of the newest record may be others.
         newest = bucket.epoch_of(records, key)
         if newest > epoch:
-            return False, 0, 0, newest, ()
+            return (False, 0, 0, newest, ()), ()
         raise
-    if answer.refused:
-        outcome = bucket.throttle(records, key, limit, cost, epoch, slot, now_ns, answer.exceeded)
+    if refused:
+        exceeded = refused if isinstance(refused, CostExceedsClaim) else None
+        outcome = bucket.throttle(records, key, limit, cost, epoch, slot, now_ns, exceeded)
     else:
         outcome = bucket.take(records, key, limit, cost, epoch, slot, now_ns)
     allowed, debt, wait_ns, newest, _ = outcome
+    if allowed:
+        return (True, debt, 0, epoch, tuple(states)), changed
     if newest > epoch:
-        return outcome
-    if not allowed:
-        return False, debt, wait_ns, epoch, answer.states_without()
-    counters.change(answer.changes)
-    return True, debt, 0, epoch, tuple(answer.states)
+        return outcome, ()
+    return (False, debt, wait_ns, epoch, states_without(states, values)), ()

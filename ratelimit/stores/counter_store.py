@@ -6,7 +6,7 @@ from typing import TypeVar
 from ratelimit.bucket_file import POLICY_KEY
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
 from ratelimit.claim_arithmetic import peek
-from ratelimit.counters import Counters, CounterStorage
+from ratelimit.counters import CounterStorage
 from ratelimit.quotas import adjust, seed, use_of
 from ratelimit.stores.base import Clock
 
@@ -43,32 +43,19 @@ class CounterStore:
 
     def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
         def read(storage: CounterStorage) -> list[ClaimState | Undecided]:
-            counters, now_ns = Counters(storage), self.now_ns()
-            return [peek(counters, claim, now_ns) for claim in claims]
+            now_ns = self.now_ns()
+            return [peek(storage.get, claim, now_ns) for claim in claims]
 
         return self._with_counters(read, write=False)
 
     def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
-        return self._with_counters(
-            lambda storage: [use_of(Counters(storage), counter) for counter in counters], write=False
-        )
+        return self._with_counters(lambda storage: [use_of(one, storage.get(one)) for one in counters], write=False)
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
-        def write(storage: CounterStorage) -> None:
-            counters = Counters(storage)
-            seed(counters, uses)
-            counters.write()
-
-        self._with_counters(write)
+        self._with_counters(lambda storage: seed(storage, uses))
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
-        def write(storage: CounterStorage) -> ClaimState:
-            counters = Counters(storage)
-            state = adjust(counters, claim, used, add or 0, self.now_ns())
-            counters.write()
-            return state
-
-        return self._with_counters(write)
+        return self._with_counters(lambda storage: adjust(storage, claim, used, add or 0, self.now_ns()))
 
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         """Run `work` in a transaction of the store, and return its result."""

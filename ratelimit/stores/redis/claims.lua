@@ -10,6 +10,8 @@ local RATE_TERM, QUOTA_TERM, TERM_HEAD = '<c8I8I4I8I4', '<I8I8', '<I8I1I1'
 local TERM_HEAD_BYTES = 10
 local BUCKET = '<c8I8I4I4'
 local BUCKET_BYTES = 24
+-- reservation.py has the same value.
+local OVERDRAWN_BUCKETS = 2
 
 -- Returns the TAT and fraction of a rate's counter under a limit; nil if its debt has to be converted first. `at` is
 -- where the claim's conversion is, if it has one.
@@ -34,7 +36,7 @@ local function weigh_rate(claim, counter, definition, cost, enforced, request, a
       claim.changed = true
       return
     end
-    debt, fraction = debt_of(tat_s, tat_ns, known_fraction, now_s, now_ns, period)
+    debt, fraction = debt_of(tat_s, tat_ns, known_fraction, now_s, now_ns, OVERDRAWN_BUCKETS * period)
   end
   local after, after_fraction = plus(debt, fraction, price, price_fraction, ticks)
   if cost == 0 then
@@ -44,7 +46,12 @@ local function weigh_rate(claim, counter, definition, cost, enforced, request, a
   end
   if enforced == 0 then
     claim.fits = true
-    after, after_fraction = within(period, after, after_fraction)
+    -- Requests overdraw it by at most one full bucket, and settling by more.
+    if debt >= period then
+      after, after_fraction = debt, fraction
+    else
+      after, after_fraction = within(period, after, after_fraction)
+    end
   end
   claim.before, claim.before_fraction, claim.value, claim.fraction, claim.ends = debt, fraction, after, after_fraction, 0
   local tat_s, tat_ns = later(now_s, now_ns, after)
@@ -75,6 +82,9 @@ local function term_of(request, at, terms, now_s)
   end
 end
 
+-- Weighs a claim on slots, in scripts that make reservations.
+local weigh_slots
+
 -- Returns the claims that `request` encodes from `at` on, weighed against their counters. `counter_of` returns the
 -- counter of a claim, by its position, and the counter's name. The result also says what keeps them from being decided: `ended`, `missing` and
 -- `changed` (claims as bits), and `exceeding`, the first claim that asks for more than it could ever get.
@@ -87,11 +97,13 @@ local function weigh(request, at, counter_of, now_s, now_ns)
     local term = term_of(request, at, terms, now_s)
     if term then
       local counter, name = counter_of(position)
-      local claim = {term = term, name = name}
-      local _, is_quota, exceeds = struct.unpack(TERM_HEAD, request, at + term * TERM_BYTES)
+      local claim = {term = term, name = name, cost = cost}
+      local _, kind, exceeds = struct.unpack(TERM_HEAD, request, at + term * TERM_BYTES)
       local term_at = at + term * TERM_BYTES + TERM_HEAD_BYTES
-      if is_quota == 1 then
+      if kind == QUOTA then
         weigh_quota(claim, counter, definition, cost, enforced, request, term_at, now_s)
+      elseif kind == SLOTS then
+        weigh_slots(claim, definition, cost, enforced, request, term_at, now_s)
       else
         local conversion = converted == 1 and at + terms * TERM_BYTES
         weigh_rate(claim, counter, definition, cost, enforced, request, term_at, conversion, now_s, now_ns)

@@ -5,7 +5,6 @@ from typing import Final
 
 from ratelimit import claim_arithmetic, quotas
 from ratelimit.claim import Claim, ClaimState, QuotaUse, Undecided
-from ratelimit.counters import Counters
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreError, ClaimsUnsupported
 from ratelimit.stores.redis import claim_encoding
@@ -15,19 +14,6 @@ from ratelimit.stores.redis.key_names import EncodedRequest
 from ratelimit.stores.redis.scripts import ADJUST, SEED, SET_POLICY
 
 _ATTEMPTS: Final = 5
-
-
-class _NoStorage:
-    """Storage of counters without any, for those that were read before."""
-
-    def get(self, _name: bytes, default: None = None, /) -> None:
-        return default
-
-    def put(self, _name: bytes, _value: bytes, /) -> None:
-        """Do nothing: nothing is changed."""
-
-
-_NOTHING: Final = _NoStorage()
 
 
 class RedisCounters(RedisCommands):
@@ -42,11 +28,11 @@ class RedisCounters(RedisCommands):
 
     def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
         counters, now_ns = self._read_counters([claim.counter for claim in claims]), self.now_ns()
-        return [claim_arithmetic.peek(counters, claim, now_ns) for claim in claims]
+        return [claim_arithmetic.peek(counters.get, claim, now_ns) for claim in claims]
 
     def quota_uses(self, counters: Sequence[bytes]) -> list[QuotaUse | None]:
         found = self._read_counters(counters)
-        return [quotas.use_of(found, one) for one in counters]
+        return [quotas.use_of(one, found[one]) for one in counters]
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
         for group in self.keys.group_by_call(uses):
@@ -93,12 +79,9 @@ class RedisCounters(RedisCommands):
         )
         return [ClaimsUnsupported(message) for _ in requests]
 
-    def _read_counters(self, names: Sequence[bytes]) -> Counters:
-        counters = Counters(_NOTHING)
-        for name, raw in zip(names, self._counter_values(names), strict=True):
-            if (counter := claim_encoding.parse_counter(raw)) is not None:
-                counters.known[name] = counter
-        return counters
+    def _read_counters(self, names: Sequence[bytes]) -> dict[bytes, bytes | None]:
+        values = self._counter_values(names)
+        return {name: claim_encoding.as_record(raw) for name, raw in zip(names, values, strict=True)}
 
     def _counter_values(self, counters: Sequence[bytes]) -> list[bytes | None]:
         if not counters:
