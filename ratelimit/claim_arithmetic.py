@@ -148,7 +148,7 @@ def _ask_quota(
     counter: QuotaCounter | None = unpack_quota(raw) if raw is not None and len(raw) == QUOTA_SIZE else None
     # Nearly always the period is open. Otherwise, or if the record is damaged, look more closely.
     if (
-        counter is None or counter[0] != definition or not now_s <= counter[1] <= FOREVER_S or counter[2] > MAX_USED
+        counter is None or counter[0] != definition or not now_s < counter[1] <= FOREVER_S or counter[2] > MAX_USED
     ) and (counter := open_period(raw, definition, term[3], now_s)) is None:
         return None
     _, ends_s, before, revision, previous_ends_s, previous_used = counter

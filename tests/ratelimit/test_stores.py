@@ -227,7 +227,7 @@ def test_lmdb_keeps_its_buckets_over_a_restart(tmp_path: Path, clock: Clock) -> 
 
 FIRE = """
     import sys
-    from ratelimit.limit import CostExceedsBurst, Limit
+    from ratelimit.limit import Limit
     from ratelimit.stores import open_store
     store = open_store(sys.argv[1])
     print("ready", flush=True)
@@ -236,7 +236,7 @@ FIRE = """
 """
 HAMMER = """
     import sys
-    from ratelimit.limit import CostExceedsBurst, Limit
+    from ratelimit.limit import Limit
     from ratelimit.stores import open_store
     store = open_store(sys.argv[1])
     store.take(b"other", None)
