@@ -83,6 +83,12 @@ class ClaimState(NamedTuple):
     ends_s: int
 
 
+UNMEASURED: Final = ClaimState(term=0, refused=False, value=0, wait_ns=0, ends_s=0)
+"""State of a claim that was dropped, because the store that counts it could not be reached. A quota that was measured
+always has an end.
+"""
+
+
 class Undecided(Exception):
     """Error: nothing was decided, taken or counted. The caller has to do something first, and then ask again."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
 from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
@@ -15,12 +15,14 @@ from ratelimit.stores.base import (
     ADDRESS_PREFIX,
     BucketStoreError,
     BucketStoreUnavailable,
+    ClaimsUnsupported,
     OutcomeUnknown,
     Rebuild,
     TakeResult,
 )
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
+from ratelimit.stores.local_claims import local_claims, with_unmeasured
 from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
 
@@ -37,8 +39,9 @@ _UNCONFIRMED_SECONDS: Final = 1.0
 class FallbackMode(StrEnum):
     """What happens to requests during an outage of the remote store.
 
-    `LOCAL`: this host's own buckets decide, under the same limits. `ALLOW`: every request of a key is allowed, and
-    counted on this host. `DENY`: no request is allowed.
+    `LOCAL`: this host's own buckets decide, under the same limits, rates of plans included. A request with an enforced
+    quota fails, and quotas that are only observed don't count it. `ALLOW`: every request of a key is allowed, and
+    counted on this host, but not by the limits of its plans. `DENY`: no request is allowed.
     """
 
     LOCAL = "local"
@@ -100,13 +103,13 @@ class FallbackStore:
     ) -> Outcome:
         request = (key, limit, cost, epoch, slot, claims)
         return self._by_primary_or_fallback(
-            lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, error)
+            lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, policy, error)
         )
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         return self._by_primary_or_fallback(
             lambda: self.primary.take_many(requests, policy),
-            lambda error: [self._try_take_locally(one, error) for one in requests],
+            lambda error: [self._try_take_locally(one, policy, error) for one in requests],
         )
 
     async def take_many_async(
@@ -117,17 +120,17 @@ class FallbackStore:
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
         """
         if not self.breaker.closed:
-            return [self._try_take_locally(one) for one in requests]
+            return [self._try_take_locally(one, policy) for one in requests]
         results: Sequence[TakeResult | None]
         try:
             results = await self.async_store.take_many(requests, policy)
         except BucketStoreError as error:
             results = [error] * len(requests)
-        failure = next((one for one in results if isinstance(one, BucketStoreError)), None)
+        failure = next((one for one in results if _is_failure(one)), None)
         if failure is not None:
             self._record_failure(failure)
         return [
-            self._try_take_locally(one, outcome) if isinstance(outcome, BucketStoreError) else outcome
+            self._try_take_locally(one, policy, outcome) if _is_failure(outcome) else outcome
             for one, outcome in zip(requests, results, strict=True)
         ]
 
@@ -136,10 +139,17 @@ class FallbackStore:
         await self.async_store.close()
 
     def policy(self) -> int:
-        return self.primary.policy()
+        return self._by_primary_or_fallback(self.primary.policy, lambda _: self._local_store().policy())
 
     def set_policy(self, number: int) -> None:
-        self.primary.set_policy(number)
+        """Set the number of the policies in the primary, and in the local store if this host has used it."""
+        try:
+            self.primary.set_policy(number)
+        finally:
+            # As for epochs: other processes of this host may be cut off.
+            if self.local is not None and self.local.exists:
+                with suppress(BucketStoreError):
+                    self.local.set_policy(number)
 
     def peek_claims(self, claims: Sequence[Claim]) -> list[ClaimState | Undecided]:
         return self.primary.peek_claims(claims)
@@ -236,6 +246,8 @@ class FallbackStore:
             return fallback(None)
         try:
             return primary()
+        except ClaimsUnsupported:
+            raise
         except BucketStoreError as error:
             self._record_failure(error)
             return fallback(error)
@@ -271,23 +283,36 @@ class FallbackStore:
         self._unconfirmed_until = self._clock() + _UNCONFIRMED_SECONDS
         return self.local
 
-    def _take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> Outcome:
+    def _take_locally(
+        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
+    ) -> Outcome:
         local = self._local_store()
         metrics.FALLBACK_DECISIONS.inc()
         key, limit, cost, epoch, slot, claims = request
         # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
         # secrets.
-        if self.mode is FallbackMode.ALLOW and limit is not None and not key.startswith(ADDRESS_PREFIX):
-            if cost > limit.burst:
+        if self.mode is FallbackMode.ALLOW and not key.startswith(ADDRESS_PREFIX):
+            if limit is not None and cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
-            limit = None
+            limit, policy = None, NO_POLICY
+        measured = () if self.mode is FallbackMode.ALLOW else local_claims(claims, self.url)
+        request = (key, limit, cost, epoch, slot, measured)
         # The primary may have counted this request already, so the local store must not count it yet.
         if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
-            return self._unsettled.take((key, limit, cost, epoch, slot, claims), error.call)
-        return local.take(key, limit, cost, epoch, slot, claims)
+            outcome = self._unsettled.take(request, error.call, policy)
+        else:
+            outcome = local.take(*request, policy)
+        return with_unmeasured(outcome, claims, measured) if claims else outcome
 
-    def _try_take_locally(self, request: TakeRequest, error: BucketStoreError | None = None) -> TakeResult:
+    def _try_take_locally(
+        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
+    ) -> TakeResult:
         try:
-            return self._take_locally(request, error)
+            return self._take_locally(request, policy, error)
         except (CostExceedsBurst, Undecided, BucketStoreError) as raised:
             return raised
+
+
+def _is_failure(result: TakeResult | None) -> TypeGuard[BucketStoreError]:
+    """Return whether the primary failed. It works if it can only never decide such claims."""
+    return isinstance(result, BucketStoreError) and not isinstance(result, ClaimsUnsupported)

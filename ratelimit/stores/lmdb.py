@@ -8,7 +8,8 @@ seconds old or damaged. The check before opening detects damage, and the file is
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from functools import partial
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -19,7 +20,7 @@ from ratelimit import batch, bucket
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
-from ratelimit.counters import CounterStorage
+from ratelimit.counters import CounterStorage, RateCounter, load_rate
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.reservations import END_PREFIX, Step
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
@@ -124,13 +125,14 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def reset(self, key: bytes) -> None:
         self.refill(key)
 
-    def take_without_counting(self, request: TakeRequest) -> Outcome:
+    def take_without_counting(self, request: TakeRequest, policy: int = NO_POLICY) -> Outcome:
         """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
         `add_counts` counts it later otherwise.
         """
         key = request[0]
 
         def take(transaction: lmdb.Transaction) -> Outcome:
+            check_policy(transaction, policy)
             before = _load(transaction, key)
             outcome = _take_with_claims(transaction, transaction, request, self.now_ns())
             after = _load(transaction, key)
@@ -148,6 +150,26 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def refill(self, key: bytes) -> Record:
         """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
+
+    def drain_rate(self, name: bytes) -> RateCounter | None:
+        """Fill the bucket of a rate's counter and return the counter as it was before; None if there is none."""
+
+        def drain(transaction: lmdb.Transaction) -> RateCounter | None:
+            counter = load_rate(bytes(transaction.get(name, b"")))
+            if counter is not None:
+                transaction.delete(name)
+            return counter
+
+        return self._run_transaction(drain)
+
+    def counter_names(self, prefix: bytes) -> list[bytes]:
+        """Return the names of counters that begin with `prefix`."""
+        names: list[bytes] = []
+        first = prefix
+        while batch := self._run_transaction(partial(_read_names, first=first, prefix=prefix), write=False):
+            names += batch
+            first = batch[-1] + b"\x00"
+        return names
 
     def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""
@@ -268,3 +290,12 @@ def _read_batch(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> l
             if len(found) == _SCAN_BATCH:
                 break
     return found
+
+
+def _read_names(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[bytes]:
+    """Return up to _SCAN_BATCH keys that begin with `prefix`, starting at `first`."""
+    cursor = transaction.cursor()
+    if not cursor.set_range(first):
+        return []
+    names = islice(map(bytes, cursor.iternext(keys=True, values=False)), _SCAN_BATCH)
+    return list(takewhile(lambda name: name.startswith(prefix), names))

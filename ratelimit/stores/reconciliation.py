@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ratelimit.bucket import Record, convert_debt
+from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
+from ratelimit.counters import RateCounter
 from ratelimit.limit import Limit
 from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.stores.lmdb import LmdbStore
@@ -18,29 +20,57 @@ def charge_primary(local: LmdbStore, primary: "RedisStore", should_continue: Cal
     """Move the debt of the buckets of `local` to `primary`, as long as `should_continue` returns true. Return whether
     all was moved.
 
-    Each local bucket is filled and its debt is charged to the primary. Raises BucketStoreError.
+    Each local bucket is filled and its debt is charged to the primary, those of plans' rates too. Raises
+    BucketStoreError.
     """
     complete, in_use_since_ns = True, local.now_ns() - _IN_USE_NS
+    in_use = False
     for key, seen in local.scan_records(KEY_PREFIX):
+        # Another process may still decide by this bucket. Filling it now would grant another full bucket.
+        if seen.used_ns >= in_use_since_ns:
+            in_use = True
         if not seen.tat_ns:
             continue
-        # Another process may still decide by this bucket. Filling it now would grant another full bucket.
         if seen.used_ns >= in_use_since_ns or not should_continue():
             complete = False
             continue
         # Drain first, then charge. If the process dies in between, the debt is lost in the client's favor and
         # never charged twice.
         _charge_bucket(primary, key, local.refill(key), local.now_ns())
-    return complete
+    return _charge_counters(local, primary, should_continue, in_use=in_use) and complete
+
+
+def _charge_counters(
+    local: LmdbStore, primary: "RedisStore", should_continue: Callable[[], bool], *, in_use: bool
+) -> bool:
+    """Move the debt of the counters of plans' rates, like `charge_primary`."""
+    names = [name for prefix in (KEY_COUNTER_PREFIX, OWNER_PREFIX) for name in local.counter_names(prefix)]
+    for name in names:
+        # A counter doesn't say when it was used, and several keys may share it. So wait until no key is in use.
+        if in_use or not should_continue():
+            return False
+        if (drained := local.drain_rate(name)) is not None:
+            _charge_counter(primary, name, drained, local.now_ns())
+    return True
+
+
+def _charge_counter(primary: "RedisStore", name: bytes, drained: RateCounter, now_ns: int) -> None:
+    definition, limit_code, tat_ns, fraction = drained
+    if tokens := _tokens(limit_code, tat_ns, fraction, now_ns):
+        primary.charge_rate(name, definition, Limit.from_code(limit_code), tokens)
 
 
 def _charge_bucket(primary: "RedisStore", key: bytes, drained: Record, now_ns: int) -> None:
-    """Charge the debt of the drained bucket to the primary, in whole tokens, rounded up, at most one burst."""
+    if tokens := _tokens(drained.limit_code, drained.tat_ns, drained.fraction, now_ns):
+        primary.shift_debt(key, Limit.from_code(drained.limit_code), tokens)
+
+
+def _tokens(limit_code: int, tat_ns: int, fraction: int, now_ns: int) -> int:
+    """Return the debt of a drained bucket in whole tokens, rounded up, at most one burst."""
     try:
-        limit = Limit.from_code(drained.limit_code)
+        limit = Limit.from_code(limit_code)
     except ValueError:
         # The bucket has no limit yet, or the record is damaged.
-        return
-    debt = convert_debt(limit, drained.tat_ns, drained.fraction, drained.limit_code, now_ns)
-    if debt:
-        primary.shift_debt(key, limit, min(-(-debt // limit.price), limit.burst))
+        return 0
+    debt = convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
+    return min(-(-debt // limit.price), limit.burst)

@@ -4,6 +4,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ratelimit.bucket import Outcome, TakeRequest
+from ratelimit.claim import NO_POLICY
 from ratelimit.stores.lmdb import LmdbStore
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ class UnsettledRequests:
         self._primary = primary
         self._unsettled: deque[_UnsettledCount] = deque()
 
-    def take(self, request: TakeRequest, call: "ScriptCall") -> Outcome:
-        """Decide the request by the local bucket and count it later. Raises the same errors as a store's `take`."""
-        outcome = self._local.take_without_counting(request)
+    def take(self, request: TakeRequest, call: "ScriptCall", policy: int = NO_POLICY) -> Outcome:
+        """Decide the request by the local buckets and count it later. Raises the same errors as a store's `take`."""
+        outcome = self._local.take_without_counting(request, policy)
         # With a newer epoch nothing was decided, so there is nothing to count.
         if outcome[3] <= request[3]:
             self._unsettled.append(_UnsettledCount(call, request[0], int(outcome[0]), int(not outcome[0])))

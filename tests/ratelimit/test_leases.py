@@ -241,9 +241,9 @@ def test_a_batch_of_one_key_is_one_question() -> None:
         batch_sizes: list[int] = []
         ask = node._store.take_with_grants
 
-        async def counted(asks: list[tuple[TakeRequest, bytes]]) -> object:
+        async def counted(asks: list[tuple[TakeRequest, bytes]], policy: int) -> object:
             batch_sizes.append(len(asks))
-            return await ask(asks)
+            return await ask(asks, policy)
 
         node._store.take_with_grants = counted  # type: ignore[method-assign, assignment]
         await node.take_many([take_request(Limit(1000, 60))] * 40)
@@ -259,7 +259,7 @@ class _Away(AsyncRedisStore):
         self.away = False
         self.told: list[int] = []
 
-    async def take_with_grants(self, batch_sizes):  # type: ignore[no-untyped-def]
+    async def take_with_grants(self, batch_sizes, policy=0):  # type: ignore[no-untyped-def]
         if self.away:
             raise BucketStoreUnavailable("away")
         self.told += [int.from_bytes(request[-4:], "little") for _, request in batch_sizes]

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from ratelimit.bucket import TakeRequest
+from ratelimit.claim import ClaimState
 from ratelimit.limit import Limit
 from ratelimit.stores import BucketStoreError, open_store
-from ratelimit.stores.base import BucketStoreUnavailable
+from ratelimit.stores.base import BucketStoreUnavailable, ClaimsUnsupported, TakeResult
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
+from tests.conftest import Clock
+from tests.ratelimit.claims.asking import quota, rate, seed
 from tests.support.event_loops import closed
 from tests.support.redis_server import RedisServer, running
 from tests.support.redis_servers import Sentinel, certified, cluster
@@ -67,6 +71,33 @@ def test_event_loop_uses_tls_and_password(with_tls: tuple[RedisServer, Path]) ->
 def test_an_event_loop_asks_a_cluster() -> None:
     with cluster() as url:
         assert ask_on_loop(url, 6) == [True] * 5 + [False]
+
+
+def test_a_cluster_takes_limits_of_a_key_and_none_of_its_owner() -> None:
+    own = rate(b"k:lk_0123456789ab:minute", Limit(3, 60))
+    month, shared = quota(b"k:lk_0123456789ab:month", 2), rate(b"o:1:minute", Limit(9, 60))
+    requests: list[TakeRequest] = [(KEY, LIMIT, 1, 0, 0, claims) for claims in ((own, month), (own, shared), (own,))]
+
+    async def ask_async(store: RedisStore) -> list[TakeResult | None]:
+        async_store = AsyncRedisStore(store)
+        try:
+            return await async_store.take_many(requests, 1)
+        finally:
+            await async_store.close()
+            await closed()
+
+    with cluster() as url:
+        store = RedisStore(parse_address(url), Clock(), timeout=5)
+        store.set_policy(4)
+        assert store.policy() == 4
+        seed(store, month)
+        # The number of the policies is in a slot of its own, so it is not checked.
+        for results in (store.take_many(requests, 1), asyncio.run(ask_async(store))):
+            assert [type(one) for one in results] == [tuple, ClaimsUnsupported, tuple]
+        assert store.adjust(own, add=-2).value == 2 * Limit(3, 60).price
+        assert [use.used for use in store.quota_uses([month.counter]) if use] == [2]
+        assert [one.refused for one in store.peek_claims([own, month]) if isinstance(one, ClaimState)] == [False, True]
+        store.close()
 
 
 def test_forgotten_script_is_sent_again() -> None:

@@ -16,8 +16,8 @@ from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
-from ratelimit.stores.redis.layout import TAKE
 from ratelimit.stores.redis.leasing_store import LeasingStore
+from ratelimit.stores.redis.scripts import TAKE
 from ratelimit.stores.redis.store import RedisStore
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until

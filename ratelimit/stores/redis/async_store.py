@@ -62,7 +62,7 @@ class AsyncRedisStore:
             return TAKE, *keys.take_arguments(group, now, call, policy)
 
         try:
-            responses = await self._run_all([partial(take, group) for group in decidable])
+            responses = await self._run_all([partial(take, group) for group in decidable]) if decidable else []
         except OutcomeUnknown as error:
             error.call = calls[-1] if calls else None
             raise

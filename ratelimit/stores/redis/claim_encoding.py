@@ -5,7 +5,6 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from ratelimit import slots
 from ratelimit.bucket import convert_debt
 from ratelimit.claim import (
     MAX_USED,
@@ -19,7 +18,7 @@ from ratelimit.claim import (
     TermsEnded,
     Undecided,
 )
-from ratelimit.counters import QuotaCounter, RateCounter, dump_rate, pack_quota
+from ratelimit.counters import load_rate
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.reservation_record import Kind
@@ -33,17 +32,17 @@ _RATE_TERM: Final = Struct("<QBBQQIQI")
 _QUOTA_TERM: Final = Struct("<QBBQQ16x")
 _BUCKET: Final = Struct("<QQII")
 _RATE: Final = Struct("<QQQII")
-_QUOTA: Final = Struct("<QQQQQQ")
+_RATE_RECORD: Final = Struct("<QQQI")
 _SEED: Final = Struct("<QQQQ")
 _AMOUNT: Final = Struct("<QI")
 NUMBERS_PER_CLAIM: Final = 5
+# What adjust.lua does with an amount.
+SET, ADD, CHARGE = 0, 1, 2
 # The same statuses as in take.lua and adjust.lua.
 ALLOWED, LIMIT_CHANGED, TERMS_ENDED, COUNTERS_MISSING = 1, 3, 7, 8
-# Larger numbers mean that the counter is damaged. counters.lua has the same bounds.
-_MAX_SECONDS: Final = 1 << 40
-_MAX_REVISION: Final = (1 << 53) - 1
+# Larger numbers mean that the counter is damaged. counters.lua has the same bound.
+_MAX_SECONDS: Final = 1 << 33
 _MAX_POLICY_DIGITS: Final = 16
-_QUOTA_FIELDS: Final = 6
 
 
 def encode_claims(claims: tuple[Claim, ...], conversions: Conversions, *, reserving: bool = False) -> bytes:
@@ -87,8 +86,8 @@ def _encode_term(term: Term, cost: int, *, exceeds: bool) -> bytes:
 
 def encode_conversion(raw: bytes | None, limit: Limit, now_ns: int) -> bytes:
     """Return the conversion to `limit` of the bucket in a rate's counter; empty if it is no such counter."""
-    counter = parse_counter(raw)
-    if counter is None or len(counter) == _QUOTA_FIELDS:
+    counter = load_rate(parse_counter(raw))
+    if counter is None:
         return b""
     _, code, tat_ns, fraction = counter
     debt = convert_debt(limit, tat_ns, fraction, code, now_ns, OVERDRAWN_BUCKETS)
@@ -100,30 +99,17 @@ def _encode_bucket(code: int, tat_ns: int, fraction: int) -> bytes:
     return _BUCKET.pack(code, *divmod(tat_ns, NS_PER_SECOND), fraction)
 
 
-def parse_counter(raw: bytes | None) -> RateCounter | QuotaCounter | None:
-    """Return the counter that Redis holds; None if there is none, or if Latchkey did not write it."""
-    if raw is not None and len(raw) == _RATE.size:
-        definition, code, tat_s, tat_ns, fraction = _RATE.unpack(raw)
-        if tat_s < _MAX_SECONDS:
-            return definition, code, tat_s * NS_PER_SECOND + tat_ns, fraction
-    if raw is not None and len(raw) == _QUOTA.size:
-        quota: QuotaCounter = _QUOTA.unpack(raw)
-        _, ends_s, used, revision, previous_ends_s, previous_used = quota
-        if (
-            max(ends_s, previous_ends_s) < _MAX_SECONDS
-            and max(used, previous_used) <= MAX_USED
-            and revision < _MAX_REVISION
-        ):
-            return quota
-    return None
+def parse_counter(raw: bytes | None) -> bytes | None:
+    """Return the record of ratelimit/counters.py for the counter that Redis holds; None if it holds none.
 
-
-def as_record(raw: bytes | None) -> bytes | None:
-    """Return a counter that Redis holds as the record that a store on a host has for it; None if there is none."""
-    counter = parse_counter(raw)
-    if counter is not None:
-        return pack_quota(*counter) if len(counter) == _QUOTA_FIELDS else dump_rate(*counter)
-    return raw if raw is not None and slots.is_plausible(raw) else None
+    It may be damaged. That of a quota is the same in Redis.
+    """
+    if raw is None or len(raw) != _RATE.size:
+        return raw
+    definition, code, tat_s, tat_ns, fraction = _RATE.unpack(raw)
+    if tat_s >= _MAX_SECONDS:
+        return None
+    return _RATE_RECORD.pack(definition, code, tat_s * NS_PER_SECOND + tat_ns, fraction)
 
 
 def encode_seed(use: QuotaUse) -> bytes:
@@ -156,7 +142,7 @@ def _state(
     limit = claim.terms[index].limit
     if limit is None:
         wait_ns = ends_s * NS_PER_SECOND - now_ns if refused else 0
-        # For slots, claims.lua reports when enough of them have ended, and only if it refuses.
+        # For slots, reserve.lua reports when enough of them have ended, and only if it refuses.
         return ClaimState(index, bool(refused), value, wait_ns, 0 if claim.terms[index].counts_slots else ends_s)
     debt = value * limit.ticks + fraction
     wait_ns = 0

@@ -10,23 +10,25 @@ local QUOTA, QUOTA_LAYOUT, QUOTA_BYTES = 2, '<I8I8I8I8I8I8', 48
 local SLOTS = 3
 -- claim.py has the same values.
 local MAX_USED = 4503599627370496
-local MAX_SECONDS = 1099511627776
+local FOREVER = 253402300799
 local NO_POLICY = 9007199254740991
 local MAX_REVISION = NO_POLICY
 
--- Returns the counter, or nil if there is none, or if it is damaged or of another type. The next write replaces it then.
-local function load_counter(name)
-  local raw = redis.pcall('GET', name)
-  if type(raw) ~= 'string' then
+local unpacked, packed = struct.unpack, struct.pack
+
+-- Returns the counter in a value; nil if there is none, or if it is damaged. The next write replaces it then.
+local function counter_in(raw)
+  if not raw then
     return nil
   elseif #raw == RATE_BYTES then
-    local definition, limit, tat_s, tat_ns, fraction = struct.unpack(RATE_LAYOUT, raw)
-    if tat_s < MAX_SECONDS then
+    local definition, limit, tat_s, tat_ns, fraction = unpacked(RATE_LAYOUT, raw)
+    -- As in record.lua.
+    if tat_s < 8589934592 then
       return {RATE, definition, limit, tat_s, tat_ns, fraction}
     end
   elseif #raw == QUOTA_BYTES then
-    local definition, ends, used, revision, previous_ends, previous_used = struct.unpack(QUOTA_LAYOUT, raw)
-    if math.max(ends, previous_ends) < MAX_SECONDS and math.max(used, previous_used) <= MAX_USED
+    local definition, ends, used, revision, previous_ends, previous_used = unpacked(QUOTA_LAYOUT, raw)
+    if ends <= FOREVER and previous_ends <= FOREVER and used <= MAX_USED and previous_used <= MAX_USED
       and revision < MAX_REVISION then
       return {QUOTA, definition, ends, used, revision, previous_ends, previous_used}
     end
@@ -34,8 +36,29 @@ local function load_counter(name)
   return nil
 end
 
-local function save_counter(name, counter)
-  redis.call('SET', name, struct.pack(counter[1] == RATE and RATE_LAYOUT or QUOTA_LAYOUT, unpack(counter, 2)))
+-- Returns the counters with these names, each by its name; false for one that does not exist. One call for all is much
+-- cheaper than one for each, and has no value for a key of another type.
+local function load_counters(names)
+  local counters = {}
+  for position, raw in ipairs(redis.call('MGET', unpack(names))) do
+    local name = names[position]
+    if counters[name] == nil then
+      counters[name] = counter_in(raw) or false
+    end
+  end
+  return counters
+end
+
+-- Writes counters that are listed by name.
+local function save_counters(counters)
+  local values = {}
+  for name, counter in pairs(counters) do
+    values[#values + 1] = name
+    values[#values + 1] = packed(counter[1] == RATE and RATE_LAYOUT or QUOTA_LAYOUT, unpack(counter, 2))
+  end
+  if #values > 0 then
+    redis.call('MSET', unpack(values))
+  end
 end
 
 -- Returns a quota's counter as it is at a time, with the period that is open then. `ends` is the end of the period that

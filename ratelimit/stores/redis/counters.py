@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from ratelimit import claim_arithmetic, quotas
-from ratelimit.claim import Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.claim import FOREVER_S, Claim, ClaimState, QuotaUse, Term, Undecided
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores.base import BucketStoreError, ClaimsUnsupported
 from ratelimit.stores.redis import claim_encoding
-from ratelimit.stores.redis.claim_encoding import NO_CONVERSIONS, Conversions
+from ratelimit.stores.redis.claim_encoding import ADD, CHARGE, NO_CONVERSIONS, SET, Conversions
 from ratelimit.stores.redis.commands import RedisCommands
 from ratelimit.stores.redis.key_names import EncodedRequest
 from ratelimit.stores.redis.scripts import ADJUST, SEED, SET_POLICY
@@ -35,15 +35,15 @@ class RedisCounters(RedisCommands):
         return [quotas.use_of(one, found[one]) for one in counters]
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
+        if not uses:
+            return
         for group in self.keys.group_by_call(uses):
             names = [self.keys.counter(use.counter) for use in group]
             self._run(SEED, names, [claim_encoding.encode_seed(use) for use in group])
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
-        amount = add if used is None else used
-        if amount is None:
-            raise TypeError("adjust needs either used or add")
-        changes = [int(used is None), int(amount < 0), *claim_encoding.encode_amounts(claim, abs(amount))]
+        amount = (add or 0) if used is None else used
+        changes = [ADD if used is None else SET, int(amount < 0), *claim_encoding.encode_amounts(claim, abs(amount))]
         conversions: Conversions = NO_CONVERSIONS
         # Another process may change the limit again between the conversion and the next attempt.
         for _ in range(_ATTEMPTS):
@@ -51,12 +51,21 @@ class RedisCounters(RedisCommands):
             neutral = claim_encoding.encode_claim(claim._replace(cost=0, enforced=False), conversions)
             numbers = self._run(ADJUST, [self.keys.counter(claim.counter)], [self.time_argument(), neutral, *changes])
             with self._store_errors():
-                if (state := claim_encoding.parse_adjusted(claim, numbers)) is not None:
-                    if isinstance(state, Undecided):
-                        raise state
-                    return state
+                state = claim_encoding.parse_adjusted(claim, numbers)
+            if isinstance(state, Undecided):
+                raise state
+            if state is not None:
+                return state
             conversions = self.conversions_of([claim])
         raise BucketStoreError(f"{self.url}: the limit of a counter keeps changing")
+
+    def charge_rate(self, counter: bytes, definition: int, limit: Limit, tokens: int) -> None:
+        """Add `tokens` to the debt of a rate's counter, up to a full bucket. A counter with another definition or under
+        another limit stays unchanged.
+        """
+        claim = Claim(counter, definition, 0, False, (Term(FOREVER_S, limit),))
+        arguments = [self.time_argument(), claim_encoding.encode_claim(claim, NO_CONVERSIONS), CHARGE, 0]
+        self._run(ADJUST, [self.keys.counter(counter)], [*arguments, *claim_encoding.encode_amounts(claim, tokens)])
 
     def conversions_of(self, claims: Sequence[Claim]) -> Conversions:
         """Return the conversion of each claim's counter to the limit that applies now, if it is under another one."""
@@ -80,8 +89,8 @@ class RedisCounters(RedisCommands):
         return [ClaimsUnsupported(message) for _ in requests]
 
     def _read_counters(self, names: Sequence[bytes]) -> dict[bytes, bytes | None]:
-        values = self._counter_values(names)
-        return {name: claim_encoding.as_record(raw) for name, raw in zip(names, values, strict=True)}
+        """Return the records of counters by their names, as in ratelimit/counters.py."""
+        return dict(zip(names, map(claim_encoding.parse_counter, self._counter_values(names)), strict=True))
 
     def _counter_values(self, counters: Sequence[bytes]) -> list[bytes | None]:
         if not counters:

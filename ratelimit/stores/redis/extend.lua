@@ -9,7 +9,7 @@ local DONE, CHANGED, EXPIRED = 1, 2, 3
 
 local now_s, now_ns = time_of(ARGV[1])
 local record, slot = ARGV[2], ARGV[4]
-local status, known = struct.unpack(HEAD, record)
+local status, known = unpacked(HEAD, record)
 local expires = expiry(now_s, now_ns, tonumber(ARGV[3]))
 
 if redis.pcall('GET', KEYS[1]) ~= record then
@@ -29,7 +29,7 @@ for position = 3, #KEYS do
     end
   end
 end
-save_until(KEYS[1], struct.pack(HEAD, status, expires) .. string.sub(record, HEAD_BYTES + 1), expires + KEPT_SECONDS)
+save_until(KEYS[1], packed(HEAD, status, expires) .. string.sub(record, HEAD_BYTES + 1), expires + KEPT_SECONDS)
 local _, open = load_open(KEYS[2], now_s)
 save_open(KEYS[2], open, expires, known)
 return {DONE, expires}

@@ -64,6 +64,10 @@ class KeyNames:
         """Return the name of the count of a key's open reservations."""
         return b"{%b}:r:open" % self.record(key)
 
+    def record_or_counter(self, key: bytes) -> bytes:
+        """Return the name of what is stored under `key` in other stores: a key's record, or a counter."""
+        return self.counter(key) if key.startswith((KEY_COUNTER_PREFIX, OWNER_PREFIX)) else self.record(key)
+
     def can_decide(self, request: TakeRequest) -> bool:
         """Return whether one call of a script can access all that the request needs."""
         return self.can_claim(request[5])

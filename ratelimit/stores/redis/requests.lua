@@ -1,4 +1,4 @@
--- Decisions of requests, shared by take.lua and reserve.lua, and put in front of them. Put behind claims.lua.
+-- Decisions of requests, shared by take.lua and reserve.lua. Put behind claims.lua.
 
 local REQUEST, REQUEST_BYTES = '<I4I1I1I8I8I4I8I4I8I4I4', 54
 local DENIED, ALLOWED, NEWER_EPOCH, LIMIT_CHANGED, EXCEEDS_BURST, ALLOWED_WITH_GRANT = 0, 1, 2, 3, 4, 5
@@ -6,7 +6,6 @@ local POLICY_OUTDATED, TERMS_ENDED, COUNTERS_MISSING, EXCEEDS_CLAIM = 6, 7, 8, 9
 local INDEX_SECONDS = 5
 local SEQUENCE_SECONDS = 86400
 
-local now_s, now_ns = time_of(ARGV[1])
 local index_time = math.floor(now_s / INDEX_SECONDS)
 
 -- Returns whether a debt and a price together are within a full bucket's worth, and their sum.
@@ -16,8 +15,9 @@ local function sum(debt, fraction, price, price_fraction, ticks, period)
 end
 
 -- Set by `begin`: the position in KEYS of the script's own keys, the index if there is one, the number of the policies if
--- it is newer than the caller's, and the position in KEYS of the next claim's counter.
-local own, index, newest_policy, next_counter
+-- it is newer than the caller's, the position in KEYS of the next claim's counter, and all counters.
+local own, index, newest_policy, next_counter, counters
+local changed_counters = {}
 
 -- Reads what a call names beside its `requests` records and `own_keys` keys of the script's own. Returns false if the
 -- call does nothing: its sender gave up on it, and it is after its deadline, or its sequence is closed.
@@ -44,15 +44,16 @@ local function begin(requests, own_keys)
       next_counter = following + 1
     end
     own = next_counter + claims
+    if claims > 0 then
+      -- Requests of one call share counters. Each is read and written once.
+      counters = load_counters({unpack(KEYS, next_counter, own - 1)})
+    end
   end
   index = KEYS[own + own_keys]
   return true
 end
 
 local numbers, states = {}, {}
--- By name, because requests of one call share them: each is read and written once. False stands for a counter that
--- there is not.
-local counters, changed_counters = {}, {}
 
 local function report(outcome, debt, fraction, epoch)
   local last = #numbers
@@ -63,26 +64,21 @@ end
 local function claims_of(request)
   local first = next_counter
   next_counter = first + string.byte(request, REQUEST_BYTES + 1)
-  return weigh(request, REQUEST_BYTES + 2, function(position)
-    local name = KEYS[first + position - 1]
-    if counters[name] == nil then
-      counters[name] = load_counter(name) or false
-    end
-    return counters[name], name
-  end, now_s, now_ns)
+  return weigh(request, REQUEST_BYTES + 2, first, counters)
 end
 
 -- Reports the states of a request's claims, and takes them if it was allowed.
 local function settle(claims, is_allowed)
+  local last = #states
   for _, claim in ipairs(claims) do
-    local last = #states
-    states[last + 1], states[last + 2], states[last + 5] = claim.term, claim.fits and 0 or 1, claim.ends
+    local name, term, fits, before, before_fraction, after, after_fraction, ends, counter = unpack(claim)
     if is_allowed then
-      states[last + 3], states[last + 4] = claim.value, claim.fraction
-      counters[claim.name], changed_counters[claim.name] = claim.counter, true
-    else
-      states[last + 3], states[last + 4] = claim.before, claim.before_fraction
+      before, before_fraction = after, after_fraction
+      counters[name], changed_counters[name] = counter, counter
     end
+    states[last + 1], states[last + 2], states[last + 3] = term, fits and 0 or 1, before
+    states[last + 4], states[last + 5] = before_fraction, ends
+    last = last + 5
   end
 end
 
@@ -116,6 +112,7 @@ local function take(key, request, claims)
     end
     report(outcome, 0, 0, epoch)
   else
+    local known_fraction = fraction
     debt, fraction = debt_of(tat_s, tat_ns, fraction, now_s, now_ns, period)
     local fits, after, after_fraction = false, 0, 0
     if more > 0 then
@@ -131,9 +128,14 @@ local function take(key, request, claims)
     else
       outcome = DENIED
     end
-    known_limit = limit
-    tat_s, tat_ns = later(now_s, now_ns, debt)
     report(outcome, debt, fraction, epoch)
+    if refused and debt == 0 and fraction == 0 and known_limit == limit then
+      -- Only claims refused. A TAT in the past stays there: it means a full bucket, also if the clock is set back.
+      fraction = known_fraction
+    else
+      known_limit = limit
+      tat_s, tat_ns = later(now_s, now_ns, debt)
+    end
   end
 
   if claims then
@@ -153,15 +155,6 @@ local function take(key, request, claims)
     used_s_0, used_ns_0 = now_s, now_ns
   end
   save(key, known_limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch)
-end
-
--- Writes the counters that were changed, except those of slots.
-local function save_counters()
-  for name in pairs(changed_counters) do
-    if counters[name][1] ~= SLOTS then
-      save_counter(name, counters[name])
-    end
-  end
 end
 
 -- Returns the reports of all requests, followed by their claims' states and the time.

@@ -21,9 +21,9 @@ end
 -- Returns the slots of a counter that are held at a time, each as {the reservation's id, its end}.
 local function load_slots(name, definition, now_s)
   local raw, slots = redis.pcall('GET', name), {}
-  if type(raw) == 'string' and #raw % SLOT_BYTES == 8 and struct.unpack('<I8', raw) == definition then
+  if type(raw) == 'string' and #raw % SLOT_BYTES == 8 and unpacked('<I8', raw) == definition then
     for at = 9, #raw, SLOT_BYTES do
-      local id, ends = struct.unpack(SLOT, raw, at)
+      local id, ends = unpacked(SLOT, raw, at)
       if ends > now_s then
         slots[#slots + 1] = {id, ends}
       end
@@ -33,9 +33,9 @@ local function load_slots(name, definition, now_s)
 end
 
 local function save_slots(name, definition, slots)
-  local parts, latest = {struct.pack('<I8', definition)}, 0
+  local parts, latest = {packed('<I8', definition)}, 0
   for _, slot in ipairs(slots) do
-    parts[#parts + 1] = struct.pack(SLOT, slot[1], slot[2])
+    parts[#parts + 1] = packed(SLOT, slot[1], slot[2])
     latest = math.max(latest, slot[2])
   end
   if latest == 0 then
@@ -50,7 +50,7 @@ local function load_open(name, now_s)
   local raw, open, total = redis.pcall('GET', name), {}, 0
   if type(raw) == 'string' and #raw % OPEN_BYTES == 0 then
     for at = 1, #raw, OPEN_BYTES do
-      local minute, number = struct.unpack(OPEN, raw, at)
+      local minute, number = unpacked(OPEN, raw, at)
       if (minute + 1) * 60 > now_s then
         open[minute], total = number, total + number
       end
@@ -71,7 +71,7 @@ local function save_open(name, open, opened, ended)
   end
   for minute, number in pairs(open) do
     if number > 0 then
-      parts[#parts + 1] = struct.pack(OPEN, minute, number)
+      parts[#parts + 1] = packed(OPEN, minute, number)
       latest = math.max(latest, minute)
     end
   end

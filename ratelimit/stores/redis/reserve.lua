@@ -8,44 +8,43 @@
 
 local TOO_MANY_OPEN = 10
 
-local ttl, most_open = struct.unpack('<I8I8', ARGV[5])
+local ttl, most_open = unpacked('<I8I8', ARGV[5])
 local slot = ARGV[6]
 local expires = expiry(now_s, now_ns, ttl)
 
--- Weighs a claim on slots: sets whether it fits, and how many are held before and after it. `ends` is when enough of
--- them have ended if it doesn't.
-weigh_slots = function(claim, definition, cost, enforced, request, at)
-  local allowed = struct.unpack('<I8', request, at)
-  local slots = load_slots(claim.name, definition, now_s)
-  local held = #slots
-  claim.fits = enforced == 0 or held < allowed
-  claim.ends = 0
-  if not claim.fits then
+-- Weighs a claim on slots. Returns whether it fits, how many are held before and after it (and 0 each), when enough of
+-- them have ended if it doesn't, and the changed counter.
+weigh_slots = function(name, definition, cost, enforced, request, at)
+  local allowed = unpacked('<I8', request, at)
+  local slots = load_slots(name, definition, now_s)
+  local held, free_at = #slots, 0
+  local fits = enforced == 0 or held < allowed
+  if not fits then
     local ends = {}
     for position, one in ipairs(slots) do
       ends[position] = one[2]
     end
     table.sort(ends)
-    claim.ends = ends[held - math.max(allowed, 1) + 1]
+    free_at = ends[held - math.max(allowed, 1) + 1]
   end
-  -- One reservation holds one slot, whatever it costs.
-  claim.cost = math.min(cost, 1)
   if cost > 0 and held < MAX_SLOTS then
     slots[held + 1] = {slot, expires}
   end
-  claim.before, claim.before_fraction, claim.value, claim.fraction = held, 0, #slots, 0
-  claim.counter = {SLOTS, definition, slots}
+  return fits, held, 0, #slots, 0, free_at, {SLOTS, definition, slots}
 end
 
 -- Returns the entry of a claim in the reservation's record.
-local function entry_of(claim)
-  local kind, definition, limit, ends = claim.counter[1], claim.counter[2], '\0\0\0\0\0\0\0\0', 0
+local function entry_of(counter, cost)
+  local kind, definition, limit, ends = counter[1], counter[2], '\0\0\0\0\0\0\0\0', 0
   if kind == RATE then
-    limit = claim.counter[3]
+    limit = counter[3]
   elseif kind == QUOTA then
-    ends = claim.counter[3]
+    ends = counter[3]
+  else
+    -- One reservation holds one slot, whatever it costs.
+    cost = math.min(cost, 1)
   end
-  return struct.pack(ENTRY, kind, definition, limit, ends, claim.cost)
+  return packed(ENTRY, kind, definition, limit, ends, cost)
 end
 
 if not begin(1, 2) then
@@ -57,7 +56,7 @@ if newest_policy then
   return {0, unpack(reports())}
 end
 local total, open = load_open(KEYS[own + 1], now_s)
-if total >= most_open and select(11, load(key)) <= struct.unpack('<I4', request) then
+if total >= most_open and select(11, load(key)) <= unpacked('<I4', request) then
   report(TOO_MANY_OPEN, 0, 0, 0)
   return {0, unpack(reports())}
 end
@@ -67,14 +66,16 @@ take(key, request, claims)
 if numbers[1] ~= ALLOWED then
   return {0, unpack(reports())}
 end
-save_counters()
-local parts = {struct.pack(HEAD, 0, expires), ARGV[7], ARGV[8]}
+local parts = {packed(HEAD, 0, expires), ARGV[7], ARGV[8]}
 for _, claim in ipairs(claims or {}) do
-  parts[#parts + 1] = entry_of(claim)
-  if claim.counter[1] == SLOTS then
-    save_slots(claim.name, claim.counter[2], claim.counter[3])
+  local name, counter, cost = claim[1], claim[9], claim[10]
+  parts[#parts + 1] = entry_of(counter, cost)
+  if counter[1] == SLOTS then
+    save_slots(name, counter[2], counter[3])
+    changed_counters[name] = nil
   end
 end
+save_counters(changed_counters)
 save_until(KEYS[own], table.concat(parts), expires + KEPT_SECONDS)
 save_open(KEYS[own + 1], open, expires, 0)
 return {expires, unpack(reports())}

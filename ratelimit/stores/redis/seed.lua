@@ -22,9 +22,11 @@ local function merged(counter, definition, ends, used, revision)
   end
 end
 
+local counters, changed = load_counters(KEYS), {}
 for position, name in ipairs(KEYS) do
-  local counter = merged(load_counter(name), struct.unpack('<I8I8I8I8', ARGV[position]))
+  local counter = merged(counters[name], struct.unpack('<I8I8I8I8', ARGV[position]))
   if counter then
-    save_counter(name, counter)
+    counters[name], changed[name] = counter, counter
   end
 end
+save_counters(changed)

@@ -20,11 +20,11 @@ local OVERDRAWN_BUCKETS = 2
 
 local now_s, now_ns = time_of(ARGV[1])
 local slot = ARGV[5]
-local new_status, expires = struct.unpack(HEAD, ARGV[3])
+local new_status, expires = unpacked(HEAD, ARGV[3])
 
 -- Returns what `Limit` of ratelimit/limit.py has for a limit's code of 8 bytes; nil if it is no limit.
 local function limit_of(code)
-  local per_seconds, burst = struct.unpack('<I4I4', code)
+  local per_seconds, burst = unpacked('<I4I4', code)
   if burst < 1 or burst > MAX_BURST or per_seconds < 1 or per_seconds > MAX_PER_SECONDS then
     return nil
   end
@@ -63,34 +63,27 @@ local function shift_bucket(code, tat_s, tat_ns, fraction, otherwise, cost, rese
   end
   local after, after_fraction = within(bound, plus(before, before_fraction, ns, ticks, limit.ticks))
   tat_s, tat_ns = later(now_s, now_ns, after)
-  local result = struct.pack(RESULT, 1, cost, before, before_fraction, after, after_fraction, code)
+  local result = packed(RESULT, 1, cost, before, before_fraction, after, after_fraction, code)
   return code, tat_s, tat_ns, after_fraction, result
 end
 
 local function unsettled(cost)
-  return struct.pack(RESULT, 0, cost, 0, 0, 0, 0, NO_LIMIT)
+  return packed(RESULT, 0, cost, 0, 0, 0, 0, NO_LIMIT)
 end
 
--- The counters that were read, and those to write, by name. False stands for a counter that there is not.
-local counters, changed, freed_slots = {}, {}, {}
-local changed_record
-
-local function counter_of(name)
-  if counters[name] == nil then
-    counters[name] = load_counter(name) or false
-  end
-  return counters[name]
-end
+-- Counters by name: all that were read (false for one that does not exist), and those to write.
+local counters = #KEYS > 3 and load_counters({unpack(KEYS, 4)}) or {}
+local changed, freed_slots, changed_record = {}, {}, nil
 
 local function change(name, counter)
-  counters[name], changed[name] = counter, true
+  counters[name], changed[name] = counter, counter
 end
 
 -- Returns the entry that an argument encodes.
 local function parse(argument)
   local entry = {}
   entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved, entry.cost, entry.named =
-    struct.unpack(OPERATION, argument)
+    unpacked(OPERATION, argument)
   entry.added = #argument >= TERMS
   return entry
 end
@@ -98,7 +91,7 @@ end
 -- Sets the limit, or the end of the period, of an entry that was not reserved. Returns false if all its terms have ended.
 local function set_term(entry, argument)
   for at = TERMS, #argument, TERM_BYTES do
-    local until_s, limit, ends = struct.unpack(TERM, argument, at)
+    local until_s, limit, ends = unpacked(TERM, argument, at)
     if now_s < until_s then
       entry.limit, entry.ends = limit, ends
       return true
@@ -109,7 +102,7 @@ end
 
 -- Opens the counter of an entry that was not reserved, as a take would.
 local function open_counter(name, entry)
-  local counter = counter_of(name)
+  local counter = counters[name]
   if entry.kind == QUOTA then
     local opened = open_quota(counter, entry.definition, entry.ends, now_s)
     change(name, opened)
@@ -128,15 +121,15 @@ local function settle_key(entry)
   end
   local code, result
   code, tat_s, tat_ns, fraction, result = shift_bucket(
-    struct.pack('<I8', limit), tat_s, tat_ns, fraction, entry.limit, entry.cost, entry.reserved, 1
+    packed('<I8', limit), tat_s, tat_ns, fraction, entry.limit, entry.cost, entry.reserved, 1
   )
-  limit = struct.unpack('<I8', code)
+  limit = unpacked('<I8', code)
   changed_record = {limit, allowed, throttled, tat_s, tat_ns, fraction, used_s_0, used_ns_0, used_s_1, used_ns_1, epoch}
   return result
 end
 
 local function settle_rate(name, entry)
-  local counter = counter_of(name)
+  local counter = counters[name]
   if counter and (counter[1] ~= RATE or counter[2] ~= entry.definition) then
     return unsettled(entry.cost)
   end
@@ -150,7 +143,7 @@ local function settle_rate(name, entry)
 end
 
 local function settle_quota(name, entry)
-  local counter = counter_of(name)
+  local counter = counters[name]
   local difference = entry.cost - entry.reserved
   if not counter or counter[1] ~= QUOTA or counter[2] ~= entry.definition then
     return unsettled(entry.cost)
@@ -170,7 +163,7 @@ local function settle_quota(name, entry)
   else
     return unsettled(entry.cost)
   end
-  return struct.pack(RESULT, 1, entry.cost, before, 0, after, 0, NO_LIMIT)
+  return packed(RESULT, 1, entry.cost, before, 0, after, 0, NO_LIMIT)
 end
 
 local function free_slot(name, entry)
@@ -186,7 +179,7 @@ local function free_slot(name, entry)
   if was_held == 1 then
     freed_slots[name] = {entry.definition, left}
   end
-  return struct.pack(RESULT, was_held, entry.reserved, #slots, 0, #left, 0, NO_LIMIT)
+  return packed(RESULT, was_held, entry.reserved, #slots, 0, #left, 0, NO_LIMIT)
 end
 
 local function settle(name, entry)
@@ -209,7 +202,7 @@ local entries, missing, bit = {}, 0, 1
 for position = 6, #ARGV do
   local entry = parse(ARGV[position])
   entry.ended = entry.added and not set_term(entry, ARGV[position])
-  if entry.kind == QUOTA and entry.named == 1 and not counter_of(KEYS[position - 2]) then
+  if entry.kind == QUOTA and entry.named == 1 and not counters[KEYS[position - 2]] then
     missing = missing + bit
   end
   entries[#entries + 1], bit = entry, bit * 2
@@ -223,7 +216,7 @@ for _, entry in ipairs(entries) do
   end
 end
 
-local parts, results = {struct.pack(HEAD, new_status, expires), ARGV[4]}, {struct.pack('<I8', now_s)}
+local parts, results = {packed(HEAD, new_status, expires), ARGV[4]}, {packed('<I8', now_s)}
 for position, entry in ipairs(entries) do
   local name = KEYS[3 + position]
   if entry.added then
@@ -231,11 +224,9 @@ for position, entry in ipairs(entries) do
   end
   results[#results + 1] = settle(name, entry)
   parts[#parts + 1] =
-    struct.pack(ENTRY, entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved)
+    packed(ENTRY, entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved)
 end
-for name in pairs(changed) do
-  save_counter(name, counters[name])
-end
+save_counters(changed)
 for name, slots in pairs(freed_slots) do
   save_slots(name, slots[1], slots[2])
 end

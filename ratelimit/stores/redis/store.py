@@ -227,7 +227,7 @@ class RedisStore(RedisReservations):
             return error
 
     def _change(self, key: bytes, *arguments: Any, index: bytes | None = None) -> None:
-        self._run(CHANGE, [self.keys.record(key), *([index] if index else [])], arguments)
+        self._run(CHANGE, [self.keys.record_or_counter(key), *([index] if index else [])], arguments)
 
     def _record_names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
         index = self.keys.index(prefix)

@@ -27,5 +27,7 @@ for position = 1, #ARGV - 3 do
     take(KEYS[position], request, #request > REQUEST_BYTES and claims_of(request))
   end
 end
-save_counters()
+if counters then
+  save_counters(changed_counters)
+end
 return reports()

@@ -126,7 +126,7 @@ def described(result: object) -> object:
     return (type(result), str(result), vars(result)) if isinstance(result, Exception) else result
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.none() | LIMITS, steps=STEPS)
 def test_every_step_equals_the_model(
     store: BucketStore, clock: Clock, limit: Limit | None, steps: list[tuple[int, tuple[Any, ...]]]

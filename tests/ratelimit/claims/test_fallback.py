@@ -1,0 +1,187 @@
+"""What decides claims while Redis is away, and what is charged to it afterwards."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ratelimit.bucket import TakeRequest
+from ratelimit.claim import UNMEASURED, Claim, ClaimState, PolicyOutdated
+from ratelimit.limit import Limit
+from ratelimit.stores import LmdbStore
+from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.redis.address import parse_address
+from ratelimit.stores.redis.async_store import AsyncRedisStore
+from ratelimit.stores.redis.store import RedisStore
+from tests.conftest import Clock
+from tests.ratelimit.claims.asking import quota, rate, seed
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.needs("redis")
+
+KEY, OTHER = b"lk_0123456789ab", b"lk_0123456789ac"
+LIMIT = Limit(50, 3600)
+HOURLY = Limit(3, 3600)
+OWN = rate(b"k:lk_0123456789ab:hourly", HOURLY)
+SHARED = rate(b"o:1:hourly", HOURLY)
+MONTH = quota(b"o:1:month", 100)
+OBSERVED = MONTH._replace(enforced=False)
+MakeStore = Callable[[FallbackMode], FallbackStore]
+
+
+@pytest.fixture
+def make_store(server: RedisServer, tmp_path: Path, clock: Clock) -> Iterator[MakeStore]:
+    made: list[FallbackStore] = []
+
+    def make(mode: FallbackMode) -> FallbackStore:
+        primary = RedisStore(parse_address(server.url), timeout=0.3)
+        local = None if mode is FallbackMode.DENY else LmdbStore(tmp_path / "fallback", clock)
+        made.append(FallbackStore(primary, local, mode, AsyncRedisStore(primary), clock.seconds))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def lose(server: RedisServer, store: FallbackStore) -> None:
+    server.kill()
+    with suppress(BucketStoreError):
+        store.take(b"lk_zzzzzzzzzzzz", None)
+    assert not store.breaker.closed
+
+
+def regain(server: RedisServer, store: FallbackStore) -> None:
+    server.start()
+    wait_until(lambda: store.breaker.closed, "the breaker")
+
+
+def test_rates_are_decided_by_this_host(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    lose(server, store)
+    allowed = [store.take(key, LIMIT, claims=(SHARED,))[0] for key in (KEY, OTHER, KEY, OTHER)]
+    assert allowed == [True, True, True, False]
+    assert store.take(KEY, LIMIT, claims=(OWN,))[4] == (ClaimState(0, False, HOURLY.price, 0, 0),)
+
+
+def test_enforced_quota_is_not_decided(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    lose(server, store)
+    with pytest.raises(BucketStoreUnavailable, match="only it knows what is used of a quota"):
+        store.take(KEY, LIMIT, claims=(OWN, MONTH))
+    requests: list[TakeRequest] = [(KEY, LIMIT, 1, 0, 0, claims) for claims in ((MONTH,), (OWN,))]
+    failed, allowed = store.take_many(requests)
+    assert isinstance(failed, BucketStoreUnavailable)
+    assert isinstance(allowed, tuple)
+    # The request that failed took nothing.
+    assert allowed[4] == (ClaimState(0, False, HOURLY.price, 0, 0),)
+    assert store.peek(KEY).allowed == 1
+
+
+def test_observed_quota_is_not_measured(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    lose(server, store)
+    outcome = store.take(KEY, LIMIT, claims=(OBSERVED, OWN))
+    assert outcome[0]
+    assert outcome[4] == (UNMEASURED, ClaimState(0, False, HOURLY.price, 0, 0))
+
+
+def test_allow_mode_measures_nothing(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.ALLOW)
+    lose(server, store)
+    outcomes = [store.take(KEY, LIMIT, claims=(OWN._replace(cost=99), MONTH), policy=0) for _ in range(5)]
+    assert all(outcome == (True, 0, 0, 0, (UNMEASURED, UNMEASURED)) for outcome in outcomes)
+    assert store.peek(KEY).allowed == 5
+
+
+def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.DENY)
+    lose(server, store)
+    with pytest.raises(BucketStoreError, match="BUCKET_STORE_FALLBACK is deny"):
+        store.take(KEY, LIMIT, claims=(OWN,))
+
+
+def test_policies_published_during_an_outage_apply_locally(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    store.set_policy(2)
+    lose(server, store)
+    with pytest.raises(BucketStoreUnavailable):
+        store.set_policy(4)
+    assert store.policy() == 4
+    with pytest.raises(PolicyOutdated):
+        store.take(KEY, LIMIT, claims=(OWN,), policy=3)
+    (outdated,) = store.take_many([(KEY, LIMIT, 1, 0, 0, (OWN,))], 3)
+    assert isinstance(outdated, PolicyOutdated)
+    regain(server, store)
+
+
+def test_first_request_of_an_outage_is_not_counted_twice(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    assert store.take(KEY, LIMIT, claims=(OWN,))[0]
+    server.stop()
+    # Redis may have taken it, so the local store doesn't count it yet. Its claims are taken there.
+    assert store.take(KEY, LIMIT, claims=(OWN, OBSERVED), policy=9)[4][1] == UNMEASURED
+    assert store.local is not None
+    assert store.local.peek(KEY).allowed == 0
+    server.go_on()
+    wait_until(lambda: store.breaker.closed, "the breaker")
+    counted = store.primary.peek(KEY).allowed + store.local.peek(KEY).allowed
+    assert counted == 2
+
+
+def test_rates_are_charged_to_redis_on_return(server: RedisServer, make_store: MakeStore, clock: Clock) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    lose(server, store)
+    for key in (KEY, OTHER):
+        assert store.take(key, None, claims=(SHARED,))[0]
+    regain(server, store)
+    # Another process of the host may still decide by this counter.
+    assert not store.reconcile()
+    clock.move(1.1)
+    assert store.reconcile()
+    assert [store.take(KEY, None, claims=(SHARED,))[0] for _ in range(2)] == [True, False]
+    # All was charged once.
+    assert store.reconcile()
+    assert store.take(KEY, None, claims=(SHARED._replace(enforced=False, cost=0),))[4][0].value <= HOURLY.capacity
+
+
+@pytest.mark.parametrize("claim", [SHARED._replace(definition=9), rate(SHARED.counter, Limit(4, 3600))])
+def test_counter_of_another_kind_or_limit_is_not_charged(
+    server: RedisServer, make_store: MakeStore, clock: Clock, claim: Claim
+) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    lose(server, store)
+    store.take(KEY, None, claims=(SHARED,))
+    regain(server, store)
+    clock.move(1.1)
+    store.primary.adjust(claim, used=1)
+    assert store.reconcile()
+    (state,) = store.peek_claims([claim])
+    assert isinstance(state, ClaimState)
+    # What is left of one token after a moment.
+    assert 0 < state.value <= claim.terms[0].limit.price
+
+
+def test_other_calls_go_to_redis(server: RedisServer, make_store: MakeStore) -> None:
+    store = make_store(FallbackMode.LOCAL)
+    seed(store, MONTH, used=5)
+    assert store.adjust(OWN, add=2).value == 2 * HOURLY.price
+    assert store.quota_uses([MONTH.counter]) == store.primary.quota_uses([MONTH.counter])
+    lose(server, store)
+    with pytest.raises(BucketStoreUnavailable):
+        store.quota_uses([MONTH.counter])
+
+
+def test_claims_that_a_cluster_cannot_decide_are_no_outage(tmp_path: Path) -> None:
+    primary = RedisStore(parse_address("redis://127.0.0.1:1?cluster=true"))
+    store = FallbackStore(primary, LmdbStore(tmp_path / "b"), FallbackMode.LOCAL, AsyncRedisStore(primary))
+    with pytest.raises(ClaimsUnsupported):
+        store.take(KEY, LIMIT, claims=(SHARED,))
+    assert isinstance(store.take_many([(KEY, LIMIT, 1, 0, 0, (SHARED,))])[0], ClaimsUnsupported)
+    (result,) = asyncio.run(store.take_many_async([(KEY, LIMIT, 1, 0, 0, (SHARED,))]))
+    assert isinstance(result, ClaimsUnsupported)
+    assert store.breaker.closed
