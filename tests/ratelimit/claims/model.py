@@ -58,6 +58,17 @@ class Period:
         return Period(definition, ends_s, 0, self.revision, (self.ends_s, self.used))
 
 
+@dataclass(frozen=True)
+class Seats:
+    """A counter of slots: their ends by the names of the reservations that hold them."""
+
+    definition: int
+    ends: dict[bytes, int]
+
+    def at(self, definition: int, now: Fraction) -> dict[bytes, int]:
+        return {name: end for name, end in self.ends.items() if now < end and self.definition == definition}
+
+
 @dataclass
 class Key:
     bucket: Bucket | None = None
@@ -71,7 +82,7 @@ class Asked:
     """What one claim asks: how much is spent without and with it, and whether and how long its limit refuses it."""
 
     state: ClaimState
-    counter: Bucket | Period
+    counter: Bucket | Period | Seats
     spent: Fraction
     impossible: bool
 
@@ -97,7 +108,7 @@ class Model:
     """All keys and counters."""
 
     keys: dict[bytes, Key] = field(default_factory=dict)
-    counters: dict[bytes, Bucket | Period] = field(default_factory=dict)
+    counters: dict[bytes, Bucket | Period | Seats] = field(default_factory=dict)
 
     def take(self, request: TakeRequest, now_ns: int) -> Outcome | Exception:
         name, limit, cost, epoch, _, claims = request
@@ -136,7 +147,7 @@ class Model:
         missing = tuple(
             claim.counter
             for claim, term in zip(claims, terms, strict=True)
-            if term.limit is None and claim.counter not in self.counters
+            if term.limit is None and term.ends_s and claim.counter not in self.counters
         )
         if missing:
             return CountersMissing(missing)
@@ -178,6 +189,7 @@ class Model:
             self.counters[claim.counter] = replace(counter, used=total, revision=counter.revision + 1)
             return state._replace(value=total)
         assert limit is not None
+        assert isinstance(counter, Bucket)
         before = counter.spent(claim.definition, limit, now) if add is not None else Fraction(0)
         spent = before + (add or 0) + (used or 0)
         spent = min(max(spent, Fraction(0)), max(before, Fraction(limit.burst)))
