@@ -85,7 +85,7 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
     """Return the counters' answer to the claims of one request, without changing the counters.
 
     `holder` is the reservation that holds the slots, if the request makes one. Raises TermsEnded, or CountersMissing
-    with all quotas' counters that are missing. Raises ValueError if nobody holds the slots.
+    with all quotas' counters that are missing. Raises ValueError if there is no holder for slots.
     """
     now_s = now_ns // NS_PER_SECOND
     states: list[ClaimState] = []

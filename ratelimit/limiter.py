@@ -205,7 +205,7 @@ class Limiter:
 
     def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
         """Delete reservations that ended long enough ago, as long as `should_continue` returns true. Return how many
-        were deleted; 0 for a store that deletes them by itself.
+        were deleted; 0 for a store that deletes them automatically.
         """
         return self.store.forget_ended_reservations(should_continue)
 

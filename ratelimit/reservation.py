@@ -1,7 +1,7 @@
 """Reservations: what a caller takes ahead of work whose cost it learns later, and settles by what the work cost.
 
 A reservation takes an estimate of its costs as any request does, and slots of limits of concurrency, which only
-reservations hold. Settling replaces the estimate by the actual costs. A reservation that nobody settles stays at its
+reservations hold. Settling replaces the estimate by the actual costs. A reservation that no caller settles stays at its
 estimate; its slots are free once it expires.
 """
 
@@ -33,7 +33,7 @@ _ID: Final = re.compile(f"res_([0-9a-z]{{12}})_([0-9A-Za-z]{{{_RANDOM_LENGTH}}})
 class NewReservation(NamedTuple):
     """A reservation that is to be made under `name` (see `new_name`), open for `ttl_seconds` (at least 1).
 
-    `caller` is the id of the key that asks for it: 1 to 128 bytes. Nobody else can settle it.
+    `caller` is the id of the key that asks for it: 1 to 128 bytes. No other caller can settle it.
     """
 
     name: bytes

@@ -1,6 +1,6 @@
 """Slots of a limit of concurrency: which reservations hold them, and until when. Pure functions.
 
-A slot is the id of its reservation and an end. It counts only before its end by the store's clock, so nobody has to
+A slot is the id of its reservation and an end. It counts only before its end by the store's clock, so no one has to
 free the slots of a caller that died.
 """
 

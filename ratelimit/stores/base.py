@@ -173,7 +173,7 @@ class BucketStore(Protocol):
     def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
         """Delete the reservations that ended long enough ago, in batches, as long as `should_continue` returns true.
 
-        Return how many were deleted. A store that deletes them by itself has nothing to do.
+        Return how many were deleted. A store that deletes them automatically has nothing to do.
         """
 
     def peek(self, key: bytes) -> Record:

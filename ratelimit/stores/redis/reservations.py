@@ -49,7 +49,7 @@ class RedisReservations(RedisCounters):
         return self._with_reservation(name, caller, work)
 
     def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
-        """Return 0: Redis deletes reservations by itself."""
+        """Return 0: Redis deletes reservations automatically."""
         return 0
 
     def _end(self, name: bytes, caller: bytes, status: Status, key_cost: int, claims: Sequence[Claim]) -> Settlement:
