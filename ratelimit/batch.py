@@ -38,7 +38,6 @@ def take_many(
     """
     results: list[BatchResult] = []
     shared = _SharedCounters(counters)
-    changes = shared.changes
     for request in requests:
         key, limit, cost, epoch, slot, claims = request
         try:
@@ -47,34 +46,42 @@ def take_many(
                 continue
             outcome, changed = take_with_claims(records, shared.get, request, now_ns)
             results.append(outcome)
-            changes.update(changed)
+            shared.change(changed)
         except (CostExceedsBurst, Undecided) as error:
             results.append(error)
-    put = counters.put
-    for name, record in changes.items():
-        put(name, record)
+    shared.write()
     return results
 
 
 class _SharedCounters:
-    """The counters of a batch. `changes` are the records to write at its end."""
+    """The counters of a batch: each is read once, and written once if it changed."""
 
-    __slots__ = ("_known", "_storage", "changes")
+    __slots__ = ("_changes", "_known", "_storage")
 
     def __init__(self, storage: CounterStorage) -> None:
         self._storage = storage
-        self._known: dict[bytes, bytes | None] = {}
-        self.changes: dict[bytes, bytes] = {}
+        self._known: dict[bytes, bytes] = {}
+        self._changes: dict[bytes, bytes] = {}
 
     def get(self, name: bytes) -> bytes | None:
         """Return the counter's record as the requests so far leave it."""
-        record = self.changes.get(name)
+        record = self._known.get(name)
         if record is None:
-            try:
-                return self._known[name]
-            except KeyError:
-                record = self._known[name] = self._storage.get(name)
+            record = self._storage.get(name)
+            if record is not None:
+                self._known[name] = record
         return record
+
+    def change(self, changed: Sequence[tuple[bytes, bytes]]) -> None:
+        """Replace records. They are stored by `write`."""
+        self._known.update(changed)
+        self._changes.update(changed)
+
+    def write(self) -> None:
+        """Store the records that were replaced."""
+        put = self._storage.put
+        for name, record in self._changes.items():
+            put(name, record)
 
 
 def take_with_claims(

@@ -138,7 +138,10 @@ def _ask_rate(raw: bytes | None, definition: int, limit: Limit, cost: int, enfor
             wait_ns = -((capacity - after - (not cost)) // limit.ticks)
         # Requests overdraw a rate that is only observed by at most one full bucket.
         after = max(before, capacity)
-    return pack_rate(definition, limit, after, now_ns), before, after, wait_ns, 0
+    if limit.ticks == 1:
+        return pack_rate(definition, limit.code, now_ns + after, 0), before, after, wait_ns, 0
+    ahead_ns, fraction = divmod(after, limit.ticks)
+    return pack_rate(definition, limit.code, now_ns + ahead_ns, fraction), before, after, wait_ns, 0
 
 
 def _ask_quota(

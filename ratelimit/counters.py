@@ -19,8 +19,7 @@ _RATE: Final = Struct("<QQQI")
 _QUOTA: Final = Struct("<QQQQQQ")
 RATE_SIZE: Final = _RATE.size
 QUOTA_SIZE: Final = _QUOTA.size
-dump_rate = _RATE.pack
-unpack_rate = _RATE.unpack
+pack_rate, unpack_rate = _RATE.pack, _RATE.unpack
 pack_quota, unpack_quota = _QUOTA.pack, _QUOTA.unpack
 
 
@@ -34,12 +33,10 @@ class CounterStorage(Protocol):
         """Replace the bytes stored under `name`."""
 
 
-def pack_rate(definition: int, limit: Limit, debt: int, now_ns: int) -> bytes:
+def dump_rate(definition: int, limit: Limit, debt: int, now_ns: int) -> bytes:
     """Return the record of a rate's counter that has this debt, in ticks of `limit`, at `now_ns`."""
-    if limit.ticks == 1:
-        return dump_rate(definition, limit.code, now_ns + debt, 0)
     ahead_ns, fraction = divmod(debt, limit.ticks)
-    return dump_rate(definition, limit.code, now_ns + ahead_ns, fraction)
+    return pack_rate(definition, limit.code, now_ns + ahead_ns, fraction)
 
 
 def load_rate(raw: bytes | None) -> RateCounter | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ratelimit.claim import MAX_USED, Claim, ClaimState, CountersMissing, QuotaUse
 from ratelimit.claim_arithmetic import current_term, debt_of, open_period
-from ratelimit.counters import CounterStorage, QuotaCounter, load_quota, load_rate, pack_quota, pack_rate
+from ratelimit.counters import CounterStorage, QuotaCounter, dump_rate, load_quota, load_rate, pack_quota
 from ratelimit.limit import NS_PER_SECOND
 
 
@@ -63,7 +63,7 @@ def adjust(counters: CounterStorage, claim: Claim, used: int | None, add: int, n
         debt = before + add * limit.price if used is None else used * limit.price
         # A bucket that settling has overdrawn is not filled by adding little.
         debt = min(max(debt, 0), max(before, limit.capacity))
-        counters.put(name, pack_rate(definition, limit, debt, now_ns))
+        counters.put(name, dump_rate(definition, limit, debt, now_ns))
         return ClaimState(index, refused=False, value=debt, wait_ns=0, ends_s=0)
     if terms[index].counts_slots:
         raise ValueError("slots are held by reservations, and can't be adjusted")

@@ -9,7 +9,7 @@ from ratelimit import open_reservations, reservation_record, settling
 from ratelimit.bucket import EMPTY, Record
 from ratelimit.claim import Claim, CountersMissing
 from ratelimit.claim_arithmetic import open_period
-from ratelimit.counters import dump_rate, load_rate, pack_quota
+from ratelimit.counters import load_rate, pack_quota, pack_rate
 from ratelimit.open_reservations import record_name
 from ratelimit.reservation import Settlement, key_of, slot_id
 from ratelimit.reservation_record import Entry, Kind, Result, Status
@@ -97,5 +97,5 @@ def _open_counter(step: Step, entry: Entry) -> Entry:
             step.storage.put(entry.counter, pack_quota(*period))
             return entry._replace(ends_s=period[1])
     elif raw is not None and ((counter := load_rate(raw)) is None or counter[0] != entry.definition):
-        step.storage.put(entry.counter, dump_rate(entry.definition, entry.limit_code, 0, 0))
+        step.storage.put(entry.counter, pack_rate(entry.definition, entry.limit_code, 0, 0))
     return entry

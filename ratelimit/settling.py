@@ -7,7 +7,7 @@ each: the next take converts the debt if the limit has changed since.
 from typing import NamedTuple
 
 from ratelimit.claim import MAX_USED
-from ratelimit.counters import dump_rate, load_quota, load_rate, pack_quota
+from ratelimit.counters import load_quota, load_rate, pack_quota, pack_rate
 from ratelimit.limit import Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.reservation_record import Entry, Result
@@ -53,7 +53,7 @@ def settle_rate(raw: bytes | None, entry: Entry, cost: int, now_ns: int) -> Sett
     (code, tat_ns, fraction), result = shift_bucket(
         bucket, entry.limit_code, cost, entry.reserved, now_ns, OVERDRAWN_BUCKETS
     )
-    return Settled(dump_rate(entry.definition, code, tat_ns, fraction), result)
+    return Settled(pack_rate(entry.definition, code, tat_ns, fraction), result)
 
 
 def settle_quota(raw: bytes | None, entry: Entry, cost: int) -> Settled:

@@ -1,7 +1,7 @@
 """The part of a bucket store on this host that counts for plans: it runs pure functions in its own transactions."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ratelimit.bucket_file import POLICY_KEY
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
@@ -10,19 +10,21 @@ from ratelimit.counters import CounterStorage
 from ratelimit.quotas import adjust, seed, use_of
 from ratelimit.stores.base import Clock
 
+_from_bytes: Final = int.from_bytes
 _Result = TypeVar("_Result")
 
 
 def stored_policy(storage: CounterStorage) -> int:
     """Return the number of the newest policies that were published; 0 if none were, or if it is damaged."""
-    number = int.from_bytes(storage.get(POLICY_KEY) or b"", "little")
+    number = _from_bytes(storage.get(POLICY_KEY) or b"", "little")
     return number if number < NO_POLICY else 0
 
 
 def check_policy(storage: CounterStorage, policy: int) -> None:
     """Raise PolicyOutdated if the policies that were published are newer than `policy`."""
-    newest = stored_policy(storage)
-    if newest > policy:
+    raw = storage.get(POLICY_KEY)
+    # This repeats `stored_policy`, because each request or batch calls it.
+    if raw is not None and policy < (newest := _from_bytes(raw, "little")) < NO_POLICY:
         raise PolicyOutdated(newest)
 
 

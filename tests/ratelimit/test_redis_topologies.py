@@ -74,7 +74,7 @@ def test_an_event_loop_asks_a_cluster() -> None:
 
 
 def test_a_cluster_takes_limits_of_a_key_and_none_of_its_owner() -> None:
-    own = rate(b"k:lk_0123456789ab:minute", Limit(3, 60))
+    own = rate(b"k:lk_0123456789ab:minute", Limit(4, 60))
     month, shared = quota(b"k:lk_0123456789ab:month", 2), rate(b"o:1:minute", Limit(9, 60))
     requests: list[TakeRequest] = [(KEY, LIMIT, 1, 0, 0, claims) for claims in ((own, month), (own, shared), (own,))]
 
@@ -94,7 +94,7 @@ def test_a_cluster_takes_limits_of_a_key_and_none_of_its_owner() -> None:
         # The number of the policies is in a slot of its own, so it is not checked.
         for results in (store.take_many(requests, 1), asyncio.run(ask_async(store))):
             assert [type(one) for one in results] == [tuple, ClaimsUnsupported, tuple]
-        assert store.adjust(own, add=-2).value == 2 * Limit(3, 60).price
+        assert store.adjust(own, add=-2).value == 2 * Limit(4, 60).price
         assert [use.used for use in store.quota_uses([month.counter]) if use] == [2]
         assert [one.refused for one in store.peek_claims([own, month]) if isinstance(one, ClaimState)] == [False, True]
         store.close()

@@ -77,6 +77,15 @@ def test_refusal_by_the_third_takes_nothing_of_the_others(store: BucketStore) ->
     assert (store.peek(KEY).allowed, store.peek(KEY).throttled) == (1, 1)
 
 
+def test_refusal_by_a_claim_leaves_a_full_bucket_full(store: BucketStore, clock: Clock) -> None:
+    seed(store, A_DAY, used=2)
+    take(store)
+    clock.move(3600)
+    assert not take(store, A_DAY).allowed
+    clock.move(-1800)
+    assert take(store, cost=10).allowed
+
+
 def test_refusal_by_the_key_takes_nothing_of_its_claims(store: BucketStore, clock: Clock) -> None:
     seed(store, A_DAY)
     take(store, cost=10)

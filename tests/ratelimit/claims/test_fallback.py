@@ -121,6 +121,7 @@ def test_policies_published_during_an_outage_apply_locally(server: RedisServer, 
 
 def test_first_request_of_an_outage_is_not_counted_twice(server: RedisServer, make_store: MakeStore) -> None:
     store = make_store(FallbackMode.LOCAL)
+    seed(store, MONTH)
     assert store.take(KEY, LIMIT, claims=(OWN,))[0]
     server.stop()
     # Redis may have taken it, so the local store doesn't count it yet. Its claims are taken there.
@@ -160,10 +161,11 @@ def test_counter_of_another_kind_or_limit_is_not_charged(
     clock.move(1.1)
     store.primary.adjust(claim, used=1)
     assert store.reconcile()
-    (state,) = store.peek_claims([claim])
+    (state,), limit = store.peek_claims([claim]), claim.terms[0].limit
+    assert limit is not None
     assert isinstance(state, ClaimState)
     # What is left of one token after a moment.
-    assert 0 < state.value <= claim.terms[0].limit.price
+    assert 0 < state.value <= limit.price
 
 
 def test_other_calls_go_to_redis(server: RedisServer, make_store: MakeStore) -> None:

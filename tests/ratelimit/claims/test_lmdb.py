@@ -10,11 +10,11 @@ from ratelimit.bucket import TakeRequest
 from ratelimit.bucket_file import MAP_SIZE, POLICY_KEY
 from ratelimit.bucket_file_check import FileState, find_fault
 from ratelimit.claim import MAX_USED, Claim, CountersMissing
-from ratelimit.counters import MAX_DEFINITION, is_plausible, load_quota, load_rate, pack_quota, pack_rate
+from ratelimit.counters import MAX_DEFINITION, dump_rate, is_plausible, load_quota, load_rate, pack_quota
 from ratelimit.limit import Limit
 from ratelimit.stores.lmdb import LmdbStore
 from tests.conftest import Clock
-from tests.ratelimit.claims.asking import START_S, quota, rate, seed
+from tests.ratelimit.claims.asking import DAY, START_S, quota, rate, seed
 from tests.ratelimit.test_stores import start
 
 KEY = b"lk_0123456789ab"
@@ -22,7 +22,7 @@ LIMIT = Limit(10, 60)
 MONTH = quota(b"o:3:month", 100)
 MINUTE = rate(b"k:lk_0123456789ab:minute", Limit(6, 7))
 SOUND_QUOTA = pack_quota(3, START_S, 5, 0, 0, 0)
-SOUND_RATE = pack_rate(3, Limit(6, 7), 5, START_S * 10**9)
+SOUND_RATE = dump_rate(3, Limit(6, 7), 5, START_S * 10**9)
 DAMAGED = {
     "empty": b"",
     "short": SOUND_QUOTA[:-1],
@@ -84,6 +84,24 @@ def test_file_with_an_implausible_counter_is_damaged(tmp_path: Path, name: str) 
     with lmdb.open(str(tmp_path), map_size=MAP_SIZE) as environment, environment.begin(write=True) as transaction:
         transaction.put(b"o:3:month", raw)
     assert find_fault(tmp_path, FileState.AT_REST) == "it has an invalid record"
+
+
+def test_ended_period_is_kept_beside_the_open_one(store: LmdbStore, clock: Clock) -> None:
+    def previous() -> tuple[int, int]:
+        record = store._run_transaction(lambda transaction: load_quota(bytes(transaction.get(MONTH.counter, b""))))
+        assert record is not None
+        return record[4:]
+
+    seed(store, MONTH, used=7)
+    assert previous() == (0, 0)
+    clock.move(DAY)
+    take(store, MONTH)
+    assert previous() == (START_S + DAY, 7)
+    # What the database has of it may come late.
+    for used, wanted in ((9, 9), (8, 9)):
+        seed(store, MONTH, used=used)
+        assert previous() == (START_S + DAY, wanted)
+    assert [one.used for one in store.quota_uses([MONTH.counter]) if one] == [1]
 
 
 def test_file_with_counters_is_sound(tmp_path: Path, store: LmdbStore) -> None:

@@ -66,7 +66,8 @@ ASKED = st.builds(
     st.sampled_from([0, 0, 0, -120, 120, -300]),
 )
 CLAIMS = st.lists(ASKED, max_size=4, unique_by=lambda asked: asked.name)
-ELAPSED = st.integers(0, 10**10) | st.integers(-(10**11), 3 * 10**11) | st.just(0)
+# None: until the period ends.
+ELAPSED = st.none() | st.integers(0, 10**10) | st.integers(-(10**11), 3 * 10**11) | st.just(0)
 TAKE = st.tuples(st.just("take"), st.sampled_from("ab"), st.integers(1, 4), st.integers(0, 1), CLAIMS, st.booleans())
 ADJUST = st.tuples(st.just("adjust"), ASKED, st.none() | st.integers(0, 12), st.integers(-9, 9) | st.just(MAX_USED))
 SEED = st.tuples(
@@ -129,11 +130,12 @@ def described(result: object) -> object:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(limit=st.none() | LIMITS, steps=STEPS)
 def test_every_step_equals_the_model(
-    store: BucketStore, clock: Clock, limit: Limit | None, steps: list[tuple[int, tuple[Any, ...]]]
+    store: BucketStore, clock: Clock, limit: Limit | None, steps: list[tuple[int | None, tuple[Any, ...]]]
 ) -> None:
     clock.ns = START_S * 10**9
     comparison = Comparison(store, clock, limit)
     comparison.seed_all()
     for elapsed, (what, *arguments) in steps:
-        clock.ns += elapsed
+        period_ns = PERIOD * 10**9
+        clock.ns += period_ns - clock.ns % period_ns if elapsed is None else elapsed
         getattr(comparison, what)(*arguments)

@@ -87,7 +87,7 @@ def test_open_reservations_are_counted_to_the_end_of_their_minute() -> None:
     assert len(open_reservations.changed(raw, START_S + 60, opened=START_S + 61)) == open_reservations.ENTRY_BYTES
     raw = open_reservations.changed(raw, START_S, ended=START_S + 30)
     assert open_reservations.count(raw, START_S) == 2
-    # One that is not in the count, because the record was lost, takes no other one else out of it.
+    # One that is not in the count, because the record was lost, takes no other out of it.
     assert open_reservations.changed(raw, START_S, ended=START_S + 600) == raw
     assert open_reservations.count(raw + b"0", START_S) == 0
 
