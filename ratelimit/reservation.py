@@ -9,7 +9,7 @@ import re
 import secrets
 from typing import Final, NamedTuple
 
-from latchkey.credentials import ALPHABET
+from latchkey.credentials import base62
 from ratelimit.bucket import Outcome
 from ratelimit.limit import Limit
 
@@ -26,6 +26,7 @@ OVERDRAWN_BUCKETS: Final = 2
 """How many full buckets the debt of a plan's rate can reach by settling. That of the limit `key` reaches one."""
 
 RESERVATION_PREFIX: Final = b"r:"
+_RANDOM_BITS: Final = 128
 _RANDOM_LENGTH: Final = 22
 _ID: Final = re.compile(f"res_([0-9a-z]{{12}})_([0-9A-Za-z]{{{_RANDOM_LENGTH}}})")
 
@@ -123,9 +124,8 @@ class TooManyReservations(ReservationError):
 
 
 def new_name(key_id: bytes) -> bytes:
-    """Return the name in the store for a new reservation of a key. It contains 131 random bits."""
-    random_part = "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM_LENGTH))
-    return RESERVATION_PREFIX + key_id + b":" + random_part.encode()
+    """Return the name in the store for a new reservation of a key. It contains 128 random bits."""
+    return RESERVATION_PREFIX + key_id + b":" + base62(secrets.randbits(_RANDOM_BITS), _RANDOM_LENGTH).encode()
 
 
 def id_of(name: bytes) -> str:
