@@ -3,14 +3,8 @@
 import pytest
 
 from ratelimit import counters, open_reservations, reservation_record
-from ratelimit.reservation import (
-    KEY_ENTRY,
-    id_of,
-    key_of,
-    name_of,
-    new_name,
-    slot_id,
-)  # fmt: skip
+from ratelimit.reservation import KEY_ENTRY, key_of, slot_id
+from ratelimit.reservation_id import id_of, name_of, new_name  # fmt: skip
 from ratelimit.reservation_record import Entry, Kind, Reservation, Result, Status, dump, load
 from ratelimit.slots import pack_slots
 from tests.ratelimit.reservations.asking import CALLER, DAY, KEY, LIMIT, RATE, TOKENS

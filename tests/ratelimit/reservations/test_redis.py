@@ -9,7 +9,8 @@ from time import time_ns
 import pytest
 from redis.crc import key_slot
 
-from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown, new_name
+from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown
+from ratelimit.reservation_id import new_name
 from ratelimit.stores import LmdbStore
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
 from ratelimit.stores.fallback import FallbackMode, FallbackStore

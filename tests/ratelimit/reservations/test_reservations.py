@@ -28,8 +28,8 @@ from ratelimit.reservation import (
     ReservationUnknown,
     Reserved,
     TooManyReservations,
-    new_name,
-)  # fmt: skip
+)
+from ratelimit.reservation_id import new_name  # fmt: skip
 from tests.conftest import Clock
 from tests.ratelimit.reservations.asking import (
     CALLER,
