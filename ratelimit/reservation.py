@@ -33,7 +33,8 @@ RANDOM_LENGTH: Final = 22
 class NewReservation(NamedTuple):
     """A reservation that is to be made, open for `ttl_seconds` (at least 1).
 
-    `name` is one of `ratelimit.reservation_id.new_name` for the key that the request charges. `caller` is the id of the key that asks for it: 1 to 128 bytes. No other caller can settle it.
+    `name` is one of `ratelimit.reservation_id.new_name` for the key that the request charges. `caller` is the id of the
+    key that asks for it: 1 to 128 bytes. No other caller can settle it.
     """
 
     name: bytes
