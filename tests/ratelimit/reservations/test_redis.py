@@ -11,7 +11,7 @@ from redis.crc import key_slot
 
 from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown
 from ratelimit.reservation_id import new_name
-from ratelimit.stores import LmdbStore
+from ratelimit.stores import LmdbStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis.address import parse_address
@@ -19,9 +19,10 @@ from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, TOKENS, Reserver, quota, rate, seats
+from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, TOKENS, Reserver, quota, rate, seats
 from tests.ratelimit.reservations.test_records import DAMAGED
 from tests.support.redis_server import RedisServer
+from tests.support.redis_servers import cluster
 from tests.support.waiting import wait_until
 
 needs_redis = pytest.mark.needs("redis")
@@ -171,3 +172,21 @@ def test_first_reservation_of_an_outage_opens_the_breaker(server: RedisServer, c
         assert not store.breaker.closed
         server.start()
         wait_until(lambda: store.breaker.closed, "the breaker")
+
+
+@needs_redis
+@pytest.mark.slow("runs a Cluster")
+def test_cluster_keeps_reservations(clock: Clock) -> None:
+    with cluster() as url, closing(open_store(url, clock, timeout=10)) as store:
+        reserver = Reserver(store, clock)
+        claims = (quota(clock, 1000), rate(30), seats(1))
+        end = reserver.reserve(*claims, limit=LIMIT, cost=10).expires_s
+        name = reserver.name
+        assert reserver.reserve(*claims, limit=LIMIT, cost=10).outcome[0] is False
+        assert store.extend(name, CALLER, 90) == end + 30
+        first = store.settle(name, CALLER, 4, (quota(clock, 400), rate(90)))
+        assert store.settle(name, CALLER, 1, ()) == first
+        assert (reserver.used(), reserver.value(rate(0)), reserver.value(seats(1))) == (400, 90 * RATE.price, 0)
+        reserver.reserve(quota(clock, 1000), limit=LIMIT)
+        reserver.cancel()
+        assert reserver.used() == 400
