@@ -16,6 +16,7 @@ from apikeys.cache.key_cache import default_key_cache
 from apikeys.config_service import ConfigService
 from apikeys.errors import QuotaExceeded
 from apikeys.models import APIKey
+from apikeys.policies.service import PolicyService
 from apikeys.representation import key_json, receipt_json
 from apikeys.request_context import raw_query, request_id_of
 from events.origin import Origin
@@ -25,8 +26,11 @@ from latchkey.problem_catalogue import CREDENTIAL_PROBLEMS
 from latchkey.query import Query, parse_query
 from latchkey.timestamps import rfc3339
 from ratelimit.limiter import default_limiter
+from ratelimit.throttling import decision_of
+from ratelimit.violations import retry_after_seconds, violated_policies
 
 READ_KEYS: Final = "keys:read"
+WRITE_KEYS: Final = "keys:write"
 NO_STORE: Final = dict([headers.NO_STORE])
 
 CALLER_PROBLEMS: Final = (
@@ -83,7 +87,10 @@ class KeyAPIView(APIView):
         return self.queries.get("GET" if method == "HEAD" else method, ())
 
     def throttled(self, request: Request, wait: float | None) -> NoReturn:
-        raise QuotaExceeded.of_key(int(wait or 1))
+        decision = decision_of(request.META)
+        if decision is None:
+            raise TypeError("no decision refused the request")
+        raise QuotaExceeded.of_key(violated_policies(decision), retry_after_seconds(decision))
 
 
 def service_for(request: Request) -> ConfigService:
@@ -92,8 +99,14 @@ def service_for(request: Request) -> ConfigService:
     return ConfigService(origin_of(request), authority=caller(request), expected=expected)
 
 
+def policies_for(request: Request) -> PolicyService:
+    """Return the PolicyService for the calling key, limited by the request's `If-Match`."""
+    expected = parse_if_match(request.headers.get(headers.IF_MATCH))
+    return PolicyService(origin_of(request), expected=expected)
+
+
 def etag(state: int) -> dict[str, str]:
-    """Return the header field that identifies the state of a key (its epoch) or a webhook (its revision)."""
+    """Return the header field that identifies the state of a resource: its epoch or revision."""
     return {headers.ETAG: entity_tag(state)}
 
 
@@ -103,7 +116,7 @@ def changed_json(request: Request, key: APIKey, written: Iterable[str] = ()) -> 
     return shown if caller(request).allows(READ_KEYS) else receipt_json(shown, written)
 
 
-def effective_by(service: ConfigService) -> dict[str, str]:
+def effective_by(service: ConfigService | PolicyService) -> dict[str, str]:
     """Return the header field with the time from which the change applies everywhere; empty if nothing was changed."""
     moment = service.effective_by
     return {headers.LATCHKEY_EFFECTIVE_BY: rfc3339(moment, timespec="milliseconds")} if moment else {}

@@ -7,11 +7,12 @@ from rest_framework.response import Response
 
 from api.base import NO_STORE, READ_KEYS, KeyAPIView, changed_json, effective_by, etag, service_for
 from api.creation import created
-from api.schemas import keys
+from api.schemas import keys, limits
 from api.schemas.fields import IDEMPOTENCY_KEY, IF_MATCH, effective_by_field, etag_field
 from apikeys.idempotency import Creation
 from apikeys.lookup import find_key
 from apikeys.pages import QUERY, key_page
+from apikeys.policies.limit_states import key_limits_if_readable
 from apikeys.representation import issued_json, key_json
 from latchkey.credentials import SECRET_FIELDS
 from ratelimit.limiter import default_limiter
@@ -59,11 +60,14 @@ class KeyItem(KeyAPIView):
     scopes = {"GET": READ_KEYS, "PATCH": "keys:write", "DELETE": "keys:write"}
     problems = {"PATCH": ("already-revoked",), "DELETE": ("already-revoked",)}
 
-    @extend_schema(operation_id="show_key", parameters=[etag_field(200)], responses=keys.Key)
+    @extend_schema(operation_id="show_key", parameters=[etag_field(200)], responses=limits.ShownKey)
     def get(self, request: Request, key_id: str) -> Response:
-        """Show a key. Its secrets are listed without their text."""
+        """Show a key. Its secrets are listed without their text. Only this response has `limits`, with what is used of
+        them; `used` is null while the bucket store is down.
+        """
         key = find_key(key_id)
-        return Response(key_json(key, timezone.now(), default_limiter()), headers=etag(key.epoch))
+        shown = key_json(key, timezone.now(), default_limiter()) | {"limits": key_limits_if_readable(key)}
+        return Response(shown, headers=etag(key.epoch))
 
     @extend_schema(
         operation_id="update_key",

@@ -105,8 +105,9 @@ def _close(value: Any, schemas: dict[str, Any]) -> None:
             _close(element, schemas)
     elif isinstance(value, dict):
         name = str(value.get("$ref", "")).rpartition("/")[2]
-        if name in schemas and schemas[name].get("type") == "object":
-            schemas[name].setdefault("additionalProperties", False)
+        if name in schemas:
+            if schemas[name].get("type") == "object":
+                schemas[name].setdefault("additionalProperties", False)
             _close(schemas[name], schemas)
         for member in value.values():
             _close(member, schemas)

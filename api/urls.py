@@ -7,13 +7,19 @@ from api.events import EventCollection
 from api.health import Health, HealthFull, Metrics
 from api.key_import import KeyImports
 from api.keys import KeyCollection, KeyItem
+from api.limits import KeyLimitAdjustment, KeyLimits, OwnerLimitAdjustment, OwnerLimits
+from api.overrides import OverrideCollection, OverrideItem
+from api.owners import OwnerCollection, OwnerItem
+from api.plans import PlanCollection, PlanItem
 from api.rotation import KeyRotation, KeyRotationFinish
 from api.usage import KeyUsage, OwnUsage
 from api.waivers import WaiverCollection, WaiverItem
 from api.webhook_deliveries import DeliveryCollection, DeliveryItem, DeliveryResend
 from api.webhooks import WebhookCollection, WebhookItem, WebhookSecretRotation, WebhookTest
 from api.whoami import WhoAmI
+from apikeys.policies.validation import SLUG_PATTERN
 from latchkey.credentials import KEY_ID_PATTERN
+from ratelimit.plan_limit import NAME_PATTERN
 
 
 class KeyIdConverter:
@@ -34,8 +40,29 @@ class WebhookIdConverter(KeyIdConverter):
     regex = "wh_[0-9a-z]{12}"
 
 
+class PlanNameConverter(KeyIdConverter):
+    """Path converter of the name of a plan. Anything else is a 404."""
+
+    regex = NAME_PATTERN
+
+
+class OwnerSlugConverter(KeyIdConverter):
+    """Path converter of an owner's slug. Anything else is a 404."""
+
+    regex = SLUG_PATTERN
+
+
+class LimitNameConverter(KeyIdConverter):
+    """Path converter of the name of a limit. Anything else is a 404."""
+
+    regex = NAME_PATTERN
+
+
 register_converter(KeyIdConverter, "key_id")
 register_converter(WebhookIdConverter, "webhook_id")
+register_converter(PlanNameConverter, "plan_name")
+register_converter(OwnerSlugConverter, "owner_slug")
+register_converter(LimitNameConverter, "limit_name")
 
 v1_patterns = [
     path("whoami", WhoAmI.as_view(), name="whoami"),
@@ -48,6 +75,24 @@ v1_patterns = [
     path("keys/<key_id:key_id>/rotate/finish", KeyRotationFinish.as_view(), name="finish-rotation"),
     path("keys/<key_id:key_id>/callers", KeyCallers.as_view(), name="callers"),
     path("keys/<key_id:key_id>/usage", KeyUsage.as_view(), name="usage"),
+    path("keys/<key_id:key_id>/limits", KeyLimits.as_view(), name="key-limits"),
+    path(
+        "keys/<key_id:key_id>/limits/<limit_name:limit_name>/adjust",
+        KeyLimitAdjustment.as_view(),
+        name="adjust-key-limit",
+    ),
+    path("plans", PlanCollection.as_view(), name="plans"),
+    path("plans/<plan_name:name>", PlanItem.as_view(), name="plan"),
+    path("owners", OwnerCollection.as_view(), name="owners"),
+    path("owners/<owner_slug:slug>", OwnerItem.as_view(), name="owner"),
+    path("owners/<owner_slug:slug>/limits", OwnerLimits.as_view(), name="owner-limits"),
+    path(
+        "owners/<owner_slug:slug>/limits/<limit_name:limit_name>/adjust",
+        OwnerLimitAdjustment.as_view(),
+        name="adjust-owner-limit",
+    ),
+    path("overrides", OverrideCollection.as_view(), name="overrides"),
+    path("overrides/<int:override_id>", OverrideItem.as_view(), name="override"),
     path("webhooks", WebhookCollection.as_view(), name="webhooks"),
     path("webhooks/<webhook_id:webhook_id>", WebhookItem.as_view(), name="webhook"),
     path("webhooks/<webhook_id:webhook_id>/rotate-secret", WebhookSecretRotation.as_view(), name="rotate-webhook"),

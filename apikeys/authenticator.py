@@ -27,10 +27,12 @@ from apikeys.imports.sources import default_import_sources
 from apikeys.imports.tokens import Tokens
 from apikeys.pending_authentication import AuthenticationResult, PendingAuthentication, verified_or_raise
 from apikeys.peppers import configured_peppers
+from apikeys.policies.policies import Policies, default_policies
 from latchkey.buffered_metrics import CounterLike
 from latchkey.credentials import NOT_A_CREDENTIAL, Credential, ImportedToken, MalformedCredential
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
+from ratelimit.costs import Costs
 from ratelimit.decision import Decision
 from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
@@ -47,10 +49,11 @@ class Authenticator(Charger):
         peppers: Peppers,
         address_limit: AddressLimit,
         tokens: Tokens,
+        policies: Policies,
         now: Callable[[], float] = time,
         hits: CounterLike = HITS,
     ) -> None:
-        super().__init__(cache, limiter, peppers, address_limit, now, tokens.sources.foreign_digest)
+        super().__init__(cache, limiter, peppers, address_limit, now, tokens.sources.foreign_digest, policies)
         self._tokens = tokens
         self._hits = hits
 
@@ -64,6 +67,7 @@ class Authenticator(Charger):
             peppers=self._peppers,
             address_limit=self._address_limit,
             tokens=self._tokens,
+            policies=self._policies,
             now=self._now,
             hits=hits,
         )
@@ -89,9 +93,9 @@ class Authenticator(Charger):
         self._look_up([pending for pending in batch if pending.result is None])
         return [self._counted(pending) for pending in batch]
 
-    def authenticate_and_charge(self, credential: Credential, address: str, cost: int) -> tuple[Verified, Decision]:
-        """Authenticate the credential and take `cost` tokens: `authenticate` followed by `charge`."""
-        return self.charge(self.authenticate(credential, address), address, cost)
+    def authenticate_and_charge(self, credential: Credential, address: str, costs: Costs) -> tuple[Verified, Decision]:
+        """Authenticate the credential and take `costs`: `authenticate` followed by `charge`."""
+        return self.charge(self.authenticate(credential, address), address, costs)
 
     def authenticate_from_cache(self, credential: Credential) -> Verified | None:
         """Return the key of a valid credential if a cached record confirms it. Return None otherwise:
@@ -252,4 +256,5 @@ def default_authenticator() -> Authenticator:
         peppers=configured_peppers(),
         address_limit=AddressLimit(default_limiter(), failure_limit(), AttemptKind.CREDENTIAL),
         tokens=Tokens(configured_peppers(), default_import_sources()),
+        policies=default_policies(),
     )

@@ -23,6 +23,20 @@ EPOCH_EVENTS: Final = frozenset(
 )
 """Events that raise the epoch of their key."""
 
+POLICY_EVENTS: Final = frozenset(
+    (
+        EventType.PLAN_CREATED,
+        EventType.PLAN_CHANGED,
+        EventType.PLAN_DELETED,
+        EventType.OWNER_CREATED,
+        EventType.OWNER_CHANGED,
+        EventType.OWNER_DELETED,
+        EventType.OVERRIDE_GRANTED,
+        EventType.OVERRIDE_ENDED,
+    )
+)
+"""Events that raise the number of the policies."""
+
 
 def change_entries(key: APIKey, before: Mapping[str, object], changes: Mapping[str, object]) -> list[Entry]:
     """Return an event for each kind of change: of the rate limit, of `enabled`, and of all other fields together."""

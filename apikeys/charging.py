@@ -1,28 +1,49 @@
-"""Charging: takes tokens from the buckets of authenticated keys, and notices keys that have changed.
+"""Charging: takes tokens of authenticated keys and of their plans' limits, and notices what has changed.
 
 The operation of the bucket store that takes a token returns the key's current epoch. If it is newer than the
 record's, nothing was taken, and the key is authenticated again.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from django.db import Error
 
 from apikeys.address_limit import AddressLimit
 from apikeys.auth_failures import count_failure
 from apikeys.cache.key_cache import KeyCache
 from apikeys.cache.records import KeyRecord
 from apikeys.credential_check import CredentialCheck, Verified
+from apikeys.plan_claims import MAX_ROUNDS, UNSETTLED, PlanClaims
+from apikeys.policies.policies import Policies, Resolved
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
 from ratelimit.bucket import TakeRequest
+from ratelimit.claim import Claim, Undecided
+from ratelimit.costs import ONE, Costs
 from ratelimit.decision import Decision
+from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import DecisionResult, Limiter
 from ratelimit.stores import BucketStoreError
 
 UNCONFIRMED: Final = "a cached record of the key is old, and a change of the key since cannot be ruled out"
 
-ChargeResult = DecisionResult
-"""Result of one of several charges. None means that the key has changed and nothing was taken."""
+ChargeRequest = tuple[Verified, Costs]
+"""One of several requests, and what it costs."""
+
+ChargeResult = Decision | CostExceedsBurst | BucketStoreError | None
+"""Result of one of several charges. None means that nothing was taken, because the key or the limits of its plan have
+changed or are not known yet.
+"""
+
+
+class _Batch(NamedTuple):
+    """What a bucket store is asked for several requests, and their claims on limits of plans."""
+
+    takes: Sequence[TakeRequest]
+    claimed: Sequence[Resolved | None]
+    policy: int
 
 
 class Charger(CredentialCheck):
@@ -36,29 +57,31 @@ class Charger(CredentialCheck):
         address_limit: AddressLimit,
         now: Callable[[], float],
         foreign_digest: Callable[[str, str], bytes],
+        policies: Policies,
     ) -> None:
         super().__init__(peppers, now, foreign_digest)
         self._cache = cache
         self._limiter = limiter
         self._address_limit = address_limit
+        self._policies = policies
+        self._plan = PlanClaims(policies, limiter, now)
 
     @property
     def store_is_remote(self) -> bool:
         """Return whether taking tokens is a round trip over a network."""
         return self._limiter.store_is_remote
 
-    def charge(self, verified: Verified, address: str | None, cost: int = 1) -> tuple[Verified, Decision]:
-        """Take `cost` tokens of the key's bucket. Return the decision, which may be a denial, and the record it is
-        based on.
+    def charge(self, verified: Verified, address: str | None, costs: Costs = ONE) -> tuple[Verified, Decision]:
+        """Take `costs` of the key's bucket and of the limits of its plan: all of them or none. Return the decision,
+        which may be a denial, and the record it is based on.
 
         If the key has changed since `verified`, it is loaded and authenticated again before anything is taken. So
-        this raises the same errors as `Authenticator.authenticate`, or as `reauthenticate` without an `address`.
+        this raises the same errors as `Authenticator.authenticate`, or as `reauthenticate` without an `address`. It
+        also raises UnknownUnits and CostExceedsBurst.
         """
         while True:
             record = verified.record
-            decision = self._limiter.take(
-                verified.credential.key_id, record.limit, cost=cost, epoch=record.epoch, slot=verified.slot
-            )
+            decision = self._take(verified, costs)
             if decision.epoch <= record.epoch and not self._is_unconfirmed(record):
                 return verified, decision
             try:
@@ -70,26 +93,99 @@ class Charger(CredentialCheck):
             except ProblemError as error:
                 raise (error if address is None else count_failure(error, self._address_limit, address)) from None
 
-    def charge_batch(self, requests: Sequence[tuple[Verified, int]]) -> list[ChargeResult]:
-        """Take tokens for several requests like `charge`, in one call of the bucket store, each with its cost.
+    def read_policies(self) -> None:
+        """Read the policies if this process has not done so. Call it on a thread that may read the database."""
+        # If the database is down, `charge` raises its error.
+        with suppress(Error):
+            _ = self._policies.number
 
-        The results are in the same order. A result is None if the key has changed, so that nothing was taken and
-        `Authenticator.authenticate_and_charge` has to decide. If this raises, nothing was taken at all.
+    def knows_units(self, costs: Costs) -> bool:
+        """Return whether this process knows a plan for each unit of `costs`. If not, only `charge` can decide."""
+        known = self._policies.known
+        return known is not None and costs.others <= known.units
+
+    def _take(self, verified: Verified, costs: Costs) -> Decision:
+        """Take `costs`, and first do what the bucket store asks for. Raises django.db.Error if the database is down."""
+        record, now_s = verified.record, None
+        self._plan.ensure_known(costs)
+        for _ in range(MAX_ROUNDS):
+            # Read before the claims, so that claims of older policies never have a newer number.
+            number = self._policies.number
+            resolved = self._plan.of(record, costs, now_s)
+            try:
+                decision = self._limiter.take(
+                    verified.credential.key_id,
+                    record.limit,
+                    cost=costs.requests,
+                    epoch=record.epoch,
+                    slot=verified.slot,
+                    claims=resolved.claims if resolved else (),
+                    policy=number,
+                )
+            except Undecided as reason:
+                now_s = self._plan.prepare(reason, record)
+            except CostExceedsBurst as error:
+                raise self._plan.exceeded(error, resolved) from None
+            else:
+                return self._completed(decision, record, resolved)
+        raise BucketStoreError(UNSETTLED)
+
+    def charge_batch(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
+        """Take tokens for several requests like `charge`, in one call of the bucket store, each with its costs.
+
+        The results are in the same order. A result is None if the key or its plan has changed, or if the database has
+        to be read, so that nothing was taken and `Authenticator.authenticate_and_charge` has to decide. If this
+        raises, nothing was taken at all.
         """
-        return self._confirmed(requests, self._limiter.take_many(_take_requests(requests)))
+        batch = self._prepared(requests)
+        if batch is None:
+            return [None] * len(requests)
+        return self._confirmed(requests, batch, self._limiter.take_many(batch.takes, batch.policy))
 
-    async def charge_batch_on_loop(self, requests: Sequence[tuple[Verified, int]]) -> list[ChargeResult]:
+    async def charge_batch_on_loop(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
         """Take tokens like `charge_batch` if the bucket store is remote, without blocking the event loop."""
-        return self._confirmed(requests, await self._limiter.take_many_async(_take_requests(requests)))
+        batch = self._prepared(requests)
+        if batch is None:
+            return [None] * len(requests)
+        return self._confirmed(requests, batch, await self._limiter.take_many_async(batch.takes, batch.policy))
+
+    def _prepared(self, requests: Sequence[ChargeRequest]) -> _Batch | None:
+        """Return what the bucket store is asked, or None if this process has not read the policies or a plan yet."""
+        # Read before the claims, as in `_take`. The database must not be read on the event loop.
+        known = self._policies.known
+        if known is None:
+            return None
+        owners = known.owners
+        takes: list[TakeRequest] = []
+        claimed: list[Resolved | None] = []
+        for verified, costs in requests:
+            record, resolved = verified.record, None
+            claims: tuple[Claim, ...] = ()
+            # For a key without a plan, this lookup is all that plans cost.
+            if record.auth.owner in owners or record.plan is not None:
+                if record.plan is not None and record.plan not in known.plans:
+                    return None
+                resolved = self._plan.of(record, costs)
+                claims = resolved.claims if resolved else ()
+            key = verified.credential.key_id.encode()
+            takes.append((key, record.limit, costs.requests, record.epoch, verified.slot, claims))
+            claimed.append(resolved)
+        return _Batch(takes, claimed, known.number)
 
     def _confirmed(
-        self, requests: Sequence[tuple[Verified, int]], decisions: Sequence[DecisionResult]
+        self, requests: Sequence[ChargeRequest], batch: _Batch, decisions: Sequence[DecisionResult]
     ) -> list[ChargeResult]:
         """Return the decisions that are based on the current state of their keys, and None or an error for others."""
-        results: list[ChargeResult] = [
-            None if isinstance(decision, Decision) and decision.epoch > verified.record.epoch else decision
-            for (verified, _), decision in zip(requests, decisions, strict=True)
-        ]
+        results: list[ChargeResult] = []
+        for (verified, _), resolved, decision in zip(requests, batch.claimed, decisions, strict=True):
+            if isinstance(decision, Decision):
+                if decision.epoch > verified.record.epoch:
+                    results.append(None)
+                    continue
+                # No call for a key without a plan.
+                results.append(self._completed(decision, verified.record, resolved) if resolved else decision)
+            else:
+                results.append(self._failure(decision, resolved))
         if not self._limiter.confirms_epochs:
             for place, (verified, _) in enumerate(requests):
                 # The fallback may not know of a change, so an old record is not sufficient.
@@ -99,12 +195,21 @@ class Charger(CredentialCheck):
                     results[place] = BucketStoreError(UNCONFIRMED) if self._cache.database_is_down else None
         return results
 
+    def _failure(
+        self, error: CostExceedsBurst | Undecided | BucketStoreError | None, resolved: Resolved | None
+    ) -> CostExceedsBurst | BucketStoreError | None:
+        if isinstance(error, Undecided):
+            return None
+        return self._plan.exceeded(error, resolved) if isinstance(error, CostExceedsBurst) else error
+
+    def _completed(self, decision: Decision, record: KeyRecord, resolved: Resolved | None) -> Decision:
+        # A decision of a newer epoch decided nothing.
+        if resolved is None or decision.epoch > record.epoch:
+            return decision
+        return self._plan.completed(decision, record, resolved)
+
     def _is_unconfirmed(self, record: KeyRecord) -> bool:
         """Return whether the record is old and the bucket store has switched to its fallback, which may not know
         of a change.
         """
         return not self._limiter.confirms_epochs and self._cache.is_old(record)
-
-
-def _take_requests(requests: Sequence[tuple[Verified, int]]) -> list[TakeRequest]:
-    return [(v.credential.key_id.encode(), v.record.limit, cost, v.record.epoch, v.slot, ()) for v, cost in requests]

@@ -19,6 +19,7 @@ from apikeys.grants import check_grant
 from apikeys.models import APIKey, KeySecret, SecretState, UsageMark, keep_related, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
+from apikeys.policies.key_plan import check_key_plan
 from apikeys.search import SEARCHED, index_statement
 from events import log as event_log
 from events.batched_sql import delete_statement, insert_statement, run, select_statement
@@ -98,17 +99,19 @@ class ConfigService:
     def issue(self, values: object, *, system: bool = False) -> IssuedKey:
         """Issue a new key.
 
-        `values` are label (required), owner, scopes, rate_limit (default: DEFAULT_RATE_LIMIT), expires_at and
-        metadata. With `system` the key belongs to the server itself: see `apikeys.system_keys`.
+        `values` are label (required), owner, scopes, rate_limit (default: DEFAULT_RATE_LIMIT), expires_at, metadata and
+        plan. With `system` the key belongs to the server itself: see `apikeys.system_keys`.
         """
         now = self._now()
         cleaned = clean(values, validation.CREATE_RULES, now, required=("label",))
         if "rate_limit" not in cleaned:
             default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)
             cleaned["rate_limit"] = default.as_json() if default else None
-        key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **cleaned)
+        fields = {_attribute(name): value for name, value in cleaned.items()}
+        key = APIKey(key_id=generate_key_id(), created_at=now, system=system, **fields)
         check_grant(self._authority, key.scopes, named=key.scopes)
         with change() as unit:
+            check_key_plan(key.plan_name, key.owner)
             key.save(force_insert=True)
             secret, credential = new_secret(key, slot=0, now=now)
             run([insert_statement([secret]), index_statement(key, is_new=True)])
@@ -120,16 +123,16 @@ class ConfigService:
         return IssuedKey(key, credential)
 
     def update(self, key_id: str, values: object) -> APIKey:
-        """Change any of label, owner, scopes, rate_limit, expires_at, metadata and enabled.
+        """Change any of label, owner, scopes, rate_limit, expires_at, metadata, plan and enabled.
 
         A value that equals the current one is not a change and creates no event.
         """
         now = self._now()
         with change() as unit:
             key = self._locked(key_id)
-            current = {name: getattr(key, name) for name in validation.UPDATE_RULES}
+            current = {name: getattr(key, _attribute(name)) for name in validation.UPDATE_RULES}
             cleaned = clean(without_unchanged(values, current), validation.UPDATE_RULES, now)
-            changes = {name: value for name, value in cleaned.items() if differ_as_json(getattr(key, name), value)}
+            changes = {name: value for name, value in cleaned.items() if differ_as_json(current[name], value)}
             if changes.keys() - {"enabled"}:
                 validation.refuse_system_key(key)
             if "scopes" in changes:
@@ -137,9 +140,11 @@ class ConfigService:
                 # Removing a scope that the caller lacks is forbidden too, not only granting it.
                 check_grant(self._authority, sorted(set(wanted) ^ set(key.scopes)), named=wanted)
             if changes:
-                before = {name: getattr(key, name) for name in changes}
+                before = {name: current[name] for name in changes}
                 for name, value in changes.items():
-                    setattr(key, name, value)
+                    setattr(key, _attribute(name), value)
+                if changes.keys() & {"plan", "owner"}:
+                    check_key_plan(key.plan_name, key.owner)
                 if "expires_at" in changes:
                     # The key gets a new expiry, which needs its own event.
                     key.expiry_told = False
@@ -270,3 +275,8 @@ class ConfigService:
     def _publish(self, key_id: str, epoch: int) -> None:
         published = publish_epoch(self._limiter, key_id, epoch)
         self._effective_by = propagation_bound(self._limiter).effective_by(self._now(), published=published)
+
+
+def _attribute(name: str) -> str:
+    """Return the name of the model's attribute for a field of a key: that of a plan reads no other table."""
+    return "plan_id" if name == "plan" else name

@@ -1,4 +1,4 @@
-"""Cursors of key lists: the position at which a page ends, bound to the filters of its list."""
+"""Cursors of lists: the position at which a page ends, bound to the filters of its list; and pages that use them."""
 
 import base64
 import binascii
@@ -6,13 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from latchkey.validation import rejected
+from django.db.models import Model, QuerySet
+
+from latchkey.problems import FieldError
+from latchkey.query import Parameter, number_parameter
+from latchkey.validation import InvalidParameters, rejected
 
 PATTERN: Final = "^[A-Za-z0-9_-]{22}$"
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
 _ROW_BYTES: Final = 8
 _DIGEST_BYTES: Final = 8
+_Row = TypeVar("_Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,38 @@ class Cursor:
     def __str__(self) -> str:
         raw = self.row.to_bytes(_ROW_BYTES, "big") + self.digest
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+CURSOR_PARAMETER: Final = Parameter(
+    "cursor",
+    Cursor.parse,
+    {"type": "string", "pattern": PATTERN},
+    "The `next` of the previous page. Send it with the same filters.",
+)
+
+
+def limit_parameter(things: str) -> Parameter:
+    """Return the parameter for the size of a page. `things` says what is on it."""
+    return number_parameter("limit", 1, MAX_LIMIT, f"Maximum number of {things} on a page.", default=DEFAULT_LIMIT)
+
+
+def page_of(
+    rows: QuerySet[_Row], filters: Mapping[str, Any], cursor: Cursor | None, limit: int
+) -> tuple[list[_Row], str | None]:
+    """Return one page of `rows`, newest first, and the cursor of the next page or None. `filters` selected the rows.
+
+    Raises InvalidParameters for a cursor that belongs to other filters.
+    """
+    # A client that forgets a filter on the second page would otherwise continue with rows that it did not ask for.
+    if cursor is not None and not cursor.belongs_to(filters):
+        detail = "cursor belongs to a list with other filters. Repeat the filters of the page that returned it."
+        raise InvalidParameters.of([FieldError("/cursor", "other-filters", detail)])
+    if cursor is not None:
+        rows = rows.filter(id__lt=cursor.row)
+    # One more than the page shows whether there is a next page, without counting.
+    found = list(rows.order_by("-id")[: limit + 1])
+    more = len(found) > limit
+    return found[:limit], str(Cursor.below(found[limit - 1].pk, filters)) if more else None
 
 
 def _digest(filters: Mapping[str, object]) -> bytes:

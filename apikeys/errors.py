@@ -1,5 +1,6 @@
 """Errors of calls about keys. `slug` is the stable name of the problem."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from latchkey.denials import limit_exceeded, missing_scope
@@ -93,12 +94,15 @@ class RevokedKey(RefusedCredential):
 
 
 class QuotaExceeded(ProblemError):
-    """Error: a bucket is empty, either the key's or that of the client address."""
+    """Error: a limit is exceeded: the key's own, some of its plan's, or that of the client address."""
 
     slug = "quota-exceeded"
 
     @classmethod
-    def of_key(cls, retry_after_seconds: int) -> Self:
-        """Return the error of a key whose bucket is empty."""
-        detail = limit_exceeded(retry_after_seconds)
-        return cls(detail, violated_policies=["key"], retry_after_seconds=retry_after_seconds)
+    def of_key(cls, violated: Sequence[str], retry_after_seconds: int | None) -> Self:
+        """Return the error of a key of which the limits named `violated` refused a request.
+
+        `retry_after_seconds` is None if one of them never starts again.
+        """
+        detail = limit_exceeded(retry_after_seconds, violated)
+        return cls(detail, violated_policies=violated, retry_after_seconds=retry_after_seconds)

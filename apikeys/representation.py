@@ -25,6 +25,7 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
         "owner": key.owner,
         "scopes": key.scopes,
         "rate_limit": key.rate_limit,
+        "plan": key.plan_name,
         "enabled": key.enabled,
         "state": key.state(now).value,
         "created_at": rfc3339(key.created_at),
@@ -32,11 +33,7 @@ def key_json(key: APIKey, now: datetime, limiter: Limiter) -> dict[str, object]:
         "revoked_at": _time(key.revoked_at),
         "last_used_at": _time(_later(key.last_used_at, live)),
         "metadata": key.metadata,
-        "secrets": [
-            secret_json(secret, record)
-            for secret in key.secrets.all()
-            if secret.expires_at is None or secret.expires_at > now
-        ],
+        "secrets": [secret_json(secret, record) for secret in working_secrets(key, now)],
     }
 
 
@@ -72,6 +69,11 @@ def secret_json(secret: KeySecret, record: Record) -> dict[str, object]:
         "first_used_at": _time(secret.first_used_at or secret.last_used(record)),
         "last_used_at": _time(secret.last_used(record)),
     }
+
+
+def working_secrets(key: APIKey, now: datetime) -> list[KeySecret]:
+    """Return those of the key's secrets that have not ended at `now`."""
+    return [secret for secret in key.secrets.all() if secret.expires_at is None or secret.expires_at > now]
 
 
 def live_record(key: APIKey, limiter: Limiter) -> Record:

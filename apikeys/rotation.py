@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from apikeys.lookup import find_key
 from apikeys.models import APIKey, KeySecret, SecretState, UsageStep
 from apikeys.representation import live_record
 from apikeys.usage.points import sum_points
 from apikeys.usage.series import usage_of
 from latchkey.rotation import NOT_READY_REASONS, RotationProgress, RotationState
 from latchkey.timestamps import rfc3339
+from ratelimit.bucket import Record
 from ratelimit.limiter import Limiter
 
 
@@ -61,13 +63,16 @@ class Rotation:
 
 def rotation_of(key: APIKey, now: datetime, limiter: Limiter) -> Rotation | None:
     """Return the key's rotation, or None if none is under way or the key is revoked."""
-    # Read again, with the key's marks: the key may have been read before its rotation.
-    found = KeySecret.objects.filter(key=key).select_related("key").prefetch_related("key__usage_marks")
-    secrets = {secret.state: secret for secret in found}
+    # Read again: the key may have been read before its rotation.
+    return rotation_in(find_key(key.key_id), live_record(key, limiter), now)
+
+
+def rotation_in(key: APIKey, record: Record, now: datetime) -> Rotation | None:
+    """Return the rotation of a key that was just read, with the bucket store's record of it, as `rotation_of` does."""
+    secrets = {secret.state: secret for secret in key.secrets.all()}
     old, new = secrets.get(SecretState.RETIRING), secrets.get(SecretState.ACTIVE)
     if key.revoked_at is not None or old is None or new is None or old.expires_at is None or old.expires_at <= now:
         return None
-    record = live_record(key, limiter)
     new_last_used_at = new.last_used(record)
     day = sum_points(usage_of(key, UsageStep.HOUR, 24, now))
     return Rotation(

@@ -12,6 +12,7 @@ from latchkey.problems import FieldError
 from latchkey.rotation import MAX_GRACE_SECONDS
 from latchkey.validation import InvalidParameters, Rejected, Rule, boolean, future, integer, rejected, text
 from ratelimit.limit import LimitError, parse_limit
+from ratelimit.plan_limit import parse_name
 
 MAX_SCOPES: Final = 64
 MAX_SCOPE_LENGTH: Final = 128
@@ -78,13 +79,19 @@ def _metadata(value: object, _now: datetime) -> dict[str, object]:
     return value
 
 
-CREATE_RULES: Final[Mapping[str, Rule]] = {
+FIELD_RULES: Final[Mapping[str, Rule]] = {
     "label": lambda value, _now: text(value, "label", allow_empty=False),
     "owner": _owner,
     "scopes": _scopes,
     "rate_limit": _rate_limit,
     "expires_at": lambda value, now: None if value is None else future(value, "expires_at", now),
     "metadata": _metadata,
+}
+"""Rules of what a key has without a plan, as imported keys are."""
+
+CREATE_RULES: Final[Mapping[str, Rule]] = {
+    **FIELD_RULES,
+    "plan": lambda value, _now: None if value is None else parse_name(value, "plan"),
 }
 UPDATE_RULES: Final[Mapping[str, Rule]] = {**CREATE_RULES, "enabled": lambda value, _now: boolean(value, "enabled")}
 ROTATE_RULES: Final[Mapping[str, Rule]] = {

@@ -25,6 +25,15 @@ STATE_AFTER: Final[Mapping[str, str]] = {
     EventType.KEY_ENABLED: "is disabled again",
     EventType.KEY_UPDATED: "has its older fields",
     EventType.RATE_LIMIT_CHANGED: "has its older limit",
+    EventType.PLAN_CREATED: "the plan is unknown",
+    EventType.PLAN_CHANGED: "the plan has its older limits",
+    EventType.PLAN_DELETED: "the plan exists again",
+    EventType.OWNER_CREATED: "the owner is unknown",
+    EventType.OWNER_CHANGED: "the owner has its older fields",
+    EventType.OWNER_DELETED: "the owner exists again",
+    EventType.OVERRIDE_GRANTED: "the override is unknown",
+    EventType.OVERRIDE_ENDED: "the override is in force again",
+    EventType.LIMIT_ADJUSTED: "the adjustment is unknown to the database",
     EventType.WAIVER_GRANTED: "the waiver is unknown",
     EventType.WAIVER_ENDED: "the waiver is in force again",
     EventType.WEBHOOK_ADDED: "the webhook is unknown",
@@ -34,6 +43,9 @@ STATE_AFTER: Final[Mapping[str, str]] = {
     EventType.WEBHOOK_DISABLED: "the webhook is enabled again",
     EventType.OPERATOR_CHANGED: "the user, group or authenticator has its older state",
 }
+
+# The field of an event's data that says what it is about, if that isn't a key.
+_SUBJECTS: Final = ("webhook_id", "subject", "guard_rail", "owner", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +114,4 @@ def _change(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _about(data: Mapping[str, Any]) -> str | None:
-    return str(data.get("webhook_id") or data.get("subject") or data.get("guard_rail") or "") or None
+    return next((str(data[name]) for name in _SUBJECTS if data.get(name)), None)

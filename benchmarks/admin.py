@@ -4,6 +4,7 @@
 JSON.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Mapping
@@ -80,6 +81,10 @@ def main(keys: int, rounds: int, requests: int) -> None:
             cursor.execute("ANALYZE")
     paths = browser.paths(keys)
     many = {page: browser.queries(path) for page, path in paths.items()}
+    # As a worker does before it serves: otherwise a full collection of everything that Django and the filling of the
+    # database loaded would fall into some page, and add more to it than the page takes.
+    gc.collect()
+    gc.freeze()
     taken: dict[str, list[list[float]]] = {page: [] for page in paths}
     for _ in range(rounds):
         for page, path in paths.items():

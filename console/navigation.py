@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apikeys.models import Plan
 from console.request_cache import key_census_of, open_incidents_of
 from events.models import WebhookEndpoint
 
@@ -40,6 +41,10 @@ def _incidents(request: HttpRequest) -> int:
     return len(open_incidents_of(request))
 
 
+def _plans(_request: HttpRequest) -> int:
+    return Plan.objects.count()
+
+
 def _disabled_webhooks(_request: HttpRequest) -> int:
     return WebhookEndpoint.objects.exclude(disabled_reason="").count()
 
@@ -47,6 +52,8 @@ def _disabled_webhooks(_request: HttpRequest) -> int:
 _SECTIONS: Final = (
     _Section("Overview", "index", ""),
     _Section("Keys", "apikeys_apikey_changelist", "apikeys.view_apikey", count=_active_keys),
+    _Section("Owners", "apikeys_owner_changelist", "apikeys.view_owner"),
+    _Section("Plans", "apikeys_plan_changelist", "apikeys.view_plan", count=_plans),
     _Section("Incidents", "health_incident_changelist", "health.view_incident", count=_incidents),
     _Section("Guard rails", "guard-rails", "health.view_incident", others=("/health/waiver/",)),
     _Section("Events", "events_event_changelist", "events.view_event", others=("/verification/",)),
@@ -57,20 +64,20 @@ _SECTIONS: Final = (
 
 def navigation(request: HttpRequest) -> list[Entry]:
     """Return the sections that the user may see."""
+    index = reverse("admin:index")
     return [
         Entry(
             section.name,
             url := reverse(f"admin:{section.route}"),
             section.count(request) if section.count else None,
-            _is_current(request.path, url, section.others),
+            _is_current(request.path, url, index, section.others),
         )
         for section in _SECTIONS
         if not section.permission or request.user.has_perm(section.permission)
     ]
 
 
-def _is_current(path: str, url: str, others: tuple[str, ...]) -> bool:
-    index = reverse("admin:index")
+def _is_current(path: str, url: str, index: str, others: tuple[str, ...]) -> bool:
     if url == index:
         return path == index
     return path.startswith(url) or any(path.startswith(index.rstrip("/") + other) for other in others)

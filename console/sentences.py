@@ -1,9 +1,11 @@
 """Events as sentences: who did what to which key, with links."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,9 +18,13 @@ from health.guard_rails import BY_NAME
 from latchkey import event_sentences
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.event_sentences import Happening
+from ratelimit.plan_limit import NAME_PATTERN
 
 Labels = Mapping[str, str]
 """Labels of keys by key ID."""
+
+_PLAN: Final = re.compile(NAME_PATTERN)
+NO_LABELS: Final[Labels] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,12 @@ class EventLine:
     sentence: SafeString
 
 
-def event_lines(events: Iterable[Event], now: datetime) -> list[EventLine]:
-    """Return `events` with their sentences. One query reads the labels of all their keys."""
+def event_lines(events: Iterable[Event], now: datetime, *, known: Labels = NO_LABELS) -> list[EventLine]:
+    """Return `events` with their sentences. One query reads the labels of all their keys that aren't `known`."""
     listed = list(events)
     ids = {event.key_id for event in listed} | {_key_of(event.actor) for event in listed}
-    labels = dict(APIKey.objects.filter(key_id__in=ids - {""}).values_list("key_id", "label"))
+    unknown = APIKey.objects.filter(key_id__in=ids - {"", *known}).values_list("key_id", "label")
+    labels = {**known, **dict(unknown)}
     return [EventLine(event, sentence(event, labels, now)) for event in listed]
 
 
@@ -89,3 +96,12 @@ class _Links:
 
     def detail(self, text: str) -> SafeString:
         return with_links(text)
+
+    def plan(self, name: str) -> SafeString:
+        if not _PLAN.fullmatch(name):
+            return format_html("{}", name)
+        return format_html('<a href="{}">{}</a>', reverse("admin:apikeys_plan_change", args=[name]), name)
+
+    def owner(self, name: str) -> SafeString:
+        address = reverse("admin:apikeys_owner_by_name", query={"name": name})
+        return format_html('<a href="{}">{}</a>', address, name)

@@ -232,6 +232,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "TAGS": [
         {"name": "keys", "description": "API keys: issue, show, change, rotate, revoke, and their use."},
+        {"name": "plans", "description": "Plans: several limits by name, for the keys and owners that have them."},
+        {"name": "owners", "description": "Owners of keys: their plan, and the limits that their keys share."},
+        {"name": "overrides", "description": "Other amounts of single limits, for a key or an owner, until a moment."},
         {"name": "gateway", "description": "For proxies and services: check whether to allow a request."},
         {"name": "whoami", "description": "The calling key."},
         {"name": "events", "description": "The event log: what happened to which key, and who did it."},
@@ -257,7 +260,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "CallerKind": "apikeys.models.CallerKind",
         "KeyState": "apikeys.models.KeyState",
         "SecretState": "apikeys.models.SecretState",
+        "LimitMode": "api.schemas.plans.MODES",
         "EventType": "api.schemas.fields.EVENT_TYPES",
+        "QuotaPer": "api.schemas.plans.PERS",
+        "QuotaStarts": "api.schemas.plans.STARTS",
+        "LimitShared": "api.schemas.plans.SHARED",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

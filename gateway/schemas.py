@@ -1,5 +1,7 @@
 """Request and response schemas of /v1/verify, for the OpenAPI document only. `gateway.verify` has the rules."""
 
+from typing import Final
+
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -15,13 +17,18 @@ from api.schemas.fields import (
 )
 from apikeys.validation import MAX_SCOPES
 from gateway.verify import Code
+from ratelimit.claim import MAX_COST
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
+from ratelimit.plan_limit import NAME_PATTERN, Mode
+
+LIMIT_NAME: Final = f"^{NAME_PATTERN}$"
 
 
 @extend_schema_serializer(
     examples=[
         example("One scope", {"credential": "lk_0123456789ab:lks_…", "scopes": ["orders:read"]}),
         example("A costly request", {"credential": "lk_0123456789ab:lks_…", "cost": 5}),
+        example("Costs in two units", {"credential": "lk_0123456789ab:lks_…", "costs": {"requests": 2}}),
     ]
 )
 class VerifyRequest(Shape):
@@ -37,6 +44,11 @@ class VerifyRequest(Shape):
         help_text="The key needs all of them.",
     )
     cost = whole_number_field(1, MAX_BURST, required=False, help_text="Tokens to take. Default: 1.")
+    costs = serializers.DictField(
+        child=whole_number_field(0, MAX_COST),
+        required=False,
+        help_text="Costs in other units of the key's plan, by unit. Each must be a unit of some plan.",
+    )
 
 
 class RemainingLimit(Shape):
@@ -47,6 +59,23 @@ class RemainingLimit(Shape):
     remaining = whole_number_field()
     next_token_seconds = whole_number_field(help_text="Seconds until one more token; 0 if the bucket is full.")
     reset_seconds = whole_number_field(help_text="Seconds until the bucket is full.")
+
+
+class PlanLimitState(Shape):
+    """What is left of a limit of the key's plan. The last three are null if the request has no cost in its unit."""
+
+    name = serializers.RegexField(LIMIT_NAME)
+    unit = serializers.RegexField(LIMIT_NAME)
+    mode = serializers.ChoiceField(list(Mode), help_text="A limit with observe refuses nothing.")
+    limit = whole_number_field(1, MAX_COST, help_text="Burst of a rate, or the units of a quota.")
+    per_seconds = whole_number_field(
+        1, MAX_PER_SECONDS, allow_null=True, help_text="A month counts as 30 days. Null if a quota never starts again."
+    )
+    remaining = whole_number_field(allow_null=True)
+    next_token_seconds = whole_number_field(
+        allow_null=True, help_text="Seconds until there is more; for a quota, until its period ends."
+    )
+    reset_seconds = whole_number_field(allow_null=True, help_text="Seconds until all of it is available.")
 
 
 @extend_schema_serializer(component_name="Verdict")
@@ -62,3 +91,9 @@ class VerifyResponse(Shape):
     metadata = serializers.DictField(allow_null=True)
     rate_limit = RemainingLimit(allow_null=True, help_text="Also null for an unlimited key.")
     retry_after = whole_number_field(1, allow_null=True, help_text="Seconds. Only with RATE_LIMITED.")
+    limits = PlanLimitState(many=True, required=False, help_text="Only if the key has a plan with limits.")
+    violated_policies = serializers.ListField(
+        child=serializers.RegexField(LIMIT_NAME),
+        required=False,
+        help_text="Only if the key has a plan with limits: the limits that refused the request.",
+    )

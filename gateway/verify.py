@@ -12,13 +12,19 @@ from apikeys.callers.caller import Caller
 from apikeys.callers.recorder import CALLERS
 from apikeys.credential_check import Verified
 from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKey
+from apikeys.plan_claims import CostExceedsLimit, UnknownUnits
 from apikeys.request_credential import credential_of_text
 from apikeys.validation import MAX_SCOPES
+from gateway.unit_costs import costs_of, parse_costs, pointer_of_body, unknown_units
 from latchkey.credentials import CredentialError
+from latchkey.denials import cost_above_limit
+from latchkey.limit_state import REQUESTS
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, CostExceedsBurst
+from ratelimit.plan_states import states_of
+from ratelimit.violations import retry_after_seconds, violated_policies
 
 
 class Code(StrEnum):
@@ -62,19 +68,29 @@ class VerifyResult:
             "scopes": sorted(auth.scopes) if auth else None,
             "metadata": self.verified.record.metadata if self.verified else None,
             "rate_limit": _limit_json(self.decision),
-            "retry_after": self.decision.retry_after_seconds
+            "retry_after": retry_after_seconds(self.decision)
             if self.decision and self.code is Code.RATE_LIMITED
             else None,
+            **self._plan_json(),
         }
+
+    def _plan_json(self) -> dict[str, object]:
+        """Return the members about the limits of the key's plan; none if it has no plan."""
+        if self.decision is None or self.decision.shown is None:
+            return {}
+        limits = [limit.as_json() for limit in states_of(self.decision)]
+        refused = self.code is Code.RATE_LIMITED
+        return {"limits": limits, "violated_policies": violated_policies(self.decision) if refused else []}
 
 
 def evaluate(authenticator: Authenticator, values: object, now: datetime) -> VerifyResult:
-    """Evaluate `values`: credential (required), scopes (all are required), cost (default 1).
+    """Evaluate `values`: credential (required), scopes (all are required), cost (default 1), costs (by unit).
 
-    Raise InvalidParameters if the values are invalid or if the cost is larger than the key's burst.
+    Raise InvalidParameters if the values are invalid, or if a cost is in an unknown unit or more than a limit ever
+    allows.
     """
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
-    cost, key_id = cleaned.get("cost", 1), None
+    costs, key_id = costs_of(cleaned.get("cost"), cleaned.get("costs", {}), pointer_of_body), None
     try:
         credential = credential_of_text(cleaned["credential"])
         # An imported token names no key.
@@ -82,10 +98,11 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
         # Charge the key before scopes are checked, so that a key can't probe for scopes without limit. A wrong
         # credential costs the calling service one token, as every call does, and no address: `reauthenticate` doesn't
         # count it as an attempt.
-        verified, decision = authenticator.charge(authenticator.reauthenticate(credential, refresh=False), None, cost)
-    except CostExceedsBurst:
-        fault = FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
-        raise InvalidParameters.of([fault]) from None
+        verified, decision = authenticator.charge(authenticator.reauthenticate(credential, refresh=False), None, costs)
+    except CostExceedsBurst as error:
+        raise InvalidParameters.of([_too_much(error)]) from None
+    except UnknownUnits as error:
+        raise unknown_units(error.units, pointer_of_body) from None
     except (CredentialError, InvalidCredential, DisabledKey, ExpiredKey, RevokedKey) as error:
         AUTH_FAILURES.labels(error.slug).inc()
         return VerifyResult(_CODES.get(type(error), Code.INVALID), key_id=key_id)
@@ -125,6 +142,14 @@ def _limit_json(decision: Decision | None) -> dict[str, int] | None:
     }
 
 
+def _too_much(error: CostExceedsBurst) -> FieldError:
+    """Return the fault of a cost that a limit of the key could never allow."""
+    if isinstance(error, CostExceedsLimit):
+        pointer = "/cost" if error.unit == REQUESTS else pointer_of_body(error.unit)
+        return FieldError(pointer, "above-limit", cost_above_limit(error.name))
+    return FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
+
+
 def _credential(value: object, _now: datetime) -> str:
     if not isinstance(value, str):
         raise rejected("not-a-string", "credential must be a string: key_id:secret or key_id.secret.")
@@ -143,4 +168,5 @@ RULES: Final[Mapping[str, Rule]] = {
     "credential": _credential,
     "scopes": _scopes,
     "cost": lambda value, _now: integer(value, "cost", 1, MAX_BURST),
+    "costs": lambda value, _now: parse_costs(value),
 }

@@ -1,6 +1,9 @@
 """Texts of the denials that Latchkey returns from /v1/check and that a service returns after /v1/verify."""
 
+from collections.abc import Sequence
 from typing import Final
+
+from latchkey.rate_limit_fields import POLICY
 
 KEY_DENIALS: Final = {
     "invalid-credential": "The key ID is unknown or the secret is wrong.",
@@ -18,7 +21,24 @@ def missing_scope(scope: str) -> str:
     return f"This call needs the scope {scope}."
 
 
-def limit_exceeded(retry_after_seconds: int) -> str:
-    """Return the detail for a key whose bucket is empty."""
+def limit_exceeded(retry_after_seconds: int | None, violated: Sequence[str] = (POLICY,)) -> str:
+    """Return the detail for a key of which the limits named `violated` refused a request.
+
+    `retry_after_seconds` is None if one of them never starts again.
+    """
+    if retry_after_seconds is None:
+        return f"{_exceeded(violated)} Waiting doesn't help: a quota that never starts again is used up."
     unit = "second" if retry_after_seconds == 1 else "seconds"
-    return f"Rate limit exceeded. Retry in {retry_after_seconds} {unit}."
+    return f"{_exceeded(violated)} Retry in {retry_after_seconds} {unit}."
+
+
+def _exceeded(violated: Sequence[str]) -> str:
+    if tuple(violated) == (POLICY,):
+        return "Rate limit exceeded."
+    names = ", ".join(violated)
+    return f"Limit exceeded: {names}." if len(violated) == 1 else f"Limits exceeded: {names}."
+
+
+def cost_above_limit(name: str) -> str:
+    """Return the detail for a request that costs more than the plan's limit `name` could ever allow."""
+    return f"This request costs more than the limit {name} of the key's plan ever allows."

@@ -130,6 +130,12 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "A revoked key cannot be changed. Issue another key.",
         ),
         ProblemType(
+            "in-use",
+            409,
+            "The plan or owner is in use",
+            "Give its keys and owners another plan or owner first, or none. Then delete it.",
+        ),
+        ProblemType(
             "precondition-failed",
             412,
             "Precondition failed",

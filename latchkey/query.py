@@ -17,7 +17,8 @@ class Parameter:
 
     `parse` returns the value of a text, which is never empty, or raises Rejected with pointers into the value.
     `schema` is the JSON schema of what `parse` accepts. A parameter that `repeats` may be sent several times; its
-    values form a list.
+    values form a list. With a `prefix`, it stands for every name that begins with it, and `name` is how they are
+    documented.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Parameter:
     schema: Mapping[str, object]
     description: str
     repeats: bool = False
+    prefix: str = ""
 
 
 Query = Sequence[Parameter]
@@ -78,7 +80,7 @@ def parse_query(raw: bytes, query: Query) -> dict[str, Any]:
 
 def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str, Any]:
     """Return the value of each parameter in `sent`, which has pairs of name and text. Raises InvalidParameters."""
-    known = {parameter.name: parameter for parameter in query}
+    known = {parameter.prefix or parameter.name: parameter for parameter in query}
     values: dict[str, Any] = {}
     seen: set[str] = set()
     faults: list[FieldError] = []
@@ -102,11 +104,15 @@ def parse_parameters(sent: Iterable[tuple[str, str]], query: Query) -> dict[str,
 
 
 def _find_parameter(name: str, typed: str, known: Mapping[str, Parameter], seen: set[str]) -> Parameter:
-    """Return the parameter named `name`. Raises Rejected if it's unknown, repeated or empty."""
-    parameter = known.get(name)
+    """Return the parameter named `name`, or the one with its prefix, up to the first dot.
+
+    Raises Rejected if it's unknown, repeated or empty.
+    """
+    parameter = known.get(name) or known.get(name[: name.find(".") + 1])
     # Reject unknown names instead of ignoring them: a misspelled filter would select everything.
     if parameter is None:
-        names = f"The allowed parameters are: {', '.join(known)}." if known else "This endpoint has no parameters."
+        allowed = ", ".join(each.name for each in known.values())
+        names = f"The allowed parameters are: {allowed}." if known else "This endpoint has no parameters."
         raise rejected("unknown-parameter", names)
     if name in seen and not parameter.repeats:
         raise rejected("repeated-parameter", f"{name} is sent more than once. Send it once.")

@@ -8,11 +8,13 @@ from latchkey.problems import MAX_ERRORS, FieldError, field_pointer, limit_error
 from latchkey.strict_json import MalformedJSON, loads
 
 MAX_BURST: Final = 1_000_000
+MAX_PLAN_BURST: Final = 1_000_000_000
+"""The largest burst of a plan's rate, which may count other units than requests."""
 # 31 days
 MAX_PER_SECONDS: Final = 2_678_400
 NS_PER_SECOND: Final = 1_000_000_000
 
-_BOUNDS: Final = {"burst": MAX_BURST, "per_seconds": MAX_PER_SECONDS}
+_FIELDS: Final = ("burst", "per_seconds")
 
 
 class LimitError(ValueError):
@@ -28,7 +30,7 @@ class LimitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A rate limit: `burst` tokens (1 to 1,000,000), refilled evenly over `per_seconds` (1 to 2,678,400).
+    """A rate limit: `burst` tokens (1 to 1,000,000,000), refilled evenly over `per_seconds` (1 to 2,678,400).
 
     The bucket counts in ticks. A tick is the largest fraction of a nanosecond for which every token costs a whole
     number. One nanosecond has `ticks` ticks (1 to burst), one token costs `price` ticks and a full bucket is worth
@@ -44,7 +46,7 @@ class Limit:
     code: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, maximum in _BOUNDS.items():
+        for name, maximum in _bounds(MAX_PLAN_BURST).items():
             if not 1 <= getattr(self, name) <= maximum:
                 raise ValueError(f"{name} must be from 1 to {maximum}")
         period_ns = self.per_seconds * NS_PER_SECOND
@@ -73,6 +75,11 @@ class CostExceedsBurst(ValueError):
         super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
 
 
+def _bounds(max_burst: int) -> dict[str, int]:
+    """Return the largest value of each field."""
+    return dict(zip(_FIELDS, (max_burst, MAX_PER_SECONDS), strict=True))
+
+
 def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldError | None:
     """Return the fault of the field `name` of `value`, or None if it is valid."""
     pointer = f"/{name}"
@@ -87,11 +94,11 @@ def _check_field(value: dict[object, object], name: str, maximum: int) -> FieldE
     return None
 
 
-def parse_limit(value: object) -> Limit | None:
+def parse_limit(value: object, max_burst: int = MAX_BURST) -> Limit | None:
     """Return the limit that a decoded JSON value represents; None (JSON null) is unlimited.
 
-    A limit has exactly two fields, `burst` and `per_seconds`, both JSON integers in range. Booleans, floats (also
-    1.0) and numeric strings are rejected. Raises LimitError with all faults, up to MAX_ERRORS.
+    A limit has exactly two fields, `burst` (1 to `max_burst`) and `per_seconds`, both JSON integers in range.
+    Booleans, floats (also 1.0) and numeric strings are rejected. Raises LimitError with all faults, up to MAX_ERRORS.
     """
     if value is None:
         return None
@@ -100,12 +107,12 @@ def parse_limit(value: object) -> Limit | None:
             "", "not-an-object", 'A rate limit must be {"burst": n, "per_seconds": n}, or null for unlimited.'
         )
         raise LimitError((fault,))
-    errors = [error for name, maximum in _BOUNDS.items() if (error := _check_field(value, name, maximum))]
+    errors = [error for name, maximum in _bounds(max_burst).items() if (error := _check_field(value, name, maximum))]
     for name in value:
         # A request body can hold many thousand unknown fields; don't build an error for each.
         if len(errors) > MAX_ERRORS:
             break
-        if name not in _BOUNDS:
+        if name not in _FIELDS:
             detail = "Only burst and per_seconds are allowed."
             errors.append(FieldError(field_pointer(name), "unknown-member", detail))
     if errors:

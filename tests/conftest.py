@@ -19,6 +19,7 @@ from apikeys.cache import key_cache
 from apikeys.callers.recorder import CALLERS
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.imports import sources
+from apikeys.policies import policies
 from events import lock_timeout
 from events.origin import Origin
 from gateway.native import metrics
@@ -111,7 +112,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("health.local_health.QUERY_DEADLINE_SECONDS", 600.0)
     caches = (
         limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_key_cache, authenticator.default_authenticator,
-        metrics.loop_authenticator, sources.default_import_sources, hmac_secrets.hmac_secrets,
+        metrics.loop_authenticator, policies.default_policies, sources.default_import_sources, hmac_secrets.hmac_secrets,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()

@@ -3,7 +3,7 @@
 A test sends values on both sides of every bound, so schemas and rules cannot diverge.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_serializer
 from rest_framework import serializers
@@ -26,6 +26,7 @@ from latchkey.credentials import KEY_ID_PATTERN, SECRET_PATTERN
 from latchkey.identity import MAX_OWNER_BYTES
 from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
+from ratelimit.plan_limit import NAME_PATTERN
 
 
 def whole_credential_field(separator: str, *, required: bool = True) -> serializers.RegexField:
@@ -39,6 +40,12 @@ class RateLimit(Shape):
 
     burst = serializers.IntegerField(min_value=1, max_value=MAX_BURST)
     per_seconds = serializers.IntegerField(min_value=1, max_value=MAX_PER_SECONDS)
+
+
+def plan_field(**options: Any) -> serializers.RegexField:
+    """Return the field of a key's own plan."""
+    text = "Name of the key's own plan. null: none, so that of its owner applies, if there is one."
+    return serializers.RegexField(f"^{NAME_PATTERN}$", allow_null=True, help_text=text, **options)
 
 
 class Secret(Shape):
@@ -60,6 +67,7 @@ class Key(Shape):
     owner = text_field()
     scopes = scopes_field()
     rate_limit = RateLimit(allow_null=True, help_text="null: unlimited.")
+    plan = plan_field()
     enabled = serializers.BooleanField()
     state = serializers.ChoiceField(KeyState.choices)
     created_at = serializers.DateTimeField()
@@ -120,6 +128,7 @@ class KeyCreate(Shape):
     rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited. Default: DEFAULT_RATE_LIMIT.")
     expires_at = serializers.DateTimeField(allow_null=True, required=False, help_text="In the future.")
     metadata = serializers.DictField(required=False, help_text=f"At most {MAX_METADATA_BYTES} bytes as JSON.")
+    plan = plan_field(required=False)
 
 
 @extend_schema_serializer(

@@ -12,6 +12,7 @@ from django.db import Error, OperationalError
 from prometheus_client import Counter
 
 from apikeys.cache.feed import ChangeFeed
+from apikeys.cache.policy_followers import PolicyFollowers
 from apikeys.cache.poller import DatabasePoller
 from apikeys.cache.query_deadlines import query_deadline, track_connections
 from apikeys.cache.record_table import CAPACITY, RecordTable
@@ -62,6 +63,7 @@ class KeyCache:
         self._confirms = confirms
         self._table = RecordTable(capacity)
         self._feed = ChangeFeed(self._table, clock)
+        self._policy_followers: PolicyFollowers | None = None
         self.poller = DatabasePoller(self._ask)
 
     @property
@@ -140,6 +142,10 @@ class KeyCache:
         """Remove all records."""
         self._table.clear()
 
+    def follow_policies(self, refresh: Callable[[], None], reload: Callable[[], None]) -> None:
+        """Let the background thread read policies: changes of them by `refresh`, and all of them by `reload`."""
+        self._policy_followers = PolicyFollowers(self._table, refresh, reload)
+
     def _is_usable(self, age: float) -> bool:
         """Return whether a record that is older than TTL_SECONDS can still be used."""
         is_late = self.poller.down or self.poller.is_asking
@@ -178,6 +184,8 @@ class KeyCache:
         """Ask the feed once, and read records again that are due. Return whether more events are waiting."""
         if self._feed.ask():
             return True
+        if self._policy_followers is not None:
+            self._policy_followers.follow()
         self._reread()
         return False
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from apikeys.cache.drops import Drops
 from apikeys.cache.records import KeyRecord
 from apikeys.cache.rereads import Rereads
-from apikeys.change_events import EPOCH_EVENTS
+from apikeys.change_events import EPOCH_EVENTS, POLICY_EVENTS
 from events.feed import FeedEvent
 from events.types import EventType
 
@@ -31,10 +31,14 @@ class RecordTable:
     The events of the feed drop the records that they outdate. So at `confirmed_at`, the time of the feed's last
     question that was answered completely, every record in the table was current. Times are those of the caller's clock,
     which never goes back.
+
+    `policy_changes` counts the events about policies, and `policy_resets` those after which any policy may be another.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.confirmed_at = 0.0
+        self.policy_changes = 0
+        self.policy_resets = 0
         self._capacity = capacity
         self._lock = Lock()
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -111,6 +115,7 @@ class RecordTable:
         with self._lock:
             self._drops.begin_log(event_id)
             self._clear()
+            self.policy_resets += 1
 
     def apply(self, events: Sequence[FeedEvent]) -> None:
         """Drop the records that these events outdate."""
@@ -124,6 +129,9 @@ class RecordTable:
                 elif event.type in _BULK_EVENTS:
                     self._drops.add_all(event.event_id)
                     self._clear()
+                    self.policy_resets += 1
+                elif event.type in POLICY_EVENTS:
+                    self.policy_changes += 1
 
     def _put(self, key_id: str, entry: Entry) -> None:
         self._entries[key_id] = entry

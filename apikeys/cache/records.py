@@ -36,7 +36,8 @@ class SecretRecord:
 class KeyRecord:
     """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds.
 
-    `as_of` is the ID of the last event of the log at that time: the record includes all changes up to it.
+    `as_of` is the ID of the last event of the log at that time: the record includes all changes up to it. `plan` is the
+    name of the key's own plan.
     """
 
     auth: AuthContext
@@ -48,6 +49,7 @@ class KeyRecord:
     secrets: tuple[SecretRecord, ...]
     epoch: int
     as_of: int
+    plan: str | None = None
 
 
 _HEAD: Final = Subquery(ChainHead.objects.filter(id=1).values("last_id"))
@@ -127,6 +129,7 @@ def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:
         ),
         epoch=key.epoch,
         as_of=as_of,
+        plan=key.plan_name,
     )
 
 

@@ -83,7 +83,7 @@ class ImportService:
     ) -> list[ImportedKey]:
         """Return the keys without errors, and add the errors of the others to `result`."""
         function, _ = split_hash(source.hash)
-        rules = {"digest": lambda value, _now: _digest(value, function), **validation.CREATE_RULES}
+        rules = {"digest": lambda value, _now: _digest(value, function), **validation.FIELD_RULES}
         default, peppers = parse_limit_text(settings.DEFAULT_RATE_LIMIT), configured_peppers()
         default_limit = default.as_json() if default else None
         valid: list[ImportedKey] = []

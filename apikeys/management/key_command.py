@@ -163,7 +163,7 @@ def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
     if options["unlimited"]:
         return {"rate_limit": None}
     if parts:
-        return {"rate_limit": {name: _number(text) for name, text in parts.items()}}
+        return {"rate_limit": {name: typed_number(text) for name, text in parts.items()}}
     if options["rate_limit"] is None:
         return {}
     try:
@@ -185,12 +185,11 @@ def time_ahead(text: str) -> datetime:
         raise ArgumentTypeError(str(error)) from None
 
 
-def _number(text: str) -> object:
-    """Return the number that `text` represents, or `text` itself."""
+def typed_number(text: str) -> object:
+    """Return the number that `text` represents, or `text` itself: validation then says what is wrong with it."""
     try:
         return loads(text)
     except MalformedJSON:
-        # The validation of the limit reports what is wrong with it.
         return text
 
 

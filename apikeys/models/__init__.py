@@ -1,11 +1,15 @@
-"""Database models of keys, their secrets, their usage and their callers."""
+"""Database models of keys, their secrets, their usage, their callers and their plans."""
 
 from apikeys.models.caller import CallerKind, KeyCaller
 from apikeys.models.census import KeyCensus
 from apikeys.models.idempotency import IdempotencyRecord
 from apikeys.models.import_source import ImportSource
 from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
+from apikeys.models.override import Override
+from apikeys.models.owner import Owner
+from apikeys.models.plan import Plan, PolicyNumber
 from apikeys.models.prefetched import keep_related
+from apikeys.models.quota_use import QuotaUse
 from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
@@ -21,6 +25,11 @@ __all__ = [
     "KeySecret",
     "KeyState",
     "KeyText",
+    "Override",
+    "Owner",
+    "Plan",
+    "PolicyNumber",
+    "QuotaUse",
     "SecretState",
     "Usage",
     "UsageMark",

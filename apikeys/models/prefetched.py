@@ -14,3 +14,8 @@ def keep_related(owner: Model, name: str, rows: Sequence[Model]) -> None:
     found._prefetch_done = True
     cache: dict[str, object] = owner.__dict__.setdefault("_prefetched_objects_cache", {})
     cache[name] = found
+
+
+def is_kept(owner: Model, name: str) -> bool:
+    """Return whether `all()` of the relation `name` of `owner` takes no query."""
+    return name in owner.__dict__.get("_prefetched_objects_cache", ())

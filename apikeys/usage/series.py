@@ -10,9 +10,9 @@ from apikeys.usage.steps import STEPS, step_start
 
 def total_usage(step: UsageStep, steps: int, now: datetime) -> list[Point]:
     """Return the usage of all keys together in the last `steps` steps, the current one last."""
-    starts = _starts(step, steps, now)
-    totals = UsageTotal.objects.filter(step=step, start__gte=starts[0])
-    return _without_gaps(starts, (Point(total.start, total.allowed, total.throttled) for total in totals))
+    gaps = _gaps(step, steps, now)
+    totals = UsageTotal.objects.filter(step=step, start__gte=gaps[0].start)
+    return _without_gaps(gaps, (Point(total.start, total.allowed, total.throttled) for total in totals))
 
 
 def usage_of(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Point]:
@@ -22,16 +22,17 @@ def usage_of(key: APIKey, step: UsageStep, steps: int, now: datetime) -> list[Po
 
 def usage_by_key(keys: Sequence[APIKey], step: UsageStep, steps: int, now: datetime) -> dict[int, list[Point]]:
     """Return the usage of each of `keys` by its primary key, with a single query."""
-    starts = _starts(step, steps, now)
-    found = points_of([key.pk for key in keys], step, starts[0])
-    return {pk: _without_gaps(starts, points) for pk, points in found.items()}
+    gaps = _gaps(step, steps, now)
+    found = points_of([key.pk for key in keys], step, gaps[0].start)
+    return {pk: _without_gaps(gaps, points) for pk, points in found.items()}
 
 
-def _starts(step: UsageStep, steps: int, now: datetime) -> list[datetime]:
+def _gaps(step: UsageStep, steps: int, now: datetime) -> list[Point]:
+    """Return the series of a key without a request. Long lists of keys share its points."""
     last, length = step_start(step, now), STEPS[step.value]
-    return [last - length * back for back in range(steps - 1, -1, -1)]
+    return [Point(last - length * back) for back in range(steps - 1, -1, -1)]
 
 
-def _without_gaps(starts: Sequence[datetime], points: Iterable[Point]) -> list[Point]:
+def _without_gaps(gaps: Sequence[Point], points: Iterable[Point]) -> list[Point]:
     known = {point.start: point for point in points}
-    return [known.get(start) or Point(start) for start in starts]
+    return [known.get(gap.start, gap) for gap in gaps]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from apikeys.models import APIKey
-from ratelimit.bucket import peek
+from ratelimit.bucket import Record, peek
 from ratelimit.decision import Decision
 from ratelimit.limiter import Limiter
 from ratelimit.stores.base import BucketStoreError
@@ -23,13 +23,26 @@ class BucketState:
         return self.burst - self.left
 
 
-def bucket_state(key: APIKey, limiter: Limiter) -> BucketState | None:
-    """Return the state of the key's bucket now, without taking a token; None if it is unlimited or can't be read."""
-    if key.limit is None:
-        return None
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the bucket store shows of a key at its own time `now_ns`; None if the store is down."""
+
+    record: Record
+    now_ns: int | None
+
+
+def look_at(key: APIKey, limiter: Limiter) -> Look:
+    """Return what the bucket store shows of the key, without taking a token; an empty record if the store is down."""
     try:
-        record, now_ns = limiter.store.peek(key.key_id.encode()), limiter.store.now_ns()
+        return Look(limiter.store.peek(key.key_id.encode()), limiter.store.now_ns())
     except BucketStoreError:
+        # Show what the database has. The overview reports that the store is down.
+        return Look(Record(), None)
+
+
+def bucket_state(key: APIKey, look: Look) -> BucketState | None:
+    """Return the state of the key's bucket at that look; None if the key is unlimited or the store is down."""
+    if key.limit is None or look.now_ns is None:
         return None
-    decision = Decision(key.limit, *peek(record, key.limit, now_ns))
+    decision = Decision(key.limit, *peek(look.record, key.limit, look.now_ns))
     return BucketState(key.limit.burst, decision.remaining, decision.reset_seconds)

@@ -9,26 +9,29 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from apikeys.lookup import find_key
-from apikeys.models import APIKey
-from apikeys.representation import key_json
-from apikeys.rotation import rotation_of
+from apikeys.models import APIKey, Owner
+from apikeys.policies.effective import SUBJECT_KEY
+from apikeys.representation import working_secrets
+from apikeys.rotation import rotation_in
 from apikeys.usage.series import usage_of
+from console.form_errors import show_problem
 from console.formatting import format_limit
-from console.keys.bucket_state import bucket_state
+from console.keys.bucket_state import Look, bucket_state, look_at
 from console.keys.callers import callers_context
 from console.keys.edit_form import EditForm
 from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
+from console.limits.bars import bars_of, key_bar
+from console.limits.effective import limits_of_keys
+from console.limits.overrides import overrides_in_force
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
-from console.sentences import event_lines
+from console.sentences import EventLine, event_lines
 from console.usage_chart import usage_chart
 from events.event_filter import of_key
 from events.models import Event
-from health.guard_rails import GUARD_RAILS, GuardRail
-from health.guard_rails.keys import KeyGuardRail
+from health.key_violations import violations_of
 from latchkey.preconditions import PreconditionFailed, check_state
 from latchkey.problems import ProblemError
 from ratelimit.limiter import default_limiter
@@ -81,7 +84,7 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
     except PreconditionFailed:
         raise
     except ProblemError as error:
-        form.add_error(None, error.detail)
+        show_problem(form, error)
         return False
     return True
 
@@ -89,36 +92,45 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
 def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]:
     # After a form, read again: validating a ModelForm writes the submitted values into `key`.
     shown = key if request.method in ("GET", "HEAD") else find_key(key.key_id)
+    look = look_at(shown, default_limiter())
     return {
+        **_limits(shown, look, now),
         "now": now,
         "shown": shown,
         "state": shown.state(now).value,
         "limit": format_limit(shown.limit),
-        "bucket": bucket_state(shown, default_limiter()),
         # Pairs, because a template would take a field named "items" for the method.
         "metadata": [
             (name, value if isinstance(value, str) else dumps(value)) for name, value in shown.metadata.items()
         ],
-        "secrets": _secrets(shown, now),
-        "rotation": rotation_of(shown, now, default_limiter()),
+        "secrets": [(secret, secret.last_used(look.record)) for secret in working_secrets(shown, now)],
+        "rotation": rotation_in(shown, look.record, now),
         **callers_context(shown),
         **usage_chart(request, partial(usage_of, shown), now),
-        "lines": event_lines(
-            Event.objects.filter(of_key(shown.key_id, shown.import_event)).order_by("-id")[:EVENTS], now
-        ),
+        "lines": _event_lines(shown, now) if request.user.has_perm("events.view_event") else [],
         "violations": violations_of(shown, now),
     }
 
 
-def _secrets(key: APIKey, now: datetime) -> list[dict[str, Any]]:
-    """Return the secrets that work, with their last use according to the bucket store."""
-    listed: Any = key_json(key, now, default_limiter())["secrets"]
-    times = ("created_at", "expires_at", "last_used_at")
-    return [{**one, **{name: one[name] and parse_datetime(one[name]) for name in times}} for one in listed]
+def _limits(key: APIKey, look: Look, now: datetime) -> dict[str, Any]:
+    """Return the context about limits: the bars of all of them, and the overrides in force."""
+    bucket = bucket_state(key, look)
+    if key.limit is None:
+        own = None
+    else:
+        own = key_bar(key.limit, bucket.used, bucket.reset_seconds) if bucket else key_bar(key.limit)
+    owner = Owner.objects.filter(name=key.owner).first() if key.owner else None
+    limits = limits_of_keys([key], now)[key.key_id] if owner or key.plan_name else ()
+    bars = bars_of(limits, default_limiter(), now)
+    return {
+        "own_bar": own,
+        "limits": bars,
+        "owner": owner,
+        "can_override": any(limit.subject == SUBJECT_KEY for limit in limits),
+        "overrides": overrides_in_force(now, key=key.key_id) if limits else [],
+    }
 
 
-def violations_of(key: APIKey, now: datetime) -> list[GuardRail]:
-    """Return the guard rails that this key violates, except waived ones."""
-    return [
-        rail for rail in GUARD_RAILS if isinstance(rail, KeyGuardRail) and rail.unwaived(now).filter(pk=key.pk).exists()
-    ]
+def _event_lines(key: APIKey, now: datetime) -> list[EventLine]:
+    events = Event.objects.filter(of_key(key.key_id, key.import_event)).order_by("-id")[:EVENTS]
+    return event_lines(events, now, known={key.key_id: key.label})

@@ -42,6 +42,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Import here: Django is set up only after the worker has loaded the application.
         from apikeys.cache.key_cache import default_key_cache
         from apikeys.callers.writer import CallerWriter, write_callers_forever, write_last_callers
+        from apikeys.policies.policies import default_policies
+        from apikeys.policies.quota_writer import write_last_quotas, write_quotas_forever
         from events.lock_timeout import limit_sqlite_waits
         from events.thread_pool import ThreadPool
         from health.cached_response import current_health
@@ -54,9 +56,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         limit_sqlite_waits()
         limiter = default_limiter()
         limiter.prepare()
-        # Before the first request: the feed drops all records that were read before it begins.
+        # Before the first request: the feed drops all records that were read before it begins, and its thread reads the
+        # policies.
+        policies = default_policies()
         default_key_cache().poller.start()
         tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
+        tasks.append(asyncio.create_task(write_quotas_forever(policies.writer)))
         callers = CallerWriter()
         if settings.RECORD_CALLERS:
             tasks.append(asyncio.create_task(write_callers_forever(callers)))
@@ -65,6 +70,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             for task in tasks:
                 task.cancel()
             CHECK_RESPONSES.flush()
+            await write_last_quotas(policies.writer)
             await write_last_callers(callers)
             await limiter.close_async()
             with suppress(TimeoutError):

@@ -11,7 +11,7 @@ from latchkey import headers
 from latchkey.headers import NO_STORE
 from latchkey.identity import identity_headers
 from ratelimit.decision import Decision
-from ratelimit.headers import encode_state_headers, policy_headers
+from ratelimit.headers import encode_plan_headers, encode_state_headers, policy_headers
 
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b: %b\r\ncontent-length: 0\r\n%b\r\n"
@@ -23,10 +23,14 @@ _MAX_SCOPE_DECISIONS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Precomputed:
-    """Precomputed fields of a key's record, its recent scope decisions, and the countdown to its next sample."""
+    """Precomputed fields of a key's record, its recent scope decisions, and the countdown to its next sample.
+
+    `fields` include those about the key's own limit, which `without_limit` lacks.
+    """
 
     record: KeyRecord
     fields: bytes
+    without_limit: bytes
     countdown: Countdown
     allows: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
@@ -41,6 +45,10 @@ def allow_response(
     if not decision.allowed or not (not parameters.scopes or _allows(precomputed, parameters.scopes)):
         return None
     template = _OK if parameters.allow_as_ok else _NO_CONTENT
+    if decision.shown is not None:
+        return template % (
+            date, precomputed.without_limit, _REQUEST_ID, request_id, encode_plan_headers(decision)
+        )  # fmt: skip
     return template % (date, precomputed.fields, _REQUEST_ID, request_id, encode_state_headers(decision))
 
 
@@ -54,11 +62,12 @@ def precomputed_of(record: KeyRecord) -> Precomputed:
     if len(_by_key_id) >= _MAX_KEYS:
         # WorkerLimits the memory: starting over is simpler than tracking which entries are still used.
         _by_key_id.clear()
+    without_limit = header_lines([*identity_headers(record.auth), NO_STORE])
     lines = header_lines([*identity_headers(record.auth), *policy_headers(record.limit), NO_STORE])
     # A record is read again every few seconds, so the first request after that is a sample: a key that is used less
     # than before, or rarely, shows its callers soon.
     countdown = Countdown() if precomputed is None else precomputed.countdown.carried()
-    _by_key_id[key_id] = precomputed = Precomputed(record, lines, countdown)
+    _by_key_id[key_id] = precomputed = Precomputed(record, lines, without_limit, countdown)
     return precomputed
 
 

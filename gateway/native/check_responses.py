@@ -11,7 +11,7 @@ from apikeys.callers.countdown import Countdown
 from apikeys.callers.recorder import CALLERS
 from apikeys.charging import ChargeResult
 from gateway.calls import Call, GatewayResponse, error_response
-from gateway.check import above_burst, response_to
+from gateway.check import above_limit, response_to
 from gateway.native import endpoint, metrics
 from gateway.native.allow_responses import allow_response, header_lines, precomputed_of
 from gateway.native.callers import caller_of_scope
@@ -20,7 +20,6 @@ from gateway.native.pending_check import PendingCheck, call_of_reply
 from httpserver.fast_path import Reply
 from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey.problems import ProblemError
-from ratelimit.claim import Undecided
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
@@ -99,9 +98,7 @@ def _response(pending: PendingCheck, charge: ChargeResult) -> bytes | None:
     if charge is None or pending.verified is None:
         return None
     if isinstance(charge, CostExceedsBurst):
-        return _error_response(pending, above_burst())
-    if isinstance(charge, Undecided):
-        return None
+        return _error_response(pending, above_limit(charge))
     if isinstance(charge, BucketStoreError):
         return _error_response(pending, unavailable(charge, request_id=pending.request_id.decode("latin-1")))
     precomputed = precomputed_of(pending.verified.record)

@@ -9,8 +9,7 @@ from typing import Final
 
 import structlog
 
-from apikeys.charging import ChargeResult
-from apikeys.credential_check import Verified
+from apikeys.charging import ChargeRequest, ChargeResult
 from apikeys.pending_authentication import AuthenticationResult
 from gateway.check import credential_of
 from gateway.native import lookups, metrics
@@ -56,11 +55,15 @@ def _accept(head: CheckHead, reply: Reply) -> bool:
     """Accept a request for /v1/check. Return False if the application must handle it instead.
 
     It is decided at the end of this event loop iteration if a cached record is enough, and otherwise after a key
-    lookup. If the cache only has a stale record that allows the credential, return False.
+    lookup. If the cache only has a stale record that allows the credential, return False. Also return False if it names
+    a unit that this process does not know.
 
     No request is answered before this function returns, so requests behind it in a pipeline wait for it.
     """
     verified = error = None
+    costs = head.parameters.costs
+    if costs.others and not metrics.loop_authenticator().knows_units(costs):
+        return False
     request_id = head.request_id or new_request_id().encode()
     try:
         credential = head.credential or credential_of(call_of_reply(reply, head.request_id))
@@ -145,8 +148,8 @@ def _charge(batch: Sequence[PendingCheck]) -> list[ChargeResult]:
         return [None] * len(batch)
 
 
-def _chargeable(batch: Sequence[PendingCheck]) -> list[tuple[Verified, int]]:
-    return [(pending.verified, pending.parameters.cost) for pending in batch if pending.verified is not None]
+def _chargeable(batch: Sequence[PendingCheck]) -> list[ChargeRequest]:
+    return [(pending.verified, pending.parameters.costs) for pending in batch if pending.verified is not None]
 
 
 def _aligned(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> list[ChargeResult]:

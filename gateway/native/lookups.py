@@ -86,9 +86,16 @@ async def _authenticate(credentials: list[tuple[Credential, str]]) -> list[Authe
     if not credentials:
         return []
     try:
-        return await _THREAD.run(partial(default_authenticator().authenticate_batch, credentials))
+        return await _THREAD.run(partial(_look_up_all, credentials))
     except Exception as error:  # noqa: BLE001 - each request answers with it, as with one of its own
         return [error] * len(credentials)
+
+
+def _look_up_all(credentials: list[tuple[Credential, str]]) -> list[AuthenticationResult]:
+    authenticator = default_authenticator()
+    # Before the first decision of this process: the event loop can't read them.
+    authenticator.read_policies()
+    return authenticator.authenticate_batch(credentials)
 
 
 _waiting: Final[list[KeyLookup]] = []

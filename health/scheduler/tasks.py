@@ -16,6 +16,8 @@ from apikeys.config_service import ConfigService
 from apikeys.idempotency import prune_idempotency_records
 from apikeys.key_counts import count_keys
 from apikeys.peppers import configured_peppers
+from apikeys.policies.policy_change import publish_last_number
+from apikeys.policies.quota_upkeep import append_quota_events, lift_store
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage.high_water_marks import prune_marks
 from apikeys.usage.ranking import rank_usage_if_due
@@ -78,8 +80,15 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
     rollup = UsageRollup(limiter.store)
     return (
         Task("publish_epochs", lambda run: publish_recent_epochs(limiter, run.now, run.should_continue)),
+        Task("publish_policies", lambda _run: publish_last_number(limiter)),
+        Task("lift_store", lambda run: lift_store(limiter, run.now, run.should_continue), EVERY_MINUTE),
         Task("write_usage", lambda run: rollup.write_if_due(run.should_continue)),
         Task("append_expiry_events", _append_expiry_events),
+        Task(
+            "append_quota_events",
+            lambda run: append_quota_events(run.origin, run.now, run.should_continue),
+            EVERY_MINUTE,
+        ),
         Task("record_failure_bursts", lambda run: record_failure_bursts(limiter, now=run.now, origin=run.origin)),
         Task("end_waivers", lambda run: Waivers(run.origin, now=lambda: run.now).end_due()),
         Task("delete_expired_outages", lambda _run: delete_expired_outages()),

@@ -15,7 +15,11 @@ from latchkey.cli.commands import (
     key_import,
     key_values,
     keys,
+    limits,
     login,
+    overrides,
+    owners,
+    plans,
     profile,
     proxy_test,
     rotation,
@@ -54,8 +58,12 @@ webhooks.group.command("edit")(webhook_values.edit)
 webhooks.group.command("rotate-secret")(webhook_values.rotate_secret)
 webhooks.group.command("deliveries")(deliveries.deliveries)
 webhooks.group.command("resend")(deliveries.resend)
+limits.group.add_typer(overrides.group, name="override")
 app.command("whoami")(whoami.whoami)
 app.add_typer(keys.group, name="keys")
+app.add_typer(plans.group, name="plans")
+app.add_typer(owners.group, name="owners")
+app.add_typer(limits.group, name="limits")
 app.command("usage")(usage.usage)
 app.command("verify")(verify.verify)
 app.command("proxy-test")(proxy_test.proxy_test)

@@ -32,6 +32,18 @@ _WEBHOOK_REMEDIES: Final = {
     "its new etag.",
 }
 
+# Where a call was made: the first part that its path has.
+_NOT_FOUND: Final = {
+    "/adjust": "Check the name: latchkey limits KEY_ID, or latchkey limits --owner SLUG, shows all limits.",
+    "/v1/keys/": "Check the key ID: latchkey keys list shows all keys.",
+    "/v1/plans/": "Check the name: latchkey plans list shows all plans.",
+    "/v1/owners/": "Check the slug: latchkey owners list shows all owners.",
+    "/v1/overrides/": "Check the ID: latchkey limits override list shows all overrides.",
+}
+_PRECONDITIONS: Final = {
+    "/v1/plans/": "Nothing was changed. Another client changed the plan at the same time: try again.",
+}
+
 
 def exit_code_of(failure: Exception) -> int:
     """Return REFUSED if the call would be rejected again, or COULD_NOT if it may succeed later or elsewhere."""
@@ -80,8 +92,9 @@ def _remedy(failure: Exception) -> str:
         known, instance = CATALOGUE.get(failure.slug), getattr(failure, "instance", "")
         if failure.slug in _WEBHOOK_REMEDIES and instance.startswith("/v1/webhooks/"):
             return _WEBHOOK_REMEDIES[failure.slug]
-        if failure.slug == "not-found" and instance.startswith("/v1/keys/"):
-            return "Check the key ID: latchkey keys list shows all keys."
+        by_place = {"not-found": _NOT_FOUND, "precondition-failed": _PRECONDITIONS}.get(failure.slug, {})
+        if remedy := next((remedy for place, remedy in by_place.items() if place in instance), ""):
+            return remedy
         return _REMEDIES.get(failure.slug) or (known.remedy if known else "")
     return str(getattr(failure, "remedy", ""))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from latchkey.cli.limit_table import limit_lines
 from latchkey.cli.output import print_change, print_object, print_rows, write_lines
 from latchkey.cli.printable import printable
 from latchkey.cli.table import Row
@@ -43,14 +44,15 @@ def key_row(key: Row) -> dict[str, object]:
 
 
 def key_lines(key: Row) -> dict[str, object]:
-    """Return all fields of a key, with its limit and its secrets in words."""
+    """Return all fields of a key, with its limits and its secrets in words."""
     # The document of an issued key holds its secret, which only `secret_output` may show.
-    lines = {name: value for name, value in key.items() if name not in ("secrets", *SECRET_FIELDS)}
+    lines = {name: value for name, value in key.items() if name not in ("secrets", "limits", *SECRET_FIELDS)}
     secrets = key.get("secrets")
     for secret in secrets if isinstance(secrets, list) else []:
         ends = f", ends {secret['expires_at']}" if secret.get("expires_at") else ""
         used = secret.get("last_used_at") or "never"
         lines[f"secret {secret['id']}"] = f"{secret['state']}{ends}, created {secret['created_at']}, last used {used}"
+    lines |= limit_lines(key)
     return lines | ({"rate_limit": limit_text(key["rate_limit"])} if "rate_limit" in key else {})
 
 

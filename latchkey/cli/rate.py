@@ -13,7 +13,7 @@ _UNITS: Final = {
     **dict.fromkeys(("day", "days"), UNIT_SECONDS["d"]),
     **dict.fromkeys(("week", "weeks"), UNIT_SECONDS["w"]),
 }
-_RATE: Final = re.compile(rf"([0-9]{{1,9}})/([0-9]{{0,9}})({'|'.join(_UNITS)})")
+_RATE: Final = re.compile(rf"([0-9]{{1,10}})/([0-9]{{0,9}})({'|'.join(_UNITS)})")
 
 
 def parse_rate(text: str) -> tuple[int, int]:

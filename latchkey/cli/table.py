@@ -15,9 +15,21 @@ from latchkey.relative_time import format_relative_time
 from latchkey.timestamps import parse_rfc3339
 
 _UNLIMITED_WIDTH: Final = 100_000
-_UNFOLDED_COLUMNS: Final = ("key_id", "id", "at", "type", "state", "start", "last used", "expires", "name")
+_UNFOLDED_COLUMNS: Final = (
+    "key_id",
+    "id",
+    "at",
+    "type",
+    "state",
+    "start",
+    "last used",
+    "expires",
+    "name",
+    "slug",
+    "bar",
+)
 """Columns that are never folded, because people copy their values."""
-_TIMES: Final = re.compile(r"at|since|.*_at|last used|expires|ends")
+_TIMES: Final = re.compile(r"at|since|.*_at|last used|expires|ends|resets")
 """Columns whose times are shown by their distance from now."""
 
 Row = Mapping[str, object]

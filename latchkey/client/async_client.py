@@ -1,6 +1,6 @@
 """Asynchronous client of the calls that a service makes while it answers a request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,7 @@ from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
 from latchkey.client.exchange import connection_limits
 from latchkey.client.health import Health
+from latchkey.client.limits import AsyncLimits
 from latchkey.client.verification import Verification
 from latchkey.credentials import Credential
 
@@ -70,9 +71,21 @@ class AsyncClient(BaseClient[AsyncTransport]):
         """Return the calling key."""
         return CallingKey.read(Document(await self._transport.call("GET", "/v1/whoami"), "caller"))
 
-    async def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
+    @property
+    def limits(self) -> AsyncLimits:
+        """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
+        return AsyncLimits(self._transport)
+
+    async def verify(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Verification:
         """Return what `Client.verify` returns. Raises the same errors."""
-        sent = verify_options(credential, scopes, cost)
+        sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(await self._transport.receive("POST", VERIFY_PATH, **sent))
 
     async def health(self) -> Health:

@@ -1,11 +1,12 @@
 """What the blocking and the asynchronous client have in common."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Generic, Self, TypeVar
 
 from latchkey.client.exchange import Caller, CallOptions
 from latchkey.credentials import Credential, parse_credential
+from latchkey.limit_state import REQUESTS
 from latchkey.request_id import is_request_id
 from latchkey.trace_context import trace_of_request
 
@@ -53,6 +54,15 @@ def own_credential(api_key: str | Credential | None) -> Credential | None:
     return parse_credential(api_key) if isinstance(api_key, str) else api_key
 
 
-def verify_options(credential: Credential, scopes: Sequence[str], cost: int) -> CallOptions:
-    """Return what a verification sends."""
-    return {"json": {"credential": credential.reveal(), "scopes": list(scopes), "cost": cost}}
+def verify_options(
+    credential: Credential, scopes: Sequence[str], cost: int, costs: Mapping[str, int] | None
+) -> CallOptions:
+    """Return what a verification sends. Raises ValueError if `cost` and `costs` both name the cost in requests."""
+    body: dict[str, object] = {"credential": credential.reveal(), "scopes": list(scopes)}
+    if costs:
+        body["costs"] = dict(costs)
+    if REQUESTS not in (costs or ()):
+        body["cost"] = cost
+    elif cost != 1:
+        raise ValueError(f"pass either cost or the cost of the unit {REQUESTS}")
+    return {"json": body}

@@ -1,7 +1,7 @@
 """Client of Latchkey's API, with types."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,10 @@ from latchkey.client.exchange import connection_limits
 from latchkey.client.failures import WrongServer
 from latchkey.client.health import Health, HealthReport
 from latchkey.client.keys import Keys, key_path
+from latchkey.client.limits import Limits
+from latchkey.client.override import Overrides
+from latchkey.client.owners import Owners
+from latchkey.client.plans import Plans
 from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
@@ -113,6 +117,26 @@ class Client(BaseClient[Transport]):
         """Return the calls about waivers: list, grant, end."""
         return Waivers(self._transport)
 
+    @property
+    def plans(self) -> Plans:
+        """Return the calls about plans: list, show, create, change, remove."""
+        return Plans(self._transport)
+
+    @property
+    def owners(self) -> Owners:
+        """Return the calls about owners: list, show, create, change, remove."""
+        return Owners(self._transport)
+
+    @property
+    def overrides(self) -> Overrides:
+        """Return the calls about overrides: list, grant, end."""
+        return Overrides(self._transport)
+
+    @property
+    def limits(self) -> Limits:
+        """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
+        return Limits(self._transport)
+
     def whoami(self) -> CallingKey:
         """Return the calling key."""
         return CallingKey.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
@@ -138,13 +162,23 @@ class Client(BaseClient[Transport]):
             raise WrongServer("The response has no list of usage.")
         return [Usage.read(Document(step, "usage")) for step in response]
 
-    def verify(self, credential: Credential, *, scopes: Sequence[str] = (), cost: int = 1) -> Verification:
+    def verify(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Verification:
         """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
+
+        `costs` are those in other units of its plan, by unit; all of them are taken, or nothing. Instead of `cost`,
+        they may name that of the unit `requests`.
 
         Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
         then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.
         """
-        sent = verify_options(credential, scopes, cost)
+        sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(self._transport.receive("POST", VERIFY_PATH, **sent))
 
     def health(self) -> Health:

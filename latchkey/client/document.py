@@ -1,7 +1,7 @@
 """JSON object from the server, read field by field with the type that each must have."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 from latchkey.client.failures import WrongServer
@@ -53,6 +53,12 @@ class Document:
             return parse_rfc3339(self.text(name))
         except ValueError:
             raise WrongServer(f"The response's {self._kind} has a {name} that is not a time with an offset.") from None
+
+    def date(self, name: str) -> date:
+        try:
+            return date.fromisoformat(self.text(name))
+        except ValueError:
+            raise WrongServer(f"The response's {self._kind} has a {name} that is not a date.") from None
 
     def has(self, name: str) -> bool:
         """Return whether the field is present and not null."""

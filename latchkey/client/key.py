@@ -7,6 +7,7 @@ from typing import Any
 
 from latchkey.auth_context import AuthContext
 from latchkey.client.document import Document
+from latchkey.client.limit import Limit, limits_in
 from latchkey.client.rate_limit import RateLimit, rate_limit_of
 from latchkey.credentials import Credential, parse_credential
 from latchkey.rotation import RotationProgress
@@ -40,8 +41,9 @@ class Secret:
 class Key:
     """A key. `document` is the JSON as received.
 
-    `rate_limit` is None if it's unlimited; `state` is `active`, `disabled`, `expired` or `revoked`. `etag` names
-    the state that is shown, for `if_match`, and is None for a key from a list.
+    `rate_limit` is None if it's unlimited; `state` is `active`, `disabled`, `expired` or `revoked`. `plan` is the name
+    of the key's own plan, None without one; `limits` are all limits of plans that apply to it, its owner's included.
+    `etag` names the state that is shown, for `if_match`, and is None for a key from a list.
     """
 
     auth: AuthContext
@@ -56,6 +58,8 @@ class Key:
     secrets: tuple[Secret, ...]
     document: Mapping[str, Any] = field(repr=False, compare=False)
     etag: str | None = None
+    plan: str | None = None
+    limits: tuple[Limit, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -99,6 +103,8 @@ class Key:
             secrets=tuple(Secret.read(secret) for secret in document.documents("secrets", "secret")),
             document=document.fields,
             etag=etag,
+            plan=document.text("plan") if document.has("plan") else None,
+            limits=limits_in(document),
         )
 
 

@@ -30,13 +30,14 @@ def key_path(key_id: str) -> str:
 
 
 class KeyValues(TypedDict, total=False):
-    """Values of a new key. `rate_limit` None is unlimited; `expires_at` None is never."""
+    """Values of a new key. `rate_limit` None is unlimited; `expires_at` None is never; `plan` None is no plan."""
 
     owner: str
     scopes: Sequence[str]
     rate_limit: RateLimit | None
     expires_at: datetime | None
     metadata: Mapping[str, Any]
+    plan: str | None
 
 
 class KeyChanges(KeyValues, total=False):
@@ -50,13 +51,15 @@ class KeyFilters(TypedDict, total=False):
     """Filters of a list of keys. All of them apply; one that is None doesn't.
 
     Each word of `q` is part of the key ID, label, owner or metadata. `state` is active, disabled,
-    expired, revoked, unlimited or rotating. `owner` and `label` are compared exactly.
+    expired, revoked, unlimited or rotating. `owner` and `label` are compared exactly. `plan` is the name of the keys'
+    own plan.
     """
 
     q: str | None
     state: str | None
     owner: str | None
     label: str | None
+    plan: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from latchkey.client.document import Document
 from latchkey.client.exchange import CallResult
+from latchkey.limit_state import ENFORCE, REQUESTS, LimitState
+from latchkey.rate_limit_fields import POLICY
 
 RATE_LIMITED: Final = "RATE_LIMITED"
 _PROBLEMS: Final = {
@@ -43,6 +45,12 @@ class RemainingLimit:
             reset_seconds=document.integer("reset_seconds"),
         )
 
+    @property
+    def state(self) -> LimitState:
+        """Return the limit in the shape of a plan's limits."""
+        left = (self.remaining, self.next_token_seconds, self.reset_seconds)
+        return LimitState(POLICY, REQUESTS, ENFORCE, self.limit, self.per_seconds, *left)
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -52,8 +60,10 @@ class Verification:
 
     The fields about the key are set if its bucket was asked: with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED. With
     the other codes `key_id`, `label`, `owner` and `rate_limit` are None, `scopes` and `metadata` empty.
-    `rate_limit` is None for an unlimited key too. `retry_after_seconds` is set with RATE_LIMITED. `request_id` names
-    the call in the server's log.
+    `rate_limit` is None for an unlimited key too. `limits` are those of the key's plan, empty without one.
+    `violated_policies` names the limits that refused the request, `key` for the key's own; it is empty if the code is
+    not RATE_LIMITED. `retry_after_seconds` is set with RATE_LIMITED, unless a quota refused it that never starts
+    again. `request_id` names the call in the server's log.
     """
 
     valid: bool
@@ -67,6 +77,8 @@ class Verification:
     retry_after_seconds: int | None
     request_id: str
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    limits: tuple[LimitState, ...] = ()
+    violated_policies: tuple[str, ...] = ()
 
     @property
     def problem(self) -> str | None:
@@ -94,7 +106,33 @@ class Verification:
             retry_after_seconds=document.integer("retry_after") if document.has("retry_after") else None,
             request_id=result.request_id,
             document=document.fields,
+            limits=tuple(map(_limit, document.documents("limits", "limit"))) if document.has("limits") else (),
+            violated_policies=_violated(document),
         )
+
+
+def _limit(document: Document) -> LimitState:
+    return LimitState(
+        name=document.text("name"),
+        unit=document.text("unit"),
+        mode=document.text("mode"),
+        limit=document.integer("limit"),
+        per_seconds=_integer(document, "per_seconds"),
+        remaining=_integer(document, "remaining"),
+        next_token_seconds=_integer(document, "next_token_seconds"),
+        reset_seconds=_integer(document, "reset_seconds"),
+    )
+
+
+def _violated(document: Document) -> tuple[str, ...]:
+    if document.has("violated_policies"):
+        return tuple(document.texts("violated_policies"))
+    # For a key without a plan, only its own limit can have refused the request.
+    return (POLICY,) if document.text("code") == RATE_LIMITED else ()
+
+
+def _integer(document: Document, name: str) -> int | None:
+    return document.integer(name) if document.has(name) else None
 
 
 def _text(document: Document, name: str) -> str | None:

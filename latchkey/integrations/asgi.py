@@ -52,7 +52,7 @@ class LatchkeyMiddleware:
         if rule.public:
             await self._app(scope, receive, send)
             return
-        outcome: Outcome = await self._guard.check(request, rule.scopes, rule.cost)
+        outcome: Outcome = await self._guard.check(request, rule.scopes, rule.cost, rule.costs)
         if isinstance(outcome, Denied):
             await send_denied(outcome, scope, send)
             return

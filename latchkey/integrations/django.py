@@ -3,8 +3,8 @@
 For views of Django REST framework, use `latchkey.integrations.drf`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final
 
@@ -29,10 +29,11 @@ _ALLOWED: Final = "_latchkey_allowed"
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """What a view needs: all of `scopes`, and `cost` tokens."""
+    """What a view needs: all of `scopes`, `cost` tokens, and `costs` in other units."""
 
     scopes: tuple[str, ...] = ()
     cost: int = 1
+    costs: Mapping[str, int] = field(default_factory=dict)
 
 
 class LatchkeyMiddleware:
@@ -74,13 +75,15 @@ class LatchkeyMiddleware:
 
     def _process_view(self, request: HttpRequest, view: View, *_: object) -> HttpResponse | None:
         needs = self._needs(request, view)
-        return _admit(request, guard().check(incoming(request), needs.scopes, needs.cost)) if needs else None
+        if not needs:
+            return None
+        return _admit(request, guard().check(incoming(request), needs.scopes, needs.cost, needs.costs))
 
     async def _process_view_async(self, request: HttpRequest, view: View, *_: object) -> HttpResponse | None:
         needs = self._needs(request, view)
         if not needs:
             return None
-        return _admit(request, await async_guard().check(incoming(request), needs.scopes, needs.cost))
+        return _admit(request, await async_guard().check(incoming(request), needs.scopes, needs.cost, needs.costs))
 
     def _needs(self, request: HttpRequest, view: View) -> _Needs | None:
         """Return what a view needs, or None if it's public."""
@@ -90,8 +93,8 @@ class LatchkeyMiddleware:
         return needs or _Needs()
 
 
-def require_scope(*scopes: str, cost: int = 1) -> Callable[[View], View]:
-    """Return a decorator of views that need a key with all of `scopes`, which pays `cost` tokens.
+def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
+    """Return a decorator of views that need a key with all of `scopes`, which pays `cost` tokens and `costs` by unit.
 
     Without scopes, any valid key will do. The project needs LatchkeyMiddleware: without it, the view raises
     ImproperlyConfigured.
@@ -112,7 +115,9 @@ def require_scope(*scopes: str, cost: int = 1) -> Callable[[View], View]:
                 return _deny(request, scopes) or view(request, *arguments, **named)
 
         inner: _Needs = getattr(view, _NEEDS, _Needs())
-        setattr(protected, _NEEDS, _Needs((*inner.scopes, *scopes), max(inner.cost, cost)))
+        highest = {unit: max(inner.costs.get(unit, 0), each) for unit, each in (costs or {}).items()}
+        needs = _Needs((*inner.scopes, *scopes), max(inner.cost, cost), {**inner.costs, **highest})
+        setattr(protected, _NEEDS, needs)
         return protected
 
     return decorate

@@ -1,6 +1,7 @@
 """Django REST framework: an authentication class, permissions for scopes, and problem responses."""
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.http import HttpResponse
 from rest_framework.authentication import BaseAuthentication
@@ -79,16 +80,19 @@ class KeyUser:
 class LatchkeyAuthentication(BaseAuthentication):
     """Authentication by the API key of a request. `request.user` is a KeyUser, and `request.auth` its Principal.
 
-    The key pays `latchkey_cost` of the view, an attribute or a property, or else the `cost` of this class.
-    A request without a key isn't authenticated: add a permission such as IsAuthenticated or HasScope.
+    The key pays `latchkey_cost` of the view, an attribute or a property, or else the `cost` of this class, and in the
+    same way `latchkey_costs` or `costs` by unit. A request without a key isn't authenticated: add a permission such as
+    IsAuthenticated or HasScope.
     """
 
     cost = 1
+    costs: ClassVar[Mapping[str, int]] = {}
 
     def authenticate(self, request: Request) -> tuple[KeyUser, Principal] | None:
         """Return the user and the principal, or None without a credential. Raises Denial."""
         view = (request.parser_context or {}).get("view")
-        outcome = guard().check(incoming(request._request), cost=getattr(view, "latchkey_cost", self.cost))
+        cost, costs = getattr(view, "latchkey_cost", self.cost), getattr(view, "latchkey_costs", self.costs)
+        outcome = guard().check(incoming(request._request), cost=cost, costs=costs)
         if isinstance(outcome, Denied):
             # Other authentication classes may recognize the request.
             if isinstance(outcome.error, MissingCredential):

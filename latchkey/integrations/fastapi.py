@@ -1,7 +1,7 @@
 """FastAPI: a dependency that protects a path operation, and appears in the app's OpenAPI document."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Unpack
 
 from fastapi import FastAPI, HTTPException, Security
@@ -15,6 +15,7 @@ from latchkey.integrations.configuration import Configuration, Options
 from latchkey.integrations.guard import AsyncGuard
 from latchkey.integrations.outcome import Denied, Fields
 from latchkey.integrations.principal import Principal
+from latchkey.limit_state import REQUESTS
 
 __all__ = ["Principal", "install", "require_scope"]
 
@@ -42,7 +43,7 @@ class _Visit:
     guard: AsyncGuard
     principal: Principal | None = None
     fields: Fields = ()
-    paid: int = 0
+    paid: dict[str, int] = field(default_factory=dict)
 
 
 class _Visits:
@@ -72,12 +73,17 @@ def install(app: FastAPI, **options: Unpack[Options]) -> None:
     app.add_exception_handler(Denial, _respond)
 
 
-def require_scope(*scopes: str, cost: int = 1) -> Callable[..., Awaitable[Principal]]:
-    """Return a dependency that lets requests pass with a valid key with all of `scopes`, which pays `cost` tokens.
+def require_scope(
+    *scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None
+) -> Callable[..., Awaitable[Principal]]:
+    """Return a dependency that lets requests pass with a valid key with all of `scopes`, which pays `cost` tokens and
+    `costs` in other units.
 
     Without scopes, any valid key will do. Its value is the Principal. A request that passes several of these
-    dependencies, for example that of a router and that of an operation, pays the highest cost.
+    dependencies, for example that of a router and that of an operation, pays the highest cost in each unit. If a later
+    one is higher only in other units, it pays another token, because each verification costs at least one.
     """
+    needed = {REQUESTS: cost, **(costs or {})}
 
     async def latchkey(
         connection: HTTPConnection,
@@ -87,21 +93,24 @@ def require_scope(*scopes: str, cost: int = 1) -> Callable[..., Awaitable[Princi
         visit: _Visit | None = connection.scope.get(_VISIT)
         if visit is None:
             raise RuntimeError("The app isn't prepared. Call latchkey.integrations.fastapi.install(app).")
-        return await _admit(visit, connection.scope, scopes, cost)
+        return await _admit(visit, connection.scope, scopes, needed)
 
     return latchkey
 
 
-async def _admit(visit: _Visit, scope: Scope, scopes: tuple[str, ...], cost: int) -> Principal:
+async def _admit(visit: _Visit, scope: Scope, scopes: tuple[str, ...], needed: Mapping[str, int]) -> Principal:
     """Return the principal. Raises Denial."""
     request = incoming(scope)
-    if visit.principal is None or cost > visit.paid:
-        outcome = await visit.guard.check(request, scopes, cost - visit.paid)
+    owed = {unit: cost - visit.paid.get(unit, 0) for unit, cost in needed.items()}
+    owed = {unit: cost for unit, cost in owed.items() if cost > 0}
+    if visit.principal is None or owed:
+        outcome = await visit.guard.check(request, scopes, owed.pop(REQUESTS, 1), owed)
         if isinstance(outcome, Denied):
             # Its own fields are newer than those of an earlier dependency.
             visit.fields = ()
             raise Denial(outcome)
-        visit.principal, visit.fields, visit.paid = outcome.principal, outcome.fields, cost
+        visit.principal, visit.fields = outcome.principal, outcome.fields
+        visit.paid |= {unit: max(cost, visit.paid.get(unit, 0)) for unit, cost in needed.items()}
     missing = visit.guard.policy.missing_scope(visit.principal, scopes)
     if missing is not None:
         raise Denial(visit.guard.policy.deny_scope(request, missing, visit.fields))

@@ -3,7 +3,7 @@
 To protect a whole app, use the middleware in `latchkey.integrations.wsgi`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final
 
@@ -22,8 +22,9 @@ _EXTENSION: Final = "latchkey"
 View = Callable[..., Any]
 
 
-def require_scope(*scopes: str, cost: int = 1) -> Callable[[View], View]:
-    """Return a decorator of views that need a valid key with all of `scopes`, which pays `cost` tokens.
+def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
+    """Return a decorator of views that need a valid key with all of `scopes`, which pays `cost` tokens and `costs` by
+    unit.
 
     Without scopes, any valid key will do. `g.latchkey` is the Principal within the view. Write the decorator below
     the one with the route. Settings are read from `app.config` or the environment; a request raises ConfigurationError
@@ -33,7 +34,7 @@ def require_scope(*scopes: str, cost: int = 1) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def protected(*arguments: Any, **named: Any) -> Any:
-            outcome = _guard().check(incoming(request.environ), scopes, cost)
+            outcome = _guard().check(incoming(request.environ), scopes, cost, costs)
             if isinstance(outcome, Denied):
                 return Response(outcome.body, outcome.status, list(outcome.fields))
             after_this_request(lambda response: _with_fields(response, outcome.fields))

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -24,13 +24,20 @@ class Guard:
         self._opened: tuple[int, Client] | None = None
         self._lock = Lock()
 
-    def check(self, request: IncomingRequest, scopes: Sequence[str] = (), cost: int = 1) -> Outcome:
-        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens."""
+    def check(
+        self,
+        request: IncomingRequest,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Outcome:
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit."""
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            found = self._client().with_request_id(request.request_id).verify(begun, scopes=scopes, cost=cost)
+            client = self._client().with_request_id(request.request_id)
+            found = client.verify(begun, scopes=scopes, cost=cost, costs=costs)
         except ClientError as error:
             failure = error
         else:
@@ -67,13 +74,20 @@ class AsyncGuard:
         # Connections belong to the event loop in which they were opened.
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncClient] = WeakKeyDictionary()
 
-    async def check(self, request: IncomingRequest, scopes: Sequence[str] = (), cost: int = 1) -> Outcome:
-        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens."""
+    async def check(
+        self,
+        request: IncomingRequest,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+    ) -> Outcome:
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit."""
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            found = await self._client().with_request_id(request.request_id).verify(begun, scopes=scopes, cost=cost)
+            client = self._client().with_request_id(request.request_id)
+            found = await client.verify(begun, scopes=scopes, cost=cost, costs=costs)
         except ClientError as error:
             failure = error
         else:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from latchkey import headers
-from latchkey.client.verification import RemainingLimit
+from latchkey.client.verification import Verification
 from latchkey.integrations.incoming import IncomingRequest
 from latchkey.integrations.principal import Principal
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import MEDIA_TYPE, ProblemError, problem_body_of, problem_headers
-from latchkey.rate_limit_fields import policy_fields, state_fields
+from latchkey.rate_limit_fields import fields_of_limits, policy_fields, state_fields
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -36,10 +36,13 @@ class Denied:
 Outcome = Allowed | Denied
 
 
-def response_fields(request: IncomingRequest, limit: RemainingLimit | None) -> Fields:
-    """Return the fields of every response: the request ID, and what is left of the key's rate limit."""
+def response_fields(request: IncomingRequest, found: Verification | None) -> Fields:
+    """Return the fields of every response: the request ID, and what is left of the limits of the verified key."""
     fields = [(headers.REQUEST_ID, request.request_id)]
-    if limit is not None:
+    limit = found.rate_limit if found else None
+    if found and found.limits:
+        fields += fields_of_limits([*([limit.state] if limit else []), *found.limits])
+    elif limit is not None:
         fields += policy_fields(limit.limit, limit.per_seconds)
         fields += state_fields(limit.remaining, limit.next_token_seconds, limit.reset_seconds)
     return tuple(fields)

@@ -40,7 +40,7 @@ class Policy:
 
     def decide(self, request: IncomingRequest, found: Verification, scopes: Sequence[str]) -> Outcome:
         """Return the outcome of a verification."""
-        fields = response_fields(request, found.rate_limit)
+        fields = response_fields(request, found)
         principal = Principal.of_verification(found)
         if found.valid:
             return self._with_scopes(request, principal, scopes, fields)
@@ -55,16 +55,19 @@ class Policy:
             )
             return self._unavailable(request)
         if found.problem == "quota-exceeded":
-            seconds = found.retry_after_seconds or 1
-            detail = denials.limit_exceeded(seconds)
-            error = _problem(found.problem, detail, violated_policies=["key"], retry_after_seconds=seconds)
+            # A quota that never starts again has no time to wait.
+            seconds = found.retry_after_seconds if found.limits else found.retry_after_seconds or 1
+            violated = found.violated_policies
+            detail = denials.limit_exceeded(seconds, violated)
+            error = _problem(found.problem, detail, violated_policies=violated, retry_after_seconds=seconds)
             return self.deny(request, error, fields)
         return self.deny(request, _problem(found.problem, denials.KEY_DENIALS[found.problem]), fields)
 
     def without_verdict(self, request: IncomingRequest, failure: ClientError) -> Outcome:
         """Return the outcome if Latchkey returned no verdict, and log why."""
-        if _is_above_burst(failure):
-            return self.deny(request, _problem("limit-too-small", denials.COST_ABOVE_BURST))
+        too_much = _above_limit(failure)
+        if too_much is not None:
+            return self.deny(request, _problem("limit-too-small", too_much))
         # Neither a traceback nor a call's arguments are logged: both hold credentials.
         outage = is_outage(failure)
         passes = outage and self._configuration.fail_open
@@ -123,6 +126,11 @@ def _problem(
     return error
 
 
-def _is_above_burst(failure: ClientError) -> bool:
-    """Return whether the request costs more than the caller's bucket can ever hold."""
-    return isinstance(failure, ReceivedProblem) and any(error.code == "above-burst" for error in failure.errors)
+def _above_limit(failure: ClientError) -> str | None:
+    """Return the detail of the denial if the request costs more than a limit of the caller's key ever allows."""
+    for error in failure.errors if isinstance(failure, ReceivedProblem) else ():
+        if error.code == "above-burst":
+            return denials.COST_ABOVE_BURST
+        if error.code == "above-limit":
+            return error.detail
+    return None

@@ -1,8 +1,8 @@
 """Rules of a middleware: what the requests to a path need."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchkey.problems import ProblemError
@@ -18,7 +18,7 @@ class AmbiguousPath(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What requests to `path`, and to paths below it, need: all of `scopes`, and `cost` tokens.
+    """What requests to `path`, and to paths below it, need: all of `scopes`, `cost` tokens, and `costs` in other units.
 
     `methods` restricts it to these methods, GET includes HEAD; empty is all. Requests to a `public` path need no key.
     """
@@ -28,6 +28,7 @@ class Rule:
     cost: int = 1
     methods: Sequence[str] = ()
     public: bool = False
+    costs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ValueError for a path without a slash at its beginning, and TypeError for a text in place of a list."""

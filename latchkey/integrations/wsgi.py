@@ -39,7 +39,7 @@ class LatchkeyMiddleware:
             return _send_denied(self._guard.policy.deny(request, error), environ, start_response)
         if rule.public:
             return self._app(environ, start_response)
-        outcome = self._guard.check(request, rule.scopes, rule.cost)
+        outcome = self._guard.check(request, rule.scopes, rule.cost, rule.costs)
         if isinstance(outcome, Denied):
             return _send_denied(outcome, environ, start_response)
         environ[ENVIRON_KEY] = outcome.principal

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 KEY_MEMBERS = [
-    "key_id", "label", "owner", "scopes", "rate_limit", "enabled", "state", "created_at", "expires_at",
+    "key_id", "label", "owner", "scopes", "rate_limit", "plan", "enabled", "state", "created_at", "expires_at",
     "revoked_at", "last_used_at", "metadata", "secrets",
 ]  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_create_shows_secret_once(api: Caller) -> None:
     assert parse_credential(body["credential"]).secret == body["secret"]
     assert body["bearer_credential"] == body["credential"].replace(":", ".")
     shown = api.get(f"/v1/keys/{body['key_id']}")
-    assert list(shown.json()) == KEY_MEMBERS
+    assert list(shown.json()) == [*KEY_MEMBERS, "limits"]
     assert "lks_" not in shown.content.decode()
     assert Caller(body["credential"]).get("/v1/whoami").status_code == 200
 

@@ -19,6 +19,24 @@ CALLS = [
     ("post", "/v1/keys/{}/rotate/finish", "keys:write"),
     ("get", "/v1/keys/{}/usage", "keys:read"),
     ("get", "/v1/keys/{}/callers", "keys:read"),
+    ("get", "/v1/keys/{}/limits", "keys:read"),
+    ("post", "/v1/keys/{}/limits/a/adjust", "keys:write"),
+    ("get", "/v1/plans", "plans:read"),
+    ("post", "/v1/plans", "plans:write"),
+    ("get", "/v1/plans/a", "plans:read"),
+    ("patch", "/v1/plans/a", "plans:write"),
+    ("delete", "/v1/plans/a", "plans:write"),
+    ("get", "/v1/owners", "owners:read"),
+    ("post", "/v1/owners", "owners:write"),
+    ("get", "/v1/owners/a", "owners:read"),
+    ("patch", "/v1/owners/a", "owners:write"),
+    ("delete", "/v1/owners/a", "owners:write"),
+    ("get", "/v1/owners/a/limits", "owners:read"),
+    ("post", "/v1/owners/a/limits/a/adjust", "owners:write"),
+    ("get", "/v1/overrides", "keys:read"),
+    ("get", "/v1/overrides?owner=a", "owners:read"),
+    ("get", "/v1/overrides?key_id=lk_000000000000", "keys:read"),
+    ("post", "/v1/overrides", "keys:write"),
     ("get", "/v1/events", "events:read"),
     ("get", "/health/full", "health:read"),
     ("get", "/metrics", "metrics:read"),
@@ -29,7 +47,7 @@ CALLS = [
 def test_call_requires_scope_and_denial_is_charged(
     service: ConfigService, store: MemoryStore, root: IssuedKey, method: str, path: str, scope: str
 ) -> None:
-    others = sorted({"keys:read", "keys:write", "events:read", "health:read", "metrics:read"} - {scope})
+    others = sorted({scope for _, _, scope in CALLS} - {scope})
     issued = service.issue({"label": "x", "scopes": others})
     caller = Caller(issued.credential.reveal())
     response = getattr(caller, method)(path.format(root.key.key_id))

@@ -18,7 +18,10 @@ WITHOUT_RULES = {"/health"}  # load balancers and uptime monitors append paramet
 
 
 def path_of(template: str, root: IssuedKey) -> str:
-    known = {"{key_id}": root.key.key_id, "{webhook_id}": "wh_0123456789ab", "{waiver_id}": "1", "{delivery_id}": "1"}
+    known = {
+        "{key_id}": root.key.key_id, "{webhook_id}": "wh_0123456789ab", "{waiver_id}": "1", "{delivery_id}": "1",
+        "{name}": "team", "{slug}": "acme", "{limit_name}": "monthly", "{override_id}": "1",
+    }  # fmt: skip
     for name, value in known.items():
         template = template.replace(name, value)
     return template

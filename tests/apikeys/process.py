@@ -9,6 +9,7 @@ from apikeys.config_service import IssuedKey
 from apikeys.imports.sources import default_import_sources
 from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
+from apikeys.policies.policies import Policies
 from latchkey.credentials import Credential
 from latchkey.peppers import Peppers
 from ratelimit.limit import Limit
@@ -24,6 +25,7 @@ class Process:
     """A worker with its own key cache."""
 
     def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
+        self.limiter = limiter
         self.monotonic = 100.0
         self.wall = timezone.now()
         self.cache = KeyCache(clock=lambda: self.monotonic)
@@ -34,6 +36,7 @@ class Process:
             peppers=peppers or configured_peppers(),
             address_limit=AddressLimit(limiter, failure_limit, AttemptKind.CREDENTIAL, lambda: self.monotonic),
             tokens=self.tokens,
+            policies=Policies(limiter),
             now=lambda: self.wall.timestamp(),
         )
 

@@ -11,6 +11,7 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import InvalidCredential, QuotaExceeded
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problems import ProblemError
+from ratelimit.costs import ONE
 from ratelimit.limit import Limit
 from ratelimit.limiter import AttemptKind, default_limiter
 from ratelimit.stores import MemoryStore
@@ -32,7 +33,7 @@ def attempts(process: Process, times: int, address: str = ADDRESS) -> tuple[list
         for _ in range(times):
             with pytest.raises(ProblemError) as caught:
                 process.authenticator.authenticate_and_charge(
-                    Credential(generate_key_id(), generate_secret()), address, 1
+                    Credential(generate_key_id(), generate_secret()), address, ONE
                 )
             refusals.append(caught.type)
     return refusals, len(queries)

@@ -18,6 +18,7 @@ from apikeys.peppers import configured_peppers
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.peppers import Peppers, parse_peppers
 from latchkey.problems import ProblemError
+from ratelimit.costs import ONE
 from ratelimit.limit import Limit
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import MemoryStore
@@ -114,7 +115,7 @@ def work_of_a_wrong_secret(process: Process, key_id: str) -> tuple[list[str], in
     with CaptureQueriesContext(connection) as queries, pytest.raises(InvalidCredential):
         assert process.authenticator.authenticate_from_cache(credential) is None
         assert process.authenticator.is_cold(credential)
-        process.authenticator.authenticate_and_charge(credential, ADDRESS, 1)
+        process.authenticator.authenticate_and_charge(credential, ADDRESS, ONE)
     return [query["sql"].split(" WHERE ")[0] for query in queries], CountingPeppers.made - before
 
 

@@ -68,7 +68,7 @@ def test_list_show_and_set(root: IssuedKey) -> None:
     assert run_json("list_keys", "--state", "disabled")["items"] == []
     assert len(run_json("list_keys", "--label", "root", "--state", "active")["items"]) == 1
     assert run_json("list_keys", "--owner", "root")["items"] == []
-    assert list(run_json("show_key", key_id)) == KEY_MEMBERS
+    assert list(run_json("show_key", key_id)) == [*KEY_MEMBERS, "limits"]
     assert run_json("set_rate_limit", key_id, "--unlimited")["rate_limit"] is None
     limit = run_json("set_rate_limit", key_id, "--rate-limit", '{"burst": 5, "per_seconds": 1}')["rate_limit"]
     assert limit == {"burst": 5, "per_seconds": 1}

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
 from console.sentences import event_lines, sentence
 from events.models import Event
 from events.types import EventType
@@ -37,6 +38,17 @@ def text(type: EventType, data: dict[str, Any], actor: str = "user:mara", key_id
         (EventType.KEY_DISABLED, {}, "mara disabled order relay"),
         (EventType.KEY_REVOKED, {}, "mara revoked order relay"),
         (EventType.KEY_EXPIRED, {}, "order relay expired"),
+        (EventType.PLAN_CREATED, {"plan": "gold", "limits": []}, "mara created the plan gold"),
+        (EventType.PLAN_CHANGED, {"plan": "gold"}, "mara changed the limits of the plan gold"),
+        (EventType.PLAN_DELETED, {"plan": "gold"}, "mara deleted the plan gold"),
+        (EventType.OWNER_CREATED, {"owner": "ACME"}, "mara created the owner ACME"),
+        (EventType.OWNER_CHANGED, {"owner": "ACME", "to": {"period_anchor": None}}, "mara changed period anchor of the owner ACME"),
+        (EventType.OWNER_DELETED, {"owner": "ACME"}, "mara deleted the owner ACME"),
+        (EventType.OVERRIDE_GRANTED, {"limit": "month", "until": rfc3339(NOW + timedelta(days=7))}, "mara granted an override of the limit month to order relay; it ends in 7 days"),
+        (EventType.OVERRIDE_ENDED, {"limit": "month", "owner": "ACME"}, "mara ended the override of the limit month for the owner ACME"),
+        (EventType.LIMIT_ADJUSTED, {"limit": "month", "before": 1200, "after": 0, "reason": "goodwill"}, "mara adjusted the use of the limit month of order relay from 1,200 to 0: goodwill"),
+        (EventType.QUOTA_REACHED, {"limit": "month", "percent": 80}, "80 % of the quota month of order relay is used"),
+        (EventType.QUOTA_REACHED, {"limit": "all", "owner": "ACME"}, "much of the quota all of the owner ACME is used"),
     ],
 )  # fmt: skip
 def test_change_of_key(type: EventType, data: dict[str, Any], expected: str) -> None:
@@ -106,6 +118,9 @@ def test_lines_read_all_labels_with_one_query(
         lines = event_lines(Event.objects.filter(type=EventType.KEY_ISSUED), NOW)
     shown = [strip_tags(line.sentence) for line in lines]
     assert [text.partition("issued ")[2] for text in shown[-3:]] == [key.label for key in keys]
+    known = {key.key_id: key.label for key in APIKey.objects.all()}
+    with django_assert_num_queries(1):
+        assert event_lines(Event.objects.filter(type=EventType.KEY_ISSUED), NOW, known=known) == lines
     page = admin.get("/admin/events/event/").content.decode()
     assert "key 2</a>" in page
 
@@ -124,3 +139,16 @@ def test_changed_log_is_still_shown(admin: Client, service: ConfigService, data:
     for form in ("csv", "jsonl"):
         text = b"".join(admin.get(f"/admin/events/event/export.{form}")).decode()
         assert "WebhookAdded" in text
+
+
+def test_plans_and_owners_are_links() -> None:
+    def said(type: EventType, data: dict[str, Any]) -> str:
+        event = Event(id=7, type=type, at=NOW, actor="user:mara", request_id="r", data_json=json.dumps(data))
+        return sentence(event, {}, NOW)
+
+    assert '<a href="/admin/apikeys/plan/gold/change/">gold</a>' in said(EventType.PLAN_CREATED, {"plan": "gold"})
+    assert "<a" not in said(EventType.PLAN_DELETED, {"plan": "gold"}), "it has no page"
+    assert "<a" not in said(EventType.PLAN_CHANGED, {"plan": "<script>"}), "someone has changed the log"
+    owner = '<a href="/admin/apikeys/owner/by-name/?name=A%26B">A&amp;B</a>'
+    assert owner in said(EventType.OWNER_CREATED, {"owner": "A&B"})
+    assert owner in said(EventType.QUOTA_REACHED, {"limit": "monthly", "percent": 80, "owner": "A&B"})

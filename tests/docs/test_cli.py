@@ -53,7 +53,7 @@ def test_exit_codes() -> None:
 def test_programs() -> None:
     """The examples compile, and what they import is there."""
     programs = re.findall(r"```python\n(.*?)```", page(CLIENT), flags=re.DOTALL)
-    assert len(programs) == 3
+    assert len(programs) == 4
     for program in programs:
         imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
         compile(program, CLIENT, "exec")

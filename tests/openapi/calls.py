@@ -17,7 +17,31 @@ import latchkey_client.api
 from latchkey_client import AuthenticatedClient
 
 # What others need is made first, and what ends something comes last.
-_ORDER = ("create", "grant", "list", "show", "", "rotate", "delivery", "update", "finish", "end", "remove", "revoke")
+_ORDER = (
+    "create",
+    "grant",
+    "list",
+    "show",
+    "",
+    "rotate",
+    "delivery",
+    "update",
+    "finish",
+    "end",
+    "delete",
+    "remove",
+    "revoke",
+)
+
+
+# What other calls have in their path: the name of the parameter, and the field of the response.
+MADE = {
+    "create_key": ("key_id", "key_id"),
+    "create_webhook": ("webhook_id", "id"),
+    "create_plan": ("name", "name"),
+    "grant_waiver": ("waiver_id", "id"),
+    "grant_override": ("override_id", "id"),
+}
 
 
 def rank(name: str) -> int:
@@ -34,7 +58,8 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
         for module in pkgutil.walk_packages(latchkey_client.api.__path__, "latchkey_client.api.")
         if not module.ispkg
     }
-    ids: dict[str, Any] = {}
+    ids: dict[str, Any] = {"slug": "acme", "limit_name": "monthly"}
+    sell(client)
     for name in sorted(modules, key=rank):
         if name.endswith("_delivery") and "delivery_id" not in ids:
             ids["delivery_id"] = delivered(modules["list_webhook_deliveries"], client, ids)
@@ -43,10 +68,26 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
         assert response.parsed is not None or not response.content or name == "metrics", f"{name}: not parsed"
         unknown = getattr(response.parsed, "additional_properties", {})
         assert not unknown, f"{name}: the client does not know {list(unknown)}"
-        made = {"create_key": "key_id", "create_webhook": "webhook_id", "grant_waiver": "waiver_id"}
-        if name in made:
-            ids[made[name]] = getattr(response.parsed, "key_id" if name == "create_key" else "id")
+        if name in MADE:
+            in_path, field = MADE[name]
+            ids[in_path] = getattr(response.parsed, field)
+        if name == "create_key":
+            send(client, "PATCH", f"/v1/keys/{ids['key_id']}", {"plan": "single"})
     print(json.dumps(sorted(modules)))
+
+
+def sell(client: AuthenticatedClient) -> None:
+    """Create what the examples are about: plans with a limit of one name, and an owner."""
+    for name, shared in (("single", "key"), ("shared", "owner")):
+        limit = {"name": "monthly", "shared": shared, "quota": {"quota": 1000, "per": "month"}}
+        send(client, "POST", "/v1/plans", {"name": name, "limits": [limit]})
+    send(client, "POST", "/v1/owners", {"name": "ACME", "slug": "acme", "plan": "shared"})
+
+
+def send(client: AuthenticatedClient, method: str, path: str, body: dict[str, Any]) -> None:
+    """Make a call that the generated client isn't tested with."""
+    response = client.get_httpx_client().request(method, path, json=body)
+    assert response.is_success, response.content
 
 
 def delivered(module: Any, client: AuthenticatedClient, ids: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
@@ -16,7 +17,16 @@ from api.openapi_page import document as built
 _URI: Final = "urn:latchkey"
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 FORMATS: Final = FormatChecker([])
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or _TIME.fullmatch(value) is not None)
+FORMATS.checks("date")(lambda value: not isinstance(value, str) or _is_date(value))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import pytest
 
 import apikeys.imports.source_values
 import apikeys.pages
+import apikeys.policies.pages
+import apikeys.policies.validation
 import apikeys.usage.report
 import events.pages
 import events.webhooks.attempt_pages
@@ -25,6 +27,8 @@ from tests.openapi.document import accepts, document, operations
 NOW = datetime(2027, 1, 31, tzinfo=UTC)
 SOON = "2027-02-28T00:00:00Z"
 KEY_ID = "lk_0123456789ab"
+LIMIT = {"name": "a", "rate": {"burst": 10**9, "per_seconds": 1}}
+QUOTA = {"quota": 1, "per": "month"}
 SOURCE = {"name": "x", "hash": "sha256", "alphabet": "hex", "min_length": 20}
 
 # The rules of each request, and a body that they accept.
@@ -38,12 +42,26 @@ REQUESTS: dict[str, tuple[Mapping[str, Rule], dict[str, Any]]] = {
     "WebhookUpdate": (events.webhooks.validation.RULES, {}),
     "WebhookRotate": (events.webhooks.validation.ROTATE_RULES, {}),
     "WaiverGrant": (health.waivers.RULES, {"guard_rail": "unused_key", "reason": "x", "ends_at": SOON}),
+    "PlanCreate": (apikeys.policies.validation.PLAN_RULES, {"name": "x", "limits": []}),
+    "PlanUpdate": (apikeys.policies.validation.PLAN_UPDATE_RULES, {}),
+    "OwnerCreate": (apikeys.policies.validation.OWNER_RULES, {"name": "x"}),
+    "OwnerUpdate": (apikeys.policies.validation.OWNER_UPDATE_RULES, {}),
+    "OverrideCreate": (apikeys.policies.validation.OVERRIDE_RULES, {"limit": "x", "until": SOON}),
+    "Adjustment": (apikeys.policies.validation.ADJUST_RULES, {"reason": "x"}),
     "VerifyRequest": (gateway.verify.RULES, {"credential": "x"}),
 }
-# Where they differ, because JSON Schema cannot say it: an owner is bounded by its bytes as well. A waiver's key id is looked
-# up, and one of another shape is not found.
+
+
+def is_long(value: object) -> bool:
+    return isinstance(value, str) and len(value) > 100 and not value.isascii()
+
+
+# Where they differ, because JSON Schema cannot say it: an owner is bounded by its bytes as well, and the limits of a plan
+# have different names. A waiver's key id is looked up, and one of another shape is not found.
 EXCEPTIONS: dict[str, Callable[[Any], bool]] = {
-    "owner": lambda value: isinstance(value, str) and len(value) > 100 and not value.isascii(),
+    "owner": is_long,
+    "name": is_long,
+    "limits": lambda value: isinstance(value, list) and value[1:] == value[:-1] != [],
     "key_id": lambda value: isinstance(value, str) and value != KEY_ID,
 }
 
@@ -59,6 +77,11 @@ ODD: list[object] = [
     {**SOURCE, "name": "X"}, {**SOURCE, "name": ""}, {**SOURCE, "prefix": None}, {**SOURCE, "prefix": "a b"}, {**SOURCE, "more": 1},
     "https://host.example", "http://host.example/", "https://host.example:65535/a?b=c", "https://host.example:65536/",
     "https://host.example:0/", "https://a@host.example/", "https://host.example/#a", "ftp://host.example/", "https:///a",
+    [LIMIT, {"name": "b", "quota": QUOTA}, {"name": "c", "concurrency": 1000}], [{**LIMIT, "unit": "tokens", "mode": "observe", "shared": "owner"}],
+    [{"name": "a"}], [{**LIMIT, "quota": QUOTA}], [{**LIMIT, "name": "A"}], [{**LIMIT, "mode": "warn"}], [{**LIMIT, "shared": None}], [{**LIMIT, "x": 1}],
+    [{"name": "b", "quota": {**QUOTA, "timezone": "Europe/Berlin", "starts": "anchor"}}], [{"name": "b", "quota": {**QUOTA, "per": "year"}}],
+    [{"name": "b", "quota": {"quota": 1}}], [{"name": "b", "quota": {**QUOTA, "quota": 10**15 + 1}}], [{"name": "c", "concurrency": 1001}],
+    "2026-01-31", "2026-02-30", "20260131", "2026-W05-6", "acme", "acme_1", "a" * 32, "a" * 33, "a" * 64, "a" * 65,
     "https://[::1]/", "https://host.example/ä", "https://host..example/", "https://host.example\\a/", "host.example",
 ]  # fmt: skip
 
@@ -81,9 +104,8 @@ def around_bounds(schema: dict[str, Any]) -> Iterator[object]:
         yield from (text * (schema["maxLength"] + more) for more in (-1, 0, 1) for text in "xé")
     yield from schema.get("enum", [])
     if "maxItems" in schema:
-        item = next(
-            value for value in ["a:b", *resolved(schema["items"]).get("enum", [])] if accepts(schema["items"], value)
-        )
+        items = ["a:b", LIMIT, *resolved(schema["items"]).get("enum", [])]
+        item = next(value for value in items if accepts(schema["items"], value))
         yield from ([item] * (schema["maxItems"] + more) for more in (-1, 0, 1))
         yield from ([value] for value in around_bounds(schema["items"]))
         yield ["a:" + "b" * 126]
@@ -135,6 +157,9 @@ QUERIES: dict[str, list[Parameter]] = {
     "/v1/events": [*events.pages.QUERY],
     "/v1/keys/{key_id}/usage": [*apikeys.usage.report.QUERY],
     "/v1/whoami/usage": [*apikeys.usage.report.QUERY],
+    "/v1/plans": [*apikeys.policies.pages.PLAN_QUERY],
+    "/v1/owners": [*apikeys.policies.pages.OWNER_QUERY],
+    "/v1/overrides": [*apikeys.policies.pages.OVERRIDE_QUERY],
     "/v1/webhooks/{webhook_id}/deliveries": [*events.webhooks.attempt_pages.QUERY],
     "/v1/check": [*gateway.check_parameters.QUERY],
 }

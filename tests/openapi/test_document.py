@@ -94,8 +94,21 @@ def ids(api: Caller, service: ConfigService) -> dict[str, str]:
         at=timezone.now(),
         request_headers={"webhook-id": "evt_1"},
     )
+    quota = {"quota": 1000, "per": "month"}
+    for name, shared in (("single", "key"), ("shared", "owner")):
+        limits = [{"name": "monthly", "shared": shared, "quota": quota}]
+        assert api.post("/v1/plans", {"name": name, "limits": limits}).status_code == 201
+    assert api.post("/v1/plans", {"name": "unused", "limits": []}).status_code == 201
+    assert api.post("/v1/owners", {"name": "ACME", "slug": "acme", "plan": "shared"}).status_code == 201
+    key_id = service.issue({"label": "x", "plan": "single"}).key.key_id
+    values = {"limit": "monthly", "quota": 1, "until": tomorrow, "reason": "x"}
+    override = api.post("/v1/overrides", {"key_id": key_id, **values})
     return {
-        "key_id": service.issue({"label": "x"}).key.key_id,
+        "key_id": key_id,
+        "name": "unused",
+        "slug": "acme",
+        "limit_name": "monthly",
+        "override_id": str(override.json()["id"]),
         "webhook_id": webhook,
         "delivery_id": str(delivery.pk),
         "waiver_id": str(waiver_id),
@@ -147,10 +160,15 @@ def test_responses_are_as_promised(call: Call, operation: Operation, anonymous: 
     if body is not None:
         assert call(operation, {"x": 1}).status_code == 422
     if "{" in operation.path:
-        unknown = {"key_id": "lk_000000000000", "webhook_id": "wh_000000000000", "waiver_id": "999"}
+        unknown = {
+            "key_id": "lk_000000000000", "webhook_id": "wh_000000000000", "waiver_id": "999", "override_id": "999",
+            "name": "nonesuch", "slug": "nonesuch",
+        }  # fmt: skip
         assert call(operation, body, **unknown).status_code == 404
     if "{delivery_id}" in operation.path:
         assert call(operation, body, delivery_id="999999999").status_code == 404
+    if "{limit_name}" in operation.path:
+        assert call(operation, body, limit_name="nonesuch").status_code == 404
 
 
 @pytest.mark.django_db

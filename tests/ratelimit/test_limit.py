@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, Limit, LimitError, parse_limit, parse_limit_text
+from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, MAX_PLAN_BURST, Limit, LimitError, parse_limit, parse_limit_text
 from tests.ratelimit.invalid_limits import INVALID_LIMITS, InvalidLimit
 
 
@@ -29,7 +29,7 @@ def test_null_is_unlimited() -> None:
     assert parse_limit_text("null") is None
 
 
-@pytest.mark.parametrize(("burst", "per_seconds"), [(0, 1), (1, 0), (MAX_BURST + 1, 1), (1, MAX_PER_SECONDS + 1)])
+@pytest.mark.parametrize(("burst", "per_seconds"), [(0, 1), (1, 0), (MAX_PLAN_BURST + 1, 1), (1, MAX_PER_SECONDS + 1)])
 def test_no_limit_out_of_range_can_be_made(burst: int, per_seconds: int) -> None:
     with pytest.raises(ValueError, match="must be from 1"):
         Limit(burst, per_seconds)

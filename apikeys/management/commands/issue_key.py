@@ -24,6 +24,7 @@ class Command(KeyCommand):
             "--scope", action="append", default=[], dest="scopes", metavar="SCOPE", help="can be repeated"
         )
         add_limit_arguments(parser)
+        parser.add_argument("--plan", help="name of a plan that exists")
         parser.add_argument(
             "--expires-in",
             type=time_ahead,
@@ -33,12 +34,14 @@ class Command(KeyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         values = {name: options[name] for name in ("label", "owner", "scopes")}
+        if options["plan"] is not None:
+            values["plan"] = options["plan"]
         if options["expires_in"]:
             values["expires_at"] = options["expires_in"]
         limit = limit_value(options)
         issued = self.service().issue({**values, **limit})
         result = issued_json(issued, timezone.now(), default_limiter())
-        names = ("key_id", "label", "owner", "scopes", "expires_at", "credential", "bearer_credential")
+        names = ("key_id", "label", "owner", "scopes", "plan", "expires_at", "credential", "bearer_credential")
         shown = {name: result[name] for name in names}
         with self.showing_secret(issued.key.key_id):
             if options["format"] == "json":

@@ -22,6 +22,7 @@ class Command(KeyCommand):
         parser.add_argument("--q", help="words, each of which is part of the key ID, label, owner or metadata")
         parser.add_argument("--owner", help="only keys with exactly this owner")
         parser.add_argument("--label", help="only keys with exactly this label")
+        parser.add_argument("--plan", help="only keys with this plan of their own")
         parser.add_argument("--limit", default="50", help="1 to 200, default 50")
         parser.add_argument("--cursor", help="cursor that an earlier page showed; repeat its filters")
 

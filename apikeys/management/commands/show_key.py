@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from apikeys.lookup import find_key
 from apikeys.management.key_command import KeyCommand, fields
+from apikeys.policies.limit_states import key_limits_if_readable
 from apikeys.representation import key_json
 from ratelimit.limiter import default_limiter
 
@@ -20,7 +21,8 @@ class Command(KeyCommand):
         parser.add_argument("key_id")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        key = key_json(find_key(options["key_id"]), timezone.now(), default_limiter())
+        found = find_key(options["key_id"])
+        key = key_json(found, timezone.now(), default_limiter()) | {"limits": key_limits_if_readable(found)}
         if options["format"] == "json":
             self.show(key, options, [])
         else:

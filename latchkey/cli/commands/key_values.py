@@ -21,6 +21,7 @@ from latchkey.cli.parameters import (
     invocation_of,
     rate_limit_of,
 )
+from latchkey.cli.plan_parameters import Plan
 from latchkey.cli.scope_change import ScopeChange
 from latchkey.cli.secret_output import SecretOutput
 from latchkey.verify_limit import SUGGESTED, verify_limit_hint
@@ -42,11 +43,13 @@ def create(
     unlimited: Unlimited = False,
     expires_in: ExpiresIn = None,
     metadata: Metadata = None,
+    plan: Plan = None,
     secret_file: SecretFile = None,
 ) -> None:
     """Issue a key. Its credential is written to standard output, only this once; everything else to standard error."""
     invocation = invocation_of(context)
     typed: dict[str, Any] = {"owner": owner, "scopes": scope, "expires_at": expires_in, "metadata": metadata}
+    typed["plan"] = plan
     values = {name: value for name, value in typed.items() if value is not None}
     values |= rate_limit_of(burst, per_seconds, rate, unlimited=unlimited)
     client = invocation.client
@@ -81,11 +84,15 @@ def update(
     expires_in: ExpiresIn = None,
     never_expires: Annotated[bool, typer.Option("--never-expires", help="Remove the expiry.")] = False,
     metadata: Metadata = None,
+    plan: Plan = None,
+    no_plan: Annotated[bool, typer.Option("--no-plan", help="Remove the plan. That of the owner stays.")] = False,
     if_match: IfMatch = None,
 ) -> None:
     """Change fields of keys. The change applies from the next request on."""
-    if (no_scopes and scope) or (never_expires and expires_in):
-        raise typer.BadParameter("--no-scopes can't be used with --scope, nor --never-expires with --expires-in.")
+    if (no_scopes and scope) or (never_expires and expires_in) or (no_plan and plan is not None):
+        raise typer.BadParameter(
+            "--no-scopes can't be used with --scope, nor --never-expires with --expires-in, nor --no-plan with --plan."
+        )
     scopes = ScopeChange(tuple(add_scope or ()), tuple(remove_scope or ()))
     if scopes and (scope or no_scopes):
         raise typer.BadParameter("--add-scope and --remove-scope can't be used with --scope or --no-scopes.")
@@ -95,12 +102,15 @@ def update(
         "scopes": scope or None,
         "expires_at": expires_in,
         "metadata": metadata,
+        "plan": plan,
     }
     changes = {name: value for name, value in typed.items() if value is not None}
     if no_scopes:
         changes["scopes"] = []
     if never_expires:
         changes["expires_at"] = None
+    if no_plan:
+        changes["plan"] = None
     changes |= rate_limit_of(burst, per_seconds, rate, unlimited=unlimited)
     if not changes and not scopes:
         raise typer.BadParameter("Nothing to change. Add at least one option, for example --label LABEL.")

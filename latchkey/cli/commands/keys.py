@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latchkey.cli import output
+from latchkey.cli.completions import complete_plans
 from latchkey.cli.confirmation import Yes, confirm
 from latchkey.cli.key_ids import for_each, read_key_ids
 from latchkey.cli.key_table import key_row, print_changed_keys, print_key
@@ -47,6 +48,10 @@ def list_keys(
     ] = None,
     owner: Annotated[str | None, typer.Option(metavar="OWNER", help="Only keys with exactly this owner.")] = None,
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="Only keys with exactly this label.")] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only keys with this plan of their own.", autocompletion=complete_plans),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Maximum number of keys. Default: all")] = None,
     cursor: Annotated[
         str | None,
@@ -57,7 +62,7 @@ def list_keys(
     from latchkey.client.keys import LARGEST_PAGE
 
     invocation = invocation_of(context)
-    filters: KeyFilters = {"q": q, "state": state and state.value, "owner": owner, "label": label}
+    filters: KeyFilters = {"q": q, "state": state and state.value, "owner": owner, "label": label, "plan": plan}
     found: list[Key] = []
     while True:
         page_size = LARGEST_PAGE if limit is None else min(LARGEST_PAGE, limit - len(found))

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.latchkey.cli.plans_server import PlansServer, plans_server
 from tests.latchkey.cli.running import Latchkey, install, uninstalled
+from tests.latchkey.client.responses import CREDENTIAL
 from tests.support.once import once
 from tests.support.selection import FAST
 from tests.support.server import RunningServer, issue
@@ -57,3 +59,16 @@ def key(latchkey: Latchkey) -> dict[str, Any]:
     """A new key, with its credential."""
     created: dict[str, Any] = latchkey.json("keys", "create", "--label", "billing worker", "--scope", "orders:read")
     return created
+
+
+@pytest.fixture
+def api() -> Iterator[PlansServer]:
+    """A server of plans alone."""
+    with plans_server() as running:
+        yield running
+
+
+@pytest.fixture
+def remote(program: Path, api: PlansServer, tmp_path: Path) -> Latchkey:
+    """The command with the address of `api`."""
+    return Latchkey(program, tmp_path, api.url, CREDENTIAL.reveal())

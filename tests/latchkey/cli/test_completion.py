@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.latchkey.cli.plans_server import PlansServer
 from tests.latchkey.cli.running import Latchkey
 from tests.latchkey.client.responses import KEY, json_response
+from tests.latchkey.plans import OWNER, PLAN
 from tests.latchkey.stub import StubResponse, stub
 
 pytestmark = pytest.mark.slow("runs the installed command many times")
@@ -77,6 +79,25 @@ def test_id_that_is_none_is_not_offered(latchkey: Latchkey) -> None:
     page = json_response({"items": [{**KEY, "key_id": "lk_$(touch pwned)"}, KEY], "next": None})
     with stub(lambda _: page) as server:
         assert completed(latchkey.at(server.url), "latchkey keys show lk_") == [KEY["key_id"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("plans show", ["pro"]),
+        ("keys update x --plan", ["pro"]),
+        ("owners create x --plan", ["pro"]),
+        ("owners show", ["acme"]),
+        ("limits show --owner", ["acme"]),
+        ("limits adjust monthly --owner", ["acme"]),
+    ],
+)
+def test_names(remote: Latchkey, api: PlansServer, command: str, names: list[str]) -> None:
+    api.plans["x"] = {**PLAN, "name": "$(touch pwned)"}
+    api.owners["x"] = {**OWNER, "slug": "-x;touch"}
+    assert completed(remote, f"latchkey {command} ") == names
+    assert completed(remote, f"latchkey {command} {names[0][:2]}") == names
+    assert completed(remote, f"latchkey {command} nothing") == []
 
 
 def test_label_can_run_nothing_in_a_shell(latchkey: Latchkey) -> None:

@@ -13,7 +13,9 @@ from apikeys.cache.records import KeyRecord, read_records, read_records_with
 from apikeys.imports.sources import default_import_sources
 from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
+from apikeys.policies.policies import Policies
 from latchkey.credentials import Credential
+from ratelimit.costs import ONE
 from ratelimit.limit import Limit
 from ratelimit.limiter import AttemptKind, Limiter
 from ratelimit.stores import MemoryStore
@@ -79,6 +81,7 @@ class Process:
             peppers=configured_peppers(),
             address_limit=AddressLimit(limiter, Limit(3, 60), AttemptKind.CREDENTIAL, lambda: self.seconds),
             tokens=Tokens(configured_peppers(), default_import_sources()),
+            policies=Policies(limiter),
             now=lambda: timezone.now().timestamp(),
         )
 
@@ -88,4 +91,4 @@ class Process:
 
     def passes(self, credential: Credential) -> bool:
         """One whole request; False where its bucket denies it."""
-        return self.authenticator.authenticate_and_charge(credential, ADDRESS, 1)[1].allowed
+        return self.authenticator.authenticate_and_charge(credential, ADDRESS, ONE)[1].allowed

@@ -16,6 +16,7 @@ from apikeys.errors import RevokedKey
 from apikeys.models import APIKey
 from events.batched_sql import run
 from events.models import ChainHead
+from ratelimit.costs import ONE
 from tests.apikeys.cache.outage.process import Database, Process, SharedStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -164,7 +165,7 @@ def test_record_in_use_is_old_once_its_key_was_dropped(
     shared.forget(key.key.key_id.encode())
     here.follow()
     shared.confirms_epochs = False
-    assert here.authenticator.charge_batch([(verified, 1)]) == [None]
+    assert here.authenticator.charge_batch([(verified, ONE)]) == [None]
     with pytest.raises(RevokedKey):
         here.authenticator.charge(verified, None)
     assert here.seconds < 100 + TTL_SECONDS

@@ -8,6 +8,7 @@ from apikeys.cache.key_cache import TTL_SECONDS
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import RevokedKey
 from latchkey.credentials import Credential, generate_secret
+from ratelimit.costs import ONE
 from tests.apikeys.cache.outage.process import STALE_SECONDS, Database, Process, SharedStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,7 +84,7 @@ def test_published_change_applies_in_outage(
             here.passes(key.credential)
         verified = here.authenticator.authenticate_from_cache(key.credential)
         assert verified is not None
-        assert here.authenticator.charge_batch([(verified, 1)]) == [None]
+        assert here.authenticator.charge_batch([(verified, ONE)]) == [None]
     assert taken(shared, key) == 1
 
 

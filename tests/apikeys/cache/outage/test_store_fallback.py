@@ -6,6 +6,7 @@ from django.db import OperationalError
 from apikeys.cache.key_cache import TTL_SECONDS
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import RevokedKey
+from ratelimit.costs import ONE
 from ratelimit.decision import Decision
 from ratelimit.stores import BucketStoreError
 from tests.apikeys.cache.outage.process import ADDRESS, Database, Process, SharedStore
@@ -41,12 +42,12 @@ def test_fallback_during_request_rejects_old_record(
     shared.confirms_epochs = False
     with pytest.raises(OperationalError):
         here.authenticator.charge(old, ADDRESS)
-    (charged,) = here.authenticator.charge_batch([(old, 1)])
+    (charged,) = here.authenticator.charge_batch([(old, ONE)])
     assert isinstance(charged, BucketStoreError)
     here.cache.poller.down = False
-    assert here.authenticator.charge_batch([(old, 1)]) == [None], "the database is asked where it may answer"
+    assert here.authenticator.charge_batch([(old, ONE)]) == [None], "the database is asked where it may answer"
     here.seconds -= TTL_SECONDS
-    (charged,) = here.authenticator.charge_batch([(young, 1)])
+    (charged,) = here.authenticator.charge_batch([(young, ONE)])
     assert isinstance(charged, Decision)
 
 
@@ -82,5 +83,5 @@ def test_suspended_process_uses_no_old_record(
         shared.forget(key.key.key_id.encode())
     with pytest.raises(OperationalError if away else RevokedKey):
         here.authenticator.charge(verified, ADDRESS)
-    (charged,) = here.authenticator.charge_batch([(verified, 1)])
+    (charged,) = here.authenticator.charge_batch([(verified, ONE)])
     assert not isinstance(charged, Decision)

@@ -1,0 +1,111 @@
+"""Claims on the limits of plans: what a request asks of them, and what has to be done before a store can decide."""
+
+from collections.abc import Callable
+from typing import Final
+
+from apikeys.cache.records import KeyRecord
+from apikeys.policies.effective import EffectiveLimit
+from apikeys.policies.policies import CAPACITY, Policies, Resolved
+from ratelimit.claim import CostExceedsClaim, CountersMissing, PolicyOutdated, TermsEnded, Undecided
+from ratelimit.costs import Costs
+from ratelimit.decision import Decision
+from ratelimit.limit import CostExceedsBurst
+from ratelimit.limiter import Limiter
+from ratelimit.shown_limits import ShownLimits
+
+MAX_ROUNDS: Final = 5
+UNSETTLED: Final = "the limits of the key's plan changed again and again while a request waited for its decision"
+
+
+class UnknownUnits(Exception):
+    """Error: a request names a cost in units in which no plan has a limit. Nothing was taken."""
+
+    def __init__(self, units: frozenset[str]) -> None:
+        super().__init__(f"no plan has a limit in {', '.join(sorted(units))}")
+        self.units = units
+
+
+class CostExceedsLimit(CostExceedsBurst):
+    """Error: a cost in `unit` is more than the limit `name` of the key's plan could ever allow."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        ValueError.__init__(self, f"the cost in {unit} is more than the limit {name} ever allows")
+        self.name = name
+        self.unit = unit
+
+
+class PlanClaims:
+    """Resolves claims with the policies of this process. `now` returns Unix time in seconds."""
+
+    def __init__(self, policies: Policies, limiter: Limiter, now: Callable[[], float]) -> None:
+        self.policies = policies
+        self._limiter = limiter
+        self._now = now
+        self._shown: dict[str, tuple[object, tuple[EffectiveLimit, ...], ShownLimits]] = {}
+
+    def ensure_known(self, costs: Costs) -> None:
+        """Raise UnknownUnits if a unit of `costs` is in no plan. Reads the policies if they have changed."""
+        unknown = costs.others - self.policies.units
+        if not unknown:
+            return
+        # The plan with the unit may be newer than what this process has read.
+        self.policies.refresh(self._limiter.policy())
+        unknown = costs.others - self.policies.units
+        if unknown:
+            raise UnknownUnits(unknown)
+
+    def of(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
+        """Return the claims of a request, or None for a key without limits next to its own.
+
+        `now_s` is the store's time, if it is known to differ from that of this process.
+        """
+        if not self.policies.limits_of(record):
+            return None
+        return self.policies.claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
+
+    def prepare(self, reason: Undecided, record: KeyRecord) -> int | None:
+        """Do what the store asks for before it can decide. Return its time if the claims have to be resolved for it.
+
+        Raises django.db.Error if the database is down, and BucketStoreError.
+        """
+        if isinstance(reason, TermsEnded):
+            return reason.now_s
+        if isinstance(reason, PolicyOutdated):
+            self.policies.refresh(reason.newest)
+        elif isinstance(reason, CountersMissing):
+            self.policies.seed(reason.counters, record)
+        return None
+
+    def exceeded(self, error: CostExceedsBurst, resolved: Resolved | None) -> CostExceedsBurst:
+        """Return the error with the name and the unit of the limit, if it is one of a plan."""
+        if not isinstance(error, CostExceedsClaim) or resolved is None:
+            return error
+        limit = next(one.limit for one in resolved.limits if one.counter == error.counter)
+        return CostExceedsLimit(limit.name, limit.unit)
+
+    def completed(self, decision: Decision, record: KeyRecord, resolved: Resolved) -> Decision:
+        """Return the decision with the states of all limits of the key's plan, and note what was used of quotas."""
+        if decision.allowed:
+            self.policies.record_use(decision.claims, decision.states)
+        shown = self._shown_by(record, resolved)
+        # `_replace` takes three times as long.
+        return tuple.__new__(Decision, (*decision[:7], shown, self._now()))
+
+    def _shown_by(self, record: KeyRecord, resolved: Resolved) -> ShownLimits:
+        """Return what responses show: the same object for all requests with the same claims of the key."""
+        everything = self.policies.limits_of(record)
+        cached = self._shown.get(record.auth.key_id)
+        # The tuples are new ones if the key, the policies or the terms have changed.
+        if cached is not None and cached[0] is everything and cached[1] == resolved.limits:
+            return cached[2]
+        now_s = int(self._now())
+        counters = {limit.counter for limit in resolved.limits}
+        others = (limit.stated(now_s) for limit in everything if limit.counter not in counters)
+        shown = ShownLimits(
+            tuple(limit.limit for limit in resolved.limits),
+            tuple(limit for limit in others if limit.concurrency is None),
+        )
+        if len(self._shown) >= CAPACITY:
+            self._shown.clear()
+        self._shown[record.auth.key_id] = (everything, resolved.limits, shown)
+        return shown
