@@ -9,9 +9,10 @@ from time import time_ns
 import pytest
 from redis.crc import key_slot
 
+from ratelimit.limit import Limit
 from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown
 from ratelimit.reservation_id import new_name
-from ratelimit.stores import LmdbStore, open_store
+from ratelimit.stores import LmdbStore, MemoryStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis.address import parse_address
@@ -121,10 +122,24 @@ def test_parallel_settlements_are_one(reserver: Reserver, clock: Clock) -> None:
 def test_limits_that_changed_are_converted(reserver: Reserver) -> None:
     reserver.reserve(rate(60), limit=LIMIT, cost=100)
     reserver.settle(rate(90), key_cost=100)
-    double, other = LIMIT.__class__(120, 60), LIMIT.__class__(200, 3600)
+    double, other = Limit(120, 60), Limit(200, 3600)
     made = reserver.reserve(rate(30, double), limit=other, cost=100)
     assert (made.outcome[0], made.outcome[1]) == (True, other.capacity)
     assert made.outcome[4][0].value == double.capacity
+
+
+@needs_redis
+@pytest.mark.parametrize("limit", [Limit(999_999_937, 2_678_399), Limit(999_999_999, 1), Limit(1, 2_678_400)])
+def test_extreme_limits_are_exact(redis_store: RedisStore, clock: Clock, limit: Limit) -> None:
+    reservers = [Reserver(store, clock) for store in (redis_store, MemoryStore(clock))]
+    costs = (limit.burst, 0, limit.burst // 3, 1, 2 * limit.burst - 1, 10**15, limit.burst // 7)
+    for cost, ns in zip(costs, (0, 1, 12_345_678_901, 10**15 + 1, 7, 999_999_999, 10**13), strict=True):
+        clock.ns += ns
+        for one in reservers:
+            assert one.reserve(rate(min(cost, limit.burst) // 2, limit)._replace(enforced=False)).outcome[0]
+        clock.ns += 1
+        found, wanted = (one.settle(rate(cost, limit)) for one in reservers)
+        assert found == wanted
 
 
 @needs_redis
