@@ -59,7 +59,7 @@ class Charge(NamedTuple):
     `forgiven` is how many units of `cost` were not charged, because a rate's debt ends at a bound, or because the
     quota's period ended before the one that the store still knows. `value` is the state after the settlement: the debt
     in ticks of `limit` for a rate, what is used of the quota in the period that ends at `ends_s`, or else the slots
-    that are held. `limit` is that under which the bucket was last used.
+    that are held. `limit` is that under which the bucket was last used, and None for a quota and for slots.
 
     `charged` and `returned` say by how much the estimate was too low or too high; one of both is 0. `corrects` is
     false if the counter no longer knows what was reserved, so that it was left as it is.
@@ -73,6 +73,11 @@ class Charge(NamedTuple):
     limit: Limit | None
     ends_s: int
     corrects: bool
+
+    @property
+    def is_slot(self) -> bool:
+        """Return whether it is a slot: `reserved` and `cost` are 1 then, and no usage."""
+        return self.limit is None and not self.ends_s
 
     @property
     def charged(self) -> int:

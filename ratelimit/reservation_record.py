@@ -168,9 +168,10 @@ def _text(raw: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _charge(entry: Entry, result: Result) -> Charge:
-    counter, kind, _, _, ends_s, reserved = entry
+    counter, kind, _, known_code, ends_s, reserved = entry
     corrects, cost, before, before_fraction, after, after_fraction, limit_code = result
-    limit = limit_of(limit_code) if limit_code else None
+    code = limit_code or known_code
+    limit = limit_of(code) if code else None
     more = max(0, cost - reserved)
     if kind == Kind.SLOTS or not corrects:
         return Charge(counter, reserved, cost, more, after, limit, ends_s, corrects)
