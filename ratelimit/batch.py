@@ -8,6 +8,7 @@ from ratelimit.claim import CostExceedsClaim, Undecided
 from ratelimit.claim_arithmetic import GetCounter, ask, states_without
 from ratelimit.counters import CounterStorage
 from ratelimit.limit import CostExceedsBurst
+from ratelimit.slots import Holder
 
 BatchResult = Outcome | CostExceedsBurst | Undecided
 
@@ -20,7 +21,7 @@ def take(records: RecordStorage, counters: CounterStorage, request: TakeRequest,
     key, limit, cost, epoch, slot, claims = request
     if not claims:
         return bucket.take(records, key, limit, cost, epoch, slot, now_ns)
-    outcome, changed = _take_with_claims(records, counters.get, request, now_ns)
+    outcome, changed = take_with_claims(records, counters.get, request, now_ns)
     put = counters.put
     for name, record in changed:
         put(name, record)
@@ -43,7 +44,7 @@ def take_many(
             if not claims:
                 results.append(bucket.take(records, key, limit, cost, epoch, slot, now_ns))
                 continue
-            outcome, changed = _take_with_claims(records, shared.get, request, now_ns)
+            outcome, changed = take_with_claims(records, shared.get, request, now_ns)
             results.append(outcome)
             shared.change(changed)
         except (CostExceedsBurst, Undecided) as error:
@@ -83,13 +84,15 @@ class _SharedCounters:
             put(name, record)
 
 
-def _take_with_claims(
-    records: RecordStorage, get: GetCounter, request: TakeRequest, now_ns: int
+def take_with_claims(
+    records: RecordStorage, get: GetCounter, request: TakeRequest, now_ns: int, holder: Holder | None = None
 ) -> tuple[Outcome, Sequence[tuple[bytes, bytes]]]:
-    """Decide a request with claims. Return its outcome, and the new records of its counters with their names."""
+    """Decide a request with claims, for a reservation if there is a `holder`. Return its outcome, and the new records
+    of its counters with their names.
+    """
     key, limit, cost, epoch, slot, claims = request
     try:
-        states, values, changed, refused = ask(get, claims, now_ns)
+        states, values, changed, refused = ask(get, claims, now_ns, holder)
     except Undecided:
         # A newer epoch goes first: the claims of the newest record may be others.
         newest = bucket.epoch_of(records, key)

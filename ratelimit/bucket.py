@@ -209,10 +209,10 @@ def epoch_of(records: RecordStorage, key: bytes) -> int:
     return Record.load(records.get(key, EMPTY)).epoch
 
 
-def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int) -> int:
+def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_ns: int, full_buckets: int = 1) -> int:
     """Return the debt, in ticks of `limit`, of a bucket that was last used under the limit with `limit_code`.
 
-    Spent tokens stay spent, up to a full bucket, and a change of the limit gives no free refill: 10 of 60 spent
+    Spent tokens stay spent, up to `full_buckets`, and a change of the limit gives no free refill: 10 of 60 spent
     leaves 50 of 60, 110 of 120, and nothing of 10. Tokens are converted by the ratio of their prices. The result
     is rounded up by less than one tick.
     """
@@ -223,8 +223,8 @@ def convert_debt(limit: Limit, tat_ns: int, fraction: int, limit_code: int, now_
     except ValueError:
         # The record is damaged, so what was spent under its limit is unknown.
         return 0
-    debt = min(max((tat_ns - now_ns) * old.ticks + fraction, 0), old.capacity)
-    return min(-(-debt * limit.price // old.price), limit.capacity)
+    debt = min(max((tat_ns - now_ns) * old.ticks + fraction, 0), full_buckets * old.capacity)
+    return min(-(-debt * limit.price // old.price), full_buckets * limit.capacity)
 
 
 def peek(record: Record, limit: Limit | None, now_ns: int) -> Outcome:

@@ -7,6 +7,7 @@ only what loads quickly, because each start of a process runs it.
 """
 
 import errno
+import operator
 import resource
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Final
 import lmdb
 from lmdb.verify import verify
 
-from ratelimit import bucket, counters
+from ratelimit import bucket, counters, open_reservations, reservation_record
 from ratelimit.bucket_file import (
     DATA_FILE,
     LAYOUT,
@@ -30,6 +31,9 @@ from ratelimit.bucket_file import (
     lock_file_identity,
 )
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
+from ratelimit.open_reservations import OPEN_PREFIX
+from ratelimit.reservation import RESERVATION_PREFIX
+from ratelimit.reservations import END_PREFIX
 
 SOUND: Final = 0
 DAMAGED: Final = 10
@@ -40,7 +44,14 @@ _BYTES_PER_SECOND: Final = 16 << 20
 _WALL_CLOCK_FACTOR: Final = 10
 # The unit of st_blocks, whatever block size the file system uses.
 _BLOCK_BYTES: Final = 512
-_COUNTERS: Final = (KEY_COUNTER_PREFIX, OWNER_PREFIX)
+# By the prefix of their keys, which all have the same length. Other records are those of keys and addresses.
+_PLAUSIBLE: Final = {
+    KEY_COUNTER_PREFIX: counters.is_plausible,
+    OWNER_PREFIX: counters.is_plausible,
+    RESERVATION_PREFIX: reservation_record.is_plausible,
+    OPEN_PREFIX: open_reservations.is_plausible,
+    END_PREFIX: operator.not_,
+}
 
 
 class FileState(StrEnum):
@@ -98,7 +109,7 @@ def _find_entry_fault(transaction: lmdb.Transaction) -> str:
         if key <= last:
             return "its keys are out of order"
         last = key
-        is_plausible = counters.is_plausible if key.startswith(_COUNTERS) else bucket.is_plausible
+        is_plausible = _PLAUSIBLE.get(key[: len(OPEN_PREFIX)], bucket.is_plausible)
         if key[0] and not is_plausible(bytes(value)):
             return "it has an invalid record"
     if last and transaction.get(LAYOUT_KEY) != LAYOUT:

@@ -23,14 +23,19 @@ NO_POLICY: Final = (1 << 53) - 1
 class Term(NamedTuple):
     """What a claim is measured against as long as the store's clock is before `until_s`.
 
-    It is a rate (`limit`), or else a quota of `quota` units in the period that ends at `ends_s`. Times are in whole
-    seconds since the Unix epoch.
+    It is a rate (`limit`), or else a quota of `quota` units in the period that ends at `ends_s`, or else `quota` slots
+    that reservations hold at the same time, if `ends_s` is 0. Times are in whole seconds since the Unix epoch.
     """
 
     until_s: int
     limit: Limit | None
     quota: int = 0
     ends_s: int = 0
+
+    @property
+    def counts_slots(self) -> bool:
+        """Return whether the term is a number of slots."""
+        return self.limit is None and not self.ends_s
 
     @property
     def amount(self) -> int:
@@ -65,10 +70,10 @@ OWNER_PREFIX: Final = b"o:"
 class ClaimState(NamedTuple):
     """State of one claim after a decision.
 
-    `term` is the index of the term that applied. `value` is the debt in ticks for a rate, and for a quota what is used
-    of it; both include the request if it was allowed. `wait_ns` is how long the client has to wait until this limit
-    would allow the same request, in nanoseconds, and 0 if it did not refuse. `ends_s` is the end of the quota's open
-    period, 0 for a rate.
+    `term` is the index of the term that applied. `value` is the debt in ticks for a rate, for a quota what is used of
+    it, or else how many slots are held; it includes the request if it was allowed. `wait_ns` is how long the client has
+    to wait until this limit would allow the same request, in nanoseconds, and 0 if it did not refuse; slots are often
+    free earlier. `ends_s` is the end of the quota's open period, 0 for a rate and for slots.
     """
 
     term: int

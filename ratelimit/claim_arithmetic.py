@@ -27,6 +27,8 @@ from ratelimit.counters import (
     unpack_rate,
 )
 from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.reservation import OVERDRAWN_BUCKETS
+from ratelimit.slots import MAX_SLOTS, Holder, free_at, held, load_slots, pack_slots
 
 GetCounter = Callable[[bytes], bytes | None]
 """Returns the record of a counter, or None if there is none."""
@@ -54,12 +56,12 @@ def current_term(terms: Sequence[Term], now_s: int) -> int:
 
 
 def debt_of(raw: bytes | None, definition: int, limit: Limit, now_ns: int) -> int:
-    """Return the debt of a rate's counter, in ticks of `limit`, from 0 to a full bucket."""
+    """Return the debt of a rate's counter, in ticks of `limit`, from 0 to OVERDRAWN_BUCKETS full buckets."""
     counter = load_rate(raw)
     if counter is None or counter[0] != definition:
         return 0
     _, limit_code, tat_ns, fraction = counter
-    return convert_debt(limit, tat_ns, fraction, limit_code, now_ns)
+    return convert_debt(limit, tat_ns, fraction, limit_code, now_ns, OVERDRAWN_BUCKETS)
 
 
 def open_period(raw: bytes | None, definition: int, ends_s: int, now_s: int) -> QuotaCounter | None:
@@ -79,10 +81,11 @@ def open_period(raw: bytes | None, definition: int, ends_s: int, now_s: int) -> 
     return definition, ends_s, 0, counter[3], counter[1], counter[2]
 
 
-def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int) -> Answer:
+def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | None = None) -> Answer:
     """Return the counters' answer to the claims of one request, without changing the counters.
 
-    Raises TermsEnded, or CountersMissing with all quotas' counters that are missing.
+    `holder` is the reservation that holds the slots, if the request makes one. Raises TermsEnded, or CountersMissing
+    with all quotas' counters that are missing. Raises ValueError if there is no holder for slots.
     """
     now_s = now_ns // NS_PER_SECOND
     states: list[ClaimState] = []
@@ -95,7 +98,10 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int) -> Answer:
         if term[0] <= now_s:
             index = current_term(terms, now_s)
             term = terms[index]
-        if term[1] is None:
+        measured: _Measured | None
+        if term[1] is None and not term[3]:
+            measured = _ask_slots(get(name), definition, term, cost, enforced, holder, now_ns)
+        elif term[1] is None:
             measured = _ask_quota(get(name), definition, term, cost, enforced, now_s, now_ns)
             if measured is None:
                 missing.append(name)
@@ -104,7 +110,9 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int) -> Answer:
             measured = _ask_rate(get(name), definition, term[1], cost, enforced, now_ns)
         record, before, after, wait_ns, ends_s = measured
         if wait_ns and not isinstance(refused, CostExceedsClaim):
-            refused = CostExceedsClaim(name, cost, term.amount) if cost > term.amount else True
+            # A reservation holds one slot, whatever it costs.
+            impossible = cost > term.amount and not term.counts_slots
+            refused = CostExceedsClaim(name, cost, term.amount) if impossible else True
         records.append((name, record))
         values.append(before)
         states.append(_new(ClaimState, (index, wait_ns > 0, after, wait_ns, ends_s)))
@@ -126,9 +134,10 @@ def _ask_rate(raw: bytes | None, definition: int, limit: Limit, cost: int, enfor
     after = before + cost * limit.price
     if after > capacity or (not cost and before == capacity):
         if enforced:
-            wait_ns = -((capacity - after) // limit.ticks) or 1
-        # A rate that is only observed is overdrawn by at most one full bucket.
-        after = capacity
+            # A cost of 0 needs some of the bucket, too: at least one tick.
+            wait_ns = -((capacity - after - (not cost)) // limit.ticks)
+        # Requests overdraw a rate that is only observed by at most one full bucket.
+        after = max(before, capacity)
     if limit.ticks == 1:
         return pack_rate(definition, limit.code, now_ns + after, 0), before, after, wait_ns, 0
     ahead_ns, fraction = divmod(after, limit.ticks)
@@ -153,6 +162,21 @@ def _ask_quota(
         after = MAX_USED
     record = pack_quota(definition, ends_s, after, revision, previous_ends_s, previous_used)
     return record, before, after, wait_ns, ends_s
+
+
+def _ask_slots(
+    raw: bytes | None, definition: int, term: Term, cost: int, enforced: bool, holder: Holder | None, now_ns: int
+) -> _Measured:
+    slots = held(load_slots(raw, definition), now_ns // NS_PER_SECOND)
+    before, wait_ns = len(slots), 0
+    if enforced and before >= term[2]:
+        wait_ns = free_at(slots, term[2]) * NS_PER_SECOND - now_ns
+    if cost:
+        if holder is None:
+            raise ValueError("only a reservation holds slots")
+        if before < MAX_SLOTS:
+            slots[holder.slot] = holder.ends_s
+    return pack_slots(definition, slots), before, len(slots), wait_ns, 0
 
 
 def states_without(states: Sequence[ClaimState], values: Sequence[int]) -> tuple[ClaimState, ...]:

@@ -3,6 +3,7 @@
 from struct import Struct
 from typing import Any, Final, Protocol
 
+from ratelimit import slots
 from ratelimit.claim import FOREVER_S, MAX_USED
 from ratelimit.limit import Limit
 
@@ -34,6 +35,8 @@ class CounterStorage(Protocol):
 
 def dump_rate(definition: int, limit: Limit, debt: int, now_ns: int) -> bytes:
     """Return the record of a rate's counter that has this debt, in ticks of `limit`, at `now_ns`."""
+    if limit.ticks == 1:
+        return pack_rate(definition, limit.code, now_ns + debt, 0)
     ahead_ns, fraction = divmod(debt, limit.ticks)
     return pack_rate(definition, limit.code, now_ns + ahead_ns, fraction)
 
@@ -61,7 +64,9 @@ def load_quota(raw: bytes | None) -> QuotaCounter | None:
 def is_plausible(raw: bytes) -> bool:
     """Return whether a store can have written this record of a counter."""
     counter = load_quota(raw) or load_rate(raw)
-    if counter is None or counter[0] > MAX_DEFINITION:
+    if counter is None:
+        return slots.is_plausible(raw)
+    if counter[0] > MAX_DEFINITION:
         return False
     if len(counter) == 6:
         return True

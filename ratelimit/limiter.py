@@ -1,20 +1,24 @@
 """Rate limiter of a process: takes tokens from one bucket store, and measures and counts every decision."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from time import perf_counter
+from typing import TypeVar
 
 from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.decision import Decision
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
+from ratelimit.reservation import NewReservation, Settlement
 from ratelimit.stores import BucketStore, BucketStoreError
 from ratelimit.stores.base import ADDRESS_PREFIX, TakeResult
 from ratelimit.stores.configured import configured_store
 from ratelimit.stores.fallback import FallbackStore
+
+_Result = TypeVar("_Result")
 
 DecisionResult = Decision | CostExceedsBurst | Undecided | BucketStoreError | None
 """Result of one of several takes: the decision, or the error that prevented it. None means that nothing was
@@ -139,6 +143,72 @@ class Limiter:
             decisions.append(decision)
         return decisions
 
+    def reserve(
+        self, request: TakeRequest, reservation: NewReservation, policy: int = NO_POLICY
+    ) -> tuple[Decision, int]:
+        """Decide a request like `take`, and if it is allowed, make a reservation of its costs.
+
+        `request` has the estimates; 0 passes while anything is left. Its claims may include those on slots (a Term
+        without a limit and without an end), each with a cost of 1. `reservation` has a name of
+        `ratelimit.reservation.new_name`, the id of the key that asks, and for how many whole seconds (at least 1) the
+        reservation stays open by the store's clock. Return the decision, and the reservation's end in seconds since
+        the Unix epoch, or 0 if the decision is not allowed, or decided nothing because its epoch is newer.
+
+        Clients get `ratelimit.reservation.id_of(name)`, and `name_of` returns the name for it.
+
+        Raises Undecided and CostExceedsBurst as `take` does, TooManyReservations, and BucketStoreError. While a remote
+        store is down, it raises BucketStoreUnavailable in every mode of the fallback. After OutcomeUnknown, the
+        reservation may have been made: cancel it, or it stays at its estimate.
+        """
+        _, limit, _, epoch, _, claims = request
+        outcome, expires_s = self._timed(lambda: self.store.reserve(request, reservation, policy))
+        decision = Decision(limit, *outcome, claims)
+        if decision.epoch == epoch:
+            (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+        return decision, expires_s
+
+    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+        """Replace the estimate of the reservation `name` by the actual costs, and free its slots.
+
+        `caller` is the id of the key that reserved. `key_cost` (0 or more) is the cost for the limit `key`; it is
+        ignored if the key was unlimited when it reserved. `claims` are the current claims of the key on the limits
+        whose units have a cost, with that cost: what was reserved of any other counter is returned, and a claim on a
+        counter that was not reserved is charged in full. Claims on slots have no effect here.
+
+        Nothing is refused. A quota counts all of it, in the period in which it was reserved; the debt of a plan's rate
+        ends at two full buckets and that of the limit `key` at one. `Charge.forgiven` says what that left uncharged.
+        Epochs and policies don't matter. Settling again returns the settlement of the first time, whatever the costs.
+
+        If a charge has an `ends_s` that has passed, it changed a period whose row the database has already: write the
+        charge's `value` to it.
+
+        Raises ReservationUnknown (also for another caller's), ReservationExpired (it stays at its estimate),
+        ReservationEnded (it was cancelled), TermsEnded and CountersMissing (resolve or seed, then settle again), and
+        BucketStoreError. After any BucketStoreError it is safe to settle again.
+        """
+        return self._counting_errors(lambda: self.store.settle(name, caller, key_cost, claims))
+
+    def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
+        """Keep an open reservation and its slots for `ttl_seconds` (at least 1) from now, by the store's clock.
+
+        It never gets shorter. Return its end in seconds since the Unix epoch. Raises ReservationUnknown,
+        ReservationExpired, ReservationEnded (it was settled or cancelled) and BucketStoreError.
+        """
+        return self._counting_errors(lambda: self.store.extend(name, caller, ttl_seconds))
+
+    def cancel(self, name: bytes, caller: bytes) -> Settlement:
+        """Give back all that a reservation took, and free its slots. Cancelling again returns the same settlement.
+
+        Raises ReservationUnknown, ReservationExpired, ReservationEnded (it was settled) and BucketStoreError.
+        """
+        return self._counting_errors(lambda: self.store.cancel(name, caller))
+
+    def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
+        """Delete reservations that ended long enough ago, as long as `should_continue` returns true. Return how many
+        were deleted; 0 for a store that deletes them automatically.
+        """
+        return self.store.forget_ended_reservations(should_continue)
+
     def take_for_address(self, address: str, limit: Limit, kind: AttemptKind = AttemptKind.CREDENTIAL) -> Decision:
         """Take one token from the bucket that limits such attempts from `address`."""
         return Decision(limit, *self._timed_take((ADDRESS_PREFIX + (kind + address).encode(), limit, 1, 0, 0, ())))
@@ -206,6 +276,20 @@ class Limiter:
             raise
         finally:
             self._metrics.seconds.observe(perf_counter() - started)
+
+    def _timed(self, call: Callable[[], _Result]) -> _Result:
+        started = perf_counter()
+        try:
+            return self._counting_errors(call)
+        finally:
+            self._metrics.seconds.observe(perf_counter() - started)
+
+    def _counting_errors(self, call: Callable[[], _Result]) -> _Result:
+        try:
+            return call()
+        except BucketStoreError:
+            metrics.STORE_ERRORS.inc()
+            raise
 
 
 @cache

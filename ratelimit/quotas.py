@@ -59,10 +59,14 @@ def adjust(counters: CounterStorage, claim: Claim, used: int | None, add: int, n
     _, limit, _, ends_s = terms[index]
     raw = counters.get(name)
     if limit is not None:
-        debt = debt_of(raw, definition, limit, now_ns) + add * limit.price if used is None else used * limit.price
-        debt = min(max(debt, 0), limit.capacity)
+        before = debt_of(raw, definition, limit, now_ns) if used is None else 0
+        debt = before + add * limit.price if used is None else used * limit.price
+        # A bucket that settling has overdrawn is not filled by adding little.
+        debt = min(max(debt, 0), max(before, limit.capacity))
         counters.put(name, dump_rate(definition, limit, debt, now_ns))
         return ClaimState(index, refused=False, value=debt, wait_ns=0, ends_s=0)
+    if terms[index].counts_slots:
+        raise ValueError("slots are held by reservations, and can't be adjusted")
     period = open_period(raw, definition, ends_s, now_s)
     if period is None:
         raise CountersMissing((name,))

@@ -98,6 +98,7 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("sweep_slow", lambda run: _sweep(run, every_run=False), EVERY_MINUTE),
         Task("integrity_scan", lambda run: scan_next_batch(configured_peppers(), now=run.now)),
         Task("tidy_store", lambda _run: limiter.store.clean_up()),
+        Task("forget_reservations", lambda run: limiter.forget_ended_reservations(run.should_continue)),
         Task("forget_addresses", lambda _run: limiter.forget_idle_addresses(failure_limit()), EVERY_MINUTE),
         Task("count_keys", lambda run: count_keys(run.now), EVERY_MINUTE),
         Task("rank_usage", lambda run: rank_usage_if_due(run.now, run.should_continue), EVERY_MINUTE),

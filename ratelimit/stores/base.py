@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.reservation import NewReservation, Reserved, Settlement
 
 if TYPE_CHECKING:
     from ratelimit.stores.call_sequence import ScriptCall
@@ -141,6 +142,38 @@ class BucketStore(Protocol):
 
         The result is from 0 to a full bucket, or to MAX_USED. Exactly one of both is given. Return the state
         after it. Raises Undecided.
+        """
+
+    def reserve(self, request: TakeRequest, reservation: NewReservation, policy: int = NO_POLICY) -> Reserved:
+        """Decide a request like `take`. If it is allowed, also make a reservation, and hold the slots that it claims.
+
+        Raises Undecided, CostExceedsBurst and TooManyReservations.
+        """
+
+    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+        """Replace a reservation's estimate by the actual costs: `key_cost` of the limit `key`, and those of `claims`.
+
+        Epochs and policies don't matter. Settling twice is the same as once, by the first costs. Raises
+        ReservationUnknown, ReservationExpired, ReservationEnded, TermsEnded and CountersMissing.
+        """
+
+    def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
+        """Keep an open reservation open for `ttl_seconds` from now at least. Return until when, in seconds since the
+        Unix epoch.
+
+        Raises ReservationUnknown, ReservationExpired and ReservationEnded.
+        """
+
+    def cancel(self, name: bytes, caller: bytes) -> Settlement:
+        """Give back all that a reservation took. Twice is the same as once.
+
+        Raises ReservationUnknown, ReservationExpired and ReservationEnded.
+        """
+
+    def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
+        """Delete the reservations that ended long enough ago, in batches, as long as `should_continue` returns true.
+
+        Return how many were deleted. A store that deletes them automatically has nothing to do.
         """
 
     def peek(self, key: bytes) -> Record:

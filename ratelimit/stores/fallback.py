@@ -10,9 +10,11 @@ from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.stores.base import (
     ADDRESS_PREFIX,
     BucketStoreError,
+    BucketStoreUnavailable,
     ClaimsUnsupported,
     OutcomeUnknown,
     Rebuild,
@@ -161,6 +163,22 @@ class FallbackStore:
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
         return self.primary.adjust(claim, used=used, add=add)
 
+    def reserve(self, request: TakeRequest, reservation: NewReservation, policy: int = NO_POLICY) -> Reserved:
+        """Reserve by the primary. No mode has a fallback: no other host could settle what this one reserved."""
+        return self._by_primary_only(lambda: self.primary.reserve(request, reservation, policy))
+
+    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+        return self._by_primary_only(lambda: self.primary.settle(name, caller, key_cost, claims))
+
+    def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
+        return self._by_primary_only(lambda: self.primary.extend(name, caller, ttl_seconds))
+
+    def cancel(self, name: bytes, caller: bytes) -> Settlement:
+        return self._by_primary_only(lambda: self.primary.cancel(name, caller))
+
+    def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
+        return self.primary.forget_ended_reservations(should_continue)
+
     def peek(self, key: bytes) -> Record:
         return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
 
@@ -233,6 +251,16 @@ class FallbackStore:
         except BucketStoreError as error:
             self._record_failure(error)
             return fallback(error)
+
+    def _by_primary_only(self, primary: Callable[[], _Result]) -> _Result:
+        """Return the result of `primary`. Raises BucketStoreUnavailable at once while the breaker is open."""
+        if not self.breaker.closed:
+            raise BucketStoreUnavailable(f"{self.url} does not respond, and reservations have no fallback")
+        try:
+            return primary()
+        except BucketStoreUnavailable as error:
+            self._record_failure(error)
+            raise
 
     def _record_failure(self, error: BucketStoreError) -> None:
         metrics.STORE_ERRORS.inc()

@@ -22,9 +22,11 @@ from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
 from ratelimit.counters import CounterStorage, RateCounter, load_rate
 from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.reservations import END_PREFIX, Step
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
+from ratelimit.stores.reservation_store import ReservationStore, find_ended
 
 # The store's own entries begin with NUL.
 _FIRST_KEY: Final = b"\x01"
@@ -34,7 +36,7 @@ _take = bucket.take
 _take_with_claims = batch.take
 
 
-class LmdbStore(LmdbEnvironment, CounterStore):
+class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     """Bucket store in a file on this host, shared by all its processes."""
 
     shared = True
@@ -229,6 +231,18 @@ class LmdbStore(LmdbEnvironment, CounterStore):
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         return self._run_transaction(work, write=write)
 
+    def _in_step(self, work: Callable[[Step], _Result], key: bytes) -> _Result:
+        return self._run_transaction(lambda transaction: work(Step(transaction, transaction, self.now_ns())), key=key)
+
+    def _sweep_reservations(self) -> int:
+        def sweep(transaction: lmdb.Transaction) -> int:
+            names = find_ended(Step(transaction, transaction, self.now_ns()), _ends(transaction))
+            for name in names:
+                transaction.delete(name)
+            return sum(name.startswith(END_PREFIX) for name in names)
+
+        return self._run_transaction(sweep)
+
     def _scan_batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
         return self._run_transaction(lambda transaction: _read_batch(transaction, first, prefix), write=False)
 
@@ -253,6 +267,13 @@ def _load(transaction: lmdb.Transaction, key: bytes) -> Record:
     except struct.error:
         # A record that cannot be read counts as never used. The next write replaces it.
         return Record()
+
+
+def _ends(transaction: lmdb.Transaction) -> Iterator[bytes]:
+    """Yield the entries of the ends of reservations, in the order of time."""
+    cursor = transaction.cursor()
+    if cursor.set_range(END_PREFIX):
+        yield from takewhile(lambda name: name.startswith(END_PREFIX), map(bytes, cursor.iternext(values=False)))
 
 
 def _read_batch(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:

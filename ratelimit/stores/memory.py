@@ -10,8 +10,10 @@ from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated
 from ratelimit.counters import CounterStorage
 from ratelimit.limit import Limit
+from ratelimit.reservations import END_PREFIX, Step
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
+from ratelimit.stores.reservation_store import ReservationStore, find_ended
 
 _Result = TypeVar("_Result")
 
@@ -22,7 +24,7 @@ class _Records(dict[bytes, bytes]):
     put = dict.__setitem__
 
 
-class MemoryStore(CounterStore):
+class MemoryStore(CounterStore, ReservationStore):
     """Bucket store in a dictionary under a lock. It is exact across threads; each process has its own."""
 
     url = "memory://"
@@ -90,6 +92,18 @@ class MemoryStore(CounterStore):
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         with self._lock:
             return work(self._counters)
+
+    def _in_step(self, work: Callable[[Step], _Result], key: bytes) -> _Result:
+        with self._lock:
+            return work(Step(self._records, self._counters, self.now_ns()))
+
+    def _sweep_reservations(self) -> int:
+        with self._lock:
+            ends = sorted(name for name in self._counters if name.startswith(END_PREFIX))
+            names = find_ended(Step(self._records, self._counters, self.now_ns()), ends)
+            for name in names:
+                self._counters.pop(name, None)
+            return sum(name.startswith(END_PREFIX) for name in names)
 
     def ping(self) -> None:
         """Do nothing: memory always accepts a write."""

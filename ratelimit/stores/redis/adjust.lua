@@ -40,7 +40,13 @@ if counter[1] == QUOTA then
 else
   local _, period, ticks =
     struct.unpack(RATE_TERM, ARGV[2], 1 + CLAIM_BYTES + term * TERM_BYTES + TERM_HEAD_BYTES)
-  value, fraction = within(period, plus(base, base_fraction, by, by_fraction, ticks))
+  value, fraction = plus(base, base_fraction, by, by_fraction, ticks)
+  if base >= period and value >= base then
+    -- A bucket that settling has overdrawn is not filled by adding little.
+    value, fraction = base, base_fraction
+  elseif base < period or value < 0 then
+    value, fraction = within(period, value, fraction)
+  end
   counter[4], counter[5] = later(now_s, now_ns, value)
   counter[6] = fraction
 end

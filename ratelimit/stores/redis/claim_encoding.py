@@ -20,6 +20,8 @@ from ratelimit.claim import (
 )
 from ratelimit.counters import load_rate
 from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.reservation import OVERDRAWN_BUCKETS
+from ratelimit.reservation_record import Kind
 
 Conversions = Mapping[bytes, bytes]
 """By counter: a bucket that was converted from another limit, and its replacement, as claims.lua expects them."""
@@ -43,36 +45,43 @@ _MAX_SECONDS: Final = 1 << 33
 _MAX_POLICY_DIGITS: Final = 16
 
 
-def encode_claims(claims: tuple[Claim, ...], conversions: Conversions) -> bytes:
-    """Return the claims of a request as the end of its argument for take.lua; empty if there are none."""
+def encode_claims(claims: tuple[Claim, ...], conversions: Conversions, *, reserving: bool = False) -> bytes:
+    """Return the claims of a request as the end of its argument for take.lua; empty if there are none.
+
+    Raises ValueError if a claim asks for a slot and the request is not `reserving`.
+    """
     if not claims:
         return b""
-    return b"%c" % len(claims) + b"".join([encode_claim(one, conversions) for one in claims])
+    return b"%c" % len(claims) + b"".join([encode_claim(one, conversions, reserving) for one in claims])
 
 
-def encode_claim(claim: Claim, conversions: Conversions) -> bytes:
+def encode_claim(claim: Claim, conversions: Conversions, reserving: bool = False) -> bytes:
     """Return one claim as claims.lua expects it."""
     counter, definition, cost, enforced, terms = claim
     conversion = conversions.get(counter, b"") if conversions else b""
     head = _CLAIM.pack(enforced, len(terms), bool(conversion), definition, cost)
-    return head + _encode_terms(terms, cost, enforced) + conversion
+    return head + _encode_terms(terms, cost, enforced, reserving) + conversion
 
 
 # The keys of a plan have the same terms, and most requests the same cost.
 @lru_cache(maxsize=4096)
-def _encode_terms(terms: tuple[Term, ...], cost: int, enforced: bool) -> bytes:
+def _encode_terms(terms: tuple[Term, ...], cost: int, enforced: bool, reserving: bool) -> bytes:
+    if not reserving and any(term.counts_slots for term in terms):
+        raise ValueError("only a reservation holds slots")
     return b"".join([_encode_term(one, cost, exceeds=enforced and cost > one.amount) for one in terms])
 
 
 def _encode_term(term: Term, cost: int, *, exceeds: bool) -> bytes:
     until_s, limit, quota, ends_s = term
     if limit is None:
-        return _QUOTA_TERM.pack(until_s, 1, exceeds, quota, ends_s)
+        # A reservation holds one slot, whatever it costs.
+        slots = term.counts_slots
+        return _QUOTA_TERM.pack(until_s, Kind.SLOTS if slots else Kind.QUOTA, exceeds and not slots, quota, ends_s)
     period_ns = limit.per_seconds * NS_PER_SECOND
     # A cost above the burst is either not decided by its price, or counted up to a full bucket. Lua's numbers could not
     # represent it exactly.
     price = divmod(min(cost, limit.burst) * limit.price, limit.ticks)
-    return _RATE_TERM.pack(until_s, 0, exceeds, limit.code, period_ns, limit.ticks, *price)
+    return _RATE_TERM.pack(until_s, Kind.RATE, exceeds, limit.code, period_ns, limit.ticks, *price)
 
 
 def encode_conversion(raw: bytes | None, limit: Limit, now_ns: int) -> bytes:
@@ -81,7 +90,7 @@ def encode_conversion(raw: bytes | None, limit: Limit, now_ns: int) -> bytes:
     if counter is None:
         return b""
     _, code, tat_ns, fraction = counter
-    debt = convert_debt(limit, tat_ns, fraction, code, now_ns)
+    debt = convert_debt(limit, tat_ns, fraction, code, now_ns, OVERDRAWN_BUCKETS)
     ahead_ns, new_fraction = divmod(debt, limit.ticks)
     return _encode_bucket(code, tat_ns, fraction) + _encode_bucket(limit.code, now_ns + ahead_ns, new_fraction)
 
@@ -132,12 +141,14 @@ def _state(
 ) -> ClaimState:
     limit = claim.terms[index].limit
     if limit is None:
-        return ClaimState(index, bool(refused), value, ends_s * NS_PER_SECOND - now_ns if refused else 0, ends_s)
+        wait_ns = ends_s * NS_PER_SECOND - now_ns if refused else 0
+        # For slots, reserve.lua reports when enough of them have ended, and only if it refuses.
+        return ClaimState(index, bool(refused), value, wait_ns, 0 if claim.terms[index].counts_slots else ends_s)
     debt = value * limit.ticks + fraction
     wait_ns = 0
     if refused:
-        # A cost of 0 waits until anything is left.
-        wait_ns = -((limit.capacity - debt - claim.cost * limit.price) // limit.ticks) or 1
+        # A cost of 0 needs some of the bucket, too: at least one tick.
+        wait_ns = -((limit.capacity - debt - claim.cost * limit.price - (not claim.cost)) // limit.ticks)
     return ClaimState(index, bool(refused), debt, wait_ns, 0)
 
 

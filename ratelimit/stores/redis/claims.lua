@@ -13,6 +13,8 @@ local RATE_TERM, QUOTA_TERM, TERM_HEAD = '<c8I8I4I8I4', '<I8I8', '<I8I1I1'
 local TERM_HEAD_BYTES = 10
 local BUCKET = '<c8I8I4I4'
 local BUCKET_BYTES = 24
+-- reservation.py has the same value.
+local OVERDRAWN_BUCKETS = 2
 
 -- Returns the TAT and fraction of a rate's counter under a limit; nil if its debt has to be converted first. `at` is
 -- where the claim's conversion is, if it has one.
@@ -37,12 +39,17 @@ local function weigh_rate(counter, definition, cost, enforced, request, at, conv
     if not tat_s then
       return nil
     end
-    debt, fraction = debt_of(tat_s, tat_ns, known_fraction, now_s, now_ns, period)
+    debt, fraction = debt_of(tat_s, tat_ns, known_fraction, now_s, now_ns, OVERDRAWN_BUCKETS * period)
   end
   local after, after_fraction = plus(debt, fraction, price, price_fraction, ticks)
   local fits = true
   if enforced == 0 then
-    after, after_fraction = within(period, after, after_fraction)
+    -- Requests overdraw it by at most one full bucket, and settling by more.
+    if debt >= period then
+      after, after_fraction = debt, fraction
+    else
+      after, after_fraction = within(period, after, after_fraction)
+    end
   elseif cost == 0 then
     fits = debt < period
   else
@@ -63,19 +70,24 @@ local function weigh_quota(counter, definition, cost, enforced, request, at)
   return fits, used, 0, after, 0, ends, {QUOTA, definition, ends, after, opened[5], opened[6], opened[7]}
 end
 
--- Returns the number of the first of a claim's terms that has not ended, from 0, whether it is a quota and whether the
+-- Returns the number of the first of a claim's terms that has not ended, from 0, what its counter is and whether the
 -- cost exceeds it; nil if all of them have ended.
 local function term_of(request, at, terms)
   for term = 0, terms - 1 do
-    local until_s, is_quota, exceeds = unpacked(TERM_HEAD, request, at + term * TERM_BYTES)
+    local until_s, kind, exceeds = unpacked(TERM_HEAD, request, at + term * TERM_BYTES)
     if now_s < until_s then
-      return term, is_quota, exceeds
+      return term, kind, exceeds
     end
   end
 end
 
+-- Weighs a claim on slots like `weigh_quota`, in scripts that make reservations. In place of the counter, it gets its
+-- name.
+local weigh_slots
+
 -- Returns the claims that `request` encodes from `at` on, weighed against `counters`. The names of their counters begin
--- at `first` in KEYS. Each is {name, term, fits, value before (with ticks), value after (with ticks), end, counter}. The
+-- at `first` in KEYS. Each is {name, term, fits, value before (with ticks), value after (with ticks), end, counter,
+-- cost}. The
 -- result also says what keeps them from being decided: `ended`, `missing` and `changed` (claims as bits), and
 -- `exceeding`, the first claim that asks for more than it could ever get; and whether one of them `refused`.
 local function weigh(request, at, first, counters)
@@ -85,15 +97,18 @@ local function weigh(request, at, first, counters)
     local enforced, terms, converted, definition, cost = unpacked(CLAIM, request, at)
     at = at + CLAIM_BYTES
     local after_terms = at + terms * TERM_BYTES
-    local term, is_quota, exceeds = term_of(request, at, terms)
+    local term, kind, exceeds = term_of(request, at, terms)
     local name = KEYS[first + position - 1]
     local counter = counters[name]
     if not term then
       claims.ended = true
-    elseif is_quota == 1 and not counter then
+    elseif kind == QUOTA and not counter then
       claims.missing = claims.missing + bit
     else
-      local weigh_one = is_quota == 1 and weigh_quota or weigh_rate
+      local weigh_one = kind == QUOTA and weigh_quota or weigh_rate
+      if kind == SLOTS then
+        counter, weigh_one = name, weigh_slots
+      end
       local fits, before, before_fraction, after, after_fraction, ends, changed = weigh_one(
         counter, definition, cost, enforced, request, at + term * TERM_BYTES + TERM_HEAD_BYTES,
         converted == 1 and after_terms
@@ -106,7 +121,7 @@ local function weigh(request, at, first, counters)
       if exceeds == 1 and not claims.exceeding then
         claims.exceeding, claims.exceeding_term = position - 1, term
       end
-      claims[position] = {name, term, fits, before, before_fraction, after, after_fraction, ends, changed}
+      claims[position] = {name, term, fits, before, before_fraction, after, after_fraction, ends, changed, cost}
     end
     at = after_terms + converted * 2 * BUCKET_BYTES
     position, bit = position + 1, bit * 2

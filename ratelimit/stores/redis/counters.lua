@@ -2,10 +2,12 @@
 --
 -- A rate's counter is {RATE, definition, limit, TAT (seconds, nanoseconds), fraction}; the limit is its code as 8 bytes,
 -- because a code is above what a double represents exactly. A quota's is {QUOTA, definition, end, used, revision,
--- previous end, previous used}.
+-- previous end, previous used}. Counters of SLOTS are those of slots.lua.
+-- reservation_record.py has the same numbers of kinds.
 
 local RATE, RATE_LAYOUT, RATE_BYTES = 1, '<I8c8I8I4I4', 32
 local QUOTA, QUOTA_LAYOUT, QUOTA_BYTES = 2, '<I8I8I8I8I8I8', 48
+local SLOTS = 3
 -- claim.py has the same values.
 local MAX_USED = 4503599627370496
 local FOREVER = 253402300799

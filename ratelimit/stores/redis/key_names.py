@@ -5,7 +5,8 @@ from typing import Final, TypeVar
 from uuid import uuid4
 
 from ratelimit.bucket import TakeRequest
-from ratelimit.claim import KEY_COUNTER_PREFIX, NO_POLICY, OWNER_PREFIX
+from ratelimit.claim import KEY_COUNTER_PREFIX, NO_POLICY, OWNER_PREFIX, Claim
+from ratelimit.reservation import key_of, slot_id
 from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.address import RedisAddress
@@ -55,13 +56,25 @@ class KeyNames:
         # Redis Cluster hashes only what is in braces, so the counter is in the slot of the key's record.
         return b"{%b}:%b" % (self.record(key), limit_name)
 
+    def reservation(self, name: bytes) -> bytes:
+        """Return the name of a reservation's record."""
+        return b"{%b}:r:%b" % (self.record(key_of(name)), slot_id(name))
+
+    def open_reservations(self, key: bytes) -> bytes:
+        """Return the name of the count of a key's open reservations."""
+        return b"{%b}:r:open" % self.record(key)
+
     def record_or_counter(self, key: bytes) -> bytes:
         """Return the name of what is stored under `key` in other stores: a key's record, or a counter."""
         return self.counter(key) if key.startswith((KEY_COUNTER_PREFIX, OWNER_PREFIX)) else self.record(key)
 
     def can_decide(self, request: TakeRequest) -> bool:
         """Return whether one call of a script can access all that the request needs."""
-        return not (self._cluster and any(claim.is_shared for claim in request[5]))
+        return self.can_claim(request[5])
+
+    def can_claim(self, claims: Sequence[Claim]) -> bool:
+        """Return whether one call of a script can access the counters of a key's claims together."""
+        return not (self._cluster and any(claim.is_shared for claim in claims))
 
     def index(self, key: bytes) -> bytes | None:
         """Return the index that lists the key, or the keys that begin with it; None if there is none."""
@@ -92,9 +105,14 @@ class KeyNames:
         return None if self._cluster else CallSequence(self._sequences + uuid4().hex.encode(), timeout)
 
     def take_arguments(
-        self, requests: Sequence[EncodedRequest], now: bytes, call: ScriptCall | None, policy: int = NO_POLICY
+        self,
+        requests: Sequence[EncodedRequest],
+        now: bytes,
+        call: ScriptCall | None,
+        policy: int = NO_POLICY,
+        own: Sequence[bytes] = (),
     ) -> tuple[list[bytes], list[bytes]]:
-        """Return the key names and arguments for a call of take.lua.
+        """Return the key names and arguments for a call of take.lua, or of a script with further keys of its `own`.
 
         `policy` is the caller's number of the policies. With Cluster it is not checked, because their record is in a
         slot of its own.
@@ -106,7 +124,7 @@ class KeyNames:
         if policy != NO_POLICY:
             names.append(self.policy)
         counters = [self.counter(claim.counter) for request, _ in requests for claim in request[5]]
-        names += counters
+        names += [*counters, *own]
         # All keys of one call are of the same kind, so the first one determines the index.
         index = self.index(requests[0][0][0])
         if index is not None:

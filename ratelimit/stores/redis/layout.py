@@ -67,13 +67,19 @@ def encode_policy(policy: int, claims: int) -> bytes:
 
 
 def encode_request(
-    request: TakeRequest, *, more: int = 0, count: int = 1, conversions: Conversions = NO_CONVERSIONS
+    request: TakeRequest,
+    *,
+    more: int = 0,
+    count: int = 1,
+    conversions: Conversions = NO_CONVERSIONS,
+    reserving: bool = False,
 ) -> bytes:
     """Return a request as an argument for take.lua.
 
     The script takes `more` tokens in all if the bucket has them (0: no more), and the request's own cost
     otherwise. If the request is allowed, it counts `count` requests, which include earlier ones that leased tokens
-    paid for. `conversions` are those of the claims' counters that were last used under other limits.
+    paid for. `conversions` are those of the claims' counters that were last used under other limits. Only a request
+    that is `reserving` can claim slots; otherwise this raises ValueError.
     """
     _, limit, cost, epoch, slot, claims = request
     if limit is not None and cost > limit.burst:
@@ -83,7 +89,7 @@ def encode_request(
         priced = _encode_limit(limit, cost)
         extra = _encode_limit(limit, more)[3:] if more and limit is not None else (0, 0)
         encoded = _REQUEST.pack(epoch, slot, 0, *priced, *extra, count)
-    return encoded + claim_encoding.encode_claims(claims, conversions) if claims else encoded
+    return encoded + claim_encoding.encode_claims(claims, conversions, reserving=reserving) if claims else encoded
 
 
 def encode_shift(limit: Limit, tokens: int, *, back: bool, count: int) -> bytes:

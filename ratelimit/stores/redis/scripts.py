@@ -17,7 +17,11 @@ def _script(*parts: str) -> Script:
     return Script(text, sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
-TAKE: Final = _script("record.lua", "counters.lua", "claims.lua", "take.lua")
+_DECISIONS: Final = ("record.lua", "counters.lua", "claims.lua", "requests.lua")
+TAKE: Final = _script(*_DECISIONS, "take.lua")
+RESERVE: Final = _script(*_DECISIONS, "reservations.lua", "reserve.lua")
+SETTLE: Final = _script("record.lua", "counters.lua", "reservations.lua", "settle.lua")
+EXTEND: Final = _script("record.lua", "counters.lua", "reservations.lua", "extend.lua")
 SHIFT: Final = _script("record.lua", "shift.lua")
 CHANGE: Final = _script("record.lua", "change.lua")
 ADJUST: Final = _script("record.lua", "counters.lua", "claims.lua", "adjust.lua")

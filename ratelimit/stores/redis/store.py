@@ -1,6 +1,6 @@
 """Redis or Valkey bucket store: exact across all hosts, by the server's clock, with one round trip per operation."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import local
 from typing import Any, Final
@@ -9,15 +9,17 @@ from uuid import uuid4
 from ratelimit.bucket import Outcome, Record, TakeRequest, convert_debt
 from ratelimit.claim import NO_POLICY, Claim, Undecided
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
+from ratelimit.reservation import NewReservation, Reserved, TooManyReservations
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
-from ratelimit.stores.call_sequence import CLOSED, CallSequence
-from ratelimit.stores.redis import layout
+from ratelimit.stores.call_sequence import CLOSED, CallSequence, ScriptCall
+from ratelimit.stores.redis import layout, reservation_encoding
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
 from ratelimit.stores.redis.claim_encoding import NO_CONVERSIONS, Conversions
-from ratelimit.stores.redis.counters import RedisCounters
 from ratelimit.stores.redis.key_names import EncodedRequest
 from ratelimit.stores.redis.layout import LimitChanged
-from ratelimit.stores.redis.scripts import CHANGE, SHIFT, TAKE
+from ratelimit.stores.redis.reservation_encoding import TOO_MANY_OPEN
+from ratelimit.stores.redis.reservations import RedisReservations
+from ratelimit.stores.redis.scripts import CHANGE, RESERVE, SHIFT, TAKE, Script
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -27,9 +29,12 @@ _PROBE: Final = b"probe"
 _INDEX_UPDATE_SECONDS: Final = 5
 # The same value as in take.lua.
 _SEQUENCE_SECONDS: Final = 86_400
+_TIME_NUMBERS: Final = 2
+_Arguments = tuple[list[bytes], list[bytes]]
+"""Key names and arguments of a script."""
 
 
-class RedisStore(RedisCounters):
+class RedisStore(RedisReservations):
     """Bucket store in Redis. Threads can share one instance.
 
     `clock` replaces the server's clock in tests.
@@ -74,6 +79,17 @@ class RedisStore(RedisCounters):
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
         results = self._take_all(requests, policy)
         return [self._resolve(one, result, policy) for one, result in zip(requests, results, strict=True)]
+
+    def reserve(self, request: TakeRequest, reservation: NewReservation, policy: int = NO_POLICY) -> Reserved:
+        conversions: Conversions = NO_CONVERSIONS
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._reserve(request, reservation, policy, conversions)
+            except LimitChanged as changed:
+                if changed.key:
+                    self.convert(request[0], request[1])
+                conversions = self.conversions_of(changed.claims)
+        raise BucketStoreError(f"{self.url}: the limit of a key keeps changing")
 
     def peek(self, key: bytes) -> Record:
         with self._store_errors():
@@ -161,12 +177,18 @@ class RedisStore(RedisCounters):
         return results
 
     def _take(self, requests: Sequence[EncodedRequest], now: bytes, policy: int) -> Any:
-        """Run take.lua once, in the sequence of this thread. Raises OutcomeUnknown if no response comes."""
+        """Run take.lua once. Raises OutcomeUnknown if no response comes."""
+        return self._run_numbered(TAKE, lambda call: self.keys.take_arguments(requests, now, call, policy))
+
+    def _run_numbered(self, script: Script, arguments: Callable[[ScriptCall | None], _Arguments]) -> Any:
+        """Run a script that decides requests, in the sequence of this thread. Raises OutcomeUnknown if no response
+        comes.
+        """
         sequence: CallSequence | None = getattr(self._sequences, "current", None) or self.new_sequence()
         self._sequences.current = sequence
         call = None if sequence is None else sequence.next_call()
         try:
-            response = self._run(TAKE, *self.keys.take_arguments(requests, now, call, policy))
+            response = self._run(script, *arguments(call))
         except BucketStoreUnavailable as error:
             # The sequence ends here. The next call starts a new one, so this one can be closed to find out what
             # happened.
@@ -176,6 +198,25 @@ class RedisStore(RedisCounters):
             with self._store_errors():
                 sequence.record_server_time(call, layout.parse_server_ns(response))
         return response
+
+    def _reserve(self, request: TakeRequest, new: NewReservation, policy: int, conversions: Conversions) -> Reserved:
+        """Run reserve.lua once. Raises LimitChanged."""
+        encoded = (request, layout.encode_request(request, conversions=conversions, reserving=True))
+        if unsupported := self.unsupported([encoded]):
+            raise unsupported[0]
+        now, own = self.time_argument(), [self.keys.reservation(new.name), self.keys.open_reservations(request[0])]
+
+        def arguments(call: ScriptCall | None) -> _Arguments:
+            names, values = self.keys.take_arguments([encoded], now, call, policy, own)
+            return names, [*values, *reservation_encoding.encode_new(request, new)]
+
+        expires_s, *numbers = self._run_numbered(RESERVE, arguments)
+        # A call that came too late returns only the time.
+        if len(numbers) > _TIME_NUMBERS and numbers[0] == TOO_MANY_OPEN:
+            raise TooManyReservations
+        with self._store_errors():
+            (result,) = layout.parse_outcomes([request], numbers)
+        return Reserved(layout.outcome_or_raise(result), expires_s)
 
     def _resolve(self, request: TakeRequest, result: TakeResult | LimitChanged, policy: int) -> TakeResult:
         if not isinstance(result, LimitChanged):

@@ -28,14 +28,15 @@ class Bucket:
     limit: Limit
     full_at: Fraction
 
-    def spent(self, definition: int, limit: Limit, now: Fraction) -> Fraction:
+    def spent(self, definition: int, limit: Limit, now: Fraction, full_buckets: int = 2) -> Fraction:
+        """A plan's rate can be overdrawn to two full buckets."""
         if self.definition != definition:
             return Fraction(0)
         spent = (self.full_at - now) * Fraction(self.limit.burst, self.limit.per_seconds)
-        spent = min(max(spent, Fraction(0)), Fraction(self.limit.burst))
+        spent = min(max(spent, Fraction(0)), Fraction(full_buckets * self.limit.burst))
         # Under another limit, the same number of tokens is spent, rounded up to what the other one can count.
         if self.limit != limit:
-            spent = min(Fraction(ceil(spent * limit.price), limit.price), Fraction(limit.burst))
+            spent = min(Fraction(ceil(spent * limit.price), limit.price), Fraction(full_buckets * limit.burst))
         return spent
 
 
@@ -57,6 +58,17 @@ class Period:
         return Period(definition, ends_s, 0, self.revision, (self.ends_s, self.used))
 
 
+@dataclass(frozen=True)
+class Seats:
+    """A counter of slots: their ends by the names of the reservations that hold them."""
+
+    definition: int
+    ends: dict[bytes, int]
+
+    def at(self, definition: int, now: Fraction) -> dict[bytes, int]:
+        return {name: end for name, end in self.ends.items() if now < end and self.definition == definition}
+
+
 @dataclass
 class Key:
     bucket: Bucket | None = None
@@ -70,7 +82,7 @@ class Asked:
     """What one claim asks: how much is spent without and with it, and whether and how long its limit refuses it."""
 
     state: ClaimState
-    counter: Bucket | Period
+    counter: Bucket | Period | Seats
     spent: Fraction
     impossible: bool
 
@@ -86,9 +98,9 @@ def ticks(spent: Fraction, limit: Limit) -> int:
 
 
 def wait(spent: Fraction, cost: int, limit: Limit) -> int:
-    """Nanoseconds until the cost fits, or until anything is left if it is 0."""
-    seconds = (spent + cost - limit.burst) * Fraction(limit.per_seconds, limit.burst)
-    return max(ceil(seconds * SECOND), 1)
+    """Nanoseconds until the cost fits, or until a tick is left if it is 0."""
+    lacking = spent + (cost or Fraction(1, limit.price)) - limit.burst
+    return ceil(lacking * Fraction(limit.per_seconds, limit.burst) * SECOND)
 
 
 @dataclass
@@ -96,7 +108,7 @@ class Model:
     """All keys and counters."""
 
     keys: dict[bytes, Key] = field(default_factory=dict)
-    counters: dict[bytes, Bucket | Period] = field(default_factory=dict)
+    counters: dict[bytes, Bucket | Period | Seats] = field(default_factory=dict)
 
     def take(self, request: TakeRequest, now_ns: int) -> Outcome | Exception:
         name, limit, cost, epoch, _, claims = request
@@ -135,7 +147,7 @@ class Model:
         missing = tuple(
             claim.counter
             for claim, term in zip(claims, terms, strict=True)
-            if term.limit is None and claim.counter not in self.counters
+            if term.limit is None and term.ends_s and claim.counter not in self.counters
         )
         if missing:
             return CountersMissing(missing)
@@ -155,8 +167,8 @@ class Model:
             return Asked(state, after, Fraction(period.used), refused and claim.cost > term.quota)
         limit = term.limit
         spent = known.spent(claim.definition, limit, now) if isinstance(known, Bucket) else Fraction(0)
-        refused = claim.enforced and (spent + claim.cost > limit.burst or spent == limit.burst)
-        total = min(spent + claim.cost, Fraction(limit.burst))
+        refused = claim.enforced and (spent + claim.cost > limit.burst or spent >= limit.burst)
+        total = min(spent + claim.cost, max(spent, Fraction(limit.burst)))
         state = ClaimState(index, refused, ticks(total, limit), wait(spent, claim.cost, limit) if refused else 0, 0)
         counter = bucket_with(limit, claim.definition, total, now)
         return Asked(state, counter, spent * limit.price, refused and claim.cost > limit.burst)
@@ -177,8 +189,10 @@ class Model:
             self.counters[claim.counter] = replace(counter, used=total, revision=counter.revision + 1)
             return state._replace(value=total)
         assert limit is not None
-        spent = counter.spent(claim.definition, limit, now) + add if add is not None else Fraction(used or 0)
-        spent = min(max(spent, Fraction(0)), Fraction(limit.burst))
+        assert isinstance(counter, Bucket)
+        before = counter.spent(claim.definition, limit, now) if add is not None else Fraction(0)
+        spent = before + (add or 0) + (used or 0)
+        spent = min(max(spent, Fraction(0)), max(before, Fraction(limit.burst)))
         self.counters[claim.counter] = bucket_with(limit, claim.definition, spent, now)
         return state._replace(value=ticks(spent, limit))
 
@@ -206,7 +220,7 @@ class Model:
 
     @staticmethod
     def spent_of_key(key: Key, limit: Limit | None, now: Fraction) -> Fraction:
-        return Fraction(0) if limit is None or key.bucket is None else key.bucket.spent(0, limit, now)
+        return Fraction(0) if limit is None or key.bucket is None else key.bucket.spent(0, limit, now, 1)
 
 
 def without(asked: Asked, claim: Claim) -> ClaimState:

@@ -1,0 +1,150 @@
+"""Reservations: what a caller takes ahead of work whose cost it learns later, and settles by what the work cost.
+
+A reservation takes an estimate of its costs as any request does, and slots of limits of concurrency, which only
+reservations hold. Settling replaces the estimate by the actual costs. A reservation that no caller settles stays at its
+estimate; its slots are free once it expires.
+"""
+
+import re
+import secrets
+from typing import Final, NamedTuple
+
+from latchkey.credentials import ALPHABET
+from ratelimit.bucket import Outcome
+from ratelimit.limit import Limit
+
+KEPT_SECONDS: Final = 600
+"""How long the store knows a reservation after its end, so that a caller that asks again gets the same answer."""
+
+MAX_OPEN: Final = 10_000
+"""How many reservations a key can have at a time that are neither settled nor expired."""
+
+KEY_ENTRY: Final = b"key"
+"""Stands for the limit `key` where entries of a reservation name counters."""
+
+OVERDRAWN_BUCKETS: Final = 2
+"""How many full buckets the debt of a plan's rate can reach by settling. That of the limit `key` reaches one."""
+
+RESERVATION_PREFIX: Final = b"r:"
+_RANDOM_LENGTH: Final = 22
+_ID: Final = re.compile(f"res_([0-9a-z]{{12}})_([0-9A-Za-z]{{{_RANDOM_LENGTH}}})")
+
+
+class NewReservation(NamedTuple):
+    """A reservation that is to be made under `name` (see `new_name`), open for `ttl_seconds` (at least 1).
+
+    `caller` is the id of the key that asks for it: 1 to 128 bytes. No other caller can settle it.
+    """
+
+    name: bytes
+    caller: bytes
+    ttl_seconds: int
+
+
+class Reserved(NamedTuple):
+    """What became of a request to reserve: its outcome, as of a take, and until when it is open.
+
+    `expires_s` is in seconds since the Unix epoch by the store's clock. It is 0 if the outcome isn't allowed.
+    """
+
+    outcome: Outcome
+    expires_s: int
+
+
+class Charge(NamedTuple):
+    """What a settlement did with one counter of the reservation.
+
+    `counter` is KEY_ENTRY for the limit `key`. `reserved` and `cost` are the estimate and the actual cost, in units.
+    `forgiven` is how many units of `cost` were not charged, because a rate's debt ends at a bound, or because the
+    quota's period ended before the one that the store still knows. `value` is the state after the settlement: the debt
+    in ticks of `limit` for a rate, what is used of the quota in the period that ends at `ends_s`, or else the slots
+    that are held. `limit` is that under which the bucket was last used.
+
+    `charged` and `returned` say by how much the estimate was too low or too high; one of both is 0. `corrects` is
+    false if the counter no longer knows what was reserved, so that it was left as it is.
+    """
+
+    counter: bytes
+    reserved: int
+    cost: int
+    forgiven: int
+    value: int
+    limit: Limit | None
+    ends_s: int
+    corrects: bool
+
+    @property
+    def charged(self) -> int:
+        """Return by how many units the cost exceeds the estimate."""
+        return max(0, self.cost - self.reserved)
+
+    @property
+    def returned(self) -> int:
+        """Return by how many units the estimate exceeds the cost."""
+        return max(0, self.reserved - self.cost)
+
+
+class Settlement(NamedTuple):
+    """How a reservation was settled at `settled_s`: by the actual costs, or by none at all if it was cancelled."""
+
+    settled_s: int
+    charges: tuple[Charge, ...]
+
+
+class ReservationError(Exception):
+    """Error: a reservation cannot be made, changed or settled. Nothing was taken or changed."""
+
+
+class ReservationUnknown(ReservationError):
+    """Error: there is no such reservation, or it belongs to another caller, or it ended KEPT_SECONDS ago."""
+
+
+class ReservationExpired(ReservationError):
+    """Error: the reservation ended at `expired_s`, in seconds since the Unix epoch, and stays at its estimate."""
+
+    def __init__(self, expired_s: int) -> None:
+        super().__init__(f"the reservation expired at {expired_s}")
+        self.expired_s = expired_s
+
+
+class ReservationEnded(ReservationError):
+    """Error: the reservation was settled before, or cancelled if `cancelled`, so it can't be the other one."""
+
+    def __init__(self, *, cancelled: bool) -> None:
+        super().__init__(f"the reservation was {'cancelled' if cancelled else 'settled'}")
+        self.cancelled = cancelled
+
+
+class TooManyReservations(ReservationError):
+    """Error: the key has MAX_OPEN open reservations. One that expired counts for up to a minute longer."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the key has {MAX_OPEN} open reservations")
+
+
+def new_name(key_id: bytes) -> bytes:
+    """Return the name in the store for a new reservation of a key. It contains 131 random bits."""
+    random_part = "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM_LENGTH))
+    return RESERVATION_PREFIX + key_id + b":" + random_part.encode()
+
+
+def id_of(name: bytes) -> str:
+    """Return the id of a reservation, as clients get it: `res_`, the key's part and the random part."""
+    key_id, _, random_part = name.removeprefix(RESERVATION_PREFIX).rpartition(b":")
+    return f"res_{key_id.decode().removeprefix('lk_')}_{random_part.decode()}"
+
+
+def name_of(reservation_id: str) -> bytes | None:
+    """Return the name in the store for an id from a client; None if the id is malformed."""
+    found = _ID.fullmatch(reservation_id)
+    return None if found is None else f"r:lk_{found[1]}:{found[2]}".encode()
+
+
+def key_of(name: bytes) -> bytes:
+    """Return the id of the key that a reservation charges."""
+    return name.removeprefix(RESERVATION_PREFIX).rpartition(b":")[0]
+
+
+def slot_id(name: bytes) -> bytes:
+    """Return the id of the slots that a reservation holds, 22 bytes."""
+    return name[-_RANDOM_LENGTH:]
