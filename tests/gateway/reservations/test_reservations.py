@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -185,11 +186,12 @@ def test_another_callers_unknown_and_malformed_reservations_are_the_same(
 ) -> None:
     credential = issue(service, policies, TOKENS)
     reservation = made(reserve(gateway, credential))
-    for ask in (
+    asks: list[Callable[[Caller, str], Any]] = [
         lambda caller, one: settle(caller, one, tokens=1),
         lambda caller, one: caller.delete(f"/v1/reservations/{one}"),
         lambda caller, one: caller.post(f"/v1/reservations/{one}/extend", {"ttl_seconds": 9}),
-    ):
+    ]
+    for ask in asks:
         answers = [
             ask(api, reservation),
             ask(gateway, UNKNOWN),
@@ -257,7 +259,9 @@ def test_expired_reservation_stays_at_its_estimate(
     assert used(api, credential) == {"key": 1, "budget": 800, "streams": 0}
 
 
-def test_stale_record_reserves_nothing(gateway: Caller, service: ConfigService, policies: PolicyService) -> None:
+def test_key_that_was_disabled_meanwhile_reserves_nothing(
+    gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
     credential = issue(service, policies, TOKENS, STREAMS)
     key_id = credential.partition(":")[0]
     made(reserve(gateway, credential, 1))
