@@ -4,9 +4,9 @@ The operation of the bucket store that takes a token returns the key's current e
 record's, nothing was taken, and the key is authenticated again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from django.db import Error
 
@@ -42,12 +42,10 @@ changed or are not known yet.
 """
 
 
-class _Batch(NamedTuple):
-    """What a bucket store is asked for several requests, and their claims on limits of plans."""
-
-    takes: Sequence[TakeRequest]
-    claimed: Sequence[Resolved | None]
-    policy: int
+_Batch = tuple[list[TakeRequest], dict[int, Resolved], int]
+"""What a bucket store is asked for several requests, the claims of those that have any by their position, and the
+number of the policies. A plain tuple, because each check creates one.
+"""
 
 
 class Charger(CredentialCheck):
@@ -156,14 +154,16 @@ class Charger(CredentialCheck):
         batch = self._prepared(requests)
         if batch is None:
             return [None] * len(requests)
-        return self._confirmed(requests, batch, self._limiter.take_many(batch.takes, batch.policy))
+        takes, claimed, policy = batch
+        return self._confirmed(requests, claimed, self._limiter.take_many(takes, policy))
 
     async def charge_batch_on_loop(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:
         """Take tokens like `charge_batch` if the bucket store is remote, without blocking the event loop."""
         batch = self._prepared(requests)
         if batch is None:
             return [None] * len(requests)
-        return self._confirmed(requests, batch, await self._limiter.take_many_async(batch.takes, batch.policy))
+        takes, claimed, policy = batch
+        return self._confirmed(requests, claimed, await self._limiter.take_many_async(takes, policy))
 
     def _prepared(self, requests: Sequence[ChargeRequest]) -> _Batch | None:
         """Return what the bucket store is asked, or None if this process has not read the policies or a plan yet."""
@@ -173,35 +173,35 @@ class Charger(CredentialCheck):
             return None
         owners = known.owners
         takes: list[TakeRequest] = []
-        claimed: list[Resolved | None] = []
-        for verified, costs in requests:
-            record, resolved = verified.record, None
+        claimed: dict[int, Resolved] = {}
+        for (credential, record, slot), costs in requests:
             claims: tuple[Claim, ...] = ()
             # For a key without a plan, this lookup is all that plans cost.
-            if record.auth.owner in owners or record.plan is not None:
+            if record.plan is not None or record.auth.owner in owners:
                 if record.plan is not None and record.plan not in known.plans:
                     return None
                 resolved = self._plan.of(record, costs)
-                claims = resolved.claims if resolved else ()
-            key = verified.credential.key_id.encode()
-            takes.append((key, record.limit, costs.requests, record.epoch, verified.slot, claims))
-            claimed.append(resolved)
-        return _Batch(takes, claimed, known.number)
+                if resolved is not None:
+                    claimed[len(takes)] = resolved
+                    claims = resolved.claims
+            takes.append((credential.key_id.encode(), record.limit, costs.requests, record.epoch, slot, claims))
+        return takes, claimed, known.number
 
     def _confirmed(
-        self, requests: Sequence[ChargeRequest], batch: _Batch, decisions: Sequence[DecisionResult]
+        self, requests: Sequence[ChargeRequest], claimed: Mapping[int, Resolved], decisions: Sequence[DecisionResult]
     ) -> list[ChargeResult]:
         """Return the decisions that are based on the current state of their keys, and None or an error for others."""
-        results: list[ChargeResult] = []
-        for (verified, _), resolved, decision in zip(requests, batch.claimed, decisions, strict=True):
-            if isinstance(decision, Decision):
-                if decision.epoch > verified.record.epoch:
-                    results.append(None)
-                    continue
-                # No call for a key without a plan.
-                results.append(self._completed(decision, verified.record, resolved) if resolved else decision)
-            else:
-                results.append(self._failure(decision, resolved))
+        results: list[ChargeResult] = [
+            decision if isinstance(decision, Decision) and decision.epoch <= verified.record.epoch else None
+            for (verified, _), decision in zip(requests, decisions, strict=True)
+        ]
+        for place, result in enumerate(results):
+            if result is None:
+                results[place] = self._failure(decisions[place], claimed.get(place))
+        for place, resolved in claimed.items():
+            decided = results[place]
+            if isinstance(decided, Decision):
+                results[place] = self._plan.completed(decided, requests[place][0].record, resolved)
         if not self._limiter.confirms_epochs:
             for place, (verified, _) in enumerate(requests):
                 # The fallback may not know of a change, so an old record is not sufficient.
@@ -211,12 +211,11 @@ class Charger(CredentialCheck):
                     results[place] = BucketStoreError(UNCONFIRMED) if self._cache.database_is_down else None
         return results
 
-    def _failure(
-        self, error: CostExceedsBurst | Undecided | BucketStoreError | None, resolved: Resolved | None
-    ) -> CostExceedsBurst | BucketStoreError | None:
-        if isinstance(error, Undecided):
-            return None
-        return self._plan.exceeded(error, resolved) if isinstance(error, CostExceedsBurst) else error
+    def _failure(self, result: DecisionResult, resolved: Resolved | None) -> CostExceedsBurst | BucketStoreError | None:
+        """Return the error of a request that was not decided, or None if only `charge` can decide it."""
+        if isinstance(result, CostExceedsBurst):
+            return self._plan.exceeded(result, resolved)
+        return result if isinstance(result, BucketStoreError) else None
 
     def _completed(self, decision: Decision, record: KeyRecord, resolved: Resolved | None) -> Decision:
         # A decision of a newer epoch decided nothing.

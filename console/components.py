@@ -1,6 +1,6 @@
 """Components page: each component of the admin's design once. It exists only while DEBUG is on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib.admin import AdminSite
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from apikeys.usage.points import Point
 from console.charts import bar_chart, share_bar, sparkline
+from console.limits.bars import LimitBar
 
 
 class ExampleForm(forms.Form):
@@ -35,6 +36,13 @@ def components_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "chart": bar_chart(points, title="Requests", time_format="%H:%M UTC"),
         "spark": sparkline(points, title="Requests"),
         "share": share_bar(0.62),
+        "bars": [_limit(used, now) for used in (200_000, 870_000, 1_000_000)],
         "states": ("active", "disabled", "expired", "revoked", "notice", "warning", "critical"),
     }
     return TemplateResponse(request, "console/components.html", context)
+
+
+def _limit(used: int, now: datetime) -> LimitBar:
+    """Return an example of a limit, of which this is used."""
+    text, until = "1,000,000 a month", now + timedelta(days=12)
+    return LimitBar("monthly", text, 1_000_000, used, kind="quota", is_shared=True, resets_at=until, until=until)

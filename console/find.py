@@ -7,12 +7,13 @@ import re
 from typing import Final
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apikeys.models import APIKey
+from apikeys.models import APIKey, Owner, Plan
 from apikeys.pages import MAX_QUERY
 from console.identifiers import WEBHOOK_ID_PATTERN
 from events.models import Event, WebhookEndpoint
@@ -26,7 +27,7 @@ _EVENT: Final = re.compile(r"(?:evt_|event )([0-9]{1,18})", re.ASCII)
 
 @require_POST
 def find(request: HttpRequest) -> HttpResponse:
-    """Redirect to the key, webhook, event or request that the text names; otherwise to the keys that match it.
+    """Redirect to the key, webhook, owner, plan, event or request that the text names, or to the keys that match it.
 
     A credential is enough to find its key. Nothing of its secret is kept.
     """
@@ -48,10 +49,27 @@ def _page_about(request: HttpRequest, text: str) -> str | None:
     if request.user.has_perm("events.view_webhookendpoint") and (match := _WEBHOOK.search(text)):
         webhook = WebhookEndpoint.objects.filter(endpoint_id=match[0]).exists()
         return reverse("admin:events_webhookendpoint_change", args=[match[0]]) if webhook else None
+    if found := _owner_or_plan(request, text):
+        return found
     if not request.user.has_perm("events.view_event"):
         return None
     if (match := _EVENT.fullmatch(text)) and Event.objects.filter(pk=match[1]).exists():
         return reverse("admin:events_event_change", args=[match[1]])
     if text and len(text) <= MAX_QUERY and Event.objects.filter(request_id=text).exists():
         return reverse("admin:events_event_changelist", query={"q": text})
+    return None
+
+
+def _owner_or_plan(request: HttpRequest, text: str) -> str | None:
+    """Return the address of the owner or the plan whose whole name this is, or None."""
+    if not text or len(text) > MAX_QUERY:
+        return None
+    if request.user.has_perm("apikeys.view_owner"):
+        named = Owner.objects.filter(Q(name=text) | Q(slug=text) | Q(display_name__iexact=text))
+        if slugs := list(named.values_list("slug", flat=True)[:2]):
+            # Several owners may have the same display name.
+            several = reverse("admin:apikeys_owner_changelist", query={"q": text})
+            return several if len(slugs) > 1 else reverse("admin:apikeys_owner_change", args=[slugs[0]])
+    if request.user.has_perm("apikeys.view_plan") and Plan.objects.filter(name=text).exists():
+        return reverse("admin:apikeys_plan_change", args=[text])
     return None

@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apikeys.models import Plan
 from console.request_cache import key_census_of, open_incidents_of
 from events.models import WebhookEndpoint
 
@@ -40,6 +41,10 @@ def _incidents(request: HttpRequest) -> int:
     return len(open_incidents_of(request))
 
 
+def _plans(_request: HttpRequest) -> int:
+    return Plan.objects.count()
+
+
 def _disabled_webhooks(_request: HttpRequest) -> int:
     return WebhookEndpoint.objects.exclude(disabled_reason="").count()
 
@@ -47,6 +52,8 @@ def _disabled_webhooks(_request: HttpRequest) -> int:
 _SECTIONS: Final = (
     _Section("Overview", "index", ""),
     _Section("Keys", "apikeys_apikey_changelist", "apikeys.view_apikey", count=_active_keys),
+    _Section("Owners", "apikeys_owner_changelist", "apikeys.view_owner"),
+    _Section("Plans", "apikeys_plan_changelist", "apikeys.view_plan", count=_plans),
     _Section("Incidents", "health_incident_changelist", "health.view_incident", count=_incidents),
     _Section("Guard rails", "guard-rails", "health.view_incident", others=("/health/waiver/",)),
     _Section("Events", "events_event_changelist", "events.view_event", others=("/verification/",)),

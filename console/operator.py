@@ -5,6 +5,7 @@ from collections.abc import Collection
 from django.http import HttpRequest
 
 from apikeys.config_service import ConfigService
+from apikeys.policies.service import PolicyService
 from apikeys.request_context import request_id_of
 from events.origin import Origin
 
@@ -20,3 +21,8 @@ def config_service_for(request: HttpRequest, expected: Collection[int] | None = 
     It changes only what is in one of the states `expected`; None accepts every state.
     """
     return ConfigService(operator_origin(request), expected=expected)
+
+
+def policy_service_for(request: HttpRequest, expected: Collection[int] | None = None) -> PolicyService:
+    """Return the service that changes plans, owners and overrides, like `config_service_for`."""
+    return PolicyService(operator_origin(request), expected=expected)

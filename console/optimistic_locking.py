@@ -1,10 +1,12 @@
 """Optimistic locking for forms: a form names the state that its page showed, and applies to no other state."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.http import HttpRequest
 
-from apikeys.models import APIKey
+from apikeys.models import APIKey, Owner, Plan
+from console.sentences import data_of
 from events.models import Event, WebhookEndpoint
 from events.types import EventType
 
@@ -20,6 +22,8 @@ _CHANGES: Final = (
 )
 
 _WEBHOOK_CHANGES: Final = (EventType.WEBHOOK_UPDATED, EventType.WEBHOOK_SECRET_ROTATED, EventType.WEBHOOK_DISABLED)
+_PLAN_CHANGES: Final = (EventType.PLAN_CHANGED, EventType.PLAN_DELETED)
+_OWNER_CHANGES: Final = (EventType.OWNER_CHANGED, EventType.OWNER_DELETED)
 _RECENT: Final = 100
 
 
@@ -44,6 +48,22 @@ def stale_page_message(key: APIKey) -> str:
     """Return a message that a page about `key` is stale, and who changed the key."""
     event = Event.objects.filter(key_id=key.key_id, type__in=_CHANGES).order_by("-id").first()
     return _stale_message("key", key.key_id, event)
+
+
+def stale_plan_message(plan: Plan) -> str:
+    """Return a message that a page about `plan` is stale, and who changed the plan."""
+    return _stale_message("plan", plan.name, _last_event(_PLAN_CHANGES, "plan", plan.name))
+
+
+def stale_owner_message(owner: Owner) -> str:
+    """Return a message that a page about `owner` is stale, and who changed the owner."""
+    return _stale_message("owner", owner.name, _last_event(_OWNER_CHANGES, "owner", owner.name))
+
+
+def _last_event(types: Sequence[EventType], field: str, name: str) -> Event | None:
+    """Return the last of the recent events of these types whose data names the plan or the owner."""
+    recent = Event.objects.filter(type__in=types).order_by("-id")[:_RECENT]
+    return next((event for event in recent if data_of(event).get(field) == name), None)
 
 
 def _stale_message(kind: str, name: str, event: Event | None) -> str:

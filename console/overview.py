@@ -12,6 +12,7 @@ from access.second_factor import has_authenticator
 from apikeys.key_counts import STATES, latest_counts
 from apikeys.models import APIKey, KeySecret, SecretState
 from apikeys.usage.series import total_usage
+from console.limits.near_end import quotas_near_end
 from console.ranking import ranking_context
 from console.remedies import AnyUser, remedy_of
 from console.request_cache import open_incidents_of, show_census
@@ -41,6 +42,7 @@ def overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
         **usage_chart(request, total_usage, now),
         "incidents": [(incident, remedy_of(incident, user)) for incident in incidents],
         **ranking_context(now, keys),
+        "near_end": quotas_near_end(now) if user.has_perm("apikeys.view_owner") else None,
         "rotations": _rotations(now),
         "expiring": ExpiringKey().violating(APIKey.objects.usable(now), now).order_by("expires_at")[:MAX_ROWS],
         "lines": event_lines(_latest(user), now),

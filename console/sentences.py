@@ -1,5 +1,6 @@
 """Events as sentences: who did what to which key, with links."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,12 @@ from health.guard_rails import BY_NAME
 from latchkey import event_sentences
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.event_sentences import Happening
+from ratelimit.plan_limit import NAME_PATTERN
 
 Labels = Mapping[str, str]
 """Labels of keys by key ID."""
 
+_PLAN: Final = re.compile(NAME_PATTERN)
 NO_LABELS: Final[Labels] = MappingProxyType({})
 
 
@@ -93,3 +96,12 @@ class _Links:
 
     def detail(self, text: str) -> SafeString:
         return with_links(text)
+
+    def plan(self, name: str) -> SafeString:
+        if not _PLAN.fullmatch(name):
+            return format_html("{}", name)
+        return format_html('<a href="{}">{}</a>', reverse("admin:apikeys_plan_change", args=[name]), name)
+
+    def owner(self, name: str) -> SafeString:
+        address = reverse("admin:apikeys_owner_by_name", query={"name": name})
+        return format_html('<a href="{}">{}</a>', address, name)

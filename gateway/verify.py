@@ -23,6 +23,7 @@ from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
 from ratelimit.decision import Decision
 from ratelimit.limit import MAX_BURST, CostExceedsBurst
+from ratelimit.plan_states import states_of
 from ratelimit.violations import retry_after_seconds, violated_policies
 
 
@@ -75,9 +76,9 @@ class VerifyResult:
 
     def _plan_json(self) -> dict[str, object]:
         """Return the members about the limits of the key's plan; none if it has no plan."""
-        if self.decision is None or not self.decision.limits:
+        if self.decision is None or self.decision.shown is None:
             return {}
-        limits = [limit.as_json() for limit in self.decision.limits]
+        limits = [limit.as_json() for limit in states_of(self.decision)]
         refused = self.code is Code.RATE_LIMITED
         return {"limits": limits, "violated_policies": violated_policies(self.decision) if refused else []}
 

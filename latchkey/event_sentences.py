@@ -31,6 +31,12 @@ class Names(Protocol):
     def detail(self, text: str) -> str:
         """Return a text of the server about a guard rail."""
 
+    def plan(self, name: str) -> str:
+        """Return the plan."""
+
+    def owner(self, name: str) -> str:
+        """Return the owner of keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -65,6 +71,16 @@ class Happening:
     def rail(self) -> str:
         """Return the guard rail that it's about."""
         return self.names.guard_rail(str(self.data.get("guard_rail") or self.data.get("component", "")))
+
+    @property
+    def plan(self) -> str:
+        """Return the plan that it's about."""
+        return self.names.plan(self.word("plan"))
+
+    @property
+    def owner(self) -> str:
+        """Return the owner of keys that it's about."""
+        return self.names.owner(self.word("owner"))
 
     def word(self, name: str) -> str:
         """Return a text of the data, empty if it's missing."""
@@ -105,11 +121,14 @@ def sentence(happening: Happening, say: Say) -> str:
 
 
 _Sentence = Callable[[Happening, Say], str]
-_USUAL: Final = ("actor", "key", "webhook", "rail")
+_USUAL: Final = ("actor", "key", "webhook", "rail", "plan", "owner")
 
 
 def _words(template: str, **words: Callable[[Happening], object]) -> _Sentence:
-    """Return a sentence whose {actor}, {key}, {webhook} and {rail} are those of the event, and other words as given."""
+    """Return a sentence whose {actor}, {key}, {webhook}, {rail}, {plan} and {owner} are those of the event.
+
+    Other words are as given.
+    """
 
     def said(happening: Happening, say: Say) -> str:
         usual = {name: getattr(happening, name) for name in _USUAL if f"{{{name}}}" in template}
@@ -159,8 +178,7 @@ def _operator_changed(happening: Happening, say: Say) -> str:
 
 def _of_subject(happening: Happening, say: Say, template: str, **words: object) -> str:
     """Return a sentence about a limit, with {subject}: the key or the owner that has it."""
-    owner = happening.word("owner")
-    subject = f"the owner {owner}" if owner else happening.key
+    subject = _subject(happening, say)
     return say(template, actor=happening.actor, limit=happening.word("limit"), subject=subject, **words)
 
 
@@ -183,9 +201,12 @@ def _quota_reached(happening: Happening, say: Say) -> str:
     percent = happening.data.get("percent")
     share = f"{percent} %" if type(percent) is int else "much"
     template = "{share} of the quota {limit} of {subject} is used"
-    owner = happening.word("owner")
-    subject = f"the owner {owner}" if owner else happening.key
-    return say(template, share=share, limit=happening.word("limit"), subject=subject)
+    return say(template, share=share, limit=happening.word("limit"), subject=_subject(happening, say))
+
+
+def _subject(happening: Happening, say: Say) -> str:
+    """Return the key or the owner that has the limit."""
+    return say("the owner {owner}", owner=happening.owner) if happening.word("owner") else happening.key
 
 
 def _count(value: object) -> str:
@@ -224,14 +245,12 @@ _SENTENCES: Final[Mapping[str, _Sentence]] = {
     "KeyEnabled": _words("{actor} enabled {key}"),
     "KeyRevoked": _words("{actor} revoked {key}"),
     "KeyExpired": _words("{key} expired"),
-    "PlanCreated": _words("{actor} created the plan {plan}", plan=_word("plan")),
-    "PlanChanged": _words("{actor} changed the limits of the plan {plan}", plan=_word("plan")),
-    "PlanDeleted": _words("{actor} deleted the plan {plan}", plan=_word("plan")),
-    "OwnerCreated": _words("{actor} created the owner {owner}", owner=_word("owner")),
-    "OwnerChanged": _words(
-        "{actor} changed {fields} of the owner {owner}", fields=Happening.fields, owner=_word("owner")
-    ),
-    "OwnerDeleted": _words("{actor} deleted the owner {owner}", owner=_word("owner")),
+    "PlanCreated": _words("{actor} created the plan {plan}"),
+    "PlanChanged": _words("{actor} changed the limits of the plan {plan}"),
+    "PlanDeleted": _words("{actor} deleted the plan {name}", name=_word("plan")),
+    "OwnerCreated": _words("{actor} created the owner {owner}"),
+    "OwnerChanged": _words("{actor} changed {fields} of the owner {owner}", fields=Happening.fields),
+    "OwnerDeleted": _words("{actor} deleted the owner {name}", name=_word("owner")),
     "OverrideGranted": _override_granted,
     "OverrideEnded": _override_ended,
     "LimitAdjusted": _limit_adjusted,

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from latchkey.limit_state import LimitState
 from ratelimit.claim import Claim, ClaimState
 from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.shown_limits import ShownLimits
 
 
 class Decision(NamedTuple):
@@ -13,7 +13,8 @@ class Decision(NamedTuple):
     `debt` is in ticks of the limit and includes the request if it was allowed. `wait_ns` is how long the caller of
     a denied request has to wait, in nanoseconds, until the key's limit would allow the same request. `epoch` is the
     key's epoch. `states` are those of `claims`, the request's claims on the limits of plans, in the same order.
-    `limits` are the limits of the key's plan as the response shows them: those of the claims, and then the others.
+    `shown` are the limits of the key's plan that the response shows, None without a plan, and `now_s` is the time of
+    the decision in seconds since the Unix epoch.
     """
 
     limit: Limit | None
@@ -23,7 +24,8 @@ class Decision(NamedTuple):
     epoch: int
     states: tuple[ClaimState, ...] = ()
     claims: tuple[Claim, ...] = ()
-    limits: tuple[LimitState, ...] = ()
+    shown: ShownLimits | None = None
+    now_s: float = 0.0
 
     @property
     def remaining(self) -> int:

@@ -7,6 +7,8 @@ from latchkey.limit_state import ENFORCE, REQUESTS, LimitState
 from latchkey.rate_limit_fields import POLICY, fields_of_limits, policy_fields, state_fields
 from ratelimit.decision import Decision
 from ratelimit.limit import Limit
+from ratelimit.plan_headers import PlanTemplate
+from ratelimit.plan_states import states_of
 from ratelimit.violations import retry_after_seconds
 
 # The names are formatted once at import. Each response then costs a single formatting of four numbers.
@@ -15,9 +17,9 @@ _STATE_LINES: Final = "".join(f"{name.lower()}: {value}\r\n" for name, value in 
 
 def rate_limit_headers(decision: Decision) -> list[tuple[str, str]]:
     """Return header names and values for a decision about a key's request; none for an unlimited key without a plan."""
-    if not decision.limits:
+    if decision.shown is None:
         return policy_headers(decision.limit) + state_headers(decision)
-    fields = fields_of_limits([*_own_limit(decision), *decision.limits])
+    fields = fields_of_limits([*_own_limit(decision), *states_of(decision)])
     return fields if decision.allowed else fields + _retry_after(decision)
 
 
@@ -45,6 +47,22 @@ def state_headers(decision: Decision) -> list[tuple[str, str]]:
         return []
     fields = state_fields(decision.remaining, decision.next_token_seconds, decision.reset_seconds)
     return fields if decision.allowed else fields + _retry_after(decision)
+
+
+def encode_plan_headers(decision: Decision) -> bytes:
+    """Return the headers of an allowed request of a key with a plan as the bytes that are sent."""
+    shown = decision.shown
+    if shown is None:
+        raise ValueError("the key has no plan")
+    template = shown.template
+    if isinstance(template, PlanTemplate):
+        encoded = template.encode(decision)
+        if encoded is not None:
+            return encoded
+    fields = rate_limit_headers(decision)
+    if template is None and not any(state.term for state in decision.states):
+        shown.template = PlanTemplate(dict(fields)[headers.RATE_LIMIT_POLICY], decision)
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields]).encode()
 
 
 def encode_state_headers(decision: Decision) -> bytes:

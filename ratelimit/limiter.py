@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from ratelimit import metrics
+from ratelimit.batch_bound import bounded_batches
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.decision import Decision
@@ -97,16 +98,25 @@ class Limiter:
         return decision
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
-        """Decide several requests like `take`, in one call of the store. Their metrics share the time of the call
-        equally.
+        """Decide several requests like `take`, in one call of the store, or in more if they have many claims. Their
+        metrics share the time of the call equally.
+
+        If this raises BucketStoreError, nothing was taken. If only a later call fails, its requests get the error.
         """
+        first, *others = bounded_batches(requests)
         started = perf_counter()
         try:
-            outcomes = self.store.take_many(requests, policy)
+            outcomes = self.store.take_many(first, policy)
         except BucketStoreError:
             metrics.STORE_ERRORS.inc()
             raise
-        return self._record_decisions(requests, outcomes, perf_counter() - started)
+        decisions = self._record_decisions(first, outcomes, perf_counter() - started)
+        for batch in others:
+            try:
+                decisions += self.take_many(batch, policy)
+            except BucketStoreError as error:
+                decisions += [error] * len(batch)
+        return decisions
 
     async def take_many_async(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
         """Decide several requests like `take_many`, for a remote store, without blocking the event loop.
@@ -115,9 +125,13 @@ class Limiter:
         """
         if self._fallback_store is None:
             raise TypeError("the store is on this host: take_many waits for nothing")
-        started = perf_counter()
-        outcomes = await self._fallback_store.take_many_async(requests, policy)
-        return self._record_decisions(requests, outcomes, perf_counter() - started)
+        decisions: list[DecisionResult] = []
+        for batch in bounded_batches(requests):
+            started = perf_counter()
+            # An error of the store is a result of each request.
+            outcomes = await self._fallback_store.take_many_async(batch, policy)
+            decisions += self._record_decisions(batch, outcomes, perf_counter() - started)
+        return decisions
 
     async def close_async(self) -> None:
         """Release what `take_many_async` holds. Call it when that event loop ends."""

@@ -39,6 +39,18 @@ def claimed(limit: PlanLimit, claim: Claim, state: ClaimState, now_s: float) -> 
     return _of_quota(limit, term.quota, max(0, term.quota - state.value), reset)
 
 
+def states_of(decision: Decision) -> list[LimitState]:
+    """Return the states of all limits of the key's plan: those of the claims, and then the others."""
+    shown = decision.shown
+    if shown is None:
+        return []
+    states = [
+        claimed(limit, claim, state, decision.now_s)
+        for limit, claim, state in zip(shown.claimed, decision.claims, decision.states, strict=True)
+    ]
+    return states + [unclaimed(limit) for limit in shown.others]
+
+
 def _of_rate(limit: PlanLimit, rate: Limit, bucket: Decision | None = None) -> LimitState:
     known = (bucket.remaining, bucket.next_token_seconds, bucket.reset_seconds) if bucket else (None, None, None)
     return LimitState(limit.name, limit.unit, limit.mode.value, rate.burst, rate.per_seconds, *known)

@@ -34,7 +34,7 @@ def change_plan(change: PolicyChange, name: str, values: object) -> Plan:
         return plan
     limits = parse_plan_limits(cleaned["limits"])
     _check_identities(plan.parsed_limits, limits)
-    _check_users(name, limits)
+    _check_users(name, plan.parsed_limits, limits)
     plan.limits, plan.number, plan.revision = cleaned["limits"], change.number, plan.revision + 1
     plan.save(update_fields=["limits", "number", "revision"])
     data = {"plan": name, "from": {"limits": before}, "to": {"limits": plan.limits}}
@@ -77,8 +77,11 @@ def _check_identities(before: tuple[PlanLimit, ...], after: tuple[PlanLimit, ...
         raise InvalidParameters.of(faults)
 
 
-def _check_users(name: str, limits: tuple[PlanLimit, ...]) -> None:
+def _check_users(name: str, before: tuple[PlanLimit, ...], limits: tuple[PlanLimit, ...]) -> None:
     """Raise InvalidParameters if keys that have the plan, or that get it from their owner, can't have these limits."""
+    if {(limit.name, limit.shared) for limit in limits} <= {(limit.name, limit.shared) for limit in before}:
+        # There may be very many keys. Another amount is no reason to look at them.
+        return
     shared = [index for index, limit in enumerate(limits) if limit.shared is Shared.OWNER]
     if shared and APIKey.objects.filter(plan__name=name).exists():
         detail = "Keys have this plan, so it can't have limits that the keys of an owner share."

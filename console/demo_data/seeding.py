@@ -15,6 +15,7 @@ from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
 from console.demo_data.stories.ordinary_keys import OLDEST_DAYS, ordinary_keys
+from console.demo_data.stories.plans import plans
 from console.demo_data.stories.rotations import rotations
 from console.demo_data.stories.traffic import traffic
 from console.demo_data.stories.webhooks import webhooks
@@ -25,7 +26,7 @@ from events.types import EventType
 from health.incidents import open_incidents
 from health.models import Incident, Waiver
 
-NAMED_KEYS: Final = 15
+NAMED_KEYS: Final = 16
 """Number of keys with an individual story."""
 
 FEWEST_KEYS: Final = 20
@@ -79,7 +80,7 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
 def _stories(simulation: Simulation, keys: int) -> Iterator[Story]:
     # First, because of several steps at one moment, the story that was passed first goes first: see `play`.
     yield _steward(simulation)
-    for subject in (limits, lifetimes, rotations, traffic):
+    for subject in (plans, limits, lifetimes, rotations, traffic):
         yield from subject(simulation)
     yield from ordinary_keys(simulation, keys - NAMED_KEYS)
     # Last, because at the end of the timeline the webhook marks the events of all other stories as delivered.

@@ -19,6 +19,7 @@ from console.keys.export import export_keys
 from console.keys.issue import issue_key
 from console.keys.key_list import key_list
 from console.keys.key_page import key_page
+from console.keys.limit_pages import KeyAdjustView, KeyEndOverrideView, KeyOverrideView
 from console.keys.rotation import DrainView, FinishView, RotateView
 from ratelimit.limit import parse_limit_text
 
@@ -50,7 +51,15 @@ class KeyAdmin(OperatorModelAdmin):
         ]
         # First, because Django's own patterns end with one that matches every path.
         export = path("export.csv", wrap(partial(export_keys, model_admin=self)), name="apikeys_apikey_export")
-        return [export, *actions, *super().get_urls()]
+        adjust, override, end = (
+            wrap(view.as_view(model_admin=self)) for view in (KeyAdjustView, KeyOverrideView, KeyEndOverrideView)
+        )
+        limits = [
+            path("<str:ident>/adjust/<str:limit>/", adjust, name="apikeys_apikey_adjust"),
+            path("<str:ident>/override/", override, name="apikeys_apikey_override"),
+            path("<str:ident>/override/<int:override_id>/end/", end, name="apikeys_apikey_end_override"),
+        ]
+        return [export, *actions, *limits, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         self._require_view(request)

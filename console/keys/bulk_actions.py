@@ -9,6 +9,8 @@ from django import forms
 from access.secret_free_form import SecretFreeForm
 from apikeys.config_service import ConfigService
 from console.keys.changes import LimitForm
+from console.keys.edit_form import NO_OWN_PLAN
+from console.limits.plan_field import PlanField
 from console.time_field import HELP, TimeField
 from latchkey.validation import MAX_TEXT
 
@@ -24,6 +26,12 @@ class OwnerForm(SecretFreeForm, forms.Form):
         if "owner" in values and bool(values["owner"]) == values["no_owner"]:
             self.add_error("owner", "Enter an owner, or select Remove the owner.")
         return values
+
+
+class PlanForm(forms.Form):
+    """Form for a new plan of the keys, or none."""
+
+    plan = PlanField(for_keys=True, none=NO_OWN_PLAN)
 
 
 class RevokeManyForm(forms.Form):
@@ -76,6 +84,12 @@ ACTIONS: Final[Mapping[str, BulkAction]] = {
         "will get the owner below",
         OwnerForm,
         _update(lambda form: {"owner": form.cleaned_data["owner"]}),
+    ),
+    "plan": BulkAction(
+        "Change the plan",
+        "will get the plan below, and its limits from the next request on",
+        PlanForm,
+        _update(lambda form: {"plan": form.cleaned_data["plan"]}),
     ),
     "expiry": BulkAction(
         "Change the expiry",

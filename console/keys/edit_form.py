@@ -8,12 +8,14 @@ from django.utils import timezone
 from access.secret_free_form import SecretFreeForm
 from apikeys import validation
 from apikeys.models import APIKey
+from console.limits.plan_field import PlanField
 from console.time_field import HELP, TimeField
 from latchkey.redaction import redact_tokens
 from latchkey.validation import InvalidParameters, clean
 from ratelimit.fields import StrictJSONFormField
 
-EDITABLE: Final = ("label", "owner", "scopes", "expires_at", "metadata")
+EDITABLE: Final = ("label", "owner", "plan", "scopes", "expires_at", "metadata")
+NO_OWN_PLAN: Final = "None: the limits of the owner's plan"
 
 
 class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
@@ -22,12 +24,18 @@ class EditForm(SecretFreeForm, forms.ModelForm):  # type: ignore[type-arg]
     It checks changed fields with the rules of ConfigService, and shows every error next to its field.
     """
 
+    plan = PlanField(for_keys=True, none=NO_OWN_PLAN)
     expires_at = TimeField(label="Expires at (UTC)", required=False, help_text=f"{HELP} Leave empty for no expiry.")
 
     class Meta:
         model = APIKey
-        fields = EDITABLE
+        fields = tuple(name for name in EDITABLE if name != "plan")
         field_classes = {"scopes": StrictJSONFormField, "metadata": StrictJSONFormField}
+
+    field_order = EDITABLE
+
+    def __init__(self, data: Any = None, *, instance: APIKey) -> None:
+        super().__init__(data, instance=instance, initial={"plan": instance.plan_name})
 
     def clean_scopes(self) -> object:
         """Return the scopes; an empty box means no scopes."""

@@ -17,7 +17,7 @@ from latchkey.timestamps import rfc3339
 
 _PAGE: Final = 1000
 _COLUMNS: Final = (
-    "key_id", "label", "owner", "state", "scopes", "burst", "per_seconds", "created_at", "expires_at", "last_used_at",
+    "key_id", "label", "owner", "state", "scopes", "burst", "per_seconds", "plan", "created_at", "expires_at", "last_used_at",
 )  # fmt: skip
 
 
@@ -43,4 +43,4 @@ def _row(key: APIKey, now: datetime) -> tuple[object, ...]:
     times = (key.created_at, key.expires_at, key.last_used_at)
     limit = (key.limit.burst, key.limit.per_seconds) if key.limit else ("", "")
     texts = (key.key_id, key.label, key.owner, key.state(now).value, " ".join(key.scopes))
-    return (*map(harmless, texts), *limit, *(rfc3339(time) if time else "" for time in times))
+    return (*map(harmless, texts), *limit, key.plan_name or "", *(rfc3339(time) if time else "" for time in times))

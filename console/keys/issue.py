@@ -11,9 +11,12 @@ from django.utils import timezone
 
 from apikeys.config_service import IssuedKey
 from apikeys.validation import MAX_METADATA_BYTES
+from console.form_errors import show_problem
 from console.keys.changes import LimitForm
+from console.keys.edit_form import NO_OWN_PLAN
 from console.keys.secret_page import secret_page
-from console.keys.views import KeyModelAdmin, already_submitted_page, render, show_problem
+from console.keys.views import KeyModelAdmin, already_submitted_page, render
+from console.limits.plan_field import PlanField
 from console.operator import config_service_for
 from console.single_use_form import AlreadySubmitted, SingleUseForm, mark_as_sent
 from events.change import change
@@ -30,6 +33,7 @@ class IssueForm(LimitForm, SingleUseForm):
 
     label = forms.CharField(max_length=MAX_TEXT, help_text="What the key is for.")
     owner = forms.CharField(max_length=MAX_TEXT, required=False, help_text="Who is responsible for the key.")
+    plan = PlanField(for_keys=True, none=NO_OWN_PLAN)
     scopes = forms.CharField(
         required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="One per line, for example orders:read."
     )
@@ -38,7 +42,17 @@ class IssueForm(LimitForm, SingleUseForm):
         required=False, initial={}, help_text=f"A JSON object of up to {MAX_METADATA_BYTES:,} bytes, for your own use."
     )
 
-    field_order = ("label", "owner", "scopes", "burst", "per_seconds", "unlimited", "lifetime_days", "metadata")
+    field_order = (
+        "label",
+        "owner",
+        "plan",
+        "scopes",
+        "burst",
+        "per_seconds",
+        "unlimited",
+        "lifetime_days",
+        "metadata",
+    )
 
     def values(self) -> dict[str, Any]:
         """Return the key's fields as ConfigService expects them."""
@@ -46,6 +60,7 @@ class IssueForm(LimitForm, SingleUseForm):
         values = {
             "label": cleaned["label"],
             "owner": cleaned["owner"],
+            "plan": cleaned["plan"],
             "scopes": cleaned["scopes"].split(),
             "rate_limit": self.rate_limit(),
             "metadata": cleaned["metadata"] or {},

@@ -11,15 +11,20 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from apikeys.lookup import find_key
-from apikeys.models import APIKey
+from apikeys.models import APIKey, Owner
+from apikeys.policies.effective import SUBJECT_KEY
 from apikeys.representation import working_secrets
 from apikeys.rotation import rotation_in
 from apikeys.usage.series import usage_of
+from console.form_errors import show_problem
 from console.formatting import format_limit
-from console.keys.bucket_state import bucket_state, look_at
+from console.keys.bucket_state import Look, bucket_state, look_at
 from console.keys.callers import callers_context
 from console.keys.edit_form import EditForm
 from console.keys.views import KeyModelAdmin, key_or_404, key_url, render
+from console.limits.bars import bars_of, key_bar
+from console.limits.effective import limits_of_keys
+from console.limits.overrides import overrides_in_force
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
 from console.sentences import EventLine, event_lines
@@ -79,7 +84,7 @@ def _save(request: HttpRequest, key: APIKey, form: EditForm) -> bool:
     except PreconditionFailed:
         raise
     except ProblemError as error:
-        form.add_error(None, error.detail)
+        show_problem(form, error)
         return False
     return True
 
@@ -89,11 +94,11 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
     shown = key if request.method in ("GET", "HEAD") else find_key(key.key_id)
     look = look_at(shown, default_limiter())
     return {
+        **_limits(shown, look, now),
         "now": now,
         "shown": shown,
         "state": shown.state(now).value,
         "limit": format_limit(shown.limit),
-        "bucket": bucket_state(shown, look),
         # Pairs, because a template would take a field named "items" for the method.
         "metadata": [
             (name, value if isinstance(value, str) else dumps(value)) for name, value in shown.metadata.items()
@@ -104,6 +109,25 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         **usage_chart(request, partial(usage_of, shown), now),
         "lines": _event_lines(shown, now) if request.user.has_perm("events.view_event") else [],
         "violations": violations_of(shown, now),
+    }
+
+
+def _limits(key: APIKey, look: Look, now: datetime) -> dict[str, Any]:
+    """Return the context about limits: the bars of all of them, and the overrides in force."""
+    bucket = bucket_state(key, look)
+    if key.limit is None:
+        own = None
+    else:
+        own = key_bar(key.limit, bucket.used, bucket.reset_seconds) if bucket else key_bar(key.limit)
+    owner = Owner.objects.filter(name=key.owner).first() if key.owner else None
+    limits = limits_of_keys([key], now)[key.key_id] if owner or key.plan_name else ()
+    bars = bars_of(limits, default_limiter(), now)
+    return {
+        "own_bar": own,
+        "limits": bars,
+        "owner": owner,
+        "can_override": any(limit.subject == SUBJECT_KEY for limit in limits),
+        "overrides": overrides_in_force(now, key=key.key_id) if limits else [],
     }
 
 

@@ -22,6 +22,7 @@ from apikeys.lookup import find_key
 from apikeys.models import APIKey, UsageStep
 from apikeys.usage.points import sum_points
 from apikeys.usage.series import usage_of
+from console.form_errors import show_problem
 from console.keys.callers import recent_callers
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_page_message
@@ -152,13 +153,3 @@ def already_submitted_page(request: HttpRequest, model_admin: KeyModelAdmin, bac
     )
     response.status_code = 409
     return response
-
-
-def show_problem(form: forms.Form, error: ProblemError) -> None:
-    """Add every error to its field, or to the top of the form if it has none there."""
-    for fault in error.errors:
-        _, name, *inner = fault.pointer.split("/") if fault.pointer else ("", "")
-        text = f"/{'/'.join(inner)}: {fault.detail}" if inner else fault.detail
-        form.add_error(name if name in form.fields else None, text)
-    if not error.errors:
-        form.add_error(None, error.detail)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.model_admin import is_row_number
-from console.keys.views import show_problem
+from console.form_errors import show_problem
 from console.operator import operator_origin
 from console.waivers.forms import PREFILLED, WaiverForm
 from health.models import Waiver

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views import View
 
+from console.form_errors import show_problem
 from console.keys.changes import EnableForm
-from console.keys.views import show_problem
 from console.operator import config_service_for
 from console.optimistic_locking import known_states, stale_webhook_message
 from console.single_use_form import AlreadySubmitted, mark_as_sent

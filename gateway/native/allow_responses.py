@@ -11,7 +11,7 @@ from latchkey import headers
 from latchkey.headers import NO_STORE
 from latchkey.identity import identity_headers
 from ratelimit.decision import Decision
-from ratelimit.headers import encode_state_headers, policy_headers, rate_limit_headers
+from ratelimit.headers import encode_plan_headers, encode_state_headers, policy_headers
 
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\ndate: %b\r\n%b%b: %b\r\n%b\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b: %b\r\ncontent-length: 0\r\n%b\r\n"
@@ -45,10 +45,10 @@ def allow_response(
     if not decision.allowed or not (not parameters.scopes or _allows(precomputed, parameters.scopes)):
         return None
     template = _OK if parameters.allow_as_ok else _NO_CONTENT
-    if decision.limits:
-        # The tightest limit may be another one each time, so only the other fields are the same for each request.
-        lines = header_lines(rate_limit_headers(decision))
-        return template % (date, precomputed.without_limit, _REQUEST_ID, request_id, lines)
+    if decision.shown is not None:
+        return template % (
+            date, precomputed.without_limit, _REQUEST_ID, request_id, encode_plan_headers(decision)
+        )  # fmt: skip
     return template % (date, precomputed.fields, _REQUEST_ID, request_id, encode_state_headers(decision))
 
 

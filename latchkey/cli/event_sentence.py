@@ -25,6 +25,12 @@ class _Words:
     def detail(self, text: str) -> str:
         return text
 
+    def plan(self, name: str) -> str:
+        return name
+
+    def owner(self, name: str) -> str:
+        return name
+
 
 def event_sentence(event: "Event", now: datetime) -> str:
     """Return what happened as one sentence."""

@@ -23,7 +23,7 @@ from health.waivers import Waivers
 pytestmark = pytest.mark.django_db
 django_admin.autodiscover()  # as the first request does
 MODELS = {model.__name__: model_admin for model, model_admin in django_admin.site._registry.items()}
-SHOWN_FILTERS = {"is_active", "is_superuser", "groups", "type", "severity", "state"}
+SHOWN_FILTERS = {"is_active", "is_superuser", "groups", "type", "severity", "state", "plan"}
 
 
 def test_django_admin_checks_pass() -> None:
@@ -45,7 +45,9 @@ def rows(service: ConfigService, root: IssuedKey) -> None:
 
 
 def test_every_model_admin_has_this_base() -> None:
-    assert set(MODELS) == {"User", "Group", "APIKey", "Event", "Incident", "Waiver", "WebhookEndpoint"}
+    assert set(MODELS) == {
+        "User", "Group", "APIKey", "Plan", "Owner", "Event", "Incident", "Waiver", "WebhookEndpoint"
+    }  # fmt: skip
     assert all(isinstance(model_admin, OperatorModelAdmin) for model_admin in MODELS.values())
     assert not LogEntry.objects.exists()
 
@@ -85,7 +87,7 @@ def test_salt_cannot_be_guessed_by_lookups(client: Client, rows: None) -> None:
 def test_every_offered_filter_and_order_works(admin: Client, rows: None, name: str) -> None:
     path = list_of(MODELS[name].model)
     offered = set(re.findall(r'href="(\?[^"]+)"', admin.get(path).content.decode()))
-    assert offered or name in ("Group", "Waiver", "APIKey", "Event", "WebhookEndpoint")
+    assert offered or name in ("Group", "Waiver", "APIKey", "Plan", "Owner", "Event", "WebhookEndpoint")
     for query in offered:
         assert admin.get(path + unescape(query)).status_code == 200, query
 

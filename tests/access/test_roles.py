@@ -18,6 +18,7 @@ from events.origin import Origin
 from health.models import Waiver
 from health.waivers import Waivers
 from tests.access.people import Person
+from tests.console.limits.forms import create_owner, create_plan, plan_form, policies
 
 pytestmark = pytest.mark.django_db
 NOBODY, VIEWER, OPERATOR, ADMINISTRATOR = "", "viewer", "operator", "administrator"
@@ -28,6 +29,22 @@ PAGES = {
     "/admin/password_change/": NOBODY,
     "/admin/apikeys/apikey/": VIEWER,
     "/admin/apikeys/apikey/{key}/change/": VIEWER,
+    "/admin/apikeys/apikey/{key}/override/": OPERATOR,
+    "/admin/apikeys/apikey/{key}/adjust/daily/": OPERATOR,
+    "/admin/apikeys/apikey/{key}/override/{key_override}/end/": OPERATOR,
+    "/admin/apikeys/plan/": VIEWER,
+    "/admin/apikeys/plan/team/change/": VIEWER,
+    "/admin/apikeys/plan/add/": OPERATOR,
+    "/admin/apikeys/plan/team/edit/": OPERATOR,
+    "/admin/apikeys/plan/team/delete/": OPERATOR,
+    "/admin/apikeys/owner/": VIEWER,
+    "/admin/apikeys/owner/acme/change/": VIEWER,
+    "/admin/apikeys/owner/add/": OPERATOR,
+    "/admin/apikeys/owner/acme/plan/": OPERATOR,
+    "/admin/apikeys/owner/acme/override/": OPERATOR,
+    "/admin/apikeys/owner/acme/override/{owner_override}/end/": OPERATOR,
+    "/admin/apikeys/owner/acme/adjust/monthly/": OPERATOR,
+    "/admin/apikeys/owner/acme/delete/": OPERATOR,
     "/admin/events/event/": VIEWER,
     "/admin/events/event/{event}/change/": VIEWER,
     "/admin/events/webhookendpoint/": VIEWER,
@@ -59,6 +76,10 @@ PERMISSIONS = {
     "apikeys.add_apikey": OPERATOR,
     "apikeys.change_apikey": OPERATOR,
     "apikeys.delete_apikey": None,
+    **{f"apikeys.view_{model}": VIEWER for model in ("plan", "owner")},
+    **{f"apikeys.{do}_{model}": OPERATOR for do in ("add", "change", "delete") for model in ("plan", "owner")},
+    "apikeys.view_override": None,
+    "apikeys.view_quotause": None,
     "events.view_event": VIEWER,
     "events.change_event": None,
     "events.delete_event": None,
@@ -87,12 +108,22 @@ def places(service: ConfigService, root: IssuedKey) -> dict[str, object]:
     waiver = Waivers(Origin("system", "r")).grant(
         {"guard_rail": "key_without_expiry", "reason": "a", "ends_at": ends_at}
     )
+    create_plan("small", {"name": "daily", "quota": {"quota": 5, "per": "day"}})
+    service.update(root.key.key_id, {"plan": "small"})
+    create_plan()
+    create_owner()
+    of_key, of_owner = (
+        policies().grant_override({**values, "quota": 7, "until": ends_at})
+        for values in ({"key_id": root.key.key_id, "limit": "daily"}, {"owner": "acme", "limit": "monthly"})
+    )
     event = Event.objects.earliest("id")
     delivery = endpoint.attempts.create(
         kind="event", event_id=event.pk, event_type=event.type, number=1, outcome="delivered", at=timezone.now()
     )
     return {
         "key": root.key.key_id,
+        "key_override": of_key.pk,
+        "owner_override": of_owner.pk,
         "event": event.pk,
         "webhook": endpoint.endpoint_id,
         "delivery": delivery.pk,
@@ -138,6 +169,38 @@ def test_role_has_its_actions(somebody: tuple[int, Person], places: dict[str, ob
     assert WebhookEndpoint.objects.get().enabled is not may
     assert (Waiver.objects.get().ended_at is not None) is may
     assert WebhookAttempt.objects.filter(kind="resend").exists() is may
+
+
+def test_role_changes_plans_and_owners(somebody: tuple[int, Person], places: dict[str, object]) -> None:
+    """Nothing of these is done below an operator, whatever the form says."""
+    rank, one = somebody
+    owner, key = "/admin/apikeys/owner/acme", f"/admin/apikeys/apikey/{places['key']}"
+    adjusted = {"how": "set", "amount": "3", "reason": "x", "confirmed": "yes"}
+    override = {"amount": "9", "until": "2099-01-01T00:00:00Z"}
+    forms = {
+        "/admin/apikeys/plan/add/": plan_form({"name": "a", "amount": "1"}, name="new"),
+        "/admin/apikeys/plan/team/edit/": plan_form(
+            {"name": "monthly", "amount": "5", "shared": "owner"}, known_epoch="1"
+        ),
+        "/admin/apikeys/plan/new/delete/": {"known_epoch": "1"},
+        "/admin/apikeys/owner/add/": {"name": "new"},
+        f"{owner}/change/": {"display_name": "Acme", "known_epoch": "1"},
+        f"{owner}/plan/": {"plan": "team", "known_epoch": "2"},
+        f"{owner}/override/": {**override, "limit": "monthly"},
+        f"{key}/override/": {**override, "limit": "daily"},
+        f"{owner}/override/{places['owner_override']}/end/": {},
+        f"{key}/override/{places['key_override']}/end/": {},
+        f"{owner}/adjust/monthly/": adjusted,
+        f"{key}/adjust/daily/": adjusted,
+        "/admin/apikeys/owner/new/delete/": {"known_epoch": "1"},
+    }
+    before = Event.objects.count()
+    may = rank >= RANK.index(OPERATOR)
+    for page, form in forms.items():
+        status = one.browser.post(page, form).status_code
+        assert status == (302 if may else 404 if "/new/" in page else 403), page
+    # To give the plan that the owner has, and to end overrides that another one replaced, changes nothing.
+    assert Event.objects.count() - before == (len(forms) - 3 if may else 0)
 
 
 def test_role_changes_people_and_roles(somebody: tuple[int, Person], places: dict[str, object]) -> None:

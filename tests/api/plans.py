@@ -4,7 +4,8 @@ from typing import Any
 
 from tests.conftest import Caller
 
-RATE: dict[str, Any] = {"name": "per_second", "rate": {"burst": 100, "per_seconds": 1}}
+# It doesn't refill while a test runs.
+RATE: dict[str, Any] = {"name": "per_second", "rate": {"burst": 100, "per_seconds": 2_678_400}}
 MONTHLY: dict[str, Any] = {"name": "monthly", "shared": "owner", "quota": {"quota": 1000, "per": "month"}}
 ONCE: dict[str, Any] = {"name": "trial", "unit": "tokens", "mode": "observe", "quota": {"quota": 50, "per": "once"}}
 

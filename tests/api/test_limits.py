@@ -27,7 +27,9 @@ def test_limits_of_key(api: Caller, acme_key: Caller) -> None:
     assert (found["monthly"]["shared"], found["monthly"]["limit"]) == ("owner", 1000)
     assert FIRST_OF_MONTH.fullmatch(found["monthly"]["resets_at"])
     path = path_of(acme_key)
-    assert api.get(path).json()["limits"] == api.get(f"{path}/limits").json()["limits"]
+    assert [limit["used"] for limit in api.get(path).json()["limits"]] == [
+        limit["used"] for limit in api.get(f"{path}/limits").json()["limits"]
+    ]
     assert "limits" not in api.get("/v1/keys").json()["items"][0]
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.policies.service import PolicyService
+from events.origin import Origin
 from latchkey.credentials import generate_secret
 from ratelimit.stores import MemoryStore
 from tests.conftest import Caller
@@ -21,6 +23,24 @@ def test_exhausted_key_gets_429_with_retry_after(service: ConfigService, store: 
     assert response["Retry-After"] == "1800"
     assert response["RateLimit"] == '"key";r=0;t=1800'
     assert store.peek(issued.key.key_id.encode()).throttled == 2
+
+
+def test_plan_limits_of_the_calling_key(service: ConfigService) -> None:
+    policies = PolicyService(Origin("command:test", "request-of-test"))
+    limits = [
+        {"name": "second", "rate": {"burst": 2, "per_seconds": 3600}},
+        {"name": "tpm", "unit": "tokens", "rate": {"burst": 5, "per_seconds": 60}},
+    ]
+    policies.create_plan({"name": "gold", "limits": limits})
+    values = {"label": "x", "plan": "gold", "rate_limit": {"burst": 9, "per_seconds": 3600}}
+    caller = Caller(service.issue(values).credential.reveal())
+    response = caller.get("/v1/whoami")
+    assert response["RateLimit-Policy"] == '"key";q=9;w=3600, "second";q=2;w=3600, "tpm";q=5;w=60;qu="tokens"'
+    assert response["RateLimit"] == '"key";r=8;t=400, "second";r=1;t=1800'
+    assert caller.get("/v1/whoami").status_code == 200
+    refused = caller.get("/v1/whoami")
+    assert (refused.status_code, refused.json()["violated-policies"]) == (429, ["second"])
+    assert refused["Retry-After"] == "1800"
 
 
 def test_429_precedes_403(service: ConfigService) -> None:

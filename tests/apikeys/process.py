@@ -25,6 +25,7 @@ class Process:
     """A worker with its own key cache."""
 
     def __init__(self, limiter: Limiter, peppers: Peppers | None = None, failure_limit: Limit = FAILURE_LIMIT) -> None:
+        self.limiter = limiter
         self.monotonic = 100.0
         self.wall = timezone.now()
         self.cache = KeyCache(clock=lambda: self.monotonic)

@@ -16,6 +16,7 @@ from apikeys.config_service import ConfigService
 from events.origin import Origin
 from health.models import Incident
 from health.waivers import Waivers
+from tests.console.limits.forms import create_owner, create_plan, policies
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -24,6 +25,16 @@ PAGES = (
     "/admin/apikeys/apikey/",
     "/admin/apikeys/apikey/add/",
     *(f"/admin/apikeys/apikey/{{key}}/{page}/" for page in ("change", "rotate", "finish", "limit", "enable", "revoke")),
+    "/admin/apikeys/apikey/{key}/override/",
+    "/admin/apikeys/apikey/{key}/adjust/daily/",
+    "/admin/apikeys/plan/",
+    "/admin/apikeys/plan/add/",
+    *(f"/admin/apikeys/plan/{name}/{page}/" for name in ("team", "unused") for page in ("change", "edit", "delete")),
+    "/admin/apikeys/owner/",
+    "/admin/apikeys/owner/add/",
+    "/admin/apikeys/owner/by-name/?name=payments",
+    *(f"/admin/apikeys/owner/acme/{page}/" for page in ("change", "plan", "override", "adjust/monthly", "delete")),
+    "/admin/apikeys/owner/acme/override/{override}/end/",
     "/admin/guard-rails/",
     "/admin/verification/",
     "/admin/authenticator/",
@@ -72,6 +83,14 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     service = ConfigService(Origin.of_command("test"))
     key = service.issue({"label": "unlimited", "rate_limit": None, "owner": "payments"}).key
     service.rotate(key.key_id)
+    create_plan()
+    create_plan("unused")
+    create_plan("small", {"name": "daily", "quota": {"quota": 5, "per": "day"}})
+    create_owner()
+    service.update(key.key_id, {"plan": "small"})
+    override = policies().grant_override(
+        {"owner": "acme", "limit": "monthly", "quota": 5, "until": "2099-01-01T00:00:00Z", "reason": "launch"}
+    )
     webhook = service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"}).endpoint
     ends_at = (timezone.now() + timedelta(days=1)).isoformat()
     waiver = Waivers(Origin.of_command("test")).grant(
@@ -99,7 +118,13 @@ def test_no_fault(chromium: Browser, live_server: object, scheme: Any, width: in
     )
     incident = Incident.objects.earliest("pk")
     rows = {"key": key.key_id, "incident": incident.pk, "webhook": webhook.endpoint_id}
-    rows |= {"delivery": delivery.pk, "waiver": waiver.pk, "person": person.pk, "role": role.pk}
+    rows |= {
+        "override": override.pk,
+        "delivery": delivery.pk,
+        "waiver": waiver.pk,
+        "person": person.pk,
+        "role": role.pk,
+    }
     context = chromium.new_context(
         base_url=str(live_server),
         color_scheme=scheme,

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
+from tests.console.limits.forms import create_owner, create_plan
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -19,6 +20,11 @@ EXPECTED = {
     "/admin/authenticator/",
     "/admin/password_change/",
     "/admin/apikeys/apikey/",
+    "/admin/apikeys/owner/",
+    "/admin/apikeys/owner/acme/change/",
+    "/admin/apikeys/owner/acme/adjust/monthly/",
+    "/admin/apikeys/plan/",
+    "/admin/apikeys/plan/team/edit/",
     "/admin/auth/group/",
     "/admin/auth/group/add/",
     "/admin/auth/user/add/",
@@ -35,6 +41,8 @@ def admin(page: Page) -> Page:
     User.objects.create_superuser("ada", password=PASSWORD)
     service = ConfigService(Origin.of_command("test"))
     service.issue({"label": "unlimited", "rate_limit": None})
+    create_plan()
+    create_owner()
     service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"})
     User.objects.create_user("bob", is_staff=True).groups.add(Group.objects.get(name="viewer"))
     page.goto("/admin/")

@@ -121,9 +121,25 @@ def explain_request(do: Tasks, issued: IssuedKey) -> None:
     expect(do.page.get_by_role("heading", name="night export")).to_be_visible()
 
 
+def sell_plan(do: Tasks, issued: IssuedKey) -> None:
+    do.click("link", "Plans")
+    do.click("link", "Add plan")
+    do.write("Name", "team")
+    do.write("Limit name", "monthly")
+    do.write("Amount", "1,000,000")
+    do.page.get_by_label("Counted for").first.select_option("owner")
+    do.click("button", "Add plan")
+    do.click("link", "Add an owner with this plan")
+    do.write("Name", "ACME")
+    do.click("button", "Add owner")
+    expect(do.page.get_by_role("heading", name="ACME")).to_be_visible()
+    expect(do.page.get_by_label("Used of monthly")).to_be_visible()
+    expect(do.page.get_by_text("0 used, 1,000,000 left")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("task", "least", "most"),
-    [(issue_and_copy, 3, 4), (revoke_leaked, 2, 3), (open_fix, 1, 2), (explain_request, 1, 2)],
+    [(issue_and_copy, 3, 4), (revoke_leaked, 2, 3), (open_fix, 1, 2), (explain_request, 1, 2), (sell_plan, 5, 5)],
 )
 def test_task_takes_few_clicks(
     tasks: Tasks, issued: IssuedKey, task: Callable[[Tasks, IssuedKey], None], least: int, most: int
@@ -132,7 +148,7 @@ def test_task_takes_few_clicks(
     assert least <= tasks.count <= most
 
 
-@pytest.mark.parametrize("task", [issue_and_copy, revoke_leaked, open_fix, explain_request])
+@pytest.mark.parametrize("task", [issue_and_copy, revoke_leaked, open_fix, explain_request, sell_plan])
 def test_task_works_by_keyboard_alone(
     tasks: Tasks, issued: IssuedKey, task: Callable[[Tasks, IssuedKey], None]
 ) -> None:

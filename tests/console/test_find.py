@@ -1,12 +1,13 @@
 """The search box in the header: what someone has at hand leads to the page about it."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
 from apikeys.config_service import ConfigService, IssuedKey
 from events.models import Event
+from tests.console.limits.forms import create_owner, create_plan
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = "lk_000000000000"
@@ -59,3 +60,24 @@ def test_find_respects_permissions(client: Client, root: IssuedKey) -> None:
 
 def test_find_takes_only_posts(admin: Client) -> None:
     assert admin.get("/admin/find/", {"q": "x"}).status_code == 405
+
+
+def test_owner_and_plan_lead_to_their_pages(admin: Client) -> None:
+    create_plan()
+    create_owner("ACME", display_name="Acme Inc.")
+    for text in ("ACME", " acme ", "acme inc."):
+        assert found(admin, text) == "/admin/apikeys/owner/acme/change/"
+    assert found(admin, "team") == "/admin/apikeys/plan/team/change/"
+    create_owner("Other", display_name="Acme Inc.")
+    assert found(admin, "Acme Inc.") == "/admin/apikeys/owner/?q=Acme+Inc."
+    assert found(admin, "tea").startswith("/admin/apikeys/apikey/?q=")
+
+
+def test_find_leads_nobody_to_owners_without_permission(client: Client) -> None:
+    create_plan()
+    create_owner()
+    user = User.objects.create_user("vi", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_apikey"))
+    client.force_login(user)
+    for text in ("ACME", "team"):
+        assert found(client, text).startswith("/admin/apikeys/apikey/?q=")

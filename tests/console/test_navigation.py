@@ -9,7 +9,7 @@ from django.test import Client
 from apikeys.config_service import ConfigService
 
 pytestmark = pytest.mark.django_db
-ALL = ["Overview", "Keys", "Incidents", "Guard rails", "Events", "Webhooks", "Access"]
+ALL = ["Overview", "Keys", "Owners", "Plans", "Incidents", "Guard rails", "Events", "Webhooks", "Access"]
 
 
 def sections(page: str) -> list[str]:
@@ -23,6 +23,10 @@ def sections(page: str) -> list[str]:
         ("/admin/", "Overview"),
         ("/admin/apikeys/apikey/", "Keys"),
         ("/admin/apikeys/apikey/add/", "Keys"),
+        ("/admin/apikeys/owner/", "Owners"),
+        ("/admin/apikeys/owner/by-name/?name=x", "Owners"),
+        ("/admin/apikeys/plan/", "Plans"),
+        ("/admin/apikeys/plan/add/", "Plans"),
         ("/admin/health/incident/", "Incidents"),
         ("/admin/guard-rails/", "Guard rails"),
         ("/admin/health/waiver/", "Guard rails"),

@@ -139,3 +139,16 @@ def test_changed_log_is_still_shown(admin: Client, service: ConfigService, data:
     for form in ("csv", "jsonl"):
         text = b"".join(admin.get(f"/admin/events/event/export.{form}")).decode()
         assert "WebhookAdded" in text
+
+
+def test_plans_and_owners_are_links() -> None:
+    def said(type: EventType, data: dict[str, Any]) -> str:
+        event = Event(id=7, type=type, at=NOW, actor="user:mara", request_id="r", data_json=json.dumps(data))
+        return sentence(event, {}, NOW)
+
+    assert '<a href="/admin/apikeys/plan/gold/change/">gold</a>' in said(EventType.PLAN_CREATED, {"plan": "gold"})
+    assert "<a" not in said(EventType.PLAN_DELETED, {"plan": "gold"}), "it has no page"
+    assert "<a" not in said(EventType.PLAN_CHANGED, {"plan": "<script>"}), "someone has changed the log"
+    owner = '<a href="/admin/apikeys/owner/by-name/?name=A%26B">A&amp;B</a>'
+    assert owner in said(EventType.OWNER_CREATED, {"owner": "A&B"})
+    assert owner in said(EventType.QUOTA_REACHED, {"limit": "monthly", "percent": 80, "owner": "A&B"})

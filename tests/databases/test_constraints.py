@@ -16,6 +16,10 @@ from apikeys.models import (
     KeyCaller,
     KeyCensus,
     KeySecret,
+    Override,
+    Owner,
+    Plan,
+    PolicyNumber,
     Usage,
     UsageMark,
     UsageRanking,
@@ -64,6 +68,24 @@ def an_incident() -> object:
     return Incident.objects.create(guard_rail="x", severity="warning", count=1, detail="", opened_at=NOW)
 
 
+def a_plan(name: str) -> object:
+    return Plan.objects.create(name=name, number=1, created_at=NOW)
+
+
+def an_owner(**values: object) -> Owner:
+    return Owner.objects.create(**{"name": "ACME", "slug": "acme", "number": 1, "created_at": NOW, **values})
+
+
+def an_override(**values: object) -> object:
+    stated = {"limit": "month", "quota": 5, "until": NOW, "number": 1, "created_at": NOW}
+    return Override.objects.create(**{**stated, **values})
+
+
+def two_overrides_of_an_owner() -> None:
+    owner = an_owner()
+    twice(lambda: an_override(owner=owner))
+
+
 BREACHES: dict[str, Callable[[], object]] = {
     "key_id_shape": lambda: APIKey.objects.update(key_id="lk_UPPER0000000"),
     "key_epoch_positive": lambda: APIKey.objects.update(epoch=0),
@@ -84,6 +106,13 @@ BREACHES: dict[str, Callable[[], object]] = {
     ),
     "census_is_one_row": lambda: KeyCensus.objects.create(id=2, taken_at=NOW, counts={}),
     "ranking_is_one_row": lambda: UsageRanking.objects.create(id=2, ranked_at=NOW, seconds=0.0, entries={}),
+    "policy_number_is_one_row": lambda: PolicyNumber.objects.create(id=2),
+    "plan_has_name": lambda: a_plan(""),
+    "owner_has_name_and_slug": lambda: an_owner(slug=""),
+    "override_has_one_subject": lambda: an_override(key=APIKey.objects.get(), owner=an_owner()),
+    "override_has_one_kind": lambda: an_override(key=APIKey.objects.get(), rate={"burst": 1, "per_seconds": 1}),
+    "one_open_override_a_key_limit": lambda: twice(lambda: an_override(key=APIKey.objects.get())),
+    "one_open_override_an_owner_limit": two_overrides_of_an_owner,
     "chain_head_is_one_row": lambda: ChainHead.objects.create(id=2, digest=GENESIS),
     "patrol_is_one_row": lambda: Patrol.objects.create(id=2, digest=GENESIS),
     "webhook_id_shape": lambda: WebhookEndpoint.objects.update(endpoint_id="wh_X"),

@@ -22,6 +22,7 @@ from events.origin import Origin
 from health.models import Waiver
 from health.waivers import Waivers
 from latchkey.timestamps import rfc3339
+from tests.console.limits.forms import create_owner, create_plan, policies
 from tests.docs.controls import controls, prose, texts_of
 from tests.docs.test_pages import PAGES, ROOT
 
@@ -46,6 +47,8 @@ ABOUT_THE_ADMIN: Final = [
 PATHS: Final = {
     "Overview": "admin:index",
     "Keys": "admin:apikeys_apikey_changelist",
+    "Plans": "admin:apikeys_plan_changelist",
+    "Owners": "admin:apikeys_owner_changelist",
     "Issue a key": "admin:apikeys_apikey_add",
     "Guard rails": "admin:guard-rails",
     "Incidents": "admin:health_incident_changelist",
@@ -57,6 +60,12 @@ PATHS: Final = {
     "People": "admin:auth_user_changelist",
     "Roles": "admin:auth_group_changelist",
     "Authenticator app": "admin:authenticator",
+}
+# Pages of a plan and an owner, and of a limit that is adjusted.
+LIMITS: Final = {
+    "The plan": [f"/admin/apikeys/plan/{name}/change/" for name in ("team", "unused")],
+    "The owner": ["/admin/apikeys/owner/acme/change/"],
+    "Adjust the limit": ["/admin/apikeys/owner/acme/adjust/monthly/"],
 }
 # What can be done to a key, and the page of it.
 ACTIONS: Final = {
@@ -80,7 +89,13 @@ def named() -> dict[tuple[str, str], list[str]]:
 @pytest.fixture
 def keys(service: ConfigService) -> list[APIKey]:
     """An active key under rotation, and a disabled one; with what other pages need to show their controls."""
-    rotating = service.issue({"label": "rotating", "rate_limit": None}).key
+    create_plan("small", {"name": "daily", "quota": {"quota": 5, "per": "day"}})
+    create_plan()
+    create_plan("unused")
+    create_owner()
+    override = {"owner": "acme", "limit": "monthly", "quota": 5, "until": "2099-01-01T00:00:00Z"}
+    policies().grant_override(override)
+    rotating = service.issue({"label": "rotating", "rate_limit": None, "plan": "small"}).key
     service.rotate(rotating.key_id)
     disabled = service.issue({"label": "disabled"}).key
     service.update(disabled.key_id, {"enabled": False})
@@ -107,6 +122,8 @@ def addresses(page: str, keys: Iterable[APIKey]) -> list[str]:
         return [reverse("admin:health_waiver_change", args=[Waiver.objects.get().pk])]
     if page == "The key":
         return [key_url(key) for key in keys]
+    if page in LIMITS:
+        return LIMITS[page]
     if page == "The webhook":
         return [reverse("admin:events_webhookendpoint_change", args=[WebhookEndpoint.objects.get().endpoint_id])]
     if page == "Delivery":

@@ -20,6 +20,8 @@ EMPTY_PAGE: Final = "empty page"
 _LIST: Final = "/admin/apikeys/apikey/"
 _OTHERS: Final = {
     "overview": "",
+    "owners": "apikeys/owner/",
+    "plans": "apikeys/plan/",
     "incidents": "health/incident/",
     "guard rails": "guard-rails/",
     "waivers": "health/waiver/",

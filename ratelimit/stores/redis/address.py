@@ -22,8 +22,8 @@ class RedisAddress:
     """Address of Redis: a single server, a master that Sentinels know, or a Cluster.
 
     `hosts` is one server. With `sentinel`, the name of a master, they are Sentinels. With `cluster` they are nodes
-    of a Cluster. `prefix` starts the name of every key, so that other applications can share the server. `ca` is a
-    file of CA certificates that replaces the system's, for `rediss://`.
+    of a Cluster. `prefix` starts the name of every key, in braces for counters of a key's plan, so that other
+    applications can share the server. `ca` is a file of CA certificates that replaces the system's, for `rediss://`.
     """
 
     hosts: tuple[tuple[str, int], ...]

@@ -128,17 +128,18 @@ def _amount(limit: Limit | None, amount: int) -> tuple[int, int]:
     return divmod(min(amount, limit.burst) * limit.price, limit.ticks)
 
 
-def parse_states(claims: Sequence[Claim], numbers: Sequence[int], now_ns: int) -> tuple[ClaimState, ...]:
-    """Return the states of claims that a response of take.lua encodes from its first number on."""
+def parse_states(claims: Sequence[Claim], numbers: Sequence[int], at: int, now_ns: int) -> tuple[ClaimState, ...]:
+    """Return the states of claims that a response of take.lua encodes from its number `at` on."""
+    starts = range(at, at + len(claims) * NUMBERS_PER_CLAIM, NUMBERS_PER_CLAIM)
     return tuple(
-        _state(claim, *numbers[at : at + NUMBERS_PER_CLAIM], now_ns=now_ns)
-        for claim, at in zip(claims, range(0, len(claims) * NUMBERS_PER_CLAIM, NUMBERS_PER_CLAIM), strict=True)
+        [
+            _state(claim, now_ns, *numbers[start : start + NUMBERS_PER_CLAIM])
+            for claim, start in zip(claims, starts, strict=True)
+        ]
     )
 
 
-def _state(
-    claim: Claim, index: int, refused: int, value: int, fraction: int, ends_s: int, *, now_ns: int
-) -> ClaimState:
+def _state(claim: Claim, now_ns: int, index: int, refused: int, value: int, fraction: int, ends_s: int) -> ClaimState:
     limit = claim.terms[index].limit
     if limit is None:
         wait_ns = ends_s * NS_PER_SECOND - now_ns if refused else 0
@@ -181,7 +182,7 @@ def parse_adjusted(claim: Claim, numbers: Sequence[int]) -> ClaimState | Undecid
         return None
     if status != ALLOWED:
         return parse_undecided([claim], status, 1, now_s * NS_PER_SECOND)
-    return _state(claim, term, 0, value, fraction, ends_s, now_ns=0)
+    return _state(claim, 0, term, 0, value, fraction, ends_s)
 
 
 def parse_policy(raw: bytes | None) -> int:

@@ -123,7 +123,7 @@ def parse_outcomes(requests: Sequence[TakeRequest], numbers: Sequence[int]) -> "
             continue
         states: tuple[ClaimState, ...] = ()
         if claims := request[5]:
-            states = claim_encoding.parse_states(claims, numbers[states_at:], now_ns)
+            states = claim_encoding.parse_states(claims, numbers, states_at, now_ns)
             states_at += len(claims) * NUMBERS_PER_CLAIM
         results.append(_outcome(request, status != _DENIED, first, second, epoch, states))
     if states_at != len(numbers) - _TIME_NUMBERS:

@@ -13,6 +13,7 @@ from events.models import Event
 from latchkey.validation import InvalidParameters
 from ratelimit.limiter import Limiter
 from tests.apikeys.policies.stated import faults, rate
+from tests.conftest import Clock
 from tests.gateway.largest_key import OWNER
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +126,12 @@ def test_slug_can_be_chosen(policies_service: PolicyService) -> None:
         ("/name", "not-unique"),
         ("/slug", "not-unique"),
     ]
+
+
+def test_row_numbers_do_not_begin_again(policies_service: PolicyService, clock: Clock) -> None:
+    """As after a restore from a backup that lacks the last owners, whose counters the bucket store still has."""
+    first, second = (policies_service.create_owner({"name": name}) for name in ("first", "second"))
+    assert first.pk < second.pk
+    Owner.objects.all().delete()
+    clock.move(1)
+    assert policies_service.create_owner({"name": "third"}).pk > second.pk

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Plan, PolicyNumber
@@ -111,6 +113,14 @@ def test_no_key_gets_a_name_twice(policies_service: PolicyService, keys: ConfigS
     assert faults(policies_service.change_plan, "company", twice) == [("/limits", "duplicate-limit")]
     # Key limits of an owner's plan don't apply to a key with its own.
     policies_service.change_plan("company", {"limits": [rate("a"), rate("c", shared="owner")]})
+
+
+def test_another_amount_is_changed_without_a_look_at_keys(policies_service: PolicyService, keys: ConfigService) -> None:
+    policies_service.create_plan({"name": "gold", "limits": [rate("a"), quota("m")]})
+    keys.issue({"label": "x", "owner": "ACME", "plan": "gold"})
+    with CaptureQueriesContext(connection) as queries:
+        policies_service.change_plan("gold", {"limits": [rate("a", 99)]})
+    assert not [query for query in queries.captured_queries if "apikeys_apikey" in query["sql"]]
 
 
 def test_plan_is_deleted_only_if_unused(policies_service: PolicyService, keys: ConfigService) -> None:

@@ -10,6 +10,7 @@ USED = {
     "protect-an-mcp-server.md": [],
     "machines-beside-sso.md": ["nginx"] * 4 + ["caddyfile"],
     "github-actions.md": ["yaml", "", "sh"],
+    "sell-an-api.md": ["json"],
     "migrate-from-unkey.md": ["jq"],
     "migrate-from-kong.md": ["jq"],
     "migrate-from-litellm.md": ["jq"],

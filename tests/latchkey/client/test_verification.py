@@ -61,3 +61,37 @@ def test_a_denial_names_its_problem(
     responses.append(json_response({**REFUSED, "code": code}, 200, **{"X-Request-Id": "seen.1"}))
     verdict = client.verify(CREDENTIAL)
     assert (verdict.valid, verdict.problem, verdict.request_id) == (False, problem, "seen.1")
+
+
+TPM = {
+    "name": "tpm", "unit": "tokens", "mode": "enforce", "limit": 1000, "per_seconds": 60, "remaining": 0,
+    "next_token_seconds": 1, "reset_seconds": 60,
+}  # fmt: skip
+
+
+def test_costs_by_unit_are_sent(client: Client, responses: list[StubResponse], server: Stub) -> None:
+    responses.extend([json_response({"valid": True, "code": "VALID"})] * 2)
+    client.verify(CREDENTIAL, cost=2, costs={"tokens": 350})
+    client.verify(CREDENTIAL, costs={"requests": 3})
+    bodies = [json.loads(request.body) for request in server.requests]
+    assert [(body.get("cost"), body["costs"]) for body in bodies] == [(2, {"tokens": 350}), (None, {"requests": 3})]
+    with pytest.raises(ValueError, match="either cost"):
+        client.verify(CREDENTIAL, cost=2, costs={"requests": 3})
+
+
+def test_limits_of_the_plan(client: Client, responses: list[StubResponse]) -> None:
+    unclaimed = {**TPM, "name": "trial", "per_seconds": None, "remaining": None, "reset_seconds": None}
+    found = {"limits": [TPM, unclaimed], "violated_policies": ["tpm"]}
+    responses.append(json_response({**KNOWN, "valid": False, "code": "RATE_LIMITED", "rate_limit": None, **found}))
+    verdict = client.verify(CREDENTIAL)
+    assert [(limit.name, limit.remaining, limit.reset_seconds) for limit in verdict.limits] == [
+        ("tpm", 0, 60),
+        ("trial", None, None),
+    ]
+    assert (verdict.violated_policies, verdict.retry_after_seconds) == (("tpm",), None)
+
+
+def test_without_plan_only_the_own_limit_refuses(client: Client, responses: list[StubResponse]) -> None:
+    responses.append(json_response({**REFUSED, "code": "RATE_LIMITED"}))
+    verdict = client.verify(CREDENTIAL)
+    assert (verdict.limits, verdict.violated_policies) == ((), ("key",))

@@ -14,7 +14,7 @@ KEYS: Final = (b"lk_0123456789ab", b"lk_0123456789ac")
 RATES: Final = (b"k:lk_0123456789ab:rate", b"k:lk_0123456789ac:rate", b"o:7:rate")
 QUOTAS: Final = (b"k:lk_0123456789ab:month", b"o:7:month")
 COUNTERS: Final = RATES + QUOTAS
-LIMITS: Final = (Limit(7, 60), Limit(10**6, 3600), Limit(999_983, 2_678_399))
+LIMITS: Final = (Limit(7, 60), Limit(10**6, 3600), Limit(999_999_937, 2_678_399))
 AMOUNTS: Final = (3, 10**15)
 
 Step = Callable[[BucketStore, int], object]

@@ -1,0 +1,1 @@
+"""Owners in the admin: the list, the page of one, and what can be done to it."""
