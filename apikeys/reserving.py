@@ -13,7 +13,8 @@ from apikeys.reservation_errors import reservation_problems
 from ratelimit.claim import Claim
 from ratelimit.costs import Costs
 from ratelimit.decision import Decision
-from ratelimit.reservation import NewReservation, ReservationError, id_of, new_name
+from ratelimit.reservation import NewReservation, ReservationError
+from ratelimit.reservation_id import id_of, new_name
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import OutcomeUnknown
 

@@ -22,7 +22,8 @@ from latchkey.limit_state import REQUESTS
 from ratelimit.claim import Undecided
 from ratelimit.costs import Costs
 from ratelimit.limiter import Limiter, default_limiter
-from ratelimit.reservation import KEY_ENTRY, Charge, Settlement, key_of, name_of
+from ratelimit.reservation import KEY_ENTRY, Charge, Settlement, key_of
+from ratelimit.reservation_id import name_of
 from ratelimit.stores import BucketStoreError
 from ratelimit.violations import limit_name
 
@@ -132,7 +133,11 @@ class Settler:
         limits = self._policies.limits_of(record) if record else ()
         known = {limit.counter: limit for limit in limits}
         self._note_quotas(settlement, known)
-        shown = (_shown(charge, known.get(charge.counter)) for charge in settlement.charges if not _is_slot(charge))
+        shown = (
+            _shown(charge, known.get(charge.counter))
+            for charge in settlement.charges
+            if not (charge.is_slot and charge.corrects)
+        )
         return Settled(settlement.settled_s, tuple(shown))
 
     def _note_quotas(self, settlement: Settlement, known: dict[bytes, EffectiveLimit]) -> None:
@@ -150,10 +155,6 @@ def _name(reservation_id: str) -> bytes:
     if name is None:
         raise no_such_reservation()
     return name
-
-
-def _is_slot(charge: Charge) -> bool:
-    return charge.corrects and charge.limit is None and not charge.ends_s
 
 
 def _shown(charge: Charge, limit: EffectiveLimit | None) -> SettledLimit:

@@ -101,7 +101,7 @@ class ImportedToken(Credential):
         return self.token
 
 
-def _base62(number: int, length: int) -> str:
+def base62(number: int, length: int) -> str:
     """Return `number` as `length` base62 characters, most significant first."""
     digits = []
     for _ in range(length):
@@ -112,7 +112,7 @@ def _base62(number: int, length: int) -> str:
 
 def checksum(random_part: str) -> str:
     """Return the CRC-32 of the secret's 43 random characters as 6 base62 characters, most significant first."""
-    return _base62(zlib.crc32(random_part.encode("ascii")), CHECKSUM_LENGTH)
+    return base62(zlib.crc32(random_part.encode("ascii")), CHECKSUM_LENGTH)
 
 
 def generate_key_id() -> str:
@@ -122,7 +122,7 @@ def generate_key_id() -> str:
 
 def generate_secret() -> str:
     """Return a new secret: `lks_`, 43 base62 characters that encode 256 random bits, and their checksum."""
-    random_part = _base62(secrets.randbits(256), RANDOM_LENGTH)
+    random_part = base62(secrets.randbits(256), RANDOM_LENGTH)
     return SECRET_PREFIX + random_part + checksum(random_part)
 
 

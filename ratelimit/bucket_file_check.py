@@ -32,8 +32,7 @@ from ratelimit.bucket_file import (
 )
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
 from ratelimit.open_reservations import OPEN_PREFIX
-from ratelimit.reservation import RESERVATION_PREFIX
-from ratelimit.reservations import END_PREFIX
+from ratelimit.reservation import END_PREFIX, RESERVATION_PREFIX
 
 SOUND: Final = 0
 DAMAGED: Final = 10

@@ -35,8 +35,6 @@ class CounterStorage(Protocol):
 
 def dump_rate(definition: int, limit: Limit, debt: int, now_ns: int) -> bytes:
     """Return the record of a rate's counter that has this debt, in ticks of `limit`, at `now_ns`."""
-    if limit.ticks == 1:
-        return pack_rate(definition, limit.code, now_ns + debt, 0)
     ahead_ns, fraction = divmod(debt, limit.ticks)
     return pack_rate(definition, limit.code, now_ns + ahead_ns, fraction)
 

@@ -164,11 +164,11 @@ class Limiter:
 
         `request` has the estimates; 0 passes while anything is left. Its claims may include those on slots (a Term
         without a limit and without an end), each with a cost of 1. `reservation` has a name of
-        `ratelimit.reservation.new_name`, the id of the key that asks, and for how many whole seconds (at least 1) the
-        reservation stays open by the store's clock. Return the decision, and the reservation's end in seconds since
+        `ratelimit.reservation_id.new_name`, the id of the key that asks, and for how many whole seconds (at least 1)
+        the reservation stays open by the store's clock. Return the decision, and the reservation's end in seconds since
         the Unix epoch, or 0 if the decision is not allowed, or decided nothing because its epoch is newer.
 
-        Clients get `ratelimit.reservation.id_of(name)`, and `name_of` returns the name for it.
+        Clients get `ratelimit.reservation_id.id_of(name)`, and `name_of` returns the name for it.
 
         Raises Undecided and CostExceedsBurst as `take` does, TooManyReservations, and BucketStoreError. While a remote
         store is down, it raises BucketStoreUnavailable in every mode of the fallback. After OutcomeUnknown, the

@@ -13,9 +13,9 @@ from latchkey.problems import MAX_ERRORS, FieldError, field_pointer
 from latchkey.validation import Rejected, integer, rejected
 from ratelimit.limit import MAX_PLAN_BURST, Limit, LimitError, parse_limit
 from ratelimit.periods import MAX_QUOTA, Per, Quota, Starts, zone_names
+from ratelimit.slots import MAX_SLOTS
 
 MAX_LIMITS: Final = 8
-MAX_SLOTS: Final = 1000
 NAME_PATTERN: Final = r"[a-z0-9_-]{1,32}"
 RESERVED_NAMES: Final = frozenset({"key", "address"})
 DEFAULT_UNIT: Final = "requests"

@@ -5,11 +5,8 @@ reservations hold. Settling replaces the estimate by the actual costs. A reserva
 estimate; its slots are free once it expires.
 """
 
-import re
-import secrets
 from typing import Final, NamedTuple
 
-from latchkey.credentials import ALPHABET
 from ratelimit.bucket import Outcome
 from ratelimit.limit import Limit
 
@@ -26,14 +23,18 @@ OVERDRAWN_BUCKETS: Final = 2
 """How many full buckets the debt of a plan's rate can reach by settling. That of the limit `key` reaches one."""
 
 RESERVATION_PREFIX: Final = b"r:"
-_RANDOM_LENGTH: Final = 22
-_ID: Final = re.compile(f"res_([0-9a-z]{{12}})_([0-9A-Za-z]{{{_RANDOM_LENGTH}}})")
+END_PREFIX: Final = b"e:"
+"""Prefixes of reservations in a store, and of the entries by which a sweep finds those that have ended."""
+
+RANDOM_LENGTH: Final = 22
+"""Length of the random part at the end of a reservation's name."""
 
 
 class NewReservation(NamedTuple):
-    """A reservation that is to be made under `name` (see `new_name`), open for `ttl_seconds` (at least 1).
+    """A reservation that is to be made, open for `ttl_seconds` (at least 1).
 
-    `caller` is the id of the key that asks for it: 1 to 128 bytes. No other caller can settle it.
+    `name` is one of `ratelimit.reservation_id.new_name` for the key that the request charges. `caller` is the id of the
+    key that asks for it: 1 to 128 bytes. No other caller can settle it.
     """
 
     name: bytes
@@ -58,7 +59,7 @@ class Charge(NamedTuple):
     `forgiven` is how many units of `cost` were not charged, because a rate's debt ends at a bound, or because the
     quota's period ended before the one that the store still knows. `value` is the state after the settlement: the debt
     in ticks of `limit` for a rate, what is used of the quota in the period that ends at `ends_s`, or else the slots
-    that are held. `limit` is that under which the bucket was last used.
+    that are held. `limit` is that under which the bucket was last used, and None for a quota and for slots.
 
     `charged` and `returned` say by how much the estimate was too low or too high; one of both is 0. `corrects` is
     false if the counter no longer knows what was reserved, so that it was left as it is.
@@ -72,6 +73,11 @@ class Charge(NamedTuple):
     limit: Limit | None
     ends_s: int
     corrects: bool
+
+    @property
+    def is_slot(self) -> bool:
+        """Return whether it is a slot: `reserved` and `cost` are 1 then, and no usage."""
+        return self.limit is None and not self.ends_s
 
     @property
     def charged(self) -> int:
@@ -122,24 +128,6 @@ class TooManyReservations(ReservationError):
         super().__init__(f"the key has {MAX_OPEN} open reservations")
 
 
-def new_name(key_id: bytes) -> bytes:
-    """Return the name in the store for a new reservation of a key. It contains 131 random bits."""
-    random_part = "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM_LENGTH))
-    return RESERVATION_PREFIX + key_id + b":" + random_part.encode()
-
-
-def id_of(name: bytes) -> str:
-    """Return the id of a reservation, as clients get it: `res_`, the key's part and the random part."""
-    key_id, _, random_part = name.removeprefix(RESERVATION_PREFIX).rpartition(b":")
-    return f"res_{key_id.decode().removeprefix('lk_')}_{random_part.decode()}"
-
-
-def name_of(reservation_id: str) -> bytes | None:
-    """Return the name in the store for an id from a client; None if the id is malformed."""
-    found = _ID.fullmatch(reservation_id)
-    return None if found is None else f"r:lk_{found[1]}:{found[2]}".encode()
-
-
 def key_of(name: bytes) -> bytes:
     """Return the id of the key that a reservation charges."""
     return name.removeprefix(RESERVATION_PREFIX).rpartition(b":")[0]
@@ -147,4 +135,4 @@ def key_of(name: bytes) -> bytes:
 
 def slot_id(name: bytes) -> bytes:
     """Return the id of the slots that a reservation holds, 22 bytes."""
-    return name[-_RANDOM_LENGTH:]
+    return name[-RANDOM_LENGTH:]

@@ -6,6 +6,7 @@ and in which period. Settling adds when that was, and for each counter what it c
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from struct import Struct, error
 from typing import Final, NamedTuple
 
@@ -17,6 +18,12 @@ _HEAD: Final = Struct("<BQ")
 _ENTRY: Final = Struct("<BQQQQ")
 _SETTLED: Final = Struct("<Q")
 _RESULT: Final = Struct("<BQQIQIQ")
+
+
+@lru_cache(maxsize=1024)
+def limit_of(code: int) -> Limit:
+    """Return the limit that `code` encodes. Raises ValueError if there is none."""
+    return Limit.from_code(code)
 
 
 class Status(IntEnum):
@@ -148,10 +155,10 @@ def _parse(raw: bytes) -> Reservation:
         raise ValueError("the record has another length than its entries need")
     for entry in entries:
         Kind(entry.kind)
-    # A damaged limit shows here, before anybody settles by it.
+    # A damaged limit shows here, before anything is settled by it.
     for code in [entry.limit_code for entry in entries if entry.kind <= Kind.RATE] + [r.limit_code for r in results]:
         if code:
-            Limit.from_code(code)
+            limit_of(code)
     return reservation
 
 
@@ -161,9 +168,10 @@ def _text(raw: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _charge(entry: Entry, result: Result) -> Charge:
-    counter, kind, _, _, ends_s, reserved = entry
+    counter, kind, _, known_code, ends_s, reserved = entry
     corrects, cost, before, before_fraction, after, after_fraction, limit_code = result
-    limit = Limit.from_code(limit_code) if limit_code else None
+    code = limit_code or known_code
+    limit = limit_of(code) if code else None
     more = max(0, cost - reserved)
     if kind == Kind.SLOTS or not corrects:
         return Charge(counter, reserved, cost, more, after, limit, ends_s, corrects)

@@ -12,6 +12,7 @@ from ratelimit.counters import CounterStorage
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.open_reservations import record_name
 from ratelimit.reservation import (
+    END_PREFIX,
     KEY_ENTRY,
     MAX_OPEN,
     NewReservation,
@@ -25,7 +26,6 @@ from ratelimit.reservation_record import Entry, Kind, Reservation, Status
 from ratelimit.reservation_rules import check, entry_of
 from ratelimit.slots import Holder, held, load_slots, pack_slots
 
-END_PREFIX: Final = b"e:"
 _TIME_BYTES: Final = 8
 
 

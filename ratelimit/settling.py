@@ -10,7 +10,7 @@ from ratelimit.claim import MAX_USED
 from ratelimit.counters import load_quota, load_rate, pack_quota, pack_rate
 from ratelimit.limit import Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
-from ratelimit.reservation_record import Entry, Result
+from ratelimit.reservation_record import Entry, Result, limit_of
 from ratelimit.slots import held, load_slots, pack_slots
 
 Bucket = tuple[int, int, int]
@@ -34,7 +34,7 @@ def shift_bucket(
     known_code, tat_ns, fraction = bucket
     limit = _limit_of(known_code)
     if limit is None:
-        limit, tat_ns, fraction = Limit.from_code(limit_code), 0, 0
+        limit, tat_ns, fraction = limit_of(limit_code), 0, 0
     bound = full_buckets * limit.capacity
     before = min(max((tat_ns - now_ns) * limit.ticks + fraction, 0), bound)
     after = min(max(before + (cost - reserved) * limit.price, 0), bound)
@@ -97,6 +97,6 @@ def _within_quota(used: int) -> int:
 
 def _limit_of(code: int) -> Limit | None:
     try:
-        return Limit.from_code(code) if code else None
+        return limit_of(code) if code else None
     except ValueError:
         return None

@@ -110,9 +110,7 @@ def _look(
     return claims, {counter: state for counter, state in known if isinstance(state, ClaimState)}
 
 
-def _bar(
-    limit: EffectiveLimit, claim: Claim, state: ClaimState | None, row: QuotaUse | None, now_s: int
-) -> LimitBar:
+def _bar(limit: EffectiveLimit, claim: Claim, state: ClaimState | None, row: QuotaUse | None, now_s: int) -> LimitBar:
     stated = limit.stated(now_s)
     override = limit.override if stated is not limit.limit else None
     usual = {

@@ -22,7 +22,8 @@ from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
 from ratelimit.counters import CounterStorage, RateCounter, load_rate
 from ratelimit.limit import CostExceedsBurst, Limit
-from ratelimit.reservations import END_PREFIX, Step
+from ratelimit.reservation import END_PREFIX
+from ratelimit.reservations import Step
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.lmdb_environment import LmdbEnvironment

@@ -10,7 +10,8 @@ from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated
 from ratelimit.counters import CounterStorage
 from ratelimit.limit import Limit
-from ratelimit.reservations import END_PREFIX, Step
+from ratelimit.reservation import END_PREFIX
+from ratelimit.reservations import Step
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.reservation_store import ReservationStore, find_ended

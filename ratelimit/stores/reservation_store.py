@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
-from ratelimit import reservations, settlements
+from ratelimit import open_reservations, reservations, settlements
 from ratelimit.bucket import TakeRequest
 from ratelimit.claim import NO_POLICY, Claim
 from ratelimit.reservation import NewReservation, Reserved, Settlement, key_of
@@ -57,7 +57,7 @@ class ReservationStore:
 
 def find_ended(step: Step, ends: Iterable[bytes]) -> list[bytes]:
     """Return what to delete of a store, whose entries of ends in their order are `ends`: SWEEP_BATCH of these at most,
-    and their reservations.
+    their reservations, and the counts of keys without open ones.
     """
     names: list[bytes] = []
     for end in islice(ends, SWEEP_BATCH):
@@ -67,4 +67,7 @@ def find_ended(step: Step, ends: Iterable[bytes]) -> list[bytes]:
         names.append(end)
         if reservations.is_over(step.storage.get(name), step.now_s):
             names.append(name)
+        counted = open_reservations.record_name(key_of(name))
+        if not open_reservations.count(step.storage.get(counted), step.now_s):
+            names.append(counted)
     return names

@@ -21,12 +21,11 @@ elseif expires <= known then
 end
 for position = 3, #KEYS do
   local definition = tonumber(ARGV[position + 2])
-  local slots = load_slots(KEYS[position], definition, now_s)
-  for _, one in ipairs(slots) do
-    if one[1] == slot then
-      one[2] = expires
-      save_slots(KEYS[position], definition, slots)
-    end
+  local slots, _, latest = load_slots(KEYS[position], definition, now_s)
+  local at = find_slot(slots, slot)
+  if at then
+    slots = string.sub(slots, 1, at - 1) .. packed(SLOT, slot, expires) .. string.sub(slots, at + SLOT_BYTES)
+    save_slots(KEYS[position], definition, slots, math.max(latest, expires))
   end
 end
 save_until(KEYS[1], packed(HEAD, status, expires) .. string.sub(record, HEAD_BYTES + 1), expires + KEPT_SECONDS)

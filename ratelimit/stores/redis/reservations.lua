@@ -2,7 +2,7 @@
 -- ratelimit/open_reservations.py, and parts of a reservation, as in ratelimit/reservation_record.py. Put behind
 -- counters.lua.
 
-local SLOT, SLOT_BYTES = '<c22I8', 30
+local SLOT, SLOT_BYTES, ID_BYTES = '<c22I8', 30, 22
 local MAX_SLOTS = 1000
 local OPEN, OPEN_BYTES = '<I4I4', 8
 local HEAD, HEAD_BYTES = '<I1I8', 9
@@ -18,30 +18,48 @@ local function save_until(name, value, until_s)
   end
 end
 
--- Returns the slots of a counter that are held at a time, each as {the reservation's id, its end}.
+-- Returns the slots of a counter that are held at a time, as its value has them, how many these are, and the latest of
+-- their ends. There can be 1,000, so no slot gets a table of its own.
 local function load_slots(name, definition, now_s)
-  local raw, slots = redis.pcall('GET', name), {}
-  if type(raw) == 'string' and #raw % SLOT_BYTES == 8 and unpacked('<I8', raw) == definition then
-    for at = 9, #raw, SLOT_BYTES do
-      local id, ends = unpacked(SLOT, raw, at)
-      if ends > now_s then
-        slots[#slots + 1] = {id, ends}
+  local raw = redis.pcall('GET', name)
+  if type(raw) ~= 'string' or #raw % SLOT_BYTES ~= 8 or unpacked('<I8', raw) ~= definition then
+    return '', 0, 0
+  end
+  local held, ended, latest = {}, 0, 0
+  for at = 9, #raw, SLOT_BYTES do
+    local ends = unpacked('<I8', raw, at + ID_BYTES)
+    if ends <= now_s then
+      ended = ended + 1
+    else
+      held[#held + 1] = at
+      if ends > latest then
+        latest = ends
       end
     end
   end
-  return slots
+  if ended == 0 then
+    return string.sub(raw, 9), #held, latest
+  end
+  for position, at in ipairs(held) do
+    held[position] = string.sub(raw, at, at + SLOT_BYTES - 1)
+  end
+  return table.concat(held), #held, latest
 end
 
-local function save_slots(name, definition, slots)
-  local parts, latest = {packed('<I8', definition)}, 0
-  for _, slot in ipairs(slots) do
-    parts[#parts + 1] = packed(SLOT, slot[1], slot[2])
-    latest = math.max(latest, slot[2])
+-- Returns where the slot of a reservation begins in `slots`; nil if it holds none.
+local function find_slot(slots, id)
+  local at = string.find(slots, id, 1, true)
+  while at and at % SLOT_BYTES ~= 1 do
+    at = string.find(slots, id, at + 1, true)
   end
-  if latest == 0 then
+  return at
+end
+
+local function save_slots(name, definition, slots, latest)
+  if slots == '' then
     redis.call('DEL', name)
   else
-    save_until(name, table.concat(parts), latest)
+    save_until(name, packed('<I8', definition) .. slots, latest)
   end
 end
 

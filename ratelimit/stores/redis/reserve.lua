@@ -16,21 +16,21 @@ local expires = expiry(now_s, now_ns, ttl)
 -- them have ended if it doesn't, and the changed counter.
 weigh_slots = function(name, definition, cost, enforced, request, at)
   local allowed = unpacked('<I8', request, at)
-  local slots = load_slots(name, definition, now_s)
-  local held, free_at = #slots, 0
+  local slots, held, latest = load_slots(name, definition, now_s)
+  local before, free_at = held, 0
   local fits = enforced == 0 or held < allowed
   if not fits then
     local ends = {}
-    for position, one in ipairs(slots) do
-      ends[position] = one[2]
+    for from = 1, #slots, SLOT_BYTES do
+      ends[#ends + 1] = unpacked('<I8', slots, from + ID_BYTES)
     end
     table.sort(ends)
     free_at = ends[held - math.max(allowed, 1) + 1]
   end
   if cost > 0 and held < MAX_SLOTS then
-    slots[held + 1] = {slot, expires}
+    slots, held, latest = slots .. packed(SLOT, slot, expires), held + 1, math.max(latest, expires)
   end
-  return fits, held, 0, #slots, 0, free_at, {SLOTS, definition, slots}
+  return fits, before, 0, held, 0, free_at, {SLOTS, definition, slots, latest}
 end
 
 -- Returns the entry of a claim in the reservation's record.
@@ -71,7 +71,7 @@ for _, claim in ipairs(claims or {}) do
   local name, counter, cost = claim[1], claim[9], claim[10]
   parts[#parts + 1] = entry_of(counter, cost)
   if counter[1] == SLOTS then
-    save_slots(name, counter[2], counter[3])
+    save_slots(name, unpack(counter, 2))
     changed_counters[name] = nil
   end
 end

@@ -167,19 +167,14 @@ local function settle_quota(name, entry)
 end
 
 local function free_slot(name, entry)
-  local left, was_held = {}, 0
-  local slots = load_slots(name, entry.definition, now_s)
-  for _, one in ipairs(slots) do
-    if one[1] == slot then
-      was_held = 1
-    else
-      left[#left + 1] = one
-    end
+  local slots, held, latest = load_slots(name, entry.definition, now_s)
+  local at = find_slot(slots, slot)
+  if not at then
+    return packed(RESULT, 0, entry.reserved, held, 0, held, 0, NO_LIMIT)
   end
-  if was_held == 1 then
-    freed_slots[name] = {entry.definition, left}
-  end
-  return packed(RESULT, was_held, entry.reserved, #slots, 0, #left, 0, NO_LIMIT)
+  slots = string.sub(slots, 1, at - 1) .. string.sub(slots, at + SLOT_BYTES)
+  freed_slots[name] = {entry.definition, slots, latest}
+  return packed(RESULT, 1, entry.reserved, held, 0, held - 1, 0, NO_LIMIT)
 end
 
 local function settle(name, entry)
@@ -228,7 +223,7 @@ for position, entry in ipairs(entries) do
 end
 save_counters(changed)
 for name, slots in pairs(freed_slots) do
-  save_slots(name, slots[1], slots[2])
+  save_slots(name, unpack(slots))
 end
 if changed_record then
   save(KEYS[2], unpack(changed_record))

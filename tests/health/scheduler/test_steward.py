@@ -15,6 +15,8 @@ from health.scheduler.steward import LEASE_DURATION, Steward
 from health.scheduler.tasks import Run, Task, tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
+from ratelimit.reservation import KEPT_SECONDS, NewReservation
+from ratelimit.reservation_id import new_name
 from ratelimit.stores import BucketStoreError, MemoryStore
 from tests.conftest import Clock
 
@@ -56,6 +58,16 @@ def test_only_one_of_two_stewards_runs(root: IssuedKey) -> None:
     two.resign()
     assert Lease.objects.get(name=STEWARD_LEASE).holder == ""
     assert one.run_once()
+
+
+def test_steward_deletes_reservations_that_ended_long_ago() -> None:
+    clock = Clock(NOW_NS)
+    store = MemoryStore(clock)
+    key, name = b"lk_0123456789ab", new_name(b"lk_0123456789ab")
+    store.reserve((key, None, 1, 0, 0, ()), NewReservation(name, key, 60))
+    clock.move(60 + KEPT_SECONDS)
+    assert Steward(tasks(Limiter(store)), now=lambda: NOW).run_once()
+    assert store.forget_ended_reservations() == 0
 
 
 def test_lease_from_a_clock_ahead_blocks_no_one() -> None:

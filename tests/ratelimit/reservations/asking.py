@@ -3,7 +3,8 @@
 from ratelimit.bucket import TakeRequest
 from ratelimit.claim import FOREVER_S, Claim, ClaimState, QuotaUse, Term
 from ratelimit.limit import Limit
-from ratelimit.reservation import Charge, NewReservation, Reserved, Settlement, new_name
+from ratelimit.reservation import Charge, NewReservation, Reserved, Settlement
+from ratelimit.reservation_id import new_name
 from ratelimit.stores import BucketStore
 from tests.conftest import Clock
 

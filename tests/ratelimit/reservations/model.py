@@ -148,7 +148,8 @@ class Model(model.Model):
 
     def settle_part(self, name: bytes, held: Held, part: Part, cost: int, now: Fraction) -> Charge:
         difference = cost - part.reserved
-        gone = Charge(part.counter, part.reserved, cost, max(0, difference), 0, None, 0, corrects=False)
+        limit_before = part.of if isinstance(part.of, Limit) else None
+        gone = Charge(part.counter, part.reserved, cost, max(0, difference), 0, limit_before, 0, corrects=False)
         if part.of is None:
             return self.free(name, part, now)
         if isinstance(part.of, int):

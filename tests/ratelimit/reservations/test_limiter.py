@@ -5,7 +5,8 @@ from prometheus_client import REGISTRY
 
 from latchkey import metric_names
 from ratelimit.limiter import Limiter
-from ratelimit.reservation import KEPT_SECONDS, NewReservation, ReservationUnknown, TooManyReservations, new_name
+from ratelimit.reservation import KEPT_SECONDS, NewReservation, ReservationUnknown, TooManyReservations
+from ratelimit.reservation_id import new_name
 from ratelimit.stores import MemoryStore
 from ratelimit.stores.base import BucketStoreError
 from tests.conftest import Clock

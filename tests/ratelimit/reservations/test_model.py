@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ratelimit.bucket import TakeRequest
 from ratelimit.claim import FOREVER_S, Claim, Term, Undecided
 from ratelimit.limit import CostExceedsBurst, Limit
-from ratelimit.reservation import NewReservation, ReservationError, new_name
+from ratelimit.reservation import NewReservation, ReservationError
+from ratelimit.reservation_id import new_name
 from ratelimit.stores import BucketStore
 from tests.conftest import Clock
 from tests.ratelimit.claims import test_model

@@ -3,14 +3,8 @@
 import pytest
 
 from ratelimit import counters, open_reservations, reservation_record
-from ratelimit.reservation import (
-    KEY_ENTRY,
-    id_of,
-    key_of,
-    name_of,
-    new_name,
-    slot_id,
-)  # fmt: skip
+from ratelimit.reservation import KEY_ENTRY, key_of, slot_id
+from ratelimit.reservation_id import id_of, name_of, new_name  # fmt: skip
 from ratelimit.reservation_record import Entry, Kind, Reservation, Result, Status, dump, load
 from ratelimit.slots import pack_slots
 from tests.ratelimit.reservations.asking import CALLER, DAY, KEY, LIMIT, RATE, TOKENS
@@ -87,7 +81,7 @@ def test_open_reservations_are_counted_to_the_end_of_their_minute() -> None:
     assert len(open_reservations.changed(raw, START_S + 60, opened=START_S + 61)) == open_reservations.ENTRY_BYTES
     raw = open_reservations.changed(raw, START_S, ended=START_S + 30)
     assert open_reservations.count(raw, START_S) == 2
-    # One that is not in the count, because the record was lost, takes no other one else out of it.
+    # One that is not in the count, because the record was lost, takes no other out of it.
     assert open_reservations.changed(raw, START_S, ended=START_S + 600) == raw
     assert open_reservations.count(raw + b"0", START_S) == 0
 

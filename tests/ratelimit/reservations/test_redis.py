@@ -9,8 +9,10 @@ from time import time_ns
 import pytest
 from redis.crc import key_slot
 
-from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown, new_name
-from ratelimit.stores import LmdbStore
+from ratelimit.limit import Limit
+from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown
+from ratelimit.reservation_id import new_name
+from ratelimit.stores import LmdbStore, MemoryStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis.address import parse_address
@@ -18,9 +20,10 @@ from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, TOKENS, Reserver, quota, rate, seats
+from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, TOKENS, Reserver, quota, rate, seats
 from tests.ratelimit.reservations.test_records import DAMAGED
 from tests.support.redis_server import RedisServer
+from tests.support.redis_servers import cluster
 from tests.support.waiting import wait_until
 
 needs_redis = pytest.mark.needs("redis")
@@ -119,10 +122,24 @@ def test_parallel_settlements_are_one(reserver: Reserver, clock: Clock) -> None:
 def test_limits_that_changed_are_converted(reserver: Reserver) -> None:
     reserver.reserve(rate(60), limit=LIMIT, cost=100)
     reserver.settle(rate(90), key_cost=100)
-    double, other = LIMIT.__class__(120, 60), LIMIT.__class__(200, 3600)
+    double, other = Limit(120, 60), Limit(200, 3600)
     made = reserver.reserve(rate(30, double), limit=other, cost=100)
     assert (made.outcome[0], made.outcome[1]) == (True, other.capacity)
     assert made.outcome[4][0].value == double.capacity
+
+
+@needs_redis
+@pytest.mark.parametrize("limit", [Limit(999_999_937, 2_678_399), Limit(999_999_999, 1), Limit(1, 2_678_400)])
+def test_extreme_limits_are_exact(redis_store: RedisStore, clock: Clock, limit: Limit) -> None:
+    reservers = [Reserver(store, clock) for store in (redis_store, MemoryStore(clock))]
+    costs = (limit.burst, 0, limit.burst // 3, 1, 2 * limit.burst - 1, 10**15, limit.burst // 7)
+    for cost, ns in zip(costs, (0, 1, 12_345_678_901, 10**15 + 1, 7, 999_999_999, 10**13), strict=True):
+        clock.ns += ns
+        for one in reservers:
+            assert one.reserve(rate(min(cost, limit.burst) // 2, limit)._replace(enforced=False)).outcome[0]
+        clock.ns += 1
+        found, wanted = (one.settle(rate(cost, limit)) for one in reservers)
+        assert found == wanted
 
 
 @needs_redis
@@ -170,3 +187,21 @@ def test_first_reservation_of_an_outage_opens_the_breaker(server: RedisServer, c
         assert not store.breaker.closed
         server.start()
         wait_until(lambda: store.breaker.closed, "the breaker")
+
+
+@needs_redis
+@pytest.mark.slow("runs a Cluster")
+def test_cluster_keeps_reservations(clock: Clock) -> None:
+    with cluster() as url, closing(open_store(url, clock, timeout=10)) as store:
+        reserver = Reserver(store, clock)
+        claims = (quota(clock, 1000), rate(30), seats(1))
+        end = reserver.reserve(*claims, limit=LIMIT, cost=10).expires_s
+        name = reserver.name
+        assert reserver.reserve(*claims, limit=LIMIT, cost=10).outcome[0] is False
+        assert store.extend(name, CALLER, 90) == end + 30
+        first = store.settle(name, CALLER, 4, (quota(clock, 400), rate(90)))
+        assert store.settle(name, CALLER, 1, ()) == first
+        assert (reserver.used(), reserver.value(rate(0)), reserver.value(seats(1))) == (400, 90 * RATE.price, 0)
+        reserver.reserve(quota(clock, 1000), limit=LIMIT)
+        reserver.cancel()
+        assert reserver.used() == 400

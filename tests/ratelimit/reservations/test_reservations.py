@@ -28,8 +28,8 @@ from ratelimit.reservation import (
     ReservationUnknown,
     Reserved,
     TooManyReservations,
-    new_name,
-)  # fmt: skip
+)
+from ratelimit.reservation_id import new_name  # fmt: skip
 from tests.conftest import Clock
 from tests.ratelimit.reservations.asking import (
     CALLER,
@@ -286,7 +286,9 @@ def test_slots_are_held_until_settled_cancelled_or_ended(reserver: Reserver, clo
         assert reserver.reserve(seats(3), ttl=60).outcome[0] is True
         names.append(reserver.name)
     assert reserver.reserve(seats(3)).outcome[0] is False
-    reserver.store.settle(names[0], CALLER, 1, ())
+    (charge,) = reserver.store.settle(names[0], CALLER, 1, ()).charges
+    assert charge == Charge(SEATS, 1, 1, 0, 2, None, 0, True)
+    assert charge.is_slot
     assert reserver.reserve(seats(3), ttl=100).outcome[0] is True
     assert reserver.reserve(seats(3)).outcome[0] is False
     reserver.store.cancel(names[1], CALLER)
