@@ -11,12 +11,15 @@ from apikeys.idempotency import Creation, NamedRequest, create_once
 from latchkey import headers
 
 
-def created(request: Request, create: Callable[[], Creation]) -> Response:
-    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before."""
+def created(request: Request, create: Callable[[], Creation], content: object = None) -> Response:
+    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before.
+
+    `content` is what a repeated request has to have in common with the first one: by default, its body.
+    """
     name = request.headers.get(headers.IDEMPOTENCY_KEY)
     if name is None:
         made = create()
     else:
-        named = NamedRequest(caller(request).key_id, name, request.path, request.data)
+        named = NamedRequest(caller(request).key_id, name, request.path, content or request.data)
         made = create_once(named, create, timezone.now())
     return Response(made.body, status=201, headers=made.fields)

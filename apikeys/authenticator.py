@@ -20,7 +20,7 @@ from apikeys.address_limit import AddressLimit, failure_limit
 from apikeys.auth_failures import count_failure
 from apikeys.cache.key_cache import HITS, KeyCache, default_key_cache
 from apikeys.cache.records import KeyRecord
-from apikeys.charging import UNCONFIRMED, Charger
+from apikeys.charging import UNCONFIRMED
 from apikeys.credential_check import Verified
 from apikeys.errors import InvalidCredential
 from apikeys.imports.sources import default_import_sources
@@ -28,6 +28,7 @@ from apikeys.imports.tokens import Tokens
 from apikeys.pending_authentication import AuthenticationResult, PendingAuthentication, verified_or_raise
 from apikeys.peppers import configured_peppers
 from apikeys.policies.policies import Policies, default_policies
+from apikeys.reserving import ReservingCharger
 from latchkey.buffered_metrics import CounterLike
 from latchkey.credentials import NOT_A_CREDENTIAL, Credential, ImportedToken, MalformedCredential
 from latchkey.peppers import Peppers
@@ -38,7 +39,7 @@ from ratelimit.limiter import AttemptKind, Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 
-class Authenticator(Charger):
+class Authenticator(ReservingCharger):
     """Authenticates credentials and takes tokens from the buckets of keys. `now` returns Unix time in seconds."""
 
     def __init__(

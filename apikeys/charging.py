@@ -6,7 +6,7 @@ record's, nothing was taken, and the key is authenticated again.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import Error
 
@@ -28,6 +28,10 @@ from ratelimit.limiter import DecisionResult, Limiter
 from ratelimit.stores import BucketStoreError
 
 UNCONFIRMED: Final = "a cached record of the key is old, and a change of the key since cannot be ruled out"
+
+_Answer = TypeVar("_Answer")
+Resolve = Callable[[KeyRecord, Costs, int | None], Resolved | None]
+"""Returns the claims of a key's request at a time, in seconds since the Unix epoch; None stands for now."""
 
 ChargeRequest = tuple[Verified, Costs]
 """One of several requests, and what it costs."""
@@ -104,28 +108,40 @@ class Charger(CredentialCheck):
 
     def _take(self, verified: Verified, costs: Costs) -> Decision:
         """Take `costs`, and first do what the bucket store asks for. Raises django.db.Error if the database is down."""
-        record, now_s = verified.record, None
+        record = verified.record
+
+        def take(claims: tuple[Claim, ...], policy: int) -> Decision:
+            return self._limiter.take(
+                verified.credential.key_id,
+                record.limit,
+                cost=costs.requests,
+                epoch=record.epoch,
+                slot=verified.slot,
+                claims=claims,
+                policy=policy,
+            )
+
+        decision, resolved = self._ask(record, costs, self._plan.of, take)
+        return self._completed(decision, record, resolved)
+
+    def _ask(
+        self, record: KeyRecord, costs: Costs, resolve: Resolve, ask: Callable[[tuple[Claim, ...], int], _Answer]
+    ) -> tuple[_Answer, Resolved | None]:
+        """Return the bucket store's answer to the claims that `resolve` returns, and these. `ask` gets the claims and
+        the number of the policies.
+        """
+        now_s = None
         self._plan.ensure_known(costs)
         for _ in range(MAX_ROUNDS):
             # Read before the claims, so that claims of older policies never have a newer number.
             number = self._policies.number
-            resolved = self._plan.of(record, costs, now_s)
+            resolved = resolve(record, costs, now_s)
             try:
-                decision = self._limiter.take(
-                    verified.credential.key_id,
-                    record.limit,
-                    cost=costs.requests,
-                    epoch=record.epoch,
-                    slot=verified.slot,
-                    claims=resolved.claims if resolved else (),
-                    policy=number,
-                )
+                return ask(resolved.claims if resolved else (), number), resolved
             except Undecided as reason:
                 now_s = self._plan.prepare(reason, record)
             except CostExceedsBurst as error:
                 raise self._plan.exceeded(error, resolved) from None
-            else:
-                return self._completed(decision, record, resolved)
         raise BucketStoreError(UNSETTLED)
 
     def charge_batch(self, requests: Sequence[ChargeRequest]) -> list[ChargeResult]:

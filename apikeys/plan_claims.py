@@ -63,6 +63,12 @@ class PlanClaims:
             return None
         return self.policies.claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
 
+    def of_reservation(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
+        """Return the claims of a reservation like `of`, with those on slots."""
+        if not self.policies.limits_of(record):
+            return None
+        return self.policies.reservation_claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
+
     def prepare(self, reason: Undecided, record: KeyRecord) -> int | None:
         """Do what the store asks for before it can decide. Return its time if the claims have to be resolved for it.
 

@@ -46,22 +46,22 @@ def parse_costs(value: object) -> dict[str, int]:
     return value
 
 
-def costs_of(cost: int | None, units: Mapping[str, int], pointer: Pointer) -> Costs:
-    """Return the costs that a call names: `cost` in requests, and those of `units`.
+def costs_of(cost: int | None, units: Mapping[str, int], pointer: Pointer, least: int = 1) -> Costs:
+    """Return the costs that a call names: `cost` in requests (default 1), and those of `units`.
 
-    Raises InvalidParameters if both name the unit `requests`, or if its cost is not from 1 to MAX_BURST. Whether a
-    plan names the other units is checked when the request is decided.
+    Raises InvalidParameters if both name the unit `requests`, or if its cost is not from `least` to MAX_BURST. Whether
+    a plan names the other units is checked when the request is decided.
     """
     if not units:
         return ONE if cost is None or cost == 1 else Costs(cost)
     others = {unit: number for unit, number in units.items() if unit != REQUESTS}
     requests = units.get(REQUESTS)
     if requests is None:
-        return Costs(cost or 1, others)
+        return Costs(1 if cost is None else cost, others)
     if cost is not None:
         raise InvalidParameters.of([FieldError(pointer(REQUESTS), "named-twice", _TWICE)])
-    if not 1 <= requests <= MAX_BURST:
-        detail = f"The cost in {REQUESTS} must be from 1 to {MAX_BURST}."
+    if not least <= requests <= MAX_BURST:
+        detail = f"The cost in {REQUESTS} must be from {least} to {MAX_BURST}."
         raise InvalidParameters.of([FieldError(pointer(REQUESTS), "out-of-range", detail)])
     return Costs(requests, others)
 

@@ -1,6 +1,6 @@
 """/v1/verify: whether a credential that a service received is valid, and what is left of its key's rate limit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +83,10 @@ class VerifyResult:
         return {"limits": limits, "violated_policies": violated_policies(self.decision) if refused else []}
 
 
+Charge = Callable[[Verified], tuple[Verified, Decision]]
+"""Charges a key. Returns the decision, and the record that it is based on."""
+
+
 def evaluate(authenticator: Authenticator, values: object, now: datetime) -> VerifyResult:
     """Evaluate `values`: credential (required), scopes (all are required), cost (default 1), costs (by unit).
 
@@ -90,15 +94,28 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
     allows.
     """
     cleaned: dict[str, Any] = clean(values, RULES, now, required=("credential",), credentials=("credential",))
-    costs, key_id = costs_of(cleaned.get("cost"), cleaned.get("costs", {}), pointer_of_body), None
+    costs = costs_of(cleaned.get("cost"), cleaned.get("costs", {}), pointer_of_body)
+
+    def charge(verified: Verified) -> tuple[Verified, Decision]:
+        return authenticator.charge(verified, None, costs)
+
+    return verdict(authenticator, cleaned["credential"], cleaned.get("scopes", []), charge)
+
+
+def verdict(authenticator: Authenticator, text: str, scopes: Sequence[str], charge: Charge) -> VerifyResult:
+    """Return the verdict about the credential `text`, whose key needs all of `scopes`. `charge` charges the key.
+
+    Raise InvalidParameters if a cost is in an unknown unit or more than a limit ever allows.
+    """
+    key_id = None
     try:
-        credential = credential_of_text(cleaned["credential"])
+        credential = credential_of_text(text)
         # An imported token names no key.
         key_id = credential.key_id or None
         # Charge the key before scopes are checked, so that a key can't probe for scopes without limit. A wrong
         # credential costs the calling service one token, as every call does, and no address: `reauthenticate` doesn't
         # count it as an attempt.
-        verified, decision = authenticator.charge(authenticator.reauthenticate(credential, refresh=False), None, costs)
+        verified, decision = charge(authenticator.reauthenticate(credential, refresh=False))
     except CostExceedsBurst as error:
         raise InvalidParameters.of([_too_much(error)]) from None
     except UnknownUnits as error:
@@ -108,8 +125,13 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
         return VerifyResult(_CODES.get(type(error), Code.INVALID), key_id=key_id)
     if not decision.allowed:
         return VerifyResult(Code.RATE_LIMITED, verified, decision, key_id)
-    missing = [scope for scope in cleaned.get("scopes", []) if not verified.record.auth.allows(scope)]
-    return VerifyResult(Code.INSUFFICIENT_SCOPE if missing else Code.VALID, verified, decision, key_id)
+    code = Code.VALID if has_scopes(verified, scopes) else Code.INSUFFICIENT_SCOPE
+    return VerifyResult(code, verified, decision, key_id)
+
+
+def has_scopes(verified: Verified, scopes: Sequence[str]) -> bool:
+    """Return whether the key has all of `scopes`."""
+    return all(verified.record.auth.allows(scope) for scope in scopes)
 
 
 def record_service(result: VerifyResult, service_key_id: str) -> None:

@@ -13,7 +13,7 @@ class LimitState(NamedTuple):
     A limit whose `mode` is `observe` refuses nothing. `per_seconds` is None for a quota that never starts again, and a
     month counts as 30 days. The rest is None if the request named no cost of the unit. A rate has one more unit in
     `next_token_seconds` and is full in `reset_seconds`, both 0 if it is full. For a quota, both are the seconds to the
-    end of its period, and None if there is no end.
+    end of its period, and None if there is no end. Slots of a limit of concurrency have none of these times.
     """
 
     name: str

@@ -136,6 +136,24 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "Give its keys and owners another plan or owner first, or none. Then delete it.",
         ),
         ProblemType(
+            "reservation-expired",
+            409,
+            "The reservation has expired",
+            "It stays at its estimate. Reserve for longer, or extend a reservation before it expires.",
+        ),
+        ProblemType(
+            "reservation-ended",
+            409,
+            "The reservation has ended",
+            "It was settled or cancelled before. Make a new reservation for more work.",
+        ),
+        ProblemType(
+            "too-many-reservations",
+            409,
+            "Too many open reservations",
+            "Settle or cancel reservations of this key, or reserve for a shorter time, so that they expire sooner.",
+        ),
+        ProblemType(
             "precondition-failed",
             412,
             "Precondition failed",

@@ -8,9 +8,10 @@ from latchkey.limit_state import REQUESTS
 
 
 class Costs:
-    """Immutable costs of a request: `requests` (1 to 10^6), and costs of other units (0 to 10^15 each).
+    """Immutable costs of a request: `requests` (0 to 10^6), and costs of other units (0 to 10^15 each).
 
-    `by_unit` has all of them, `others` the units other than requests. A unit that is not named costs nothing.
+    Only reservations and their settlements can cost 0 requests. `by_unit` has all of them, `others` the units other
+    than requests. A unit that is not named costs nothing.
     """
 
     __slots__ = ("by_unit", "others", "requests")

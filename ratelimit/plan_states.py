@@ -34,7 +34,8 @@ def claimed(limit: PlanLimit, claim: Claim, state: ClaimState, now_s: float) -> 
     if term.limit is not None:
         bucket = Decision(term.limit, not state.refused, state.value, state.wait_ns, 0)
         return _of_rate(limit, term.limit, bucket)
-    reset = None if state.ends_s >= FOREVER_S else max(0, state.ends_s - int(now_s))
+    # Slots have no period: they are free when their reservations end.
+    reset = None if term.counts_slots or state.ends_s >= FOREVER_S else max(0, state.ends_s - int(now_s))
     return _of_quota(limit, term.quota, max(0, term.quota - state.value), reset)
 
 

@@ -14,7 +14,7 @@ from django.test.signals import setting_changed
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
-from apikeys import address_limit, authenticator, hmac_secrets
+from apikeys import address_limit, authenticator, hmac_secrets, settling
 from apikeys.cache import key_cache
 from apikeys.callers.recorder import CALLERS
 from apikeys.config_service import ConfigService, IssuedKey
@@ -113,6 +113,7 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     caches = (
         limiter.default_limiter, address_limit.sign_in_limit, key_cache.default_key_cache, authenticator.default_authenticator,
         metrics.loop_authenticator, policies.default_policies, sources.default_import_sources, hmac_secrets.hmac_secrets,
+        settling.default_settler,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()

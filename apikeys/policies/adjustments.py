@@ -40,7 +40,7 @@ def adjust_limit(
     at = now()
     cleaned: dict[str, Any] = clean_adjustment(values, at)
     limit, about = _limit_of(subject, name, at)
-    if not limit.terms(int(at.timestamp())):
+    if limit.limit.concurrency is not None:
         detail = "What is used of a limit of slots can't be adjusted. End its reservations instead."
         raise InvalidParameters.of([FieldError("", "another-kind", detail)])
     with change() as unit:

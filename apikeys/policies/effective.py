@@ -75,16 +75,14 @@ class EffectiveLimit(NamedTuple):
         return self.limit if override is None or override.until_s <= now_s else override.applied_to(self.limit)
 
     def terms(self, now_s: int) -> tuple[Term, ...]:
-        """Return the term that applies at this time and the next one. A limit of slots has none."""
+        """Return the term that applies at this time and the next one."""
         override = self.override
         ends_s = FOREVER_S if override is None or override.until_s <= now_s else override.until_s
-        now, later = self.stated(now_s), self.limit
-        if now.rate is not None:
-            first = Term(ends_s, now.rate)
-            return (first,) if ends_s == FOREVER_S else (first, Term(FOREVER_S, later.rate))
-        if now.quota is None:
-            return ()
-        return self._quota_terms(now.quota, now_s, ends_s)
+        now = self.stated(now_s)
+        if now.quota is not None:
+            return self._quota_terms(now.quota, now_s, ends_s)
+        first = _lasting_term(now, ends_s)
+        return (first,) if ends_s == FOREVER_S else (first, _lasting_term(self.limit, FOREVER_S))
 
     def _quota_terms(self, quota: Quota, now_s: int, override_ends_s: int) -> tuple[Term, ...]:
         """Return the terms of a quota that is replaced at `override_ends_s` by what the plan states."""
@@ -103,9 +101,16 @@ class EffectiveLimit(NamedTuple):
         return (first, Term(min(next_s, override_ends_s), None, quota.quota, next_s))
 
     def claim(self, cost: int, now_s: int) -> Claim:
-        """Return what a request with this cost asks of the limit. It must be a rate or a quota."""
+        """Return what a request with this cost asks of the limit; of a limit of concurrency, one slot if it costs
+        anything.
+        """
         enforced = self.limit.mode is Mode.ENFORCE
         return Claim(self.counter, self.limit.definition, cost, enforced, self.terms(now_s))
+
+
+def _lasting_term(limit: PlanLimit, until_s: int) -> Term:
+    """Return the term of a rate or of a number of slots, which have no periods."""
+    return Term(until_s, limit.rate, limit.concurrency or 0)
 
 
 def limits_of_key(

@@ -54,19 +54,13 @@ def _own_state(key: APIKey, limit: Limit, limiter: Limiter) -> dict[str, object]
 
 
 def _states(limits: Sequence[EffectiveLimit], limiter: Limiter) -> list[dict[str, object]]:
-    # Slots are held only by reservations, so they have no counter to read.
-    counted = [limit for limit in limits if limit.limit.concurrency is None]
-    if not counted:
-        return [_unread(limit.limit, used=0) for limit in limits]
+    if not limits:
+        return []
     now_ns = limiter.store.now_ns()
-    claims = [limit.claim(0, now_ns // NS_PER_SECOND) for limit in counted]
-    found = {
-        limit.counter: (claim, _decided(claim, state, now_ns))
-        for limit, claim, state in zip(counted, claims, limiter.peek_claims(claims), strict=True)
-    }
+    claims = [limit.claim(0, now_ns // NS_PER_SECOND) for limit in limits]
     return [
-        _shown(limit.limit, *found[limit.counter], now_ns) if limit.counter in found else _unread(limit.limit, used=0)
-        for limit in limits
+        _shown(limit.limit, claim, _decided(claim, state, now_ns), now_ns)
+        for limit, claim, state in zip(limits, claims, limiter.peek_claims(claims), strict=True)
     ]
 
 
@@ -87,7 +81,8 @@ def _shown(limit: PlanLimit, claim: Claim, state: ClaimState, now_ns: int) -> di
     term = claim.terms[state.term]
     if term.limit is not None:
         return _of_rate(limit, term.limit, state.value, now_ns)
-    ends = None if state.ends_s >= FOREVER_S else rfc3339(from_ns(state.ends_s * NS_PER_SECOND))
+    # Slots have no end: they are free when their reservations end.
+    ends = None if not 0 < state.ends_s < FOREVER_S else rfc3339(from_ns(state.ends_s * NS_PER_SECOND))
     return _json(limit, term.quota, state.value, ends)
 
 
@@ -97,10 +92,10 @@ def _of_rate(limit: PlanLimit, rate: Limit, debt: int, now_ns: int) -> dict[str,
     return _json(limit, rate.burst, rate.burst - bucket.remaining, full)
 
 
-def _unread(limit: PlanLimit, used: int | None = None) -> dict[str, object]:
-    """Return a limit of which only the amount is known, and perhaps what is used of it."""
+def _unread(limit: PlanLimit) -> dict[str, object]:
+    """Return a limit of which only the amount is known."""
     amount = limit.rate.burst if limit.rate else limit.quota.quota if limit.quota else limit.concurrency or 0
-    return _json(limit, amount, used, None)
+    return _json(limit, amount, None, None)
 
 
 def _json(limit: PlanLimit, amount: int, used: int | None, resets_at: str | None) -> dict[str, object]:

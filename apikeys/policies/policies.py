@@ -36,13 +36,16 @@ _Costs = tuple[tuple[str, int], ...]
 
 
 class _Entry(NamedTuple):
-    """Cached limits of one record under one snapshot. The claims cost 0, and apply until `until_s`."""
+    """Cached limits of one record under one snapshot. The claims apply until `until_s`. Those of requests cost 0; a
+    reservation claims one slot of each limit of concurrency, too.
+    """
 
     record: KeyRecord
     snapshot: Snapshot
     until_s: int
     limits: tuple[EffectiveLimit, ...]
     claimed: tuple[tuple[Claim, EffectiveLimit], ...]
+    slots: Resolved
     by_costs: dict[_Costs, Resolved]
 
 
@@ -116,6 +119,17 @@ class Policies:
                 entry.by_costs[asked] = found
         return found
 
+    def reservation_claims_of(self, record: KeyRecord, costs: Mapping[str, int], now_s: int) -> Resolved:
+        """Return what a reservation with these costs asks of the key's limits: what a request asks, and slots.
+
+        Raises what `refresh` raises.
+        """
+        asked = self.claims_of(record, costs, now_s)
+        if not self.limits_of(record):
+            return asked
+        slots = self._entry(record, self._snapshot or self._read(), now_s).slots
+        return Resolved(asked.claims + slots.claims, asked.limits + slots.limits)
+
     def refresh(self, newest: int = 0) -> None:
         """Read what has changed, unless this process has read the policies up to `newest` already.
 
@@ -176,8 +190,11 @@ class Policies:
             except KeyError:
                 raise OperationalError("the database doesn't have the plan of a key") from None
         claimed = tuple((limit.claim(0, now_s), limit) for limit in limits if limit.limit.concurrency is None)
-        until_s = min((claim.terms[0].until_s for claim, _ in claimed), default=FOREVER_S)
-        return _Entry(record, snapshot, until_s, limits, claimed, {})
+        held = tuple(limit for limit in limits if limit.limit.concurrency is not None)
+        slots = Resolved(tuple(limit.claim(1, now_s) for limit in held), held)
+        claims = [*(claim for claim, _ in claimed), *slots.claims]
+        until_s = min((claim.terms[0].until_s for claim in claims), default=FOREVER_S)
+        return _Entry(record, snapshot, until_s, limits, claimed, slots, {})
 
     def _read(self, newest: int = 0) -> Snapshot:
         """Read what has changed, and return it. A thread that waited for another one takes what that one has read."""

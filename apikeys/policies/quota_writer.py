@@ -58,10 +58,14 @@ class QuotaWriter:
         """Note the quotas among the claims of an allowed request."""
         for claim, state in zip(claims, states, strict=True):
             term = claim.terms[state.term]
-            if term.limit is None:
+            if term.limit is None and term.ends_s:
                 # Without a lock, for the sake of the hot path. If `write` takes the dictionary in between, this note is
                 # lost, but not the use: the next request of the quota notes it again.
                 self._seen[claim.counter] = _Note(term.quota, state.ends_s, state.value)
+
+    def note_settled(self, counter: bytes, quota: int, ends_s: int, used: int) -> None:
+        """Note what a settlement left used of a quota of N units, in its open period."""
+        self._seen[counter] = _Note(quota, ends_s, used)
 
     def write(self, *, everything: bool = False) -> None:
         """Write the quotas that are due, or all that were used since they were written. Never raise: the next call

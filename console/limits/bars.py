@@ -83,15 +83,14 @@ def bars_of(limits: Sequence[EffectiveLimit], limiter: Limiter, now: datetime) -
     unknown = [counter for counter, claim in claims.items() if counter not in states and claim.terms[0].limit is None]
     rows = {row.counter.encode(): row for row in QuotaUse.objects.filter(counter__in=[one.decode() for one in unknown])}
     found = [
-        _bar(limit, claims.get(limit.counter), states.get(limit.counter), rows.get(limit.counter), now_s)
+        _bar(limit, claims[limit.counter], states.get(limit.counter), rows.get(limit.counter), now_s)
         for limit in limits
     ]
     return Bars(tuple(found), is_live)
 
 
 def _claims(limits: Sequence[EffectiveLimit], now_s: int) -> dict[bytes, Claim]:
-    """Return a claim on each limit that has a counter; slots have none."""
-    return {limit.counter: limit.claim(0, now_s) for limit in limits if limit.terms(now_s)}
+    return {limit.counter: limit.claim(0, now_s) for limit in limits}
 
 
 def _look(
@@ -111,9 +110,7 @@ def _look(
     return claims, {counter: state for counter, state in known if isinstance(state, ClaimState)}
 
 
-def _bar(
-    limit: EffectiveLimit, claim: Claim | None, state: ClaimState | None, row: QuotaUse | None, now_s: int
-) -> LimitBar:
+def _bar(limit: EffectiveLimit, claim: Claim, state: ClaimState | None, row: QuotaUse | None, now_s: int) -> LimitBar:
     stated = limit.stated(now_s)
     override = limit.override if stated is not limit.limit else None
     usual = {
@@ -126,9 +123,9 @@ def _bar(
         "override": override.id if override else None,
         "until": moment(override.until_s) if override else None,
     }
-    if claim is None:
-        return LimitBar(total=stated.concurrency or 0, **usual)  # type: ignore[arg-type]
     term = claim.terms[state.term if state else 0]
+    if term.counts_slots:
+        return LimitBar(total=term.quota, used=state.value if state else None, **usual)  # type: ignore[arg-type]
     if term.limit is not None:
         rate = _of_rate(term.limit, state.value) if state else {}
         return LimitBar(total=term.limit.burst, **rate, **usual)  # type: ignore[arg-type]

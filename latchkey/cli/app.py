@@ -22,6 +22,7 @@ from latchkey.cli.commands import (
     plans,
     profile,
     proxy_test,
+    reservations,
     rotation,
     usage,
     verify,
@@ -66,6 +67,8 @@ app.add_typer(owners.group, name="owners")
 app.add_typer(limits.group, name="limits")
 app.command("usage")(usage.usage)
 app.command("verify")(verify.verify)
+app.command("reserve")(reservations.reserve)
+app.command("settle")(reservations.settle)
 app.command("proxy-test")(proxy_test.proxy_test)
 app.command("health")(health.health)
 app.add_typer(events.group, name="events")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from latchkey.client.keys import KeyValues
 
 # As in latchkey.client.webhooks, which loads httpx.
+_RESERVATION_ID: Final = re.compile(r"res_[0-9A-Za-z_]{1,64}")
+_UNIT_COST: Final = re.compile(r"([a-z0-9_-]{1,32})=([0-9]{1,16})")
 _WEBHOOK_ID: Final = re.compile(r"wh_[0-9a-z]{12}")
 
 
@@ -53,6 +55,22 @@ def key_id(text: str) -> str:
     # A whole credential may have been typed, so the message never repeats it.
     if not KEY_ID_PATTERN.fullmatch(text):
         raise typer.BadParameter("a key ID must be lk_ and 12 characters of 0-9 and a-z, without the secret")
+    return text
+
+
+def unit_cost(text: str) -> tuple[str, int]:
+    """Return the unit and the number of a cost, as in tokens=350. Raises BadParameter."""
+    match = _UNIT_COST.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter("must be a unit, = and a number, for example tokens=350")
+    return match[1], int(match[2])
+
+
+def reservation_id(text: str) -> str:
+    """Return the ID `text` of a reservation. Raises BadParameter."""
+    # A credential may have been typed, so the message never repeats it.
+    if not _RESERVATION_ID.fullmatch(text):
+        raise typer.BadParameter("a reservation's ID must be res_ and letters, digits or _, as 'reserve' shows it")
     return text
 
 

@@ -23,6 +23,8 @@ from latchkey.client.document import Document
 from latchkey.client.exchange import connection_limits
 from latchkey.client.health import Health
 from latchkey.client.limits import AsyncLimits
+from latchkey.client.pending_reservation import PendingReservation
+from latchkey.client.reservations import AsyncReservations, reserve_options
 from latchkey.client.verification import Verification
 from latchkey.credentials import Credential
 
@@ -76,6 +78,11 @@ class AsyncClient(BaseClient[AsyncTransport]):
         """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
         return AsyncLimits(self._transport)
 
+    @property
+    def reservations(self) -> AsyncReservations:
+        """Return the calls about reservations by their IDs: settle, extend, cancel."""
+        return AsyncReservations(self._transport)
+
     async def verify(
         self,
         credential: Credential,
@@ -87,6 +94,21 @@ class AsyncClient(BaseClient[AsyncTransport]):
         """Return what `Client.verify` returns. Raises the same errors."""
         sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(await self._transport.receive("POST", VERIFY_PATH, **sent))
+
+    def reserve(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+        ttl: int = 60,
+    ) -> PendingReservation:
+        """Return a reservation that is made once it's entered, as in `async with client.reserve(…) as reservation`, or
+        awaited. That raises the errors of `Client.reserve`.
+        """
+        sent = reserve_options(credential, scopes, cost, costs, ttl, repeatable=False)
+        return PendingReservation(self._transport, sent)
 
     async def health(self) -> Health:
         """Return whether the server is healthy. Needs no key."""

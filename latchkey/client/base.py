@@ -58,11 +58,14 @@ def verify_options(
     credential: Credential, scopes: Sequence[str], cost: int, costs: Mapping[str, int] | None
 ) -> CallOptions:
     """Return what a verification sends. Raises ValueError if `cost` and `costs` both name the cost in requests."""
-    body: dict[str, object] = {"credential": credential.reveal(), "scopes": list(scopes)}
-    if costs:
-        body["costs"] = dict(costs)
+    return {"json": {"credential": credential.reveal(), "scopes": list(scopes), **costs_body(cost, costs)}}
+
+
+def costs_body(cost: int, costs: Mapping[str, int] | None) -> dict[str, object]:
+    """Return the costs as a call sends them. Raises ValueError if `cost` and `costs` both name the cost in requests."""
+    body: dict[str, object] = {"costs": dict(costs)} if costs else {}
     if REQUESTS not in (costs or ()):
         body["cost"] = cost
     elif cost != 1:
         raise ValueError(f"pass either cost or the cost of the unit {REQUESTS}")
-    return {"json": body}
+    return body

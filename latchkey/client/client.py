@@ -30,6 +30,9 @@ from latchkey.client.limits import Limits
 from latchkey.client.override import Overrides
 from latchkey.client.owners import Owners
 from latchkey.client.plans import Plans
+from latchkey.client.reservation import Reservation
+from latchkey.client.reservations import PATH as RESERVATIONS_PATH
+from latchkey.client.reservations import Reservations, reserve_options
 from latchkey.client.retries import NO_RETRIES, RetryPolicy
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
@@ -137,6 +140,11 @@ class Client(BaseClient[Transport]):
         """Return the calls about the limits of a key or an owner: what is used of them, and adjustments."""
         return Limits(self._transport)
 
+    @property
+    def reservations(self) -> Reservations:
+        """Return the calls about reservations by their IDs: settle, extend, cancel."""
+        return Reservations(self._transport)
+
     def whoami(self) -> CallingKey:
         """Return the calling key."""
         return CallingKey.read(Document(self._transport.call("GET", "/v1/whoami"), "caller"))
@@ -180,6 +188,28 @@ class Client(BaseClient[Transport]):
         """
         sent = verify_options(credential, scopes, cost, costs)
         return Verification.of_result(self._transport.receive("POST", VERIFY_PATH, **sent))
+
+    def reserve(
+        self,
+        credential: Credential,
+        *,
+        scopes: Sequence[str] = (),
+        cost: int = 1,
+        costs: Mapping[str, int] | None = None,
+        ttl: int = 60,
+    ) -> Reservation:
+        """Verify `credential` like `verify`, and reserve the estimated costs of work for `ttl` seconds (1 to 3600).
+
+        Settle it by what the work cost: `with client.reserve(credential, costs={"tokens": 800}) as reservation: …;
+        reservation.settle(tokens=512)`. A block that ends otherwise cancels it.
+
+        With `retries`, the call has an Idempotency-Key, so that it reserves once even if its response is lost. Raises
+        NotReserved if the credential isn't valid or a limit of its key refuses, and what `verify` raises.
+        """
+        repeatable = self._transport.retries.attempts > 1
+        sent = reserve_options(credential, scopes, cost, costs, ttl, repeatable=repeatable)
+        result = self._transport.receive("POST", RESERVATIONS_PATH, **sent)
+        return Reservation.of_result(result, self.reservations)
 
     def health(self) -> Health:
         """Return whether the server is healthy. Needs no key."""

@@ -93,7 +93,11 @@ def override(until_s: int, **amount: Any) -> OverrideRow:
             limit(quota("q", per="once"), override(NOW + 60, quota=5)),
             [Term(NOW + 60, None, 5, FOREVER_S), Term(FOREVER_S, None, 1000, FOREVER_S)],
         ),
-        (limit({"name": "c", "concurrency": 5}), []),
+        (limit({"name": "c", "concurrency": 5}), [Term(FOREVER_S, None, 5)]),
+        (
+            limit({"name": "c", "concurrency": 5}, override(NOW + 60, concurrency=9)),
+            [Term(NOW + 60, None, 9), Term(FOREVER_S, None, 5)],
+        ),
     ],
 )
 def test_terms(effective: EffectiveLimit, expected: list[Term]) -> None:
