@@ -8,13 +8,15 @@ from typing import Final
 from django.db import transaction
 
 from apikeys.key_counts import count_keys
-from apikeys.models import APIKey, KeySecret, SecretState, Usage, UsageMark
+from apikeys.models import APIKey, KeySecret, Owner, Plan, SecretState, Usage, UsageMark
 from apikeys.usage.retention import prune_usage
 from console.demo_data.callers import write_callers
+from console.demo_data.quota_use import write_quota_use
 from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
 from console.demo_data.stories.ordinary_keys import OLDEST_DAYS, ordinary_keys
+from console.demo_data.stories.plans import plans
 from console.demo_data.stories.rotations import rotations
 from console.demo_data.stories.traffic import traffic
 from console.demo_data.stories.webhooks import webhooks
@@ -47,10 +49,12 @@ class SeedResult:
 
 
 def installation_in_use() -> bool:
-    """Return whether the installation is in use: it has a webhook, a waiver, or a key other than the first start's."""
+    """Return whether the installation is in use: it has a webhook, a waiver, a plan, an owner, or a key other than the
+    first start's.
+    """
     first_start = Event.objects.filter(type=EventType.KEY_ISSUED, actor="command:first_start")
     others = APIKey.objects.exclude(key_id__in=first_start.values("key_id"))
-    return others.exists() or WebhookEndpoint.objects.exists() or Waiver.objects.exists()
+    return others.exists() or any(model.objects.exists() for model in (WebhookEndpoint, Waiver, Plan, Owner))
 
 
 def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[datetime], None]) -> SeedResult:
@@ -65,6 +69,7 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
         prune_usage(now)
         write_totals()
         write_callers(now, seed)
+        write_quota_use(now)
         states = dict(count_keys(now).counts)
     return SeedResult(
         keys=APIKey.objects.count(),
@@ -79,7 +84,7 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
 def _stories(simulation: Simulation, keys: int) -> Iterator[Story]:
     # First, because of several steps at one moment, the story that was passed first goes first: see `play`.
     yield _steward(simulation)
-    for subject in (limits, lifetimes, rotations, traffic):
+    for subject in (limits, lifetimes, rotations, traffic, plans):
         yield from subject(simulation)
     yield from ordinary_keys(simulation, keys - NAMED_KEYS)
     # Last, because at the end of the timeline the webhook marks the events of all other stories as delivered.

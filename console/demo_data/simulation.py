@@ -9,6 +9,7 @@ from typing import Final
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Usage, UsageMark
+from apikeys.policies.service import PolicyService
 from apikeys.usage.high_water_marks import archive
 from console.demo_data.key_plan import KeyPlan
 from console.demo_data.usage_rows import BATCH, UsageRows
@@ -59,6 +60,10 @@ class Simulation:
     def keys(self, actor: str) -> ConfigService:
         """Return the service that changes keys, acting as `actor` at the simulated time."""
         return ConfigService(_origin(actor), now=lambda: self.now)
+
+    def policies(self, actor: str) -> PolicyService:
+        """Return the service that changes plans, owners and overrides, acting as `actor` at the simulated time."""
+        return PolicyService(_origin(actor), now=lambda: self.now)
 
     def waivers(self, actor: str) -> Waivers:
         """Return the service that changes waivers, acting as `actor` at the simulated time."""

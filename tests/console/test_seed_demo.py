@@ -13,7 +13,8 @@ from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
+from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Owner, QuotaUse, Usage, UsageStep, UsageTotal
+from apikeys.policies.limit_states import owner_limits
 from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
@@ -134,6 +135,17 @@ class TestSeeded:
         assert due_endpoints(now) == []
         assert Waiver.objects.in_force(now).count() == 1
         assert min(KeyCensus.objects.get().counts.values()) > 0
+
+    def test_plans_have_owners_and_used_quotas(self) -> None:
+        plans = {owner.name: owner.plan_name for owner in Owner.objects.all()}
+        assert plans == {"logistics": "standard", "payments": "standard", "mobile": "metered"}
+        amounts = {"logistics": 3_000_000, "payments": 5_000_000, "mobile": 2_000_000}
+        for owner in Owner.objects.all():
+            (monthly,) = owner_limits(owner)
+            row = QuotaUse.objects.get(counter=f"o:{owner.pk}:monthly")
+            assert (monthly["limit"], monthly["used"]) == (amounts[owner.name], row.used)
+            used = Usage.objects.filter(key__owner=owner.name, step="day").aggregate(total=Sum("allowed"))["total"]
+            assert 0 <= row.used <= used
 
     def test_totals_are_sums_of_keys_and_steps(self) -> None:
         sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))
