@@ -94,7 +94,7 @@ class Limiter:
         decision = Decision(limit, *outcome, claims)
         # Otherwise nothing was decided, and the retry counts.
         if decision.epoch == epoch:
-            (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+            self._metrics.count(decision)
         return decision
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
@@ -153,7 +153,7 @@ class Limiter:
                 continue
             decision = Decision(limit, *outcome, claims)
             if decision.epoch == epoch:
-                (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+                self._metrics.count(decision)
             decisions.append(decision)
         return decisions
 
