@@ -11,12 +11,18 @@ from apikeys.idempotency import Creation, NamedRequest, create_once
 from latchkey import headers
 
 
-def created(request: Request, create: Callable[[], Creation]) -> Response:
-    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before."""
+def created(
+    request: Request, create: Callable[[], Creation], committed_fields: Callable[[], dict[str, str]] = dict
+) -> Response:
+    """Return a 201 with the result of `create`, or with the stored result if this Idempotency-Key was sent before.
+
+    `committed_fields` returns header fields that are known only after the commit. The stored result has none of them.
+    """
     name = request.headers.get(headers.IDEMPOTENCY_KEY)
     if name is None:
         made = create()
     else:
         named = NamedRequest(caller(request).key_id, name, request.path, request.data)
         made = create_once(named, create, timezone.now())
-    return Response(made.body, status=201, headers=made.fields)
+    # With an Idempotency-Key, `create` returns before the commit.
+    return Response(made.body, status=201, headers={**made.fields, **committed_fields()})
