@@ -39,10 +39,10 @@ class Snapshot:
     overrides: Mapping[str | int, Mapping[str, OverrideRow]] = field(default_factory=dict)
     units: frozenset[str] = frozenset({DEFAULT_UNIT})
 
-    def limits_of(self, key_id: str, plan: str | None, owner: str) -> tuple[EffectiveLimit, ...]:
+    def limits_of(self, key_id: str, plan: str | None, owner: str, issued: date | None) -> tuple[EffectiveLimit, ...]:
         """Return the limits of a key. Raises KeyError if its plan isn't in this snapshot."""
         own = None if plan is None else self.plans[plan]
-        return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES))
+        return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES), issued)
 
     def _facts(self, owner: str) -> OwnerFacts | None:
         found = self.owners.get(owner)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from apikeys.cache.records import KeyRecord, read_records
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Owner, Plan, PolicyNumber
+from apikeys.policies.lookup import limits_of_stored_key
 from apikeys.policies.policies import Policies
 from apikeys.policies.quota_rows import write_uses
 from apikeys.policies.service import PolicyService
@@ -282,3 +283,23 @@ def test_owner_with_an_anchor_and_no_plan_is_known(
     (claim,) = policies.claims_of(record, ONE, int(clock.seconds())).claims
     assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 15
     assert Owner.objects.get().plan is None
+
+
+@pytest.mark.parametrize("has_owner", [True, False])
+def test_day_on_which_a_key_was_issued_is_its_anchor_if_its_owner_has_none(
+    policies: Policies, policies_service: PolicyService, keys: ConfigService, clock: Clock, has_owner: bool
+) -> None:
+    stated = {"name": "month", "quota": {"quota": 5, "per": "month", "starts": "anchor"}}
+    policies_service.create_plan({"name": "gold", "limits": [stated]})
+    if has_owner:
+        policies_service.create_owner({"name": "ACME", "plan": "gold"})
+    key = keys.issue({"label": "x", "owner": "ACME", "plan": "gold"}).key
+    APIKey.objects.update(created_at=datetime(2026, 1, 17, 23, 59, tzinfo=UTC))
+    (claim,) = policies.claims_of(record_of(key), ONE, int(clock.seconds())).claims
+    assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 17
+    assert (
+        limits_of_stored_key(APIKey.objects.get(), datetime.fromtimestamp(clock.seconds(), UTC))[0].claim(
+            1, int(clock.seconds())
+        )
+        == claim
+    )
