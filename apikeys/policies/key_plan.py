@@ -1,7 +1,7 @@
 """Rules about the plan of a key, and the names of limits that meet in one key."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from apikeys.models import APIKey, Owner, Plan
 from latchkey.problems import FieldError
@@ -47,9 +47,10 @@ def keys_with_clash(plan: str, limits: Iterable[PlanLimit], changed: Owner | Non
 
     If `changed` is given, only of its keys, and as if it had the plan already.
     """
-    owners = Owner.objects.filter(plan__isnull=False)
-    of_owner = {found.name: found.plan_name for found in owners} if changed is None else {changed.name: plan}
     keys = APIKey.objects.filter(plan__isnull=False, revoked_at__isnull=True).order_by()
+    # Only the owners of such keys: there may be very many others.
+    owners = Owner.objects.filter(plan__isnull=False, name__in=keys.values("owner"))
+    of_owner: dict[str, Any] = {changed.name: plan} if changed else dict(owners.values_list("name", "plan_id"))
     keys = keys.filter(owner__in=owners.values("name") if changed is None else [changed.name])
     parsed = {found.name: found.parsed_limits for found in Plan.objects.exclude(name=plan)} | {plan: tuple(limits)}
     # In both directions: the plan may be that of a key, or of the key's owner.

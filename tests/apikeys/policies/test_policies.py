@@ -60,6 +60,20 @@ def test_everything_is_read_at_the_first_use(policies: Policies, record: KeyReco
     assert len(queries) <= 4
 
 
+def test_very_many_owners_are_read_without_instances(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies_service.create_owner({"name": "many", "plan": "company"})
+    # 100,000 instances take longer than the database may be silent.
+    monkeypatch.setattr(Owner, "__init__", None)
+    assert names(policies, record) == ["second", "tokens", "all"]
+    assert policies.known is not None
+    assert policies.known.owners["many"].plan == "company"
+    policies_service.change_plan("company", {"limits": [rate("new"), quota("all", shared="owner")]})
+    policies.refresh(policies_service.create_plan({"name": "silver", "limits": []}).number)
+    assert [limit.name for limit in policies.known.plans["company"]] == ["new", "all"]
+
+
 def test_nothing_is_read_twice(policies: Policies, record: KeyRecord, clock: Clock) -> None:
     now_s = int(clock.seconds())
     first = policies.claims_of(record, ONE, now_s)
