@@ -39,8 +39,13 @@ class PolicyChange:
         if not self._raised:
             # After a restore from a backup the store's number can be above the database's. The new one has to exceed
             # both, or processes would ignore it.
-            self._row.number = max(self._row.number, known_number(self.limiter)) + 1
-            self._row.save(update_fields=["number"])
+            known = known_number(self.limiter)
+            restored = known > self._row.number
+            self._row.number = max(self._row.number, known) + 1
+            if restored:
+                # A process may know rows that were lost, and no row says so: every process reads all rows again.
+                self._row.complete_below = self._row.number
+            self._row.save(update_fields=["number", "complete_below"])
             self._raised = True
         return self._row.number
 

@@ -239,6 +239,19 @@ def test_restored_database_is_read_completely(
     assert (policies.number, amounts(policies, record, clock)["second"]) == (5, 11)
 
 
+def test_lost_change_is_forgotten_with_the_first_change_after_a_restore(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, limiter: Limiter, clock: Clock
+) -> None:
+    policies_service.change_plan("gold", {"limits": [rate("second", 77)]})
+    assert amounts(policies, record, clock)["second"] == 77
+    Plan.objects.filter(name="gold").update(limits=[rate("second", 10)], number=1)
+    PolicyNumber.objects.update(number=3)
+    # Its number is above the one of the lost change, which this process has read.
+    policies_service.create_plan({"name": "silver", "limits": []})
+    policies.refresh(limiter.policy())
+    assert amounts(policies, record, clock)["second"] == 10
+
+
 def test_plan_that_is_newer_than_the_process_is_read(
     policies: Policies, policies_service: PolicyService, keys: ConfigService, record: KeyRecord
 ) -> None:
