@@ -71,10 +71,11 @@ def policy_change(
     """Open the transaction of a change of policies."""
     with change() as unit:
         set_lock_timeout()
-        yield PolicyChange(unit, origin, now, limiter, expected, _locked_number())
+        yield PolicyChange(unit, origin, now, limiter, expected, lock_number())
 
 
-def _locked_number() -> PolicyNumber:
+def lock_number() -> PolicyNumber:
+    """Return the number of the policies, locked until the transaction ends: no other change of them is committed."""
     found = PolicyNumber.objects.select_for_update().filter(pk=1).first()
     if found is None:
         # The very first change creates the row.
