@@ -55,6 +55,13 @@ class Limiter:
         return self.store.confirms_epochs
 
     @property
+    def confirms_policies(self) -> bool:
+        """Return whether each decision of the store includes the published policies. False with Redis Cluster, which
+        can't read their number in the same call.
+        """
+        return self._fallback_store is None or not self._fallback_store.primary.address.cluster
+
+    @property
     def fallback(self) -> str:
         """Return what decides during an outage of the store: local, deny or allow; empty if the store is on this
         host.

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 
 from apikeys.config_service import ConfigService, IssuedKey
@@ -114,6 +116,14 @@ def test_unknown_unit_is_rejected(ask: Ask, service: ConfigService, policies: Po
     unit = query.rpartition("cost.")[2].partition("=")[0]
     assert (answer.status, error["pointer"], error["code"]) == (422, f"/cost.{unit}", "unknown-unit")
     assert check(ask, credential).fields["x-ratelimit-remaining"] == "3", "nothing was taken"
+
+
+def test_unknown_unit_causes_no_query(service: ConfigService) -> None:
+    credential = service.issue({"label": "x"}).credential.reveal()
+    assert check(by_django, credential, "cost.tokens=1").status == 422
+    with CaptureQueriesContext(connection) as queries:
+        assert check(by_django, credential, "cost.tokens=1").status == 422
+    assert not queries.captured_queries
 
 
 def test_unit_is_not_checked_for_a_wrong_credential(ask: Ask) -> None:
