@@ -58,7 +58,9 @@ class Shop:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
-    def sell(self, name: str, limits: Sequence[dict[str, Any]], *, keys: int = 1, burst: int | None = None) -> list[str]:
+    def sell(
+        self, name: str, limits: Sequence[dict[str, Any]], *, keys: int = 1, burst: int | None = None
+    ) -> list[str]:
         """Credentials of new keys of a new owner, who has a new plan; all have the same name."""
         self.call("POST", "/v1/plans", {"name": name, "limits": list(limits)})
         anchor = (datetime.now(UTC) - timedelta(days=15)).date().isoformat()
