@@ -9,7 +9,8 @@ from api.schemas.fields import Shape, example, whole_number_field
 from api.schemas.keys import readable_or
 from ratelimit.limit import MAX_PER_SECONDS, MAX_PLAN_BURST
 from ratelimit.periods import MAX_QUOTA, Per, Starts
-from ratelimit.plan_limit import DEFAULT_UNIT, MAX_LIMITS, MAX_SLOTS, NAME_PATTERN, Mode, Shared
+from ratelimit.plan_limit import DEFAULT_UNIT, MAX_LIMITS, NAME_PATTERN, Mode, Shared
+from ratelimit.slots import MAX_SLOTS
 
 LIMIT_NAME: Final = f"^{NAME_PATTERN}$"
 PERS: Final = [(per.value, per.value) for per in Per]

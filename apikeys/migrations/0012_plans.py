@@ -141,6 +141,12 @@ class Migration(migrations.Migration):
             model_name="quotause",
             index=models.Index(fields=["updated_at"], name="quota_use_by_age"),
         ),
+        migrations.AddIndex(
+            model_name="quotause",
+            index=models.Index(
+                condition=models.Q(("told__gt", 0)), fields=["-told", "ends_s"], name="quota_use_near_end"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="override",
             constraint=models.CheckConstraint(

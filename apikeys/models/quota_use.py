@@ -1,6 +1,7 @@
 """Database model of what is used of quotas."""
 
 from django.db import models
+from django.db.models import Q
 
 from ratelimit.claim import QuotaUse as Use
 
@@ -23,7 +24,10 @@ class QuotaUse(models.Model):
     updated_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["updated_at"], name="quota_use_by_age")]
+        indexes = [
+            models.Index(fields=["updated_at"], name="quota_use_by_age"),
+            models.Index(fields=["-told", "ends_s"], name="quota_use_near_end", condition=Q(told__gt=0)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.counter} {self.used}/{self.quota}"

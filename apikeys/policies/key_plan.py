@@ -1,6 +1,6 @@
 """Rules about the plan of a key, and the names of limits that meet in one key."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from apikeys.models import APIKey, Owner, Plan
@@ -47,21 +47,21 @@ def keys_with_clash(plan: str, limits: Iterable[PlanLimit], changed: Owner | Non
 
     If `changed` is given, only of its keys, and as if it had the plan already.
     """
-    owners = Owner.objects.filter(plan__isnull=False)
-    of_owner = {found.name: found.plan_name for found in owners} if changed is None else {changed.name: plan}
-    keys = APIKey.objects.filter(plan__isnull=False, revoked_at__isnull=True).order_by()
-    keys = keys.filter(owner__in=owners.values("name") if changed is None else [changed.name])
-    parsed = {found.name: found.parsed_limits for found in Plan.objects.exclude(name=plan)} | {plan: tuple(limits)}
-    # In both directions: the plan may be that of a key, or of the key's owner.
-    clashing = [
-        (of_key, owner)
-        for of_key, owner in keys.values_list("plan__name", "owner").distinct()
-        if plan in (of_key, of_owner[owner]) and names_in_both(parsed[of_key], parsed[of_owner[owner] or ""])
-    ]
-    key_ids: list[str] = []
-    for of_key, owner in clashing[:_MOST_NAMED]:
-        key_ids += keys.filter(plan__name=of_key, owner=owner).values_list("key_id", flat=True)[:1]
-    return key_ids
+    stated = tuple(limits)
+    others = {found.name: found.parsed_limits for found in Plan.objects.exclude(name=plan)}
+    # Nearly always, no name clashes with that of any plan. Then no key is read, however many have the plan.
+    clashing = [name for name, of_key in others.items() if names_in_both(of_key, stated)]
+    of_owner = Owner.objects.filter(plan__name=plan).values("name") if changed is None else [changed.name]
+    found = _key_ids(clashing, of_owner) if clashing else []
+    if changed is None and (clashing := [name for name, owner in others.items() if names_in_both(stated, owner)]):
+        found += _key_ids([plan], Owner.objects.filter(plan__name__in=clashing).values("name"))
+    return found[:_MOST_NAMED]
+
+
+def _key_ids(plans: Collection[str], owners: Iterable[object]) -> list[str]:
+    """Return the IDs of a few keys that have one of the plans and one of the owners."""
+    keys = APIKey.objects.filter(plan__name__in=plans, owner__in=owners, revoked_at__isnull=True).order_by()
+    return list(keys.values_list("key_id", flat=True)[:_MOST_NAMED])
 
 
 def _rejected(code: str, detail: str) -> InvalidParameters:

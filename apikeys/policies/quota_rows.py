@@ -53,9 +53,28 @@ def seeds_of(claims: Sequence[Claim]) -> list[Use]:
     Raises django.db.Error.
     """
     by_counter = {claim.counter: claim for claim in claims if claim.terms[0].limit is None}
-    rows = QuotaUse.objects.filter(counter__in=[counter.decode() for counter in by_counter])
-    known = {use.counter: use for row in rows for use in [row.use]}
+    known = {use.counter: use for use in read_uses(by_counter)}
     return [_seed(claim, known.get(counter)) for counter, claim in by_counter.items()]
+
+
+def uses_lost_by(stored: Iterable[Use | None], known: Iterable[Use]) -> list[Use]:
+    """Return those uses in the database, `known`, of which a store has less: it went back. `stored` is what it has.
+
+    A counter that the store doesn't have at all is left out. It is seeded when it is needed.
+    """
+    by_counter = {use.counter: use for use in stored if use is not None}
+    return [
+        use
+        for use in known
+        if (found := by_counter.get(use.counter)) is not None
+        and found.definition == use.definition
+        and (found.ends_s, found.revision, found.used) < (use.ends_s, use.revision, use.used)
+    ]
+
+
+def read_uses(counters: Iterable[bytes]) -> list[Use]:
+    """Return what the database has of these quotas. Raises django.db.Error."""
+    return [row.use for row in QuotaUse.objects.filter(counter__in=[counter.decode() for counter in counters])]
 
 
 def _seed(claim: Claim, known: Use | None) -> Use:

@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import F, Q, QuerySet
 
 from apikeys.models import Owner, QuotaUse
+from apikeys.policies.quota_rows import uses_lost_by
 from events.change import change
 from events.draft import Entry
 from events.lock_timeout import set_lock_timeout
@@ -26,23 +27,16 @@ def lift_store(limiter: Limiter, now: datetime, should_continue: Callable[[], bo
     """Give the store what the database has of recently used quotas, if the store has less. Return how many.
 
     A store may have lost its last seconds or hours: a replica took over, or an older file was restored. What it has
-    later, or after an adjustment, is kept. Raises BucketStoreError.
+    later, or after an adjustment, is kept. Quotas that were not used recently are lifted by the first worker that
+    writes a new use of them. Raises BucketStoreError.
     """
     lifted = 0
     for rows in _recent_rows(QuotaUse.objects.filter(ends_s__gt=int(now.timestamp())), now):
         known = [row.use for row in rows]
-        found = limiter.quota_uses([use.counter for use in known])
-        # A counter that is missing is seeded when it is needed.
-        older = [
-            use
-            for use, stored in zip(known, found, strict=True)
-            if stored is not None
-            and stored.definition == use.definition
-            and (stored.ends_s, stored.revision, stored.used) < (use.ends_s, use.revision, use.used)
-        ]
-        if older:
-            limiter.seed_quotas(older)
-            lifted += len(older)
+        lost = uses_lost_by(limiter.quota_uses([use.counter for use in known]), known)
+        if lost:
+            limiter.seed_quotas(lost)
+            lifted += len(lost)
         if not should_continue():
             break
     return lifted
@@ -58,8 +52,9 @@ def append_quota_events(origin: Origin, now: datetime, should_continue: Callable
     for rows in _recent_rows(found, now):
         with change() as unit:
             set_lock_timeout()
-            # Read again under the lock: a writer may have begun the next period meanwhile.
-            locked = found.select_for_update().filter(pk__in=[row.pk for row in rows]).order_by("pk")
+            # Read again under the lock: a writer may have begun the next period meanwhile. Writers lock rows in another
+            # order, so this waits for none of them: a row that one of them has is reported next time.
+            locked = found.select_for_update(skip_locked=True).filter(pk__in=[row.pk for row in rows]).order_by("pk")
             due = list(locked)
             for row in due:
                 row.told = max(percent for percent in PERCENTAGES if row.used * 100 >= row.quota * percent)

@@ -13,7 +13,7 @@ import structlog
 
 from apikeys.cache.key_cache import default_key_cache
 from apikeys.database_outage import outage_of
-from apikeys.policies.quota_rows import write_uses
+from apikeys.policies.quota_rows import read_uses, uses_lost_by, write_uses
 from events.lock_timeout import record_lock_timeout
 from events.thread_pool import ThreadPool
 from ratelimit.claim import Claim, ClaimState
@@ -106,6 +106,10 @@ class QuotaWriter:
         now = self._now()
         uses = self._limiter.quota_uses(batch)
         write_uses(uses, {counter: self._waiting[counter].quota for counter in batch}, datetime.fromtimestamp(now, UTC))
+        # The store may have gone back to a time before the row, for example because an older file was restored. The
+        # background worker looks only at what was used recently.
+        if lost := uses_lost_by(uses, read_uses(batch)):
+            self._limiter.seed_quotas(lost)
         for use in uses:
             if use is not None:
                 self._written[use.counter] = _Note(self._waiting[use.counter].quota, use.ends_s, use.used), now

@@ -17,7 +17,8 @@ from latchkey.timestamps import rfc3339
 
 _PAGE: Final = 1000
 _COLUMNS: Final = (
-    "key_id", "label", "owner", "state", "scopes", "burst", "per_seconds", "plan", "created_at", "expires_at", "last_used_at",
+    "key_id", "label", "owner", "state", "scopes", "burst", "per_seconds", "plan",
+    "created_at", "expires_at", "last_used_at",
 )  # fmt: skip
 
 

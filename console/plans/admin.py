@@ -9,7 +9,9 @@ from django.urls import URLPattern, path
 
 from access.model_admin import OperatorModelAdmin
 from apikeys.models import Plan
-from console.plans.pages import add_plan, delete_plan, edit_plan, plan_list, plan_page
+from console.plans.pages import add_plan, delete_plan, edit_plan
+from console.plans.plan_list import plan_list
+from console.plans.plan_page import plan_page
 
 
 @admin.register(Plan)

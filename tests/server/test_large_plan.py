@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 import lmdb
@@ -37,7 +36,7 @@ def server(start_server: StartServer) -> RunningServer:
 
 
 @pytest.fixture(scope="module")
-def shop(server: RunningServer) -> Iterator[tuple[Shop, str]]:
+def shop(server: RunningServer) -> tuple[Shop, str]:
     """A shop with a key whose plan and owner 100,000 others have, and a database that refuses to write any of them."""
     root = issue(server, "--label", "root", "--scope", "*", "--unlimited")["credential"]
     shop = Shop(server.url, root)
@@ -50,7 +49,7 @@ def shop(server: RunningServer) -> Iterator[tuple[Shop, str]]:
         file.create_function("REGEXP", 2, lambda pattern, text: re.search(pattern, text) is not None)
         file.execute(COPY, (KEYS - 1, key_id(key)))
         file.execute(REFUSE)
-    yield shop, key
+    return shop, key
 
 
 def records(server: RunningServer) -> int:

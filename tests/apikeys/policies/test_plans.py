@@ -115,11 +115,16 @@ def test_no_key_gets_a_name_twice(policies_service: PolicyService, keys: ConfigS
     policies_service.change_plan("company", {"limits": [rate("a"), rate("c", shared="owner")]})
 
 
-def test_another_amount_is_changed_without_a_look_at_keys(policies_service: PolicyService, keys: ConfigService) -> None:
-    policies_service.create_plan({"name": "gold", "limits": [rate("a"), quota("m")]})
+def test_change_reads_no_key_if_no_name_clashes(policies_service: PolicyService, keys: ConfigService) -> None:
+    """However many keys have the plan."""
+    policies_service.create_plan({"name": "gold", "limits": [rate("a")]})
+    policies_service.create_plan({"name": "company", "limits": [rate("b", shared="owner")]})
+    policies_service.create_owner({"name": "ACME", "plan": "company"})
     keys.issue({"label": "x", "owner": "ACME", "plan": "gold"})
     with CaptureQueriesContext(connection) as queries:
-        policies_service.change_plan("gold", {"limits": [rate("a", 99)]})
+        policies_service.change_plan("gold", {"limits": [rate("a", burst=3), rate("c")]})
+        policies_service.change_owner("acme", {"plan": None})
+        policies_service.change_owner("acme", {"plan": "company"})
     assert not [query for query in queries.captured_queries if "apikeys_apikey" in query["sql"]]
 
 

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 
 from apikeys.models import Owner, QuotaUse
 from apikeys.policies.quota_rows import write_uses
@@ -120,3 +122,19 @@ def test_work_stops_when_it_may_not_continue(
         limiter.seed_quotas([use._replace(used=1)])
     assert append_quota_events(ORIGIN, now, lambda: False) == lift_store(limiter, now, lambda: False) == 1
     assert append_quota_events(ORIGIN, now) == lift_store(limiter, now) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_report_waits_for_no_writer(known: Use, now: datetime) -> None:
+    """Writers lock rows in another order. If both waited, they could wait for each other."""
+    other = known._replace(counter=b"k:lk_000000000002:month")
+    for use in (known, other):
+        write(use._replace(used=999), now)
+    names = connection.get_connection_params()
+    with psycopg.connect(**{name: names[name] for name in ("dbname", "user", "host", "port")}) as writer:
+        writer.execute("UPDATE apikeys_quotause SET used = 1000 WHERE counter = %s", (COUNTER.decode(),))
+        assert append_quota_events(ORIGIN, now) == 1
+        writer.commit()
+    assert append_quota_events(ORIGIN, now) == 1
+    assert [event.data["used"] for event in Event.objects.order_by("id")] == [999, 1000]

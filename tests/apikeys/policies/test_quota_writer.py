@@ -86,6 +86,21 @@ def test_use_by_other_processes_is_written_too(limiter: Limiter, writer: QuotaWr
     assert written() == {COUNTER.decode(): 71}
 
 
+def test_store_that_went_back_is_lifted_by_the_next_use(limiter: Limiter, writer: QuotaWriter, clock: Clock) -> None:
+    """However long ago the row was written: the quota was not used since."""
+    use(limiter, writer, 500)
+    writer.write()
+    limiter.store.forget(COUNTER)
+    clock.move(86_400)
+    use(limiter, writer, 1)
+    writer.write()
+    assert limiter.quota_uses([COUNTER]) == [Use(COUNTER, 7, FOREVER_S, 500)]
+    assert written() == {COUNTER.decode(): 500}
+    use(limiter, writer, 5)
+    writer.write()
+    assert written() == {COUNTER.decode(): 505}
+
+
 def test_all_is_written_before_the_process_ends(limiter: Limiter, writer: QuotaWriter) -> None:
     use(limiter, writer, 1)
     writer.write()

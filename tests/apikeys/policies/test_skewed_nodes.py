@@ -20,7 +20,6 @@ from ratelimit.claim import Undecided
 from ratelimit.costs import ONE
 from ratelimit.limiter import Limiter
 from ratelimit.stores import open_store
-from tests.apikeys.policies.conftest import ORIGIN
 from tests.conftest import Clock
 from tests.support.services import redis_url
 

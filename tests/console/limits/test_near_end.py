@@ -29,7 +29,7 @@ def test_fullest_quotas_come_first(admin: Client, service: ConfigService) -> Non
     (limit,) = parse_plan_limits([DAILY])
     QuotaUse.objects.create(
         counter=key_counter(key.key_id, "daily").decode(), definition=limit.definition, ends_s=ends_s, used=9,
-        quota=10, updated_at=timezone.now(),
+        quota=10, told=80, updated_at=timezone.now(),
     )  # fmt: skip
     found = quotas_near_end(timezone.now())
     assert [(one.name, one.quota.limit, one.quota.left) for one in found] == [

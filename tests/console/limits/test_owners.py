@@ -12,6 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import Override, Owner, QuotaUse
 from apikeys.policies.effective import owner_counter
 from apikeys.policies.lookup import limits_of_stored_owner
+from apikeys.policies.quota_upkeep import PERCENTAGES
 from events.models import Event
 from latchkey.timestamps import rfc3339
 from ratelimit.claim import FOREVER_S
@@ -39,6 +40,7 @@ def write_use(owner: Owner, used: int, name: str = "monthly") -> None:
         ends_s=FOREVER_S - 1,
         used=used,
         quota=1000,
+        told=max((percent for percent in PERCENTAGES if used >= percent * 10), default=0),
         updated_at=timezone.now(),
     )
 
@@ -248,3 +250,9 @@ def test_number_of_queries_is_constant(
         service.issue({"label": "robot", "owner": "ACME"})
     many = [count(page) for page in (OWNERS, f"{ACME}change/", "/admin/")]
     assert all(after <= before for before, after in zip(few, many, strict=True)), (few, many)
+
+
+@pytest.mark.parametrize("page", ["change", "plan", "delete", "override", "adjust/monthly", "override/1/end"])
+def test_unknown_owner_is_404(admin: Client, page: str) -> None:
+    for slug in ("none", "A"):
+        assert admin.get(f"{OWNERS}{slug}/{page}/").status_code == 404

@@ -138,7 +138,7 @@ def test_list_and_page_show_users(admin: Client, service: ConfigService) -> None
 
 
 def test_list_has_pages(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.plans.pages.PAGE", 2)
+    monkeypatch.setattr("console.plans.plan_list.PAGE", 2)
     for name in "abc":
         create_plan(name)
     assert [row.plan.name for row in admin.get(PLANS).context["rows"]] == ["a", "b"]
@@ -169,7 +169,8 @@ def test_used_plan_is_not_deleted(admin: Client) -> None:
 
 def test_unknown_plan_is_404(admin: Client) -> None:
     for page in ("change", "edit", "delete"):
-        assert admin.get(f"{PLANS}none/{page}/").status_code == 404
+        for name in ("none", "A"):
+            assert admin.get(f"{PLANS}{name}/{page}/").status_code == 404
 
 
 def test_number_of_queries_is_constant(

@@ -12,6 +12,7 @@ from redis.crc import key_slot
 from ratelimit.limit import Limit
 from ratelimit.reservation import KEPT_SECONDS, ReservationUnknown
 from ratelimit.reservation_id import new_name
+from ratelimit.slots import MAX_SLOTS, pack_slots
 from ratelimit.stores import LmdbStore, MemoryStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
 from ratelimit.stores.fallback import FallbackMode, FallbackStore
@@ -20,7 +21,7 @@ from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
-from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, TOKENS, Reserver, quota, rate, seats
+from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, SEATS, TOKENS, Reserver, quota, rate, seats
 from tests.ratelimit.reservations.test_records import DAMAGED
 from tests.support.redis_server import RedisServer
 from tests.support.redis_servers import cluster
@@ -91,6 +92,24 @@ def test_foreign_values_count_as_none(server: RedisServer, reserver: Reserver) -
     made = reserver.reserve(seats(1))
     assert (made.outcome[0], made.outcome[4][0].value) == (True, 1)
     assert reserver.reserve(seats(1)).outcome[0] is False
+
+
+@needs_redis
+def test_no_more_than_the_most_slots_are_counted(server: RedisServer, reserver: Reserver, clock: Clock) -> None:
+    """Also if a limit only observes: a counter of any size would hold Redis for any time."""
+    end = clock.ns // 10**9 + 30
+    memory = MemoryStore(clock)
+    full = pack_slots(9, {b"%022d" % number: end + number for number in range(MAX_SLOTS)})
+    memory._counters[SEATS] = full
+    with server.client() as client:
+        client.set(b"{latchkey:bucket:lk_0123456789ab}:seats", full)
+    for one in (reserver, Reserver(memory, clock)):
+        state = one.reserve(seats(5, enforced=False)).outcome[4][0]
+        assert (state.refused, state.value) == (False, MAX_SLOTS)
+        (charge,) = one.store.settle(one.name, CALLER, 1, ()).charges
+        assert (charge.corrects, charge.value) == (False, MAX_SLOTS)
+        # All but 4 have to end first.
+        assert one.reserve(seats(5)).outcome[4][0].wait_ns == (30 + MAX_SLOTS - 5) * 10**9
 
 
 @needs_redis
