@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from latchkey import Client
@@ -91,3 +92,20 @@ def test_block_of_a_client(client: Client) -> None:
     with pytest.raises(ZeroDivisionError), client.reserve(credential, costs={"tokens": 400}):
         raise ZeroDivisionError
     assert used(client, key_id)["budget"] == 512
+
+
+def test_parallel_requests_with_one_idempotency_key_reserve_once(
+    server: RunningServer, root: str, client: Client
+) -> None:
+    budget = PlanLimit("budget", unit="tokens", quota=Quota(1000, "once"))
+    key_id, credential = issue(client, budget, name="once")
+    body = {"credential": credential.reveal(), "costs": {"tokens": 300}, "ttl_seconds": 60}
+    sent = {"X-API-Key": root, "Idempotency-Key": "job-7"}
+
+    def reserve(_: int) -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/reservations", json=body, headers=sent, timeout=60)
+
+    answers = in_parallel(8, reserve)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["reservation"] for answer in answers}) == 1
+    assert used(client, key_id) == {"key": 1, "budget": 300}

@@ -13,7 +13,9 @@ from apikeys.models import IdempotencyRecord, QuotaUse
 from apikeys.policies.policies import default_policies
 from apikeys.policies.service import PolicyService
 from events.origin import Origin
+from ratelimit.reservation import Reserved
 from ratelimit.stores import MemoryStore
+from ratelimit.stores.base import OutcomeUnknown
 from tests.conftest import Caller, Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -359,3 +361,36 @@ def test_reservation_that_cannot_be_remembered_is_given_back(
         patched.setattr(IdempotencyRecord, "save", fail)
         assert reserve(gateway, credential, 400, name="job-9").status_code == 503
     assert used(api, credential) == {"key": 0, "budget": 0, "streams": 0}
+
+
+def test_reservation_without_a_response_of_the_store_is_given_back(
+    api: Caller,
+    gateway: Caller,
+    service: ConfigService,
+    policies: PolicyService,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    credential = issue(service, policies, TOKENS, STREAMS)
+    made(reserve(gateway, credential, 100))
+    reserve_in_store = store.reserve
+
+    def lose(*asked: Any) -> Reserved:
+        assert reserve_in_store(*asked).expires_s
+        raise OutcomeUnknown("the connection was cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "reserve", lose)
+        assert slug(reserve(gateway, credential, 400)) == (503, "unavailable")
+    assert used(api, credential) == {"key": 1, "budget": 100, "streams": 1}
+
+
+def test_key_has_a_bound_of_open_reservations(
+    gateway: Caller, service: ConfigService, policies: PolicyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credential = issue(service, policies, TOKENS)
+    monkeypatch.setattr("ratelimit.reservations.MAX_OPEN", 2)
+    first, _ = (made(reserve(gateway, credential, 1)) for _ in range(2))
+    assert slug(reserve(gateway, credential, 1)) == (409, "too-many-reservations")
+    settle(gateway, first)
+    made(reserve(gateway, credential, 1))
