@@ -130,7 +130,10 @@ class Settler:
         return record
 
     def _settled(self, settlement: Settlement, record: KeyRecord | None) -> Settled:
-        limits = self._policies.limits_of(record) if record else ()
+        limits: tuple[EffectiveLimit, ...] = ()
+        # What is done is done, also if the database can't say which limits the key has now.
+        with suppress(Error):
+            limits = self._policies.limits_of(record) if record else ()
         known = {limit.counter: limit for limit in limits}
         self._note_quotas(settlement, known)
         shown = (

@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "owners", "description": "Owners of keys: their plan, and the limits that their keys share."},
         {"name": "overrides", "description": "Other amounts of single limits, for a key or an owner, until a moment."},
         {"name": "gateway", "description": "For proxies and services: check whether to allow a request."},
+        {"name": "reservations", "description": "Estimated costs of work, settled later by what the work cost."},
         {"name": "whoami", "description": "The calling key."},
         {"name": "events", "description": "The event log: what happened to which key, and who did it."},
         {"name": "webhooks", "description": "URLs that events are sent to."},

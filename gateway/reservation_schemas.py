@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from api.schemas.fields import Shape, example, whole_number_field
 from gateway.reserve import MAX_TTL_SECONDS
-from gateway.schemas import LIMIT_NAME, VerifyRequest, VerifyResponse
+from gateway.schemas import LIMIT_NAME, PlanLimitState, VerifyRequest, VerifyResponse
 from ratelimit.claim import MAX_COST
 from ratelimit.limit import MAX_BURST
 
@@ -39,18 +39,22 @@ class ReserveRequest(VerifyRequest):
     ttl_seconds = _ttl_field()
 
 
+@extend_schema_serializer(component_name="Reservation")
 class Reserved(VerifyResponse):
     """A reservation, and the verdict about the credential."""
 
     reservation = serializers.RegexField(RESERVATION_ID)
     expires_at = serializers.DateTimeField()
+    limits = PlanLimitState(many=True, help_text="The limits of the key's plan; empty if it has none.")
 
 
+@extend_schema_serializer(component_name="NoReservation")
 class NotReserved(VerifyResponse):
     """The verdict about a credential for which nothing was reserved."""
 
     reservation = serializers.RegexField(RESERVATION_ID, allow_null=True, help_text="Always null.")
     expires_at = serializers.DateTimeField(allow_null=True, help_text="Always null.")
+    limits = PlanLimitState(many=True, help_text="The limits of the key's plan; empty if it has none.")
 
 
 @extend_schema_serializer(examples=[example("What the work cost", {"costs": {"requests": 1}})])

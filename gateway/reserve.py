@@ -84,7 +84,7 @@ def give_back(settler: Settler, reservation_id: str, service: str) -> None:
 
 def settle(settler: Settler, reservation_id: str, values: object, service: str, now: datetime) -> Settled:
     """Settle a reservation by the costs in `values`. Raise InvalidParameters and what `Settler.settle` raises."""
-    cleaned: dict[str, Any] = clean(values, _SETTLE_RULES, now)
+    cleaned: dict[str, Any] = clean(values, SETTLE_RULES, now)
     costs = costs_of(cleaned.get("cost"), cleaned.get("costs", {}), pointer_of_body, least=0)
     try:
         return settler.settle(reservation_id, service, costs)
@@ -97,7 +97,7 @@ def extend(settler: Settler, reservation_id: str, values: object, service: str, 
 
     Raise InvalidParameters and what `Settler.extend` raises.
     """
-    cleaned: dict[str, Any] = clean(values, _EXTEND_RULES, now, required=("ttl_seconds",))
+    cleaned: dict[str, Any] = clean(values, EXTEND_RULES, now, required=("ttl_seconds",))
     return settler.extend(reservation_id, service, cleaned["ttl_seconds"])
 
 
@@ -125,5 +125,5 @@ _COSTS: Final[Mapping[str, Rule]] = {
     "costs": lambda value, _now: parse_costs(value),
 }
 RULES: Final[Mapping[str, Rule]] = {**verify.RULES, **_COSTS, "ttl_seconds": _ttl_seconds}
-_SETTLE_RULES: Final = _COSTS
-_EXTEND_RULES: Final[Mapping[str, Rule]] = {"ttl_seconds": _ttl_seconds}
+SETTLE_RULES: Final = _COSTS
+EXTEND_RULES: Final[Mapping[str, Rule]] = {"ttl_seconds": _ttl_seconds}

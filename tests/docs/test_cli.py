@@ -53,7 +53,7 @@ def test_exit_codes() -> None:
 def test_programs() -> None:
     """The examples compile, and what they import is there."""
     programs = re.findall(r"```python\n(.*?)```", page(CLIENT), flags=re.DOTALL)
-    assert len(programs) == 4
+    assert len(programs) == 5
     for program in programs:
         imports = [line for line in program.splitlines() if line.startswith(("import ", "from "))]
         compile(program, CLIENT, "exec")
@@ -67,6 +67,27 @@ def test_asynchronous_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     with stub(lambda _: verdict("VALID")) as server:
         exec(program.replace("https://keys.example.com", server.url), {})
     assert capsys.readouterr().out == f"{['VALID'] * 10}\n"
+
+
+def test_service_that_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example settles what it reserved, and says what refused."""
+    (program,) = re.findall(r"```python\n(.*?)```", section(CLIENT, "### Reserve and settle"), flags=re.DOTALL)
+    monkeypatch.setenv("LATCHKEY_API_KEY", CREDENTIAL.reveal())
+    scope: dict[str, Any] = {}
+    exec(program, scope)
+    made = {"reservation": "res_a", "valid": True, "code": "VALID", "expires_at": "2099-01-01T00:00:00Z"}
+    limit = {"name": "budget", "unit": "tokens", "reserved": 800, "cost": 512, "charged": 0, "returned": 288}
+    settled = {
+        "reservation": "res_a",
+        "settled_at": "2099-01-01T00:00:00Z",
+        "limits": [{**limit, "forgiven": 0, "used": 512}],
+    }
+    refused = {"valid": False, "code": "RATE_LIMITED", "violated_policies": ["budget"]}
+    answers = [json_response(made, 201), json_response(settled), json_response(refused)]
+    with stub(lambda _: answers.pop(0)) as server:
+        scope["latchkey"] = Client(server.url, CREDENTIAL)
+        assert scope["answer"](CREDENTIAL.reveal()) == "budget: 512 used"
+        assert scope["answer"](CREDENTIAL.reveal()) == "RATE_LIMITED: budget"
 
 
 def test_service_that_verifies(monkeypatch: pytest.MonkeyPatch) -> None:

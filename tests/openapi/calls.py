@@ -60,9 +60,12 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
     }
     ids: dict[str, Any] = {"slug": "acme", "limit_name": "monthly"}
     sell(client)
+    credential_of_key = ""
     for name in sorted(modules, key=rank):
         if name.endswith("_delivery") and "delivery_id" not in ids:
             ids["delivery_id"] = delivered(modules["list_webhook_deliveries"], client, ids)
+        if name.endswith("_reservation"):
+            ids["reservation_id"] = reserved(client, credential_of_key)
         response = call(modules[name], client, ids, bodies.get(name))
         assert 200 <= response.status_code < 300, f"{name}: {response.status_code} {response.content!r}"
         assert response.parsed is not None or not response.content or name == "metrics", f"{name}: not parsed"
@@ -72,6 +75,7 @@ def main(document: dict[str, Any], url: str, credential: str) -> None:
             in_path, field = MADE[name]
             ids[in_path] = getattr(response.parsed, field)
         if name == "create_key":
+            credential_of_key = response.parsed.credential
             send(client, "PATCH", f"/v1/keys/{ids['key_id']}", {"plan": "single"})
     print(json.dumps(sorted(modules)))
 
@@ -84,10 +88,16 @@ def sell(client: AuthenticatedClient) -> None:
     send(client, "POST", "/v1/owners", {"name": "ACME", "slug": "acme", "plan": "shared"})
 
 
-def send(client: AuthenticatedClient, method: str, path: str, body: dict[str, Any]) -> None:
-    """Make a call that the generated client isn't tested with."""
+def reserved(client: AuthenticatedClient, credential: str) -> str:
+    """The ID of a new reservation."""
+    return str(send(client, "POST", "/v1/reservations", {"credential": credential, "ttl_seconds": 60})["reservation"])
+
+
+def send(client: AuthenticatedClient, method: str, path: str, body: dict[str, Any]) -> Any:
+    """Make a call that the generated client isn't tested with. Return its response."""
     response = client.get_httpx_client().request(method, path, json=body)
     assert response.is_success, response.content
+    return response.json()
 
 
 def delivered(module: Any, client: AuthenticatedClient, ids: dict[str, Any]) -> int:

@@ -40,6 +40,17 @@ const usage = await done(client.GET("/v1/keys/{key_id}/usage", path));
 usage.map((step) => step.allowed + step.throttled);
 const callers = await done(client.GET("/v1/keys/{key_id}/callers", path));
 callers.map((caller) => `${caller.kind} ${caller.value}: ${caller.requests}, ${caller.last_seen}`);
+const reserved = [1, 2].map(() => done(client.POST("/v1/reservations", { body: { credential: secret, cost: 2, ttl_seconds: 60 } })));
+for (const [place, one] of (await Promise.all(reserved)).entries()) {
+  if (!one.valid || one.reservation === null) throw new Error("nothing was reserved");
+  const open = { params: { path: { reservation_id: one.reservation } } };
+  await done(client.POST("/v1/reservations/{reservation_id}/extend", { ...open, body: { ttl_seconds: 600 } }));
+  if (place === 0) await done(client.DELETE("/v1/reservations/{reservation_id}", open));
+  else {
+    const settled = await done(client.POST("/v1/reservations/{reservation_id}/settle", { ...open, body: { cost: 1 } }));
+    settled.limits.map((one) => `${one.name}: ${one.cost} of ${one.reserved}, ${one.forgiven}`);
+  }
+}
 await done(client.POST("/v1/keys/{key_id}/rotate", { ...path, body: { grace_seconds: 60 } }));
 await done(client.POST("/v1/keys/{key_id}/rotate/finish", path));
 const source = { name: "typed", hash: "sha256", alphabet: "base62", min_length: 20 };

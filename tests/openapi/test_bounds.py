@@ -16,6 +16,7 @@ import events.pages
 import events.webhooks.attempt_pages
 import events.webhooks.validation
 import gateway.check_parameters
+import gateway.reserve
 import gateway.verify
 import health.waivers
 from apikeys import validation
@@ -49,6 +50,9 @@ REQUESTS: dict[str, tuple[Mapping[str, Rule], dict[str, Any]]] = {
     "OverrideCreate": (apikeys.policies.validation.OVERRIDE_RULES, {"limit": "x", "until": SOON}),
     "Adjustment": (apikeys.policies.validation.ADJUST_RULES, {"reason": "x"}),
     "VerifyRequest": (gateway.verify.RULES, {"credential": "x"}),
+    "ReserveRequest": (gateway.reserve.RULES, {"credential": "x", "ttl_seconds": 1}),
+    "SettleRequest": (gateway.reserve.SETTLE_RULES, {}),
+    "ExtendRequest": (gateway.reserve.EXTEND_RULES, {"ttl_seconds": 1}),
 }
 
 

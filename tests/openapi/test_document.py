@@ -100,7 +100,9 @@ def ids(api: Caller, service: ConfigService) -> dict[str, str]:
         assert api.post("/v1/plans", {"name": name, "limits": limits}).status_code == 201
     assert api.post("/v1/plans", {"name": "unused", "limits": []}).status_code == 201
     assert api.post("/v1/owners", {"name": "ACME", "slug": "acme", "plan": "shared"}).status_code == 201
-    key_id = service.issue({"label": "x", "plan": "single"}).key.key_id
+    issued = service.issue({"label": "x", "plan": "single"})
+    key_id = issued.key.key_id
+    reserved = api.post("/v1/reservations", {"credential": issued.credential.reveal(), "ttl_seconds": 60})
     values = {"limit": "monthly", "quota": 1, "until": tomorrow, "reason": "x"}
     override = api.post("/v1/overrides", {"key_id": key_id, **values})
     return {
@@ -109,6 +111,7 @@ def ids(api: Caller, service: ConfigService) -> dict[str, str]:
         "slug": "acme",
         "limit_name": "monthly",
         "override_id": str(override.json()["id"]),
+        "reservation_id": reserved.json()["reservation"],
         "webhook_id": webhook,
         "delivery_id": str(delivery.pk),
         "waiver_id": str(waiver_id),
@@ -162,7 +165,7 @@ def test_responses_are_as_promised(call: Call, operation: Operation, anonymous: 
     if "{" in operation.path:
         unknown = {
             "key_id": "lk_000000000000", "webhook_id": "wh_000000000000", "waiver_id": "999", "override_id": "999",
-            "name": "nonesuch", "slug": "nonesuch",
+            "name": "nonesuch", "slug": "nonesuch", "reservation_id": "res_000000000000_0000000000000000000000",
         }  # fmt: skip
         assert call(operation, body, **unknown).status_code == 404
     if "{delivery_id}" in operation.path:
@@ -206,6 +209,21 @@ def test_verdicts_are_as_promised(call: Call, service: ConfigService) -> None:
     assert [verify(single), verify(single)] == ["VALID", "RATE_LIMITED"]
     assert verify(revoked) == "REVOKED"
     assert call(BY_ID["verify"], {"credential": ""}).json()["code"] == "INVALID"
+
+
+@pytest.mark.django_db
+def test_reservations_are_as_promised(call: Call, service: ConfigService, api: Caller) -> None:
+    limits = [{"name": "a", "unit": "a", "rate": {"burst": 5, "per_seconds": 60}}, {"name": "b", "concurrency": 2}]
+    assert api.post("/v1/plans", {"name": "reserved", "limits": limits}).status_code == 201
+    credential = service.issue({"label": "x", "plan": "reserved"}).credential.reveal()
+    body = {"credential": credential, "ttl_seconds": 60}
+    made = [call(BY_ID["reserve"], {**body, "costs": {"a": 2}}) for _ in range(3)]
+    assert [answer.status_code for answer in made] == [201, 201, 200]
+    one, other = ({"reservation_id": answer.json()["reservation"]} for answer in made[:2])
+    assert call(BY_ID["settle_reservation"], {"costs": {"a": 20}}, **one).status_code == 200
+    assert call(BY_ID["cancel_reservation"], **one).status_code == 409
+    assert call(BY_ID["cancel_reservation"], **other).status_code == 204
+    assert call(BY_ID["extend_reservation"], {"ttl_seconds": 1}, **other).status_code == 409
 
 
 @pytest.mark.django_db

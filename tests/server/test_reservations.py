@@ -1,14 +1,16 @@
 """Reservations over several workers: what is taken is exact, and what is settled is left exactly."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
-from latchkey import Client
+from latchkey import AsyncClient, Client
 from latchkey.client.plan import PlanLimit, Quota
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.reservation import NotReserved, Reservation
@@ -91,3 +93,40 @@ def test_block_of_a_client(client: Client) -> None:
     with pytest.raises(ZeroDivisionError), client.reserve(credential, costs={"tokens": 400}):
         raise ZeroDivisionError
     assert used(client, key_id)["budget"] == 512
+
+
+def test_parallel_requests_with_one_idempotency_key_reserve_once(
+    server: RunningServer, root: str, client: Client
+) -> None:
+    budget = PlanLimit("budget", unit="tokens", quota=Quota(1000, "once"))
+    key_id, credential = issue(client, budget, name="once")
+    body = {"credential": credential.reveal(), "costs": {"tokens": 300}, "ttl_seconds": 60}
+    sent = {"X-API-Key": root, "Idempotency-Key": "job-7"}
+
+    def reserve(_: int) -> httpx.Response:
+        return httpx.post(f"{server.url}/v1/reservations", json=body, headers=sent, timeout=60)
+
+    answers = in_parallel(8, reserve)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["reservation"] for answer in answers}) == 1
+    assert used(client, key_id) == {"key": 1, "budget": 300}
+
+
+def test_block_of_an_asynchronous_client(server: RunningServer, root: str, client: Client) -> None:
+    budget = PlanLimit("budget", unit="tokens", quota=Quota(1000, "once"))
+    key_id, credential = issue(client, budget, name="asynchronous")
+
+    async def work(spent: int) -> None:
+        async with (
+            AsyncClient(server.url, root, timeout_seconds=60) as asynchronous,
+            asynchronous.reserve(credential, costs={"tokens": 200}) as reservation,
+        ):
+            await reservation.extend(600)
+            if spent:
+                await reservation.settle(tokens=spent)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(work(spent) for spent in (0, 10, 20, 30)))
+
+    asyncio.run(all_of_them())
+    assert used(client, key_id)["budget"] == 60

@@ -1,0 +1,126 @@
+"""What settling charges and returns."""
+
+import pytest
+from django.db import OperationalError
+
+from apikeys.config_service import ConfigService
+from apikeys.models import QuotaUse
+from apikeys.policies.policies import default_policies
+from apikeys.policies.service import PolicyService
+from tests.conftest import Caller
+from tests.gateway.reservations.asking import STREAMS, TOKENS, TPM, UNKNOWN, issue, made, reserve, settle, used
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_settling_returns_what_the_work_did_not_cost(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    credential = issue(service, policies, TOKENS, TPM, STREAMS)
+    first = reserve(gateway, credential)
+    body = first.json()
+    assert first.status_code == 201
+    assert (body["valid"], body["code"], body["key_id"]) == (True, "VALID", credential.partition(":")[0])
+    assert {limit["name"]: limit["remaining"] for limit in body["limits"]} == {"budget": 200, "tpm": 200, "streams": 1}
+    assert used(api, credential) == {"key": 1, "budget": 800, "tpm": 800, "streams": 1}
+    settled = settle(gateway, made(first), tokens=512)
+    assert settled.status_code == 200
+    key, budget, tpm = settled.json()["limits"]
+    assert budget == {
+        "name": "budget", "unit": "tokens", "reserved": 800, "cost": 512, "charged": 0, "returned": 288,
+        "forgiven": 0, "used": 512,
+    }  # fmt: skip
+    assert (tpm["name"], tpm["returned"], tpm["used"]) == ("tpm", 288, 512)
+    assert (key["name"], key["unit"], key["reserved"], key["cost"]) == ("key", "requests", 1, 1)
+    assert used(api, credential) == {"key": 1, "budget": 512, "tpm": 512, "streams": 0}
+
+
+def test_settling_twice_is_the_same_as_once(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    credential = issue(service, policies, TOKENS)
+    reservation = made(reserve(gateway, credential))
+    first = settle(gateway, reservation, tokens=100)
+    assert settle(gateway, reservation, tokens=900).json() == first.json()
+    assert used(api, credential)["budget"] == 100
+
+
+def test_cost_above_the_estimate_is_charged_and_what_a_rate_cannot_hold_is_forgiven(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    credential = issue(service, policies, TOKENS, TPM)
+    _, budget, tpm = settle(gateway, made(reserve(gateway, credential, 10)), tokens=2500).json()["limits"]
+    assert (budget["charged"], budget["forgiven"], budget["used"]) == (2490, 0, 2500)
+    # A rate is overdrawn to two full buckets.
+    assert (tpm["charged"], tpm["forgiven"], tpm["used"]) == (1990, 500, 2000)
+    assert used(api, credential) == {"key": 1, "budget": 2500, "tpm": 2000}
+
+
+def test_unit_that_is_not_named_costs_nothing_and_another_may_be_named(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    images = {"name": "images", "unit": "images", "quota": {"quota": 10, "per": "once"}}
+    credential = issue(service, policies, TOKENS, images)
+    settled = settle(gateway, made(reserve(gateway, credential)), images=3).json()["limits"]
+    assert {limit["name"]: (limit["reserved"], limit["cost"]) for limit in settled} == {
+        "key": (1, 1), "budget": (800, 0), "images": (0, 3),
+    }  # fmt: skip
+    assert used(api, credential) == {"key": 1, "budget": 0, "images": 3}
+
+
+def test_revoked_key_is_settled(api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService) -> None:
+    credential = issue(service, policies, TOKENS)
+    key_id = credential.partition(":")[0]
+    reservation = made(reserve(gateway, credential))
+    service.revoke(key_id)
+    assert reserve(gateway, credential).json()["code"] == "REVOKED"
+    assert settle(gateway, reservation, tokens=500).status_code == 200
+    assert used(api, credential)["budget"] == 500
+
+
+def test_settled_quota_reaches_the_database(gateway: Caller, service: ConfigService, policies: PolicyService) -> None:
+    credential = issue(service, policies, TOKENS)
+    reservation = made(reserve(gateway, credential))
+    default_policies().writer.write(everything=True)
+    assert [row.used for row in QuotaUse.objects.all()] == [800]
+    settle(gateway, reservation, tokens=300)
+    default_policies().writer.write(everything=True)
+    assert [row.used for row in QuotaUse.objects.all()] == [300]
+
+
+def test_costs_are_asked_of_the_limits_of_today(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    credential = issue(service, policies, TOKENS)
+    reservation = made(reserve(gateway, credential))
+    policies.change_plan("gold", {"limits": [TOKENS, {**TPM, "name": "new"}]})
+    settled = settle(gateway, reservation, tokens=300).json()["limits"]
+    assert [(limit["name"], limit["reserved"], limit["cost"]) for limit in settled] == [
+        ("key", 1, 1), ("budget", 800, 300), ("new", 0, 300),
+    ]  # fmt: skip
+    assert used(api, credential)["new"] == 300
+
+
+def test_unknown_unit_settles_nothing(gateway: Caller, service: ConfigService, policies: PolicyService) -> None:
+    reservation = made(reserve(gateway, issue(service, policies, TOKENS)))
+    for one in (reservation, UNKNOWN):
+        refused = settle(gateway, one, tokns=1)
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/costs/tokns"]
+    assert settle(gateway, reservation, tokens=1).status_code == 200
+
+
+def test_settling_needs_no_database(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credential = issue(service, policies, TOKENS)
+    one, other = (made(reserve(gateway, credential, 300)) for _ in range(2))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("no connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("apikeys.cache.key_cache.KeyCache.load", fail)
+        patched.setattr("apikeys.policies.policies.Policies.refresh", fail)
+        assert settle(gateway, one, tokens=100).status_code == 200
+        assert gateway.delete(f"/v1/reservations/{other}").status_code == 204
+    assert used(api, credential)["budget"] == 100
