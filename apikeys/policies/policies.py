@@ -138,8 +138,8 @@ class Policies:
         """Give the bucket store what the database has of these quotas of a key. Raises django.db.Error and
         BucketStoreError.
         """
-        # The store's time, because a quota that was never used begins with the period of this seed. A node that is ahead
-        # would begin the next period too early.
+        # The store's time, because a quota that was never used begins with the period of this seed. A node whose clock
+        # is ahead would begin the next period too early.
         now_s = self._limiter.store.now_ns() // NS_PER_SECOND
         wanted = [limit for limit in self.limits_of(record) if limit.counter in counters and limit.limit.quota]
         self._raise_while_down()
