@@ -20,6 +20,7 @@ from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters
 from ratelimit.claim import Claim, ClaimState, CountersMissing, TermsEnded
+from ratelimit.limit import NS_PER_SECOND
 from ratelimit.limiter import Limiter
 
 _MAX_TRIES: Final = 4
@@ -50,9 +51,12 @@ def adjust_limit(
             raise InvalidParameters.of([FieldError("", "another-kind", detail)])
         # The store can't be rolled back. So what another change could hold up is locked before: the row, and then the
         # event log.
-        list(QuotaUse.objects.select_for_update().filter(counter=limit.counter.decode()))
+        rows = list(QuotaUse.objects.select_for_update().filter(counter=limit.counter.decode()))
         event_log.lock_log()
-        before, claim, state = _adjusted(limiter, limit, int(at.timestamp()), cleaned)
+        # The store may have gone back to a time before the row. A correction of what it has then would be newer than
+        # the row, and what was lost would stay lost.
+        limiter.seed_quotas([row.use for row in rows if row.definition == limit.limit.definition])
+        before, claim, state = _adjusted(limiter, limit, limiter.store.now_ns() // NS_PER_SECOND, cleaned)
         if limit.limit.quota is not None:
             write_uses(limiter.quota_uses([limit.counter]), {limit.counter: claim.terms[state.term].quota}, at)
         done = Adjustment(limit, before, _units(claim, state), state.ends_s)

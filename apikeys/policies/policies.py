@@ -17,6 +17,7 @@ from apikeys.policies.quota_rows import seeds_of
 from apikeys.policies.quota_writer import QuotaWriter
 from apikeys.policies.snapshot import Snapshot, read_after
 from ratelimit.claim import FOREVER_S, Claim, ClaimState
+from ratelimit.limit import NS_PER_SECOND
 from ratelimit.limiter import Limiter, default_limiter
 
 QUERY_DEADLINE_SECONDS: Final = 2.0
@@ -151,7 +152,9 @@ class Policies:
         """Give the bucket store what the database has of these quotas of a key. Raises django.db.Error and
         BucketStoreError.
         """
-        now_s = int(self._now())
+        # The store's time, because a quota that was never used begins with the period of this seed. A node whose clock
+        # is ahead would begin the next period too early.
+        now_s = self._limiter.store.now_ns() // NS_PER_SECOND
         wanted = [limit for limit in self.limits_of(record) if limit.counter in counters and limit.limit.quota]
         self._raise_while_down()
         with query_deadline(QUERY_DEADLINE_SECONDS):

@@ -1,7 +1,7 @@
 """Snapshot of policies: all plans, and the owners and overrides that matter, as a process has read them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +31,9 @@ class Snapshot:
     """The policies up to `number`, which never change in this object. `owners` are by name.
 
     `read_number` is the database's number when they were read. It is lower than `number` after the database was
-    restored from a backup. `overrides` are by key ID or by the number of the owner's row.
+    restored from a backup. `overrides` are by key ID or by the number of the owner's row. `deleted` are plans that this
+    process has known. Its records of keys that have left one of them may not be dropped yet: it asks the bucket store
+    as before, and the store says that the key has changed.
     """
 
     number: int = 0
@@ -40,10 +42,11 @@ class Snapshot:
     owners: Mapping[str, OwnerRow] = field(default_factory=dict)
     overrides: Mapping[str | int, Mapping[str, OverrideRow]] = field(default_factory=dict)
     units: frozenset[str] = frozenset({DEFAULT_UNIT})
+    deleted: Mapping[str, Limits] = field(default_factory=dict)
 
     def limits_of(self, key_id: str, plan: str | None, owner: str, issued: date | None) -> tuple[EffectiveLimit, ...]:
         """Return the limits of a key. Raises KeyError if its plan isn't in this snapshot."""
-        own = None if plan is None else self.plans[plan]
+        own = None if plan is None else self.plans[plan] if plan in self.plans else self.deleted[plan]
         return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES), issued)
 
     def _facts(self, owner: str) -> OwnerFacts | None:
@@ -65,7 +68,11 @@ def read_after(known: Snapshot | None, newest: int, now: datetime) -> Snapshot:
         if number.complete_below <= known.read_number <= number.number:
             return _merged(known, number, newest, plans, owners, overrides)
     number, plans, owners, overrides = _read(None, now)
-    return _merged(Snapshot(), number, newest, plans, owners, overrides)
+    read = _merged(Snapshot(), number, newest, plans, owners, overrides)
+    if known is None:
+        return read
+    names = {**known.deleted, **known.plans}
+    return replace(read, deleted={name: limits for name, limits in names.items() if name not in read.plans})
 
 
 def _read(after: int | None, now: datetime) -> tuple[PolicyNumber, Rows, Rows, Rows]:
@@ -97,6 +104,7 @@ def _merged(known: Snapshot, number: PolicyNumber, newest: int, plans: Rows, own
         owners={**known.owners, **by_owner} if by_owner else known.owners,
         overrides=_with_overrides(known.overrides, overrides) if overrides else known.overrides,
         units=frozenset({DEFAULT_UNIT, *units}),
+        deleted=known.deleted,
     )
 
 

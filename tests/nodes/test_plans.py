@@ -1,5 +1,8 @@
 """Limits of plans over several hosts: exact, changed for the next request of every node, and kept when Redis is lost."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.nodes.conftest import Nodes, StartNodes
@@ -98,3 +101,20 @@ def test_adjusted_quota_is_not_lifted(nodes: Nodes, shop: Shop) -> None:
     known = row_of(nodes.servers[0], "adjusted")
     assert 200 <= known <= 230
     assert check_all(nodes.ports, keys, requests=50).passed == 300 - known
+
+
+def test_killed_node_exceeds_no_quota(start_nodes: StartNodes) -> None:
+    nodes = start_nodes(BUCKET_STORE_TIMEOUT_MS="5000")
+    shop = Shop(nodes.servers[0].url, nodes.root)
+    keys = shop.sell("acme", [quota(200)], keys=5)
+    victim = nodes.servers[1]
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(check_all, nodes.ports, keys, requests=100)
+        wait_until(lambda: shop.used("acme") > 20, "the first requests")
+        victim.stop(signal.SIGKILL)
+        answers = checking.result()
+    assert 200 - answers.statuses[0] <= answers.passed <= 200
+    victim.start()
+    answers.add(check_all(nodes.ports, keys, requests=100))
+    assert set(answers.statuses) <= {0, 204, 429}
+    assert answers.passed <= 200 == shop.used("acme")

@@ -13,6 +13,7 @@ import pytest
 from tests.server.conftest import StartServer
 from tests.support.parallel import fire
 from tests.support.server import RunningServer, issue
+from tests.support.sold import Shop, check_all, quota, row_of
 from tests.support.stores import EMBEDDED, chosen
 from tests.support.waiting import wait_until
 
@@ -127,3 +128,20 @@ def test_start_with_damaged_file(start_server: StartServer) -> None:
         wait_until(lambda: root.get("/health").json() == {"status": "degraded"}, "the incident in /health")
     assert "bucket_store_rebuilt" in first.log
     assert "steward_ended" not in first.log
+
+
+def test_removed_file_gives_again_what_no_row_had(server: RunningServer, root: httpx.Client) -> None:
+    """Workers go over to the new file within a second. What one of them still takes from the old one is lost too."""
+    shop = Shop(server.url, root.headers["X-API-Key"])
+    keys = shop.sell("acme", [quota(300)], keys=3)
+    assert check_all([server.port], keys, requests=100).statuses == {204: 300}
+    wait_until(lambda: row_of(server) == 300, "the row")
+    before = server.log.count("bucket_store_rebuilt")
+    (server.data_dir / "buckets" / "data.mdb").unlink()
+
+    def all_went_over() -> bool:
+        assert set(check_all([server.port], keys, requests=4, connections=8).statuses) == {429}
+        return server.log.count("bucket_store_rebuilt") > before
+
+    wait_until(all_went_over, "another bucket file")
+    assert check_all([server.port], keys, requests=20, connections=8).statuses == {429: 60}

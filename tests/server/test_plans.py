@@ -154,3 +154,19 @@ def kill_under_load(server: RunningServer, shop: Shop, owner: str) -> None:
     wait_for_workers(server, 4)
     assert shop.used(owner) == 200
     assert check_all([server.port], keys, requests=4).statuses == {429: 20}
+
+
+def test_plan_that_is_deleted_after_its_keys_left_it(server: RunningServer, shop: Shop) -> None:
+    """Workers still have the key in memory as it was under the plan."""
+    own = {**quota(1000, "own"), "shared": "key"}
+    for name in ("leaving", "staying"):
+        shop.call("POST", "/v1/plans", {"name": name, "limits": [own]})
+    key = shop.call("POST", "/v1/keys", {"label": "x", "plan": "leaving", "rate_limit": None})["credential"]
+    assert everywhere(server, key).statuses == {204: 32}
+    shop.call("PATCH", f"/v1/keys/{key_id(key)}", {"plan": "staying"})
+    shop.call("DELETE", "/v1/plans/leaving")
+    assert everywhere(server, key).statuses == {204: 32}
+    assert shop.limits(f"keys/{key_id(key)}")["own"]["used"] == 64
+    shop.call("PATCH", f"/v1/keys/{key_id(key)}", {"plan": None})
+    shop.call("DELETE", "/v1/plans/staying")
+    assert everywhere(server, key).statuses == {204: 32}

@@ -64,6 +64,19 @@ def test_limit_is_read_under_the_lock_of_the_policies(policies_service: PolicySe
     assert ["plan"] in tables[1:]
 
 
+def test_adjustment_of_a_store_that_went_back(policies_service: PolicyService, key: APIKey, limiter: Limiter) -> None:
+    """What the row has counts, and is corrected."""
+    policies_service.adjust(key.key_id, "month", {"used": 700, "reason": "x"})
+    older = limiter.quota_uses([f"k:{key.key_id}:month".encode()])
+    policies_service.adjust(key.key_id, "month", {"used": 90, "reason": "y"})
+    limiter.store.forget(f"k:{key.key_id}:month".encode())
+    limiter.seed_quotas([use for use in older if use])
+    done = policies_service.adjust(key.key_id, "month", {"add": -10, "reason": "z"})
+    assert (done.before, done.after) == (90, 80)
+    assert limiter.quota_uses([f"k:{key.key_id}:month".encode()]) == [QuotaUse.objects.get().use]
+    assert QuotaUse.objects.get().revision == 3
+
+
 def test_quota_of_an_owner(policies_service: PolicyService, key: APIKey) -> None:
     policies_service.adjust("acme", "all", {"add": 5, "reason": "x"})
     event = Event.objects.latest("id")

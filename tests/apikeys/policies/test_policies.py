@@ -176,6 +176,21 @@ def test_owner_gets_and_loses_a_plan(
     assert policies.limits_of(other) == ()
 
 
+def test_record_of_a_key_that_left_a_deleted_plan_has_its_limits(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, keys: ConfigService, clock: Clock
+) -> None:
+    """The record was not dropped yet. The bucket store says that the key has changed, and not an error."""
+    assert names(policies, record) == ["second", "tokens", "all"]
+    keys.update(record.auth.key_id, {"plan": None})
+    policies_service.delete_plan("gold")
+    policies.refresh(policies.number + 1)
+    assert names(policies, record) == ["second", "tokens", "all"]
+    assert policies.units == {"requests"}, "but nothing costs a unit that only this plan had"
+    policies_service.create_plan({"name": "gold", "limits": [rate("minute")]})
+    policies.refresh(policies.number + 1)
+    assert names(policies, record) == ["minute", "all"]
+
+
 def test_deleted_owner_is_forgotten(
     policies: Policies, policies_service: PolicyService, record: KeyRecord, keys: ConfigService
 ) -> None:
