@@ -56,8 +56,7 @@ class KeyLimitAdjustment(KeyAPIView):
         """
         key = find_key(key_id)
         policies_for(request).adjust(key_id, limit_name, request.data)
-        shown = next(state for state in key_limits(key) if state["name"] == limit_name)
-        return Response(_readable(request, shown, READ_KEYS))
+        return Response(_readable(request, key_limits(key), limit_name, READ_KEYS))
 
 
 class OwnerLimitAdjustment(KeyAPIView):
@@ -76,10 +75,11 @@ class OwnerLimitAdjustment(KeyAPIView):
         """
         owner = find_owner(slug)
         policies_for(request).adjust(slug, limit_name, request.data)
-        shown = next(state for state in owner_limits(owner) if state["name"] == limit_name)
-        return Response(_readable(request, shown, owners.READ))
+        return Response(_readable(request, owner_limits(owner), limit_name, owners.READ))
 
 
-def _readable(request: Request, shown: dict[str, object], scope: str) -> dict[str, object]:
-    """Return the limit, or only its name if the caller may not read it."""
-    return shown if caller(request).allows(scope) else receipt_json(shown, ["name"])
+def _readable(request: Request, shown: list[dict[str, object]], name: str, scope: str) -> dict[str, object]:
+    """Return the adjusted limit of those that are `shown`, or only its name if the caller may not read it."""
+    # It is gone if the plan has changed since.
+    adjusted: dict[str, object] = next((state for state in shown if state["name"] == name), {"name": name})
+    return adjusted if caller(request).allows(scope) else receipt_json(adjusted, ["name"])

@@ -1,10 +1,12 @@
 """Limits of keys and owners: what is used of them, and adjusting it, as a client sees it."""
 
 import re
+from typing import Any
 
 import pytest
 
 from apikeys.config_service import ConfigService
+from apikeys.policies.service import PolicyService
 from events.models import Event
 from ratelimit.stores import BucketStoreError, MemoryStore
 from tests.api.plans import path_of, pointers, states
@@ -132,3 +134,18 @@ def test_key_is_shown_while_the_store_is_down(
 def test_own_usage_is_that_of_the_key(api: Caller, acme_key: Caller) -> None:
     query = "?step=minute"
     assert acme_key.get(f"/v1/whoami/usage{query}").json() == api.get(f"{path_of(acme_key)}/usage{query}").json()
+
+
+def test_limit_that_is_gone_after_its_adjustment_is_named(
+    api: Caller, acme_key: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adjust = PolicyService.adjust
+
+    def adjust_before_another_change(service: PolicyService, *args: Any) -> object:
+        done = adjust(service, *args)
+        service.change_owner("acme", {"plan": None})
+        return done
+
+    monkeypatch.setattr(PolicyService, "adjust", adjust_before_another_change)
+    adjusted = api.post(f"{path_of(acme_key)}/limits/per_second/adjust", {"used": 0, "reason": "x"})
+    assert (adjusted.status_code, adjusted.json()) == (200, {"name": "per_second"})
