@@ -54,7 +54,7 @@ class PlanClaims:
             raise UnknownUnits(unknown)
 
     def of(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
-        """Return the claims of a request, or None for a key that has only its own limit.
+        """Return the claims of a request, or None for a key without limits next to its own.
 
         `now_s` is the store's time, if it is known to differ from that of this process.
         """

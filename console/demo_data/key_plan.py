@@ -20,6 +20,7 @@ class KeyPlan:
     demand: Demand
     used_until: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    plan: str | None = None
 
     def values(self) -> dict[str, object]:
         """Return the key's fields as `ConfigService.issue` expects them."""
@@ -30,6 +31,7 @@ class KeyPlan:
             "rate_limit": self.rate_limit,
             "expires_at": self.expires_at,
             "metadata": dict(self.metadata),
+            "plan": self.plan,
         }
 
 

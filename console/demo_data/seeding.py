@@ -11,7 +11,6 @@ from apikeys.key_counts import count_keys
 from apikeys.models import APIKey, KeySecret, Owner, Plan, SecretState, Usage, UsageMark
 from apikeys.usage.retention import prune_usage
 from console.demo_data.callers import write_callers
-from console.demo_data.quota_use import write_quota_use
 from console.demo_data.simulation import Simulation
 from console.demo_data.stories.lifetimes import lifetimes
 from console.demo_data.stories.limits import limits
@@ -27,7 +26,7 @@ from events.types import EventType
 from health.incidents import open_incidents
 from health.models import Incident, Waiver
 
-NAMED_KEYS: Final = 15
+NAMED_KEYS: Final = 16
 """Number of keys with an individual story."""
 
 FEWEST_KEYS: Final = 20
@@ -69,7 +68,6 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
         prune_usage(now)
         write_totals()
         write_callers(now, seed)
-        write_quota_use(now)
         states = dict(count_keys(now).counts)
     return SeedResult(
         keys=APIKey.objects.count(),
@@ -84,7 +82,7 @@ def create_demo_data(now: datetime, seed: int, keys: int, on_step: Callable[[dat
 def _stories(simulation: Simulation, keys: int) -> Iterator[Story]:
     # First, because of several steps at one moment, the story that was passed first goes first: see `play`.
     yield _steward(simulation)
-    for subject in (limits, lifetimes, rotations, traffic, plans):
+    for subject in (plans, limits, lifetimes, rotations, traffic):
         yield from subject(simulation)
     yield from ordinary_keys(simulation, keys - NAMED_KEYS)
     # Last, because at the end of the timeline the webhook marks the events of all other stories as delivered.

@@ -62,7 +62,7 @@ class Simulation:
         return ConfigService(_origin(actor), now=lambda: self.now)
 
     def policies(self, actor: str) -> PolicyService:
-        """Return the service that changes plans, owners and overrides, acting as `actor` at the simulated time."""
+        """Return the service that changes plans and owners, acting as `actor` at the simulated time."""
         return PolicyService(_origin(actor), now=lambda: self.now)
 
     def waivers(self, actor: str) -> Waivers:

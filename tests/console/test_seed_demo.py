@@ -13,11 +13,11 @@ from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Owner, QuotaUse, Usage, UsageStep, UsageTotal
-from apikeys.policies.limit_states import owner_limits
+from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Owner, Usage, UsageStep, UsageTotal
 from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
+from console.limits.near_end import quotas_near_end
 from events.models import Event, WebhookEndpoint
 from events.webhooks.next_delivery import due_endpoints, undelivered
 from health.incidents import open_incidents
@@ -138,14 +138,9 @@ class TestSeeded:
 
     def test_plans_have_owners_and_used_quotas(self) -> None:
         plans = {owner.name: owner.plan_name for owner in Owner.objects.all()}
-        assert plans == {"logistics": "standard", "payments": "standard", "mobile": "metered"}
-        amounts = {"logistics": 3_000_000, "payments": 5_000_000, "mobile": 2_000_000}
-        for owner in Owner.objects.all():
-            (monthly,) = owner_limits(owner)
-            row = QuotaUse.objects.get(counter=f"o:{owner.pk}:monthly")
-            assert (monthly["limit"], monthly["used"]) == (amounts[owner.name], row.used)
-            used = Usage.objects.filter(key__owner=owner.name, step="day").aggregate(total=Sum("allowed"))["total"]
-            assert 0 <= row.used <= used
+        assert plans == {"partners": "partner", "mobile": "internal", "analytics": "internal", "newcomers": None}
+        near = {(one.name, one.quota.limit) for one in quotas_near_end(Event.objects.latest("at").at)}
+        assert near == {("Partner program", "monthly"), ("trial of Adventure Works", "credits")}
 
     def test_totals_are_sums_of_keys_and_steps(self) -> None:
         sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))

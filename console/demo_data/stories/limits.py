@@ -31,9 +31,9 @@ def _limited_after_incident(simulation: Simulation) -> Story:
 
 
 def _unlimited(simulation: Simulation) -> Story:
-    """Play a key that was issued without a limit, and whose incident is still open."""
+    """Play a key that was issued without a limit, and whose incident is still open. Its owner has no plan."""
     expires_at = simulation.end + timedelta(days=45)
-    plan = service_key("catalogue bulk import", "partners", Demand(140_000, Rhythm.CLOCKWORK), expires_at)
+    plan = service_key("catalogue bulk import", "storefront", Demand(140_000, Rhythm.CLOCKWORK), expires_at)
     yield simulation.ago(days=3, hours=2)
     simulation.issue(replace(plan, rate_limit=None, scopes=("catalog:read", "catalog:write")), "command:issue_key")
 
