@@ -13,8 +13,8 @@ from typing import Final
 from benchmarks import measurement
 
 SUBJECTS = (
-    "decision", "view", "integrations", "admission", "gateway", "streams", "changes", "outage", "floods", "startup",
-    "admin",
+    "decision", "claims", "view", "integrations", "admission", "gateway", "streams", "changes", "outage", "floods",
+    "startup", "admin",
 )  # fmt: skip
 """Modules of this package, each with a function `sections`."""
 

@@ -30,7 +30,7 @@ def text(type: EventType, data: dict[str, Any], actor: str = "user:mara", key_id
     [
         (EventType.KEY_ISSUED, {"label": "x"}, "mara issued order relay"),
         (EventType.KEY_UPDATED, {"from": {}, "to": {"label": "x", "expires_at": 1}}, "mara changed label, expires at of order relay"),
-        (EventType.RATE_LIMIT_CHANGED, {"from": None, "to": {"burst": 60, "per_seconds": 60}}, "mara changed the limit of order relay from unlimited to 1 per second, burst 60"),
+        (EventType.RATE_LIMIT_CHANGED, {"from": None, "to": {"burst": 60, "per_seconds": 60}}, "mara changed the limit of order relay from none to 1 per second, burst 60"),
         (EventType.KEY_ROTATED, {"retiring_secret_ends_at": rfc3339(NOW + timedelta(days=7))}, "mara rotated order relay; the old secret ends in 7 days"),
         (EventType.KEY_ROTATED, {"retiring_secret_ends_at": rfc3339(NOW - timedelta(days=1))}, "mara rotated order relay; the old secret ended 1 day ago"),
         (EventType.KEY_ROTATED, {"retiring_secret_ends_at": None}, "mara rotated order relay; the old secret ended"),

@@ -31,7 +31,7 @@ def _limited_after_incident(simulation: Simulation) -> Story:
 
 
 def _unlimited(simulation: Simulation) -> Story:
-    """Play a key that was issued without a limit, and whose incident is still open."""
+    """Play a key that was issued without a limit, and whose incident is still open. Its owner has no plan."""
     expires_at = simulation.end + timedelta(days=45)
     plan = service_key("catalogue bulk import", "storefront", Demand(140_000, Rhythm.CLOCKWORK), expires_at)
     yield simulation.ago(days=3, hours=2)
