@@ -28,7 +28,8 @@ def on_fallback(nodes: Nodes) -> list[float]:
 
 
 def test_redis_outage_and_change_meanwhile(start_nodes: StartNodes, redis: RedisServer) -> None:
-    nodes = start_nodes(redis=redis, BUCKET_STORE_FALLBACK="local", DIRECTORY_STALE_SECONDS="5")
+    settings = {"BUCKET_STORE_TIMEOUT_MS": PATIENT, "DIRECTORY_STALE_SECONDS": "5"}
+    nodes = start_nodes(redis=redis, BUCKET_STORE_FALLBACK="local", **settings)
     shop = Shop(nodes.servers[0].url, nodes.root)
     rate = {"name": "fast", "unit": "jobs", "rate": {"burst": 40, "per_seconds": 2_678_400}}
     keys = shop.sell("acme", [quota(300), rate], keys=3)
