@@ -16,6 +16,7 @@ from apikeys.idempotency import Creation
 from apikeys.policies.lookup import find_override
 from apikeys.policies.pages import OVERRIDE_QUERY, override_page
 from apikeys.policies.representation import override_json
+from apikeys.policies.service import PolicyService
 
 _READ: Final = {"key_id": READ_KEYS, "owner": owners.READ}
 _WRITE: Final = {"key_id": WRITE_KEYS, "owner": owners.WRITE}
@@ -47,12 +48,12 @@ class OverrideCollection(KeyAPIView):
         request.
         """
         _require_scopes(request, _WRITE, request.data)
-        return created(request, lambda: self._create(request))
-
-    def _create(self, request: Request) -> Creation:
         service = policies_for(request)
+        return created(request, lambda: self._create(request, service), committed_fields=lambda: effective_by(service))
+
+    def _create(self, request: Request, service: PolicyService) -> Creation:
         body = override_json(service.grant_override(request.data))
-        return Creation(body, body, effective_by(service))
+        return Creation(body, body, {})
 
 
 class OverrideItem(KeyAPIView):

@@ -17,6 +17,7 @@ from apikeys.models import Owner
 from apikeys.policies.lookup import find_owner
 from apikeys.policies.pages import OWNER_QUERY, owner_page
 from apikeys.policies.representation import owner_json
+from apikeys.policies.service import PolicyService
 from apikeys.representation import receipt_json
 
 READ: Final = "owners:read"
@@ -43,14 +44,13 @@ class OwnerCollection(KeyAPIView):
     )
     def post(self, request: Request) -> Response:
         """Create an owner. If it has a plan, the next request of each key with its name is limited by it."""
-        return created(request, lambda: self._create(request))
-
-    def _create(self, request: Request) -> Creation:
         service = policies_for(request)
+        return created(request, lambda: self._create(request, service), committed_fields=lambda: effective_by(service))
+
+    def _create(self, request: Request, service: PolicyService) -> Creation:
         owner = service.create_owner(request.data)
         body = owner_json(owner)
-        fields = {**etag(owner.revision), **effective_by(service), "Location": f"/v1/owners/{owner.slug}"}
-        return Creation(body, body, fields)
+        return Creation(body, body, {**etag(owner.revision), "Location": f"/v1/owners/{owner.slug}"})
 
 
 class OwnerItem(KeyAPIView):

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db.models import Count, Q
 
-from apikeys.models import APIKey, KeyCensus, KeySecret, SecretState
+from apikeys.models import APIKey, KeyCensus, KeySecret, SecretState, limited_by_plans
 
 # Counting a million keys takes too long for a page. Up to this many are counted for every page instead.
 ALWAYS_RECOUNTED: Final = 20_000
@@ -21,7 +21,7 @@ def count_keys(now: datetime) -> KeyCensus:
         disabled=Count("pk", filter=unrevoked & Q(enabled=False)),
         expired=Count("pk", filter=unrevoked & Q(enabled=True) & lapsed),
         revoked=Count("pk", filter=~unrevoked),
-        unlimited=Count("pk", filter=usable & Q(burst__isnull=True)),
+        unlimited=Count("pk", filter=usable & Q(burst__isnull=True) & ~limited_by_plans()),
     )
     rotating = KeySecret.objects.filter(state=SecretState.RETIRING, expires_at__gt=now, key__revoked_at__isnull=True)
     counts["rotating"] = rotating.count()

@@ -48,9 +48,12 @@ class PlanClaims:
         unknown = costs.others - self.policies.units
         if not unknown:
             return
-        # The plan with the unit may be newer than what this process has read.
-        self.policies.refresh(self._limiter.policy())
-        unknown = costs.others - self.policies.units
+        # The plan with the unit may be newer than what this process has read. If it is not, nothing is read: a client
+        # that names unknown units must not cause a query with each request.
+        newest = self._limiter.policy()
+        if newest > self.policies.number:
+            self.policies.refresh(newest)
+            unknown = costs.others - self.policies.units
         if unknown:
             raise UnknownUnits(unknown)
 

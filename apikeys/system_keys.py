@@ -7,8 +7,8 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import AlreadyRevoked
 from apikeys.models import APIKey, APIKeyQuerySet
 from apikeys.usage.last_use import key_used_since
+from apikeys.validation import SYSTEM_OWNER
 
-OWNER: Final = "latchkey"
 RATE_LIMIT: Final = {"burst": 60, "per_seconds": 60}
 REVOKED_UNUSED_AFTER: Final = timedelta(days=7)
 _REVOKED_AT_ONCE: Final = 100
@@ -18,7 +18,9 @@ def replace_system_key(service: ConfigService, *, label: str, scopes: list[str])
     """Issue a new system key, and revoke all others with the same label."""
     # List them first: the new key has the same label.
     older = list(_living().filter(label=label).values_list("key_id", flat=True))
-    issued = service.issue({"label": label, "owner": OWNER, "scopes": scopes, "rate_limit": RATE_LIMIT}, system=True)
+    issued = service.issue(
+        {"label": label, "owner": SYSTEM_OWNER, "scopes": scopes, "rate_limit": RATE_LIMIT}, system=True
+    )
     _revoke(service, older)
     return issued
 

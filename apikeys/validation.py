@@ -18,6 +18,8 @@ MAX_SCOPES: Final = 64
 MAX_SCOPE_LENGTH: Final = 128
 MAX_METADATA_BYTES: Final = 4096
 MAX_SECRET_ID: Final = 2**63 - 1
+SYSTEM_OWNER: Final = "latchkey"
+"""The text in the owner of keys that the server issues for itself."""
 
 SCOPE_PATTERN: Final = r"^(\*|verify|[a-z0-9_.-]+:[a-z0-9_.*-]+)$"
 _SCOPE = re.compile(SCOPE_PATTERN)

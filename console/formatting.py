@@ -5,5 +5,5 @@ from ratelimit.limit import Limit
 
 
 def format_limit(limit: Limit | None) -> str:
-    """Return the limit as text, such as "1 per second, burst 60"; None means unlimited."""
-    return limit_text(limit.burst, limit.per_seconds) if limit else "Unlimited"
+    """Return the limit as text, such as "1 per second, burst 60"; None means that there is none."""
+    return limit_text(limit.burst, limit.per_seconds) if limit else "None"

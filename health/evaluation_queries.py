@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apikeys.models import APIKey
 from events.batched_sql import Statement, select_statement
@@ -44,6 +44,11 @@ def read_violations(rails: Sequence[KeyGuardRail], key_ids: Collection[str], now
     if len(key_ids) > 1:
         return select_statement(_violations(rails, key_ids, now))
     return _violations_of_one(tuple(rails)).at(now, *key_ids)
+
+
+def read_any_violation(rail: KeyGuardRail, keys: Q, now: datetime) -> Statement:
+    """Return the statement that reads one of these keys that violates the guard rail and isn't waived, if any does."""
+    return select_statement(rail.unwaived(now).filter(keys).order_by().values_list("pk")[:1])
 
 
 def read_violating_names(rail: QueryGuardRail, now: datetime) -> Statement:

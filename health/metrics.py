@@ -23,6 +23,7 @@ from latchkey import metric_names
 SUMMED_METRICS: Final = (
     metric_names.RATE_LIMIT_ALLOWED,
     metric_names.RATE_LIMIT_THROTTLED,
+    metric_names.PLAN_LIMIT_REFUSALS,
     metric_names.AUTH_FAILURES,
     metric_names.EVENTS_EMITTED,
     metric_names.BUCKET_STORE_ERRORS,

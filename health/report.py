@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from apikeys.cache.key_cache import default_key_cache
-from apikeys.models import APIKey, UsageStep
+from apikeys.models import APIKey, UsageStep, limited_by_plans
 from apikeys.usage.retention import kept_shorter, stored_rows
 from events.models import Patrol
 from health.guard_rails import BY_NAME
@@ -90,7 +90,8 @@ def _kept_since() -> dict[str, str | None]:
 
 def _rate_limit(totals: dict[str, float]) -> dict[str, object]:
     living = APIKey.objects.filter(revoked_at__isnull=True)
-    counts = living.aggregate(keys=Count("id"), unlimited=Count("id", filter=Q(rate_limit__isnull=True)))
+    without_limit = Q(rate_limit__isnull=True) & ~limited_by_plans()
+    counts = living.aggregate(keys=Count("id"), unlimited=Count("id", filter=without_limit))
     limiter = default_limiter()
     return {
         "store": settings.BUCKET_STORE_URL.partition("://")[0],

@@ -98,7 +98,7 @@ class Happening:
         """Return a rate limit of the data."""
         limit = self.data.get(name)
         if limit is None:
-            return "unlimited"
+            return "none"
         # A changed event log may contain anything.
         burst, per_seconds = (limit.get("burst"), limit.get("per_seconds")) if isinstance(limit, dict) else (None, None)
         if not (type(burst) is type(per_seconds) is int and burst > 0 and per_seconds > 0):

@@ -4,6 +4,7 @@ from typing import Final
 
 RATE_LIMIT_ALLOWED: Final = "api_rate_limit_allowed_total"
 RATE_LIMIT_THROTTLED: Final = "api_rate_limit_throttled_total"
+PLAN_LIMIT_REFUSALS: Final = "api_plan_limit_refusals_total"
 AUTH_FAILURES: Final = "api_auth_failures_total"
 EVENTS_EMITTED: Final = "events_emitted_total"
 BUCKET_STORE_SECONDS: Final = "bucket_store_seconds"

@@ -55,6 +55,13 @@ class Limiter:
         return self.store.confirms_epochs
 
     @property
+    def confirms_policies(self) -> bool:
+        """Return whether each decision of the store includes the published policies. False with Redis Cluster, which
+        can't read their number in the same call.
+        """
+        return self._fallback_store is None or not self._fallback_store.primary.address.cluster
+
+    @property
     def fallback(self) -> str:
         """Return what decides during an outage of the store: local, deny or allow; empty if the store is on this
         host.
@@ -94,7 +101,7 @@ class Limiter:
         decision = Decision(limit, *outcome, claims)
         # Otherwise nothing was decided, and the retry counts.
         if decision.epoch == epoch:
-            (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+            self._metrics.count(decision)
         return decision
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[DecisionResult]:
@@ -153,7 +160,7 @@ class Limiter:
                 continue
             decision = Decision(limit, *outcome, claims)
             if decision.epoch == epoch:
-                (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+                self._metrics.count(decision)
             decisions.append(decision)
         return decisions
 

@@ -7,13 +7,20 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from latchkey import metric_names
 from latchkey.buffered_metrics import CounterLike, HistogramLike
+from ratelimit.decision import Decision
 
 # A decision of a local store takes microseconds and one over a network up to the time-out, so the buckets span
 # both.
 STORE_BOUNDS: Final = (0.000002, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0)
 
-ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that a key's bucket allowed.")
-THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a key's bucket throttled.")
+ALLOWED: Final = Counter(metric_names.RATE_LIMIT_ALLOWED, "Requests that all limits of their key allowed.")
+THROTTLED: Final = Counter(metric_names.RATE_LIMIT_THROTTLED, "Requests that a limit of their key refused.")
+_PLAN_REFUSALS: Final = Counter(
+    metric_names.PLAN_LIMIT_REFUSALS, "Requests that a limit of a plan refused, by the kind of the limit.", ["kind"]
+)
+# Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
+REFUSED_BY_RATE: Final = _PLAN_REFUSALS.labels("rate")
+REFUSED_BY_QUOTA: Final = _PLAN_REFUSALS.labels("quota")
 STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Failed calls of the bucket store.")
 FALLBACK_DECISIONS: Final = Counter(
     metric_names.FALLBACK_DECISIONS, "Decisions made on this host because the bucket store did not respond."
@@ -36,6 +43,27 @@ class DecisionMetrics:
     allowed: CounterLike
     throttled: CounterLike
     seconds: HistogramLike
+    refused_by_rate: CounterLike
+    refused_by_quota: CounterLike
+
+    def count(self, decision: Decision) -> None:
+        """Count a decision, once whatever the number of limits that refused it."""
+        if decision.allowed:
+            self.allowed.inc()
+            return
+        self.throttled.inc()
+        if decision.states:
+            self._count_refusals(decision)
+
+    def _count_refusals(self, decision: Decision) -> None:
+        """Count a refused request once for each kind of the plans' limits that refused it."""
+        kinds = {
+            claim.terms[state.term].limit is None
+            for claim, state in zip(decision.claims, decision.states, strict=True)
+            if state.refused
+        }
+        for is_quota in kinds:
+            (self.refused_by_quota if is_quota else self.refused_by_rate).inc()
 
 
-UNBUFFERED: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS)
+UNBUFFERED: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS, REFUSED_BY_RATE, REFUSED_BY_QUOTA)

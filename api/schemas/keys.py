@@ -28,6 +28,8 @@ from latchkey.rotation import DEFAULT_GRACE_SECONDS, MAX_GRACE_SECONDS
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS
 from ratelimit.plan_limit import NAME_PATTERN
 
+_NO_LIMIT: Final = "null: only plans limit the key."
+
 
 def whole_credential_field(separator: str, *, required: bool = True) -> serializers.RegexField:
     """Return the field of a new credential: the key ID and the secret, with a regular expression between them."""
@@ -66,7 +68,7 @@ class Key(Shape):
     label = filled_text_field()  # type: ignore[assignment]
     owner = text_field()
     scopes = scopes_field()
-    rate_limit = RateLimit(allow_null=True, help_text="null: unlimited.")
+    rate_limit = RateLimit(allow_null=True, help_text=_NO_LIMIT)
     plan = plan_field()
     enabled = serializers.BooleanField()
     state = serializers.ChoiceField(KeyState.choices)
@@ -125,7 +127,9 @@ class KeyCreate(Shape):
         required=False, help_text=f"At most {MAX_OWNER_BYTES} bytes, percent-encoded as in X-Latchkey-Owner."
     )
     scopes = scopes_field(required=False)
-    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited. Default: DEFAULT_RATE_LIMIT.")
+    rate_limit = RateLimit(
+        allow_null=True, required=False, help_text="null: only plans limit the key. Default: DEFAULT_RATE_LIMIT."
+    )
     expires_at = serializers.DateTimeField(allow_null=True, required=False, help_text="In the future.")
     metadata = serializers.DictField(required=False, help_text=f"At most {MAX_METADATA_BYTES} bytes as JSON.")
     plan = plan_field(required=False)
@@ -141,7 +145,7 @@ class KeyUpdate(KeyCreate):
     """The fields of a key that can be changed. Fields that are not sent stay."""
 
     label = filled_text_field(required=False)
-    rate_limit = RateLimit(allow_null=True, required=False, help_text="null: unlimited.")
+    rate_limit = RateLimit(allow_null=True, required=False, help_text=_NO_LIMIT)
     enabled = serializers.BooleanField(required=False)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -37,7 +37,7 @@ class KeyRecord:
     """A key as it was in the database when `epoch` was its epoch. `expires_at` is Unix time in seconds.
 
     `as_of` is the ID of the last event of the log at that time: the record includes all changes up to it. `plan` is the
-    name of the key's own plan.
+    name of the key's own plan, and `issued` the day on which the key was issued, in UTC.
     """
 
     auth: AuthContext
@@ -50,6 +50,7 @@ class KeyRecord:
     epoch: int
     as_of: int
     plan: str | None = None
+    issued: date | None = None
 
 
 _HEAD: Final = Subquery(ChainHead.objects.filter(id=1).values("last_id"))
@@ -130,6 +131,7 @@ def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:
         epoch=key.epoch,
         as_of=as_of,
         plan=key.plan_name,
+        issued=key.created_at.date(),
     )
 
 

@@ -140,7 +140,7 @@ def key_row(key: Mapping[str, object]) -> dict[str, object]:
 def limit_text(rate_limit: object) -> str:
     """Return a rate limit in words."""
     if not isinstance(rate_limit, Mapping):
-        return "unlimited"
+        return "none"
     return f"{rate_limit['burst']} per {rate_limit['per_seconds']} s"
 
 
@@ -148,7 +148,7 @@ def add_limit_arguments(parser: CommandParser) -> None:
     """Add the arguments for a rate limit to the parser."""
     parser.add_argument("--burst", metavar="B", help="tokens in a full bucket, 1 to 1000000")
     parser.add_argument("--per-seconds", metavar="S", help="refill period in seconds, 1 to 2678400")
-    parser.add_argument("--unlimited", action="store_true", help="no rate limit; opens an incident")
+    parser.add_argument("--unlimited", action="store_true", help="no rate limit; without a plan, opens an incident")
     parser.add_argument("--rate-limit", metavar="JSON", help='the same as JSON: \'{"burst": 60, "per_seconds": 60}\'')
 
 

@@ -92,6 +92,8 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=32, unique=True)),
                 ("limits", models.JSONField(default=list)),
+                ("enforces_for_keys", models.BooleanField(default=False)),
+                ("enforces_for_owners", models.BooleanField(default=False)),
                 ("number", models.PositiveBigIntegerField(db_index=True)),
                 ("revision", models.PositiveIntegerField(default=1)),
                 ("created_at", models.DateTimeField()),

@@ -8,6 +8,7 @@ from apikeys.models.key import APIKey, APIKeyQuerySet, KeyState, KeyText
 from apikeys.models.override import Override
 from apikeys.models.owner import Owner
 from apikeys.models.plan import Plan, PolicyNumber
+from apikeys.models.plan_enforcement import limited_by_plans
 from apikeys.models.prefetched import keep_related
 from apikeys.models.quota_use import QuotaUse
 from apikeys.models.ranking import UsageRanking
@@ -39,4 +40,5 @@ __all__ = [
     "UsageTotal",
     "keep_related",
     "keep_secrets",
+    "limited_by_plans",
 ]

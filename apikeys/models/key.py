@@ -10,6 +10,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from apikeys.models.plan import Plan
+from apikeys.models.plan_enforcement import limited_by_plans
 from apikeys.models.prefetched import is_kept
 from latchkey.auth_context import AuthContext
 from latchkey.credentials import KEY_ID_PATTERN
@@ -34,7 +35,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
         return self.in_state(KeyState.ACTIVE, now)
 
     def in_state(self, state: str, now: datetime) -> "APIKeyQuerySet":
-        """Return the keys that are `state` at `now`: a KeyState, `unlimited` or `rotating`."""
+        """Return the keys that are `state` at `now`: a KeyState, `rotating`, or `unlimited` (no enforced limit)."""
         unrevoked = Q(revoked_at__isnull=True)
         usable = unrevoked & Q(enabled=True)
         lapsed = Q(expires_at__lte=now)
@@ -43,7 +44,7 @@ class APIKeyQuerySet(models.QuerySet["APIKey"]):
             "disabled": unrevoked & Q(enabled=False),
             "expired": usable & lapsed,
             "revoked": Q(revoked_at__isnull=False),
-            "unlimited": unrevoked & Q(rate_limit__isnull=True),
+            "unlimited": unrevoked & Q(rate_limit__isnull=True) & ~limited_by_plans(),
             # Literals instead of SecretState: `apikeys.models.secret` imports this module.
             "rotating": unrevoked & Q(secrets__state="retiring", secrets__expires_at__gt=now),
         }
@@ -123,7 +124,7 @@ class APIKey(models.Model):
 
     @property
     def limit(self) -> Limit | None:
-        """Return the rate limit as a value; None is unlimited."""
+        """Return the rate limit as a value; None if the key has none of its own."""
         return parse_limit(self.rate_limit)
 
     @property

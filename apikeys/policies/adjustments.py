@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from apikeys.lookup import find_key
-from apikeys.models import QuotaUse
+from apikeys.models import APIKey, QuotaUse
 from apikeys.policies.effective import SUBJECT_KEY, SUBJECT_OWNER, EffectiveLimit
 from apikeys.policies.lookup import find_owner, limits_of_stored_key, limits_of_stored_owner, named
+from apikeys.policies.policy_change import lock_number
 from apikeys.policies.quota_rows import seeds_of, write_uses
 from apikeys.policies.validation import clean_adjustment
 from events import log as event_log
@@ -39,12 +40,14 @@ def adjust_limit(
     """Set what is used of a limit, or add to it, and append the event. Raises BucketStoreError."""
     at = now()
     cleaned: dict[str, Any] = clean_adjustment(values, at)
-    limit, about = _limit_of(subject, name, at)
-    if limit.limit.concurrency is not None:
-        detail = "What is used of a limit of slots can't be adjusted. End its reservations instead."
-        raise InvalidParameters.of([FieldError("", "another-kind", detail)])
     with change() as unit:
         set_lock_timeout()
+        # Otherwise the limit could count something else by the time it is adjusted, and its counter would start again.
+        lock_number()
+        limit, about = _limit_of(subject, name, at)
+        if limit.limit.concurrency is not None:
+            detail = "What is used of a limit of slots can't be adjusted. End its reservations instead."
+            raise InvalidParameters.of([FieldError("", "another-kind", detail)])
         # The store can't be rolled back. So what another change could hold up is locked before: the row, and then the
         # event log.
         list(QuotaUse.objects.select_for_update().filter(counter=limit.counter.decode()))
@@ -67,8 +70,9 @@ def adjust_limit(
 
 
 def _limit_of(subject: str, name: str, at: datetime) -> tuple[EffectiveLimit, dict[str, object]]:
-    """Return the limit, and what the event says of its owner."""
+    """Return the limit, and what the event says of its owner. Lock the key, which may be given another plan."""
     if KEY_ID_PATTERN.fullmatch(subject):
+        list(APIKey.objects.select_for_update(no_key=True).filter(key_id=subject))
         return named(limits_of_stored_key(find_key(subject), at), name, SUBJECT_KEY), {}
     owner = find_owner(subject)
     return named(limits_of_stored_owner(owner, at), name, SUBJECT_OWNER), {"owner": owner.name}

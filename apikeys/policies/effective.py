@@ -60,7 +60,7 @@ class OwnerFacts(NamedTuple):
 class EffectiveLimit(NamedTuple):
     """A limit of a key or an owner: as the plan states it, its counter, and the override of it, if there is one.
 
-    `subject` is "key", or "owner" if the owner's keys share it. `anchor` is the owner's.
+    `subject` is "key", or "owner" if the owner's keys share it. `anchor` is the owner's, or else the key's.
     """
 
     limit: PlanLimit
@@ -114,13 +114,15 @@ def _lasting_term(limit: PlanLimit, until_s: int) -> Term:
 
 
 def limits_of_key(
-    key_id: str, plan: Limits | None, owner: OwnerFacts | None, overrides: Overrides
+    key_id: str, plan: Limits | None, owner: OwnerFacts | None, overrides: Overrides, issued: date | None = None
 ) -> tuple[EffectiveLimit, ...]:
     """Return the limits of a key: the key limits of its plan, or without one of its owner's plan, and the owner's
     shared ones.
+
+    `issued` is the day on which the key was issued, the anchor of its own limits if its owner has none.
     """
     of_owner = owner.plan if owner else ()
-    anchor = owner.anchor if owner else None
+    anchor = owner.anchor if owner and owner.anchor else issued
     own = (limit for limit in (of_owner if plan is None else plan) if limit.shared is Shared.KEY)
     found = [
         EffectiveLimit(limit, SUBJECT_KEY, key_counter(key_id, limit.name), overrides.get(limit.name), anchor)

@@ -37,7 +37,7 @@ def limits_of_stored_key(key: APIKey, now: datetime) -> tuple[EffectiveLimit, ..
     owner = Owner.objects.filter(name=key.owner).first() if key.owner else None
     facts = facts_of(owner, now) if owner else None
     overrides = current_overrides(now, key_id=key.key_id)
-    return limits_of_key(key.key_id, plan, facts, overrides)
+    return limits_of_key(key.key_id, plan, facts, overrides, key.created_at.date())
 
 
 def limits_of_stored_owner(owner: Owner, now: datetime) -> tuple[EffectiveLimit, ...]:

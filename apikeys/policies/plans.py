@@ -19,7 +19,8 @@ def create_plan(change: PolicyChange, values: object) -> Plan:
     cleaned: dict[str, Any] = clean(values, PLAN_RULES, change.now, required=("name", "limits"))
     if Plan.objects.filter(name=cleaned["name"]).exists():
         raise _rejected("/name", "not-unique", "Another plan has this name.")
-    plan = Plan(created_at=change.now, number=change.number, **cleaned)
+    plan = Plan(name=cleaned["name"], created_at=change.now, number=change.number)
+    plan.set_limits(cleaned["limits"])
     plan.save(force_insert=True)
     change.append(EventType.PLAN_CREATED, {"plan": plan.name, "limits": plan.limits})
     return plan
@@ -35,8 +36,9 @@ def change_plan(change: PolicyChange, name: str, values: object) -> Plan:
     limits = parse_plan_limits(cleaned["limits"])
     _check_identities(plan.parsed_limits, limits)
     _check_users(name, plan.parsed_limits, limits)
-    plan.limits, plan.number, plan.revision = cleaned["limits"], change.number, plan.revision + 1
-    plan.save(update_fields=["limits", "number", "revision"])
+    plan.set_limits(cleaned["limits"])
+    plan.number, plan.revision = change.number, plan.revision + 1
+    plan.save(update_fields=["limits", "enforces_for_keys", "enforces_for_owners", "number", "revision"])
     data = {"plan": name, "from": {"limits": before}, "to": {"limits": plan.limits}}
     change.append(EventType.PLAN_CHANGED, data)
     return plan

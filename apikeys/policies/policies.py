@@ -179,14 +179,14 @@ class Policies:
         return entry
 
     def _resolve(self, record: KeyRecord, snapshot: Snapshot, now_s: int) -> _Entry:
-        key_id, plan, owner = record.auth.key_id, record.plan, record.auth.owner
+        subject = record.auth.key_id, record.plan, record.auth.owner, record.issued
         try:
-            limits = snapshot.limits_of(key_id, plan, owner)
+            limits = snapshot.limits_of(*subject)
         except KeyError:
             # The plan is newer than the snapshot, and nothing has reported it yet.
             snapshot = self._read()
             try:
-                limits = snapshot.limits_of(key_id, plan, owner)
+                limits = snapshot.limits_of(*subject)
             except KeyError:
                 raise OperationalError("the database doesn't have the plan of a key") from None
         claimed = tuple((limit.claim(0, now_s), limit) for limit in limits if limit.limit.concurrency is None)

@@ -39,8 +39,13 @@ class PolicyChange:
         if not self._raised:
             # After a restore from a backup the store's number can be above the database's. The new one has to exceed
             # both, or processes would ignore it.
-            self._row.number = max(self._row.number, known_number(self.limiter)) + 1
-            self._row.save(update_fields=["number"])
+            known = known_number(self.limiter)
+            restored = known > self._row.number
+            self._row.number = max(self._row.number, known) + 1
+            if restored:
+                # A process may know rows that were lost, and no row says so: every process reads all rows again.
+                self._row.complete_below = self._row.number
+            self._row.save(update_fields=["number", "complete_below"])
             self._raised = True
         return self._row.number
 
@@ -66,10 +71,11 @@ def policy_change(
     """Open the transaction of a change of policies."""
     with change() as unit:
         set_lock_timeout()
-        yield PolicyChange(unit, origin, now, limiter, expected, _locked_number())
+        yield PolicyChange(unit, origin, now, limiter, expected, lock_number())
 
 
-def _locked_number() -> PolicyNumber:
+def lock_number() -> PolicyNumber:
+    """Return the number of the policies, locked until the transaction ends: no other change of them is committed."""
     found = PolicyNumber.objects.select_for_update().filter(pk=1).first()
     if found is None:
         # The very first change creates the row.

@@ -105,5 +105,7 @@ class PolicyService:
             transaction.on_commit(partial(self._publish, change.last_number))
 
     def _publish(self, number: int) -> None:
-        published = publish_number(self._limiter, number)
-        self._effective_by = propagation_bound(self._limiter).effective_by(self._now(), published=published)
+        # If no decision confirms the policies, a node that is cut off from the database goes on with the old ones, as
+        # if this one hadn't been published.
+        confirmed = publish_number(self._limiter, number) and self._limiter.confirms_policies
+        self._effective_by = propagation_bound(self._limiter).effective_by(self._now(), published=confirmed)

@@ -12,6 +12,8 @@ from apikeys.policies.effective import EffectiveLimit, Limits, OverrideRow, Owne
 from events.batched_sql import Rows, run, select_statement
 from ratelimit.plan_limit import DEFAULT_UNIT
 
+# As columns and not as instances: there may be very many owners, and the thread that reads them has 2 seconds.
+_OWNER_COLUMNS: Final = ("name", "pk", "slug", "plan_id", "period_anchor")
 _NO_OVERRIDES: Final[Mapping[str, OverrideRow]] = {}
 
 
@@ -39,10 +41,10 @@ class Snapshot:
     overrides: Mapping[str | int, Mapping[str, OverrideRow]] = field(default_factory=dict)
     units: frozenset[str] = frozenset({DEFAULT_UNIT})
 
-    def limits_of(self, key_id: str, plan: str | None, owner: str) -> tuple[EffectiveLimit, ...]:
+    def limits_of(self, key_id: str, plan: str | None, owner: str, issued: date | None) -> tuple[EffectiveLimit, ...]:
         """Return the limits of a key. Raises KeyError if its plan isn't in this snapshot."""
         own = None if plan is None else self.plans[plan]
-        return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES))
+        return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES), issued)
 
     def _facts(self, owner: str) -> OwnerFacts | None:
         found = self.owners.get(owner)
@@ -76,6 +78,7 @@ def _read(after: int | None, now: datetime) -> tuple[PolicyNumber, Rows, Rows, R
         found = [Plan.objects.all(), owners, in_force]
     else:
         found = [model.objects.filter(number__gt=after) for model in (Plan, Owner, Override)]
+    found[1] = found[1].values_list(*_OWNER_COLUMNS)
     # The number first: rows that are committed meanwhile may be read now, and are read again next time.
     numbers, plans, owner_rows, overrides = run(
         [select_statement(rows.order_by("pk")) for rows in (PolicyNumber.objects.all(), *found)]
@@ -86,7 +89,7 @@ def _read(after: int | None, now: datetime) -> tuple[PolicyNumber, Rows, Rows, R
 def _merged(known: Snapshot, number: PolicyNumber, newest: int, plans: Rows, owners: Rows, overrides: Rows) -> Snapshot:
     by_name = {**known.plans, **{plan.name: plan.parsed_limits for plan in plans}}
     units = {limit.unit for limits in by_name.values() for limit in limits}
-    by_owner = {row.name: OwnerRow(row.pk, row.slug, row.plan_name, row.period_anchor) for row in owners}
+    by_owner = {name: OwnerRow(*facts) for name, *facts in owners}
     return Snapshot(
         number=max(number.number, newest),
         read_number=number.number,

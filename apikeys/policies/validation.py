@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
-from apikeys.validation import FIELD_RULES
+from apikeys.validation import FIELD_RULES, SYSTEM_OWNER
 from latchkey.credentials import KEY_ID_PATTERN
 from latchkey.problems import MAX_ERRORS, FieldError
 from latchkey.validation import InvalidParameters, Rejected, Rule, clean, future, integer, rejected, text
@@ -39,6 +39,9 @@ def _owner_name(value: object, now: datetime) -> object:
     name = FIELD_RULES["owner"](value, now)
     if not name:
         raise rejected("empty", "name must not be empty: it is the text in the owner of keys.")
+    # Otherwise a key could limit the key of the health check by a plan, and make the server look unhealthy.
+    if name == SYSTEM_OWNER:
+        raise rejected("reserved", "The server's own keys have this owner. Choose a different name.")
     return name
 
 

@@ -1,4 +1,6 @@
-"""`make demo`: runs the life of a key against a server of its own, and checks every step."""
+"""`make demo`: runs the life of a key, and a quota that two keys share, against a server of its own, and checks every
+step.
+"""
 
 import json
 import os
@@ -15,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 
+from console.demo_data.shared_quota import play_shared_quota
 from latchkey import headers
 from latchkey.metric_names import RATE_LIMIT_THROTTLED
 
@@ -44,13 +47,14 @@ class Demo:
         new = self.rotate(key)
         self.finish(key, new)
         self.revoke(key, new)
+        play_shared_quota(self)
 
     def issue(self) -> dict[str, Any]:
         """Issue a key with a small rate limit. Return it as the API does."""
         limit = {"burst": BURST, "per_seconds": 3600}
         self.report(f"Issue a key: burst of {BURST}, then one request every {3600 // BURST} s")
-        response = self._call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
-        self._expect(response, 201)
+        response = self.call("POST", "/v1/keys", self.root, json={"label": "demo", "rate_limit": limit})
+        self.expect(response, 201)
         key: dict[str, Any] = response.json()
         self.report(
             f"    201  {key['key_id']}  rate_limit {json.dumps(key['rate_limit'])}  (its secret is shown only once)"
@@ -60,31 +64,31 @@ class Demo:
     def exhaust(self, credential: str) -> None:
         """Make more calls than the bucket allows."""
         self.report(f"Call /v1/whoami {CALLS} times")
-        responses = [self._call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
+        responses = [self.call("GET", "/v1/whoami", credential) for _ in range(CALLS)]
         for response in responses:
             fields = {name: response.headers.get(name) for name in (headers.RATE_LIMIT, headers.RETRY_AFTER)}
             shown = "  ".join(f"{name}: {value}" for name, value in fields.items() if value is not None)
             self.report(f"    {response.status_code}  {shown}")
         self.report(f"    {responses[-1].headers['Content-Type']}: {responses[-1].json()['detail']}")
-        self._check([response.status_code for response in responses] == [200] * BURST + [429] * (CALLS - BURST))
-        self._check(responses[-1].json()["violated-policies"] == ["key"])
+        self.check([response.status_code for response in responses] == [200] * BURST + [429] * (CALLS - BURST))
+        self.check(responses[-1].json()["violated-policies"] == ["key"])
 
     def check_throttled_metric(self) -> None:
         """Check the number of throttled requests in /metrics, which adds up all workers."""
         self.report("Scrape /metrics")
-        text = self._call("GET", "/metrics", self.root).text
+        text = self.call("GET", "/metrics", self.root).text
         (line,) = [line for line in text.splitlines() if line.startswith(f"{RATE_LIMIT_THROTTLED} ")]
         self.report(f"    {line}")
-        self._check(float(line.split()[1]) == CALLS - BURST)
+        self.check(float(line.split()[1]) == CALLS - BURST)
 
     def rotate(self, key: dict[str, Any]) -> str:
         """Rotate the key; check that both secrets work. Return the new credential."""
         path = f"/v1/keys/{key['key_id']}"
         # The bucket belongs to the key and is empty, so raise the limit first.
-        self._expect(self._call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
+        self.expect(self.call("PATCH", path, self.root, json={"rate_limit": {"burst": 60, "per_seconds": 60}}), 200)
         self.report("Rotate with a grace period of one hour")
-        response = self._call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
-        self._expect(response, 200)
+        response = self.call("POST", f"{path}/rotate", self.root, json={"grace_seconds": 3600})
+        self.expect(response, 200)
         new: str = response.json()["credential"]
         self._report_call("old secret", key["credential"], 200)
         self._report_call("new secret", new, 200)
@@ -93,30 +97,33 @@ class Demo:
     def finish(self, key: dict[str, Any], new: str) -> None:
         """Finish the rotation; check that the old secret stops working."""
         self.report("Finish the rotation")
-        self._expect(self._call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
+        self.expect(self.call("POST", f"/v1/keys/{key['key_id']}/rotate/finish", self.root), 200)
         self._report_call("old secret", key["credential"], 401)
         self._report_call("new secret", new, 200)
 
     def revoke(self, key: dict[str, Any], new: str) -> None:
         """Revoke the key; check that its secret stops working."""
         self.report("Revoke the key")
-        self._expect(self._call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
+        self.expect(self.call("DELETE", f"/v1/keys/{key['key_id']}", self.root), 204)
         self._report_call("next call", new, 401)
 
     def _report_call(self, name: str, credential: str, status: int) -> None:
-        response = self._call("GET", "/v1/whoami", credential)
+        response = self.call("GET", "/v1/whoami", credential)
         reason = "" if response.is_success else f"  {response.json()['title']}"
         self.report(f"    {response.status_code}  {name}{reason}")
-        self._expect(response, status)
+        self.expect(response, status)
 
-    def _call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
+    def call(self, method: str, path: str, credential: str, **content: Any) -> httpx.Response:
+        """Call the server with the credential."""
         return self.http.request(method, path, headers={headers.API_KEY: credential}, **content)
 
-    def _expect(self, response: httpx.Response, status: int) -> None:
+    def expect(self, response: httpx.Response, status: int) -> None:
+        """Raise StepFailed if the response has another status."""
         if response.status_code != status:
             raise StepFailed(f"expected {status}, got {response.status_code}: {response.text}")
 
-    def _check(self, holds: bool) -> None:
+    def check(self, holds: bool) -> None:
+        """Raise StepFailed unless it holds."""
         if not holds:
             raise StepFailed("unexpected result")
 

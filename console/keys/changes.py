@@ -28,7 +28,7 @@ class LimitForm(SecretFreeForm, forms.Form):
     per_seconds = forms.CharField(
         required=False, label="Refill period (seconds)", widget=_number_input(MAX_PER_SECONDS)
     )
-    unlimited = forms.BooleanField(required=False, label="Unlimited (opens an incident)")
+    unlimited = forms.BooleanField(required=False, label="Unlimited (opens an incident, unless a plan limits the key)")
 
     def clean(self) -> dict[str, Any]:
         given = [name for name in ("burst", "per_seconds") if self.cleaned_data.get(name)]

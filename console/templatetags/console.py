@@ -37,7 +37,7 @@ def format_end(moment: datetime) -> str:
 
 @register.filter
 def format_limit(limit: Limit | None) -> str:
-    """Return the limit as text; None means unlimited."""
+    """Return the limit as text; None means that there is none."""
     return formatting.format_limit(limit)
 
 

@@ -4,14 +4,17 @@ from abc import abstractmethod
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apikeys.models import APIKey, APIKeyQuerySet
+from events.draft import Entry
 from events.types import EventType
 from health.guard_rails.base import QueryGuardRail
 from health.models import Waiver
 
 MAX_COUNTED: Final = 1000
+NO_KEY: Final = Q(pk=0)
+"""The condition that no key fulfills. An empty list would be one that Django doesn't compile."""
 USABILITY_EVENTS: Final = frozenset(
     {
         EventType.KEY_ISSUED,
@@ -25,7 +28,7 @@ USABILITY_EVENTS: Final = frozenset(
 
 
 class KeyGuardRail(QueryGuardRail):
-    """Guard rail that usable keys can violate. `fault` says what they do, as in "have no rate limit".
+    """Guard rail that usable keys can violate. `fault` says what they do, as in "have no enforced limit".
 
     Disabled, expired and revoked keys violate nothing, nor do the server's own keys.
     """
@@ -39,6 +42,13 @@ class KeyGuardRail(QueryGuardRail):
     @abstractmethod
     def violating(self, keys: APIKeyQuerySet, now: datetime) -> APIKeyQuerySet:
         """Return those of the usable `keys` that violate it at `now`."""
+
+    def affected(self, entry: Entry) -> Q | None:
+        """Return the condition of the keys that may violate it since an event about none of them alone.
+
+        `NO_KEY`: it can only have ended violations. None: it changes nothing for this guard rail.
+        """
+        return None
 
     def all_violating(self, now: datetime) -> APIKeyQuerySet:
         """Return the keys that violate it at `now`, including those that are waived."""

@@ -57,5 +57,5 @@ def key_lines(key: Row) -> dict[str, object]:
 
 
 def limit_text(limit: object) -> str:
-    """Return a rate limit in words."""
-    return f"{limit['burst']} per {limit['per_seconds']} s" if isinstance(limit, Mapping) else "unlimited"
+    """Return a rate limit in words. Without one, a plan may still limit the key."""
+    return f"{limit['burst']} per {limit['per_seconds']} s" if isinstance(limit, Mapping) else "none"

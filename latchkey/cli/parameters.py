@@ -192,7 +192,9 @@ PerSeconds: TypeAlias = Annotated[int | None, typer.Option(metavar="S", help="Re
 Rate: TypeAlias = Annotated[
     Any, typer.Option(parser=rate, metavar="B/PERIOD", help="Both in one: 60/min, 10/s, 1000/5m, 5000/day.")
 ]
-Unlimited: TypeAlias = Annotated[bool, typer.Option("--unlimited", help="No rate limit. This opens an incident.")]
+Unlimited: TypeAlias = Annotated[
+    bool, typer.Option("--unlimited", help="No rate limit. Without a plan, this opens an incident.")
+]
 ExpiresIn: TypeAlias = Annotated[
     datetime | None,
     typer.Option(parser=time_ahead, metavar="SPAN|TIME", help="When the key expires: 90d, or 2027-01-31T09:30:00Z."),

@@ -30,7 +30,7 @@ def key_path(key_id: str) -> str:
 
 
 class KeyValues(TypedDict, total=False):
-    """Values of a new key. `rate_limit` None is unlimited; `expires_at` None is never; `plan` None is no plan."""
+    """Values of a new key. `rate_limit` None is none, `expires_at` None is never, and `plan` None is no plan."""
 
     owner: str
     scopes: Sequence[str]

@@ -47,12 +47,13 @@ class Owners:
         received = self.transport.receive("GET", named_path(_PATH, slug))
         return Owner.read(Document(received.value, "owner"), received.etag)
 
-    def create(self, name: str, **values: Unpack[OwnerValues]) -> Owner:
-        """Create an owner. Its keys are those whose field `owner` is `name`, which never changes.
+    def create(self, name: str, *, slug: str | None = None, **values: Unpack[OwnerValues]) -> Owner:
+        """Create an owner. Its keys are those whose field `owner` is `name`. Name and slug never change.
 
-        The server makes its slug of the name.
+        Without `slug`, the server makes one from the name.
         """
-        received = self.transport.receive("POST", _PATH, json={"name": name, **_as_json(values)})
+        named = {"name": name} if slug is None else {"name": name, "slug": slug}
+        received = self.transport.receive("POST", _PATH, json={**named, **_as_json(values)})
         return Owner.read(Document(received.value, "owner"), received.etag)
 
     def update(self, slug: str, *, if_match: str | None = None, **changes: Unpack[OwnerValues]) -> Owner:

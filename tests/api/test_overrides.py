@@ -111,3 +111,12 @@ def test_scopes_are_those_of_the_subject(api: Caller, acme_key: Caller, service:
     assert client("plans:write").delete("/v1/overrides/999").status_code == 403
     assert keys.delete(f"/v1/overrides/{granted[0]}").status_code == 204
     assert owners.delete(f"/v1/overrides/{granted[1]}").status_code == 204
+
+
+def test_effective_by_is_sent_also_with_idempotency_key(api: Caller, acme: str) -> None:
+    for path, body in (("/v1/overrides", of_owner()), ("/v1/owners", {"name": "B", "plan": "team"})):
+        first, again = (api.post(path, body, headers={"Idempotency-Key": f"once-{path}"}) for _ in range(2))
+        assert (first.status_code, again.json()) == (201, first.json())
+        assert first["X-Latchkey-Effective-By"]
+        # The second request changes nothing.
+        assert "X-Latchkey-Effective-By" not in again

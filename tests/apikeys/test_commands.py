@@ -58,7 +58,7 @@ def test_issue_key_table_shows_credential_once() -> None:
     out, err = run("issue_key", "--label", "ci", "--unlimited")
     assert [separator for separator in ":." if f"{separator}lks_" in out] == [":", "."]
     assert out.count("lks_") == 2
-    assert "unlimited" in out
+    assert "none" in out
     assert "lks_" not in err
 
 

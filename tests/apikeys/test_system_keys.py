@@ -58,6 +58,15 @@ def test_no_key_can_disable_or_revoke_system_key(api: Caller, service: ConfigSer
     assert APIKey.objects.get(label=LABEL).enabled
 
 
+@pytest.mark.django_db(transaction=True)
+def test_no_key_can_limit_system_key_by_a_plan(api: Caller, service: ConfigService) -> None:
+    health = Caller(replace_system_key(service, label=LABEL, scopes=["health:read"]).credential.reveal())
+    tiny = {"name": "tiny", "shared": "owner", "quota": {"quota": 1, "per": "once"}}
+    assert api.post("/v1/plans", {"name": "tiny", "limits": [tiny]}).status_code == 201
+    api.post("/v1/owners", {"name": APIKey.objects.get(label=LABEL).owner, "plan": "tiny"})
+    assert [health.get("/health/full").status_code for _ in range(3)] == [200] * 3
+
+
 def test_rest_cannot_create_system_key(api: Caller) -> None:
     assert api.post("/v1/keys", {"label": "mine", "system": True}).status_code == 422
 

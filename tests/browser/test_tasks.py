@@ -110,7 +110,7 @@ def revoke_leaked(do: Tasks, issued: IssuedKey) -> None:
 
 
 def open_fix(do: Tasks, issued: IssuedKey) -> None:
-    do.click("link", "Fix", do.page.locator(".incident", has_text="Keys that have no rate limit"))
+    do.click("link", "Fix", do.page.locator(".incident", has_text="Keys that have no enforced limit"))
     expect(do.page.get_by_role("heading", name="Change the limit")).to_be_visible()
 
 

@@ -26,7 +26,7 @@ def test_limits(burst: int, per_seconds: int, words: str) -> None:
 
 
 def test_no_limit() -> None:
-    assert format_limit(None) == "Unlimited"
+    assert format_limit(None) == "None"
 
 
 @pytest.mark.parametrize(

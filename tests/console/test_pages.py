@@ -57,10 +57,10 @@ def test_overview_shows_what_the_user_may_see(client: Client, service: ConfigSer
     for page in ("/admin/", f"/admin/apikeys/apikey/{key.key_id}/change/"):
         text = client.get(page).content.decode()
         assert "issued" not in text
-        assert "have no rate limit" not in text
+        assert "have no enforced limit" not in text
         assert "Your role" not in text
     user.user_permissions.add(Permission.objects.get(codename="view_incident"))
-    assert "have no rate limit" in client.get("/admin/").content.decode()
+    assert "have no enforced limit" in client.get("/admin/").content.decode()
     assert ">Fix<" not in client.get("/admin/").content.decode()
     assert ">Waive<" not in client.get("/admin/").content.decode()
 

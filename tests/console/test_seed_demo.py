@@ -13,10 +13,11 @@ from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Usage, UsageStep, UsageTotal
+from apikeys.models import APIKey, KeyCaller, KeyCensus, KeySecret, Owner, Usage, UsageStep, UsageTotal
 from console.demo_data.demand import Demand, Rhythm, Surge
 from console.demo_data.seeding import create_demo_data
 from console.demo_data.usage_rows import spread
+from console.limits.near_end import quotas_near_end
 from events.models import Event, WebhookEndpoint
 from events.webhooks.next_delivery import due_endpoints, undelivered
 from health.incidents import open_incidents
@@ -134,6 +135,12 @@ class TestSeeded:
         assert due_endpoints(now) == []
         assert Waiver.objects.in_force(now).count() == 1
         assert min(KeyCensus.objects.get().counts.values()) > 0
+
+    def test_plans_have_owners_and_used_quotas(self, now: datetime) -> None:
+        plans = {owner.name: owner.plan_name for owner in Owner.objects.all()}
+        assert plans == {"partners": "partner", "mobile": "internal", "analytics": "internal", "newcomers": None}
+        near = {(one.name, one.quota.limit) for one in quotas_near_end(now)}
+        assert near == {("Partner program", "monthly"), ("trial of Adventure Works", "credits")}
 
     def test_totals_are_sums_of_keys_and_steps(self) -> None:
         sums = Usage.objects.values("step", "start").annotate(a=Sum("allowed"), t=Sum("throttled"))

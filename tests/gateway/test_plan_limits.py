@@ -4,11 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from prometheus_client import REGISTRY
 
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import QuotaUse
 from apikeys.policies.service import PolicyService
 from events.origin import Origin
+from gateway.native.metrics import flush
 from ratelimit.limiter import default_limiter
 from tests.gateway.endpoints import Answered, Ask, by_django, by_fast_path, check, natively
 
@@ -112,6 +116,14 @@ def test_unknown_unit_is_rejected(ask: Ask, service: ConfigService, policies: Po
     unit = query.rpartition("cost.")[2].partition("=")[0]
     assert (answer.status, error["pointer"], error["code"]) == (422, f"/cost.{unit}", "unknown-unit")
     assert check(ask, credential).fields["x-ratelimit-remaining"] == "3", "nothing was taken"
+
+
+def test_unknown_unit_causes_no_query(service: ConfigService) -> None:
+    credential = service.issue({"label": "x"}).credential.reveal()
+    assert check(by_django, credential, "cost.tokens=1").status == 422
+    with CaptureQueriesContext(connection) as queries:
+        assert check(by_django, credential, "cost.tokens=1").status == 422
+    assert not queries.captured_queries
 
 
 def test_unit_is_not_checked_for_a_wrong_credential(ask: Ask) -> None:
@@ -257,3 +269,26 @@ def test_lost_counter_goes_on_from_the_database(ask: Ask, service: ConfigService
     store: Any = default_limiter().store
     store.forget(counter)
     assert check(ask, credential).fields["ratelimit"] == '"key";r=2;t=720, "monthly";r=39'
+
+
+def test_request_that_several_limits_refuse_is_one_throttled_request(
+    ask: Ask, service: ConfigService, policies: PolicyService
+) -> None:
+    names: tuple[tuple[str, dict[str, str]], ...] = (
+        ("api_rate_limit_throttled_total", {}),
+        ("api_plan_limit_refusals_total", {"kind": "rate"}),
+        ("api_plan_limit_refusals_total", {"kind": "quota"}),
+    )
+
+    def counts() -> list[float]:
+        flush()
+        return [REGISTRY.get_sample_value(name, labels) or 0.0 for name, labels in names]
+
+    trial = {"name": "trial", "quota": {"quota": 1, "per": "once"}}
+    one = {"burst": 1, "per_seconds": 3600}
+    credential = issue(service, policies, trial, {"name": "one", "rate": one}, rate_limit=one)
+    assert check(ask, credential).status == 204
+    before = counts()
+    refused = check(ask, credential)
+    assert refused.problem["violated-policies"] == ["key", "trial", "one"]
+    assert [after - count for after, count in zip(counts(), before, strict=True)] == [1, 1, 1]

@@ -53,8 +53,8 @@ def test_unlimited_key_opens_incident_and_limit_closes_it(service: ConfigService
         "component": "unlimited_key",
         "status": "degraded",
         "degraded": ["unlimited_key"],
-        "detail": f"Keys that have no rate limit: {key_id}.",
-        "remediation": "Set a rate limit for each key, or grant the key a waiver. "
+        "detail": f"Keys that have no enforced limit: {key_id}.",
+        "remediation": "Set a rate limit for each key, give it a plan that enforces one, or grant the key a waiver. "
         "See https://keys.example.test/guard-rails/unlimited_key.",
     }
     assert (incident.guard_rail, incident.count, incident.opened_by) == ("unlimited_key", 1, health.id)

@@ -143,7 +143,7 @@ def test_table_says_what_to_do(service: ConfigService) -> None:
         call_command("check_guard_rails", stdout=out)
     text = out.getvalue()
     assert text.startswith("GUARD RAIL")
-    assert f"unlimited_key: Keys that have no rate limit: {key_id}.\n  Set a rate limit for each key" in text
+    assert f"unlimited_key: Keys that have no enforced limit: {key_id}.\n  Set a rate limit for each key" in text
 
 
 def test_waived_bucket_store_does_not_degrade_health(

@@ -40,8 +40,8 @@ class Command(KeyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if installation_in_use():
             raise CommandError(
-                "This installation is in use: it has keys, webhooks or waivers. Seed a new one, with its own DATA_DIR "
-                "or DATABASE_URL.",
+                "This installation is in use: it has keys, plans, webhooks or waivers. Seed a new one, with its own "
+                "DATA_DIR or DATABASE_URL.",
                 returncode=REFUSED,
             )
         began = monotonic()

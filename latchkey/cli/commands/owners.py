@@ -87,21 +87,22 @@ def create(
     name: Annotated[
         str, typer.Argument(metavar="OWNER", help="The text in the field owner of its keys.", show_default=False)
     ],
+    slug: Annotated[
+        str | None, typer.Option(metavar="SLUG", help="How commands name it. Default: made from OWNER")
+    ] = None,
     display_name: DisplayName = None,
     contact: Contacts = None,
     period_anchor: PeriodAnchor = None,
     plan: Plan = None,
 ) -> None:
-    """Create an owner. Its keys are those whose field owner is OWNER, which never changes. Its slug, by which commands
-    name it, is made of that.
-    """
+    """Create an owner. Its keys are those whose field owner is OWNER. OWNER and SLUG never change."""
     typed: dict[str, Any] = {
         "display_name": display_name, "contacts": contact or None, "period_anchor": period_anchor,
         "plan": plan,
     }  # fmt: skip
     values: OwnerValues = {name: value for name, value in typed.items() if value is not None}  # type: ignore[assignment]
     invocation = invocation_of(context)
-    owner = invocation.client.owners.create(name, **values)
+    owner = invocation.client.owners.create(name, slug=slug, **values)
     print_change(owner.document, invocation.view, f"Created the owner {_named(owner)}{_with_plan(owner)}.")
 
 

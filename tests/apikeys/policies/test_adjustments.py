@@ -1,8 +1,11 @@
 """PolicyService.adjust: what is used of a limit is corrected."""
 
+import re
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, QuotaUse
@@ -48,6 +51,17 @@ def test_adjustment_downward_survives_the_loss_of_the_store(
     done = other.adjust(key.key_id, "month", {"add": 5, "reason": "z"})
     assert (done.before, done.after) == (10, 15)
     assert QuotaUse.objects.get().revision == 3
+
+
+@pytest.mark.parametrize("name", ["month", "all"])
+def test_limit_is_read_under_the_lock_of_the_policies(policies_service: PolicyService, key: APIKey, name: str) -> None:
+    # A plan that is changed in between would make the counter start again with what it counted before.
+    with CaptureQueriesContext(connection) as queries:
+        policies_service.adjust(key.key_id if name == "month" else "acme", name, {"add": 5, "reason": "x"})
+    read = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("SELECT")]
+    tables = [re.findall(r'FROM "apikeys_(\w+)"', sql) for sql in read]
+    assert tables[0] == ["policynumber"]
+    assert ["plan"] in tables[1:]
 
 
 def test_quota_of_an_owner(policies_service: PolicyService, key: APIKey) -> None:

@@ -92,4 +92,4 @@ def test_key_without_plan_reads_no_plan(service: ConfigService) -> None:
     key = service.issue({"label": "x"}).key
     with CaptureQueriesContext(connection) as queries:
         service.update(key.key_id, {"owner": "ACME"})
-    assert not [query for query in queries.captured_queries if "apikeys_plan" in query["sql"]]
+    assert not [query for query in queries.captured_queries if query["sql"].startswith('SELECT "apikeys_plan"')]

@@ -8,6 +8,7 @@ import pytest
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Override
 from apikeys.policies.errors import OverrideNotFound
+from apikeys.policies.representation import override_json
 from apikeys.policies.service import PolicyService
 from events.models import Event
 from tests.apikeys.policies.stated import faults, quota, rate
@@ -40,6 +41,13 @@ def test_override_of_an_owner(policies_service: PolicyService, key: APIKey) -> N
     override = policies_service.grant_override({"owner": "acme", "limit": "all", "quota": 5, "until": UNTIL})
     event = Event.objects.latest("id")
     assert (event.key_id, event.data["owner"], event.data["override"]) == ("", "ACME", override.pk)
+
+
+def test_reason_is_kept_and_recorded(policies_service: PolicyService, key: APIKey) -> None:
+    values = {"key_id": key.key_id, "limit": "month", "quota": 5000, "until": UNTIL, "reason": "x" * 200}
+    override = policies_service.grant_override(values)
+    assert override_json(Override.objects.get(pk=override.pk))["reason"] == "x" * 200
+    assert Event.objects.latest("id").data["reason"] == "x" * 200
 
 
 def test_later_override_ends_the_earlier_one(policies_service: PolicyService, key: APIKey, clock: Clock) -> None:
@@ -81,6 +89,7 @@ def test_override_is_ended_once(policies_service: PolicyService, key: APIKey) ->
         ({"quota": None}, [("/quota", "not-an-integer")]),
         ({"until": "2020-01-01T00:00:00Z"}, [("/until", "in-the-past")]),
         ({"until": None}, [("/until", "not-a-time")]),
+        ({"reason": "x" * 201}, [("/reason", "too-long")]),
         ({"limit": "none"}, [("/limit", "unknown-limit")]),
         ({"limit": "second"}, [("/quota", "another-kind")]),
         # A limit that the key shares is overridden for its owner, and one of the owner's plan doesn't apply to it.

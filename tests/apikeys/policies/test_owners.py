@@ -60,6 +60,7 @@ def test_slug_is_derived_and_unique(policies_service: PolicyService, names: list
     [
         ({}, [("/name", "missing")]),
         ({"name": " "}, [("/name", "empty")]),
+        ({"name": " latchkey"}, [("/name", "reserved")]),
         ({"name": OWNER + "y"}, [("/name", "too-long")]),
         ({"name": "known"}, [("/name", "not-unique")]),
         ({"name": "a", "slug": "B"}, [("/slug", "not-a-slug")]),

@@ -1,10 +1,12 @@
 """PolicyService: plans, and the number of the policies."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Plan, PolicyNumber
@@ -14,7 +16,11 @@ from apikeys.policies.service import PolicyService
 from events.models import Event
 from latchkey.preconditions import PreconditionFailed
 from ratelimit.limiter import Limiter
-from ratelimit.stores import BucketStoreError
+from ratelimit.stores import BucketStoreError, MemoryStore
+from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.redis.address import parse_address
+from ratelimit.stores.redis.async_store import AsyncRedisStore
+from ratelimit.stores.redis.store import RedisStore
 from tests.apikeys.policies.conftest import ORIGIN
 from tests.apikeys.policies.stated import RATE, faults, quota, rate
 
@@ -37,6 +43,21 @@ def test_plan_is_created_with_its_event_and_number(policies_service: PolicyServi
         {"plan": "gold", "limits": plan.limits},
     )
     assert policies_service.effective_by is not None
+
+
+def test_change_is_in_force_later_if_the_store_does_not_confirm_policies(db: None, settings: Settings) -> None:
+    settings.DIRECTORY_STALE_SECONDS = 77
+    redis = RedisStore(parse_address("redis://one,two?cluster=true"))
+    cluster = FallbackStore(redis, None, FallbackMode.DENY, AsyncRedisStore(redis))
+    limiter = Limiter(MemoryStore())
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    service = PolicyService(ORIGIN, limiter=limiter, now=lambda: now)
+    service.create_plan({"name": "gold", "limits": []})
+    assert service.effective_by == now
+    # Its store is a memory, so that publication succeeds.
+    limiter._fallback_store = cluster
+    service.create_plan({"name": "silver", "limits": []})
+    assert service.effective_by == now + timedelta(seconds=77)
 
 
 @pytest.mark.parametrize(

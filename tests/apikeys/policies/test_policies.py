@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from apikeys.cache.records import KeyRecord, read_records
 from apikeys.config_service import ConfigService
 from apikeys.models import APIKey, Owner, Plan, PolicyNumber
+from apikeys.policies.lookup import limits_of_stored_key
 from apikeys.policies.policies import Policies
 from apikeys.policies.quota_rows import write_uses
 from apikeys.policies.service import PolicyService
@@ -57,6 +58,20 @@ def test_everything_is_read_at_the_first_use(policies: Policies, record: KeyReco
         assert policies.number == 3
         assert policies.units == {"requests", "tokens"}
     assert len(queries) <= 4
+
+
+def test_very_many_owners_are_read_without_instances(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies_service.create_owner({"name": "many", "plan": "company"})
+    # 100,000 instances take longer than the database may be silent.
+    monkeypatch.setattr(Owner, "__init__", None)
+    assert names(policies, record) == ["second", "tokens", "all"]
+    assert policies.known is not None
+    assert policies.known.owners["many"].plan == "company"
+    policies_service.change_plan("company", {"limits": [rate("new"), quota("all", shared="owner")]})
+    policies.refresh(policies_service.create_plan({"name": "silver", "limits": []}).number)
+    assert [limit.name for limit in policies.known.plans["company"]] == ["new", "all"]
 
 
 def test_nothing_is_read_twice(policies: Policies, record: KeyRecord, clock: Clock) -> None:
@@ -224,6 +239,19 @@ def test_restored_database_is_read_completely(
     assert (policies.number, amounts(policies, record, clock)["second"]) == (5, 11)
 
 
+def test_lost_change_is_forgotten_with_the_first_change_after_a_restore(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, limiter: Limiter, clock: Clock
+) -> None:
+    policies_service.change_plan("gold", {"limits": [rate("second", 77)]})
+    assert amounts(policies, record, clock)["second"] == 77
+    Plan.objects.filter(name="gold").update(limits=[rate("second", 10)], number=1)
+    PolicyNumber.objects.update(number=3)
+    # Its number is above the one of the lost change, which this process has read.
+    policies_service.create_plan({"name": "silver", "limits": []})
+    policies.refresh(limiter.policy())
+    assert amounts(policies, record, clock)["second"] == 10
+
+
 def test_plan_that_is_newer_than_the_process_is_read(
     policies: Policies, policies_service: PolicyService, keys: ConfigService, record: KeyRecord
 ) -> None:
@@ -282,3 +310,23 @@ def test_owner_with_an_anchor_and_no_plan_is_known(
     (claim,) = policies.claims_of(record, ONE, int(clock.seconds())).claims
     assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 15
     assert Owner.objects.get().plan is None
+
+
+@pytest.mark.parametrize("has_owner", [True, False])
+def test_day_on_which_a_key_was_issued_is_its_anchor_if_its_owner_has_none(
+    policies: Policies, policies_service: PolicyService, keys: ConfigService, clock: Clock, has_owner: bool
+) -> None:
+    stated = {"name": "month", "quota": {"quota": 5, "per": "month", "starts": "anchor"}}
+    policies_service.create_plan({"name": "gold", "limits": [stated]})
+    if has_owner:
+        policies_service.create_owner({"name": "ACME", "plan": "gold"})
+    key = keys.issue({"label": "x", "owner": "ACME", "plan": "gold"}).key
+    APIKey.objects.update(created_at=datetime(2026, 1, 17, 23, 59, tzinfo=UTC))
+    (claim,) = policies.claims_of(record_of(key), ONE, int(clock.seconds())).claims
+    assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 17
+    assert (
+        limits_of_stored_key(APIKey.objects.get(), datetime.fromtimestamp(clock.seconds(), UTC))[0].claim(
+            1, int(clock.seconds())
+        )
+        == claim
+    )

@@ -31,11 +31,11 @@ def test_create(remote: Latchkey, api: PlansServer) -> None:
     arguments = ("--display-name", "ACME", "--contact", "a@b.example", "--contact", "c")
     ran = remote.run("owners", "create", "ACME Inc.", *arguments, "--period-anchor", "2027-01-31", "--plan", "pro")
     assert (ran.exit_code, ran.out) == (0, "Created the owner acme (ACME Inc.) with the plan pro.\n")
-    assert remote.run("owners", "create", "solo").exit_code == 0
+    assert remote.run("owners", "create", "solo", "--slug", "s").exit_code == 0
     values = {"display_name": "ACME", "contacts": ["a@b.example", "c"], "period_anchor": "2027-01-31"}
     assert api.changes == [
         ("POST", "/v1/owners", {"name": "ACME Inc.", **values, "plan": "pro"}),
-        ("POST", "/v1/owners", {"name": "solo"}),
+        ("POST", "/v1/owners", {"name": "solo", "slug": "s"}),
     ]
 
 

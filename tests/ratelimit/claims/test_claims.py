@@ -276,7 +276,7 @@ def test_scans_yield_no_counters(store: BucketStore) -> None:
 
 
 def test_undecided_counts_as_neither_allowed_nor_throttled(store: BucketStore) -> None:
-    counted = DecisionMetrics(Counted(), Counted(), Counted())
+    counted = DecisionMetrics(Counted(), Counted(), Counted(), Counted(), Counted())
     limiter = Limiter(store, counted)
     asked: list[TakeRequest] = [(KEY, LIMIT, 1, 1, 0, (A_DAY,))]
     assert isinstance(limiter.take_many(asked)[0], CountersMissing)
@@ -289,6 +289,32 @@ def test_undecided_counts_as_neither_allowed_nor_throttled(store: BucketStore) -
     assert decision.claims == (A_DAY,)
     assert not limiter.take(KEY.decode(), LIMIT, cost=1, epoch=1, slot=0, claims=(A_DAY,)).allowed
     assert (counted.allowed, counted.throttled) == (Counted(1), Counted(1))
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_refused_request_is_counted_once_and_once_by_kind(store: BucketStore, batched: bool) -> None:
+    counted = DecisionMetrics(Counted(), Counted(), Counted(), Counted(), Counted())
+    limiter = Limiter(store, counted)
+    observed = rate(b"k:lk_000000000001:seen", Limit(1, DAY), enforced=False)
+    rates = tuple(rate(b"k:lk_000000000001:%s" % name, Limit(1, DAY)) for name in (b"a", b"b"))
+    quotas = tuple(quota(b"o:1:%s" % name, 1) for name in (b"c", b"d"))
+    seed(store, *quotas)
+
+    def ask(limit: Limit, *claims: Claim) -> None:
+        if batched:
+            limiter.take_many([(KEY, limit, 1, 1, 0, claims)])
+        else:
+            limiter.take(KEY.decode(), limit, cost=1, epoch=1, slot=0, claims=claims)
+
+    ask(LIMIT, *rates, *quotas, observed)
+    assert (counted.allowed, counted.throttled) == (Counted(1), Counted(0))
+    for claims, by_rate, by_quota in ((quotas, 0, 1), (rates, 1, 1), ((*rates, *quotas, observed), 2, 2)):
+        ask(LIMIT, *claims)
+        assert (counted.refused_by_rate, counted.refused_by_quota) == (Counted(by_rate), Counted(by_quota))
+    # The key's own limit alone refuses: no limit of a plan does.
+    ask(Limit(1, DAY), observed)
+    assert (counted.allowed, counted.throttled) == (Counted(1), Counted(4))
+    assert (counted.refused_by_rate, counted.refused_by_quota) == (Counted(2), Counted(2))
 
 
 def test_threads_take_a_shared_quota_to_the_last_unit(store: BucketStore) -> None:
