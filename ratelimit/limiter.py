@@ -185,7 +185,7 @@ class Limiter:
         outcome, expires_s = self._timed(lambda: self.store.reserve(request, reservation, policy))
         decision = Decision(limit, *outcome, claims)
         if decision.epoch == epoch:
-            (self._metrics.allowed if decision.allowed else self._metrics.throttled).inc()
+            self._metrics.count(decision)
         return decision, expires_s
 
     def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:

@@ -21,6 +21,7 @@ _PLAN_REFUSALS: Final = Counter(
 # Create the series at startup: Prometheus can't see the increase of a series that starts at 1.
 REFUSED_BY_RATE: Final = _PLAN_REFUSALS.labels("rate")
 REFUSED_BY_QUOTA: Final = _PLAN_REFUSALS.labels("quota")
+REFUSED_BY_CONCURRENCY: Final = _PLAN_REFUSALS.labels("concurrency")
 STORE_ERRORS: Final = Counter(metric_names.BUCKET_STORE_ERRORS, "Failed calls of the bucket store.")
 FALLBACK_DECISIONS: Final = Counter(
     metric_names.FALLBACK_DECISIONS, "Decisions made on this host because the bucket store did not respond."
@@ -45,6 +46,8 @@ class DecisionMetrics:
     seconds: HistogramLike
     refused_by_rate: CounterLike
     refused_by_quota: CounterLike
+    # Never buffered: only reservations ask for slots.
+    refused_by_concurrency: CounterLike = REFUSED_BY_CONCURRENCY
 
     def count(self, decision: Decision) -> None:
         """Count a decision, once whatever the number of limits that refused it."""
@@ -57,13 +60,17 @@ class DecisionMetrics:
 
     def _count_refusals(self, decision: Decision) -> None:
         """Count a refused request once for each kind of the plans' limits that refused it."""
-        kinds = {
-            claim.terms[state.term].limit is None
+        terms = [
+            claim.terms[state.term]
             for claim, state in zip(decision.claims, decision.states, strict=True)
             if state.refused
-        }
-        for is_quota in kinds:
-            (self.refused_by_quota if is_quota else self.refused_by_rate).inc()
+        ]
+        if any(term.limit is not None for term in terms):
+            self.refused_by_rate.inc()
+        if any(term.limit is None and not term.counts_slots for term in terms):
+            self.refused_by_quota.inc()
+        if any(term.counts_slots for term in terms):
+            self.refused_by_concurrency.inc()
 
 
 UNBUFFERED: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS, REFUSED_BY_RATE, REFUSED_BY_QUOTA)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from apikeys.config_service import ConfigService
 from apikeys.policies.service import PolicyService
@@ -10,7 +11,7 @@ from ratelimit.reservation import Reserved
 from ratelimit.stores import MemoryStore
 from ratelimit.stores.base import OutcomeUnknown
 from tests.conftest import Caller
-from tests.gateway.reservations.asking import STREAMS, TOKENS, UNKNOWN, issue, made, reserve, settle, slug, used
+from tests.gateway.reservations.asking import STREAMS, TOKENS, TPM, UNKNOWN, issue, made, reserve, settle, slug, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,3 +139,21 @@ def test_estimate_of_zero_is_charged_afterwards(
     assert used(api, credential) == {"key": 0, "budget": 0}
     settle(gateway, reservation, tokens=70, requests=2)
     assert used(api, credential) == {"key": 2, "budget": 70}
+
+
+def test_refused_reservation_is_counted_by_the_kinds_of_the_limits(
+    gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    names: list[tuple[str, dict[str, str]]] = [("api_rate_limit_throttled_total", {})]
+    names += [("api_plan_limit_refusals_total", {"kind": kind}) for kind in ("rate", "quota", "concurrency")]
+
+    def counts() -> list[float]:
+        return [REGISTRY.get_sample_value(name, labels) or 0.0 for name, labels in names]
+
+    credential = issue(service, policies, TOKENS, TPM, {**STREAMS, "concurrency": 1})
+    made(reserve(gateway, credential, 10))
+    before = counts()
+    assert reserve(gateway, credential, 10).json()["violated_policies"] == ["streams"]
+    assert [after - count for after, count in zip(counts(), before, strict=True)] == [1, 0, 0, 1]
+    assert reserve(gateway, credential, 991).json()["violated_policies"] == ["budget", "tpm", "streams"]
+    assert [after - count for after, count in zip(counts(), before, strict=True)] == [2, 1, 1, 2]
