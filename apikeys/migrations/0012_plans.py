@@ -1,7 +1,18 @@
 """Plans, owners, overrides and use of quotas. The new column of keys may be null, so that no table is written again."""
 
+from importlib import import_module
+
 import django.db.models.deletion
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+
+def restore_trigger(apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+    # To remove the column of the plan, SQLite gets a new table of keys, and its trigger goes with the old one.
+    if editor.connection.vendor == "sqlite":
+        for statement in import_module("apikeys.migrations.0002_revocation_is_final").SQL["sqlite"]:
+            editor.execute(statement)
 
 
 class Migration(migrations.Migration):
@@ -10,6 +21,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Undone as the last one.
+        migrations.RunPython(migrations.RunPython.noop, restore_trigger),
         migrations.CreateModel(
             name="Owner",
             fields=[
