@@ -17,7 +17,7 @@ from apikeys.policies.errors import LimitNotFound, OverrideNotFound, OwnerNotFou
 
 # What may have been meant: the limit exists, but is counted for the other subject.
 _ELSEWHERE: Final = {
-    SUBJECT_KEY: "No plan gives the key itself a limit of this name. One that all keys of its owner share is the owner's.",
+    SUBJECT_KEY: "No plan gives the key itself a limit of this name. One that its owner's keys share is the owner's.",
     SUBJECT_OWNER: "The owner's keys share no limit of this name. A limit that each key has of its own is the key's.",
 }
 
