@@ -97,7 +97,9 @@ CATALOGUE: Final[dict[str, ProblemType]] = {
             "Permission denied",
             "Sign in with an account that has this permission, or reload the page and send the form again.",
         ),
-        ProblemType("not-found", 404, "Not found", "Check the path and the key ID. /docs/ lists every endpoint."),
+        ProblemType(
+            "not-found", 404, "Not found", "Check the path, and the ID or name in it. /docs/ lists every endpoint."
+        ),
         ProblemType(
             "method-not-allowed",
             405,

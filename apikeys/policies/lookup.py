@@ -1,10 +1,25 @@
 """Lookup of plans, owners and overrides, and of the limits of one key or owner as the database has them."""
 
 from datetime import datetime
+from typing import Final
 
 from apikeys.models import APIKey, Override, Owner, Plan
-from apikeys.policies.effective import EffectiveLimit, OverrideRow, OwnerFacts, limits_of_key, shared_limits
+from apikeys.policies.effective import (
+    SUBJECT_KEY,
+    SUBJECT_OWNER,
+    EffectiveLimit,
+    OverrideRow,
+    OwnerFacts,
+    limits_of_key,
+    shared_limits,
+)
 from apikeys.policies.errors import LimitNotFound, OverrideNotFound, OwnerNotFound, PlanNotFound
+
+# What may have been meant: the limit exists, but is counted for the other subject.
+_ELSEWHERE: Final = {
+    SUBJECT_KEY: "No plan gives the key itself a limit of this name. One that its owner's keys share is the owner's.",
+    SUBJECT_OWNER: "The owner's keys share no limit of this name. A limit that each key has of its own is the key's.",
+}
 
 
 def find_plan(name: str) -> Plan:
@@ -63,4 +78,4 @@ def named(limits: tuple[EffectiveLimit, ...], name: str, subject: str) -> Effect
     for found in limits:
         if found.limit.name == name and found.subject == subject:
             return found
-    raise LimitNotFound("No plan gives this subject a limit of this name.")
+    raise LimitNotFound(_ELSEWHERE[subject])

@@ -91,7 +91,7 @@ def _parsed(text: str, kind: str, example: str, value_of: Callable[[str], Any]) 
     try:
         number = value_of(value)
     except ValueError as error:
-        raise ValueError(f"{name}= {error}") from None
+        raise ValueError(f"what follows {name}= {error}") from None
     is_quota = kind == "quota"
     names = ("unit", "shared", *(["timezone"] if is_quota else []))
     words = {**_WORDS, **(_QUOTA_WORDS if is_quota else {})}

@@ -26,7 +26,10 @@ class Command(PolicyCommand):
         if isinstance(values, Mapping) and values.get("name", name) == name:
             values = {member: value for member, value in values.items() if member != "name"}
         elif isinstance(values, Mapping):
-            raise CommandError(f"The file is a plan with another name than {name}.", returncode=REFUSED)
+            raise CommandError(
+                f"The file is a plan with another name than {name}. Change its name, or leave it out.",
+                returncode=REFUSED,
+            )
         if Plan.objects.filter(name=name).exists():
             plan = self.policies().change_plan(name, values)
         else:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from latchkey.cli.output import print_change, print_rows
-from latchkey.cli.parameters import Rate, invocation_of, time_ahead
+from latchkey.cli.parameters import invocation_of, time_ahead
+from latchkey.cli.parameters import rate as parsed_rate
 from latchkey.cli.plan_parameters import KeyOption, OwnerOption, subject_of
 from latchkey.cli.table import Row
 from latchkey.timestamps import rfc3339
@@ -41,7 +42,9 @@ def grant(
     key: KeyOption = None,
     owner: OwnerOption = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why. It's in the event log.")] = None,
-    rate: Rate = None,
+    rate: Annotated[
+        Any, typer.Option(parser=parsed_rate, metavar="B/PERIOD", help="For a rate: 60/min, 10/s, 1000/5m, 5000/day.")
+    ] = None,
     quota: Annotated[int | None, typer.Option(min=1, metavar="N", help="For a quota: units in a period.")] = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="For a concurrency: reservations at the same time.")

@@ -25,7 +25,7 @@ def reserve(
     scope: Annotated[
         list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
     ] = None,
-    cost: Annotated[int, typer.Option(min=0, metavar="N", help="Tokens to reserve in the key's bucket.")] = 1,
+    cost: Annotated[int, typer.Option(min=0, metavar="N", help="An estimate in requests.")] = 1,
     costs: Annotated[
         list[Any] | None,
         typer.Option(

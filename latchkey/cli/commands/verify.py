@@ -22,7 +22,7 @@ def verify(
     scope: Annotated[
         list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
     ] = None,
-    cost: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens to take from the key's bucket.")] = 1,
+    cost: Annotated[int, typer.Option(min=1, metavar="N", help="What the work costs in requests.")] = 1,
     costs: Annotated[
         list[Any] | None,
         typer.Option(

@@ -52,7 +52,7 @@ def test_limit(parse: Any, text: str, limit: dict[str, Any]) -> None:
         (parse_rate_limit, "=100/s", "must begin with the limit's name"),
         (parse_rate_limit, "A=100/s", "must begin with the limit's name"),
         (parse_rate_limit, f"{'x' * 33}=100/s", "must begin with the limit's name"),
-        (parse_rate_limit, "a=100", "^a= must be a number of requests and a period, for example 60/min"),
+        (parse_rate_limit, "a=100", "^what follows a= must be a number of requests and a period, for example 60/min"),
         (parse_rate_limit, "a=100/month", "must be a number of requests and a period"),
         (parse_rate_limit, "a=100/s,share=owner", "a: 'share=owner' isn't a setting. Use unit=…, shared=…, enforce"),
         (parse_rate_limit, "a=100/s,timezone=UTC", "isn't a setting"),
