@@ -84,7 +84,9 @@ def give_back(settler: Settler, reservation_id: str, service: str) -> None:
 
 def settle(settler: Settler, reservation_id: str, values: object, service: str, now: datetime) -> Settled:
     """Settle a reservation by the costs in `values`. Raise InvalidParameters and what `Settler.settle` raises."""
-    cleaned: dict[str, Any] = clean(values, SETTLE_RULES, now)
+    # A settlement is final. Without any cost, it would give everything back by mistake.
+    names_cost = isinstance(values, dict) and "cost" in values
+    cleaned: dict[str, Any] = clean(values, SETTLE_RULES, now, required=() if names_cost else ("costs",))
     costs = costs_of(cleaned.get("cost"), cleaned.get("costs", {}), pointer_of_body, least=0)
     try:
         return settler.settle(reservation_id, service, costs)

@@ -40,6 +40,9 @@ def fields_of_limits(limits: Sequence[LimitState]) -> list[tuple[str, str]]:
     `RateLimit-Policy` lists all of them, `RateLimit` those that the request claimed. The older fields have one limit
     only: the tightest of those that can refuse a request.
     """
+    if not limits:
+        # The key has only limits that no request claims.
+        return []
     claimed = [limit for limit in limits if limit.remaining is not None]
     fields = [(headers.RATE_LIMIT_POLICY, ", ".join(map(_policy, limits)))]
     if claimed:

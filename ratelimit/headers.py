@@ -60,6 +60,8 @@ def encode_plan_headers(decision: Decision) -> bytes:
         if encoded is not None:
             return encoded
     fields = rate_limit_headers(decision)
+    if not fields:
+        return b""
     if template is None and not any(state.term for state in decision.states):
         shown.template = PlanTemplate(dict(fields)[headers.RATE_LIMIT_POLICY], decision)
     return "".join([f"{name.lower()}: {value}\r\n" for name, value in fields]).encode()

@@ -292,3 +292,11 @@ def test_request_that_several_limits_refuse_is_one_throttled_request(
     refused = check(ask, credential)
     assert refused.problem["violated-policies"] == ["key", "trial", "one"]
     assert [after - count for after, count in zip(counts(), before, strict=True)] == [1, 1, 1]
+
+
+def test_key_with_slots_only_has_no_empty_field(ask: Ask, service: ConfigService, policies: PolicyService) -> None:
+    credential = issue(service, policies, {"name": "streams", "concurrency": 1}, rate_limit=None)
+    for _ in range(2):
+        answer = check(ask, credential)
+        assert answer.status == 204
+        assert not [name for name in answer.fields if "ratelimit" in name]

@@ -85,8 +85,8 @@ def settle(
 
     What was reserved in a unit that isn't named is given back. Settling again changes nothing.
     """
-    if [cancel, extend is not None, bool(costs) or cost is not None].count(True) > 1:
-        raise typer.BadParameter("Settle it by costs, or --cancel it, or --extend it.")
+    if [cancel, extend is not None, bool(costs) or cost is not None].count(True) != 1:
+        raise typer.BadParameter("Say what the work cost, for example tokens=512, or --cancel it, or --extend it.")
     invocation = invocation_of(context)
     calls = invocation.client.reservations
     if cancel:

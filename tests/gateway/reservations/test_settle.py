@@ -101,6 +101,16 @@ def test_costs_are_asked_of_the_limits_of_today(
     assert used(api, credential)["new"] == 300
 
 
+def test_settling_without_costs_gives_nothing_back(
+    gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    reservation = made(reserve(gateway, issue(service, policies, TOKENS)))
+    refused = gateway.post(f"/v1/reservations/{reservation}/settle", {})
+    assert refused.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [("/costs", "missing")]
+    assert settle(gateway, reservation, tokens=300).status_code == 200
+
+
 def test_unknown_unit_settles_nothing(gateway: Caller, service: ConfigService, policies: PolicyService) -> None:
     reservation = made(reserve(gateway, issue(service, policies, TOKENS)))
     for one in (reservation, UNKNOWN):

@@ -47,8 +47,9 @@ def test_reserve_and_settle(latchkey: Latchkey) -> None:
     [
         (("lk_0123456789ab", "tokens=1"), "must be res_"),
         (("res_a", "tokens"), "for example tokens=350"),
-        (("res_a", "tokens=1", "--cancel"), "Settle it by costs, or --cancel it, or --extend it."),
-        (("res_a", "--extend", "5", "--cancel"), "Settle it by costs"),
+        (("res_a", "tokens=1", "--cancel"), "Say what the work cost"),
+        (("res_a",), "for example tokens=512, or --cancel it"),
+        (("res_a", "--extend", "5", "--cancel"), "or --extend it"),
     ],
 )
 def test_what_is_meant_has_to_be_clear(latchkey: Latchkey, arguments: tuple[str, ...], message: str) -> None:
