@@ -18,7 +18,7 @@ LOCKS: Final = (ROOT / "requirements-openapi.txt", HERE / "package.json", HERE /
 INSTALLED: Final = ROOT / "build/openapi"
 PYTHON: Final = INSTALLED / "venv/bin"
 NPM: Final = INSTALLED / "node_modules/.bin"
-_LONGEST_SECONDS: Final = 300
+_LONGEST_SECONDS: Final = 900
 
 
 def install() -> bool:
