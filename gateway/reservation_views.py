@@ -50,7 +50,7 @@ class ReservationCollection(KeyAPIView):
         """
         made: list[str] = []
         try:
-            return created(request, lambda: self._create(request, made), _without_secret(request.data))
+            return created(request, lambda: self._create(request, made), _with_digest(request.data))
         except _NotReserved as denied:
             return Response(denied.result.as_json(), headers=NO_STORE)
         except BaseException:
@@ -115,7 +115,7 @@ class ReservationExtension(KeyAPIView):
         return Response({"reservation": reservation_id, "expires_at": time_json(expires_s)}, headers=NO_STORE)
 
 
-def _without_secret(values: Any) -> Any:
+def _with_digest(values: Any) -> Any:
     """Return the body of a request with a keyed digest of the credential in place of it."""
     # What an Idempotency-Key stores is a plain digest of this, from which a weak imported token could be guessed.
     if not isinstance(values, dict) or not isinstance(values.get("credential"), str):

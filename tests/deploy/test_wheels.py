@@ -134,7 +134,7 @@ def test_pages_have_their_templates_styles_and_docs(installed: Installed, first_
         for sheet in sheets:
             found = client.get(sheet)
             assert (found.status_code, found.headers["content-type"].partition(";")[0]) == (200, "text/css"), sheet
-        assert "without a rate limit" in client.get("/guard-rails/unlimited_key").text
+        assert "without an enforced limit" in client.get("/guard-rails/unlimited_key").text
 
 
 def test_admin_signs_in(installed: Installed, first_log: str) -> None:

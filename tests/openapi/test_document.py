@@ -211,7 +211,7 @@ def test_verdicts_are_as_promised(call: Call, service: ConfigService) -> None:
     assert call(BY_ID["verify"], {"credential": ""}).json()["code"] == "INVALID"
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_reservations_are_as_promised(call: Call, service: ConfigService, api: Caller) -> None:
     limits = [{"name": "a", "unit": "a", "rate": {"burst": 5, "per_seconds": 60}}, {"name": "b", "concurrency": 2}]
     assert api.post("/v1/plans", {"name": "reserved", "limits": limits}).status_code == 201

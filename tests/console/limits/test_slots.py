@@ -30,4 +30,4 @@ def test_key_shows_slots_that_are_held(
         raise BucketStoreError("down")
 
     monkeypatch.setattr(store, "peek_claims", fail)
-    assert "2 used" not in admin.get(path).content.decode(), "unknown while the store is down, not 0"
+    assert "2 used, 3 left" not in admin.get(path).content.decode(), "unknown while the store is down, not 0"

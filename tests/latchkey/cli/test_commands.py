@@ -14,8 +14,7 @@ from tests.support.server import RunningServer
 
 KEY = {
     "key_id", "label", "owner", "scopes", "rate_limit", "enabled", "state", "created_at", "expires_at", "revoked_at",
-    "last_used_at", "metadata", "secrets",
-}  # fmt: skip
+    "last_used_at", "metadata", "secrets", "plan"}  # fmt: skip
 
 
 def test_whoami(latchkey: Latchkey, root: str) -> None:
@@ -33,7 +32,7 @@ def test_create_and_show(latchkey: Latchkey) -> None:
     created = latchkey.json("keys", "create", "--label", "billing", *options, *more)
     assert set(created) == {*KEY, *SECRET_FIELDS}
     shown = latchkey.json("keys", "show", created["key_id"])
-    assert set(shown) == KEY
+    assert set(shown) == {*KEY, "limits"}
     assert (shown["label"], shown["owner"], shown["scopes"]) == ("billing", "payments", ["orders:read", "verify"])
     assert (shown["rate_limit"], shown["metadata"]) == ({"burst": 5, "per_seconds": 60}, {"team": 7})
     assert shown["expires_at"] > shown["created_at"]

@@ -87,6 +87,11 @@ def wrongly_typed(command: Any, path: list[str]) -> Iterator[list[str]]:
         "ends_in": ["--ends-in", "1d"],
         "name": ["unlimited_key"],
         "shell": ["bash"],
+        "slug": ["acme"],
+        "limit": ["monthly"],
+        "override_id": ["1"],
+        "until": ["--until", "7d"],
+        "reservation": ["res_000000000000_0000000000000000000000"],
     }
     for param in command.params:
         if not getattr(param, "is_flag", False):
