@@ -42,6 +42,11 @@ def lift_store(limiter: Limiter, now: datetime, should_continue: Callable[[], bo
     return lifted
 
 
+def percentage_reached(used: int, quota: int) -> int:
+    """Return the highest of PERCENTAGES that `used` is of `quota`, 0 if none."""
+    return max((percent for percent in PERCENTAGES if used * 100 >= quota * percent), default=0)
+
+
 def append_quota_events(origin: Origin, now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
     """Append an event for each quota of which 80 % or 100 % is used, once in a period for each. Return how many."""
     appended = 0
@@ -57,7 +62,7 @@ def append_quota_events(origin: Origin, now: datetime, should_continue: Callable
             locked = found.select_for_update(skip_locked=True).filter(pk__in=[row.pk for row in rows]).order_by("pk")
             due = list(locked)
             for row in due:
-                row.told = max(percent for percent in PERCENTAGES if row.used * 100 >= row.quota * percent)
+                row.told = percentage_reached(row.used, row.quota)
             QuotaUse.objects.bulk_update(due, ["told"])
             if due:
                 unit.append_all(_entries(due), origin=origin, at=now)

@@ -11,7 +11,7 @@ from console.formatting import format_limit
 from console.limits.words import amount_words
 from ratelimit.claim import FOREVER_S, Claim, ClaimState, TermsEnded
 from ratelimit.decision import Decision
-from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.plan_limit import DEFAULT_UNIT, Mode
 from ratelimit.stores.base import BucketStoreError
@@ -140,7 +140,7 @@ def _bar(limit: EffectiveLimit, claim: Claim, state: ClaimState | None, row: Quo
 
 def _of_rate(rate: Limit, debt: int) -> dict[str, int]:
     bucket = Decision(rate, True, debt, 0, 0)
-    return {"used": rate.burst - bucket.remaining, "reset_seconds": -(-debt // (rate.ticks * NS_PER_SECOND))}
+    return {"used": rate.burst - bucket.remaining, "reset_seconds": bucket.reset_seconds}
 
 
 def moment(seconds: int) -> datetime | None:

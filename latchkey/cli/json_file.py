@@ -2,12 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from latchkey.cli.api_key import STANDARD_INPUT
 from latchkey.cli.errors import CLIError
 from latchkey.strict_json import MAX_BYTES, MalformedJSON, loads
-
-STANDARD_INPUT: Final = "-"
 
 
 def read_json_object(file: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from apikeys.models import Owner, QuotaUse
 from apikeys.policies.effective import EffectiveLimit
 from apikeys.policies.lookup import limits_of_stored_key, limits_of_stored_owner
-from apikeys.policies.quota_upkeep import PERCENTAGES
+from apikeys.policies.quota_upkeep import percentage_reached
 from console.demo_data.demand import Demand, Rhythm
 from console.demo_data.key_plan import service_key
 from console.demo_data.simulation import Simulation
@@ -84,9 +84,6 @@ def _write_use(simulation: Simulation, limits: tuple[EffectiveLimit, ...], used:
                 ends_s=term.ends_s,
                 used=used[limit.limit.name],
                 quota=term.quota,
-                told=max(
-                    (percent for percent in PERCENTAGES if used[limit.limit.name] * 100 >= term.quota * percent),
-                    default=0,
-                ),
+                told=percentage_reached(used[limit.limit.name], term.quota),
                 updated_at=simulation.now,
             )

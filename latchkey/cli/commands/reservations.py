@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from latchkey.cli.api_key import STANDARD_INPUT
-from latchkey.cli.commands.verify import typed_credential
+from latchkey.cli.commands.verify import NeededScopes, TypedCredential, typed_credential
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from latchkey.cli.output import print_change, print_object
 from latchkey.cli.parameters import invocation_of, reservation_id, unit_cost
@@ -16,15 +16,8 @@ _MAX_TTL_SECONDS: Final = 3600
 
 def reserve(
     context: typer.Context,
-    credential: Annotated[
-        str,
-        typer.Argument(
-            metavar="CREDENTIAL", help="Credential to verify; if it is missing or -, it is read from standard input."
-        ),
-    ] = STANDARD_INPUT,
-    scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
-    ] = None,
+    credential: TypedCredential = STANDARD_INPUT,
+    scope: NeededScopes = None,
     cost: Annotated[int, typer.Option(min=0, metavar="N", help="An estimate in requests.")] = 1,
     costs: Annotated[
         list[Any] | None,

@@ -10,18 +10,21 @@ from latchkey.cli.output import print_object
 from latchkey.cli.parameters import invocation_of, unit_cost
 from latchkey.credentials import SECRET_PREFIX, Credential, ImportedToken, MalformedCredential, parse_credential
 
+TypedCredential = Annotated[
+    str,
+    typer.Argument(
+        metavar="CREDENTIAL", help="Credential to verify; if it is missing or -, it is read from standard input."
+    ),
+]
+NeededScopes = Annotated[
+    list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
+]
+
 
 def verify(
     context: typer.Context,
-    credential: Annotated[
-        str,
-        typer.Argument(
-            metavar="CREDENTIAL", help="Credential to verify; if it is missing or -, it is read from standard input."
-        ),
-    ] = STANDARD_INPUT,
-    scope: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="A scope that the key must have. Can be repeated.")
-    ] = None,
+    credential: TypedCredential = STANDARD_INPUT,
+    scope: NeededScopes = None,
     cost: Annotated[int, typer.Option(min=1, metavar="N", help="What the work costs in requests.")] = 1,
     costs: Annotated[
         list[Any] | None,

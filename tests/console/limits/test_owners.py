@@ -12,7 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import Override, Owner, QuotaUse
 from apikeys.policies.effective import owner_counter
 from apikeys.policies.lookup import limits_of_stored_owner
-from apikeys.policies.quota_upkeep import PERCENTAGES
+from apikeys.policies.quota_upkeep import percentage_reached
 from events.models import Event
 from latchkey.timestamps import rfc3339
 from ratelimit.claim import FOREVER_S
@@ -40,7 +40,7 @@ def write_use(owner: Owner, used: int, name: str = "monthly") -> None:
         ends_s=FOREVER_S - 1,
         used=used,
         quota=1000,
-        told=max((percent for percent in PERCENTAGES if used >= percent * 10), default=0),
+        told=percentage_reached(used, 1000),
         updated_at=timezone.now(),
     )
 
