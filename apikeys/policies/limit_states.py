@@ -58,21 +58,30 @@ def _states(limits: Sequence[EffectiveLimit], limiter: Limiter) -> list[dict[str
         return []
     now_ns = limiter.store.now_ns()
     claims = [limit.claim(0, now_ns // NS_PER_SECOND) for limit in limits]
+    states = limiter.peek_claims(claims)
+    rows = _rows_of([claim for claim, state in zip(claims, states, strict=True) if isinstance(state, CountersMissing)])
     return [
-        _shown(limit.limit, claim, _decided(claim, state, now_ns), now_ns)
-        for limit, claim, state in zip(limits, claims, limiter.peek_claims(claims), strict=True)
+        _shown(limit.limit, claim, _decided(claim, state, rows.get(claim.counter), now_ns), now_ns)
+        for limit, claim, state in zip(limits, claims, states, strict=True)
     ]
 
 
-def _decided(claim: Claim, state: ClaimState | Undecided, now_ns: int) -> ClaimState:
+def _rows_of(claims: Sequence[Claim]) -> dict[bytes, QuotaUse]:
+    """Return what the database has of these claims' quotas, by their counters."""
+    if not claims:
+        return {}
+    rows = QuotaUse.objects.filter(counter__in=[claim.counter.decode() for claim in claims])
+    return {row.counter.encode(): row for row in rows}
+
+
+def _decided(claim: Claim, state: ClaimState | Undecided, row: QuotaUse | None, now_ns: int) -> ClaimState:
     """Return the state of a claim. If the store has no counter of a quota, the database may know what is used."""
     if isinstance(state, ClaimState):
         return state
     if not isinstance(state, CountersMissing):
         # All terms end within the microseconds since the store was asked for its time: its clock was set ahead.
         raise BucketStoreError(f"the limits can't be read: {state}")
-    row = QuotaUse.objects.filter(counter=claim.counter.decode(), definition=claim.definition).first()
-    if row is None or row.ends_s * NS_PER_SECOND <= now_ns:
+    if row is None or row.definition != claim.definition or row.ends_s * NS_PER_SECOND <= now_ns:
         return ClaimState(0, False, 0, 0, claim.terms[0].ends_s)
     return ClaimState(0, False, row.used, 0, row.ends_s)
 
