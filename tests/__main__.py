@@ -18,9 +18,8 @@ from tests.support.stores import EMBEDDED, NEEDED, ON_SERVICES, TITLES
 ALL: Final = "--all"
 FAILED: Final = "--failed"
 _NOTHING_TO_RUN: Final = 5  # of pytest's exit statuses
-_PROCESSORS: Final = os.cpu_count() or 1
-# A slow test often waits, for a server that starts or an outage that ends: others use the processor meanwhile.
-_WAITING: Final = 1
+# Many tests wait, for a server that starts or an outage that ends: others use the processor meanwhile.
+_PROCESSES: Final = (os.cpu_count() or 1) + 1
 # The remote command, the proxies and generated clients see a server's responses and none of its stores.
 # TEST_STORES=services runs them too.
 _NO_STORES: Final = tuple(
@@ -32,12 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     """Return the exit status of pytest, or of the first run that failed if there are two."""
     wanted, given = arguments[:1], list(arguments[1:])
     if wanted == [ALL]:
-        return _everything([*_parallel(given, _PROCESSORS + _WAITING), *given])
+        return _everything([*_parallel(given), *given])
     if wanted == [FAILED]:
         return _everything(["--last-failed", "--last-failed-no-failures=none", *given])
     given = list(arguments)
     tier = [] if _names_a_path(given) else [FAST]
-    return _run([*tier, *_parallel(given, _PROCESSORS), *given])
+    return _run([*tier, *_parallel(given), *given])
 
 
 def _everything(arguments: list[str]) -> int:
@@ -56,11 +55,11 @@ def _everything(arguments: list[str]) -> int:
     return first or int(must_be_there())
 
 
-def _parallel(given: list[str], processes: int) -> list[str]:
+def _parallel(given: list[str]) -> list[str]:
     """The options that share the tests among processes, file by file, in the order in which they are collected."""
     if _names_a_path(given) or any(argument.startswith(("-n", "--numprocesses")) for argument in given):
         return []
-    return ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", str(_PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _names_a_path(given: list[str]) -> bool:

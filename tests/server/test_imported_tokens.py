@@ -20,6 +20,8 @@ from tests.support.waiting import wait_until
 KEYS = 5000
 CHOSEN = 1000
 
+pytestmark = pytest.mark.slow("waits until all workers know new sources of imported tokens")
+
 
 def answers(server: RunningServer, fields: Sequence[dict[str, str]], path: str = "/v1/check") -> Counter[int]:
     """The statuses of one request for each of `fields`, over 16 connections, so that every worker answers some."""

@@ -48,11 +48,12 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the slow files first, as none of them is to begin last where several processes share the work, and leaves
-    out what is not wanted.
+    """Puts the slow files first, then those that start servers, as none of them is to begin last where several processes
+    share the work, and leaves out what is not wanted.
     """
     slow_files = {item.path for item in items if slow_because(item)}
-    items.sort(key=lambda item: item.path not in slow_files)
+    server_files = {item.path for item in items if _OWN in _fixtures(item)}
+    items.sort(key=lambda item: (item.path not in slow_files, item.path not in server_files))
     if config.getoption(STORES_ONLY):
         _leave_out(config, items, [item for item in items if not _touches_stores(item)])
     if config.getoption(FAST):

@@ -7,18 +7,29 @@ status answers; the standard streams are files.
 import gc
 import json
 import os
+import pkgutil
 import socket
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
-import typer.main
+import httpx
 
-import latchkey.cli.app
-import latchkey.client.keys
+import latchkey.cli
+import latchkey.client
 from latchkey.cli.main import main
 
-LOADED = (latchkey.cli.app, latchkey.client.keys, typer.main)
+# What a run imports only once it needs it; `typer._adapters` reads the arguments of every command.
+LOADED = [
+    *(
+        import_module(found.name)
+        for package in (latchkey.cli, latchkey.client)
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ),
+    import_module("typer._adapters"),
+    import_module("pydantic.type_adapter"),
+]
 
 
 def become(run: dict[str, Any]) -> None:
@@ -36,6 +47,7 @@ def become(run: dict[str, Any]) -> None:
 
 def serve(descriptor: int) -> None:
     """Answer until there are no more questions. Returns in each process that is to be the command."""
+    httpx.Client().close()  # which imports the rest of httpx
     gc.freeze()
     with socket.socket(fileno=descriptor) as asked, asked.makefile("rw") as lines:
         for line in iter(lines.readline, ""):

@@ -20,6 +20,7 @@ def line(token: str, **values: Any) -> str:
     return json.dumps({"digest": hashlib.sha256(token.encode()).hexdigest(), "label": "x", **values})
 
 
+@pytest.mark.slow("waits until all workers know new sources of imported tokens")
 def test_table_in_many_batches(latchkey: Latchkey, server: RunningServer, tmp_path: Path) -> None:
     tokens = [drf_token() for _ in range(900)]
     file = tmp_path / "keys.csv"
@@ -50,6 +51,7 @@ def test_errors_by_line(latchkey: Latchkey, tmp_path: Path) -> None:
     assert rows[2][1].startswith("scopes/0: A scope must be")
 
 
+@pytest.mark.slow("waits for a key's rate limit")
 def test_limited_key_waits(latchkey: Latchkey, server: RunningServer, program: Path, tmp_path: Path) -> None:
     credential = issue(server, "--label", "slow", "--scope", "keys:write", "--burst", "2", "--per-seconds", "2")[
         "credential"
