@@ -57,9 +57,13 @@ class Composed:
     def start_node(self, name: str) -> None:
         """Starts it and returns when it answers."""
         port = self.ports[name] = free_port()
-        command = [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in SERVICES[name]["entrypoint"]]
+        command = self.entrypoint(name, port)
         self._start(name, [sys.executable, *command[1:]], self.environment(name))
         eventually(lambda: self._answers(name), f"{name} answers")
+
+    def entrypoint(self, name: str, port: int) -> list[str]:
+        """The command of a service, on a port of this machine: its own may be taken."""
+        return [part.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for part in SERVICES[name]["entrypoint"]]
 
     def run(self, name: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
         """Run a command as `docker compose exec` does, or an entrypoint that ends."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.composed import SERVICES, VALKEY, Composed
+from tests.support.ports import free_port
 from tests.support.postgresql import drop_database, new_database
 
 pytestmark = [
@@ -29,7 +30,7 @@ def composed(tmp_path: Path) -> Iterator[Composed]:
 
 
 def test_composed_services_work_together(composed: Composed) -> None:
-    early = composed.run("web1", SERVICES["web1"]["entrypoint"])
+    early = composed.run("web1", composed.entrypoint("web1", free_port()))
     assert (early.returncode, "unapplied migrations" in early.stderr) == (2, True)
     assert composed.run("migrate", SERVICES["migrate"]["entrypoint"]).returncode == 0
     for name in ("web1", "web2", "steward"):

@@ -12,7 +12,11 @@ from tests.deploy.promql import names
 from tests.deploy.running_prometheus import RunningPrometheus, eventually
 from tests.support.server import RunningServer
 
-pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.slow("runs Prometheus")]
+pytestmark = [
+    pytest.mark.needs("prometheus"),
+    pytest.mark.slow("runs Prometheus"),
+    pytest.mark.storeless("metrics and rules"),
+]
 
 Labels = dict[str, set[str]]
 

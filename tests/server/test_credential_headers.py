@@ -12,7 +12,10 @@ from health.self_check import main
 from tests.latchkey.cli.running import Latchkey, uninstalled
 from tests.support.server import RunningServer, issue
 
-pytestmark = pytest.mark.slow("starts a server whose settings name other fields")
+pytestmark = [
+    pytest.mark.slow("starts a server whose settings name other fields"),
+    pytest.mark.storeless("which fields of a request are read"),
+]
 
 
 @pytest.fixture(scope="module")

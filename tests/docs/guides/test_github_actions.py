@@ -17,7 +17,11 @@ from tests.support.ports import free_port
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.slow("runs the commands of the docs"), pytest.mark.needs("jq")]
+pytestmark = [
+    pytest.mark.slow("runs the commands of the docs"),
+    pytest.mark.needs("jq"),
+    pytest.mark.storeless("what the commands of a page show"),
+]
 
 PAGE = "github-actions.md"
 WORKFLOW = ".github/workflows/deploy.yml"

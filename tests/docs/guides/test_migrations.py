@@ -12,7 +12,11 @@ from tests.docs.guides.pages import blocks, commands, file_of
 from tests.docs.guides.terminal import Terminal
 from tests.support.server import RunningServer, issue
 
-pytestmark = [pytest.mark.slow("runs the commands of the docs"), pytest.mark.needs("jq")]
+pytestmark = [
+    pytest.mark.slow("runs the commands of the docs"),
+    pytest.mark.needs("jq"),
+    pytest.mark.storeless("what the commands of a page show"),
+]
 
 # As the documentation of each system shows them.
 UNKEY = {

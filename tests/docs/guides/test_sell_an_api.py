@@ -8,7 +8,11 @@ from tests.docs.guides.pages import blocks, file_of
 from tests.docs.guides.terminal import Terminal
 from tests.support.server import RunningServer, issue
 
-pytestmark = [pytest.mark.slow("runs the commands of the docs"), pytest.mark.needs("jq")]
+pytestmark = [
+    pytest.mark.slow("runs the commands of the docs"),
+    pytest.mark.needs("jq"),
+    pytest.mark.storeless("what the commands of a page show"),
+]
 
 PAGE = "sell-an-api.md"
 

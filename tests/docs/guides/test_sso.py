@@ -17,7 +17,10 @@ from tests.docs.guides.terminal import Terminal
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, issue
 
-pytestmark = pytest.mark.slow("runs the commands of the docs")
+pytestmark = [
+    pytest.mark.slow("runs the commands of the docs"),
+    pytest.mark.storeless("what the commands of a page show"),
+]
 
 PAGE = "machines-beside-sso.md"
 RELOAD = {

@@ -13,7 +13,11 @@ from tests.docs.guides.terminal import Terminal
 from tests.support.ports import free_port
 from tests.support.server import RunningServer
 
-pytestmark = [pytest.mark.slow("runs the commands of the docs"), pytest.mark.needs("jq")]
+pytestmark = [
+    pytest.mark.slow("runs the commands of the docs"),
+    pytest.mark.needs("jq"),
+    pytest.mark.storeless("what the commands of a page show"),
+]
 
 NGINX = "nginx -t && nginx -s reload"
 CADDY = "caddy validate --adapter caddyfile --config Caddyfile && systemctl reload caddy"
