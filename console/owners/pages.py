@@ -43,7 +43,7 @@ def owner_page(request: HttpRequest, model_admin: OwnerModelAdmin, slug: str) ->
         "may_change": may_change,
         **_context(owner, timezone.now()),
     }
-    context["may_delete"] = not context["key_count"] and model_admin.has_delete_permission(request, owner)
+    context["may_delete"] = not _all_keys(owner) and model_admin.has_delete_permission(request, owner)
     return render(request, model_admin, "owner", context, status)
 
 
@@ -117,7 +117,7 @@ def delete_owner(request: HttpRequest, model_admin: OwnerModelAdmin, slug: str) 
         except InUse as error:
             messages.error(request, error.detail)
         return redirect(owner_url(owner))
-    context = {"title": "Delete the owner", "owner": owner, **_keys(owner)}
+    context = {"title": "Delete the owner", "owner": owner, **_keys(owner), "key_count": _all_keys(owner)}
     return render(request, model_admin, "delete", context)
 
 
@@ -150,4 +150,11 @@ def _context(owner: Owner, now: datetime) -> dict[str, Any]:
 
 
 def _keys(owner: Owner) -> dict[str, Any]:
-    return {"key_count": APIKey.objects.filter(owner=owner.name).count(), "keys_url": keys_url(owner.name)}
+    """Count those that a plan can limit."""
+    count = APIKey.objects.filter(owner=owner.name, revoked_at=None).count()
+    return {"key_count": count, "keys_url": keys_url(owner.name)}
+
+
+def _all_keys(owner: Owner) -> int:
+    """Count those that keep the owner from being deleted, revoked ones among them."""
+    return APIKey.objects.filter(owner=owner.name).count()
