@@ -1,0 +1,3 @@
+module latchkey.example/latchkey
+
+go 1.22

@@ -1,0 +1,128 @@
+package latchkey
+
+import (
+	"context"
+	"maps"
+	"net/http"
+)
+
+// Guard protects an app: its handlers are called only for requests with a valid key.
+type Guard struct {
+	client *Client
+	policy policy
+}
+
+// New returns the guard of an app. Settings that aren't in options are read from the environment. The error is a
+// *ConfigurationError.
+func New(options Options) (*Guard, error) {
+	client, err := NewClient(options)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := readPolicySettings(options, client.transport.connection.url)
+	if err != nil {
+		return nil, err
+	}
+	return &Guard{client, policy{settings}}, nil
+}
+
+// Close closes the connections to Latchkey that aren't in use. The process can end without it.
+func (g *Guard) Close() { g.client.Close() }
+
+// visit is a request on its way through the app: who sent it, what it has paid so far, and the fields of its response.
+type visit struct {
+	guard     *Guard
+	request   incoming
+	principal *Principal
+	paid      map[string]int64
+	fields    []headerField
+}
+
+type visitKey struct{}
+
+// RequireKey returns a middleware that lets a request pass only with a valid key that meets needs. It panics for a
+// mistake in them, such as a negative cost.
+//
+// A request that passes several of them, for example that of a whole app and that of a route, pays the highest cost in
+// each unit. If a later one is higher only in units other than requests, the request pays another token, because each
+// verification costs at least one.
+func (g *Guard) RequireKey(needs Needs) func(http.Handler) http.Handler {
+	wanted := needs.checked()
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			found, denied := g.admit(r, wanted)
+			found.writeFields(w.Header())
+			if denied != nil {
+				found.writeDenial(w, denied)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, found)))
+		})
+	}
+}
+
+// admit returns the visit of a request, with the denial if it may not pass.
+func (g *Guard) admit(r *http.Request, needs Needs) (*visit, *denial) {
+	found := &visit{guard: g, paid: map[string]int64{}}
+	owed := needs.Costs
+	if earlier, ok := r.Context().Value(visitKey{}).(*visit); ok && earlier.guard == g {
+		*found = *earlier
+		owed = needs.owed(earlier.paid)
+		if len(owed) == 0 {
+			result := allow(found.principal, needs.Scopes, found.fields)
+			return found, result.denied
+		}
+	} else {
+		found.request = newIncoming(r)
+	}
+	result := g.check(r, found.request.requestID, Needs{Scopes: needs.Scopes, Costs: owed})
+	found.principal, found.fields = result.principal, result.fields
+	found.paid = maps.Clone(found.paid)
+	for unit, cost := range needs.Costs {
+		found.paid[unit] = max(cost, found.paid[unit])
+	}
+	return found, result.denied
+}
+
+// check returns the outcome for a request, whose key pays the costs.
+func (g *Guard) check(r *http.Request, requestID string, needs Needs) outcome {
+	if g.policy.trustProxyIdentity {
+		if trusted := proxyIdentityOf(r); trusted != nil {
+			return allow(trusted, needs.Scopes, nil)
+		}
+	}
+	caller, denied := credentialOf(r)
+	if denied != nil {
+		return outcome{denied: denied}
+	}
+	// Not canceled with the request: otherwise a client that disconnects would look like an outage of Latchkey.
+	ctx := context.WithoutCancel(r.Context())
+	client := &Client{g.client.transport, requestID}
+	verification, err := client.Verify(ctx, caller.reveal(), needs)
+	if err != nil {
+		return g.policy.withoutVerdict(ctx, requestID, err)
+	}
+	return g.policy.decide(ctx, requestID, verification, needs.Scopes)
+}
+
+// writeFields sets the fields of every response: the request ID, and what is left of the key's limits.
+func (v *visit) writeFields(header http.Header) {
+	for _, name := range rateLimitHeaders {
+		// An outer middleware may have set them.
+		header.Del(name)
+	}
+	header.Set(headerRequestID, v.request.requestID)
+	for _, field := range v.fields {
+		header.Set(field.name, field.value)
+	}
+}
+
+func (v *visit) writeDenial(w http.ResponseWriter, denied *denial) {
+	for _, field := range denied.fields() {
+		w.Header().Set(field.name, field.value)
+	}
+	body := denied.body(v.request.path, v.request.requestID, v.guard.policy.publicURL)
+	w.WriteHeader(denied.status())
+	// The client may have gone.
+	_, _ = w.Write(body)
+}
