@@ -55,6 +55,7 @@ lock: $(VENV)/installed-dev ## compile requirements.txt and the other locks from
 	@$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	@$(LOCK) pyproject.toml $(addprefix --extra ,$(LOCKED_EXTRAS)) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@$(LOCK) --group openapi --output-file requirements-openapi.txt
+	@$(LOCK) --group go --output-file requirements-go.txt
 	@$(LOCK) --group docs --output-file requirements-docs.txt
 
 ##@ Build

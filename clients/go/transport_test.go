@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,5 +89,39 @@ func TestOneTimeBoundsACall(t *testing.T) {
 	cancel()
 	if _, err = client.Verify(canceled, "x", Needs{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+func TestConnectionsAreKeptAndBounded(t *testing.T) {
+	opened := atomic.Int32{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", jsonType)
+		w.Header().Set(headerRequestID, r.Header.Get(headerRequestID))
+		_, _ = io.WriteString(w, verdict+"}")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client, err := NewClient(Options{URL: server.URL, APIKey: own, Timeout: 30 * time.Second, MaxConnections: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls sync.WaitGroup
+	for range 50 {
+		calls.Add(1)
+		go func() {
+			defer calls.Done()
+			if _, err := client.Verify(context.Background(), "x", Needs{}); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	calls.Wait()
+	if opened.Load() > 3 {
+		t.Errorf("%d connections were opened", opened.Load())
 	}
 }

@@ -11,7 +11,8 @@ import pytest
 from tests.support.commands import ROOT
 from tests.support.services import unavailable
 
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-openapi.txt", "requirements-docs.txt")
+OWN_ENVIRONMENTS = ("requirements-openapi.txt", "requirements-go.txt", "requirements-docs.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", *OWN_ENVIRONMENTS)
 
 
 @pytest.mark.parametrize("name", LOCKS)

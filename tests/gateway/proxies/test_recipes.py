@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from latchkey.credentials import generate_secret
+from tests.clients.go import tools as go_tools
 from tests.gateway.proxies.conftest import SCOPE, Keys
 from tests.support.commands import ROOT
 from tests.support.ports import free_port
@@ -34,11 +35,18 @@ def test_recipe(language: str, keys: Keys, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     service = keys.new(label="service", scopes=["verify"])["credential"]
 
+    of_go = go_tools.environment() if language == "go" else {}
+
     def ask(credential: str, url: str = keys.server.url) -> "subprocess.CompletedProcess[str]":
         given = {"LATCHKEY_URL": url, "LATCHKEY_API_KEY": service, "CREDENTIAL": credential}
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "GOCACHE")}
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
         return subprocess.run(
-            command(tmp_path / name), env={**kept, **given}, capture_output=True, text=True, timeout=120, check=False
+            command(tmp_path / name),
+            env={**kept, **of_go, **given},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     right = keys.new()

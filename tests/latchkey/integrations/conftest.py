@@ -10,6 +10,7 @@ import pytest
 from latchkey import Client
 from latchkey.client.rate_limit import RateLimit
 from latchkey.credentials import Credential, generate_secret
+from tests.clients.go.apps import GO
 from tests.clients.node.apps import NODE
 from tests.latchkey.integrations.apps import SCOPE
 from tests.support.server import RunningServer, issue
@@ -68,7 +69,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
-def node() -> Iterator[None]:
-    """Ends the process that serves the apps of Node.js, if a test started it."""
+def programs() -> Iterator[None]:
+    """Ends the processes that serve the apps of Node.js and Go, if a test started them."""
     yield
     NODE.stop()
+    GO.stop()

@@ -15,6 +15,7 @@ import pytest
 
 from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
+from tests.clients.go import tools as go_tools
 from tests.clients.node import tools
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
@@ -33,9 +34,11 @@ PROGRAMS = dict(
 )
 COMMANDS = {name: re.search(rf"^\$ (.*\b{Path(name).stem}\b.*)$", PAGE, flags=re.MULTILINE) for name in PROGRAMS}
 PORT = "9000"
-OWN_LINE = re.compile(r"latchkey|require_scope|requireKey|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
+OWN_LINE = re.compile(r"latchkey|require_scope|requireKey|RequireKey|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
 OF_NODE = [name for name in PROGRAMS if name.endswith(".mjs")]
-NAMES = [pytest.param(name, marks=pytest.mark.needs("node-packages") if name in OF_NODE else ()) for name in PROGRAMS]
+OF_GO = [name for name in PROGRAMS if name.endswith(".go")]
+NEEDS = {**dict.fromkeys(OF_NODE, "node-packages"), **dict.fromkeys(OF_GO, "go")}
+NAMES = [pytest.param(name, marks=pytest.mark.needs(NEEDS[name]) if name in NEEDS else ()) for name in PROGRAMS]
 
 
 @contextmanager
@@ -43,10 +46,14 @@ def running(name: str, directory: Path, environment: dict[str, str]) -> Iterator
     """The address of a program of the page."""
     found, port = COMMANDS[name], str(free_port())
     assert found is not None
-    (directory / name).write_text(PROGRAMS[name].replace(PORT, port))
+    source = PROGRAMS[name].replace(PORT, port)
+    (directory / name).write_text(source)
     command = shlex.split(found[1].replace(PORT, port))
     if name in OF_NODE:
         (directory / "node_modules").symlink_to(tools.build().parent / "node_modules")
+    elif name in OF_GO:
+        # `go run` would not pass on that it has to end.
+        command = [str(go_tools.build_outside(source, directory, name))]
     else:
         command[0] = str(Path(sys.executable).with_name(command[0]))
     # uvicorn finds the program in the directory in which it's started; the package comes from this tree.
@@ -108,8 +115,8 @@ def test_few_lines_are_about_latchkey(name: str) -> None:
 
 
 def test_every_program_is_run() -> None:
-    assert len(PROGRAMS) == PAGE.count("```python\n") + PAGE.count("```js\n") == 8
-    assert len(OF_NODE) == 3
+    assert len(PROGRAMS) == sum(PAGE.count(f"```{language}\n") for language in ("python", "js", "go")) == 9
+    assert (len(OF_NODE), len(OF_GO)) == (3, 1)
     assert all(COMMANDS.values())
 
 

@@ -1,4 +1,4 @@
-"""What the package of Node.js reads and decides on its own, it does as `latchkey` in Python does."""
+"""What the clients of Node.js and Go read and decide on their own, they do as `latchkey` in Python does."""
 
 import base64
 import re
@@ -14,20 +14,28 @@ from latchkey.client.address import server_url
 from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import Credential, CredentialError, generate_key_id, generate_secret
 from latchkey.identity import read_identity
+from latchkey.problem_catalogue import CATALOGUE
 from latchkey.redaction import redact_tokens
 from latchkey.request_id import is_request_id
-from tests.clients.node.apps import NODE, NodeError
+from tests.clients.go.apps import GO
+from tests.clients.marks import OF_GO, OF_NODE
+from tests.clients.node.apps import NODE
+from tests.clients.program import Program, ProgramError
 
-pytestmark = [
-    pytest.mark.slow("installs and builds the package of Node.js"),
-    pytest.mark.needs("node-packages"),
-]
+TWINS = [pytest.param(NODE, marks=OF_NODE, id="node"), pytest.param(GO, marks=OF_GO, id="go")]
 alike = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ONE, OTHER = (Credential(generate_key_id(), generate_secret()).reveal() for _ in range(2))
 MISTYPED = ONE[:-1] + ("a" if ONE[-1] != "a" else "b")
 ONE_TOKEN = ONE.replace(":", ".")
 BASIC = base64.b64encode(ONE.encode()).decode()
+
+
+@pytest.fixture(scope="module", params=TWINS)
+def twin(request: pytest.FixtureRequest) -> Program:
+    """The process that calls the functions of a client."""
+    program: Program = request.param
+    return program
 
 
 def of_python(api_key: str | None, authorization: str | None) -> Any:
@@ -47,8 +55,8 @@ FIELDS = st.none() | st.lists(PIECES, max_size=6).map("".join)
 
 @alike
 @given(FIELDS, FIELDS)
-def test_credential_of_a_request(api_key: str | None, authorization: str | None) -> None:
-    assert NODE.call("credential", api_key, authorization) == of_python(api_key, authorization)
+def test_credential_of_a_request(twin: Program, api_key: str | None, authorization: str | None) -> None:
+    assert twin.call("credential", api_key, authorization) == of_python(api_key, authorization)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,8 @@ def test_credential_of_a_request(api_key: str | None, authorization: str | None)
     ],
     ids=count(),  # the credentials differ from process to process
 )
-def test_credential_of_a_request_by_example(api_key: str | None, authorization: str | None) -> None:
-    assert NODE.call("credential", api_key, authorization) == of_python(api_key, authorization)
+def test_credential_of_a_request_by_example(twin: Program, api_key: str | None, authorization: str | None) -> None:
+    assert twin.call("credential", api_key, authorization) == of_python(api_key, authorization)
 
 
 IDENTITIES = st.none() | st.lists(
@@ -88,10 +96,10 @@ IDENTITIES = st.none() | st.lists(
 
 @alike
 @given(IDENTITIES, IDENTITIES, IDENTITIES)
-def test_identity_of_a_proxy(key_id: str | None, owner: str | None, scopes: str | None) -> None:
+def test_identity_of_a_proxy(twin: Program, key_id: str | None, owner: str | None, scopes: str | None) -> None:
     found = read_identity(key_id, owner, scopes)
     wanted = found and [found.key_id, found.owner, sorted(found.scopes)]
-    assert NODE.call("identity", key_id, owner, scopes) == wanted
+    assert twin.call("identity", key_id, owner, scopes) == wanted
 
 
 SCOPES = st.text("ab:*", max_size=7)
@@ -99,8 +107,8 @@ SCOPES = st.text("ab:*", max_size=7)
 
 @alike
 @given(st.lists(SCOPES, max_size=3), SCOPES)
-def test_scopes(granted: list[str], required: str) -> None:
-    assert NODE.call("covers", granted, required) == covers(frozenset(granted), required)
+def test_scopes(twin: Program, granted: list[str], required: str) -> None:
+    assert twin.call("covers", granted, required) == covers(frozenset(granted), required)
 
 
 TEXTS = st.lists(
@@ -113,15 +121,15 @@ TEXTS = st.lists(
 
 @alike
 @given(TEXTS)
-def test_secrets_in_texts(text: str) -> None:
-    assert NODE.call("redactTokens", text) == redact_tokens(text)
+def test_secrets_in_texts(twin: Program, text: str) -> None:
+    assert twin.call("redactTokens", text) == redact_tokens(text)
     for name in (text, re.sub(r"[^A-Za-z0-9._-]", "", text), text.partition(":")[2]):
-        assert NODE.call("isRequestId", name) == is_request_id(name)
+        assert twin.call("isRequestId", name) == is_request_id(name)
 
 
 @pytest.mark.parametrize("text", ["http://a", "https://a.b:8000/x/", " http://[::1]:8 ", "http://a//"])
-def test_addresses(text: str) -> None:
-    assert NODE.call("serverUrl", text) == server_url(text)
+def test_addresses(twin: Program, text: str) -> None:
+    assert twin.call("serverUrl", text) == server_url(text)
 
 
 WRONG_SCHEMES = ["", "a", "ftp://a", "http:a", "http:///a", "javascript:http://a"]
@@ -129,7 +137,14 @@ WRONG_HOSTS = ["http://a b", "http://a:99999", "http://u:p@a", "http://u@a", "ht
 
 
 @pytest.mark.parametrize("text", [*WRONG_SCHEMES, *WRONG_HOSTS, "http://a/?b", "http://a/#b"])
-def test_wrong_addresses(text: str) -> None:
-    with pytest.raises(NodeError, match="the URL must") as raised:
-        NODE.call("serverUrl", text)
+def test_wrong_addresses(twin: Program, text: str) -> None:
+    with pytest.raises(ProgramError, match="the URL must") as raised:
+        twin.call("serverUrl", text)
     assert "u:p" not in str(raised.value)
+
+
+@OF_GO[0]
+@OF_GO[1]
+def test_problem_types_are_those_of_the_catalog() -> None:
+    found = GO.call("problemTypes")
+    assert found == {slug: [CATALOGUE[slug].status, CATALOGUE[slug].title] for slug in found}

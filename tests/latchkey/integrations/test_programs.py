@@ -1,4 +1,4 @@
-"""What is particular to the integrations of Node.js."""
+"""What is particular to the integrations of Node.js and Go: nested middlewares, and apps over real connections."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,25 +8,29 @@ import pytest
 
 from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
+from tests.clients.go.apps import GO
+from tests.clients.marks import OF_GO, OF_NODE
 from tests.clients.node.apps import FRAMEWORKS, NODE, in_camel_case
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
 
-pytestmark = [
-    pytest.mark.slow("installs and builds the package of Node.js"),
-    pytest.mark.needs("node-packages"),
-    pytest.mark.storeless("what an integration makes of a verdict"),
-]
+pytestmark = pytest.mark.storeless("what an integration makes of a verdict")
 LIMIT = RateLimit(8, 36000)
 
 
-@pytest.fixture(scope="module", params=FRAMEWORKS)
+PROGRAMS = [
+    *(pytest.param((NODE, framework), marks=OF_NODE, id=framework) for framework in FRAMEWORKS),
+    pytest.param((GO, "go"), marks=OF_GO, id="go"),
+]
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
 def client(request: pytest.FixtureRequest, keys: Keys) -> Iterator[httpx.Client]:
     """Calls the service in one of the frameworks."""
-    port = NODE.send(start=request.param, options=in_camel_case(keys.options()))["port"]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as found:
+    program, framework = request.param
+    options = keys.options()
+    with program.app(framework, in_camel_case(options) if program is NODE else options) as found:
         yield found
-    NODE.send(stop=port)
 
 
 def remaining(response: httpx.Response) -> tuple[int, list[str]]:
@@ -75,6 +79,8 @@ def test_requests_at_the_same_time_are_kept_apart(client: httpx.Client, keys: Ke
     assert found == [f"shop {number}" for number in range(4)] * 3
 
 
+@pytest.mark.slow("installs and builds the package of Node.js")
+@pytest.mark.needs("node-packages")
 def test_a_middleware_that_was_not_made_lets_nothing_pass(keys: Keys) -> None:
     port = NODE.send(start="express", options=in_camel_case(keys.options()))["port"]
     response = httpx.get(f"http://127.0.0.1:{port}/mistake", headers=key(keys.new().reveal()))

@@ -1,13 +1,15 @@
-"""The process of Node.js, if a test starts it, ends with the tests."""
+"""The processes of Node.js and Go, if a test starts them, end with the tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.clients.go.apps import GO
 from tests.clients.node.apps import NODE
 
 
 @pytest.fixture(scope="session", autouse=True)
-def node() -> Iterator[None]:
+def programs() -> Iterator[None]:
     yield
     NODE.stop()
+    GO.stop()
