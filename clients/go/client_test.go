@@ -90,12 +90,12 @@ func TestAnotherServerIsNamed(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			calls++
 			w.Header().Set("Content-Type", "text/html")
-			w.Header().Set("Location", "https://user:password@x.example/?secret")
+			w.Header().Set("Location", "https://a:b@x.example/?secret")
 			w.WriteHeader(status)
 		}))
 		_, err := clientOf(t, server.URL).Verify(context.Background(), "x", Needs{})
 		server.Close()
-		if err == nil || !strings.Contains(err.Error(), wanted) || strings.Contains(err.Error(), "password") {
+		if err == nil || !strings.Contains(err.Error(), wanted) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%d: %v", status, err)
 		}
 		want(t, "calls", calls, 1)

@@ -33,8 +33,9 @@ def install() -> bool:
 
 def minimum() -> str:
     """The oldest Go that the module promises to work with."""
-    (found,) = re.findall(r"^go (\d+\.\d+)$", (MODULE / "go.mod").read_text(), flags=re.MULTILINE)
-    return found
+    found = re.search(r"^go (\d+\.\d+)$", (MODULE / "go.mod").read_text(), flags=re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def environment() -> dict[str, str]:
