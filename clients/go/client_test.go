@@ -41,7 +41,7 @@ func TestCostInRequestsCanBeNamedAsAUnit(t *testing.T) {
 
 func TestARequestIDIsChecked(t *testing.T) {
 	client := clientOf(t, "http://keys.example")
-	for _, wrong := range []string{"", "two words", caller, strings.Repeat("a", 129)} {
+	for _, wrong := range []string{"", "two words", caller[len(keyID)+1:], strings.Repeat("a", 129)} {
 		if _, err := client.WithRequestID(wrong); err == nil || strings.Contains(err.Error(), "lks_a") {
 			t.Errorf("%q: %v", wrong, err)
 		}
@@ -84,13 +84,13 @@ func TestNoVerdictIsAnError(t *testing.T) {
 func TestAnotherServerIsNamed(t *testing.T) {
 	for status, wanted := range map[int]string{
 		200: "a 200 with text/html", 404: "a 404 with text/html", 502: "The proxy in front of Latchkey cannot reach it",
-		302: "redirects to https://x.example. The key is not sent there",
+		302: "redirects to https://lks_[redacted].example. The key is not sent there",
 	} {
 		calls := 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			calls++
 			w.Header().Set("Content-Type", "text/html")
-			w.Header().Set("Location", "https://a:b@x.example/?secret")
+			w.Header().Set("Location", "https://a:b@lks_x.example/?secret")
 			w.WriteHeader(status)
 		}))
 		_, err := clientOf(t, server.URL).Verify(context.Background(), "x", Needs{})

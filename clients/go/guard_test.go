@@ -33,21 +33,34 @@ func TestSeveralPlacesPayTheHighestCostInEachUnit(t *testing.T) {
 		_, _ = io.WriteString(w, FromContext(r.Context()).KeyID)
 	})
 	tokens := func(count int64) map[string]int64 { return map[string]int64{"tokens": count} }
-	inner := guard.RequireKey(Needs{Cost: 2, Costs: tokens(30)})(app)
+	inner := guard.RequireKey(Needs{Cost: 4, Costs: tokens(30)})(app)
 	inner = guard.RequireKey(Needs{Scopes: []string{"a:b"}, Costs: tokens(20)})(inner)
-	response := visited(guard.RequireKey(Needs{Cost: 2, Costs: tokens(10)})(inner), caller)
+	response := visited(guard.RequireKey(Needs{Cost: 4, Costs: tokens(10)})(inner), caller)
 	want(t, "response", response.Body.String(), keyID)
 	var paid []string
 	for _, body := range *bodies {
 		_, costs, _ := strings.Cut(body, `"costs":`)
 		paid = append(paid, costs)
 	}
-	want(t, "costs", strings.Join(paid, " "), `{"tokens":10},"cost":2} {"tokens":10},"cost":1} {"tokens":10},"cost":1}`)
+	want(t, "costs", strings.Join(paid, " "), `{"tokens":10},"cost":4} {"tokens":10},"cost":1} {"tokens":10},"cost":1}`)
 	*bodies = nil
 	denied := visited(guard.RequireKey(Needs{})(guard.RequireKey(Needs{Scopes: []string{"x:y"}})(app)), caller)
 	want(t, "calls", len(*bodies), 1)
 	want(t, "status", denied.Code, 403)
 	want(t, "rate limit", denied.Header().Get(headerRateLimit), `"key";r=4;t=12`)
+}
+
+func TestADenialOfALaterPlaceHasNoLimitOfAnEarlierOne(t *testing.T) {
+	url, _ := serving(t, 200, verdict+"}")
+	earlier, later := guardOf(t, Options{URL: url}), guardOf(t, Options{URL: url})
+	inner := later.RequireKey(Needs{})(nil)
+	app := earlier.RequireKey(Needs{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del(headerAPIKey)
+		inner.ServeHTTP(w, r)
+	}))
+	response := visited(app, caller)
+	want(t, "status", response.Code, 401)
+	want(t, "rate limit", response.Header().Get(headerRateLimit), "")
 }
 
 func TestDenialNamesTheLimits(t *testing.T) {
