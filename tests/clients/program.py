@@ -5,6 +5,7 @@ import logging
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, Final
 
 import httpx
@@ -26,20 +27,26 @@ class Program:
     def __init__(self, command: Callable[[], Sequence[str]]) -> None:
         self._command = command
         self._process: subprocess.Popen[str] | None = None
+        # Tests send requests from several threads, and what the app logged is asked for after each.
+        self._lock = Lock()
 
     def send(self, **command: object) -> Any:
         """Return the answer to a command. Raises ProgramError."""
+        with self._lock:
+            answer = self._answer(json.dumps(command))
+        if "error" in answer:
+            raise ProgramError(f"{answer['error']}: {answer['message']}")
+        return answer
+
+    def _answer(self, line: str) -> Any:
         if self._process is None:
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(self._command(), stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        if "error" in answer:
-            raise ProgramError(f"{answer['error']}: {answer['message']}")
-        return answer
+        return json.loads(self._process.stdout.readline())
 
     def call(self, function: str, *given: object) -> Any:
         """Return what a function of the client returns. Raises ProgramError."""

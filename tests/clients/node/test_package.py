@@ -17,6 +17,7 @@ import trustme
 
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problem_catalogue import CATALOGUE
+from tests.clients.marks import OF_NODE
 from tests.clients.node import tools
 from tests.clients.node.apps import NODE, node_app
 from tests.clients.program import ProgramError
@@ -26,10 +27,7 @@ from tests.latchkey.integrations.test_configuration import OWN, PASSWORD, SET, W
 from tests.latchkey.stub import JSON, Request, Stub, StubResponse, stub
 from tests.support.threaded_server import served
 
-pytestmark = [
-    pytest.mark.slow("installs and builds the package of Node.js"),
-    pytest.mark.needs("node-packages"),
-]
+pytestmark = list(OF_NODE)
 PACKAGE: Final = json.loads((tools.PACKAGE / "package.json").read_text())
 DOCS: Final = (tools.ROOT / "docs/reference/node.md").read_text()
 CALLER: Final = Credential(generate_key_id(), generate_secret())
