@@ -1,4 +1,4 @@
-"""A command that runs beside another one, and whose output follows the other's."""
+"""A command that runs at the same time as another one, and whose output follows the other's."""
 
 import subprocess
 import sys

@@ -129,6 +129,7 @@ SERVICES = {
         "Go",
         "install golang-go, or let uv reach its registry: see tests/clients/go/tools.py",
         go_tools.install,
+        required=False,
     ),
     "openapi-tools": Service(
         "Tools for the OpenAPI document",
